@@ -1,0 +1,96 @@
+/** Every code an error of this package can carry. Codes are stable: callers may switch on them. */
+export const errorCodes = {
+  'request/invalid': 'A field of the request is missing, has the wrong type or is out of range.',
+  'request/size': 'Width, height or frame count is not one the model can make.',
+  'request/unsupported': 'The checkpoint cannot do what was asked.',
+  'checkpoint/not-found': 'The model folder, or a file it needs, does not exist.',
+  'checkpoint/config': 'A config file of the checkpoint cannot be read or holds a value that is not supported.',
+  'checkpoint/corrupt': 'A weights file is truncated, malformed or hostile.',
+  'checkpoint/tensors': 'A tensor of the checkpoint is missing, unexpected or has the wrong shape or dtype.',
+  'graph/invalid': 'A graph was built with a wrong rank, dtype, axis or name.',
+  'runtime/provider': 'The execution provider is missing or cannot be used on this machine.',
+  'runtime/session': 'ONNX Runtime refused a graph or failed while running it.',
+  'runtime/memory': 'There is not enough memory for the request.',
+  'media/input': 'A picture or video file cannot be read.',
+  'media/output': 'The output file or folder cannot be written.',
+  'hub/download': 'A file could not be fetched from the model hub, or its checksum is wrong.',
+  cancelled: 'The caller cancelled the run.',
+} as const
+
+export type ErrorCode = keyof typeof errorCodes
+
+/** The parts of a message: `<subject>: expected <expected>, got <got>. <advice>` */
+export interface Expectation {
+  readonly subject: string
+  readonly expected: string
+  readonly got: string
+  readonly advice?: string
+}
+
+const marker = Symbol.for('framewright.error')
+
+/** The base of every error that this package throws on purpose. */
+export class FramewrightError extends Error {
+  override readonly name: string = 'FramewrightError'
+  readonly code: ErrorCode
+  readonly expectation: Expectation | undefined
+  readonly [marker] = true
+
+  constructor(code: ErrorCode, what: string | Expectation, options?: { cause?: unknown }) {
+    super(typeof what === 'string' ? what : sentence(what), options)
+    this.code = code
+    this.expectation = typeof what === 'string' ? undefined : what
+  }
+
+  /** True for errors of this package, also across duplicate installs of it. */
+  static is(error: unknown): error is FramewrightError {
+    return typeof error === 'object' && error !== null && marker in error
+  }
+}
+
+function sentence({ subject, expected, got, advice }: Expectation): string {
+  return `${subject}: expected ${expected}, got ${got}.${advice ? ` ${advice}` : ''}`
+}
+
+/** The request is wrong: fix the call. */
+export class RequestError extends FramewrightError {
+  override readonly name = 'RequestError'
+}
+
+/** The files of the checkpoint are wrong: fix the download. */
+export class CheckpointError extends FramewrightError {
+  override readonly name = 'CheckpointError'
+}
+
+/** A graph was built wrongly: a defect of a model file. */
+export class GraphError extends FramewrightError {
+  override readonly name = 'GraphError'
+}
+
+/** The inference runtime failed or is missing. */
+export class BackendError extends FramewrightError {
+  override readonly name = 'BackendError'
+}
+
+/** A picture or video could not be read or written. */
+export class MediaError extends FramewrightError {
+  override readonly name = 'MediaError'
+}
+
+/** The model hub did not deliver. */
+export class HubError extends FramewrightError {
+  override readonly name = 'HubError'
+}
+
+/** The caller aborted. */
+export class CancelledError extends FramewrightError {
+  override readonly name = 'CancelledError'
+  constructor(options?: { cause?: unknown }) {
+    super('cancelled', 'cancelled by the caller', options)
+  }
+}
+
+/** What went wrong, as text, for `cause` chains and messages about foreign errors. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

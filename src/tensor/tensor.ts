@@ -1,0 +1,47 @@
+import { type DType, elementCount } from './dtype.ts'
+
+/** The typed array that holds each dtype on the host. 16-bit and 8-bit floats are kept as their bits. */
+export interface HostArrays {
+  f64: Float64Array
+  f32: Float32Array
+  f16: Uint16Array
+  bf16: Uint16Array
+  f8e4m3: Uint8Array
+  f8e5m2: Uint8Array
+  i64: BigInt64Array
+  i32: Int32Array
+  i16: Int16Array
+  i8: Int8Array
+  u8: Uint8Array
+  bool: Uint8Array
+}
+
+export type HostArray = HostArrays[DType]
+
+/** A dense row-major tensor in host memory. */
+export interface Tensor<D extends DType = DType> {
+  readonly dtype: D
+  readonly shape: readonly number[]
+  readonly data: HostArrays[D]
+}
+
+/**
+ * Wraps data in a tensor.
+ * @throws RangeError when the data does not have the number of elements of the shape
+ */
+export function tensor<D extends DType>(dtype: D, shape: readonly number[], data: HostArrays[D]): Tensor<D> {
+  if (data.length !== elementCount(shape)) {
+    throw new RangeError(`tensor: expected ${elementCount(shape)} elements for [${shape}], got ${data.length}.`)
+  }
+  return { dtype, shape, data }
+}
+
+/** The same data under another shape of as many elements. */
+export function reshaped<D extends DType>(source: Tensor<D>, shape: readonly number[]): Tensor<D> {
+  return tensor(source.dtype, shape, source.data)
+}
+
+/** A one-element tensor of shape []. */
+export function scalar(value: number): Tensor<'f32'> {
+  return tensor('f32', [], Float32Array.of(value))
+}
