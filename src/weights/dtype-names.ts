@@ -1,0 +1,24 @@
+import type { DType } from '../tensor/dtype.ts'
+
+/** What the .safetensors format calls each dtype. */
+export const safetensorsNames: Readonly<Record<DType, string>> = {
+  f64: 'F64',
+  f32: 'F32',
+  f16: 'F16',
+  bf16: 'BF16',
+  f8e4m3: 'F8_E4M3',
+  f8e5m2: 'F8_E5M2',
+  i64: 'I64',
+  i32: 'I32',
+  i16: 'I16',
+  i8: 'I8',
+  u8: 'U8',
+  bool: 'BOOL',
+}
+
+const byName = new Map(Object.entries(safetensorsNames).map(([dtype, name]) => [name, dtype as DType]))
+
+/** The dtype that a .safetensors header names; undefined when it is none of ours. */
+export function dtypeNamed(name: string): DType | undefined {
+  return byName.get(name)
+}

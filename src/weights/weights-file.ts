@@ -1,0 +1,89 @@
+import { constants } from 'node:fs'
+import { type FileHandle, open, realpath } from 'node:fs/promises'
+import { CheckpointError, type Expectation, messageOf } from '../errors.ts'
+
+/** A weights file open for reading. `path` is its real path, `bytes` its size. */
+export interface OpenWeightsFile {
+  readonly path: string
+  readonly bytes: number
+  readonly handle: FileHandle
+}
+
+/**
+ * Opens a weights file, hands it to `use` and closes it. Symbolic links are followed.
+ * @throws CheckpointError `checkpoint/not-found` when there is no such file, `checkpoint/corrupt` when it is not a
+ * regular file or may not be read
+ */
+export async function withWeightsFile<T>(
+  path: string,
+  use: (file: OpenWeightsFile) => Promise<T>,
+): Promise<T> {
+  const real = await realPathOf(path)
+  // Not blocking, because a pipe of that name would wait for a writer for ever.
+  const handle = await open(real, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch(cause => {
+    throw unreadable(path, cause)
+  })
+  try {
+    const stat = await handle.stat()
+    if (stat.isDirectory()) throw corrupt(path, { expected: 'a .safetensors file', got: 'a folder' })
+    if (!stat.isFile())
+      throw corrupt(path, { expected: 'a .safetensors file', got: 'a device, pipe or socket' })
+    return await use({ path: real, bytes: stat.size, handle })
+  } finally {
+    await handle.close()
+  }
+}
+
+/**
+ * Fills `target` from `offset` on.
+ * @throws CheckpointError `checkpoint/corrupt` when the file ends before that or cannot be read
+ */
+export async function readFully(file: OpenWeightsFile, target: Uint8Array, offset: number): Promise<void> {
+  let filled = 0
+  while (filled < target.length) {
+    const length = Math.min(target.length - filled, maxBytesPerRead)
+    const { bytesRead } = await file.handle.read(target, filled, length, offset + filled).catch(cause => {
+      throw unreadable(file.path, cause)
+    })
+    if (bytesRead === 0) {
+      const got = `its end at ${offset + filled}`
+      throw corrupt(file.path, { expected: `${offset + target.length} bytes`, got, advice: downloadAgain })
+    }
+    filled += bytesRead
+  }
+}
+
+/** One read call cannot fetch 2 GiB or more. */
+const maxBytesPerRead = 2 ** 30
+
+export const downloadAgain = 'Download the file again.'
+
+/** A malformed weights file. */
+export function corrupt(
+  subject: string,
+  what: Omit<Expectation, 'subject'>,
+  cause?: unknown,
+): CheckpointError {
+  return new CheckpointError('checkpoint/corrupt', { subject, ...what }, cause === undefined ? {} : { cause })
+}
+
+async function realPathOf(path: string): Promise<string> {
+  try {
+    return await realpath(path)
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
+}
+
+function unreadable(path: string, cause: unknown): CheckpointError {
+  const code = (cause as NodeJS.ErrnoException | null)?.code
+  if (code !== 'ENOENT' && code !== 'ENOTDIR') {
+    return corrupt(path, { expected: 'a file that can be read', got: messageOf(cause) }, cause)
+  }
+  const advice = 'Check the path, or download the file again if it is a link into a cache.'
+  return new CheckpointError(
+    'checkpoint/not-found',
+    { subject: path, expected: 'a weights file', got: 'nothing', advice },
+    { cause },
+  )
+}
