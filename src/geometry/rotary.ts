@@ -1,0 +1,78 @@
+import type { TokenGrid } from './video-geometry.ts'
+
+/** What rotary tables are made of. */
+export interface RotaryOptions {
+  readonly grid: Pick<TokenGrid, 'frames' | 'height' | 'width'>
+  /** Channels of one attention head; even. */
+  readonly headDim: number
+  /** Base of the wavelengths; 10000 by default. */
+  readonly theta?: number
+}
+
+/** Cosine and sine of the angle by which each pair of neighbouring channels of a head is turned, row by token. */
+export interface RotaryTables {
+  readonly cos: Float32Array
+  readonly sin: Float32Array
+  readonly shape: readonly [tokens: number, pairs: number]
+}
+
+/**
+ * 3-D rotary position tables (RoFormer, arXiv:2104.09864, eq. 15, one part of the head for each axis), as diffusers'
+ * WanRotaryPosEmbed has them: height and width get a third of the head each, rounded down to pairs, and time gets the
+ * rest. Angles are computed in float64. Tokens come in the order frames, height, width.
+ * @throws RangeError for an odd head
+ */
+export function rotaryTables({ grid, headDim, theta = 10000 }: RotaryOptions): RotaryTables {
+  if (!(headDim > 0 && headDim % 2 === 0))
+    throw new RangeError(`headDim: expected an even number, got ${headDim}.`)
+  const pairs = headDim / 2
+  const spatialPairs = Math.floor(headDim / 6)
+  const timePairs = pairs - 2 * spatialPairs
+  const tokens = grid.frames * grid.height * grid.width
+  const table = (turn: (angle: number) => number) =>
+    spread(grid, pairs, [
+      axisTable(grid.frames, timePairs, theta, turn), // [frames, timePairs]
+      axisTable(grid.height, spatialPairs, theta, turn), // [height, spatialPairs]
+      axisTable(grid.width, spatialPairs, theta, turn), // [width, spatialPairs]
+    ])
+  return { cos: table(Math.cos), sin: table(Math.sin), shape: [tokens, pairs] }
+}
+
+/** turn(position · theta^(−2·pair / dim)) of each position and pair, with dim = 2 · pairs: [positions, pairs]. */
+function axisTable(
+  positions: number,
+  pairs: number,
+  theta: number,
+  turn: (angle: number) => number,
+): Float32Array {
+  const table = new Float32Array(positions * pairs)
+  for (let pair = 0; pair < pairs; pair++) {
+    const frequency = 1 / theta ** (pair / pairs)
+    for (let position = 0; position < positions; position++) {
+      table[position * pairs + pair] = turn(position * frequency)
+    }
+  }
+  return table
+}
+
+/** Repeats the three axes' tables over the grid and lays them side by side: [tokens, pairs]. */
+function spread(
+  { frames, height, width }: RotaryOptions['grid'],
+  pairs: number,
+  [time, rows, columns]: readonly [Float32Array, Float32Array, Float32Array],
+): Float32Array {
+  const timePairs = time.length / frames
+  const spatialPairs = rows.length / height
+  const table = new Float32Array(frames * height * width * pairs)
+  let at = 0
+  for (let t = 0; t < frames; t++) {
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        for (let i = 0; i < timePairs; i++) table[at++] = time[t * timePairs + i]!
+        for (let i = 0; i < spatialPairs; i++) table[at++] = rows[y * spatialPairs + i]!
+        for (let i = 0; i < spatialPairs; i++) table[at++] = columns[x * spatialPairs + i]!
+      }
+    }
+  }
+  return table
+}

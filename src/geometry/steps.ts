@@ -1,0 +1,37 @@
+import { RequestError } from '../errors.ts'
+
+/** The sizes first, first + step, …, last. All are positive integers. */
+export interface Steps {
+  readonly first: number
+  readonly step: number
+  readonly last: number
+}
+
+/**
+ * Checks that a size is one of the steps.
+ * @throws RequestError `request/size` that names the nearest ones that are
+ */
+export function checkStep(subject: string, value: number, steps: Steps): void {
+  const { first, step, last } = steps
+  if (value >= first && value <= last && (value - first) % step === 0) return
+  const expected = value > last ? `at most ${last}` : ruleOf(steps)
+  throw new RequestError('request/size', {
+    subject,
+    expected: `${expected} for this model`,
+    got: String(value),
+    advice: `Use ${nearest(value, steps).join(' or ')}.`,
+  })
+}
+
+function ruleOf({ first, step }: Steps): string {
+  if (step === 1) return 'a positive integer'
+  return first === step ? `a multiple of ${step}` : `${step}k + ${first}`
+}
+
+/** The steps just below and just above a value. */
+function nearest(value: number, { first, step, last }: Steps): number[] {
+  if (Number.isNaN(value) || value <= first) return [first]
+  if (value >= last) return [last]
+  const below = first + Math.floor((value - first) / step) * step
+  return [below, below + step]
+}

@@ -1,0 +1,145 @@
+import { CheckpointError, GraphError } from '../errors.ts'
+import { type DType, elementCount } from '../tensor/dtype.ts'
+import type { Weights } from './checkpoint.ts'
+import { closestKeys } from './closest-keys.ts'
+import type { TensorLocation } from './tensor-location.ts'
+
+/** How `take` may return something else than the tensor as it is stored. */
+export interface TakeOptions {
+  /** Shape to return, of as many elements: the row-major data is read under it. */
+  readonly as?: readonly number[]
+  /** Dtypes that will do; by default every float. */
+  readonly dtypes?: readonly DType[]
+}
+
+/** The tensors that one graph uses. */
+export interface GraphWeights {
+  /** Whether the checkpoint has the tensor. Does not count as a use. */
+  has(key: string): boolean
+  /**
+   * Uses a tensor.
+   * @param shape the shape that it has to have in the file
+   * @throws CheckpointError `checkpoint/tensors` when it is missing or has another shape or dtype
+   * @throws GraphError `graph/invalid` when this graph has taken it before
+   */
+  take(key: string, shape: readonly number[], options?: TakeOptions): TensorLocation
+  /**
+   * Uses a tied tensor, which a checkpoint may hold under any or several of the names; all that are there count as
+   * used and have to agree in shape and dtype. The first one there is returned.
+   * @throws as `take`
+   */
+  takeOneOf(keys: readonly string[], shape: readonly number[], options?: TakeOptions): TensorLocation
+}
+
+const floats: readonly DType[] = ['f32', 'bf16', 'f16', 'f8e4m3', 'f8e5m2', 'f64']
+
+/**
+ * Keeps account of the tensors of one component while its graphs are built, so that none is forgotten: each has to be
+ * used by some graph or be ignored by name. A tensor may be used by several graphs, but once by each.
+ */
+export class WeightLedger {
+  readonly #weights: Weights
+  readonly #used = new Set<string>()
+
+  constructor(weights: Weights) {
+    this.#weights = weights
+  }
+
+  /** The account of one more graph. `name` appears in errors, e.g. `decoder`. */
+  graph(name: string): GraphWeights {
+    const taken = new Set<string>()
+    const takeOneOf: GraphWeights['takeOneOf'] = (keys, shape, options = {}) => {
+      const present = keys.flatMap(key => this.#weights.tensors.get(key) ?? [])
+      const [first, ...tied] = present
+      if (first === undefined) throw this.#missing(keys)
+      for (const location of present) {
+        this.#check(location, shape, options.dtypes ?? floats)
+        this.#use(location.key, name, taken)
+      }
+      const other = tied.find(({ dtype }) => dtype !== first.dtype)
+      if (other !== undefined)
+        throw mismatch(other, `${first.dtype}, as ${first.key} that it is tied to`, other.dtype)
+      return options.as === undefined ? first : { ...first, shape: sameCount(first, options.as) }
+    }
+    return {
+      has: key => this.#weights.tensors.has(key),
+      take: (key, shape, options) => takeOneOf([key], shape, options),
+      takeOneOf,
+    }
+  }
+
+  /** Keys that no graph has used so far, in the order of the files. */
+  unused(): string[] {
+    return [...this.#weights.tensors.keys()].filter(key => !this.#used.has(key))
+  }
+
+  /**
+   * Closes the account.
+   * @param ignored exact keys or patterns of tensors that the family knows and does not need
+   * @throws CheckpointError `checkpoint/tensors` when a tensor was neither used nor ignored
+   */
+  finish({ ignored = [] }: { readonly ignored?: readonly (string | RegExp)[] } = {}): void {
+    const unexpected = this.unused().filter(key => !ignored.some(rule => matches(rule, key)))
+    if (unexpected.length === 0) return
+    const shown = unexpected.slice(0, 10).map(key => describe(this.#weights.tensors.get(key)!))
+    const rest = unexpected.length > shown.length ? ` and ${unexpected.length - shown.length} more` : ''
+    throw new CheckpointError('checkpoint/tensors', {
+      subject: this.#weights.folder,
+      expected: 'only tensors that the model uses',
+      got: `${unexpected.length} unexpected: ${shown.join(', ')}${rest}`,
+      advice: 'The checkpoint is of another model or version than its config says.',
+    })
+  }
+
+  #check(location: TensorLocation, shape: readonly number[], dtypes: readonly DType[]): void {
+    if (!dtypes.includes(location.dtype)) throw mismatch(location, dtypes.join(' or '), location.dtype)
+    const same =
+      shape.length === location.shape.length && shape.every((dim, axis) => dim === location.shape[axis])
+    if (!same) throw mismatch(location, `shape [${shape.join(', ')}]`, `[${location.shape.join(', ')}]`)
+  }
+
+  #use(key: string, graph: string, taken: Set<string>): void {
+    if (taken.has(key)) {
+      throw new GraphError('graph/invalid', {
+        subject: `${graph}: ${key}`,
+        expected: 'one use',
+        got: 'a second one',
+      })
+    }
+    taken.add(key)
+    this.#used.add(key)
+  }
+
+  #missing(keys: readonly string[]): CheckpointError {
+    const closest = closestKeys(keys[0] ?? '', this.#weights.tensors.keys())
+    return new CheckpointError('checkpoint/tensors', {
+      subject: this.#weights.folder,
+      expected: `a tensor ${keys.join(' or ')}`,
+      got: 'none of that name',
+      ...(closest.length > 0 && { advice: `The closest names there are ${closest.join(', ')}.` }),
+    })
+  }
+}
+
+function mismatch(location: TensorLocation, expected: string, got: string): CheckpointError {
+  return new CheckpointError('checkpoint/tensors', {
+    subject: `${location.file}: ${location.key}`,
+    expected,
+    got,
+  })
+}
+
+function sameCount(location: TensorLocation, shape: readonly number[]): readonly number[] {
+  if (elementCount(shape) === elementCount(location.shape)) return shape
+  const expected = `a shape of as many elements as [${location.shape.join(', ')}]`
+  throw new GraphError('graph/invalid', { subject: location.key, expected, got: `[${shape.join(', ')}]` })
+}
+
+function matches(rule: string | RegExp, key: string): boolean {
+  // search() starts at the front whatever state a sticky or global pattern is in.
+  return typeof rule === 'string' ? rule === key : key.search(rule) !== -1
+}
+
+function describe({ key, dtype, shape }: TensorLocation): string {
+  return `${key} (${dtype} [${shape.join(', ')}])`
+}
