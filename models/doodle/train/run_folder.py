@@ -1,0 +1,45 @@
+"""What a run leaves on disk: an atomic state file, its process id, and a log with one CSV line per report."""
+
+import csv
+import os
+import time
+from pathlib import Path
+
+import torch
+
+
+class RunFolder:
+    def __init__(self, path: str, name: str) -> None:
+        self.path, self.name = Path(path), name
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / "pid").write_text(str(os.getpid()))
+        self.state_path = self.path / f"{name}.pt"
+        self.log_path = self.path / f"{name}.csv"
+
+    def load(self) -> dict | None:
+        if not self.state_path.exists():
+            return None
+        return torch.load(self.state_path, map_location="cpu", weights_only=True)
+
+    def save(self, state: dict) -> None:
+        """Written beside and renamed, so that a killed run leaves the previous state whole."""
+        partial = self.state_path.with_suffix(".partial")
+        torch.save(state, partial)
+        os.replace(partial, self.state_path)
+
+    def log(self, **row: float | int | str) -> None:
+        row = {"time": time.strftime("%Y-%m-%dT%H:%M:%S"), **row}
+        row = {key: f"{value:.5g}" if isinstance(value, float) else value for key, value in row.items()}
+        fresh = not self.log_path.exists()
+        with self.log_path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, row.keys())
+            if fresh:
+                writer.writeheader()
+            writer.writerow(row)
+        print(" ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+
+
+def rate_factor(step: int, steps: int, warmup: int, decay_share: float) -> float:
+    """Learning rate over a run of `steps`: linear warm-up, constant, then linear to zero over the last share."""
+    decay_steps = max(1, int(steps * decay_share))
+    return min(1.0, (step + 1) / warmup, max(0.0, (steps - step) / decay_steps))
