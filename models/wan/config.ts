@@ -1,0 +1,69 @@
+import { z } from 'zod'
+
+const positive = z.number().int().positive()
+
+/** The fields of diffusers' `WanTransformer3DModel`; missing ones have that class's defaults. */
+export const wanTransformerConfig = z.object({
+  patch_size: z.tuple([positive, positive, positive]).default([1, 2, 2]),
+  num_attention_heads: positive.default(40),
+  attention_head_dim: positive.default(128),
+  in_channels: positive.default(16),
+  out_channels: positive.nullish(),
+  text_dim: positive.default(4096),
+  freq_dim: positive.default(256),
+  ffn_dim: positive.default(13824),
+  num_layers: positive.default(40),
+  cross_attn_norm: z.boolean().default(true),
+  qk_norm: z.literal('rms_norm_across_heads').default('rms_norm_across_heads'),
+  eps: z.number().positive().default(1e-6),
+  image_dim: positive.nullish(),
+  added_kv_proj_dim: positive.nullish(),
+  rope_max_seq_len: positive.default(1024),
+  pos_embed_seq_len: positive.nullish(),
+})
+
+export type WanTransformerConfig = z.infer<typeof wanTransformerConfig>
+
+/** Statistics of the Wan 2.1 latents, diffusers' defaults of `AutoencoderKLWan`. */
+const mean21 = [
+  -0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508, 0.4134, -0.0715, 0.5517, -0.3632,
+  -0.1922, -0.9497, 0.2503, -0.2921,
+]
+const std21 = [
+  2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.7708, 2.6052, 2.0743, 3.2687, 2.1526, 2.8652, 1.5579, 1.6382,
+  1.1253, 2.8251, 1.916,
+]
+
+/** The fields of diffusers' `AutoencoderKLWan`; missing ones have that class's defaults. */
+export const wanVaeConfig = z
+  .object({
+    base_dim: positive.default(96),
+    decoder_base_dim: positive.nullish(),
+    z_dim: positive.default(16),
+    dim_mult: z.array(positive).min(1).default([1, 2, 4, 4]),
+    num_res_blocks: positive.default(2),
+    attn_scales: z
+      .array(z.number())
+      .max(0, 'attention inside the scales is not used by any Wan checkpoint')
+      .default([]),
+    temperal_downsample: z.array(z.boolean()).default([false, true, true]),
+    latents_mean: z.array(z.number()).default(mean21),
+    latents_std: z.array(z.number()).default(std21),
+    is_residual: z.boolean().default(false),
+    in_channels: positive.default(3),
+    out_channels: positive.default(3),
+    patch_size: positive.nullish(),
+    scale_factor_temporal: positive.default(4),
+    scale_factor_spatial: positive.default(8),
+  })
+  .refine(
+    config => config.latents_mean.length === config.z_dim && config.latents_std.length === config.z_dim,
+    {
+      message: 'latents_mean and latents_std need one number per latent channel (z_dim)',
+    },
+  )
+  .refine(config => config.temperal_downsample.length === config.dim_mult.length - 1, {
+    message: 'temperal_downsample needs one entry less than dim_mult',
+  })
+
+export type WanVaeConfig = z.infer<typeof wanVaeConfig>

@@ -1,0 +1,227 @@
+/**
+ * The Wan video VAE (Wan Team 2025, section 4.1; diffusers `AutoencoderKLWan`), 2.1 and the residual 2.2, as
+ * graphs over chunks of a clip: the first chunk is one latent frame (one pixel frame), every later one any number
+ * of latent frames (four times as many pixel frames). What a chunk needs of the ones before it is carried in
+ * caches, so the result does not depend on how a clip is cut.
+ *
+ *   decoder   latents [channels, frames, h, w] ──▶ uint8 pictures [4·frames, H, W, 3]
+ *   encoder   pictures [4·frames, 3, H, W] ──▶ latents [channels, frames, h, w]
+ */
+import { Graph } from '../../src/graph/graph.ts'
+import { silu } from '../../src/graph/ops/activation.ts'
+import { cast } from '../../src/graph/ops/cast.ts'
+import { depthToSpace, spaceToDepth } from '../../src/graph/ops/convolution.ts'
+import { add, clip, divide, multiply, round, subtract } from '../../src/graph/ops/elementwise.ts'
+import { gather, slice, transpose } from '../../src/graph/ops/layout.ts'
+import { Scope, type WeightSource } from '../../src/graph/scope.ts'
+import type { Value } from '../../src/graph/value.ts'
+import { dimAt } from '../../src/graph/value.ts'
+import type { FloatDType } from '../../src/tensor/dtype.ts'
+import { tensor } from '../../src/tensor/tensor.ts'
+import type { WanVaeConfig } from './config.ts'
+import {
+  CausalCaches,
+  causalConv,
+  channelNorm,
+  middleBlock,
+  pointwiseConv,
+  residualBlock,
+} from './vae-blocks.ts'
+import { averageDown, downsample, duplicateUp, upsample } from './vae-resample.ts'
+
+/** Which part of a clip a graph is for. */
+export type Chunk = 'first' | 'next'
+
+/**
+ * Inputs: `latents` f32 [channels, frames, h, w], normalised as the transformer gives them, and for a later chunk
+ * the caches. Outputs: `frames` u8 [pictures, H, W, 3] and the caches. Intermediate: `decoded` f32
+ * [pictures, 3, H, W] in [−1, 1].
+ */
+export function wanDecoder(
+  config: WanVaeConfig,
+  weights: WeightSource,
+  precision: FloatDType,
+  chunk: Chunk,
+): Graph {
+  const graph = new Graph(`vae-decoder-${chunk}`, { precision })
+  const scope = new Scope(graph, weights)
+  const caches = new CausalCaches(graph, chunk === 'first')
+  const frames = chunk === 'first' ? 1 : 'frames'
+  const latents = graph.input('latents', 'f32', [config.z_dim, frames, 'height', 'width'])
+
+  const denormalized = add(
+    multiply(latents, perChannel(graph, config.latents_std)),
+    perChannel(graph, config.latents_mean),
+  )
+  const pictures = cast(transpose(denormalized, [1, 0, 2, 3]), precision) // [frames, channels, h, w]
+  const z = pointwiseConv(scope, 'post_quant_conv', pictures, config.z_dim)
+  const patches = scope.in('decoder', decoder => decoderNetwork(decoder, z, config, caches))
+  const video = config.patch_size ? unpatchify(patches, config.patch_size) : patches // [4·frames, 3, H, W]
+  const decoded = graph.named('decoded', clip(cast(video, 'f32'), -1, 1))
+  graph.output('frames', toRgb(decoded))
+  return graph
+}
+
+/**
+ * Inputs: `pictures` f32 [frames, 3, H, W] in [−1, 1], one for the first chunk and a multiple of four for later
+ * ones, and for those the caches. Outputs: `latents` f32 [channels, frames, h, w], the mode of the posterior,
+ * normalised as the transformer wants them, and the caches.
+ */
+export function wanEncoder(
+  config: WanVaeConfig,
+  weights: WeightSource,
+  precision: FloatDType,
+  chunk: Chunk,
+): Graph {
+  const graph = new Graph(`vae-encoder-${chunk}`, { precision })
+  const scope = new Scope(graph, weights)
+  const caches = new CausalCaches(graph, chunk === 'first')
+  const stride = config.scale_factor_spatial
+  const frames = chunk === 'first' ? 1 : '4*frames'
+  const pictures = graph.input('pictures', 'f32', [frames, 3, `${stride}*height`, `${stride}*width`])
+
+  const pixels = cast(pictures, precision)
+  const patches = config.patch_size ? patchify(pixels, config.patch_size) : pixels
+  const encoded = scope.in('encoder', encoder => encoderNetwork(encoder, patches, config, caches))
+  const posterior = pointwiseConv(scope, 'quant_conv', encoded, 2 * config.z_dim) // [frames, mean and log variance, h, w]
+  const mode = transpose(cast(slice(posterior, 1, 0, config.z_dim), 'f32'), [1, 0, 2, 3]) // [channels, frames, h, w]
+  graph.named('mode', mode)
+  const centred = subtract(mode, perChannel(graph, config.latents_mean))
+  graph.output('latents', divide(centred, perChannel(graph, config.latents_std)))
+  return graph
+}
+
+function decoderNetwork(scope: Scope, z: Value, config: WanVaeConfig, caches: CausalCaches): Value {
+  const widths = config.dim_mult
+    .toReversed()
+    .map(factor => factor * (config.decoder_base_dim ?? config.base_dim))
+  const doublesTime = config.temperal_downsample.toReversed()
+  const entry = causalConv(scope, 'conv_in', z, widths[0]!, 3, caches)
+  let x = scope.in('mid_block', block => middleBlock(block, entry, caches))
+  widths.forEach((width, index) => {
+    const level = { width, changesSize: index < widths.length - 1, changesTime: doublesTime[index] ?? false }
+    x = scope.in(`up_blocks.${index}`, block => upBlock(block, x, level, config, caches))
+  })
+  const active = silu(channelNorm(scope, 'norm_out', x, 4))
+  return causalConv(scope, 'conv_out', active, config.out_channels, 3, caches)
+}
+
+interface Level {
+  readonly width: number
+  /** Whether this level ends with a change of height and width, and of the number of frames. */
+  readonly changesSize: boolean
+  readonly changesTime: boolean
+}
+
+function upBlock(scope: Scope, x: Value, level: Level, config: WanVaeConfig, caches: CausalCaches): Value {
+  const main = residualBlocks(scope, x, level.width, config.num_res_blocks + 1, caches)
+  if (!level.changesSize) return main
+  // Without shortcuts the width is halved on the way up; with them it is kept.
+  const name = config.is_residual ? 'upsampler' : 'upsamplers.0'
+  const width = config.is_residual ? level.width : level.width / 2
+  const larger = scope.in(name, sampler => upsample(sampler, main, width, level.changesTime, caches))
+  return config.is_residual
+    ? add(larger, duplicateUp(x, larger, level.changesTime ? 2 : 1, caches.first))
+    : larger
+}
+
+function encoderNetwork(scope: Scope, pixels: Value, config: WanVaeConfig, caches: CausalCaches): Value {
+  const widths = config.dim_mult.map(factor => factor * config.base_dim)
+  const levels = widths.map((width, index) => ({
+    width,
+    changesSize: index < widths.length - 1,
+    changesTime: config.temperal_downsample[index] ?? false,
+  }))
+  const entry = causalConv(scope, 'conv_in', pixels, config.base_dim, 3, caches)
+  const lowest = scope.in('down_blocks', blocks =>
+    config.is_residual
+      ? levels.reduce(
+          (x, level, i) => blocks.in(`${i}`, block => downBlock(block, x, level, config, caches)),
+          entry,
+        )
+      : plainDownBlocks(blocks, entry, levels, config, caches),
+  )
+  const middle = scope.in('mid_block', block => middleBlock(block, lowest, caches))
+  const active = silu(channelNorm(scope, 'norm_out', middle, 4))
+  return causalConv(scope, 'conv_out', active, 2 * config.z_dim, 3, caches)
+}
+
+/** The residual VAE's level: blocks and a change of size, around which a shortcut goes. */
+function downBlock(scope: Scope, x: Value, level: Level, config: WanVaeConfig, caches: CausalCaches): Value {
+  const main = residualBlocks(scope, x, level.width, config.num_res_blocks, caches)
+  const smaller = level.changesSize
+    ? scope.in('downsampler', sampler => downsample(sampler, main, level.changesTime, caches))
+    : main
+  const timeFactor = level.changesSize && level.changesTime ? 2 : 1
+  return add(smaller, averageDown(x, smaller, timeFactor, level.changesSize ? 2 : 1))
+}
+
+/** Wan 2.1 numbers blocks and changes of size in one list. */
+function plainDownBlocks(
+  scope: Scope,
+  x: Value,
+  levels: readonly Level[],
+  config: WanVaeConfig,
+  caches: CausalCaches,
+): Value {
+  let index = 0
+  return levels.reduce((input, level) => {
+    let value = input
+    for (let block = 0; block < config.num_res_blocks; block++) {
+      value = scope.in(`${index++}`, residual => residualBlock(residual, value, level.width, caches))
+    }
+    if (!level.changesSize) return value
+    return scope.in(`${index++}`, sampler => downsample(sampler, value, level.changesTime, caches))
+  }, x)
+}
+
+function residualBlocks(scope: Scope, x: Value, width: number, count: number, caches: CausalCaches): Value {
+  let value = x
+  for (let index = 0; index < count; index++) {
+    value = scope.in(`resnets.${index}`, block => residualBlock(block, value, width, caches))
+  }
+  return value
+}
+
+/** Channels (c, column, row) into pixels: [n, c·size², h, w] → [n, c, h·size, w·size]. */
+function unpatchify(x: Value, size: number): Value {
+  return depthToSpace(gather(x, columnsFirst(x, size), 1), size)
+}
+
+/** Pixels into channels (c, column, row): [n, c, h·size, w·size] → [n, c·size², h, w]. */
+function patchify(x: Value, size: number): Value {
+  const channels = Number(dimAt(x, 1))
+  const spread = spaceToDepth(x, size) // [n, (row, column, c), h, w]
+  const source = Array.from({ length: channels * size * size }, (_, index) => {
+    const [channel, column, row] = [
+      Math.floor(index / (size * size)),
+      Math.floor(index / size) % size,
+      index % size,
+    ]
+    return (row * size + column) * channels + channel
+  })
+  return gather(spread, x.graph.ints(source), 1)
+}
+
+/** Where DepthToSpace's channel (c, row, column) is found among channels (c, column, row). */
+function columnsFirst(x: Value, size: number): Value {
+  const source = Array.from({ length: Number(dimAt(x, 1)) }, (_, index) => {
+    const [channel, row, column] = [
+      Math.floor(index / (size * size)),
+      Math.floor(index / size) % size,
+      index % size,
+    ]
+    return (channel * size + column) * size + row
+  })
+  return x.graph.ints(source)
+}
+
+/** [pictures, 3, H, W] in [−1, 1] → uint8 [pictures, H, W, 3]. */
+function toRgb(decoded: Value): Value {
+  const levels = round(add(multiply(decoded, 127.5), 127.5))
+  return cast(transpose(levels, [0, 2, 3, 1]), 'u8')
+}
+
+function perChannel(graph: Graph, numbers: readonly number[]): Value {
+  return graph.constant(tensor('f32', [numbers.length, 1, 1, 1], Float32Array.from(numbers)))
+}

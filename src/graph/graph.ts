@@ -1,0 +1,148 @@
+import { GraphError } from '../errors.ts'
+import type { DType, FloatDType } from '../tensor/dtype.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { tensor } from '../tensor/tensor.ts'
+import { type Shape, sameShape, shapeText } from './dims.ts'
+import type { Attribute, ExternalTensor, Node, Value } from './value.ts'
+
+export type Initializer =
+  | { readonly name: string; readonly tensor: Tensor }
+  | { readonly name: string; readonly external: ExternalTensor; readonly shape: readonly number[] }
+
+export interface NodeSpec {
+  readonly op: string
+  readonly domain?: Node['domain']
+  readonly inputs: readonly (Value | undefined)[]
+  readonly attributes?: Readonly<Record<string, Attribute>>
+}
+
+/**
+ * An ONNX graph under construction. Ops (in `ops/`) check their operands, infer the result's shape and add a
+ * node here; nothing is computed. Values belong to the graph that made them.
+ */
+export class Graph {
+  readonly name: string
+  /** The float type that weights are brought to and arithmetic is done in, where an op does not say otherwise. */
+  readonly precision: FloatDType
+  readonly nodes: Node[] = []
+  readonly initializers: Initializer[] = []
+  readonly inputs: Value[] = []
+  readonly outputs: Value[] = []
+  /** Intermediates that can be asked for as outputs. */
+  readonly intermediates = new Map<string, Value>()
+
+  #path: string[] = []
+  #names = new Map<string, number>()
+  #constants = new Map<string, Value>()
+  #weights = new Map<string, Value>()
+
+  constructor(name: string, options: { precision: FloatDType }) {
+    this.name = name
+    this.precision = options.precision
+  }
+
+  /** The scope that is being built, as a checkpoint key: `blocks.0.attn1`. */
+  get path(): string {
+    return this.#path.join('.')
+  }
+
+  /** Runs a part of the construction one scope further down. */
+  within<T>(name: string, body: () => T): T {
+    this.#path.push(name)
+    try {
+      return body()
+    } finally {
+      this.#path.pop()
+    }
+  }
+
+  input(name: string, dtype: DType, shape: Shape): Value {
+    const value = { graph: this, name: this.#unique(name), dtype, shape }
+    this.inputs.push(value)
+    return value
+  }
+
+  /** Declares a value as an output under a name of its own. */
+  output(name: string, value: Value): Value {
+    const output = this.add({ op: 'Identity', inputs: [value] }, value.dtype, value.shape, name)
+    this.outputs.push(output)
+    return output
+  }
+
+  /** Marks an intermediate that a caller may ask for as an output. */
+  named(name: string, value: Value): Value {
+    this.intermediates.set(name, value)
+    return value
+  }
+
+  /** Adds a node with one result. */
+  add(spec: NodeSpec, dtype: DType, shape: Shape, name?: string): Value {
+    return this.addMany(spec, [{ dtype, shape }], name)[0]!
+  }
+
+  /** Adds a node with several results. */
+  addMany(spec: NodeSpec, results: readonly { dtype: DType; shape: Shape }[], name?: string): Value[] {
+    const operands = spec.inputs.filter(input => input !== undefined)
+    if (operands.some(input => input.graph !== this)) {
+      throw this.invalid(spec.op, 'operands of this graph', 'one of another graph')
+    }
+    const node = this.#unique(name ?? (this.path ? `${this.path}/${spec.op}` : spec.op))
+    const values = results.map(({ dtype, shape }, index) => {
+      const output = results.length === 1 ? node : `${node}:${index}`
+      return { graph: this, name: output, dtype, shape }
+    })
+    this.nodes.push({
+      name: node,
+      op: spec.op,
+      domain: spec.domain ?? '',
+      inputs: spec.inputs.map(input => input?.name ?? ''),
+      outputs: values.map(value => value.name),
+      attributes: spec.attributes ?? {},
+    })
+    return values
+  }
+
+  /** A constant; equal small constants are one initializer. */
+  constant(source: Tensor): Value {
+    const key = source.data.length <= 64 ? `${source.dtype}[${source.shape}]${source.data.join()}` : undefined
+    const known = key === undefined ? undefined : this.#constants.get(key)
+    if (known) return known
+    const name = this.#unique('constant')
+    const value = { graph: this, name, dtype: source.dtype, shape: source.shape }
+    this.initializers.push({ name, tensor: source })
+    if (key !== undefined) this.#constants.set(key, value)
+    return value
+  }
+
+  /** A 1-D int64 constant, as shapes and axes are given to ops. */
+  ints(values: readonly number[]): Value {
+    return this.constant(tensor('i64', [values.length], BigInt64Array.from(values, BigInt)))
+  }
+
+  /** A weight that stays in its file, in its stored dtype; `shape` may re-interpret its dimensions. */
+  weight(name: string, external: ExternalTensor, shape: readonly number[] = external.shape): Value {
+    const known = this.#weights.get(name)
+    if (known) {
+      if (!sameShape(known.shape, shape)) {
+        throw this.invalid(name, `the shape of its first use ${shapeText(known.shape)}`, shapeText(shape))
+      }
+      return known
+    }
+    const value = { graph: this, name: this.#unique(name), dtype: external.dtype, shape }
+    this.initializers.push({ name: value.name, external, shape })
+    this.#weights.set(name, value)
+    return value
+  }
+
+  /** An error that names the scope, the op, what was expected and what came. */
+  invalid(op: string, expected: string, got: string): GraphError {
+    const subject = this.path ? `${this.name}: ${this.path}: ${op}` : `${this.name}: ${op}`
+    return new GraphError('graph/invalid', { subject, expected, got })
+  }
+
+  #unique(name: string): string {
+    const count = this.#names.get(name) ?? 0
+    this.#names.set(name, count + 1)
+    return count === 0 ? name : `${name}#${count}`
+  }
+}

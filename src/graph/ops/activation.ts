@@ -1,0 +1,17 @@
+import type { Value } from '../value.ts'
+
+/** x · sigmoid(x). Emitted as QuickGelu with alpha 1, which is one kernel on every provider; Swish is not. */
+export function silu(value: Value): Value {
+  const attributes = { alpha: { float: 1 } }
+  return value.graph.add(
+    { op: 'QuickGelu', domain: 'com.microsoft', inputs: [value], attributes },
+    value.dtype,
+    value.shape,
+  )
+}
+
+/** Gaussian error linear unit (Hendrycks & Gimpel 2016): exact, or its tanh approximation. */
+export function gelu(value: Value, approximate: 'none' | 'tanh'): Value {
+  const attributes = { approximate: { string: approximate } }
+  return value.graph.add({ op: 'Gelu', inputs: [value], attributes }, value.dtype, value.shape)
+}

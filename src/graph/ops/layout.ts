@@ -1,0 +1,127 @@
+import { addDims, type Dim, divideDims, productOf, type Shape, sameShape, shapeText } from '../dims.ts'
+import { dimAt, type Value } from '../value.ts'
+
+/**
+ * The same elements under another shape. A dimension may be a number, `'='` (that of the operand at the same
+ * axis) or, once, `'*'` (whatever is left).
+ */
+export function reshape(x: Value, target: readonly (number | '=' | '*')[]): Value {
+  const fixed = target.map((dim, axis) => (dim === '=' ? dimAt(x, axis) : dim === '*' ? 1 : dim))
+  const rest = divideDims(productOf(x.shape), productOf(fixed))
+  if (rest === undefined || (rest !== 1 && !target.includes('*'))) {
+    throw x.graph.invalid('Reshape', `as many elements as ${shapeText(x.shape)}`, shapeText(target))
+  }
+  const shape = fixed.map((dim, axis) => (target[axis] === '*' ? rest : dim))
+  const codes = target.map(dim => (dim === '=' ? 0 : dim === '*' ? -1 : dim))
+  return x.graph.add({ op: 'Reshape', inputs: [x, x.graph.ints(codes)] }, x.dtype, shape)
+}
+
+/** The same elements under the shape of another value, read at run time. */
+export function reshapeLike(x: Value, like: Value): Value {
+  const left = productOf(x.shape)
+  const right = productOf(like.shape)
+  if (left !== right)
+    throw x.graph.invalid('Reshape', `as many elements as ${shapeText(like.shape)}`, shapeText(x.shape))
+  if (sameShape(x.shape, like.shape)) return x
+  const shape = x.graph.add({ op: 'Shape', inputs: [like] }, 'i64', [like.shape.length])
+  return x.graph.add({ op: 'Reshape', inputs: [x, shape] }, x.dtype, like.shape)
+}
+
+/** Axis i of the result is axis `axes[i]` of x. */
+export function transpose(x: Value, axes: readonly number[]): Value {
+  const sorted = [...axes].sort((a, b) => a - b)
+  if (sorted.length !== x.shape.length || sorted.some((axis, index) => axis !== index)) {
+    throw x.graph.invalid('Transpose', `a permutation of the axes of ${shapeText(x.shape)}`, `[${axes}]`)
+  }
+  const shape = axes.map(axis => x.shape[axis]!)
+  return x.graph.add({ op: 'Transpose', inputs: [x], attributes: { perm: { ints: axes } } }, x.dtype, shape)
+}
+
+/** Joins values along an axis. */
+export function concat(values: readonly [Value, ...Value[]], axis: number): Value {
+  const first = values[0]
+  const at = (axis + first.shape.length) % first.shape.length
+  const others = (shape: Shape) => shape.filter((_, index) => index !== at)
+  for (const value of values) {
+    if (value.dtype !== first.dtype)
+      throw first.graph.invalid('Concat', `operands in ${first.dtype}`, value.dtype)
+    if (!sameShape(others(value.shape), others(first.shape))) {
+      const got = values.map(each => shapeText(each.shape)).join(', ')
+      throw first.graph.invalid('Concat', `shapes that agree but for axis ${axis}`, got)
+    }
+  }
+  const total = values.map(value => dimAt(value, at)).reduce(addDims)
+  const shape = first.shape.map((dim, index) => (index === at ? total : dim))
+  return first.graph.add(
+    { op: 'Concat', inputs: values, attributes: { axis: { int: axis } } },
+    first.dtype,
+    shape,
+  )
+}
+
+/**
+ * Every `step`-th element of [start, end) along an axis; start and end may count from the end when negative, and
+ * an `end` of undefined means up to the end. With a step, the range must be one that the step divides, or one
+ * element more.
+ */
+export function slice(x: Value, axis: number, start: number, end?: number, step = 1): Value {
+  const dim = dimAt(x, axis)
+  const position = (index: number): Dim => (index < 0 ? addDims(dim, index) : index)
+  const length = addDims(end === undefined ? dim : position(end), negate(position(start)))
+  const count = step === 1 ? length : (divideDims(length, step) ?? divideDims(addDims(length, 1), step))
+  if (count === undefined || (typeof count === 'number' && count <= 0)) {
+    const got = `[${start}, ${end ?? ''}) by ${step}`
+    throw x.graph.invalid('Slice', `a range inside axis ${axis} of ${shapeText(x.shape)}`, got)
+  }
+  const shape = x.shape.map((each, index) =>
+    index === (axis + x.shape.length) % x.shape.length ? count : each,
+  )
+  const bounds = [start, end ?? Number.MAX_SAFE_INTEGER, axis, step].map(value => x.graph.ints([value]))
+  return x.graph.add({ op: 'Slice', inputs: [x, ...bounds] }, x.dtype, shape)
+}
+
+/** Cuts an axis into equal parts. */
+export function split(x: Value, axis: number, parts: number): Value[] {
+  const size = divideDims(dimAt(x, axis), parts)
+  if (size === undefined)
+    throw x.graph.invalid('Split', `axis ${axis} to divide by ${parts}`, shapeText(x.shape))
+  const shape = x.shape.map((each, index) =>
+    index === (axis + x.shape.length) % x.shape.length ? size : each,
+  )
+  const attributes = { axis: { int: axis }, num_outputs: { int: parts } }
+  return x.graph.addMany(
+    { op: 'Split', inputs: [x], attributes },
+    Array(parts).fill({ dtype: x.dtype, shape }),
+  )
+}
+
+/** Picks entries of an axis: the axis is replaced by the axes of `indices` (int32 or int64). */
+export function gather(x: Value, indices: Value, axis: number): Value {
+  if (indices.dtype !== 'i64' && indices.dtype !== 'i32') {
+    throw x.graph.invalid('Gather', 'indices in i64 or i32', indices.dtype)
+  }
+  dimAt(x, axis)
+  const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)]
+  return x.graph.add(
+    { op: 'Gather', inputs: [x, indices], attributes: { axis: { int: axis } } },
+    x.dtype,
+    shape,
+  )
+}
+
+/** Inserts an axis of size 1. */
+export function unsqueeze(x: Value, axis: number): Value {
+  const shape = [...x.shape.slice(0, axis), 1, ...x.shape.slice(axis)]
+  return x.graph.add({ op: 'Unsqueeze', inputs: [x, x.graph.ints([axis])] }, x.dtype, shape)
+}
+
+/** Puts zeros before an axis. */
+export function padBefore(x: Value, axis: number, count: number): Value {
+  const pads = Array.from({ length: 2 * x.shape.length }, (_, index) => (index === axis ? count : 0))
+  const shape = x.shape.map((dim, index) => (index === axis ? addDims(dim, count) : dim))
+  return x.graph.add({ op: 'Pad', inputs: [x, x.graph.ints(pads)] }, x.dtype, shape)
+}
+
+function negate(dim: Dim): Dim {
+  return typeof dim === 'number' ? -dim : (divideDims(dim, -1) ?? 0)
+}

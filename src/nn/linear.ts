@@ -1,0 +1,40 @@
+import { gelu, silu } from '../graph/ops/activation.ts'
+import { add } from '../graph/ops/elementwise.ts'
+import { matmulTransposed } from '../graph/ops/matmul.ts'
+import type { Scope } from '../graph/scope.ts'
+import { dimAt, type Value } from '../graph/value.ts'
+
+export interface LinearOptions {
+  /** Whether the layer has a bias; true unless given. */
+  readonly bias?: boolean
+  /** Shape of the weight in the checkpoint, where it is not [out, in] (a 1×1 convolution's is [out, in, 1, 1]). */
+  readonly stored?: readonly number[]
+}
+
+/**
+ * A linear layer y = xWᵀ + b under `<scope>.<name>`, in x's dtype.
+ * @param x [..., in]
+ * @returns [..., out]
+ */
+export function linear(
+  scope: Scope,
+  name: string,
+  x: Value,
+  out: number,
+  options: LinearOptions = {},
+): Value {
+  return scope.in(name, layer => {
+    const width = Number(dimAt(x, -1))
+    const dtype = x.dtype
+    const weight = layer.weight('weight', options.stored ?? [out, width], { dtype, as: [out, width] })
+    const product = matmulTransposed(x, weight) // [..., out]
+    return options.bias === false ? product : add(product, layer.weight('bias', [out], { dtype }))
+  })
+}
+
+/** Two linear layers `linear_1` and `linear_2` with an activation between: [..., in] → [..., out]. */
+export function twoLayer(scope: Scope, x: Value, out: number, activation: 'silu' | 'gelu-tanh'): Value {
+  const hidden = linear(scope, 'linear_1', x, out)
+  const active = activation === 'silu' ? silu(hidden) : gelu(hidden, 'tanh')
+  return linear(scope, 'linear_2', active, out)
+}

@@ -1,0 +1,35 @@
+import { cast } from '../graph/ops/cast.ts'
+import { add, multiply } from '../graph/ops/elementwise.ts'
+import { layerNorm, rmsNorm } from '../graph/ops/normalization.ts'
+import type { Scope } from '../graph/scope.ts'
+import { dimAt, type Value } from '../graph/value.ts'
+
+/** RMS normalisation with the weight `<scope>.<name>.weight`, over the last axis, in x's dtype. */
+export function rmsNormLayer(scope: Scope, name: string, x: Value, epsilon: number): Value {
+  return scope.in(name, layer => {
+    return rmsNorm(x, layer.weight('weight', [Number(dimAt(x, -1))], { dtype: x.dtype }), epsilon)
+  })
+}
+
+/** Layer normalisation with the weight and bias of `<scope>.<name>`, computed in f32, given back in x's dtype. */
+export function layerNormLayer(scope: Scope, name: string, x: Value, epsilon: number): Value {
+  return scope.in(name, layer => {
+    const shape = [Number(dimAt(x, -1))]
+    const scale = layer.weight('weight', shape, { dtype: 'f32' })
+    const bias = layer.weight('bias', shape, { dtype: 'f32' })
+    return cast(layerNorm(cast(x, 'f32'), epsilon, { scale, bias }), x.dtype)
+  })
+}
+
+/**
+ * Adaptive layer normalisation (Peebles & Xie 2023): LN(x) · (1 + scale) + shift, computed in f32, given back
+ * in x's dtype. Scale and shift are f32 and broadcast to x.
+ */
+export function adaptiveLayerNorm(
+  x: Value,
+  modulation: { scale: Value; shift: Value },
+  epsilon: number,
+): Value {
+  const normalized = layerNorm(cast(x, 'f32'), epsilon)
+  return cast(add(multiply(normalized, add(modulation.scale, 1)), modulation.shift), x.dtype)
+}

@@ -1,0 +1,123 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { type WanVaeConfig, wanVaeConfig } from '../../models/wan/config.ts'
+import { wanDecoder, wanEncoder } from '../../models/wan/vae.ts'
+import type { Graph } from '../../src/graph/graph.ts'
+import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { openWeights } from '../../src/weights/checkpoint.ts'
+import { WeightLedger } from '../../src/weights/scope.ts'
+import { relativeError } from '../compare.ts'
+import { fixture, hasFixture } from '../fixtures.ts'
+import { runGraph } from '../graph-session.ts'
+import { readFixtureTensors } from '../safetensors-fixture.ts'
+
+const names = ['vae-wan21', 'vae-wan22'].filter(name => hasFixture(`modules/${name}/reference.safetensors`))
+
+describe.each(names)('%s', name => {
+  const load = async () => {
+    const about = JSON.parse(await readFile(fixture(`modules/${name}/reference.json`), 'utf8'))
+    const folder = path.join(fixture(`modules/${name}`), about.model)
+    const config = wanVaeConfig.parse(JSON.parse(await readFile(`${folder}/config.json`, 'utf8')))
+    const ledger = new WeightLedger(await openWeights(folder))
+    const graphs = {
+      decoder: {
+        first: wanDecoder(config, ledger.graph('decoder-first'), 'f32', 'first'),
+        next: wanDecoder(config, ledger.graph('decoder-next'), 'f32', 'next'),
+      },
+      encoder: {
+        first: wanEncoder(config, ledger.graph('encoder-first'), 'f32', 'first'),
+        next: wanEncoder(config, ledger.graph('encoder-next'), 'f32', 'next'),
+      },
+    }
+    ledger.finish()
+    const reference = readFixtureTensors(fixture(`modules/${name}/reference.safetensors`))
+    return { config, graphs, reference, frames: about.frames as number[] }
+  }
+
+  test.each([1, 2, 100])('decodes in chunks of %d latent frames to the frames of diffusers', async chunk => {
+    const { config, graphs, reference, frames } = await load()
+    for (const count of frames) {
+      const key = `frames_${String(count).padStart(2, '0')}`
+      const latents = normalized(reference.get(`${key}.decode_input`)!, config)
+      const decoded = await runChunks(graphs.decoder, { name: 'latents', axis: 1, chunk }, latents, 'decoded')
+      const expected = framesFirst(reference.get(`${key}.decoded`)!)
+      expect(relativeError(decoded, expected)).toBeLessThan(1e-4)
+    }
+  })
+
+  test('encodes to the mode of the posterior of diffusers', async () => {
+    const { config, graphs, reference, frames } = await load()
+    for (const count of frames) {
+      const key = `frames_${String(count).padStart(2, '0')}`
+      const input = reference.get(`${key}.input`)!
+      const [, , t, h, w] = input.shape as number[]
+      const pictures = tensor('f32', [t!, 3, h!, w!], framesFirst(input))
+      const modes = await runChunks(graphs.encoder, { name: 'pictures', axis: 0, chunk: 4 }, pictures, 'mode')
+      const mean = framesFirst(reference.get(`${key}.mean`)!)
+      expect(relativeError(modes, mean)).toBeLessThan(1e-4)
+      expect(config.z_dim).toBe(reference.get(`${key}.mean`)!.shape[1])
+    }
+  })
+})
+
+/** Runs the first entry along an axis, then the others in chunks; gives the captured results, frames first. */
+async function runChunks(
+  graphs: { first: Graph; next: Graph },
+  input: { name: string; axis: 0 | 1; chunk: number },
+  source: Tensor,
+  capture: string,
+): Promise<Float32Array> {
+  const total = source.shape[input.axis]!
+  const parts: Float32Array[] = []
+  let caches: Record<string, Tensor> = {}
+  for (let start = 0; start < total; ) {
+    const count = start === 0 ? 1 : Math.min(input.chunk, total - start)
+    const feeds = { [input.name]: cut(source, input.axis, start, count), ...caches }
+    const results = await runGraph(start === 0 ? graphs.first : graphs.next, feeds, [capture])
+    const part = results[capture]!
+    parts.push(capture === 'mode' ? framesFirst({ ...part, shape: [1, ...part.shape] } as Tensor) : (part.data as Float32Array))
+    caches = Object.fromEntries(
+      Object.entries(results).flatMap(([name, value]) => (name.endsWith('.next') ? [[name.slice(0, -5), value]] : [])),
+    )
+    start += count
+  }
+  return Float32Array.from(parts.flatMap(part => [...part]))
+}
+
+function cut(source: Tensor, axis: 0 | 1, start: number, count: number): Tensor {
+  const inner = source.shape.slice(axis + 1).reduce((a, b) => a * b, 1)
+  const outer = axis === 0 ? 1 : source.shape[0]!
+  const length = source.shape[axis]!
+  const data = new Float32Array(outer * count * inner)
+  for (let row = 0; row < outer; row++) {
+    const from = (row * length + start) * inner
+    data.set((source.data as Float32Array).subarray(from, from + count * inner), row * count * inner)
+  }
+  return tensor('f32', source.shape.map((dim, index) => (index === axis ? count : dim)), data)
+}
+
+/** [1, channels, frames, h, w] → [frames, channels, h, w]. */
+function framesFirst(source: Tensor): Float32Array {
+  const [, channels, frames, h, w] = source.shape as [number, number, number, number, number]
+  const result = new Float32Array(source.data.length)
+  const plane = h * w
+  for (let c = 0; c < channels; c++) {
+    for (let f = 0; f < frames; f++) {
+      const from = (c * frames + f) * plane
+      result.set((source.data as Float32Array).subarray(from, from + plane), (f * channels + c) * plane)
+    }
+  }
+  return result
+}
+
+/** (x − mean) / std per channel: the fixtures hold latents as the VAE sees them. */
+function normalized(source: Tensor, config: WanVaeConfig): Tensor {
+  const [, channels, t, h, w] = source.shape as [number, number, number, number, number]
+  const size = t * h * w
+  const data = (source.data as Float32Array).map((value, index) => {
+    const channel = Math.floor(index / size)
+    return (value - config.latents_mean[channel]!) / config.latents_std[channel]!
+  })
+  return tensor('f32', [channels, t, h, w], data)
+}
