@@ -16,10 +16,13 @@ class RunFolder:
         self.state_path = self.path / f"{name}.pt"
         self.log_path = self.path / f"{name}.csv"
 
+    @staticmethod
+    def read(path: str, name: str) -> dict:
+        """A run's last state, without touching the run."""
+        return torch.load(Path(path) / f"{name}.pt", map_location="cpu", weights_only=True)
+
     def load(self) -> dict | None:
-        if not self.state_path.exists():
-            return None
-        return torch.load(self.state_path, map_location="cpu", weights_only=True)
+        return self.read(str(self.path), self.name) if self.state_path.exists() else None
 
     def save(self, state: dict) -> None:
         """Written beside and renamed, so that a killed run leaves the previous state whole."""

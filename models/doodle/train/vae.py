@@ -1,12 +1,14 @@
 """Stage 1, the autoencoder: `python -m train.vae --run RUN`.
 
-Rendered clips are made on the fly and never repeat. The loss is an absolute error, a squared error and an absolute
+Rendered clips are made on the fly and never repeat. Three steps of four see windows about an object, cheaper than the
+whole frame and full of what is hard: moving edges. The loss is an absolute error, a squared error and an absolute
 error of spatial gradients, all heavier on the objects, plus a very small KL term. Started again with the same --run,
 it goes on from the last saved state; with --init it starts from the weights of a diffusers folder.
 """
 
 import argparse
 import time
+from random import Random
 
 import torch
 import torch.nn.functional as F
@@ -36,12 +38,22 @@ def psnr(decoded: Tensor, frames: Tensor) -> Tensor:
     return 10 * torch.log10(4 / error)
 
 
-def make_batch(first_seed: int, count: int) -> tuple[Tensor, Tensor]:
-    """Frames [b, 3, 17, 64, 64], and the loss weights [b, 1, 17, 64, 64]: heavier on objects and a pixel around them."""
-    drawn = [render_with_mask(sample_scene(first_seed + i)) for i in range(count)]
+def make_batch(first_seed: int, count: int, window: int) -> tuple[Tensor, Tensor]:
+    """Frames [b, 3, 17, w, w], and the loss weights [b, 1, 17, w, w]: heavier on objects and a pixel around them."""
+    drawn = [draw_window(first_seed + i, window) for i in range(count)]
     frames = to_signed(torch.stack([clip for clip, _ in drawn]))
     near = [F.max_pool2d((mask > 0).float(), 3, 1, 1) for _, mask in drawn]
     return frames, 1 + OBJECT_WEIGHT * torch.stack(near).permute(0, 2, 1, 3, 4)
+
+
+def draw_window(seed: int, window: int, size: int = 64) -> tuple[Tensor, Tensor]:
+    """A clip and its object mask, cut to a square around some object at some frame; the cut stands still."""
+    scene, rng = sample_scene(seed), Random(seed)
+    clip, mask = render_with_mask(scene, size)
+    track, frame = scene.on_screen(rng.choice(scene.actors)), rng.randrange(scene.frames)
+    corner = [round(v[frame] * size + rng.gauss(0, 6) - window / 2) for v in (track.y, track.x)]
+    top, left = (min(max(v, 0), size - window) for v in corner)
+    return tuple(v[..., top : top + window, left : left + window] for v in (clip, mask))
 
 
 def vae_loss(vae: AutoencoderKLWan, frames: Tensor, weights: Tensor) -> tuple[Tensor, float]:
@@ -69,7 +81,8 @@ def main() -> None:
     parser.add_argument("--run", required=True, help="folder for state, log and process id")
     parser.add_argument("--init", help="diffusers folder of an autoencoder to start from")
     parser.add_argument("--steps", type=int, default=40_000)
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=3, help="whole clips a step, or half as many as windows")
+    parser.add_argument("--window", type=int, default=40, help="side of the windows in pixels; 64 trains on whole frames")
     parser.add_argument("--matrix-rate", type=float, default=5e-3, help="Muon's learning rate")
     parser.add_argument("--vector-rate", type=float, default=3e-3, help="AdamW's learning rate")
     parser.add_argument("--decay-share", type=float, default=0.3, help="last share of the steps, rates fall to zero")
@@ -98,12 +111,12 @@ def train(options: argparse.Namespace) -> None:
         vae.named_parameters(), lambda name, w: w.ndim >= 4 and w.shape[0] > 1, options.matrix_rate, options.vector_rate
     )
     average = Average(list(vae.parameters()), options.average)
-    step = 0
+    step = clips = 0
     if state:
         vae.load_state_dict(state["weights"])
         optimizer.load_state_dict(state["optimizer"])
         average.load_state_dict(state["average"])
-        step = state["step"]
+        step, clips = state["step"], state["clips"]
         torch.set_rng_state(state["rng"])
     validation = torch.stack([render(sample_scene(VALIDATION_SEED + i)) for i in range(32)])
 
@@ -115,6 +128,7 @@ def train(options: argparse.Namespace) -> None:
                 "optimizer": optimizer.state_dict(),
                 "average": average.state_dict(),
                 "step": step,
+                "clips": clips,
                 "rng": torch.get_rng_state(),
             }
         )
@@ -122,7 +136,9 @@ def train(options: argparse.Namespace) -> None:
     saved = reported = time.monotonic()
     errors: list[float] = []
     while step < options.steps:
-        frames, weights = make_batch(options.first_seed + step * options.batch, options.batch)
+        whole = step % 4 == 0
+        count, window = (options.batch, 64) if whole else (2 * options.batch, options.window)
+        frames, weights = make_batch(options.first_seed + clips, count, window)
         loss, error = vae_loss(vae, frames, weights)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
@@ -131,7 +147,7 @@ def train(options: argparse.Namespace) -> None:
         optimizer.zero_grad()
         average.update()
         errors.append(error)
-        step += 1
+        step, clips = step + 1, clips + count
         now = time.monotonic()
         if now - saved > options.save_seconds or step == options.steps:
             save()
@@ -139,14 +155,13 @@ def train(options: argparse.Namespace) -> None:
         if now - reported > options.report_seconds or step == options.steps:
             with average.swapped_in():
                 quality = validate(vae, validation)
-            speed = len(errors) * options.batch / (now - reported)
             folder.log(
                 step=step,
-                clips=step * options.batch,
+                clips=clips,
                 mean_absolute_error=sum(errors) / len(errors),
                 validation_psnr=quality,
                 rate=factor,
-                clips_per_second=speed,
+                steps_per_second=len(errors) / (now - reported),
             )
             errors.clear()
             reported = time.monotonic()

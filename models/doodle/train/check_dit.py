@@ -1,0 +1,32 @@
+"""Compares the training forward with diffusers' at 32 and 512 rows of text: `python -m train.check_dit`."""
+
+import torch
+
+from .dit_model import make_dit, velocity
+from .text_model import WIDTH
+
+
+@torch.no_grad()
+def main() -> None:
+    torch.manual_seed(0)
+    worst = 0.0
+    for channels, patch, side in ((16, 2, 8), (48, 1, 4)):
+        dit = make_dit(channels, patch).eval()
+        torch.nn.init.normal_(dit.proj_out.weight)
+        latents, sigma = torch.randn(2, channels, 5, side, side), torch.rand(2, 5)
+        text = torch.randn(2, 32, WIDTH)
+        text[0, 12:], text[1, 20:] = 0, 0
+        timesteps = (sigma * 1000).repeat_interleave((side // patch) ** 2, 1)
+        for rows in (32, 512):
+            padded = torch.cat([text, torch.zeros(2, rows - 32, WIDTH)], dim=1)
+            expected = dit(latents, timesteps, padded, return_dict=False)[0]
+            actual = velocity(dit, latents, sigma, text, torch.full((2,), float(rows)))
+            error = (expected - actual).abs().max().item() / expected.abs().max().item()
+            worst = max(worst, error)
+            print(f"patch {patch}, {rows} rows of text: largest relative difference {error:.2e}")
+    if worst > 1e-4:
+        raise SystemExit("the training forward differs from diffusers'")
+
+
+if __name__ == "__main__":
+    main()
