@@ -14,7 +14,7 @@ export interface Steps {
 export function checkStep(subject: string, value: number, steps: Steps): void {
   const { first, step, last } = steps
   if (value >= first && value <= last && (value - first) % step === 0) return
-  const expected = value > last ? `at most ${last}` : ruleOf(steps)
+  const expected = value > last ? `at most ${last}` : ruleOf(steps, value)
   throw new RequestError('request/size', {
     subject,
     expected: `${expected} for this model`,
@@ -23,9 +23,10 @@ export function checkStep(subject: string, value: number, steps: Steps): void {
   })
 }
 
-function ruleOf({ first, step }: Steps): string {
+function ruleOf({ first, step }: Steps, value: number): string {
   if (step === 1) return 'a positive integer'
-  return first === step ? `a multiple of ${step}` : `${step}k + ${first}`
+  if (first !== step) return `${step}k + ${first}`
+  return value > 0 ? `a multiple of ${step}` : `a positive multiple of ${step}`
 }
 
 /** The steps just below and just above a value. */

@@ -1,16 +1,16 @@
 import type { DType } from '../tensor/dtype.ts'
 
-/** What the .safetensors format calls each dtype. */
+/** What the .safetensors format calls each dtype, in the order in which the reference implementation stores them. */
 export const safetensorsNames: Readonly<Record<DType, string>> = {
+  i64: 'I64',
   f64: 'F64',
   f32: 'F32',
-  f16: 'F16',
+  i32: 'I32',
   bf16: 'BF16',
+  f16: 'F16',
+  i16: 'I16',
   f8e4m3: 'F8_E4M3',
   f8e5m2: 'F8_E5M2',
-  i64: 'I64',
-  i32: 'I32',
-  i16: 'I16',
   i8: 'I8',
   u8: 'U8',
   bool: 'BOOL',

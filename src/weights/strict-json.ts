@@ -2,8 +2,8 @@
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject
 export type JsonObject = ReadonlyMap<string, JsonValue>
 
-/** Values of one document. A checkpoint of a million tensors stays below it; a bomb of brackets does not. */
-const maxValues = 16_000_000
+/** Values of one document. A checkpoint of 200,000 tensors stays below it; a bomb of brackets does not. */
+const maxValues = 2_000_000
 const maxDepth = 32
 
 interface Cursor {

@@ -25,7 +25,7 @@ export function planHeader<E extends TensorEntry>(
   entries: readonly E[],
   metadata: ReadonlyMap<string, string> = new Map(),
 ): HeaderPlan<E> {
-  const order = [...entries].sort(wideFirst)
+  const order = [...entries].sort(asReference)
   const members =
     metadata.size === 0 ? [] : [`"__metadata__":${JSON.stringify(Object.fromEntries(metadata))}`]
   let begin = 0
@@ -40,8 +40,11 @@ export function planHeader<E extends TensorEntry>(
   return { header: headerBytes(`{${members.join(',')}}`), order, dataBytes: begin }
 }
 
-function wideFirst(a: TensorEntry, b: TensorEntry): number {
-  return bytesPerElement(b.dtype) - bytesPerElement(a.dtype) || (a.key < b.key ? -1 : 1)
+const dtypeOrder = Object.keys(safetensorsNames)
+
+function asReference(a: TensorEntry, b: TensorEntry): number {
+  const byDType = dtypeOrder.indexOf(a.dtype) - dtypeOrder.indexOf(b.dtype)
+  return byDType || Buffer.compare(Buffer.from(a.key), Buffer.from(b.key))
 }
 
 function headerBytes(json: string): Uint8Array {

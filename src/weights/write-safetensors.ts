@@ -32,7 +32,7 @@ export async function writeSafetensors(
     }
     await rename(temporary, path)
   } catch (cause) {
-    await rm(temporary, { force: true })
+    await rm(temporary, { force: true }).catch(() => {})
     const what = { subject: path, expected: 'a place where the file can be written', got: messageOf(cause) }
     throw new MediaError('media/output', what, { cause })
   }

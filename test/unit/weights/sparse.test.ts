@@ -1,0 +1,73 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { openWeights } from '../../../src/weights/checkpoint.ts'
+import { readTensor } from '../../../src/weights/safetensors.ts'
+import { synthesizeWeights, type TensorList } from '../../../src/weights/sparse.ts'
+import { fixture } from '../../fixtures.ts'
+import { failure, scratchFolder } from './scratch.ts'
+
+const scratch = scratchFolder()
+
+/** The tensor lists of published checkpoints by file and component. */
+const published = readdirSync(fixture('published')).flatMap(file => {
+  const components = JSON.parse(readFileSync(join(fixture('published'), file), 'utf8')) as Record<
+    string,
+    { readonly tensors: TensorList }
+  >
+  return Object.entries(components).map(([component, { tensors }]) => ({ file, component, tensors }))
+})
+
+describe('synthesizeWeights', () => {
+  test.each(published)(
+    'makes $file $component, sparse, in one file and in five',
+    async ({ file, component, tensors }) => {
+      for (const shards of [1, 5]) {
+        const folder = join(scratch, file, component, String(shards))
+        await synthesizeWeights(tensors, folder, { shards })
+        const weights = await openWeights(folder)
+        const found = [...weights.tensors].map(([key, { dtype, shape }]) => [
+          key,
+          [dtype.toUpperCase(), shape],
+        ])
+        expect(Object.fromEntries(found)).toEqual(tensors)
+        expect(weights.files).toHaveLength(shards)
+        const onDisk = weights.files.reduce((sum, path) => sum + statSync(path).blocks * 512, 0)
+        expect(onDisk).toBeLessThan(2_000_000)
+        expect(weights.bytes).toBeGreaterThan(100_000_000)
+      }
+    },
+  )
+
+  test('gives zeros to read', async () => {
+    const folder = join(scratch, 'zeros')
+    await synthesizeWeights({ x: ['F16', [3]], y: ['F8_E4M3', []] }, folder, { baseName: 'model' })
+    const { tensors } = await openWeights(folder, 'model')
+    expect(await readTensor(tensors.get('x')!)).toEqual({
+      dtype: 'f16',
+      shape: [3],
+      data: new Uint16Array(3),
+    })
+    expect(await readTensor(tensors.get('y')!)).toEqual({
+      dtype: 'f8e4m3',
+      shape: [],
+      data: new Uint8Array(1),
+    })
+  })
+
+  test('leaves no shard empty when there are fewer tensors than shards', async () => {
+    const folder = join(scratch, 'few')
+    await synthesizeWeights({ x: ['F32', [3]], y: ['F32', [1]] }, folder, { shards: 7 })
+    expect(readdirSync(folder).sort()).toEqual([
+      'diffusion_pytorch_model-00001-of-00002.safetensors',
+      'diffusion_pytorch_model-00002-of-00002.safetensors',
+      'diffusion_pytorch_model.safetensors.index.json',
+    ])
+  })
+
+  test('refuses a dtype that safetensors does not have', async () => {
+    const { code, message } = await failure(synthesizeWeights({ x: ['FLOAT', [3]] }, join(scratch, 'bad')))
+    expect(code).toBe('checkpoint/tensors')
+    expect(message).toBe('x: expected a safetensors dtype, got FLOAT.')
+  })
+})
