@@ -46,9 +46,8 @@ export function umt5Encoder(config: Umt5Config, weights: WeightSource, precision
 /** The table is stored once under `shared`, once under `encoder.embed_tokens`, or as the same tensor under both. */
 function embedding(scope: Scope, ids: Value, config: Umt5Config): Value {
   const shape = [config.vocab_size, config.d_model]
-  const keys = ['shared.weight', 'encoder.embed_tokens.weight'].filter(key => scope.has(key))
-  const tables = (keys.length > 0 ? keys : ['shared.weight']).map(key => scope.stored(key, shape))
-  return cast(gather(tables[0]!, ids, 0), scope.graph.precision) // [batch, tokens, model]
+  const table = scope.table(['shared.weight', 'encoder.embed_tokens.weight'], shape)
+  return cast(gather(table, ids, 0), scope.graph.precision) // [batch, tokens, model]
 }
 
 function encoderLayer(

@@ -34,8 +34,8 @@ export type Chunk = 'first' | 'next'
 
 /**
  * Inputs: `latents` f32 [channels, frames, h, w], normalised as the transformer gives them, and for a later chunk
- * the caches. Outputs: `frames` u8 [pictures, H, W, 3] and the caches. Intermediate: `decoded` f32
- * [pictures, 3, H, W] in [−1, 1].
+ * the caches. Outputs: `frames` u8 [pictures, H, W, 3], the same before rounding, `decoded` f32
+ * [pictures, 3, H, W] in [−1, 1], and the caches.
  */
 export function wanDecoder(
   config: WanVaeConfig,
@@ -57,8 +57,9 @@ export function wanDecoder(
   const z = pointwiseConv(scope, 'post_quant_conv', pictures, config.z_dim)
   const patches = scope.in('decoder', decoder => decoderNetwork(decoder, z, config, caches))
   const video = config.patch_size ? unpatchify(patches, config.patch_size) : patches // [4·frames, 3, H, W]
-  const decoded = graph.named('decoded', clip(cast(video, 'f32'), -1, 1))
+  const decoded = clip(cast(video, 'f32'), -1, 1)
   graph.output('frames', toRgb(decoded))
+  graph.output('decoded', decoded)
   return graph
 }
 

@@ -8,6 +8,8 @@ export interface WeightSource {
   has(key: string): boolean
   /** @throws CheckpointError when the key is missing or its shape is not the expected one */
   take(key: string, shape: readonly number[]): ExternalTensor
+  /** A tensor that may be stored under several names, which all count as taken. */
+  takeOneOf(keys: readonly string[], shape: readonly number[]): ExternalTensor
 }
 
 /** A place in the network: its path is the prefix of checkpoint keys, node names and error messages. */
@@ -27,10 +29,6 @@ export class Scope {
     return this.graph.within(name, () => body(new Scope(this.graph, this.#source, this.#key(name))))
   }
 
-  has(name: string): boolean {
-    return this.#source.has(this.#key(name))
-  }
-
   /**
    * A weight of this scope, in the graph's precision unless `dtype` says otherwise.
    * `shape` is the one the checkpoint must have; `as` re-interprets it, row-major.
@@ -45,10 +43,10 @@ export class Scope {
     return cast(stored, options.dtype ?? this.graph.precision)
   }
 
-  /** A weight of this scope as it is stored: for tables that are gathered from, where casting rows is cheaper. */
-  stored(name: string, shape: readonly number[]): Value {
-    const key = this.#key(name)
-    return this.graph.weight(key, this.#source.take(key, shape), shape)
+  /** A table to gather from, as it is stored, under one of several names: casting the rows is cheaper. */
+  table(names: readonly [string, ...string[]], shape: readonly number[]): Value {
+    const keys = names.map(name => this.#key(name))
+    return this.graph.weight(keys[0]!, this.#source.takeOneOf(keys, shape), shape)
   }
 
   #key(name: string): string {

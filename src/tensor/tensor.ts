@@ -41,7 +41,8 @@ export function reshaped<D extends DType>(source: Tensor<D>, shape: readonly num
   return tensor(source.dtype, shape, source.data)
 }
 
-/** A one-element tensor of shape []. */
-export function scalar(value: number): Tensor<'f32'> {
-  return tensor('f32', [], Float32Array.of(value))
+/** The numbers of a tensor that has to be there, in f32. @throws TypeError otherwise */
+export function float32Data(source: Tensor | undefined): Float32Array {
+  if (source?.dtype !== 'f32') throw new TypeError(`tensor: expected f32, got ${source?.dtype ?? 'none'}.`)
+  return source.data as Float32Array
 }

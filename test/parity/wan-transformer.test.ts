@@ -11,7 +11,9 @@ import { fixture, hasFixture } from '../fixtures.ts'
 import { runGraph } from '../graph-session.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 
-const cases = ['wan21-t2v', 'wan22-ti2v-5b', 'wan21-t2v-bf16'].filter(name => hasFixture(`${name}/case-1.json`))
+const cases = ['wan21-t2v', 'wan22-ti2v-5b', 'wan21-t2v-bf16'].filter(name =>
+  hasFixture(`${name}/case-1.json`),
+)
 
 test.each(cases)('the transformer of %s gives the velocity that diffusers gives', async name => {
   const folder = fixture(`${name}/model/transformer`)
@@ -40,5 +42,7 @@ test.each(cases)('the transformer of %s gives the velocity that diffusers gives'
     'rotary.sin': tensor('f32', [1, grid.tokens, half], rotary.sin),
   })
   const expected = reference.get('step_000.noise_pred_cond')!
-  expect(relativeError(result.velocity!.data as Float32Array, expected.data as Float32Array)).toBeLessThan(1e-5)
+  expect(relativeError(result.velocity!.data as Float32Array, expected.data as Float32Array)).toBeLessThan(
+    1e-5,
+  )
 })

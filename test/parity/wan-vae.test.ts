@@ -76,9 +76,15 @@ async function runChunks(
     const feeds = { [input.name]: cut(source, input.axis, start, count), ...caches }
     const results = await runGraph(start === 0 ? graphs.first : graphs.next, feeds, [capture])
     const part = results[capture]!
-    parts.push(capture === 'mode' ? framesFirst({ ...part, shape: [1, ...part.shape] } as Tensor) : (part.data as Float32Array))
+    parts.push(
+      capture === 'mode'
+        ? framesFirst({ ...part, shape: [1, ...part.shape] } as Tensor)
+        : (part.data as Float32Array),
+    )
     caches = Object.fromEntries(
-      Object.entries(results).flatMap(([name, value]) => (name.endsWith('.next') ? [[name.slice(0, -5), value]] : [])),
+      Object.entries(results).flatMap(([name, value]) =>
+        name.endsWith('.next') ? [[name.slice(0, -5), value]] : [],
+      ),
     )
     start += count
   }
@@ -94,7 +100,11 @@ function cut(source: Tensor, axis: 0 | 1, start: number, count: number): Tensor 
     const from = (row * length + start) * inner
     data.set((source.data as Float32Array).subarray(from, from + count * inner), row * count * inner)
   }
-  return tensor('f32', source.shape.map((dim, index) => (index === axis ? count : dim)), data)
+  return tensor(
+    'f32',
+    source.shape.map((dim, index) => (index === axis ? count : dim)),
+    data,
+  )
 }
 
 /** [1, channels, frames, h, w] → [frames, channels, h, w]. */

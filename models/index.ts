@@ -1,0 +1,5 @@
+import type { Family } from '../src/pipeline/family.ts'
+import { wan } from './wan/family.ts'
+
+/** Every family that a checkpoint can be of. */
+export const families: readonly Family[] = [wan]

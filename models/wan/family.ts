@@ -1,0 +1,207 @@
+import path from 'node:path'
+import { z } from 'zod'
+import { CheckpointError } from '../../src/errors.ts'
+import { rotaryTables } from '../../src/geometry/rotary.ts'
+import type { LatentSize } from '../../src/geometry/video-geometry.ts'
+import { toTokens } from '../../src/geometry/video-geometry.ts'
+import type {
+  CheckpointConfigs,
+  Defaults,
+  Denoiser,
+  Expert,
+  Family,
+  GraphRecipe,
+  Model,
+  ModelFacts,
+  RunGraph,
+} from '../../src/pipeline/family.ts'
+import { float32Data, tensor } from '../../src/tensor/tensor.ts'
+import { umt5Config } from '../umt5/config.ts'
+import { umt5Encoder } from '../umt5/encoder.ts'
+import { type WanTransformerConfig, type WanVaeConfig, wanTransformerConfig, wanVaeConfig } from './config.ts'
+import { wanTextConditioner } from './text.ts'
+import { wanContext, wanTransformer } from './transformer.ts'
+import { wanDecoder, wanEncoder } from './vae.ts'
+
+/** Wan 2.1 and 2.2 text to video (diffusers `WanPipeline`). */
+export const wan: Family = {
+  name: 'wan',
+  pipelines: ['WanPipeline'],
+  load: checkpoint => loadWan(readConfigs(checkpoint), checkpoint),
+}
+
+const indexSchema = z.object({
+  boundary_ratio: z.number().min(0).max(1).nullish(),
+  expand_timesteps: z.boolean().default(false),
+})
+
+interface WanConfigs {
+  readonly index: z.infer<typeof indexSchema>
+  readonly textEncoder: z.infer<typeof umt5Config>
+  /** One, or the experts of high and of low noise. */
+  readonly transformers: readonly [WanTransformerConfig, ...WanTransformerConfig[]]
+  readonly vae: WanVaeConfig
+}
+
+function readConfigs(checkpoint: CheckpointConfigs): WanConfigs {
+  const read = <T>(schema: z.ZodType<T>, name: string) => parse(schema, checkpoint, name)
+  const index = parseWith(indexSchema, checkpoint.index, path.join(checkpoint.folder, 'model_index.json'))
+  const first = read(wanTransformerConfig, 'transformer')
+  const second = checkpoint.components.transformer_2 ? [read(wanTransformerConfig, 'transformer_2')] : []
+  return {
+    index,
+    textEncoder: read(umt5Config, 'text_encoder'),
+    transformers: [first, ...second],
+    vae: read(wanVaeConfig, 'vae'),
+  }
+}
+
+function loadWan(configs: WanConfigs, checkpoint: CheckpointConfigs): Model {
+  const [transformer] = configs.transformers
+  const facts = factsOf(configs, checkpoint)
+  return {
+    facts,
+    graphs: graphsOf(configs),
+    conditionText: wanTextConditioner({
+      tokenizerFolder: path.join(checkpoint.folder, 'tokenizer'),
+      textEncoder: configs.textEncoder,
+      contexts: configs.transformers.map((_, expert) => names(expert).context),
+    }),
+    denoiser: (size, run) => denoiser(facts, transformer, size, run),
+  }
+}
+
+function factsOf({ index, transformers, vae }: WanConfigs, checkpoint: CheckpointConfigs): ModelFacts {
+  const [{ patch_size, rope_max_seq_len }] = transformers
+  const geometry = {
+    spatialStride: vae.scale_factor_spatial,
+    temporalStride: vae.scale_factor_temporal,
+    patch: patch_size,
+    maxTokensPerAxis: rope_max_seq_len,
+  }
+  return {
+    family: 'wan',
+    geometry,
+    latentChannels: vae.z_dim,
+    defaults: { ...defaultsFor(vae), ...checkpoint.defaults },
+    textTokens: 512,
+    scheduler: checkpoint.components.scheduler,
+    experts: expertsOf(transformers.length, index.boundary_ratio ?? 0),
+    decoder: { first: 'vae-decoder-first', next: 'vae-decoder-next' },
+    modes: ['text to video'],
+  }
+}
+
+/** Wan's own: 480p at 16 fps for the 8× VAE, 720p at 24 fps for the 16× one; steps and guidance are diffusers'. */
+function defaultsFor(vae: WanVaeConfig): Defaults {
+  const size =
+    vae.scale_factor_spatial === 16
+      ? { width: 1280, height: 704, frames: 121, fps: 24 }
+      : { width: 832, height: 480, frames: 81, fps: 16 }
+  return { ...size, steps: 50, guidance: 5, negativePrompt: '' }
+}
+
+/** Two experts switch at `boundary_ratio` of the 1000 training timesteps (Wan 2.2 A14B). */
+function expertsOf(count: number, boundaryRatio: number): ModelFacts['experts'] {
+  const low: Expert = { graph: names(count - 1).transformer, fromTimestep: 0 }
+  if (count === 1) return [low]
+  return [{ graph: names(0).transformer, fromTimestep: boundaryRatio * 1000 }, low]
+}
+
+/** Names of the graphs of an expert; the second one's component is `transformer_2`. */
+function names(expert: number): { transformer: string; context: string } {
+  return expert === 0
+    ? { transformer: 'transformer', context: 'context' }
+    : { transformer: 'transformer_2', context: 'context_2' }
+}
+
+function graphsOf({ textEncoder, transformers, vae }: WanConfigs): GraphRecipe[] {
+  const experts = transformers.flatMap((config, expert): GraphRecipe[] => {
+    const { transformer, context } = names(expert)
+    const common = { component: transformer, role: 'transformer' as const }
+    return [
+      { ...common, name: context, build: (weights, precision) => wanContext(config, weights, precision) },
+      {
+        ...common,
+        name: transformer,
+        build: (weights, precision) => wanTransformer(config, weights, precision),
+      },
+    ]
+  })
+  const chunks = (['first', 'next'] as const).flatMap((chunk): GraphRecipe[] => {
+    const common = { component: 'vae', role: 'vae' as const }
+    return [
+      {
+        ...common,
+        name: `vae-decoder-${chunk}`,
+        build: (weights, precision) => wanDecoder(vae, weights, precision, chunk),
+      },
+      {
+        ...common,
+        name: `vae-encoder-${chunk}`,
+        build: (weights, precision) => wanEncoder(vae, weights, precision, chunk),
+      },
+    ]
+  })
+  const text: GraphRecipe = {
+    name: 'text-encoder',
+    component: 'text_encoder',
+    role: 'text-encoder',
+    build: (weights, precision) => umt5Encoder(textEncoder, weights, precision),
+  }
+  return [text, ...experts, ...chunks]
+}
+
+/** Feeds of the transformer: latents cut into patches (the same bytes), a timestep for every frame, RoPE's tables. */
+function denoiser(
+  facts: ModelFacts,
+  config: WanTransformerConfig,
+  size: LatentSize,
+  run: RunGraph,
+): Denoiser {
+  const grid = toTokens(facts.geometry, size)
+  const [pt, ph, pw] = config.patch_size
+  const tables = rotaryTables({ grid, headDim: config.attention_head_dim })
+  const rotaryShape = [1, ...tables.shape]
+  const fixed = {
+    'rotary.cos': tensor('f32', rotaryShape, tables.cos),
+    'rotary.sin': tensor('f32', rotaryShape, tables.sin),
+  }
+  const patched = [1, facts.latentChannels, grid.frames, pt, grid.height, ph, grid.width, pw]
+  return async ({ latents, timestep, expert, conditioning }) => {
+    const { tensors } = await run(facts.experts[expert]!.graph, {
+      ...fixed,
+      ...conditioning.feeds[expert],
+      latents: tensor('f32', patched, latents),
+      timestep: tensor('f32', [1, grid.frames], new Float32Array(grid.frames).fill(timestep)),
+    })
+    return float32Data(tensors.velocity)
+  }
+}
+
+function parse<T>(schema: z.ZodType<T>, checkpoint: CheckpointConfigs, component: string): T {
+  const file = path.join(checkpoint.folder, component, 'config.json')
+  const config = checkpoint.components[component]
+  if (config === undefined) {
+    const advice = 'The folder is not a whole checkpoint of this pipeline: download it again.'
+    throw new CheckpointError('checkpoint/not-found', {
+      subject: file,
+      expected: 'a config',
+      got: 'none',
+      advice,
+    })
+  }
+  return parseWith(schema, config, file)
+}
+
+function parseWith<T>(schema: z.ZodType<T>, config: unknown, file: string): T {
+  const parsed = schema.safeParse(config)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  const field = issue?.path.join('.') || 'the config'
+  throw new CheckpointError('checkpoint/config', {
+    subject: file,
+    expected: `a valid ${field}`,
+    got: issue?.message ?? 'another kind of JSON',
+  })
+}

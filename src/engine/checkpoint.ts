@@ -1,0 +1,133 @@
+import { readFile, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { z } from 'zod'
+import { CheckpointError, messageOf } from '../errors.ts'
+import type { CheckpointConfigs, Family, Model } from '../pipeline/family.ts'
+
+/** A model folder that a family has read. */
+export interface Checkpoint {
+  readonly folder: string
+  readonly family: Family
+  readonly configs: CheckpointConfigs
+  readonly model: Model
+  /** Where the graphs are, when they were exported; undefined when they are built from the weights. */
+  readonly exported: ExportManifest | undefined
+}
+
+export const exportManifestName = 'framewright-export.json'
+
+const exportManifest = z.object({
+  format: z.literal(1),
+  index: z.record(z.string(), z.unknown()),
+  components: z.record(z.string(), z.unknown()),
+  defaults: z.record(z.string(), z.unknown()),
+  precision: z.enum(['f32', 'f16', 'bf16']),
+  graphs: z.array(z.object({ name: z.string(), file: z.string(), weightBytes: z.number() })),
+})
+
+export type ExportManifest = z.infer<typeof exportManifest>
+
+const defaultsSchema = z
+  .strictObject({
+    width: z.int().positive(),
+    height: z.int().positive(),
+    frames: z.int().positive(),
+    fps: z.number().positive(),
+    steps: z.int().positive(),
+    guidance: z.number().nonnegative(),
+    negativePrompt: z.string(),
+  })
+  .partial()
+
+/**
+ * Opens a folder in the diffusers layout, or one that was exported.
+ * @throws CheckpointError when it is not there, not a model, or of a pipeline that no family reads
+ */
+export async function openCheckpoint(folder: string, families: readonly Family[]): Promise<Checkpoint> {
+  await checkFolder(folder)
+  const exported = await readJson(path.join(folder, exportManifestName), exportManifest)
+  const configs = exported
+    ? { folder, index: exported.index, components: exported.components, defaults: exported.defaults }
+    : await readConfigs(folder)
+  const family = familyOf(configs, families)
+  return { folder, family, configs, model: family.load(configs), exported }
+}
+
+async function checkFolder(folder: string): Promise<void> {
+  const found = await stat(folder).catch(() => undefined)
+  if (found?.isDirectory()) return
+  throw new CheckpointError('checkpoint/not-found', {
+    subject: `model ${folder}`,
+    expected: 'a folder in the diffusers layout',
+    got: found ? 'a file' : 'nothing there',
+    advice: 'Download one with "framewright models pull <id>", or leave --model out for the built-in one.',
+  })
+}
+
+async function readConfigs(folder: string): Promise<CheckpointConfigs> {
+  const anything = z.record(z.string(), z.unknown())
+  const index = await readJson(path.join(folder, 'model_index.json'), anything)
+  if (index === undefined) {
+    throw new CheckpointError('checkpoint/not-found', {
+      subject: path.join(folder, 'model_index.json'),
+      expected: 'a file',
+      got: 'none',
+      advice: 'Give the folder that holds model_index.json, with the components beside it.',
+    })
+  }
+  const names = Object.entries(index).flatMap(([name, value]) => (isComponent(value) ? [name] : []))
+  const read = names.map(async name => {
+    const file = name === 'scheduler' ? 'scheduler_config.json' : 'config.json'
+    return [name, await readJson(path.join(folder, name, file), anything)] as const
+  })
+  const components = Object.fromEntries(
+    (await Promise.all(read)).filter(([, config]) => config !== undefined),
+  )
+  const defaults = (await readJson(path.join(folder, 'framewright.json'), defaultsSchema)) ?? {}
+  return { folder, index, components, defaults: defaults as CheckpointConfigs['defaults'] }
+}
+
+/** A component is listed as [library, class]; one that is left out as [null, null]. */
+function isComponent(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 2 && typeof value[1] === 'string'
+}
+
+function familyOf(configs: CheckpointConfigs, families: readonly Family[]): Family {
+  const pipeline = configs.index._class_name
+  const family = families.find(each => each.pipelines.some(name => name === pipeline))
+  if (family) return family
+  throw new CheckpointError('checkpoint/config', {
+    subject: path.join(configs.folder, 'model_index.json'),
+    expected: `a pipeline of ${families.flatMap(each => each.pipelines).join(', ')}`,
+    got: String(pipeline),
+  })
+}
+
+async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return undefined
+    throw new CheckpointError('checkpoint/config', `${file}: cannot be read: ${messageOf(cause)}.`, { cause })
+  })
+  if (text === undefined) return undefined
+  const parsed = schema.safeParse(parseJson(file, text))
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  const field = issue?.path.join('.') || 'content'
+  throw new CheckpointError('checkpoint/config', {
+    subject: file,
+    expected: `a valid ${field}`,
+    got: issue?.message ?? 'something else',
+  })
+}
+
+function parseJson(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new CheckpointError(
+      'checkpoint/config',
+      { subject: file, expected: 'JSON', got: messageOf(cause), advice: 'Download the file again.' },
+      { cause },
+    )
+  }
+}

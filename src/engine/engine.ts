@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { CancelledError, RequestError } from '../errors.ts'
+import type { GenerateEvent } from '../pipeline/events.ts'
+import type { Family, ModelFacts } from '../pipeline/family.ts'
+import { generate } from '../pipeline/generate.ts'
+import { type GenerateRequest, planRequest } from '../pipeline/request.ts'
+import type { Backend, Device } from '../runtime/backend.ts'
+import { parseDevice } from '../runtime/device.ts'
+import type { FloatDType } from '../tensor/dtype.ts'
+import { openCheckpoint } from './checkpoint.ts'
+import { graphSource } from './graph-source.ts'
+import { Lane, type Residency } from './lane.ts'
+import { LanePool } from './lane-pool.ts'
+
+export interface EngineOptions {
+  /** A model folder in the diffusers layout, or an exported one. */
+  readonly model: string
+  /** `auto` (the default), `cpu`, `cuda` or `cuda:N`. */
+  readonly device?: string
+  /** Float type of the transformer; unless given f32 on a CPU, bf16 on a GPU. */
+  readonly precision?: FloatDType
+  /** CPU threads of all lanes together; one a core unless given. */
+  readonly threads?: number
+  /** Videos that are made at a time; 1 unless given. */
+  readonly lanes?: number
+  /** `keep` (the default) holds components in memory after use; `release` frees each before the next loads. */
+  readonly residency?: Residency
+}
+
+export interface GenerateOptions {
+  readonly signal?: AbortSignal
+}
+
+/** A loaded model that makes videos. */
+export interface Engine extends AsyncDisposable {
+  readonly facts: ModelFacts
+  /** The device as it was chosen: `cpu`, `cuda:0`. */
+  readonly device: string
+  /**
+   * Makes a video, as a stream of events. It waits for a free lane; it ends at the next step when the signal aborts
+   * or the caller stops iterating.
+   * @throws RequestError for a request that the model cannot do, CancelledError when aborted
+   */
+  generate(
+    request: GenerateRequest,
+    options?: GenerateOptions,
+  ): AsyncGenerator<GenerateEvent, void, undefined>
+}
+
+/** What an engine is made of: the families it knows and the runtime it runs on. */
+export interface EngineParts {
+  readonly families: readonly Family[]
+  readonly createBackend: (options: { device: Device; threads: number }) => Backend
+}
+
+/** Opens a checkpoint. Its components load when they are first needed. */
+export async function openEngine(options: EngineOptions, parts: EngineParts): Promise<Engine> {
+  const device = parseDevice(options.device ?? 'auto')
+  const checkpoint = await openCheckpoint(options.model, parts.families)
+  const source = graphSource(checkpoint, { device, requested: options.precision })
+  const lanes = checkedCount('lanes', options.lanes ?? 1)
+  const threads = threadsPerLane(options, lanes)
+  const pool = new LanePool(lanes, () => {
+    return new Lane(parts.createBackend({ device, threads }), source, options.residency ?? 'keep')
+  })
+  const { model } = checkpoint
+  return {
+    facts: model.facts,
+    device: device.type === 'cpu' ? 'cpu' : `cuda:${device.index}`,
+    async *generate(request, { signal = new AbortController().signal } = {}) {
+      const plan = planRequest(request, model.facts, randomSeed)
+      const lane = await pool.acquire(signal)
+      try {
+        yield* generate(model, plan, lane, signal)
+      } catch (error) {
+        throw signal.aborted && !(error instanceof CancelledError)
+          ? new CancelledError({ cause: error })
+          : error
+      } finally {
+        pool.giveBack(lane)
+      }
+    },
+    [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
+  }
+}
+
+/** Short enough to be typed again. */
+function randomSeed(): bigint {
+  return BigInt(randomBytes(4).readUInt32BE())
+}
+
+/** 0 leaves the number to the runtime: one a physical core. */
+function threadsPerLane({ threads }: EngineOptions, lanes: number): number {
+  if (threads === undefined && lanes === 1) return 0
+  const all = checkedCount('threads', threads ?? availableParallelism())
+  return Math.max(1, Math.floor(all / lanes))
+}
+
+function checkedCount(subject: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 1 && value <= 1024) return value
+  throw new RequestError('request/invalid', {
+    subject,
+    expected: 'a whole number from 1 to 1024',
+    got: String(value),
+  })
+}

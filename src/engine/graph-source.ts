@@ -1,0 +1,117 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { CheckpointError, messageOf, RequestError } from '../errors.ts'
+import type { Graph } from '../graph/graph.ts'
+import { serialize } from '../graph/serialize.ts'
+import type { GraphRecipe } from '../pipeline/family.ts'
+import type { Device, GraphModel } from '../runtime/backend.ts'
+import type { FloatDType } from '../tensor/dtype.ts'
+import { openWeights } from '../weights/checkpoint.ts'
+import { WeightLedger } from '../weights/scope.ts'
+import type { Checkpoint } from './checkpoint.ts'
+
+/** Gives the graphs of a checkpoint by name. */
+export interface GraphSource {
+  load(graph: string): Promise<GraphModel>
+  recipe(graph: string): GraphRecipe
+}
+
+export interface Precision {
+  readonly device: Device
+  /** What the caller asked for; each component's own default unless given. */
+  readonly requested: FloatDType | undefined
+}
+
+/** Graphs that are built over the weights, or read where they were exported. */
+export function graphSource(checkpoint: Checkpoint, precision: Precision): GraphSource {
+  const recipe = (name: string) => {
+    const found = checkpoint.model.graphs.find(each => each.name === name)
+    if (!found) throw new TypeError(`graph: expected one of the model's, got ${name}.`)
+    return found
+  }
+  const load = checkpoint.exported ? exportedGraphs(checkpoint) : builtGraphs(checkpoint, precision, recipe)
+  return { recipe, load }
+}
+
+/** All graphs of a component are built together, so that every tensor of its files is accounted for. */
+export async function buildComponent(
+  checkpoint: Checkpoint,
+  component: string,
+  precision: Precision,
+): Promise<ReadonlyMap<string, Graph>> {
+  const ledger = new WeightLedger(await openWeights(path.join(checkpoint.folder, component)))
+  const recipes = checkpoint.model.graphs.filter(each => each.component === component)
+  const graphs = recipes.map(recipe => {
+    return [
+      recipe.name,
+      recipe.build(ledger.graph(recipe.name), precisionOf(recipe.role, precision)),
+    ] as const
+  })
+  ledger.finish()
+  return new Map(graphs)
+}
+
+/** Bytes of a graph's weights as they are stored. */
+export function weightBytesOf(graph: Graph): number {
+  return graph.initializers.reduce((sum, each) => sum + ('external' in each ? each.external.bytes : 0), 0)
+}
+
+function builtGraphs(
+  checkpoint: Checkpoint,
+  precision: Precision,
+  recipe: GraphSource['recipe'],
+): GraphSource['load'] {
+  const components = new Map<string, Promise<ReadonlyMap<string, Graph>>>()
+  return async name => {
+    const { component } = recipe(name)
+    let built = components.get(component)
+    if (!built) {
+      built = buildComponent(checkpoint, component, precision)
+      components.set(component, built)
+    }
+    const graph = (await built).get(name)!
+    // Locations are real paths, relative to the root: the runtime refuses absolute ones and follows no links.
+    const bytes = serialize(graph, { locate: file => path.relative('/', file) })
+    return { name, bytes, weightsFolder: '/', weightBytes: weightBytesOf(graph) }
+  }
+}
+
+function exportedGraphs({ folder, exported }: Checkpoint): GraphSource['load'] {
+  return async name => {
+    const entry = exported?.graphs.find(each => each.name === name)
+    const file = path.join(folder, entry?.file ?? `${name}.onnx`)
+    const bytes = await readFile(file).catch(cause => {
+      throw new CheckpointError(
+        'checkpoint/not-found',
+        {
+          subject: file,
+          expected: 'an exported graph',
+          got: messageOf(cause),
+          advice: 'Export the model again.',
+        },
+        { cause },
+      )
+    })
+    return { name, bytes, weightsFolder: folder, weightBytes: entry?.weightBytes ?? 0 }
+  }
+}
+
+/**
+ * The float type that a component computes in. On a CPU always f32: it has no bf16 arithmetic, and f16 is slower.
+ * On a GPU the transformer and the text encoder take bf16, as they were trained, and the VAE f16.
+ * @throws RequestError when a CPU is asked for another one
+ */
+export function precisionOf(role: GraphRecipe['role'], { device, requested }: Precision): FloatDType {
+  if (device.type === 'cpu') {
+    if (requested === undefined || requested === 'f32') return 'f32'
+    const advice = 'Weights stored in 16 bits are computed in f32 there.'
+    throw new RequestError('request/unsupported', {
+      subject: 'precision',
+      expected: 'f32 on a CPU',
+      got: requested,
+      advice,
+    })
+  }
+  if (requested === 'f32') return 'f32'
+  return role === 'vae' ? 'f16' : (requested ?? 'bf16')
+}

@@ -1,0 +1,70 @@
+import { CancelledError } from '../errors.ts'
+import type { Lane } from './lane.ts'
+
+interface Waiter {
+  readonly take: (lane: Lane) => void
+  readonly fail: (error: unknown) => void
+}
+
+/** Lanes that are lent to one generation at a time, first come first served; each is made when it is first needed. */
+export class LanePool implements AsyncDisposable {
+  readonly #create: () => Lane
+  readonly #limit: number
+  readonly #all: Lane[] = []
+  readonly #free: Lane[] = []
+  readonly #waiters: Waiter[] = []
+  #closed = false
+
+  constructor(limit: number, create: () => Lane) {
+    this.#limit = limit
+    this.#create = create
+  }
+
+  /** @throws CancelledError when the signal aborts before a lane is free */
+  async acquire(signal: AbortSignal): Promise<Lane> {
+    if (signal.aborted || this.#closed) throw new CancelledError({ cause: signal.reason })
+    const lane = this.#free.pop() ?? this.#grow()
+    return lane ?? (await this.#wait(signal))
+  }
+
+  giveBack(lane: Lane): void {
+    const next = this.#waiters.shift()
+    if (next) next.take(lane)
+    else this.#free.push(lane)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    for (const waiter of this.#waiters.splice(0)) waiter.fail(new CancelledError())
+    await Promise.all(this.#all.map(lane => lane[Symbol.asyncDispose]()))
+  }
+
+  #grow(): Lane | undefined {
+    if (this.#all.length >= this.#limit) return undefined
+    const lane = this.#create()
+    this.#all.push(lane)
+    return lane
+  }
+
+  async #wait(signal: AbortSignal): Promise<Lane> {
+    return await new Promise((resolve, reject) => {
+      const cancel = () => {
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1)
+        reject(new CancelledError({ cause: signal.reason }))
+      }
+      const settle = () => signal.removeEventListener('abort', cancel)
+      const waiter: Waiter = {
+        take: lane => {
+          settle()
+          resolve(lane)
+        },
+        fail: error => {
+          settle()
+          reject(error)
+        },
+      }
+      signal.addEventListener('abort', cancel, { once: true })
+      this.#waiters.push(waiter)
+    })
+  }
+}

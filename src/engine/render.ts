@@ -1,0 +1,93 @@
+import type { GenerateEvent } from '../pipeline/events.ts'
+import type { GeneratePlan, GenerateRequest } from '../pipeline/request.ts'
+import { openVideoWriter, type VideoWriter, type WriterOptions } from '../media/writer.ts'
+import type { GenerationRecord } from '../media/record.ts'
+import type { Engine } from './engine.ts'
+
+export interface OutputOptions {
+  /** File to write: .mp4, .webm, .gif, .webp, or a folder of PNGs when it ends in `/`. */
+  readonly path: string
+  /** What is put into the file's metadata beside the request: the model's name and the program's version. */
+  readonly model: string
+  readonly version: string
+  readonly codec?: WriterOptions['codec']
+  readonly upscale?: WriterOptions['upscale']
+}
+
+/** The last event of a video that is written to a file. */
+export interface VideoWrittenEvent {
+  readonly type: 'video-written'
+  readonly path: string
+  readonly bytes: number
+  readonly frames: number
+}
+
+export type RenderEvent = GenerateEvent | VideoWrittenEvent
+
+/**
+ * Makes a video and writes it, frames being encoded while the next are decoded. The file appears under its name
+ * when it is whole; when the run ends early nothing of it is left.
+ * @throws what `engine.generate` throws, and MediaError when the file cannot be written
+ */
+export async function* renderVideo(
+  engine: Engine,
+  request: GenerateRequest,
+  output: OutputOptions,
+  options: { readonly signal?: AbortSignal } = {},
+): AsyncGenerator<RenderEvent, void, undefined> {
+  let writer: VideoWriter | undefined
+  let writing: Promise<void> = Promise.resolve()
+  let done = false
+  try {
+    for await (const event of engine.generate(request, options)) {
+      if (event.type === 'start') writer = await openVideoWriter(writerOptions(event.plan, output, options.signal))
+      if (event.type === 'frames-decoded') {
+        await writing
+        writing = writer!.write(event.frames)
+        writing.catch(() => {}) // reported when it is awaited
+      }
+      if (event.type === 'video-end') await writing
+      yield event
+    }
+    const { path, bytes, frames } = await writer!.finish()
+    done = true
+    yield { type: 'video-written', path, bytes, frames }
+  } finally {
+    if (!done) {
+      await writing.catch(() => {})
+      await writer?.abort()
+    }
+  }
+}
+
+function writerOptions(plan: GeneratePlan, output: OutputOptions, signal: AbortSignal | undefined): WriterOptions {
+  return {
+    path: output.path,
+    width: plan.width,
+    height: plan.height,
+    fps: plan.fps,
+    metadata: recordOf(plan, output),
+    ...(signal && { signal }),
+    ...(output.codec && { codec: output.codec }),
+    ...(output.upscale && { upscale: output.upscale }),
+  }
+}
+
+/** Everything that is needed to make the same video again. */
+function recordOf(plan: GeneratePlan, { model, version }: OutputOptions): GenerationRecord {
+  return {
+    prompt: plan.prompt,
+    negativePrompt: plan.negativePrompt,
+    seed: String(plan.seed),
+    model,
+    ...(plan.sampler && { sampler: plan.sampler }),
+    steps: plan.steps,
+    guidance: plan.guidance,
+    ...(plan.shift !== undefined && { shift: plan.shift }),
+    width: plan.width,
+    height: plan.height,
+    frames: plan.frames,
+    fps: plan.fps,
+    version,
+  } as GenerationRecord
+}

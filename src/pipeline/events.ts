@@ -1,0 +1,76 @@
+import type { Tensor } from '../tensor/tensor.ts'
+import type { GeneratePlan } from './request.ts'
+
+/** What happens while a video is made, in this order. */
+export type GenerateEvent =
+  | StartEvent
+  | ConditioningReadyEvent
+  | StepEndEvent
+  | FramesDecodedEvent
+  | VideoEndEvent
+
+/** The request is valid; every default is filled in. */
+export interface StartEvent {
+  readonly type: 'start'
+  readonly plan: GeneratePlan
+  readonly device: string
+}
+
+export interface ConditioningReadyEvent {
+  readonly type: 'conditioning-ready'
+  readonly seconds: number
+  /** Tokens of the prompt; `truncated` when there were more than the model takes. */
+  readonly promptTokens: number
+  readonly truncated: boolean
+  /** With `tensors`: the initial noise. */
+  readonly tensors?: { readonly latents: Tensor }
+}
+
+export interface StepEndEvent {
+  readonly type: 'step-end'
+  /** From 1 to `of`. */
+  readonly step: number
+  readonly of: number
+  /** Noise level after the step, from 1 to 0. */
+  readonly sigma: number
+  readonly timestep: number
+  readonly seconds: number
+  /** With `tensors`: what the network gave, and the latents after the step. */
+  readonly tensors?: {
+    readonly conditional: Tensor
+    readonly unconditional?: Tensor
+    readonly latents: Tensor
+  }
+}
+
+export interface FramesDecodedEvent {
+  readonly type: 'frames-decoded'
+  /** Index of the first of these frames in the clip. */
+  readonly first: number
+  readonly count: number
+  readonly of: number
+  readonly width: number
+  readonly height: number
+  /** RGB, [count, height, width, 3]. */
+  readonly frames: Uint8Array
+  readonly seconds: number
+  /** With `tensors`: the frames before rounding, [count, 3, height, width] in [−1, 1]. */
+  readonly tensors?: { readonly decoded: Tensor }
+}
+
+export interface VideoEndEvent {
+  readonly type: 'video-end'
+  readonly plan: GeneratePlan
+  /** The latents that were decoded, [channels, frames, height, width]. */
+  readonly latents: Tensor
+  readonly seconds: StageSeconds
+}
+
+export interface StageSeconds {
+  readonly conditioning: number
+  readonly denoising: number
+  readonly decoding: number
+  readonly total: number
+  /** Time inside runs of graphs, of the total. */
+  readonly running: number
+}

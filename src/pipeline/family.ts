@@ -1,0 +1,119 @@
+import type { LatentSize, VideoGeometry } from '../geometry/video-geometry.ts'
+import type { Graph } from '../graph/graph.ts'
+import type { WeightSource } from '../graph/scope.ts'
+import type { Feed, ResidentTensor, RunOptions, RunResult } from '../runtime/backend.ts'
+import type { FloatDType } from '../tensor/dtype.ts'
+
+/** A kind of checkpoint: how to recognise it, and how to read it. Shared code knows families only through this. */
+export interface Family {
+  readonly name: string
+  /** The `_class_name` values of model_index.json that it reads. */
+  readonly pipelines: readonly string[]
+  /**
+   * Reads the configs.
+   * @throws CheckpointError for a config that this family cannot run
+   */
+  load(checkpoint: CheckpointConfigs): Model
+}
+
+/** The JSON files of a checkpoint folder. */
+export interface CheckpointConfigs {
+  readonly folder: string
+  /** model_index.json */
+  readonly index: Readonly<Record<string, unknown>>
+  /** The config of every component that has one, by its name in the folder. */
+  readonly components: Readonly<Record<string, unknown>>
+  /** framewright.json: defaults that the checkpoint's makers recommend. */
+  readonly defaults: Partial<Defaults>
+}
+
+/** What a request has where it does not say otherwise. */
+export interface Defaults {
+  readonly width: number
+  readonly height: number
+  readonly frames: number
+  readonly fps: number
+  readonly steps: number
+  readonly guidance: number
+  readonly negativePrompt: string
+}
+
+/** A checkpoint that can be run: facts that shared code reads, recipes of graphs, and how they are fed. */
+export interface Model {
+  readonly facts: ModelFacts
+  readonly graphs: readonly GraphRecipe[]
+  /** Turns a prompt into what the denoiser sees of it. */
+  conditionText(prompt: PromptRequest, run: RunGraph): Promise<TextConditioning>
+  /** The network, for one size: everything that does not change with the step is made here. */
+  denoiser(size: LatentSize, run: RunGraph): Denoiser
+}
+
+export interface ModelFacts {
+  readonly family: string
+  readonly geometry: VideoGeometry
+  readonly latentChannels: number
+  readonly defaults: Defaults
+  /** Tokens that a prompt is padded or cut to, unless a request says otherwise, and the most it may ask for. */
+  readonly textTokens: number
+  /** scheduler_config.json */
+  readonly scheduler: unknown
+  /** The networks that share the steps, from the noisiest on. */
+  readonly experts: readonly [Expert, ...Expert[]]
+  /** The graphs that decode a clip: its first latent frame, and every later chunk. */
+  readonly decoder: { readonly first: string; readonly next: string }
+  /** What a request can ask for, as `inspect` and error messages list it. */
+  readonly modes: readonly string[]
+}
+
+export interface Expert {
+  readonly graph: string
+  /** It runs the steps at this timestep and above; the last one runs the rest. */
+  readonly fromTimestep: number
+}
+
+export interface GraphRecipe {
+  readonly name: string
+  /** The folder of the checkpoint that its weights are in. */
+  readonly component: string
+  readonly role: 'text-encoder' | 'transformer' | 'vae'
+  build(weights: WeightSource, precision: FloatDType): Graph
+}
+
+export type { Feed, ResidentTensor, RunOptions, RunResult }
+
+/** Runs a graph of the model by name, opening its session where needed. */
+export type RunGraph = (
+  graph: string,
+  feeds: Readonly<Record<string, Feed>>,
+  options?: RunOptions,
+) => Promise<RunResult>
+
+export interface PromptRequest {
+  readonly prompt: string
+  /** Tokens to pad or cut to. */
+  readonly textTokens: number
+}
+
+export interface TextConditioning {
+  /** Feeds of the denoiser, by expert. They are freed when the run is over. */
+  readonly feeds: readonly Readonly<Record<string, ResidentTensor>>[]
+  /** Tokens of the prompt, with its end. */
+  readonly tokens: number
+  /** Whether the prompt was longer than the tokens it may have. */
+  readonly truncated: boolean
+}
+
+/**
+ * One pass of the network.
+ * @returns the velocity, in the layout of the latents
+ */
+export type Denoiser = (input: DenoiserInput) => Promise<Float32Array>
+
+export interface DenoiserInput {
+  /** [channels, frames, height, width] */
+  readonly latents: Float32Array
+  readonly timestep: number
+  /** Index into the facts' experts. */
+  readonly expert: number
+  readonly conditioning: TextConditioning
+}

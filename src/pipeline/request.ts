@@ -1,0 +1,128 @@
+import { z } from 'zod'
+import { RequestError } from '../errors.ts'
+import type { VideoGeometry } from '../geometry/video-geometry.ts'
+import { framesForSeconds } from '../geometry/video-geometry.ts'
+import { samplerNames } from '../sampling/samplers/sampler.ts'
+import type { ModelFacts } from './family.ts'
+
+const seedLimit = 2n ** 64n
+
+/** What a caller asks for. Everything but the prompt has a default of the checkpoint. */
+export const generateRequest = z.strictObject({
+  prompt: z.string(),
+  negativePrompt: z.string().optional(),
+  width: z.int().positive().optional(),
+  height: z.int().positive().optional(),
+  /** Length in frames, or in seconds; frames win. */
+  frames: z.int().positive().optional(),
+  seconds: z.number().positive().optional(),
+  fps: z.number().positive().max(240).optional(),
+  steps: z.int().min(1).max(1000).optional(),
+  guidance: z.number().min(0).max(100).optional(),
+  /** Share of the steps, from 0 to 1, in which guidance is on. */
+  guidanceInterval: z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)]).optional(),
+  /** Strength of guidance rescale (Lin et al. 2023), from 0 (off) to 1. */
+  guidanceRescale: z.number().min(0).max(1).optional(),
+  /** 0 … 2^64 − 1; a random one unless given. */
+  seed: z
+    .union([z.int().nonnegative(), z.bigint().nonnegative()])
+    .transform(BigInt)
+    .refine(seed => seed < seedLimit, 'Too big: expected at most 2^64 - 1')
+    .optional(),
+  sampler: z.enum(samplerNames).optional(),
+  /** Timestep shift of the flow schedule. */
+  shift: z.number().positive().max(100).optional(),
+  /** Tokens that the prompt is padded or cut to. */
+  maxTextTokens: z.int().min(2).max(4096).optional(),
+  /** Latent frames that are decoded at a time. */
+  chunk: z.int().positive().optional(),
+  /** Whether events carry the tensors of every stage: for comparing with other implementations. */
+  tensors: z.boolean().optional(),
+})
+
+export type GenerateRequest = Readonly<z.input<typeof generateRequest>>
+
+/** A request with every question answered. */
+export interface GeneratePlan {
+  readonly prompt: string
+  readonly negativePrompt: string
+  readonly width: number
+  readonly height: number
+  readonly frames: number
+  readonly fps: number
+  readonly steps: number
+  readonly guidance: number
+  readonly guidanceInterval: readonly [number, number]
+  readonly guidanceRescale: number
+  readonly seed: bigint
+  readonly sampler: z.infer<typeof generateRequest>['sampler']
+  readonly shift: number | undefined
+  readonly textTokens: number
+  readonly chunk: number
+  readonly tensors: boolean
+}
+
+const defaultChunk = 4
+
+/**
+ * Checks a request and fills in the defaults of the model.
+ * @throws RequestError `request/invalid` for a field that is wrong, `request/size` for a size that does not fit
+ */
+export function planRequest(
+  request: GenerateRequest,
+  facts: ModelFacts,
+  randomSeed: () => bigint,
+): GeneratePlan {
+  const parsed = generateRequest.safeParse(request)
+  if (!parsed.success) throw invalidField(parsed.error.issues[0]!, request)
+  const fields = parsed.data
+  const { defaults, geometry } = facts
+  const fps = fields.fps ?? defaults.fps
+  return {
+    prompt: fields.prompt,
+    negativePrompt: fields.negativePrompt ?? defaults.negativePrompt,
+    width: fields.width ?? defaults.width,
+    height: fields.height ?? defaults.height,
+    frames: fields.frames ?? secondsToFrames(geometry, fields.seconds, fps) ?? defaults.frames,
+    fps,
+    steps: fields.steps ?? defaults.steps,
+    guidance: fields.guidance ?? defaults.guidance,
+    guidanceInterval: fields.guidanceInterval ?? [0, 1],
+    guidanceRescale: fields.guidanceRescale ?? 0,
+    seed: fields.seed ?? randomSeed(),
+    sampler: fields.sampler,
+    shift: fields.shift,
+    textTokens: fields.maxTextTokens ?? facts.textTokens,
+    chunk: fields.chunk ?? defaultChunk,
+    tensors: fields.tensors ?? false,
+  }
+}
+
+function secondsToFrames(
+  geometry: VideoGeometry,
+  seconds: number | undefined,
+  fps: number,
+): number | undefined {
+  return seconds === undefined ? undefined : framesForSeconds(geometry, seconds, fps)
+}
+
+function invalidField(issue: z.core.$ZodIssue, request: object): RequestError {
+  const field =
+    issue.path.join('.') || (issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : 'request')
+  const value = issue.path.reduce<unknown>(
+    (node, key) => (node as Record<PropertyKey, unknown>)?.[key],
+    request,
+  )
+  const expected = issue.code === 'unrecognized_keys' ? 'a known field' : lowerFirst(issue.message)
+  const got = typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? 'nothing')
+  return new RequestError('request/invalid', {
+    subject: field,
+    expected,
+    got: issue.path.length ? got : 'an unknown one',
+  })
+}
+
+/** zod says "Too small: expected number to be >=1" or "Invalid input: expected string, received number". */
+function lowerFirst(message: string): string {
+  return message.replace(/^.*?expected /, '').replace(/, received .*$/, '')
+}

@@ -1,0 +1,66 @@
+import type { DType } from '../tensor/dtype.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+
+/** A graph as a backend takes it. */
+export interface GraphModel {
+  readonly name: string
+  /** An ONNX ModelProto. */
+  readonly bytes: Uint8Array
+  /** The folder that the locations of external weights are relative to. */
+  readonly weightsFolder: string
+  /** Bytes of the weights as stored, which decides how they are loaded. */
+  readonly weightBytes: number
+}
+
+/** A tensor that stays where the session that made it runs, and can be fed to other sessions of the same backend. */
+export interface ResidentTensor {
+  readonly kind: 'resident'
+  readonly id: number
+  readonly dtype: DType
+  readonly shape: readonly number[]
+}
+
+export type Feed = Tensor | ResidentTensor
+
+export interface RunOptions {
+  /** The outputs to compute results for; all unless given. */
+  readonly fetch?: readonly string[]
+  /** Those of them that stay resident; none unless given. */
+  readonly keep?: (output: string) => boolean
+}
+
+export interface RunResult {
+  readonly tensors: Readonly<Record<string, Tensor>>
+  readonly residents: Readonly<Record<string, ResidentTensor>>
+}
+
+export interface Session {
+  readonly name: string
+  run(feeds: Readonly<Record<string, Feed>>, options?: RunOptions): Promise<RunResult>
+  /** Frees the session's memory. Residents that it made live on. */
+  release(): Promise<void>
+}
+
+/**
+ * Where graphs run: one device, one queue. Runs of one backend follow each other; the calling thread is never
+ * blocked by them.
+ */
+export interface Backend {
+  readonly name: string
+  readonly device: Device
+  open(model: GraphModel): Promise<Session>
+  /** Frees resident tensors. */
+  drop(residents: Iterable<ResidentTensor>): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export type Device = { readonly type: 'cpu' } | { readonly type: 'cuda'; readonly index: number }
+
+/** The device as it is written: `cpu`, `cuda:0`. */
+export function deviceText(device: Device): string {
+  return device.type === 'cpu' ? 'cpu' : `cuda:${device.index}`
+}
+
+export function isResident(feed: Feed): feed is ResidentTensor {
+  return 'kind' in feed
+}

@@ -1,0 +1,116 @@
+/**
+ * The thread that owns the sessions of one lane. onnxruntime-node runs a graph on the thread that asks for it, so
+ * everything that touches ONNX Runtime happens here. Each exported function is one message of the lane.
+ */
+import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
+import { move, transferableSymbol, valueSymbol } from 'piscina'
+import type { DType } from '../tensor/dtype.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { type Feed, isResident, type ResidentTensor, type RunResult } from './backend.ts'
+import type { SessionConfig } from './session-config.ts'
+
+const sessions = new Map<number, InferenceSession>()
+const residents = new Map<number, OrtTensor>()
+let lastId = 0
+
+export interface OpenMessage {
+  readonly bytes: Uint8Array
+  readonly config: SessionConfig
+}
+
+export interface RunMessage {
+  readonly session: number
+  readonly feeds: Readonly<Record<string, Feed>>
+  readonly fetch: readonly string[] | undefined
+  readonly keep: readonly string[]
+}
+
+export interface OpenReply {
+  readonly id: number
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+}
+
+export async function open({ bytes, config }: OpenMessage): Promise<OpenReply> {
+  const session = await InferenceSession.create(bytes, config)
+  const id = ++lastId
+  sessions.set(id, session)
+  return { id, inputs: session.inputNames, outputs: session.outputNames }
+}
+
+export async function run({ session: id, feeds, fetch, keep }: RunMessage): Promise<RunResult> {
+  const session = sessions.get(id)
+  if (!session) throw new Error(`session ${id} was released`)
+  const inputs = Object.fromEntries(
+    Object.entries(feeds).map(([name, feed]) => [name, ortTensor(name, feed)]),
+  )
+  const outputs = await session.run(inputs, fetch ?? session.outputNames)
+  const tensors: Record<string, Tensor> = {}
+  const residents: Record<string, ResidentTensor> = {}
+  for (const [name, output] of Object.entries(outputs)) {
+    if (keep.includes(name)) residents[name] = keepResident(output)
+    else tensors[name] = hostTensorOf(output)
+  }
+  return handOver({ tensors, residents })
+}
+
+/** Gives the buffers of the results to the caller's thread instead of copying them. */
+function handOver(result: RunResult): RunResult {
+  const buffers = Object.values(result.tensors).map(({ data }) => data.buffer)
+  return move({
+    get [transferableSymbol]() {
+      return buffers
+    },
+    get [valueSymbol]() {
+      return result
+    },
+  } as never) as never
+}
+
+export async function release(id: number): Promise<void> {
+  const session = sessions.get(id)
+  sessions.delete(id)
+  await session?.release()
+}
+
+export function drop(ids: readonly number[]): void {
+  for (const id of ids) residents.delete(id)
+}
+
+type OrtType = 'float32' | 'float16' | 'int64' | 'int32' | 'uint8' | 'bool'
+
+const ortTypes: Readonly<Partial<Record<DType, OrtType>>> = {
+  f32: 'float32',
+  f16: 'float16',
+  i64: 'int64',
+  i32: 'int32',
+  u8: 'uint8',
+  bool: 'bool',
+}
+
+function ortTensor(name: string, feed: Feed): OrtTensor {
+  if (isResident(feed)) {
+    const resident = residents.get(feed.id)
+    if (!resident) throw new Error(`input ${name}: the resident tensor ${feed.id} was dropped`)
+    return resident
+  }
+  const type = ortTypes[feed.dtype]
+  if (!type) throw new Error(`input ${name}: ${feed.dtype} cannot cross the graph's border`)
+  return new OrtTensor(type, feed.data as Float32Array, feed.shape)
+}
+
+function dtypeOf(output: OrtTensor): DType {
+  const found = Object.entries(ortTypes).find(([, type]) => type === output.type)
+  if (!found) throw new Error(`an output of type ${output.type} cannot cross the graph's border`)
+  return found[0] as DType
+}
+
+function keepResident(output: OrtTensor): ResidentTensor {
+  const id = ++lastId
+  residents.set(id, output)
+  return { kind: 'resident', id, dtype: dtypeOf(output), shape: output.dims }
+}
+
+function hostTensorOf(output: OrtTensor): Tensor {
+  return { dtype: dtypeOf(output), shape: output.dims, data: output.data } as Tensor
+}

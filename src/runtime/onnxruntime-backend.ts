@@ -1,0 +1,151 @@
+import { createRequire } from 'node:module'
+import { Piscina } from 'piscina'
+import { BackendError, messageOf } from '../errors.ts'
+import {
+  type Backend,
+  type Device,
+  deviceText,
+  type Feed,
+  type GraphModel,
+  type ResidentTensor,
+  type RunOptions,
+  type RunResult,
+  type Session,
+} from './backend.ts'
+import type { OpenMessage, OpenReply, RunMessage } from './lane-worker.ts'
+import { sessionConfig } from './session-config.ts'
+
+export interface OnnxRuntimeOptions {
+  readonly device: Device
+  /** Threads of a run on a CPU; 0 for one a core. */
+  readonly threads: number
+}
+
+/** One lane: a worker thread with onnxruntime-node in it, which takes one message after the other. */
+export class OnnxRuntimeBackend implements Backend {
+  readonly name = 'onnxruntime-node'
+  readonly device: Device
+  readonly #threads: number
+  readonly #lane: Piscina
+
+  constructor({ device, threads }: OnnxRuntimeOptions) {
+    this.device = device
+    this.#threads = threads
+    this.#lane = new Piscina({
+      // The compiled worker, also when this file runs from source.
+      filename: createRequire(import.meta.url).resolve('#lane-worker'),
+      minThreads: 1,
+      maxThreads: 1,
+      concurrentTasksPerWorker: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+    })
+  }
+
+  async open(model: GraphModel): Promise<Session> {
+    const config = sessionConfig(model, this.device, this.#threads)
+    const opened = await this.#send<OpenMessage, OpenReply>('open', { bytes: model.bytes, config }).catch(
+      cause => {
+        throw openError(model.name, this.device, cause)
+      },
+    )
+    return this.#session(model.name, opened)
+  }
+
+  async drop(residents: Iterable<ResidentTensor>): Promise<void> {
+    const ids = [...residents].map(resident => resident.id)
+    if (ids.length > 0) await this.#send('drop', ids)
+  }
+
+  /** Waits for the run that is under way: a thread that is ended inside one takes the process with it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lane.close()
+  }
+
+  #session(name: string, { id, inputs, outputs }: OpenReply): Session {
+    let open = true
+    return {
+      name,
+      run: async (feeds, { fetch, keep = () => false }: RunOptions = {}) => {
+        checkInputs(name, inputs, feeds)
+        const message = { session: id, feeds, fetch, keep: (fetch ?? outputs).filter(keep) }
+        return await this.#send<RunMessage, RunResult>('run', message).catch(cause => {
+          throw runError(name, cause)
+        })
+      },
+      release: async () => {
+        if (!open) return
+        open = false
+        await this.#send('release', id)
+      },
+    }
+  }
+
+  async #send<Message, Reply = void>(name: string, message: Message): Promise<Reply> {
+    return await this.#lane.run(message, { name })
+  }
+}
+
+function checkInputs(name: string, inputs: readonly string[], feeds: Readonly<Record<string, Feed>>): void {
+  const missing = inputs.filter(input => !(input in feeds))
+  const unknown = Object.keys(feeds).filter(feed => !inputs.includes(feed))
+  if (missing.length === 0 && unknown.length === 0) return
+  throw new BackendError('runtime/session', {
+    subject: name,
+    expected: `inputs ${inputs.join(', ')}`,
+    got: [
+      missing.length ? `no ${missing.join(', ')}` : '',
+      unknown.length ? `unknown ${unknown.join(', ')}` : '',
+    ]
+      .filter(Boolean)
+      .join(' and '),
+  })
+}
+
+function openError(name: string, device: Device, cause: unknown): BackendError {
+  const message = messageOf(cause)
+  if (device.type === 'cuda') {
+    return new BackendError(
+      'runtime/provider',
+      {
+        subject: `device ${deviceText(device)}`,
+        expected: `a session for ${name}`,
+        got: firstLine(message),
+        advice: 'Run "framewright doctor" to see what is missing, or use --device cpu.',
+      },
+      { cause },
+    )
+  }
+  return isMemoryError(message) ? memoryError(name, cause) : sessionError(name, 'a graph that loads', cause)
+}
+
+function runError(name: string, cause: unknown): BackendError {
+  return isMemoryError(messageOf(cause))
+    ? memoryError(name, cause)
+    : sessionError(name, 'a run without error', cause)
+}
+
+function sessionError(name: string, expected: string, cause: unknown): BackendError {
+  return new BackendError(
+    'runtime/session',
+    { subject: name, expected, got: firstLine(messageOf(cause)) },
+    { cause },
+  )
+}
+
+function memoryError(name: string, cause: unknown): BackendError {
+  const got = firstLine(messageOf(cause))
+  const advice = 'Make fewer frames or a smaller size, use --residency release, or free memory.'
+  return new BackendError(
+    'runtime/memory',
+    { subject: name, expected: 'enough memory', got, advice },
+    { cause },
+  )
+}
+
+function isMemoryError(message: string): boolean {
+  return /bad_alloc|out of memory|failed to allocate|allocation failed/i.test(message)
+}
+
+function firstLine(message: string): string {
+  return message.split('\n', 1)[0]!.replace(/\.$/, '')
+}

@@ -1,0 +1,47 @@
+import type { Device, GraphModel } from './backend.ts'
+
+/** Above this many bytes weights stay in their files, mapped, instead of being copied into a faster layout. */
+const prepackLimitBytes = 1 << 30
+
+/** Constants larger than this are not folded when the weights stay in their files: a fold copies them. */
+const foldLimitBytes = 1 << 20
+
+/** Whether a CPU copies the weights of a graph when it loads them. */
+export function needsPrivateCopy(model: GraphModel): boolean {
+  return model.weightBytes <= prepackLimitBytes
+}
+
+export interface SessionConfig {
+  readonly executionProviders: readonly ['cpu' | { readonly name: 'cuda'; readonly deviceId: number }]
+  readonly graphOptimizationLevel: 'all'
+  readonly executionMode: 'sequential'
+  readonly intraOpNumThreads: number
+  readonly interOpNumThreads: 1
+  readonly logSeverityLevel: 3
+  readonly extra: { readonly session: Record<string, string>; readonly optimization: Record<string, string> }
+}
+
+/**
+ * How a session is opened. Small models on a CPU are prepacked, which is faster and copies their weights; large
+ * ones, and all on a GPU, are read from the mapped files.
+ * @param threads threads of a run on a CPU; 0 for one a core
+ */
+export function sessionConfig(model: GraphModel, device: Device, threads: number): SessionConfig {
+  const mapped = device.type === 'cuda' || !needsPrivateCopy(model)
+  return {
+    executionProviders: [device.type === 'cpu' ? 'cpu' : { name: 'cuda', deviceId: device.index }],
+    graphOptimizationLevel: 'all',
+    executionMode: 'sequential',
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+    extra: {
+      session: {
+        model_external_initializers_file_folder_path: model.weightsFolder,
+        use_device_allocator_for_initializers: '1',
+        disable_prepacking: mapped ? '1' : '0',
+      },
+      optimization: mapped ? { constant_folding_max_output_size_in_bytes: String(foldLimitBytes) } : {},
+    },
+  }
+}
