@@ -1,0 +1,80 @@
+import { readdirSync, truncateSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { tensor } from '../../../src/tensor/tensor.ts'
+import { readSafetensorsHeader, readTensor } from '../../../src/weights/safetensors.ts'
+import { fixture } from '../../fixtures.ts'
+import { readFixtureTensors } from '../../safetensors-fixture.ts'
+import { readAll, referenceFile, referenceTensors } from './reference-file.ts'
+import { headerOf, safetensorsBytes } from './safetensors-bytes.ts'
+import { failure, scratchFolder } from './scratch.ts'
+
+const folder = scratchFolder()
+
+describe('readTensor', () => {
+  test('reads every dtype of a file that the reference implementation wrote', async () => {
+    const path = join(folder, 'reference.safetensors')
+    writeFileSync(path, referenceFile)
+    const tensors = await readAll(path)
+    for (const [key, expected] of referenceTensors) expect(tensors.get(key), key).toEqual(expected)
+    expect(tensors.size).toBe(referenceTensors.size)
+  })
+
+  test('reads every reference file as an independent reader does', async () => {
+    const root = dirname(fixture('published'))
+    const paths = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(path =>
+      path.endsWith('.safetensors'),
+    )
+    expect(paths.length).toBeGreaterThan(0)
+    for (const path of paths.map(name => join(root, name))) {
+      const expected = readFixtureTensors(path)
+      const tensors = await readAll(path)
+      expect([...tensors.keys()].sort(), path).toEqual([...expected.keys()].sort())
+      for (const [key, { dtype, shape, data }] of expected) {
+        const found = tensors.get(key)
+        expect({ dtype: found?.dtype, shape: found?.shape }, `${path} ${key}`).toEqual({ dtype, shape })
+        expect(Buffer.from(found!.data.buffer).equals(Buffer.from(data.buffer)), `${path} ${key}`).toBe(true)
+      }
+    }
+  })
+
+  test('reads elements that lie at an odd place in the file', async () => {
+    const path = join(folder, 'odd.safetensors')
+    const members = {
+      byte: { dtype: 'U8', shape: [1], data_offsets: [0, 1] },
+      floats: { dtype: 'F32', shape: [2], data_offsets: [1, 9] },
+    }
+    const data = Buffer.concat([Buffer.of(9), Buffer.from(Float32Array.of(1.5, -2).buffer)])
+    writeFileSync(path, safetensorsBytes(headerOf(members), data))
+    expect((await readAll(path)).get('floats')).toEqual(tensor('f32', [2], Float32Array.of(1.5, -2)))
+  })
+
+  test('refuses a file that has become shorter, and one that has gone', async () => {
+    const path = join(folder, 'shrinking.safetensors')
+    writeFileSync(path, referenceFile)
+    const location = (await readSafetensorsHeader(path)).tensors.get('f32')!
+    truncateSync(path, location.offset + 4)
+    expect(await failure(readTensor(location))).toMatchObject({ code: 'checkpoint/corrupt' })
+    const gone = { ...location, file: join(folder, 'gone.safetensors') }
+    expect(await failure(readTensor(gone))).toMatchObject({ code: 'checkpoint/not-found' })
+  })
+
+  test('says so when a tensor does not fit in memory', async () => {
+    const members = { big: { dtype: 'F32', shape: [2 ** 43], data_offsets: [0, 2 ** 45] } }
+    const path = join(folder, 'big.safetensors')
+    const bytes = safetensorsBytes(headerOf(members), new Uint8Array())
+    writeFileSync(path, bytes)
+    const location = {
+      key: 'big',
+      dtype: 'f32',
+      shape: [2 ** 43],
+      file: path,
+      offset: bytes.length,
+      bytes: 2 ** 45,
+    } as const
+    expect(await failure(readTensor(location))).toMatchObject({
+      code: 'runtime/memory',
+      name: 'BackendError',
+    })
+  })
+})
