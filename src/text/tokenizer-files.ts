@@ -1,0 +1,106 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { CheckpointError, messageOf } from '../errors.ts'
+import type { MetaspaceConfig } from './text-splitters.ts'
+
+/** A normalizer, pre-tokenizer or post-processor in tokenizer.json: its type and whatever settings that type has. */
+export interface PartConfig extends MetaspaceConfig {
+  readonly [setting: string]: unknown
+  readonly type: string
+  readonly precompiled_charsmap?: string | null | undefined
+  readonly normalizers?: readonly PartConfig[] | undefined
+  readonly pretokenizers?: readonly PartConfig[] | undefined
+}
+
+const part: z.ZodType<PartConfig> = z.lazy(() =>
+  z.looseObject({
+    type: z.string(),
+    precompiled_charsmap: z.string().nullish(),
+    normalizers: z.array(part).optional(),
+    pretokenizers: z.array(part).optional(),
+    replacement: z.string().optional(),
+    prepend_scheme: z.enum(['always', 'first', 'never']).optional(),
+    add_prefix_space: z.boolean().optional(),
+    split: z.boolean().optional(),
+  }),
+)
+
+/** What is read of tokenizer.json; the vocabulary is checked by the model that takes it. */
+const tokenizerJson = z.looseObject({
+  added_tokens: z.array(z.looseObject({ id: z.number(), content: z.string() })),
+  normalizer: part.nullable().default(null),
+  pre_tokenizer: part.nullable().default(null),
+  post_processor: part.nullable().default(null),
+  decoder: z.unknown().default(null),
+  model: z.looseObject({ type: z.string().optional() }),
+})
+export type TokenizerJson = z.infer<typeof tokenizerJson>
+
+const tokenText = z.union([
+  z.string(),
+  z.looseObject({ content: z.string() }).transform(token => token.content),
+])
+
+/** What is read of tokenizer_config.json. */
+const tokenizerConfig = z.looseObject({
+  tokenizer_class: z.string().nullish(),
+  model_max_length: z.number().nullish(),
+  pad_token: tokenText.nullish(),
+  eos_token: tokenText.nullish(),
+  padding_side: z.literal('right').nullish(),
+  truncation_side: z.literal('right').nullish(),
+})
+export type TokenizerConfig = z.infer<typeof tokenizerConfig>
+
+/**
+ * Reads the two files of a tokenizer folder.
+ * @throws CheckpointError when one is missing, is not JSON or holds a value that is not supported
+ */
+export async function readTokenizerFiles(
+  folder: string,
+): Promise<{ json: TokenizerJson; config: TokenizerConfig }> {
+  const json = await readJson(join(folder, 'tokenizer.json'), tokenizerJson)
+  const config = await readJson(join(folder, 'tokenizer_config.json'), tokenizerConfig)
+  return { json, config }
+}
+
+async function readJson<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.infer<Schema>> {
+  const text = await readFile(path, 'utf8').catch(cause => {
+    throw unreadable(path, cause)
+  })
+  const parsed = schema.safeParse(parseJson(text, path))
+  if (parsed.success) return parsed.data
+  throw new CheckpointError(
+    'checkpoint/config',
+    { subject: path, expected: 'a Hugging Face tokenizer file', got: z.prettifyError(parsed.error) },
+    { cause: parsed.error },
+  )
+}
+
+function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new CheckpointError(
+      'checkpoint/config',
+      { subject: path, expected: 'JSON', got: messageOf(cause), advice: 'Download the file again.' },
+      { cause },
+    )
+  }
+}
+
+function unreadable(path: string, cause: unknown): CheckpointError {
+  return new CheckpointError(
+    'checkpoint/not-found',
+    {
+      subject: path,
+      expected: 'a readable file',
+      got: messageOf(cause),
+      advice:
+        'A model folder needs tokenizer/tokenizer.json and tokenizer/tokenizer_config.json; a folder with only ' +
+        'spiece.model can be saved in that form with transformers.',
+    },
+    { cause },
+  )
+}

@@ -1,0 +1,101 @@
+import { CheckpointError, FramewrightError, messageOf, RequestError } from '../errors.ts'
+import { readTokenizerFiles, type TokenizerConfig, type TokenizerJson } from './tokenizer-files.ts'
+import { buildTokenizer, type LibraryTokenizer } from './tokenizer-parts.ts'
+import { asTransformersReads } from './transformers-rules.ts'
+
+/** A prompt as a text encoder takes it: `length` ids, padded on the right. */
+export interface EncodedPrompt {
+  /** [length] token ids. */
+  readonly ids: BigInt64Array
+  /** [length] 1 for a token of the prompt, 0 for padding. */
+  readonly mask: BigInt64Array
+  /** How many ids are not padding, closing token included. */
+  readonly tokens: number
+  /** Whether the prompt had more tokens than fit. */
+  readonly truncated: boolean
+}
+
+export interface PromptTokenizer {
+  /** The longest sequence the text encoder was trained for, where tokenizer_config.json says so. */
+  readonly modelMaxLength: number | undefined
+  /**
+   * Ids of a text, padded and truncated to `length` like transformers' `padding="max_length", truncation=True`:
+   * special tokens around the text (`</s>` at its end) stay when the text is cut.
+   * @throws RequestError when the special tokens alone do not fit
+   */
+  readonly encode: (text: string, options: { readonly length: number }) => EncodedPrompt
+}
+
+/** A `model_max_length` past this is transformers' way to say that there is none. */
+const largestModelLength = 1e6
+
+/**
+ * Opens the tokenizer of a checkpoint (its `tokenizer/` folder with tokenizer.json and tokenizer_config.json),
+ * giving the ids that transformers gives for it.
+ * @throws CheckpointError when a file is missing, malformed or asks for something that is not supported
+ */
+export async function openTokenizer(folder: string): Promise<PromptTokenizer> {
+  const { json, config } = await readTokenizerFiles(folder)
+  try {
+    return promptTokenizer(asTransformersReads(json, config), config)
+  } catch (cause) {
+    if (FramewrightError.is(cause)) throw cause
+    throw new CheckpointError(
+      'checkpoint/config',
+      { subject: `tokenizer ${folder}`, expected: 'a tokenizer that can be built', got: messageOf(cause) },
+      { cause },
+    )
+  }
+}
+
+/** A tokenizer that follows its file to the letter. */
+export function promptTokenizer(json: TokenizerJson, config: TokenizerConfig): PromptTokenizer {
+  const tokenizer = buildTokenizer(json, config)
+  const { prefix, suffix } = surroundings(tokenizer)
+  const padId = padIdOf(tokenizer, json, config)
+  const maxLength = config.model_max_length ?? Number.POSITIVE_INFINITY
+  return {
+    modelMaxLength: maxLength > largestModelLength ? undefined : maxLength,
+    encode: (text, { length }) => {
+      const room = length - prefix.length - suffix.length
+      if (!(Number.isSafeInteger(length) && room >= 0)) throw tooShort(length, prefix.length + suffix.length)
+      const body = tokenizer.encode(text, { add_special_tokens: false }).ids
+      const ids = [...prefix, ...body.slice(0, room), ...suffix]
+      return {
+        ids: BigInt64Array.from({ length }, (_, index) => BigInt(ids[index] ?? padId)),
+        mask: BigInt64Array.from({ length }, (_, index) => (index < ids.length ? 1n : 0n)),
+        tokens: ids.length,
+        truncated: body.length > room,
+      }
+    },
+  }
+}
+
+/** The special tokens that the tokenizer puts before and after any text, read off one encoding with and one without. */
+function surroundings(tokenizer: LibraryTokenizer): { prefix: number[]; suffix: number[] } {
+  const bare = tokenizer.encode('a', { add_special_tokens: false }).ids
+  const full = tokenizer.encode('a').ids
+  const start = full.findIndex((_, index) => bare.every((id, offset) => full[index + offset] === id))
+  if (start < 0) throw new Error('special tokens that replace the text')
+  return { prefix: full.slice(0, start), suffix: full.slice(start + bare.length) }
+}
+
+function padIdOf(tokenizer: LibraryTokenizer, json: TokenizerJson, config: TokenizerConfig): number {
+  const token = config.pad_token ?? ''
+  const id =
+    json.added_tokens.find(({ content }) => content === token)?.id ?? tokenizer.model.tokens_to_ids.get(token)
+  if (id !== undefined) return id
+  throw new CheckpointError('checkpoint/config', {
+    subject: 'tokenizer_config.json, pad_token',
+    expected: 'a token of the vocabulary',
+    got: token === '' ? 'none' : JSON.stringify(token),
+  })
+}
+
+function tooShort(length: number, specialTokens: number): RequestError {
+  return new RequestError('request/invalid', {
+    subject: 'text length',
+    expected: `a whole number of tokens, at least ${specialTokens}`,
+    got: String(length),
+  })
+}
