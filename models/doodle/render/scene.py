@@ -114,13 +114,12 @@ def sample_actor(
     rng: Random, wish: Wish, motion: str, act: str, radii: tuple[float, float], frames: int, avoid: str = ""
 ) -> Actor:
     """`act` is the motion or camera move that counts for the held-out rule."""
-    while True:
-        shape = wish.shape or rng.choice(shapes_for(motion))
-        colour = wish.colour or rng.choice([name for name in COLOURS if name != avoid])
-        if is_held_out(shape, colour, act) == wish.held_out:
-            break
-        if wish.shape and wish.colour:
-            raise ValueError(f"{wish.colour} {wish.shape}, {act}: held out is {not wish.held_out}, asked otherwise")
+    shapes = (wish.shape,) if wish.shape else shapes_for(motion)
+    colours = (wish.colour,) if wish.colour else tuple(name for name in COLOURS if name != avoid)
+    choices = [(s, c) for s in shapes for c in colours if is_held_out(s, c, act) == wish.held_out]
+    if not choices:
+        raise ValueError(f"{wish.colour} {wish.shape}, {act}: held out is {not wish.held_out}, asked otherwise")
+    shape, colour = rng.choice(choices)
     has_pace = motion in DIRECTIONS or motion.startswith("roll")
     pace = rng.choices(PACES, (2, 1, 1))[0] if has_pace else ""
     radius = min(rng.uniform(*radii), 0.17 if motion in ("bounce", "fall", "clockwise", "counterclockwise") else 1)
