@@ -18,7 +18,8 @@ export interface Scheduler {
   readonly flow: FlowSettings
   /**
    * The levels of a run.
-   * @throws RequestError `request/invalid` when the spacing is wrong or a dynamic shift lacks tokens and mu;
+   * @throws RequestError `request/invalid` when the spacing is wrong, a dynamic shift lacks tokens and mu, or the
+   *   levels are too close together for float32;
    *   `request/unsupported` when the sampler is not defined on given sigmas or timesteps
    */
   schedule(request: ScheduleRequest): Schedule
@@ -50,7 +51,9 @@ export function readScheduler(config: unknown, overrides: SchedulerOverrides = {
     flow,
     schedule(request) {
       checkSpacing(request, flow.trainTimesteps)
-      return schedules[sampler.name](flow, request)
+      const schedule = schedules[sampler.name](flow, request)
+      checkLevels(schedule)
+      return schedule
     },
   }
 }
@@ -90,6 +93,18 @@ function checkCombination(sampler: Sampler, { shift, shiftTerminal }: FlowSettin
     subject: 'sampler',
     expected: 'unipc, euler or lcm, for this checkpoint shifts its noise levels in a way that DPM++ does not',
     got: sampler.name,
+  })
+}
+
+/** A solver divides by the difference of two levels: with a very large shift, many steps end up on the same one. */
+function checkLevels({ sigmas }: Schedule): void {
+  const step = sigmas.findIndex((sigma, i) => i > 0 && !(sigma < sigmas[i - 1]!))
+  if (step === -1) return
+  throw new RequestError('request/invalid', {
+    subject: 'schedule',
+    expected: 'noise levels that fall from step to step',
+    got: `${sigmas[step - 1]} and then ${sigmas[step]} at step ${step}`,
+    advice: 'Use fewer steps or a smaller shift.',
   })
 }
 

@@ -1,31 +1,22 @@
 /** A weight and the values it scales. */
 export type Term = readonly [weight: number, values: Float32Array]
 
-/** Elements summed at a time: the sums stay in the processor's first cache. */
-const chunk = 2048
+/** As many terms as the widest formula has: the corrector of third order. */
+const mostTerms = 5
 
-/** The weighted sum of arrays of one length, in a new array: summed in float64, rounded once. */
+/**
+ * The weighted sum of 1 to 5 arrays of one length, in a new array: summed in float64, rounded once.
+ * The terms are spelled out in the loops because they run over millions of elements in every step.
+ */
 export function combination(terms: readonly [Term, ...Term[]]): Float32Array {
-  const length = terms[0][1].length
-  const result = new Float32Array(length)
-  const sums = new Float64Array(Math.min(chunk, length))
-  for (let start = 0; start < length; start += chunk) {
-    const count = Math.min(chunk, length - start)
-    sums.fill(0)
-    for (const [weight, values] of terms) addScaled(sums, weight, values, start, count)
-    for (let i = 0; i < count; i++) result[start + i] = sums[i]!
-  }
+  if (terms.length > mostTerms)
+    throw new RangeError(`expected up to ${mostTerms} terms, got ${terms.length}.`)
+  const result = new Float32Array(terms[0][1].length)
+  const nothing: Term = [0, terms[0][1]]
+  const [first, second = nothing, third = nothing, fourth = nothing, fifth = nothing] = terms
+  if (terms.length <= 2) sumTwo(result, first, second)
+  else sumFive(result, [first, second, third, fourth, fifth])
   return result
-}
-
-function addScaled(
-  sums: Float64Array,
-  weight: number,
-  values: Float32Array,
-  start: number,
-  count: number,
-): void {
-  for (let i = 0; i < count; i++) sums[i]! += weight * values[start + i]!
 }
 
 /** The clean latents that a velocity points at from noise level sigma: latents − sigma · velocity. */
@@ -34,4 +25,15 @@ export function denoisedBy(latents: Float32Array, velocity: Float32Array, sigma:
     [1, latents],
     [-sigma, velocity],
   ])
+}
+
+function sumTwo(result: Float32Array, [a, x]: Term, [b, y]: Term): void {
+  for (let i = 0; i < result.length; i++) result[i] = a * x[i]! + b * y[i]!
+}
+
+function sumFive(result: Float32Array, terms: readonly [Term, Term, Term, Term, Term]): void {
+  const [[a, x], [b, y], [c, z], [d, u], [e, v]] = terms
+  for (let i = 0; i < result.length; i++) {
+    result[i] = a * x[i]! + b * y[i]! + c * z[i]! + d * u[i]! + e * v[i]!
+  }
 }

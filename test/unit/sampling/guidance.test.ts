@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { createGuidance, guidanceActive, guided } from '../../../src/sampling/guidance.ts'
+import { createGenerator } from '../../../src/sampling/noise.ts'
+import { relativeError } from '../../compare.ts'
+import { fixture } from '../../fixtures.ts'
+import { float32Of, readFixtureTensors } from '../../safetensors-fixture.ts'
+
+const { settings } = JSON.parse(readFileSync(fixture('modules/guidance/guidance.json'), 'utf8')) as {
+  readonly settings: readonly { tensor: string; scale: number; rescale: number }[]
+}
+const reference = readFixtureTensors(fixture('modules/guidance/guidance.safetensors'))
+
+test.each(settings)(
+  "scale $scale with rescale $rescale equals diffusers' result",
+  ({ tensor, ...options }) => {
+    const branches = [float32Of(reference, 'conditional'), float32Of(reference, 'unconditional')] as const
+    const velocity = guided(createGuidance(options), ...branches)
+    expect(relativeError(velocity, float32Of(reference, tensor))).toBeLessThan(1e-6)
+  },
+)
+
+const conditional = createGenerator(1).randn(64)
+const unconditional = createGenerator(2).randn(64)
+
+function deviation(values: Float32Array): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1))
+}
+
+describe('the guided velocity', () => {
+  test('goes from the unconditional one scale times as far as the conditional one', () => {
+    const velocity = guided(createGuidance({ scale: 5 }), Float32Array.of(1, 2), Float32Array.of(0.5, 4))
+    expect([...velocity]).toEqual([3, -6])
+  })
+
+  test('with scale 1 is the conditional one', () => {
+    const velocity = guided(createGuidance({ scale: 1 }), conditional, unconditional)
+    for (const [i, value] of velocity.entries()) expect(value).toBeCloseTo(conditional[i]!, 6)
+  })
+
+  test('fully rescaled spreads like the conditional one', () => {
+    const velocity = guided(createGuidance({ scale: 7, rescale: 1 }), conditional, unconditional)
+    expect(deviation(velocity)).toBeCloseTo(deviation(conditional), 5)
+  })
+
+  test('partly rescaled lies between the plain and the rescaled one', () => {
+    const [plain, half, full] = [0, 0.5, 1].map(rescale =>
+      guided(createGuidance({ scale: 4, rescale }), conditional, unconditional),
+    )
+    for (const [i, value] of half!.entries()) expect(value).toBeCloseTo((plain![i]! + full![i]!) / 2, 5)
+  })
+
+  test('is a new array', () => {
+    const copies = [conditional.slice(), unconditional.slice()]
+    guided(createGuidance({ scale: 4, rescale: 0.7 }), conditional, unconditional)
+    expect([conditional, unconditional]).toEqual(copies)
+  })
+
+  test('of branches that differ in size is refused', () => {
+    expect(() => guided(createGuidance({ scale: 4 }), conditional, unconditional.subarray(1))).toThrow(
+      RangeError,
+    )
+  })
+})
+
+describe('guidance is active', () => {
+  const stepsOf = (options: Parameters<typeof createGuidance>[0], steps: number) =>
+    Array.from({ length: steps }, (_, step) => step).filter(step =>
+      guidanceActive(createGuidance(options), step, steps),
+    )
+
+  test('in every step unless told otherwise', () => {
+    expect(stepsOf({ scale: 5 }, 4)).toEqual([0, 1, 2, 3])
+  })
+
+  test.each([0, 0.5, 1])('in no step with scale %s', scale => {
+    expect(stepsOf({ scale }, 4)).toEqual([])
+  })
+
+  test('from the start of the interval up to, not including, its end', () => {
+    expect(stepsOf({ scale: 5, interval: [0.2, 0.6] }, 10)).toEqual([2, 3, 4, 5])
+  })
+
+  test('in whole steps, rounded down', () => {
+    expect(stepsOf({ scale: 5, interval: [0.25, 0.9] }, 5)).toEqual([1, 2, 3])
+  })
+})
+
+test('guidance is frozen', () => {
+  const guidance = createGuidance({ scale: 2 })
+  expect(Object.isFrozen(guidance)).toBe(true)
+  expect(Object.isFrozen(guidance.interval)).toBe(true)
+})
+
+test.each([
+  [{ scale: -1 }, 'guidance: expected a number from 0, got -1.'],
+  [{ scale: Number.NaN }, 'guidance: expected a number from 0, got NaN.'],
+  [{ scale: 2, interval: [0.5, 0.2] }, 'guidance interval: expected two rising fractions'],
+  [{ scale: 2, interval: [-0.1, 1] }, 'guidance interval: expected two rising fractions'],
+  [{ scale: 2, interval: [0, 1.5] }, 'guidance interval: expected two rising fractions'],
+  [{ scale: 2, rescale: 1.5 }, 'guidance rescale: expected a number from 0 to 1, got 1.5.'],
+] as const)('%j is refused', (options, message) => {
+  expect(() => createGuidance(options)).toThrow(message)
+})

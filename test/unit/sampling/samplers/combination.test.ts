@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { combination, type Term } from '../../../../src/sampling/samplers/combination.ts'
+
+test.each([1, 2, 3, 4, 5])('weighs and sums %i arrays', count => {
+  const terms = Array.from({ length: count }, (_, k): Term => [k + 1, Float32Array.of(1, 10 ** k)])
+  const sums = terms.map(([weight, values]) => [weight * values[0]!, weight * values[1]!])
+  expect([...combination(terms as [Term])]).toEqual([
+    sums.reduce((sum, [value]) => sum + value!, 0),
+    sums.reduce((sum, [, value]) => sum + value!, 0),
+  ])
+})
+
+test('rounds once: small terms are not lost against large ones that cancel', () => {
+  const [large, small] = [Float32Array.of(1e8), Float32Array.of(1)]
+  const sum = combination([
+    [1, large],
+    [1, small],
+    [-1, large],
+  ])
+  expect([...sum]).toEqual([1])
+})
+
+test('no elements give no elements', () => {
+  expect(combination([[1, new Float32Array(0)]]).length).toBe(0)
+})
+
+test('more terms than any formula has are refused, not left out', () => {
+  const term: Term = [1, Float32Array.of(1)]
+  expect(() => combination([term, term, term, term, term, term])).toThrow('expected up to 5 terms, got 6.')
+})
