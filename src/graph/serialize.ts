@@ -1,9 +1,11 @@
-import { onnx } from 'onnx-proto'
+import proto, { type onnx } from 'onnx-proto'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Shape } from './dims.ts'
 import type { Graph, Initializer } from './graph.ts'
 import { onnxDType } from './onnx-dtype.ts'
 import type { Attribute, ExternalTensor, Node, Value } from './value.ts'
+
+const { AttributeProto, ModelProto, TensorProto } = proto.onnx
 
 /** The ONNX version that graphs are written in: the first opset with RMSNormalization and RotaryEmbedding is 23. */
 const opset = 23
@@ -37,7 +39,7 @@ export function serialize(graph: Graph, options: SerializeOptions): Uint8Array {
       ],
     },
   }
-  return onnx.ModelProto.encode(model).finish()
+  return ModelProto.encode(model).finish()
 }
 
 function captureOf(graph: Graph, name: string): { name: string; value: Value; node: Node } {
@@ -69,7 +71,7 @@ function nodeProto(node: Node): onnx.INodeProto {
 }
 
 function attributeProto(name: string, attribute: Attribute): onnx.IAttributeProto {
-  const { AttributeType } = onnx.AttributeProto
+  const { AttributeType } = AttributeProto
   if ('int' in attribute) return { name, type: AttributeType.INT, i: attribute.int }
   if ('float' in attribute) return { name, type: AttributeType.FLOAT, f: attribute.float }
   if ('ints' in attribute) return { name, type: AttributeType.INTS, ints: [...attribute.ints] }
@@ -90,7 +92,7 @@ function inlineProto({ dtype, shape, data }: Tensor): onnx.ITensorProto {
 
 function externalProto(external: ExternalTensor, { locate }: SerializeOptions): onnx.ITensorProto {
   return {
-    dataLocation: onnx.TensorProto.DataLocation.EXTERNAL,
+    dataLocation: TensorProto.DataLocation.EXTERNAL,
     externalData: [
       { key: 'location', value: locate(external.file) },
       { key: 'offset', value: String(external.offset) },

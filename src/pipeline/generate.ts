@@ -111,25 +111,25 @@ async function* denoiseSteps(
   const { model, plan, prompts, scheduler, denoise, initial, noise, signal } = context
   const { tokens } = toTokens(model.facts.geometry, context.size)
   const schedule = scheduler.schedule({ steps: plan.steps, tokens })
-  const guidance = createGuidance({
-    scale: plan.guidance,
-    interval: plan.guidanceInterval,
-    rescale: plan.guidanceRescale,
-  })
+  const guidances = [plan.guidance, plan.guidance2].map(scale =>
+    createGuidance({ scale, interval: plan.guidanceInterval, rescale: plan.guidanceRescale }),
+  )
   let latents = initial.data as Float32Array
   let history = emptyHistory
   for (let step = 0; step < plan.steps; step++) {
     checkAborted(signal)
     const started = performance.now()
     const timestep = schedule.timesteps[step]!
-    const input = { latents, timestep, expert: expertAt(model.facts, timestep) }
+    const expert = expertAt(model.facts, timestep)
+    const input = { latents, timestep, expert }
     const conditional = await denoise({ ...input, conditioning: prompts.conditional })
     checkAborted(signal)
+    // Whether there is guidance at all is decided by the first expert's, as in diffusers.
     const unconditional =
-      prompts.unconditional && guidanceActive(guidance, step, plan.steps)
+      prompts.unconditional && guidanceActive(guidances[0]!, step, plan.steps)
         ? await denoise({ ...input, conditioning: prompts.unconditional })
         : undefined
-    const velocity = unconditional ? guided(guidance, conditional, unconditional) : conditional
+    const velocity = unconditional ? guided(guidances[expert]!, conditional, unconditional) : conditional
     const fresh = scheduler.sampler.stochastic ? { noise: noise.randn(latents.length) } : {}
     ;({ latents, history } = scheduler.sampler.step({ latents, velocity, step, schedule, history, ...fresh }))
     const result = tensor('f32', initial.shape, latents)

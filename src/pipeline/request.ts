@@ -19,6 +19,8 @@ export const generateRequest = z.strictObject({
   fps: z.number().positive().max(240).optional(),
   steps: z.int().min(1).max(1000).optional(),
   guidance: z.number().min(0).max(100).optional(),
+  /** Guidance of the low-noise expert, for checkpoints with two; that of the first unless given. */
+  guidance2: z.number().min(0).max(100).optional(),
   /** Share of the steps, from 0 to 1, in which guidance is on. */
   guidanceInterval: z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)]).optional(),
   /** Strength of guidance rescale (Lin et al. 2023), from 0 (off) to 1. */
@@ -52,6 +54,7 @@ export interface GeneratePlan {
   readonly fps: number
   readonly steps: number
   readonly guidance: number
+  readonly guidance2: number
   readonly guidanceInterval: readonly [number, number]
   readonly guidanceRescale: number
   readonly seed: bigint
@@ -78,6 +81,8 @@ export function planRequest(
   const fields = parsed.data
   const { defaults, geometry } = facts
   const fps = fields.fps ?? defaults.fps
+  const guidance = fields.guidance ?? defaults.guidance
+  if (fields.guidance2 !== undefined && facts.experts.length === 1) throw oneExpert()
   return {
     prompt: fields.prompt,
     negativePrompt: fields.negativePrompt ?? defaults.negativePrompt,
@@ -86,7 +91,8 @@ export function planRequest(
     frames: fields.frames ?? secondsToFrames(geometry, fields.seconds, fps) ?? defaults.frames,
     fps,
     steps: fields.steps ?? defaults.steps,
-    guidance: fields.guidance ?? defaults.guidance,
+    guidance,
+    guidance2: fields.guidance2 ?? guidance,
     guidanceInterval: fields.guidanceInterval ?? [0, 1],
     guidanceRescale: fields.guidanceRescale ?? 0,
     seed: fields.seed ?? randomSeed(),
@@ -96,6 +102,15 @@ export function planRequest(
     chunk: fields.chunk ?? defaultChunk,
     tensors: fields.tensors ?? false,
   }
+}
+
+function oneExpert(): RequestError {
+  return new RequestError('request/unsupported', {
+    subject: 'guidance2',
+    expected: 'a checkpoint with two experts',
+    got: 'one with a single transformer',
+    advice: 'Use guidance alone.',
+  })
 }
 
 function secondsToFrames(

@@ -1,0 +1,123 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { createEngine, type GenerateEvent, type GenerateRequest, type Tensor } from '../../src/index.ts'
+import { relativeError } from '../compare.ts'
+import { fixture, hasFixture } from '../fixtures.ts'
+import { readFixtureTensors } from '../safetensors-fixture.ts'
+
+/** What the file of a case says was called. */
+interface Case {
+  readonly pipeline: string
+  readonly seed: number
+  readonly call: {
+    prompt: string
+    negative_prompt?: string
+    height: number
+    width: number
+    num_frames: number
+    num_inference_steps: number
+    guidance_scale: number
+    guidance_scale_2?: number
+    max_sequence_length?: number
+  }
+  readonly scheduler: { class: string; override: { shift?: number; flow_shift?: number } | null }
+}
+
+const samplers = {
+  UniPCMultistepScheduler: 'unipc',
+  FlowMatchEulerDiscreteScheduler: 'euler',
+  DPMSolverMultistepScheduler: 'dpm++2m',
+} as const
+
+const folders = ['wan21-t2v', 'wan21-t2v-bf16', 'wan22-ti2v-5b', 'wan22-t2v-a14b'].filter(hasFixture)
+
+describe.each(folders)('%s', folder => {
+  const cases = [1, 2, 3, 4, 5, 6]
+    .map(number => `case-${number}`)
+    .filter(name => existsSync(`${fixture(folder)}/${name}.json`))
+    .map(name => ({
+      name,
+      about: JSON.parse(readFileSync(`${fixture(folder)}/${name}.json`, 'utf8')) as Case,
+    }))
+    .filter(({ about }) => about.pipeline === 'WanPipeline')
+
+  test.each(cases)(
+    '$name: from prompt and seed, every stage is what diffusers gives',
+    async ({ name, about }) => {
+      const reference = readFixtureTensors(`${fixture(folder)}/${name}.safetensors`)
+      await using engine = await createEngine({ model: `${fixture(folder)}/model`, device: 'cpu' })
+      const frames: number[] = []
+      const decoded: number[] = []
+      let steps = 0
+      for await (const event of engine.generate(requestOf(about))) {
+        if (event.type === 'conditioning-ready') {
+          expect(
+            relativeError(...pair(event.tensors!.latents, reference.get('initial_latents')!)),
+          ).toBeLessThan(1e-5)
+        }
+        if (event.type === 'step-end') {
+          steps = event.step
+          checkStep(event, reference)
+        }
+        if (event.type === 'frames-decoded') {
+          frames.push(...event.frames)
+          decoded.push(...(event.tensors!.decoded.data as Float32Array))
+        }
+      }
+      expect(steps).toBe(about.call.num_inference_steps)
+      expect(relativeError(decoded, framesFirst(reference.get('decoded_video')!))).toBeLessThan(5e-4)
+      const expected = reference.get('frames_uint8')!.data as Uint8Array
+      expect(frames.length).toBe(expected.length)
+      const off = frames.filter((level, index) => Math.abs(level - expected[index]!) > 1).length
+      expect(off / frames.length).toBeLessThanOrEqual(0.001)
+    },
+  )
+})
+
+function requestOf({ call, seed, scheduler }: Case): GenerateRequest {
+  const shift = scheduler.override?.shift ?? scheduler.override?.flow_shift
+  return {
+    prompt: call.prompt,
+    negativePrompt: call.negative_prompt ?? '',
+    width: call.width,
+    height: call.height,
+    frames: call.num_frames,
+    steps: call.num_inference_steps,
+    guidance: call.guidance_scale,
+    ...(call.guidance_scale_2 !== undefined && { guidance2: call.guidance_scale_2 }),
+    ...(call.max_sequence_length !== undefined && { maxTextTokens: call.max_sequence_length }),
+    ...(shift !== undefined && { shift }),
+    sampler: samplers[scheduler.class as keyof typeof samplers],
+    seed,
+    tensors: true,
+  }
+}
+
+function checkStep(
+  event: Extract<GenerateEvent, { type: 'step-end' }>,
+  reference: ReadonlyMap<string, Tensor>,
+): void {
+  const of = (name: string) => reference.get(`step_${String(event.step - 1).padStart(3, '0')}.${name}`)
+  const tensors = event.tensors!
+  expect(relativeError(...pair(tensors.conditional, of('noise_pred_cond')!))).toBeLessThan(1e-4)
+  const unconditional = of('noise_pred_uncond')
+  expect(tensors.unconditional === undefined).toBe(unconditional === undefined)
+  if (unconditional) expect(relativeError(...pair(tensors.unconditional!, unconditional))).toBeLessThan(1e-4)
+  expect(relativeError(...pair(tensors.latents, of('latents')!))).toBeLessThan(1e-4)
+}
+
+function pair(ours: Tensor, theirs: Tensor): [Float32Array, Float32Array] {
+  return [ours.data as Float32Array, theirs.data as Float32Array]
+}
+
+/** [1, channels, frames, h, w] → [frames, channels, h, w]. */
+function framesFirst(source: Tensor): number[] {
+  const [, channels, frames, h, w] = source.shape as [number, number, number, number, number]
+  const data = source.data as Float32Array
+  return Array.from({ length: data.length }, (_, index) => {
+    const pixel = index % (h * w)
+    const channel = Math.floor(index / (h * w)) % channels
+    const frame = Math.floor(index / (h * w * channels))
+    return data[(channel * frames + frame) * h * w + pixel]!
+  })
+}
