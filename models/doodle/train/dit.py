@@ -105,6 +105,7 @@ def main() -> None:
     parser.add_argument("--latents", required=True, help="folder that train.encode wrote")
     parser.add_argument("--tokenizer", required=True, help="folder that train.tokenizer wrote")
     parser.add_argument("--patch", type=int, default=2, help="latent pixels a token, each way")
+    parser.add_argument("--layers", type=int, default=7)
     parser.add_argument("--steps", type=int, default=30_000)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--matrix-rate", type=float, default=2e-3, help="Muon's learning rate")
@@ -125,16 +126,17 @@ def train(options: argparse.Namespace) -> None:
     folder = RunFolder(options.run, "dit")
     tokenizer = PreTrainedTokenizerFast.from_pretrained(options.tokenizer)
     data = load_data(options.latents, tokenizer)
-    channels = data.latents.shape[1]
-    model = nn.ModuleDict(
-        {"transformer": make_dit(channels, options.patch), "text_encoder": make_text_encoder(len(tokenizer))}
-    ).to(device)
+    size = {"latent_channels": data.latents.shape[1], "patch": options.patch, "layers": options.layers}
+    state = folder.load()
+    if state:
+        size = state["size"]
+    model = nn.ModuleDict({"transformer": make_dit(**size), "text_encoder": make_text_encoder(len(tokenizer))})
+    model = model.to(device)
     optimizer = MuonAdam(
         model.named_parameters(), is_matrix, options.matrix_rate, options.vector_rate, weight_decay=0.05
     )
     average = Average(list(model.parameters()), options.average)
     step = 0
-    state = folder.load()
     if state:
         model.load_state_dict(state["weights"])
         optimizer.load_state_dict(state["optimizer"])
@@ -146,7 +148,7 @@ def train(options: argparse.Namespace) -> None:
     def save() -> None:
         folder.save(
             {
-                "patch": options.patch,
+                "size": size,
                 "mean": data.mean,
                 "std": data.std,
                 "weights": model.state_dict(),

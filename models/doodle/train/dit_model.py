@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from .text_model import WIDTH
 from .tokenizer import MAX_TOKENS
 
-LAYERS, HEADS, HEAD_WIDTH, FEED_FORWARD = 7, 4, 48, 640
+HEADS, HEAD_WIDTH, FEED_FORWARD = 4, 48, 640
 
 
-def make_dit(latent_channels: int, patch: int) -> WanTransformer3DModel:
+def make_dit(latent_channels: int, patch: int, layers: int) -> WanTransformer3DModel:
     dit = WanTransformer3DModel(
         patch_size=(1, patch, patch),
         num_attention_heads=HEADS,
@@ -29,7 +29,7 @@ def make_dit(latent_channels: int, patch: int) -> WanTransformer3DModel:
         text_dim=WIDTH,
         freq_dim=256,
         ffn_dim=FEED_FORWARD,
-        num_layers=LAYERS,
+        num_layers=layers,
         cross_attn_norm=True,
         qk_norm="rms_norm_across_heads",
         rope_max_seq_len=64,

@@ -20,12 +20,10 @@ from .text_model import make_text_encoder
 WEIGHT_LIMIT_BYTES = 12_000_000
 
 
-def load_dit(run: str, channels: int, vocabulary: int) -> tuple[nn.ModuleDict, dict]:
+def load_dit(run: str, vocabulary: int) -> tuple[nn.ModuleDict, dict]:
     """The averaged transformer and text encoder of a run, and its state."""
     state = RunFolder.read(run, "dit")
-    model = nn.ModuleDict(
-        {"transformer": make_dit(channels, state["patch"]), "text_encoder": make_text_encoder(vocabulary)}
-    )
+    model = nn.ModuleDict({"transformer": make_dit(**state["size"]), "text_encoder": make_text_encoder(vocabulary)})
     model.load_state_dict(state["weights"])
     for weight, value in zip(model.parameters(), state["average"]["values"]):
         weight.data.copy_(value)
@@ -48,7 +46,7 @@ def main() -> None:
         vae.half().save_pretrained(options.out)
         return
     tokenizer = PreTrainedTokenizerFast.from_pretrained(options.tokenizer)
-    model, state = load_dit(options.dit, vae.config.z_dim, len(tokenizer))
+    model, state = load_dit(options.dit, len(tokenizer))
     vae.register_to_config(
         latents_mean=state["mean"].flatten().tolist(), latents_std=state["std"].flatten().tolist()
     )

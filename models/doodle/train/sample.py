@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 from render.captions import describe
-from render.scene import Wish, sample_scene
+from render.prompts import held_out_scene
 from render.sheet import contact_sheet
-from render.vocabulary import CAMERAS, MOTIONS
 
 from .dit_model import velocity
 from .evaluate_vae import load_vae
@@ -56,8 +55,9 @@ def main() -> None:
     use_fast_norm()
     tokenizer = PreTrainedTokenizerFast.from_pretrained(options.tokenizer)
     vae, _ = load_vae(None, options.vae)
-    model, state = load_dit(options.dit, vae.config.z_dim, len(tokenizer))
-    captions = held_out_captions(options.count)
+    model, state = load_dit(options.dit, len(tokenizer))
+    scenes = [held_out_scene(i) for i in range(options.count)]
+    captions = [describe(scene, Random(scene.seed)) for scene in scenes]
     tokens, empty = tokenize(tokenizer, captions), tokenize(tokenizer, [""])
     side = 64 // vae.config.scale_factor_spatial
     noise = torch.randn(options.count, vae.config.z_dim, 5, side, side, generator=torch.Generator().manual_seed(1))
@@ -66,17 +66,6 @@ def main() -> None:
     decoded = torch.cat([decode_clip(vae, part) for part in (latents * state["std"] + state["mean"]).split(4)])
     clips = ((decoded + 1) * 127.5 + 0.5).clamp(0, 255).to(torch.uint8).permute(0, 2, 1, 3, 4)
     contact_sheet(list(clips), captions, options.sheet)
-
-
-def held_out_captions(count: int) -> list[str]:
-    """Motions and camera moves in turn, each with a triple that training has not seen."""
-    acts = [act for act in MOTIONS + CAMERAS if act not in ("still", "meet")]
-    captions = []
-    for i in range(count):
-        act = acts[i % len(acts)]
-        wish = Wish(camera=act, held_out=True) if act in CAMERAS else Wish(motion=act, held_out=True)
-        captions.append(describe(sample_scene(i, wish), Random(i)))
-    return captions
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ class TrainingForward(unittest.TestCase):
     def test_equals_diffusers_at_32_and_512_rows_of_text(self) -> None:
         torch.manual_seed(0)
         for channels, patch, side in ((16, 2, 8), (48, 1, 4)):
-            dit = make_dit(channels, patch).eval()
+            dit = make_dit(channels, patch, layers=3).eval()
             torch.nn.init.normal_(dit.proj_out.weight)
             latents, sigma = torch.randn(2, channels, 5, side, side), torch.rand(2, 5)
             text = torch.randn(2, 32, WIDTH)
