@@ -3,7 +3,7 @@
 import type { Model, RunGraph } from '../../src/pipeline/family.ts'
 import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { cleanPrompt } from '../../src/text/clean.ts'
-import { openTokenizer } from '../../src/text/tokenizer.ts'
+import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
 import type { Umt5Config } from '../umt5/config.ts'
 import { relativePositionBuckets } from '../umt5/encoder.ts'
 
@@ -19,8 +19,10 @@ export interface WanTextOptions {
  * attends to, as it was trained), and computes the keys and values of every cross-attention, which stay resident.
  */
 export function wanTextConditioner(options: WanTextOptions): Model['conditionText'] {
+  let opening: Promise<PromptTokenizer> | undefined
   return async ({ prompt, textTokens }, run) => {
-    const tokenizer = await openTokenizer(options.tokenizerFolder)
+    opening ??= openTokenizer(options.tokenizerFolder)
+    const tokenizer = await opening
     const length = Math.min(textTokens, tokenizer.modelMaxLength ?? textTokens)
     const { ids, tokens, truncated } = tokenizer.encode(await cleanPrompt(prompt), { length })
     const text = await embed(ids.subarray(0, tokens), length, options.textEncoder, run)

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { createEngine, resolveModel } from '../../src/index.ts'
+import { relativeError } from '../compare.ts'
+import { fixture, hasFixture } from '../fixtures.ts'
+import { readFixtureTensors } from '../safetensors-fixture.ts'
+
+const cases = [1, 2, 3].filter(number => hasFixture(`doodle-prototype/case-${number}.json`))
+
+describe('the built-in checkpoint', () => {
+  test.each(cases)('case %d: makes the frames that diffusers makes with it', async number => {
+    const { call, seed } = JSON.parse(readFileSync(fixture(`doodle-prototype/case-${number}.json`), 'utf8'))
+    const reference = readFixtureTensors(fixture(`doodle-prototype/case-${number}.safetensors`))
+    await using engine = await createEngine({ model: await resolveModel('doodle'), device: 'cpu' })
+    const frames: number[] = []
+    for await (const event of engine.generate({ prompt: call.prompt, seed })) {
+      if (event.type === 'frames-decoded') frames.push(...event.frames)
+      if (event.type === 'video-end') {
+        const expected = reference.get('final_latents')!.data as Float32Array
+        expect(relativeError(event.latents.data as Float32Array, expected)).toBeLessThan(1e-4)
+      }
+    }
+    const expected = reference.get('frames_uint8')!.data as Uint8Array
+    const off = frames.filter((level, index) => Math.abs(level - expected[index]!) > 1).length
+    expect(frames.length).toBe(expected.length)
+    expect(off / frames.length).toBeLessThanOrEqual(0.001)
+  })
+})

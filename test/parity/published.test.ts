@@ -1,0 +1,78 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { umt5Config } from '../../models/umt5/config.ts'
+import { umt5Encoder } from '../../models/umt5/encoder.ts'
+import { wanTransformerConfig, wanVaeConfig } from '../../models/wan/config.ts'
+import { wanContext, wanTransformer } from '../../models/wan/transformer.ts'
+import { wanDecoder, wanEncoder } from '../../models/wan/vae.ts'
+import type { Graph } from '../../src/graph/graph.ts'
+import { serialize } from '../../src/graph/serialize.ts'
+import { openWeights } from '../../src/weights/checkpoint.ts'
+import { WeightLedger } from '../../src/weights/scope.ts'
+import { synthesizeWeights, type TensorList } from '../../src/weights/sparse.ts'
+import { fixture, hasFixture } from '../fixtures.ts'
+
+interface Published {
+  readonly class: string
+  readonly config: unknown
+  readonly tensors: TensorList
+}
+
+/** The graphs of each class, as its family builds them. */
+const builders: Record<string, (config: unknown, ledger: WeightLedger) => Graph[]> = {
+  WanTransformer3DModel: (config, ledger) => {
+    const parsed = wanTransformerConfig.parse(config)
+    return [
+      wanContext(parsed, ledger.graph('context'), 'bf16'),
+      wanTransformer(parsed, ledger.graph('transformer'), 'bf16'),
+    ]
+  },
+  AutoencoderKLWan: (config, ledger) => {
+    const parsed = wanVaeConfig.parse(config)
+    return (['first', 'next'] as const).flatMap(chunk => [
+      wanDecoder(parsed, ledger.graph(`decoder-${chunk}`), 'f16', chunk),
+      wanEncoder(parsed, ledger.graph(`encoder-${chunk}`), 'f16', chunk),
+    ])
+  },
+  UMT5EncoderModel: (config, ledger) => [umt5Encoder(umt5Config.parse(config), ledger.graph('encoder'), 'bf16')],
+}
+
+const names = [
+  'wan-t2v-1.3b',
+  'wan-t2v-14b',
+  'wan2.2-ti2v-5b',
+  'wan2.2-t2v-a14b',
+  'wan21-umt5-xxl',
+  'wan21-vae',
+  'wan22-vae',
+].filter(name => hasFixture(`published/${name}.json`))
+
+describe.each(names)('the published %s', name => {
+  let folder = ''
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'published-'))
+  })
+  afterAll(async () => {
+    await rm(folder, { recursive: true })
+  })
+
+  test('becomes graphs that use every tensor, in a second and 300 MB', async () => {
+    const components = JSON.parse(await readFile(fixture(`published/${name}.json`), 'utf8')) as Record<string, Published>
+    for (const [component, published] of Object.entries(components)) {
+      await synthesizeWeights(published.tensors, path.join(folder, component))
+      const ledger = new WeightLedger(await openWeights(path.join(folder, component)))
+      const memory = process.memoryUsage().rss
+      const started = performance.now()
+      const graphs = builders[published.class]!(published.config, ledger)
+      ledger.finish()
+      for (const graph of graphs) {
+        const bytes = serialize(graph, { locate: file => file.slice(1) })
+        expect(bytes.length).toBeLessThan(8 << 20)
+      }
+      expect((performance.now() - started) / 1000 / graphs.length).toBeLessThan(1)
+      expect((process.memoryUsage().rss - memory) / 1e6).toBeLessThan(300 * graphs.length)
+    }
+  })
+})

@@ -1,0 +1,75 @@
+import { readFile, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { synthesizeWeights } from '../../../src/weights/sparse.ts'
+import { runInChild } from '../../child.ts'
+import { fixture } from '../../fixtures.ts'
+
+const model = JSON.stringify(path.resolve(import.meta.dirname, '../../../models/doodle/checkpoint'))
+
+test('a clip of 81 frames needs no more memory at its peak than one of 33', async () => {
+  const peak = (frames: number) => runInChild<number>(`
+    import { readFileSync } from 'node:fs'
+    import { createEngine } from './dist/src/index.js'
+    const engine = await createEngine({ model: ${model}, device: 'cpu' })
+    const request = { prompt: 'a red ball', frames: ${frames}, width: 192, height: 192, steps: 1, guidance: 1, chunk: 2 }
+    for await (const event of engine.generate(request)) {}
+    await engine[Symbol.asyncDispose]()
+    console.log(Number(/VmHWM:\\s+(\\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))[1]))
+  `)
+  const [short, long] = [await peak(33), await peak(81)]
+  expect(long / short).toBeLessThan(1.1)
+})
+
+test('the thread that asks stays free while a video is made', async () => {
+  const delayMs = await runInChild<number>(`
+    import { monitorEventLoopDelay } from 'node:perf_hooks'
+    import { createEngine } from './dist/src/index.js'
+    const engine = await createEngine({ model: ${model}, device: 'cpu' })
+    for await (const event of engine.generate({ prompt: 'a red ball', steps: 1 })) {}
+    const delay = monitorEventLoopDelay({ resolution: 1 })
+    for await (const event of engine.generate({ prompt: 'a red ball', steps: 10, width: 128, height: 128 })) {
+      if (event.type === 'conditioning-ready') delay.enable()
+      if (event.type === 'frames-decoded') delay.disable()
+    }
+    await engine[Symbol.asyncDispose]()
+    console.log(delay.percentile(99) / 1e6)
+  `)
+  expect(delayMs).toBeLessThan(50)
+})
+
+test('a session over 1.3 billion f32 weights opens in 300 MB of private memory', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'sparse-'))
+  try {
+    const { transformer } = JSON.parse(await readFile(fixture('published/wan-t2v-1.3b.json'), 'utf8'))
+    await synthesizeWeights(transformer.tensors, folder)
+    const { privateMb, seconds } = await runInChild<{ privateMb: number; seconds: number }>(`
+      import { readFileSync } from 'node:fs'
+      import { wanTransformerConfig } from './dist/models/wan/config.js'
+      import { wanContext, wanTransformer } from './dist/models/wan/transformer.js'
+      import { serialize } from './dist/src/graph/serialize.js'
+      import { OnnxRuntimeBackend } from './dist/src/runtime/onnxruntime-backend.js'
+      import { openWeights } from './dist/src/weights/checkpoint.js'
+      import { WeightLedger } from './dist/src/weights/scope.js'
+      const config = wanTransformerConfig.parse(${JSON.stringify(transformer.config)})
+      const weights = await openWeights(${JSON.stringify(folder)})
+      const ledger = new WeightLedger(weights)
+      const graphs = [wanContext(config, ledger.graph('context'), 'f32'), wanTransformer(config, ledger.graph('transformer'), 'f32')]
+      ledger.finish()
+      const backend = new OnnxRuntimeBackend({ device: { type: 'cpu' }, threads: 0 })
+      const started = performance.now()
+      const bytes = graph => serialize(graph, { locate: file => file.slice(1) })
+      const [, graph] = graphs
+      await backend.open({ name: graph.name, bytes: bytes(graph), weightsFolder: '/', weightBytes: weights.bytes })
+      const seconds = (performance.now() - started) / 1000
+      const [, kb] = /RssAnon:\\s+(\\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))
+      await backend[Symbol.asyncDispose]()
+      console.log(JSON.stringify({ privateMb: kb / 1024, seconds }))
+    `)
+    expect(privateMb).toBeLessThan(300)
+    expect(seconds).toBeLessThan(30)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
