@@ -1,0 +1,259 @@
+/** The architecture as tables, and the checks that hold the code to them. */
+import { existsSync, readdirSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { families } from '../models/index.ts'
+import {
+  type Import,
+  importsOf,
+  pathsBelow,
+  readSource,
+  type SourceFile,
+  stringLiterals,
+} from './source-tree.ts'
+
+/** From the bottom up: a part may import the parts of every layer below its own, and what `sideways` adds. */
+const layers = [
+  ['src/errors.ts', 'src/tensor', 'src/geometry'],
+  ['src/graph', 'src/nn', 'src/weights', 'src/text', 'src/sampling', 'src/media', 'src/hub'],
+  ['src/runtime'],
+  ['src/pipeline'],
+  ['src/engine'],
+] as const
+
+/** Imports between parts of one layer. Whatever is not listed is not allowed. */
+const sideways: Readonly<Record<string, readonly string[]>> = {
+  'src/geometry': ['src/errors.ts', 'src/tensor'],
+  'src/tensor': ['src/errors.ts'],
+  'src/nn': ['src/graph'],
+}
+
+/** Programs: they import the public API, as a customer would. */
+const programs = ['src/jobs', 'src/server', 'src/worker', 'src/cli']
+
+/** Folders of `models` that families share. Every other one is a family, and families know nothing of each other. */
+const encoders = ['models/umt5', 'models/t5', 'models/clip']
+
+/** Packages with one home. `lazy` ones are loaded by `import()`, when something is asked for that needs them. */
+const packages: Readonly<Record<string, { readonly home: string; readonly lazy?: true }>> = {
+  '@huggingface/hub': { home: 'src/hub' },
+  '@huggingface/tokenizers': { home: 'src/text' },
+  '@mediabunny/server': { home: 'src/media', lazy: true },
+  commander: { home: 'src/cli' },
+  entities: { home: 'src/text' },
+  'ftfy-js': { home: 'src/text' },
+  mediabunny: { home: 'src/media', lazy: true },
+  'onnx-proto': { home: 'src/graph' },
+  'onnxruntime-node': { home: 'src/runtime' },
+  piscina: { home: 'src/runtime' },
+  sharp: { home: 'src/media', lazy: true },
+}
+
+const forbiddenWords = [
+  'util',
+  'utils',
+  'helper',
+  'helpers',
+  'misc',
+  'common',
+  'shared',
+  'core',
+  'manager',
+  'managers',
+]
+
+/** Lines a file may have, and those past which it should be looked at. Tables and generated files go in `longFiles`. */
+const lineLimit = 500
+const linesToLookAt = 300
+const longFiles: readonly string[] = []
+
+const folders = ['src', 'models', 'kernels', 'bench', 'test'].filter(existsSync)
+const paths = folders.flatMap(pathsBelow)
+const sources = paths.filter(file => file.endsWith('.ts')).map(readSource)
+const checked = sources.filter(({ path }) => !path.startsWith('test/'))
+
+describe('imports', () => {
+  test('go down the layers only', () => {
+    const wrong = checked.flatMap(file => importsOf(file).flatMap(each => violation(file, each) ?? []))
+    expect(wrong).toEqual([])
+  })
+
+  test('of a package are in its one home', () => {
+    const wrong = checked.flatMap(file => importsOf(file).flatMap(each => packageViolation(file, each) ?? []))
+    expect(wrong).toEqual([])
+  })
+
+  test('are seen however they are written', () => {
+    const text = [
+      "import { a } from '../graph/graph.ts'",
+      "import type { B } from '../pipeline/family.ts'",
+      "import { type C, type D } from './e.ts'",
+      "export {\n  type F,\n  g,\n} from '../tensor/tensor.ts'",
+      "export * from './h.ts'",
+      "import 'sharp'",
+      "const load = async () => await import('mediabunny')",
+      "type Sharp = typeof import('sharp')",
+      "// import { no } from './comment.ts'",
+    ].join('\n')
+    const seen = importsOf({ path: 'src/nn/x.ts', text })
+    expect(seen.map(({ target, typeOnly, dynamic }) => [target, typeOnly, dynamic])).toEqual([
+      ['src/graph/graph.ts', false, false],
+      ['src/pipeline/family.ts', true, false],
+      ['src/nn/e.ts', true, false],
+      ['src/tensor/tensor.ts', false, false],
+      ['src/nn/h.ts', false, false],
+      ['sharp', false, false],
+      ['mediabunny', false, true],
+      ['sharp', true, true],
+    ])
+  })
+
+  test.each([
+    ['src/nn/a.ts', 'src/graph/graph.ts', false, true],
+    ['src/graph/a.ts', 'src/nn/linear.ts', false, false],
+    ['src/weights/a.ts', 'src/graph/graph.ts', true, false],
+    ['src/runtime/a.ts', 'src/engine/engine.ts', false, false],
+    ['src/engine/a.ts', 'models/wan/family.ts', false, false],
+    ['src/cli/a.ts', 'src/index.ts', false, true],
+    ['src/cli/a.ts', 'src/engine/engine.ts', false, false],
+    ['models/wan/a.ts', 'models/umt5/encoder.ts', false, true],
+    ['models/ltx/a.ts', 'models/wan/vae.ts', false, false],
+    ['models/umt5/a.ts', 'models/t5/encoder.ts', false, false],
+    ['models/wan/a.ts', 'src/pipeline/family.ts', true, true],
+    ['models/wan/a.ts', 'src/pipeline/family.ts', false, false],
+    ['models/wan/a.ts', 'src/pipeline/generate.ts', true, false],
+    ['models/wan/a.ts', 'kernels/sparse/op.ts', false, true],
+    ['models/wan/a.ts', 'kernels/sparse/reference.ts', false, false],
+    ['kernels/sparse/op.ts', 'src/nn/linear.ts', false, false],
+    ['src/sampling/a.ts', 'models/index.ts', false, false],
+    ['src/index.ts', 'models/index.ts', false, true],
+    ['bench/a.ts', 'src/graph/graph.ts', false, true],
+  ])('the rules: %s → %s, types only: %s, allowed: %s', (from, target, typeOnly, allowed) => {
+    const found = violation({ path: from, text: '' }, { target, inside: true, typeOnly, dynamic: false })
+    expect(found === undefined).toBe(allowed)
+  })
+})
+
+describe('files', () => {
+  test('are named by what they hold', () => {
+    const words = (file: string) => file.split('/').flatMap(name => name.toLowerCase().split(/[-_.]/))
+    expect(paths.filter(file => words(file).some(word => forbiddenWords.includes(word)))).toEqual([])
+  })
+
+  test('are in kebab case', () => {
+    const names = sources
+      .map(({ path }) => path)
+      .filter(file => !/^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+([-.][a-z0-9]+)*\.ts$/.test(file))
+    expect(names).toEqual([])
+  })
+
+  test(`have at most ${lineLimit} lines`, () => {
+    const counted = paths
+      .filter(file => /\.(ts|py|cu|cc)$/.test(file) && !longFiles.includes(file))
+      .map(file => ({ file, lines: readSource(file).text.split('\n').length - 1 }))
+    for (const { file, lines } of counted.filter(each => each.lines > linesToLookAt)) {
+      console.info(`${file}: ${lines} lines. Look for the second thing it does.`)
+    }
+    expect(counted.filter(each => each.lines > lineLimit)).toEqual([])
+  })
+
+  test('have no default export', () => {
+    const wrong = sources.filter(({ text }) => /^export default\b|^export \{[^}]*\bas default\b/m.test(text))
+    expect(wrong.map(({ path }) => path)).toEqual([])
+  })
+})
+
+describe('shared code', () => {
+  const named = new Set([
+    ...families.flatMap(family => [family.name, ...family.pipelines]),
+    ...readdirSync('models', { withFileTypes: true })
+      .filter(entry => entry.isDirectory() && !encoders.includes(`models/${entry.name}`))
+      .map(entry => entry.name),
+  ])
+
+  test('never asks which family it has: no literal is the name of one', () => {
+    const wrong = checked
+      .filter(({ path }) => path.startsWith('src/') && path !== 'src/index.ts')
+      .flatMap(file =>
+        stringLiterals(file)
+          .filter(asksFamily)
+          .map(literal => `${file.path}: ${literal}`),
+      )
+    expect(wrong).toEqual([])
+  })
+
+  test.each(["family === 'wan'", "name.includes('Wan')", "'WanPipeline'", '`wan-large`', "'doodle'"])(
+    'the rule finds %s',
+    text => {
+      expect(stringLiterals({ path: '', text }).some(asksFamily)).toBe(true)
+    },
+  )
+
+  test.each(["'Wan-AI/Wan2.1-T2V-1.3B-Diffusers'", "'such as Wan 2.1'", "'want'", "// 'wan'"])(
+    'the rule lets %s pass: an address, a sentence, another word, a comment',
+    text => {
+      expect(stringLiterals({ path: '', text }).some(asksFamily)).toBe(false)
+    },
+  )
+
+  function asksFamily(literal: string): boolean {
+    const sentenceOrAddress = /\s|^[\w.-]+\/[\w.-]+$/.test(literal)
+    const words = literal.toLowerCase().split(/[^a-z0-9]+/)
+    return !sentenceOrAddress && [...named].some(name => words.includes(name.toLowerCase()))
+  }
+})
+
+/** The part of the project that a file belongs to: two levels deep, `bench` and `kernels` as a whole. */
+function partOf(file: string): string {
+  const [top, second] = file.split('/')
+  return top === 'bench' || top === 'kernels' ? top : `${top}/${second}`
+}
+
+function violation(file: SourceFile, { target, inside, typeOnly }: Import): string | undefined {
+  if (!inside || partOf(file.path) === partOf(target)) return undefined
+  return mayImport(file.path, target, typeOnly) ? undefined : `${file.path} imports ${target}`
+}
+
+function mayImport(file: string, target: string, typeOnly: boolean): boolean {
+  const from = partOf(file)
+  const to = partOf(target)
+  if (from === 'bench') return true
+  if (from === 'src/index.ts') return to === 'models/index.ts' || layerOf(to) >= 0
+  if (from === 'models/index.ts') return typeOnly ? target === 'src/pipeline/family.ts' : isFamily(to)
+  if (programs.includes(from)) return target === 'src/index.ts'
+  if (from === 'kernels') return layerOf(to) === 0 || to === 'src/graph'
+  if (from.startsWith('models/')) {
+    if (layerOf(to) === 0 || layerOf(to) === 1) return true
+    if (encoders.includes(from)) return false
+    return (
+      encoders.includes(to) ||
+      /^kernels\/[^/]+\/op\.ts$/.test(target) ||
+      (typeOnly && target === 'src/pipeline/family.ts')
+    )
+  }
+  if (layerOf(from) < 0 || layerOf(to) < 0) return false
+  return layerOf(to) < layerOf(from) || (sideways[from]?.includes(to) ?? false)
+}
+
+function layerOf(part: string): number {
+  return layers.findIndex(layer => (layer as readonly string[]).includes(part))
+}
+
+function isFamily(part: string): boolean {
+  return part.startsWith('models/') && !encoders.includes(part)
+}
+
+function packageViolation(
+  file: SourceFile,
+  { target, inside, typeOnly, dynamic }: Import,
+): string | undefined {
+  if (inside || target.startsWith('node:') || file.path.startsWith('bench/')) return undefined
+  const name = target
+    .split('/')
+    .slice(0, target.startsWith('@') ? 2 : 1)
+    .join('/')
+  const rule = packages[name]
+  if (rule === undefined) return undefined
+  if (partOf(file.path) !== rule.home) return `${file.path} imports ${name}, which is for ${rule.home}`
+  if (rule.lazy && !dynamic && !typeOnly) return `${file.path} loads ${name} without being asked`
+  return undefined
+}
