@@ -2,16 +2,26 @@ import type { Value } from '../value.ts'
 
 /** x · sigmoid(x). Emitted as QuickGelu with alpha 1, which is one kernel on every provider; Swish is not. */
 export function silu(value: Value): Value {
-  const attributes = { alpha: { float: 1 } }
-  return value.graph.add(
-    { op: 'QuickGelu', domain: 'com.microsoft', inputs: [value], attributes },
-    value.dtype,
-    value.shape,
-  )
+  return scaledSilu(value, 1)
+}
+
+/** x · sigmoid(1.702 x), the approximation of GELU that the first CLIP models were trained with. */
+export function quickGelu(value: Value): Value {
+  return scaledSilu(value, 1.702)
 }
 
 /** Gaussian error linear unit (Hendrycks & Gimpel 2016): exact, or its tanh approximation. */
 export function gelu(value: Value, approximate: 'none' | 'tanh'): Value {
   const attributes = { approximate: { string: approximate } }
   return value.graph.add({ op: 'Gelu', inputs: [value], attributes }, value.dtype, value.shape)
+}
+
+/** x · sigmoid(alpha · x). */
+function scaledSilu(value: Value, alpha: number): Value {
+  const attributes = { alpha: { float: alpha } }
+  return value.graph.add(
+    { op: 'QuickGelu', domain: 'com.microsoft', inputs: [value], attributes },
+    value.dtype,
+    value.shape,
+  )
 }

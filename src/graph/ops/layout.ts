@@ -27,6 +27,18 @@ export function reshapeLike(x: Value, like: Value): Value {
   return x.graph.add({ op: 'Reshape', inputs: [x, shape] }, x.dtype, like.shape)
 }
 
+/** x repeated along its axes of size 1 to the shape of another value, read at run time. */
+export function expandLike(x: Value, like: Value): Value {
+  const offset = like.shape.length - x.shape.length
+  const fits = offset >= 0 && x.shape.every((dim, axis) => dim === 1 || dim === like.shape[axis + offset])
+  if (!fits) {
+    const expected = `a shape that broadcasts to ${shapeText(like.shape)}`
+    throw x.graph.invalid('Expand', expected, shapeText(x.shape))
+  }
+  const shape = x.graph.add({ op: 'Shape', inputs: [like] }, 'i64', [like.shape.length])
+  return x.graph.add({ op: 'Expand', inputs: [x, shape] }, x.dtype, like.shape)
+}
+
 /** Axis i of the result is axis `axes[i]` of x. */
 export function transpose(x: Value, axes: readonly number[]): Value {
   const sorted = [...axes].sort((a, b) => a - b)
