@@ -1,0 +1,31 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+/** What the hub takes from the environment; everything of it can be given as an option instead. */
+export interface HubEnvironment {
+  /** Where models are kept. */
+  readonly modelsFolder: string
+  /** Address of the hub, without a slash at its end. */
+  readonly endpoint: string
+  /** Access token, for models that need one. */
+  readonly token: string | undefined
+}
+
+/**
+ * Reads `FRAMEWRIGHT_HOME`, `XDG_CACHE_HOME`, `HF_ENDPOINT` and `HF_TOKEN`. Models are kept in the first of
+ * `$FRAMEWRIGHT_HOME/models`, `$XDG_CACHE_HOME/framewright/models` and `~/.cache/framewright/models`.
+ */
+export function hubEnvironment(variables: NodeJS.ProcessEnv = process.env): HubEnvironment {
+  const home = variables.FRAMEWRIGHT_HOME || undefined
+  const cache = variables.XDG_CACHE_HOME || join(homedir(), '.cache')
+  return {
+    modelsFolder: join(home ?? join(cache, 'framewright'), 'models'),
+    endpoint: (variables.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, ''),
+    token: variables.HF_TOKEN || undefined,
+  }
+}
+
+/** Where models are kept. */
+export function modelsFolder(): string {
+  return hubEnvironment().modelsFolder
+}

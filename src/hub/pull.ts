@@ -1,0 +1,158 @@
+import { mkdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CheckpointError } from '../errors.ts'
+import { matchesChecksum } from './checksum.ts'
+import { checkFreeSpace } from './disk-space.ts'
+import { downloadFile } from './download-file.ts'
+import { hubEnvironment } from './environment.ts'
+import type { PullEvent } from './events.ts'
+import { partialSuffix } from './file-path.ts'
+import { fileUrl, type HubClient, hubClient } from './hub-client.ts'
+import { defaultRevision, type ModelName, modelFolder } from './model-folder.ts'
+import { pullError } from './pull-error.ts'
+import { type PullRecord, type RecordedFile, readRecord, writeRecord } from './pull-record.ts'
+import { type HubFile, type Repository, readRepository } from './repository.ts'
+import { HttpStatusError, type RetryPolicy, withRetries } from './retry.ts'
+import { componentsOf, modelIndexName, selectFiles } from './select-files.ts'
+
+export interface PullOptions {
+  /** Branch, tag or commit; `main` when left out. */
+  readonly revision?: string
+  /** Address of the hub; `$HF_ENDPOINT` or huggingface.co when left out. */
+  readonly endpoint?: string
+  /** Access token; `$HF_TOKEN` when left out. */
+  readonly token?: string
+  /** Ends the pull; what was received stays on disk for the next one. */
+  readonly signal?: AbortSignal
+  /** Where models are kept; see `hubEnvironment` for what is taken when left out. */
+  readonly folder?: string
+  readonly retry?: RetryPolicy
+}
+
+const defaultRetry: RetryPolicy = { retries: 5, delayMs: 500 }
+
+/** Everything one pull works with. */
+interface Pull {
+  readonly repository: Repository
+  readonly client: HubClient
+  /** The model's folder. */
+  readonly path: string
+  readonly retry: RetryPolicy
+  readonly signal: AbortSignal | undefined
+}
+
+/**
+ * Downloads a model in the diffusers layout from the hub: its configurations, tokenizer and safetensors weights,
+ * verified by size and checksum. A pull that was interrupted goes on where it stopped, one that is complete only
+ * asks the hub whether the revision has moved. Iterate to run it; stop iterating, or abort, to end it.
+ * @throws RequestError for a name that cannot be one; HubError when the hub does not deliver; CheckpointError when
+ *   the repository is not such a model; CancelledError after an abort
+ */
+export async function* pullModel(id: string, options: PullOptions = {}): AsyncGenerator<PullEvent> {
+  const environment = hubEnvironment()
+  const { revision = defaultRevision, signal, retry = defaultRetry } = options
+  const { endpoint = environment.endpoint, token = environment.token } = options
+  const name: ModelName = { id, revision }
+  const path = modelFolder(options.folder ?? environment.modelsFolder, name)
+  const client = hubClient({ endpoint, token, signal })
+  try {
+    const repository = await withRetries(() => readRepository(name, client), retry, signal)
+    yield* pullFiles({ repository, client, path, retry, signal })
+  } catch (error) {
+    throw pullError(error, { ...name, endpoint, signal })
+  }
+}
+
+async function* pullFiles(pull: Pull): AsyncGenerator<PullEvent> {
+  const { repository, path } = pull
+  const files = await filesToPull(pull)
+  await mkdir(path, { recursive: true })
+  await checkFreeSpace(path, files)
+  const previous = await readRecord(path)
+  const record = freshRecord(repository, files, previous)
+  await writeRecord(path, record)
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+  yield { type: 'pull-start', id: repository.id, commit: repository.commit, path, files: files.length, bytes }
+  for (const file of record.files) {
+    yield* pullFile(file, pull)
+    file.verified = true
+    await writeRecord(path, record)
+  }
+  await removeStale(path, record, previous)
+  await writeRecord(path, { ...record, complete: true })
+  yield { type: 'pull-end', path }
+}
+
+async function* pullFile(file: RecordedFile, pull: Pull): AsyncGenerator<PullEvent> {
+  const { repository, client, path, retry, signal } = pull
+  const target = join(path, file.path)
+  const reused = await isThere(target, file, signal)
+  if (!reused) {
+    const url = fileUrl(client, repository.id, repository.commit, file.path)
+    yield* downloadFile(file, { url, target, client, retry, signal })
+  }
+  yield { type: 'file-end', file: file.path, bytes: file.bytes, reused }
+}
+
+/** What of the repository a model needs, by its model_index.json. */
+async function filesToPull({ repository, client, retry, signal }: Pull): Promise<HubFile[]> {
+  const { id, commit, files } = repository
+  const subject = `model ${id}`
+  if (!files.some(({ path }) => path === modelIndexName)) {
+    throw new CheckpointError('checkpoint/not-found', {
+      subject,
+      expected: `a repository in the diffusers layout, with a ${modelIndexName}`,
+      got: `${files.length} files without one`,
+      advice: 'Many models have a second repository whose name ends in -Diffusers.',
+    })
+  }
+  const url = fileUrl(client, id, commit, modelIndexName)
+  const components = componentsOf(await withRetries(() => fetchText(url, client), retry, signal), subject)
+  const paths = files.map(file => file.path)
+  const selected = new Set(selectFiles(paths, components, subject))
+  return files.filter(({ path }) => selected.has(path))
+}
+
+async function fetchText(url: string, client: HubClient): Promise<string> {
+  const response = await client.fetch(url)
+  if (!response.ok) throw new HttpStatusError(url, response.status)
+  return await response.text()
+}
+
+/** A record of files to be pulled; those that an earlier pull verified stay so where they have not changed. */
+function freshRecord(
+  repository: Repository,
+  files: readonly HubFile[],
+  previous: PullRecord | undefined,
+): PullRecord {
+  const known = new Map(previous?.files.map(file => [file.path, file]))
+  const { id, revision, commit } = repository
+  const recorded = files.map(file => {
+    const earlier = known.get(file.path)
+    return { ...file, verified: earlier?.verified === true && earlier.checksum.hex === file.checksum.hex }
+  })
+  return { id, revision, commit, complete: false, files: recorded }
+}
+
+/** Whether a file is on disk, whole and as the hub has it. One that was verified before is not read again. */
+async function isThere(
+  target: string,
+  file: RecordedFile,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const found = await stat(target).catch(() => undefined)
+  if (!found?.isFile() || found.size !== file.bytes) return false
+  return file.verified || (await matchesChecksum(target, file, signal))
+}
+
+/** Removes files of an earlier commit that the model no longer has, so that nothing old is mistaken for its own. */
+async function removeStale(
+  path: string,
+  record: PullRecord,
+  previous: PullRecord | undefined,
+): Promise<void> {
+  const current = new Set(record.files.map(file => file.path))
+  const stale = previous?.files.filter(file => !current.has(file.path)) ?? []
+  const names = stale.flatMap(file => [file.path, file.path + partialSuffix])
+  for (const name of names) await rm(join(path, name), { force: true })
+}
