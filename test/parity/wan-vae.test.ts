@@ -12,9 +12,10 @@ import { fixture, hasFixture } from '../fixtures.ts'
 import { runGraph } from '../graph-session.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 
-const names = ['vae-wan21', 'vae-wan22'].filter(name => hasFixture(`modules/${name}/reference.safetensors`))
+const names = ['vae-wan21', 'vae-wan22']
 
 describe.each(names)('%s', name => {
+  const atHand = hasFixture(`modules/${name}/reference.safetensors`)
   const load = async () => {
     const about = JSON.parse(await readFile(fixture(`modules/${name}/reference.json`), 'utf8'))
     const folder = path.join(fixture(`modules/${name}`), about.model)
@@ -35,18 +36,26 @@ describe.each(names)('%s', name => {
     return { config, graphs, reference, frames: about.frames as number[] }
   }
 
-  test.each([1, 2, 100])('decodes in chunks of %d latent frames to the frames of diffusers', async chunk => {
-    const { config, graphs, reference, frames } = await load()
-    for (const count of frames) {
-      const key = `frames_${String(count).padStart(2, '0')}`
-      const latents = normalized(reference.get(`${key}.decode_input`)!, config)
-      const decoded = await runChunks(graphs.decoder, { name: 'latents', axis: 1, chunk }, latents, 'decoded')
-      const expected = framesFirst(reference.get(`${key}.decoded`)!)
-      expect(relativeError(decoded, expected)).toBeLessThan(1e-4)
-    }
-  })
+  test.skipIf(!atHand).each([1, 2, 100])(
+    'decodes in chunks of %d latent frames to the frames of diffusers',
+    async chunk => {
+      const { config, graphs, reference, frames } = await load()
+      for (const count of frames) {
+        const key = `frames_${String(count).padStart(2, '0')}`
+        const latents = normalized(reference.get(`${key}.decode_input`)!, config)
+        const decoded = await runChunks(
+          graphs.decoder,
+          { name: 'latents', axis: 1, chunk },
+          latents,
+          'decoded',
+        )
+        const expected = framesFirst(reference.get(`${key}.decoded`)!)
+        expect(relativeError(decoded, expected)).toBeLessThan(1e-4)
+      }
+    },
+  )
 
-  test('encodes to the mode of the posterior of diffusers', async () => {
+  test.skipIf(!atHand)('encodes to the mode of the posterior of diffusers', async () => {
     const { config, graphs, reference, frames } = await load()
     for (const count of frames) {
       const key = `frames_${String(count).padStart(2, '0')}`
