@@ -160,7 +160,7 @@ def train(options: argparse.Namespace) -> None:
 
     saved = reported = time.monotonic()
     losses: list[float] = []
-    while step < options.steps:
+    while step < options.steps and not folder.stopping:
         factor = rate_factor(step, options.steps, 100, options.decay_share)
         with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
             loss = dit_loss(model, data, options.batch, rng, device)
@@ -172,7 +172,7 @@ def train(options: argparse.Namespace) -> None:
         losses.append(loss.item())
         step += 1
         now = time.monotonic()
-        if now - saved > options.save_seconds or step == options.steps:
+        if now - saved > options.save_seconds or step == options.steps or folder.stopping:
             save()
             saved = now
         if now - reported > options.report_seconds or step == options.steps:

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -9,12 +10,20 @@ import torch
 
 
 class RunFolder:
+    """`stopping` turns true on SIGTERM or SIGINT: loops then save and end."""
+
     def __init__(self, path: str, name: str) -> None:
         self.path, self.name = Path(path), name
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "pid").write_text(str(os.getpid()))
         self.state_path = self.path / f"{name}.pt"
         self.log_path = self.path / f"{name}.csv"
+        self.stopping = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.stop)
+
+    def stop(self, *_: object) -> None:
+        self.stopping = True
 
     @staticmethod
     def read(path: str, name: str) -> dict:

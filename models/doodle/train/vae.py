@@ -135,7 +135,7 @@ def train(options: argparse.Namespace) -> None:
 
     saved = reported = time.monotonic()
     errors: list[float] = []
-    while step < options.steps:
+    while step < options.steps and not folder.stopping:
         whole = step % 4 == 0
         count, window = (options.batch, 64) if whole else (2 * options.batch, options.window)
         frames, weights = make_batch(options.first_seed + clips, count, window)
@@ -149,7 +149,7 @@ def train(options: argparse.Namespace) -> None:
         errors.append(error)
         step, clips = step + 1, clips + count
         now = time.monotonic()
-        if now - saved > options.save_seconds or step == options.steps:
+        if now - saved > options.save_seconds or step == options.steps or folder.stopping:
             save()
             saved = now
         if now - reported > options.report_seconds or step == options.steps:
