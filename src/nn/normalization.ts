@@ -1,4 +1,5 @@
 import { cast } from '../graph/ops/cast.ts'
+import { filledLike } from '../graph/ops/constant.ts'
 import { add, multiply } from '../graph/ops/elementwise.ts'
 import { layerNorm, rmsNorm } from '../graph/ops/normalization.ts'
 import type { Scope } from '../graph/scope.ts'
@@ -9,6 +10,11 @@ export function rmsNormLayer(scope: Scope, name: string, x: Value, epsilon: numb
   return scope.in(name, layer => {
     return rmsNorm(x, layer.weight('weight', [Number(dimAt(x, -1))], { dtype: x.dtype }), epsilon)
   })
+}
+
+/** RMS normalisation without a weight, over the last axis. */
+export function plainRmsNorm(x: Value, epsilon: number): Value {
+  return rmsNorm(x, filledLike(x, [Number(dimAt(x, -1))], 1), epsilon)
 }
 
 /** Layer normalisation with the weight and bias of `<scope>.<name>`, computed in f32, given back in x's dtype. */
@@ -31,5 +37,15 @@ export function adaptiveLayerNorm(
   epsilon: number,
 ): Value {
   const normalized = layerNorm(cast(x, 'f32'), epsilon)
+  return cast(add(multiply(normalized, add(modulation.scale, 1)), modulation.shift), x.dtype)
+}
+
+/** As {@link adaptiveLayerNorm}, with RMS normalisation: RMS(x) · (1 + scale) + shift. */
+export function adaptiveRmsNorm(
+  x: Value,
+  modulation: { scale: Value; shift: Value },
+  epsilon: number,
+): Value {
+  const normalized = plainRmsNorm(cast(x, 'f32'), epsilon)
   return cast(add(multiply(normalized, add(modulation.scale, 1)), modulation.shift), x.dtype)
 }

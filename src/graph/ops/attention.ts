@@ -8,6 +8,7 @@ import { dimAt, type Value } from '../value.ts'
  * @param key [batch, keys, heads · headDim]
  * @param value [batch, keys, heads · headDim]
  * @param options.bias added to the scores, [1 or batch, 1 or heads, queries, keys]
+ * @param options.keyLengths i32 [batch]: only so many keys of a row count, the others are padding
  * @param options.scale factor of the scores, 1/√headDim unless given
  * @returns [batch, queries, heads · headDim]
  */
@@ -15,7 +16,7 @@ export function attention(
   query: Value,
   key: Value,
   value: Value,
-  options: { heads: number; bias?: Value; scale?: number },
+  options: { heads: number; bias?: Value; keyLengths?: Value; scale?: number },
 ): Value {
   const { graph } = query
   for (const operand of [query, key, value]) {
@@ -38,11 +39,16 @@ export function attention(
       shapeText(value.shape),
     )
   }
+  const { bias, keyLengths } = options
+  if (keyLengths && (keyLengths.dtype !== 'i32' || keyLengths.shape.length !== 1)) {
+    const got = `${keyLengths.dtype} ${shapeText(keyLengths.shape)}`
+    throw graph.invalid('MultiHeadAttention', 'key lengths as i32 [batch]', got)
+  }
   const attributes = {
     num_heads: { int: options.heads },
     ...(options.scale === undefined ? {} : { scale: { float: options.scale } }),
   }
-  const inputs = [query, key, value, ...(options.bias ? [undefined, undefined, options.bias] : [])]
+  const inputs = [query, key, value, ...(bias || keyLengths ? [undefined, keyLengths, bias] : [])]
   const shape = [query.shape[0]!, query.shape[1]!, dimAt(value, 2)] // [batch, queries, width]
   return graph.add(
     { op: 'MultiHeadAttention', domain: 'com.microsoft', inputs, attributes },

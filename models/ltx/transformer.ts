@@ -1,0 +1,203 @@
+/**
+ * The LTX-Video transformer (HaCohen et al. 2024, "LTX-Video: Realtime Video Latent Diffusion"; diffusers
+ * `transformer_ltx.py`). Keys and values of the cross-attentions are inputs: `context.ts` makes them.
+ *
+ *   latents [batch, channels, frames, height, width] ── projection ──▶ [batch, frames, height·width, model]
+ *     ── layers × (self-attention with RoPE over the whole width, cross-attention, feed-forward; adaptive norms) ──
+ *     ── adaptive norm, projection ──▶ velocity, in the shape of the latents
+ *
+ * Tokens keep their frame axis, so that every latent frame can have a timestep of its own. Conditions that are not
+ * at the start of the clip are latent frames before it on that axis: only their rotary coordinates say where they
+ * belong (diffusers' `LTXConditionPipeline` prepends their tokens, which is the same).
+ */
+import { productOf } from '../../src/graph/dims.ts'
+import { Graph } from '../../src/graph/graph.ts'
+import { gelu, silu } from '../../src/graph/ops/activation.ts'
+import { attention, rotaryEmbedding } from '../../src/graph/ops/attention.ts'
+import { cast } from '../../src/graph/ops/cast.ts'
+import { add } from '../../src/graph/ops/elementwise.ts'
+import { reshape, reshapeLike, split, transpose, unsqueeze } from '../../src/graph/ops/layout.ts'
+import { Scope, type WeightSource } from '../../src/graph/scope.ts'
+import type { Value } from '../../src/graph/value.ts'
+import { linear, twoLayer } from '../../src/nn/linear.ts'
+import { adaptiveLayerNorm, adaptiveRmsNorm, rmsNormLayer } from '../../src/nn/normalization.ts'
+import { gatedResidual } from '../../src/nn/residual.ts'
+import { timestepFeatures } from '../../src/nn/timestep.ts'
+import type { FloatDType } from '../../src/tensor/dtype.ts'
+import { type LtxTransformerConfig, modelWidth } from './config.ts'
+
+/** Of the norms of queries and keys; `norm_eps` is that of the blocks' norms. */
+export const queryKeyEpsilon = 1e-5
+
+/** Of the norm before the last projection. */
+const outputEpsilon = 1e-6
+
+/** Sinusoids of a timestep. */
+const timestepChannels = 256
+
+/**
+ * Inputs: `latents` f32 [batch, channels, frames, height, width]; `timestep` f32 [batch, frames], 0 … 1000;
+ * `rotary.cos` and `rotary.sin` f32 [batch, frames·height·width, model / 2], see `rotary.ts`; the context's
+ * `blocks.i.key` and `blocks.i.value`, and `text.tokens` i32 [batch], how many of their rows are the prompt's: the
+ * rest is padding, which gets no weight (diffusers' bias of −10000). Output: `velocity`, like `latents`.
+ */
+export function ltxTransformer(
+  config: LtxTransformerConfig,
+  weights: WeightSource,
+  precision: FloatDType,
+): Graph {
+  const graph = new Graph('transformer', { precision })
+  const scope = new Scope(graph, weights)
+  const latents = graph.input('latents', 'f32', ['batch', config.in_channels, 'frames', 'height', 'width'])
+  const timestep = graph.input('timestep', 'f32', ['batch', 'frames'])
+  const rotary = rotaryInputs(graph, config)
+  const tokens = graph.input('text.tokens', 'i32', ['batch'])
+
+  const channelsLast = transpose(reshape(latents, ['=', '=', '=', '*']), [0, 2, 3, 1]) // [batch, frames, height·width, channels]
+  let x = linear(scope, 'proj_in', cast(channelsLast, precision), modelWidth(config)) // [batch, frames, height·width, model]
+  const time = timeEmbedding(scope, timestep, config)
+  for (let layer = 0; layer < config.num_layers; layer++) {
+    const context = { ...contextInputs(graph, layer, config), tokens }
+    const conditions = { time: time.blocks, rotary, context }
+    x = scope.in(`transformer_blocks.${layer}`, block => transformerBlock(block, x, conditions, config))
+    graph.named(`blocks.${layer}`, x)
+  }
+  const velocity = outputProjection(scope, x, time.embedding, config) // [batch, frames, height·width, channels]
+  graph.output('velocity', reshapeLike(transpose(cast(velocity, 'f32'), [0, 3, 1, 2]), latents))
+  return graph
+}
+
+interface BlockConditions {
+  /** Six modulations of every frame, f32 [batch, frames, 6, model]. */
+  readonly time: Value
+  /** Cosines and sines of every pair of channels of every head, f32 [batch, heads·tokens, headDim / 2]. */
+  readonly rotary: { cos: Value; sin: Value }
+  /** Keys and values [batch, text, model], and how many of them count, i32 [batch]. */
+  readonly context: { key: Value; value: Value; tokens: Value }
+}
+
+function transformerBlock(
+  scope: Scope,
+  x: Value,
+  conditions: BlockConditions,
+  config: LtxTransformerConfig,
+): Value {
+  const table = scope.weight('scale_shift_table', [6, modelWidth(config)], { dtype: 'f32' })
+  const [shift, scale, gate, ffShift, ffScale, ffGate] = split(add(conditions.time, table), 2, 6) as SixValues // [batch, frames, 1, model]
+
+  const selfInput = adaptiveRmsNorm(x, { scale, shift }, config.norm_eps)
+  const attended = scope.in('attn1', attn => selfAttention(attn, selfInput, conditions.rotary, config))
+  const withSelf = gatedResidual(x, attended, gate)
+
+  const crossed = scope.in('attn2', attn => crossAttention(attn, withSelf, conditions.context, config))
+  const withCross = add(withSelf, crossed)
+
+  const ffInput = adaptiveRmsNorm(withCross, { scale: ffScale, shift: ffShift }, config.norm_eps)
+  const fed = scope.in('ff', ff => feedForward(ff, ffInput, config))
+  return gatedResidual(withCross, fed, ffGate)
+}
+
+type SixValues = [Value, Value, Value, Value, Value, Value]
+
+/** x [batch, frames, pixels, model] → the same; all tokens of all frames see each other. */
+function selfAttention(
+  scope: Scope,
+  x: Value,
+  rotary: BlockConditions['rotary'],
+  config: LtxTransformerConfig,
+): Value {
+  const model = modelWidth(config)
+  const bias = config.attention_bias
+  const tokens = reshape(x, ['=', '*', model]) // [batch, tokens, model]
+  const rotated = (name: string, norm: string) => {
+    const normalized = rmsNormLayer(
+      scope,
+      norm,
+      linear(scope, name, tokens, model, { bias }),
+      queryKeyEpsilon,
+    )
+    return rotate(normalized, rotary, config)
+  }
+  const value = linear(scope, 'to_v', tokens, model, { bias })
+  const heads = config.num_attention_heads
+  const mixed = attention(rotated('to_q', 'norm_q'), rotated('to_k', 'norm_k'), value, { heads }) // [batch, tokens, model]
+  return reshapeLike(linear(scope, 'to_out.0', mixed, model, { bias: config.attention_out_bias }), x)
+}
+
+/**
+ * Rotary embedding with other angles for every head. To the op a head is a token of its own: pairs of channels never
+ * cross heads, and the rows of the tables are cut as those of x.
+ */
+function rotate(x: Value, rotary: BlockConditions['rotary'], config: LtxTransformerConfig): Value {
+  const heads = reshape(cast(x, 'f32'), ['=', '*', config.attention_head_dim]) // [batch, heads·tokens, headDim]
+  return cast(reshape(rotaryEmbedding(heads, rotary, 1), ['=', '*', modelWidth(config)]), x.dtype)
+}
+
+/** x [batch, frames, pixels, model] → the same; every token sees the prompt's tokens. */
+function crossAttention(
+  scope: Scope,
+  x: Value,
+  context: BlockConditions['context'],
+  config: LtxTransformerConfig,
+): Value {
+  const model = modelWidth(config)
+  const tokens = reshape(x, ['=', '*', model]) // [batch, tokens, model]
+  const projected = linear(scope, 'to_q', tokens, model, { bias: config.attention_bias })
+  const mixed = attention(
+    rmsNormLayer(scope, 'norm_q', projected, queryKeyEpsilon),
+    context.key,
+    context.value,
+    {
+      heads: config.num_attention_heads,
+      keyLengths: context.tokens,
+    },
+  ) // [batch, tokens, model]
+  return reshapeLike(linear(scope, 'to_out.0', mixed, model, { bias: config.attention_out_bias }), x)
+}
+
+function feedForward(scope: Scope, x: Value, config: LtxTransformerConfig): Value {
+  const hidden = gelu(linear(scope, 'net.0.proj', x, 4 * modelWidth(config)), 'tanh')
+  return linear(scope, 'net.2', hidden, modelWidth(config))
+}
+
+/** The time embedding [batch, frames, model] and its projection to six modulations [batch, frames, 6, model], f32. */
+function timeEmbedding(
+  scope: Scope,
+  timestep: Value,
+  config: LtxTransformerConfig,
+): { embedding: Value; blocks: Value } {
+  const model = modelWidth(config)
+  return scope.in('time_embed', embed => {
+    const features = timestepFeatures(timestep, timestepChannels) // [batch, frames, 256]
+    const embedding = embed.in('emb.timestep_embedder', mlp => twoLayer(mlp, features, model, 'silu'))
+    const projected = linear(embed, 'linear', silu(embedding), 6 * model) // [batch, frames, 6·model]
+    return { embedding, blocks: reshape(projected, ['=', '=', 6, model]) }
+  })
+}
+
+function outputProjection(scope: Scope, x: Value, time: Value, config: LtxTransformerConfig): Value {
+  const table = scope.weight('scale_shift_table', [2, modelWidth(config)], { dtype: 'f32' })
+  const [shift, scale] = split(add(unsqueeze(time, 2), table), 2, 2) as [Value, Value] // [batch, frames, 1, model]
+  const normalized = adaptiveLayerNorm(x, { scale, shift }, outputEpsilon)
+  return linear(scope, 'proj_out', normalized, config.in_channels)
+}
+
+/** The tables, a row a head: [batch, heads·tokens, headDim / 2]. */
+function rotaryInputs(graph: Graph, config: LtxTransformerConfig): BlockConditions['rotary'] {
+  const shape = ['batch', productOf(['frames', 'height', 'width']), modelWidth(config) / 2]
+  const table = (name: string) => {
+    return reshape(graph.input(name, 'f32', shape), ['=', '*', config.attention_head_dim / 2])
+  }
+  return { cos: table('rotary.cos'), sin: table('rotary.sin') }
+}
+
+function contextInputs(
+  graph: Graph,
+  layer: number,
+  config: LtxTransformerConfig,
+): { key: Value; value: Value } {
+  const shape = ['batch', 'text', modelWidth(config)]
+  const key = cast(graph.input(`blocks.${layer}.key`, 'f32', shape), graph.precision)
+  const value = cast(graph.input(`blocks.${layer}.value`, 'f32', shape), graph.precision)
+  return { key, value }
+}
