@@ -20,9 +20,33 @@ export const wanTransformerConfig = z.object({
   added_kv_proj_dim: positive.nullish(),
   rope_max_seq_len: positive.default(1024),
   pos_embed_seq_len: positive.nullish(),
+  /** Of `WanVACETransformer3DModel`: the layers that get a hint, and the channels of the control. */
+  vace_layers: z.array(z.number().int().nonnegative()).nullish(),
+  vace_in_channels: positive.nullish(),
 })
 
 export type WanTransformerConfig = z.infer<typeof wanTransformerConfig>
+
+/** Width of a token. */
+export function modelWidth(config: WanTransformerConfig): number {
+  return config.num_attention_heads * config.attention_head_dim
+}
+
+/** Channels of the latents, which are also those of the velocity. */
+export function outChannels(config: WanTransformerConfig): number {
+  return config.out_channels ?? config.in_channels
+}
+
+/** Channels that the network sees beside the latents: image-to-video checkpoints' mask and picture. */
+export function conditionChannels(config: WanTransformerConfig): number {
+  return config.in_channels - outChannels(config)
+}
+
+/** Scopes of the layers that have a cross-attention. */
+export function contextLayers(config: WanTransformerConfig): string[] {
+  const main = Array.from({ length: config.num_layers }, (_, layer) => `blocks.${layer}`)
+  return [...main, ...(config.vace_layers ?? []).map((_, layer) => `vace_blocks.${layer}`)]
+}
 
 /** Statistics of the Wan 2.1 latents, diffusers' defaults of `AutoencoderKLWan`. */
 const mean21 = [

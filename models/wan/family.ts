@@ -16,17 +16,22 @@ import type {
   RunGraph,
 } from '../../src/pipeline/family.ts'
 import { float32Data, tensor } from '../../src/tensor/tensor.ts'
+import { type ClipVisionConfig, clipVisionConfig } from '../clip/config.ts'
+import { clipVisionEncoder, clipVisionIgnored } from '../clip/vision-encoder.ts'
 import { umt5Config } from '../umt5/config.ts'
 import { umt5Encoder } from '../umt5/encoder.ts'
 import { type WanTransformerConfig, type WanVaeConfig, wanTransformerConfig, wanVaeConfig } from './config.ts'
+import { wanContext, wanImageContext } from './context.ts'
+import { patchedShape } from './patches.ts'
 import { wanTextConditioner } from './text.ts'
-import { wanContext, wanTransformer } from './transformer.ts'
+import { wanTransformer } from './transformer.ts'
 import { wanDecoder, wanEncoder } from './vae.ts'
+import { wanModes, wanVisualConditioner } from './visual.ts'
 
-/** Wan 2.1 and 2.2 text to video (diffusers `WanPipeline`). */
+/** Wan 2.1 and 2.2: text, image, keyframe and video to video, VACE (diffusers `pipelines/wan`). */
 export const wan: Family = {
   name: 'wan',
-  pipelines: ['WanPipeline'],
+  pipelines: ['WanPipeline', 'WanImageToVideoPipeline', 'WanVideoToVideoPipeline', 'WanVACEPipeline'],
   load: checkpoint => loadWan(readConfigs(checkpoint), checkpoint),
 }
 
@@ -41,7 +46,11 @@ interface WanConfigs {
   /** One, or the experts of high and of low noise. */
   readonly transformers: readonly [WanTransformerConfig, ...WanTransformerConfig[]]
   readonly vae: WanVaeConfig
+  /** CLIP, of Wan 2.1 image-to-video checkpoints. */
+  readonly imageEncoder: ClipVisionConfig | undefined
 }
+
+const imageContext = 'image-context'
 
 function readConfigs(checkpoint: CheckpointConfigs): WanConfigs {
   const read = <T>(schema: z.ZodType<T>, name: string) => parse(schema, checkpoint, name)
@@ -53,6 +62,7 @@ function readConfigs(checkpoint: CheckpointConfigs): WanConfigs {
     textEncoder: read(umt5Config, 'text_encoder'),
     transformers: [first, ...second],
     vae: read(wanVaeConfig, 'vae'),
+    imageEncoder: first.image_dim ? read(clipVisionConfig, 'image_encoder') : undefined,
   }
 }
 
@@ -62,10 +72,20 @@ function loadWan(configs: WanConfigs, checkpoint: CheckpointConfigs): Model {
   return {
     facts,
     graphs: graphsOf(configs),
+    ignoredTensors: ignoredTensors(configs),
     conditionText: wanTextConditioner({
       tokenizerFolder: path.join(checkpoint.folder, 'tokenizer'),
       textEncoder: configs.textEncoder,
       contexts: configs.transformers.map((_, expert) => names(expert).context),
+    }),
+    conditionVisual: wanVisualConditioner({
+      facts,
+      transformers: configs.transformers,
+      perFrameTimesteps: configs.index.expand_timesteps,
+      imageEncoder: configs.imageEncoder && {
+        preprocessor: checkpoint.components.image_processor,
+        context: imageContext,
+      },
     }),
     denoiser: (size, run) => denoiser(facts, transformer, size, run),
   }
@@ -88,7 +108,8 @@ function factsOf({ index, transformers, vae }: WanConfigs, checkpoint: Checkpoin
     scheduler: checkpoint.components.scheduler,
     experts: expertsOf(transformers.length, index.boundary_ratio ?? 0),
     decoder: { first: 'vae-decoder-first', next: 'vae-decoder-next' },
-    modes: ['text to video'],
+    encoder: { first: 'vae-encoder-first', next: 'vae-encoder-next' },
+    ...wanModes(transformers[0], index.expand_timesteps),
   }
 }
 
@@ -115,7 +136,7 @@ function names(expert: number): { transformer: string; context: string } {
     : { transformer: 'transformer_2', context: 'context_2' }
 }
 
-function graphsOf({ textEncoder, transformers, vae }: WanConfigs): GraphRecipe[] {
+function graphsOf({ textEncoder, transformers, vae, imageEncoder }: WanConfigs): GraphRecipe[] {
   const experts = transformers.flatMap((config, expert): GraphRecipe[] => {
     const { transformer, context } = names(expert)
     const common = { component: transformer, role: 'transformer' as const }
@@ -149,10 +170,39 @@ function graphsOf({ textEncoder, transformers, vae }: WanConfigs): GraphRecipe[]
     role: 'text-encoder',
     build: (weights, precision) => umt5Encoder(textEncoder, weights, precision),
   }
-  return [text, ...experts, ...chunks]
+  return [text, ...experts, ...chunks, ...(imageEncoder ? imageGraphs(imageEncoder, transformers[0]) : [])]
 }
 
-/** Feeds of the transformer: latents cut into patches (the same bytes), a timestep for every frame, RoPE's tables. */
+/** From pixels to CLIP's hidden states, and from those to keys and values. */
+function imageGraphs(clip: ClipVisionConfig, transformer: WanTransformerConfig): GraphRecipe[] {
+  return [
+    {
+      name: 'image-encoder',
+      component: 'image_encoder',
+      role: 'text-encoder',
+      build: (weights, precision) => clipVisionEncoder(clip, weights, precision),
+    },
+    {
+      name: imageContext,
+      component: 'transformer',
+      role: 'transformer',
+      build: (weights, precision) => wanImageContext(transformer, weights, precision),
+    },
+  ]
+}
+
+/** Tensors that diffusers and transformers load or skip without using them. */
+function ignoredTensors({ transformers, imageEncoder }: WanConfigs): Model['ignoredTensors'] {
+  const perExpert = transformers.map(
+    (_, expert) => [names(expert).transformer, [/\.norm_added_q\./]] as const,
+  )
+  return Object.fromEntries([
+    ...perExpert,
+    ...(imageEncoder ? [['image_encoder', clipVisionIgnored(imageEncoder)] as const] : []),
+  ])
+}
+
+/** Feeds of the transformer: latents cut into patches, a timestep for every frame, RoPE's tables, the conditions. */
 function denoiser(
   facts: ModelFacts,
   config: WanTransformerConfig,
@@ -160,20 +210,26 @@ function denoiser(
   run: RunGraph,
 ): Denoiser {
   const grid = toTokens(facts.geometry, size)
-  const [pt, ph, pw] = config.patch_size
   const tables = rotaryTables({ grid, headDim: config.attention_head_dim })
   const rotaryShape = [1, ...tables.shape]
   const fixed = {
     'rotary.cos': tensor('f32', rotaryShape, tables.cos),
     'rotary.sin': tensor('f32', rotaryShape, tables.sin),
   }
-  const patched = [1, facts.latentChannels, grid.frames, pt, grid.height, ph, grid.width, pw]
-  return async ({ latents, timestep, expert, conditioning }) => {
+  const latentShape = [facts.latentChannels, size.latentFrames, size.latentHeight, size.latentWidth]
+  const patched = patchedShape(config, facts, latentShape)
+  const [framesPerToken] = config.patch_size
+  return async ({ latents, timesteps, expert, text, visual }) => {
     const { tensors } = await run(facts.experts[expert]!.graph, {
       ...fixed,
-      ...conditioning.feeds[expert],
+      ...text.feeds[expert],
+      ...visual.feeds[expert],
       latents: tensor('f32', patched, latents),
-      timestep: tensor('f32', [1, grid.frames], new Float32Array(grid.frames).fill(timestep)),
+      timestep: tensor(
+        'f32',
+        [1, grid.frames],
+        timesteps.filter((_, frame) => frame % framesPerToken === 0),
+      ),
     })
     return float32Data(tensors.velocity)
   }

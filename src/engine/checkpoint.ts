@@ -77,7 +77,7 @@ async function readConfigs(folder: string): Promise<CheckpointConfigs> {
   }
   const names = Object.entries(index).flatMap(([name, value]) => (isComponent(value) ? [name] : []))
   const read = names.map(async name => {
-    const file = name === 'scheduler' ? 'scheduler_config.json' : 'config.json'
+    const file = configFiles[name] ?? 'config.json'
     return [name, await readJson(path.join(folder, name, file), anything)] as const
   })
   const components = Object.fromEntries(
@@ -85,6 +85,12 @@ async function readConfigs(folder: string): Promise<CheckpointConfigs> {
   )
   const defaults = (await readJson(path.join(folder, 'framewright.json'), defaultsSchema)) ?? {}
   return { folder, index, components, defaults: defaults as CheckpointConfigs['defaults'] }
+}
+
+/** Components whose config has a name of its own. */
+const configFiles: Readonly<Record<string, string>> = {
+  scheduler: 'scheduler_config.json',
+  image_processor: 'preprocessor_config.json',
 }
 
 /** A component is listed as [library, class]; one that is left out as [null, null]. */

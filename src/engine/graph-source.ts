@@ -47,7 +47,7 @@ export async function buildComponent(
       recipe.build(ledger.graph(recipe.name), precisionOf(recipe.role, precision)),
     ] as const
   })
-  ledger.finish()
+  ledger.finish({ ignored: checkpoint.model.ignoredTensors[component] ?? [] })
   return new Map(graphs)
 }
 

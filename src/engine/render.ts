@@ -1,7 +1,7 @@
+import type { GenerationRecord } from '../media/record.ts'
+import { openVideoWriter, type VideoWriter, type WriterOptions } from '../media/writer.ts'
 import type { GenerateEvent } from '../pipeline/events.ts'
 import type { GeneratePlan, GenerateRequest } from '../pipeline/request.ts'
-import { openVideoWriter, type VideoWriter, type WriterOptions } from '../media/writer.ts'
-import type { GenerationRecord } from '../media/record.ts'
 import type { Engine } from './engine.ts'
 
 export interface OutputOptions {
@@ -40,7 +40,8 @@ export async function* renderVideo(
   let done = false
   try {
     for await (const event of engine.generate(request, options)) {
-      if (event.type === 'start') writer = await openVideoWriter(writerOptions(event.plan, output, options.signal))
+      if (event.type === 'start')
+        writer = await openVideoWriter(writerOptions(event.plan, output, options.signal))
       if (event.type === 'frames-decoded') {
         await writing
         writing = writer!.write(event.frames)
@@ -60,7 +61,11 @@ export async function* renderVideo(
   }
 }
 
-function writerOptions(plan: GeneratePlan, output: OutputOptions, signal: AbortSignal | undefined): WriterOptions {
+function writerOptions(
+  plan: GeneratePlan,
+  output: OutputOptions,
+  signal: AbortSignal | undefined,
+): WriterOptions {
   return {
     path: output.path,
     width: plan.width,

@@ -1,9 +1,11 @@
 import { CancelledError } from '../errors.ts'
-import { type Tensor, tensor } from '../tensor/tensor.ts'
-import type { ModelFacts, ResidentTensor, RunGraph, RunResult } from './family.ts'
+import { sliceAxis } from '../tensor/axis.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { nextCaches } from './causal-caches.ts'
+import type { CausalGraphs, ResidentTensor, RunGraph } from './family.ts'
 
 export interface DecodeOptions {
-  readonly decoder: ModelFacts['decoder']
+  readonly decoder: CausalGraphs
   /** [channels, frames, height, width] */
   readonly latents: Tensor
   /** Latent frames of a chunk; the first frame is a chunk of its own. */
@@ -71,29 +73,12 @@ function outputsOf(
   return last ? { fetch: host, keep: () => false } : { keep: output => !host.includes(output) }
 }
 
-const nextSuffix = '.next'
-
-/** `cache.i.next` of a run is `cache.i` of the following one. */
-function nextCaches({ residents }: RunResult): Record<string, ResidentTensor> {
-  const caches = Object.entries(residents).filter(([name]) => name.endsWith(nextSuffix))
-  return Object.fromEntries(caches.map(([name, cache]) => [name.slice(0, -nextSuffix.length), cache]))
-}
-
 /** The first latent frame, then chunks of up to `chunk` of them. */
 function cutFrames(latents: Tensor, chunk: number): Tensor[] {
-  const [channels, frames, height, width] = latents.shape as [number, number, number, number]
-  const plane = height * width
+  const frames = latents.shape[1]!
   const starts = [
     0,
     ...Array.from({ length: Math.ceil((frames - 1) / chunk) }, (_, index) => 1 + index * chunk),
   ]
-  return starts.map((start, index) => {
-    const count = (starts[index + 1] ?? frames) - start
-    const data = new Float32Array(channels * count * plane)
-    for (let channel = 0; channel < channels; channel++) {
-      const from = (channel * frames + start) * plane
-      data.set((latents.data as Float32Array).subarray(from, from + count * plane), channel * count * plane)
-    }
-    return tensor('f32', [channels, count, height, width], data)
-  })
+  return starts.map((start, index) => sliceAxis(latents, 1, start, starts[index + 1] ?? frames))
 }

@@ -1,8 +1,10 @@
 import type { LatentSize, VideoGeometry } from '../geometry/video-geometry.ts'
 import type { Graph } from '../graph/graph.ts'
 import type { WeightSource } from '../graph/scope.ts'
+import type { Picture } from '../media/read-picture.ts'
 import type { Feed, ResidentTensor, RunOptions, RunResult } from '../runtime/backend.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 
 /** A kind of checkpoint: how to recognise it, and how to read it. Shared code knows families only through this. */
 export interface Family {
@@ -42,8 +44,12 @@ export interface Defaults {
 export interface Model {
   readonly facts: ModelFacts
   readonly graphs: readonly GraphRecipe[]
+  /** Tensors that its checkpoints hold and no graph uses, by component. */
+  readonly ignoredTensors: Readonly<Record<string, readonly RegExp[]>>
   /** Turns a prompt into what the denoiser sees of it. */
   conditionText(prompt: PromptRequest, run: RunGraph): Promise<TextConditioning>
+  /** Turns pictures and videos into what the denoiser sees of them. Called for requests without any, too. */
+  conditionVisual(inputs: VisualInputs, context: VisualContext): Promise<VisualConditioning>
   /** The network, for one size: everything that does not change with the step is made here. */
   denoiser(size: LatentSize, run: RunGraph): Denoiser
 }
@@ -59,10 +65,20 @@ export interface ModelFacts {
   readonly scheduler: unknown
   /** The networks that share the steps, from the noisiest on. */
   readonly experts: readonly [Expert, ...Expert[]]
-  /** The graphs that decode a clip: its first latent frame, and every later chunk. */
-  readonly decoder: { readonly first: string; readonly next: string }
-  /** What a request can ask for, as `inspect` and error messages list it. */
-  readonly modes: readonly string[]
+  readonly decoder: CausalGraphs
+  readonly encoder: CausalGraphs
+  /** What a request can ask for, and what it has to. */
+  readonly modes: readonly Mode[]
+  readonly requires: readonly Mode[]
+}
+
+/** Ways to direct a video, beside the prompt: a first frame, a last one, frames in between, a video to start from, … */
+export type Mode = 'text' | 'image' | 'last-image' | 'keyframes' | 'video' | 'control' | 'references'
+
+/** The graphs of a causal coder: for the first frame of a clip, and for every later chunk. */
+export interface CausalGraphs {
+  readonly first: string
+  readonly next: string
 }
 
 export interface Expert {
@@ -103,6 +119,45 @@ export interface TextConditioning {
   readonly truncated: boolean
 }
 
+/** The pictures and videos of a request, as they were read; clips have the frames of the clip to make. */
+export interface VisualInputs {
+  readonly image: Picture | undefined
+  readonly lastImage: Picture | undefined
+  readonly keyframes: readonly { readonly frame: number; readonly picture: Picture }[]
+  readonly video: readonly Picture[] | undefined
+  readonly mask: readonly Picture[] | undefined
+  readonly references: readonly Picture[]
+}
+
+export interface VisualContext {
+  readonly width: number
+  readonly height: number
+  readonly frames: number
+  readonly size: LatentSize
+  /** Strength of the control: one number for all layers, or one a layer. */
+  readonly controlScale: readonly number[]
+  readonly run: RunGraph
+  /** Normalised latents [channels, frames, h, w] of pictures, f32 [frames, 3, height, width] in [−1, 1]. */
+  encode(pictures: Tensor): Promise<Tensor>
+}
+
+export interface VisualConditioning {
+  /** Feeds of the denoiser, by expert; resident ones are freed when the run is over. */
+  readonly feeds: readonly Readonly<Record<string, Feed>>[]
+  /** Latent frames that are given: the denoiser sees them clean, at timestep 0, and they end up in the clip. */
+  readonly clean?: CleanFrames
+  /** Latents of a clip to start from. */
+  readonly start?: Float32Array
+  /** Latent frames that are put before the clip while it is denoised, and cut off before it is decoded. */
+  readonly leadingFrames: number
+}
+
+export interface CleanFrames {
+  /** [channels, frames, height, width]; read where `frames` is true. */
+  readonly latents: Float32Array
+  readonly frames: readonly boolean[]
+}
+
 /**
  * One pass of the network.
  * @returns the velocity, in the layout of the latents
@@ -112,8 +167,10 @@ export type Denoiser = (input: DenoiserInput) => Promise<Float32Array>
 export interface DenoiserInput {
   /** [channels, frames, height, width] */
   readonly latents: Float32Array
-  readonly timestep: number
+  /** The timestep of every latent frame. */
+  readonly timesteps: Float32Array
   /** Index into the facts' experts. */
   readonly expert: number
-  readonly conditioning: TextConditioning
+  readonly text: TextConditioning
+  readonly visual: VisualConditioning
 }

@@ -1,30 +1,22 @@
-import { CancelledError } from '../errors.ts'
 import { type LatentSize, pixelFramesOf, toLatent, toTokens } from '../geometry/video-geometry.ts'
-import { createGuidance, guidanceActive, guided } from '../sampling/guidance.ts'
-import { createGenerator, type NoiseGenerator } from '../sampling/noise.ts'
-import { emptyHistory } from '../sampling/samplers/sampler.ts'
+import { addNoise } from '../sampling/add-noise.ts'
+import { createGenerator } from '../sampling/noise.ts'
 import { readScheduler } from '../sampling/scheduler.ts'
+import { sliceAxis } from '../tensor/axis.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
+import { type Conditions, condition, residentsOf } from './condition.ts'
 import { decodeChunks } from './decode.ts'
+import { denoiseSteps } from './denoise.ts'
 import type {
   ConditioningReadyEvent,
   FramesDecodedEvent,
   GenerateEvent,
   StageSeconds,
   StartEvent,
-  StepEndEvent,
 } from './events.ts'
-import type { Denoiser, Model, ModelFacts, ResidentTensor, RunGraph, TextConditioning } from './family.ts'
+import type { Model, ModelFacts, ResidentTensor, VisualConditioning } from './family.ts'
+import type { GraphRunner } from './graph-runner.ts'
 import type { GeneratePlan } from './request.ts'
-
-/** Where the graphs of a generation run. */
-export interface GraphRunner {
-  readonly device: string
-  /** Seconds spent inside runs so far. */
-  readonly runningSeconds: number
-  readonly run: RunGraph
-  drop(residents: Iterable<ResidentTensor>): Promise<void>
-}
 
 /**
  * Makes one video: conditions, denoises, decodes. Ends at the next step or chunk when the signal aborts or the
@@ -43,122 +35,37 @@ export async function* generate(
   const scheduler = readScheduler(model.facts.scheduler, schedulerOverrides(plan))
   yield { type: 'start', plan, device: runner.device } satisfies StartEvent
 
-  const prompts = await conditionPrompts(model, plan, runner, signal)
+  const conditions = await condition(model, plan, size, runner, signal)
   try {
+    const denoised = withFrames(size, size.latentFrames + conditions.visual.leadingFrames)
     const noise = createGenerator(plan.seed)
-    const shape = [model.facts.latentChannels, size.latentFrames, size.latentHeight, size.latentWidth]
-    const initial = tensor('f32', shape, noise.randn(shape.reduce((product, dim) => product * dim, 1)))
-    yield conditioningReady(
-      prompts.conditional,
-      clock.end('conditioning'),
-      plan.tensors ? initial : undefined,
-    )
+    const shape = [model.facts.latentChannels, denoised.latentFrames, size.latentHeight, size.latentWidth]
+    const fresh = noise.randn(shape.reduce((product, dim) => product * dim, 1))
+    const schedule = scheduler.schedule({
+      steps: plan.steps,
+      tokens: toTokens(model.facts.geometry, denoised).tokens,
+    })
+    const firstStep = conditions.visual.start ? skippedSteps(plan) : 0
+    const initial = tensor('f32', shape, startLatents(conditions.visual, fresh, schedule.sigmas[firstStep]!))
+    yield conditioningReady(conditions, clock.end('conditioning'), plan.tensors ? initial : undefined)
 
-    const denoise = model.denoiser(size, runner.run)
-    const steps = denoiseSteps({ model, plan, prompts, scheduler, denoise, initial, size, noise, signal })
+    const denoise = model.denoiser(denoised, runner.run)
     let latents: Tensor = initial
-    for await (const { event, result } of steps) {
+    const context = { model, plan, conditions, sampler: scheduler.sampler, schedule, denoise, noise, signal }
+    for await (const { event, result } of denoiseSteps(context, initial, firstStep)) {
       latents = result
       yield event
     }
     clock.end('denoising')
-    await runner.drop(residentsOf(prompts))
+    await runner.drop(residentsOf(conditions))
 
-    yield* decodeFrames(model.facts, plan, latents, runner, signal)
+    const clip = sliceAxis(latents, 1, conditions.visual.leadingFrames, denoised.latentFrames)
+    yield* decodeFrames(model.facts, plan, clip, runner, signal)
     clock.end('decoding')
-    yield { type: 'video-end', plan, latents, seconds: clock.total() }
+    yield { type: 'video-end', plan, latents: clip, seconds: clock.total() }
   } finally {
-    await runner.drop(residentsOf(prompts))
+    await runner.drop(residentsOf(conditions))
   }
-}
-
-interface Prompts {
-  readonly conditional: TextConditioning
-  /** Only when guidance needs it. */
-  readonly unconditional?: TextConditioning
-}
-
-async function conditionPrompts(
-  model: Model,
-  plan: GeneratePlan,
-  { run }: GraphRunner,
-  signal: AbortSignal,
-): Promise<Prompts> {
-  checkAborted(signal)
-  const conditional = await model.conditionText({ prompt: plan.prompt, textTokens: plan.textTokens }, run)
-  if (plan.guidance <= 1) return { conditional }
-  checkAborted(signal)
-  const negative = { prompt: plan.negativePrompt, textTokens: plan.textTokens }
-  return { conditional, unconditional: await model.conditionText(negative, run) }
-}
-
-interface DenoiseContext {
-  readonly model: Model
-  readonly plan: GeneratePlan
-  readonly prompts: Prompts
-  readonly scheduler: ReturnType<typeof readScheduler>
-  readonly denoise: Denoiser
-  readonly initial: Tensor
-  readonly size: LatentSize
-  readonly noise: NoiseGenerator
-  readonly signal: AbortSignal
-}
-
-/** network → guidance → sampler, for every step; the conditional branch runs first. */
-async function* denoiseSteps(
-  context: DenoiseContext,
-): AsyncGenerator<{ event: StepEndEvent; result: Tensor }> {
-  const { model, plan, prompts, scheduler, denoise, initial, noise, signal } = context
-  const { tokens } = toTokens(model.facts.geometry, context.size)
-  const schedule = scheduler.schedule({ steps: plan.steps, tokens })
-  const guidances = [plan.guidance, plan.guidance2].map(scale =>
-    createGuidance({ scale, interval: plan.guidanceInterval, rescale: plan.guidanceRescale }),
-  )
-  let latents = initial.data as Float32Array
-  let history = emptyHistory
-  for (let step = 0; step < plan.steps; step++) {
-    checkAborted(signal)
-    const started = performance.now()
-    const timestep = schedule.timesteps[step]!
-    const expert = expertAt(model.facts, timestep)
-    const input = { latents, timestep, expert }
-    const conditional = await denoise({ ...input, conditioning: prompts.conditional })
-    checkAborted(signal)
-    // Whether there is guidance at all is decided by the first expert's, as in diffusers.
-    const unconditional =
-      prompts.unconditional && guidanceActive(guidances[0]!, step, plan.steps)
-        ? await denoise({ ...input, conditioning: prompts.unconditional })
-        : undefined
-    const velocity = unconditional ? guided(guidances[expert]!, conditional, unconditional) : conditional
-    const fresh = scheduler.sampler.stochastic ? { noise: noise.randn(latents.length) } : {}
-    ;({ latents, history } = scheduler.sampler.step({ latents, velocity, step, schedule, history, ...fresh }))
-    const result = tensor('f32', initial.shape, latents)
-    const of = (data: Float32Array) => tensor('f32', initial.shape, data)
-    yield {
-      result,
-      event: {
-        type: 'step-end',
-        step: step + 1,
-        of: plan.steps,
-        sigma: schedule.sigmas[step + 1]!,
-        timestep,
-        seconds: (performance.now() - started) / 1000,
-        ...(plan.tensors && {
-          tensors: {
-            conditional: of(conditional),
-            ...(unconditional && { unconditional: of(unconditional) }),
-            latents: result,
-          },
-        }),
-      },
-    }
-  }
-}
-
-/** The first expert whose range the timestep is in. */
-function expertAt(facts: ModelFacts, timestep: number): number {
-  const found = facts.experts.findIndex(expert => timestep >= expert.fromTimestep)
-  return found < 0 ? facts.experts.length - 1 : found
 }
 
 async function* decodeFrames(
@@ -192,7 +99,7 @@ async function* decodeFrames(
 }
 
 function conditioningReady(
-  { tokens, truncated }: TextConditioning,
+  { conditional: { tokens, truncated } }: Conditions,
   seconds: number,
   latents: Tensor | undefined,
 ): ConditioningReadyEvent {
@@ -205,17 +112,22 @@ function conditioningReady(
   }
 }
 
+/** Steps that are left out when a clip is started from: diffusers' rounding. */
+function skippedSteps({ steps, strength = 1 }: GeneratePlan): number {
+  return steps - Math.min(Math.trunc(steps * strength), steps)
+}
+
+/** Noise, or a clip with as much noise as the first step's level asks for. */
+function startLatents({ start }: VisualConditioning, noise: Float32Array, sigma: number): Float32Array {
+  return start ? addNoise(start, noise, sigma) : noise
+}
+
+function withFrames(size: LatentSize, latentFrames: number): LatentSize {
+  return { ...size, latentFrames }
+}
+
 function schedulerOverrides({ sampler, shift }: GeneratePlan) {
   return { ...(sampler && { sampler }), ...(shift !== undefined && { shift }) }
-}
-
-function residentsOf({ conditional, unconditional }: Prompts): ResidentTensor[] {
-  const feeds = [...conditional.feeds, ...(unconditional?.feeds ?? [])]
-  return feeds.flatMap(byName => Object.values(byName))
-}
-
-function checkAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new CancelledError({ cause: signal.reason })
 }
 
 /** Seconds of every stage: each ends where the next begins. */

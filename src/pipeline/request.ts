@@ -4,6 +4,7 @@ import type { VideoGeometry } from '../geometry/video-geometry.ts'
 import { framesForSeconds } from '../geometry/video-geometry.ts'
 import { samplerNames } from '../sampling/samplers/sampler.ts'
 import type { ModelFacts } from './family.ts'
+import { checkModes } from './visual.ts'
 
 const seedLimit = 2n ** 64n
 
@@ -34,6 +35,21 @@ export const generateRequest = z.strictObject({
   sampler: z.enum(samplerNames).optional(),
   /** Timestep shift of the flow schedule. */
   shift: z.number().positive().max(100).optional(),
+  /** First and last frame: files of JPEG, PNG, WebP or AVIF. */
+  image: z.string().min(1).optional(),
+  lastImage: z.string().min(1).optional(),
+  /** Pictures at frames of the clip. */
+  keyframes: z.array(z.strictObject({ frame: z.int().nonnegative(), path: z.string().min(1) })).optional(),
+  /** A clip, as a file or a folder of pictures: to start from with `strength`, else as a control. */
+  video: z.string().min(1).optional(),
+  /** How far the result may go from `video`, from 0 (not at all) to 1. */
+  strength: z.number().gt(0).max(1).optional(),
+  /** White where the control video may be changed; a clip of the same length. */
+  mask: z.string().min(1).optional(),
+  /** Pictures of what is to appear. */
+  references: z.array(z.string().min(1)).optional(),
+  /** Strength of the control: one number, or one for each of its layers. */
+  controlScale: z.union([z.number(), z.array(z.number()).min(1)]).optional(),
   /** Tokens that the prompt is padded or cut to. */
   maxTextTokens: z.int().min(2).max(4096).optional(),
   /** Latent frames that are decoded at a time. */
@@ -60,6 +76,14 @@ export interface GeneratePlan {
   readonly seed: bigint
   readonly sampler: z.infer<typeof generateRequest>['sampler']
   readonly shift: number | undefined
+  readonly image: string | undefined
+  readonly lastImage: string | undefined
+  readonly keyframes: readonly { readonly frame: number; readonly path: string }[]
+  readonly video: string | undefined
+  readonly strength: number | undefined
+  readonly mask: string | undefined
+  readonly references: readonly string[]
+  readonly controlScale: readonly number[]
   readonly textTokens: number
   readonly chunk: number
   readonly tensors: boolean
@@ -83,7 +107,7 @@ export function planRequest(
   const fps = fields.fps ?? defaults.fps
   const guidance = fields.guidance ?? defaults.guidance
   if (fields.guidance2 !== undefined && facts.experts.length === 1) throw oneExpert()
-  return {
+  const plan: GeneratePlan = {
     prompt: fields.prompt,
     negativePrompt: fields.negativePrompt ?? defaults.negativePrompt,
     width: fields.width ?? defaults.width,
@@ -98,10 +122,20 @@ export function planRequest(
     seed: fields.seed ?? randomSeed(),
     sampler: fields.sampler,
     shift: fields.shift,
+    image: fields.image,
+    lastImage: fields.lastImage,
+    keyframes: fields.keyframes ?? [],
+    video: fields.video,
+    strength: fields.strength,
+    mask: fields.mask,
+    references: fields.references ?? [],
+    controlScale: [fields.controlScale ?? 1].flat(),
     textTokens: fields.maxTextTokens ?? facts.textTokens,
     chunk: fields.chunk ?? defaultChunk,
     tensors: fields.tensors ?? false,
   }
+  checkModes(plan, facts)
+  return plan
 }
 
 function oneExpert(): RequestError {

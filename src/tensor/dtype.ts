@@ -1,5 +1,17 @@
 /** Element types, named as in the field: float widths, bfloat16, float8, signed and unsigned integers. */
-export type DType = 'f64' | 'f32' | 'f16' | 'bf16' | 'f8e4m3' | 'f8e5m2' | 'i64' | 'i32' | 'i16' | 'i8' | 'u8' | 'bool'
+export type DType =
+  | 'f64'
+  | 'f32'
+  | 'f16'
+  | 'bf16'
+  | 'f8e4m3'
+  | 'f8e5m2'
+  | 'i64'
+  | 'i32'
+  | 'i16'
+  | 'i8'
+  | 'u8'
+  | 'bool'
 
 export type FloatDType = 'f32' | 'f16' | 'bf16'
 

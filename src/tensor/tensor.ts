@@ -31,7 +31,9 @@ export interface Tensor<D extends DType = DType> {
  */
 export function tensor<D extends DType>(dtype: D, shape: readonly number[], data: HostArrays[D]): Tensor<D> {
   if (data.length !== elementCount(shape)) {
-    throw new RangeError(`tensor: expected ${elementCount(shape)} elements for [${shape}], got ${data.length}.`)
+    throw new RangeError(
+      `tensor: expected ${elementCount(shape)} elements for [${shape}], got ${data.length}.`,
+    )
   }
   return { dtype, shape, data }
 }

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { umt5Config } from '../../models/umt5/config.ts'
 import { umt5Encoder } from '../../models/umt5/encoder.ts'
 import { wanTransformerConfig, wanVaeConfig } from '../../models/wan/config.ts'
-import { wanContext, wanTransformer } from '../../models/wan/transformer.ts'
+import { wanContext, wanImageContext } from '../../models/wan/context.ts'
+import { wanTransformer } from '../../models/wan/transformer.ts'
 import { wanDecoder, wanEncoder } from '../../models/wan/vae.ts'
 import type { Graph } from '../../src/graph/graph.ts'
 import { serialize } from '../../src/graph/serialize.ts'
@@ -22,13 +23,8 @@ interface Published {
 
 /** The graphs of each class, as its family builds them. */
 const builders: Record<string, (config: unknown, ledger: WeightLedger) => Graph[]> = {
-  WanTransformer3DModel: (config, ledger) => {
-    const parsed = wanTransformerConfig.parse(config)
-    return [
-      wanContext(parsed, ledger.graph('context'), 'bf16'),
-      wanTransformer(parsed, ledger.graph('transformer'), 'bf16'),
-    ]
-  },
+  WanTransformer3DModel: wanGraphs,
+  WanVACETransformer3DModel: wanGraphs,
   AutoencoderKLWan: (config, ledger) => {
     const parsed = wanVaeConfig.parse(config)
     return (['first', 'next'] as const).flatMap(chunk => [
@@ -36,7 +32,20 @@ const builders: Record<string, (config: unknown, ledger: WeightLedger) => Graph[
       wanEncoder(parsed, ledger.graph(`encoder-${chunk}`), 'f16', chunk),
     ])
   },
-  UMT5EncoderModel: (config, ledger) => [umt5Encoder(umt5Config.parse(config), ledger.graph('encoder'), 'bf16')],
+  UMT5EncoderModel: (config, ledger) => [
+    umt5Encoder(umt5Config.parse(config), ledger.graph('encoder'), 'bf16'),
+  ],
+}
+
+/** The transformer and what its cross-attentions see: the prompt and, for some, a picture. */
+function wanGraphs(config: unknown, ledger: WeightLedger): Graph[] {
+  const parsed = wanTransformerConfig.parse(config)
+  const image = parsed.image_dim ? [wanImageContext(parsed, ledger.graph('image-context'), 'bf16')] : []
+  return [
+    wanContext(parsed, ledger.graph('context'), 'bf16'),
+    ...image,
+    wanTransformer(parsed, ledger.graph('transformer'), 'bf16'),
+  ]
 }
 
 const names = [
@@ -44,6 +53,13 @@ const names = [
   'wan-t2v-14b',
   'wan2.2-ti2v-5b',
   'wan2.2-t2v-a14b',
+  'wan-i2v-14b-480p',
+  'wan-i2v-14b-720p',
+  'wan-flf2v-14b-720p',
+  'wan2.2-i2v-14b-720p',
+  'wan-vace-1.3b',
+  'wan-vace-14b',
+  'wan2.2-vace-fun-14b',
   'wan21-umt5-xxl',
   'wan21-vae',
   'wan22-vae',
@@ -59,7 +75,10 @@ describe.each(names)('the published %s', name => {
   })
 
   test('becomes graphs that use every tensor, in a second and 300 MB', async () => {
-    const components = JSON.parse(await readFile(fixture(`published/${name}.json`), 'utf8')) as Record<string, Published>
+    const components = JSON.parse(await readFile(fixture(`published/${name}.json`), 'utf8')) as Record<
+      string,
+      Published
+    >
     for (const [component, published] of Object.entries(components)) {
       await synthesizeWeights(published.tensors, path.join(folder, component))
       const ledger = new WeightLedger(await openWeights(path.join(folder, component)))

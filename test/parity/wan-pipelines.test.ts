@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
 import { createEngine, type GenerateEvent, type GenerateRequest, type Tensor } from '../../src/index.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
@@ -14,14 +16,28 @@ interface Case {
     negative_prompt?: string
     height: number
     width: number
-    num_frames: number
+    num_frames?: number
     num_inference_steps: number
     guidance_scale: number
     guidance_scale_2?: number
     max_sequence_length?: number
+    conditioning_scale?: number | number[]
+    strength?: number
+  }
+  readonly inputs: {
+    image?: string
+    last_image?: string
+    video?: string[]
+    mask?: string[]
+    reference_images?: string[]
   }
   readonly scheduler: { class: string; override: { shift?: number; flow_shift?: number } | null }
 }
+
+const temporary: string[] = []
+afterAll(() => {
+  for (const folder of temporary) rmSync(folder, { recursive: true })
+})
 
 const samplers = {
   UniPCMultistepScheduler: 'unipc',
@@ -30,7 +46,17 @@ const samplers = {
 } as const
 
 /** The cases at hand, by folder: all of them with the full set of references, some with the committed subset. */
-const folders = ['wan21-t2v', 'wan21-t2v-bf16', 'wan22-ti2v-5b', 'wan22-t2v-a14b']
+const folders = [
+  'wan21-t2v',
+  'wan21-t2v-bf16',
+  'wan21-i2v',
+  'wan21-flf2v',
+  'wan21-v2v',
+  'wan21-vace',
+  'wan22-ti2v-5b',
+  'wan22-t2v-a14b',
+  'wan22-i2v-a14b',
+]
   .map(folder => ({ folder, cases: casesOf(folder) }))
   .filter(({ cases }) => cases.length > 0)
 
@@ -43,7 +69,7 @@ describe.each(folders)('$folder', ({ folder, cases }) => {
       const frames: number[] = []
       const decoded: number[] = []
       let steps = 0
-      for await (const event of engine.generate(requestOf(about))) {
+      for await (const event of engine.generate(requestOf(about, folder))) {
         if (event.type === 'conditioning-ready') {
           expect(
             relativeError(...pair(event.tensors!.latents, reference.get('initial_latents')!)),
@@ -58,7 +84,7 @@ describe.each(folders)('$folder', ({ folder, cases }) => {
           decoded.push(...(event.tensors!.decoded.data as Float32Array))
         }
       }
-      expect(steps).toBe(about.call.num_inference_steps)
+      expect(steps).toBe(reference.get('timesteps')!.data.length)
       expect(relativeError(decoded, framesFirst(reference.get('decoded_video')!))).toBeLessThan(5e-4)
       const expected = reference.get('frames_uint8')!.data as Uint8Array
       expect(frames.length).toBe(expected.length)
@@ -76,26 +102,43 @@ function casesOf(folder: string): { name: string; about: Case }[] {
       name,
       about: JSON.parse(readFileSync(fixture(`${folder}/${name}.json`), 'utf8')) as Case,
     }))
-    .filter(({ about }) => about.pipeline === 'WanPipeline')
 }
 
-function requestOf({ call, seed, scheduler }: Case): GenerateRequest {
+function requestOf({ call, seed, scheduler, inputs }: Case, folder: string): GenerateRequest {
+  const file = (name: string) => `${fixture(folder)}/${name}`
   const shift = scheduler.override?.shift ?? scheduler.override?.flow_shift
   return {
     prompt: call.prompt,
     negativePrompt: call.negative_prompt ?? '',
     width: call.width,
     height: call.height,
-    frames: call.num_frames,
+    frames: call.num_frames ?? inputs.video!.length,
     steps: call.num_inference_steps,
     guidance: call.guidance_scale,
     ...(call.guidance_scale_2 !== undefined && { guidance2: call.guidance_scale_2 }),
     ...(call.max_sequence_length !== undefined && { maxTextTokens: call.max_sequence_length }),
     ...(shift !== undefined && { shift }),
+    ...(call.conditioning_scale !== undefined && { controlScale: call.conditioning_scale }),
+    ...(call.strength !== undefined && { strength: call.strength }),
+    ...(inputs.image && { image: file(inputs.image) }),
+    ...(inputs.last_image && { lastImage: file(inputs.last_image) }),
+    ...(inputs.video && { video: pictureFolder(inputs.video.map(file)) }),
+    ...(inputs.mask && { mask: pictureFolder(inputs.mask.map(file)) }),
+    ...(inputs.reference_images && { references: inputs.reference_images.map(file) }),
     sampler: samplers[scheduler.class as keyof typeof samplers],
     seed,
     tensors: true,
   }
+}
+
+/** A folder with the pictures of a clip and nothing else, as a request takes it. */
+function pictureFolder(files: readonly string[]): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'clip-'))
+  files.forEach((file, index) => {
+    copyFileSync(file, path.join(folder, `${String(index).padStart(5, '0')}.png`))
+  })
+  temporary.push(folder)
+  return folder
 }
 
 function checkStep(

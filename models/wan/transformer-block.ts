@@ -1,0 +1,118 @@
+/**
+ * A layer of the Wan transformer (diffusers `WanTransformerBlock`): self-attention with 3-D RoPE, cross-attention to
+ * the prompt and, where the checkpoint takes one, to a picture, and a feed-forward network.
+ */
+import type { Graph } from '../../src/graph/graph.ts'
+import { gelu } from '../../src/graph/ops/activation.ts'
+import { attention, rotaryEmbedding } from '../../src/graph/ops/attention.ts'
+import { cast } from '../../src/graph/ops/cast.ts'
+import { add, multiply } from '../../src/graph/ops/elementwise.ts'
+import { reshape, reshapeLike, split } from '../../src/graph/ops/layout.ts'
+import type { Scope } from '../../src/graph/scope.ts'
+import type { Value } from '../../src/graph/value.ts'
+import { linear } from '../../src/nn/linear.ts'
+import { adaptiveLayerNorm, layerNormLayer, rmsNormLayer } from '../../src/nn/normalization.ts'
+import { modelWidth, type WanTransformerConfig } from './config.ts'
+
+export interface BlockConditions {
+  /** Six modulations of every frame, f32 [batch, frames, 6, model]. */
+  readonly time: Value
+  readonly rotary: { cos: Value; sin: Value }
+  readonly context: Context
+}
+
+/** Keys and values of a layer's cross-attention, [batch, rows, model]: of the prompt, and of a picture. */
+export interface Context {
+  readonly text: { readonly key: Value; readonly value: Value }
+  readonly image: { readonly key: Value; readonly value: Value } | undefined
+}
+
+/** x [batch, frames, height·width, model] → the same. */
+export function transformerBlock(
+  scope: Scope,
+  x: Value,
+  conditions: BlockConditions,
+  config: WanTransformerConfig,
+): Value {
+  const table = scope.weight('scale_shift_table', [1, 6, modelWidth(config)], { dtype: 'f32' })
+  const [shift, scale, gate, ffShift, ffScale, ffGate] = split(add(conditions.time, table), 2, 6) as SixValues // [batch, frames, 1, model]
+
+  const selfInput = adaptiveLayerNorm(x, { scale, shift }, config.eps)
+  const attended = scope.in('attn1', attn => selfAttention(attn, selfInput, conditions.rotary, config))
+  const withSelf = gatedResidual(x, attended, gate)
+
+  const crossInput = config.cross_attn_norm ? layerNormLayer(scope, 'norm2', withSelf, config.eps) : withSelf
+  const crossed = scope.in('attn2', attn => crossAttention(attn, crossInput, conditions.context, config))
+  const withCross = add(withSelf, crossed)
+
+  const ffInput = adaptiveLayerNorm(withCross, { scale: ffScale, shift: ffShift }, config.eps)
+  const fed = scope.in('ffn', ffn => feedForward(ffn, ffInput, config))
+  return gatedResidual(withCross, fed, ffGate)
+}
+
+type SixValues = [Value, Value, Value, Value, Value, Value]
+
+/** x [batch, frames, pixels, model] → the same; all tokens of all frames see each other. */
+function selfAttention(
+  scope: Scope,
+  x: Value,
+  rotary: BlockConditions['rotary'],
+  config: WanTransformerConfig,
+): Value {
+  const heads = config.num_attention_heads
+  const model = modelWidth(config)
+  const tokens = reshape(x, ['=', '*', model]) // [batch, tokens, model]
+  const rotated = (name: string, norm: string) => {
+    const normalized = rmsNormLayer(scope, norm, linear(scope, name, tokens, model), config.eps)
+    return cast(rotaryEmbedding(cast(normalized, 'f32'), rotary, heads), x.dtype)
+  }
+  const mixed = attention(
+    rotated('to_q', 'norm_q'),
+    rotated('to_k', 'norm_k'),
+    linear(scope, 'to_v', tokens, model),
+    {
+      heads,
+    },
+  ) // [batch, tokens, model]
+  return reshapeLike(linear(scope, 'to_out.0', mixed, model), x)
+}
+
+/**
+ * x [batch, frames, pixels, model] → the same; every token sees every row of the prompt, padding included, and apart
+ * from that every row of the picture.
+ */
+function crossAttention(
+  scope: Scope,
+  x: Value,
+  { text, image }: Context,
+  config: WanTransformerConfig,
+): Value {
+  const model = modelWidth(config)
+  const heads = config.num_attention_heads
+  const tokens = reshape(x, ['=', '*', model]) // [batch, tokens, model]
+  const query = rmsNormLayer(scope, 'norm_q', linear(scope, 'to_q', tokens, model), config.eps)
+  const fromText = attention(query, text.key, text.value, { heads })
+  const mixed = image ? add(fromText, attention(query, image.key, image.value, { heads })) : fromText
+  return reshapeLike(linear(scope, 'to_out.0', mixed, model), x)
+}
+
+function feedForward(scope: Scope, x: Value, config: WanTransformerConfig): Value {
+  const hidden = gelu(linear(scope, 'net.0.proj', x, config.ffn_dim), 'tanh')
+  return linear(scope, 'net.2', hidden, modelWidth(config))
+}
+
+/** x + update · gate, computed in f32, given back in x's dtype. */
+function gatedResidual(x: Value, update: Value, gate: Value): Value {
+  return cast(add(cast(x, 'f32'), multiply(cast(update, 'f32'), gate)), x.dtype)
+}
+
+/** Inputs `<layer>.key` and `<layer>.value`, and for a picture `<layer>.image_key` and `<layer>.image_value`. */
+export function contextInputs(graph: Graph, layer: string, config: WanTransformerConfig): Context {
+  const input = (name: string, rows: string) => {
+    return cast(graph.input(`${layer}.${name}`, 'f32', ['batch', rows, modelWidth(config)]), graph.precision)
+  }
+  const pair = (prefix: string, rows: string) => {
+    return { key: input(`${prefix}key`, rows), value: input(`${prefix}value`, rows) }
+  }
+  return { text: pair('', 'text'), image: config.added_kv_proj_dim ? pair('image_', 'image') : undefined }
+}

@@ -1,0 +1,56 @@
+/**
+ * VACE (Jiang et al. 2025, "VACE: All-in-One Video Creation and Editing"; diffusers `transformer_wan_vace.py`): a
+ * second, thinner stack of layers reads a control video and gives a hint to some layers of the main one.
+ */
+import { cast } from '../../src/graph/ops/cast.ts'
+import { add, multiply } from '../../src/graph/ops/elementwise.ts'
+import { split } from '../../src/graph/ops/layout.ts'
+import type { Scope } from '../../src/graph/scope.ts'
+import type { Value } from '../../src/graph/value.ts'
+import { linear } from '../../src/nn/linear.ts'
+import { modelWidth, type WanTransformerConfig } from './config.ts'
+import { latentInput, patchEmbedding } from './embedding.ts'
+import { type BlockConditions, contextInputs, transformerBlock } from './transformer-block.ts'
+
+export interface Hints {
+  /** x [batch, frames, height·width, model] after a layer, with the hint for that layer where there is one. */
+  add(layer: number, x: Value): Value
+}
+
+/**
+ * The hints of a control video: inputs `control` f32, the layout of the latents with 16 inactive, 16 reactive and 64
+ * mask channels, and `control.scale` f32 [layers], the strength of each. None for checkpoints without VACE layers.
+ * @param x the embedded latents
+ */
+export function controlHints(
+  scope: Scope,
+  x: Value,
+  conditions: Pick<BlockConditions, 'time' | 'rotary'>,
+  config: WanTransformerConfig,
+): Hints {
+  const layers = config.vace_layers ?? []
+  if (layers.length === 0) return { add: (_, value) => value }
+  const { graph } = scope
+  const control = latentInput(graph, 'control', config.vace_in_channels ?? 96, config)
+  const scales = split(
+    cast(graph.input('control.scale', 'f32', [layers.length]), graph.precision),
+    0,
+    layers.length,
+  )
+  let state = patchEmbedding(scope, 'vace_patch_embedding', control, config)
+  const hints = layers.map((_, index) => {
+    const name = `vace_blocks.${index}`
+    const context = contextInputs(graph, name, config)
+    return scope.in(name, block => {
+      const entry = index === 0 ? add(linear(block, 'proj_in', state, modelWidth(config)), x) : state
+      state = transformerBlock(block, entry, { ...conditions, context }, config)
+      return linear(block, 'proj_out', state, modelWidth(config))
+    })
+  })
+  return {
+    add: (layer, value) => {
+      const index = layers.indexOf(layer)
+      return index < 0 ? value : add(value, multiply(hints[index]!, scales[index]!))
+    },
+  }
+}

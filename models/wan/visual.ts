@@ -1,0 +1,178 @@
+/** How Wan sees pictures and videos: one way a kind of checkpoint. */
+import { RequestError } from '../../src/errors.ts'
+import { toUnitRange } from '../../src/media/fit.ts'
+import type { Picture } from '../../src/media/read-picture.ts'
+import { resample } from '../../src/media/resample.ts'
+import type {
+  CleanFrames,
+  Feed,
+  Mode,
+  ModelFacts,
+  VisualConditioning,
+  VisualContext,
+  VisualInputs,
+} from '../../src/pipeline/family.ts'
+import { concatenate, sliceAxis } from '../../src/tensor/axis.ts'
+import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { conditionChannels, type WanTransformerConfig } from './config.ts'
+import { embedPictures, type ImageEncoder } from './image-encoder.ts'
+import { patchedShape } from './patches.ts'
+import { controlConditioning } from './visual-control.ts'
+
+export interface WanVisualOptions {
+  readonly facts: ModelFacts
+  readonly transformers: readonly [WanTransformerConfig, ...WanTransformerConfig[]]
+  /** Whether latent frames have timesteps of their own, so that some can be given clean. */
+  readonly perFrameTimesteps: boolean
+  /** The CLIP encoder of Wan 2.1 image-to-video checkpoints. */
+  readonly imageEncoder: ImageEncoder | undefined
+}
+
+/** What a checkpoint can be asked for, and what it must be, from its config alone. */
+export function wanModes(
+  config: WanTransformerConfig,
+  perFrameTimesteps: boolean,
+): { modes: readonly Mode[]; requires: readonly Mode[] } {
+  if (config.vace_layers?.length) return { modes: ['text', 'control', 'references'], requires: [] }
+  if (conditionChannels(config) > 0) {
+    // A picture encoder without learned positions tells one picture from another by nothing.
+    const last: Mode[] = config.image_dim && !config.pos_embed_seq_len ? [] : ['last-image']
+    return { modes: ['text', 'image', ...last], requires: ['image'] }
+  }
+  if (perFrameTimesteps) return { modes: ['text', 'image', 'last-image', 'keyframes', 'video'], requires: [] }
+  return { modes: ['text', 'video'], requires: [] }
+}
+
+/** The visual side of `Model` for a Wan checkpoint. */
+export function wanVisualConditioner(options: WanVisualOptions) {
+  const [transformer] = options.transformers
+  const experts = options.transformers.length
+  return async (inputs: VisualInputs, context: VisualContext): Promise<VisualConditioning> => {
+    if (transformer.vace_layers?.length)
+      return await controlConditioning(inputs, context, transformer, options.facts)
+    if (conditionChannels(transformer) > 0) return await imageCondition(inputs, context, options)
+    const none = { feeds: new Array<Record<string, Feed>>(experts).fill({}), leadingFrames: 0 }
+    const clean = options.perFrameTimesteps ? await cleanFrames(inputs, context, options.facts) : undefined
+    const start = inputs.video
+      ? { start: float32Data(await context.encode(fitted(inputs.video, context))) }
+      : {}
+    return { ...none, ...start, ...(clean && { clean }) }
+  }
+}
+
+/**
+ * Wan 2.1 and A14B image to video: the network sees, beside the latents, four mask channels and the latents of a clip
+ * that is grey (zero) but for the given pictures (diffusers `WanImageToVideoPipeline.prepare_latents`).
+ */
+async function imageCondition(
+  { image, lastImage }: VisualInputs,
+  context: VisualContext,
+  options: WanVisualOptions,
+): Promise<VisualConditioning> {
+  const pictures = [image, lastImage].filter(picture => picture !== undefined)
+  const clip = tensor(
+    'f32',
+    [context.frames, 3, context.height, context.width],
+    greyClip(image, lastImage, context),
+  )
+  const latents = await context.encode(clip)
+  const [, frames, height, width] = latents.shape as [number, number, number, number]
+  const mask = tensor(
+    'f32',
+    [4, frames, height, width],
+    pictureMask(frames, height * width, lastImage !== undefined),
+  )
+  const channels = concatenate([mask, latents], 0) // [20, frames, h, w]
+  const shape = patchedShape(options.transformers[0], options.facts, channels.shape, channels.shape[0])
+  const condition = tensor('f32', shape, channels.data)
+  const seen = options.imageEncoder ? await embedPictures(options.imageEncoder, pictures, context.run) : {}
+  return { feeds: options.transformers.map(() => ({ condition, ...seen })), leadingFrames: 0 }
+}
+
+/** A clip of zeros with the first frame, and the last one where it is given: [frames, 3, height, width]. */
+function greyClip(
+  image: Picture | undefined,
+  lastImage: Picture | undefined,
+  context: VisualContext,
+): Float32Array {
+  const frame = 3 * context.height * context.width
+  const clip = new Float32Array(context.frames * frame)
+  if (image) clip.set(toUnitRange(resample(image, context, 'lanczos')), 0)
+  if (lastImage) clip.set(toUnitRange(resample(lastImage, context, 'lanczos')), (context.frames - 1) * frame)
+  return clip
+}
+
+/**
+ * [4, latentFrames, pixels]: the mask of the pixel frames, four to a latent frame, the first frame counting four
+ * times: 1 where a picture is given.
+ */
+function pictureMask(latentFrames: number, pixels: number, last: boolean): Float32Array {
+  const mask = new Float32Array(4 * latentFrames * pixels)
+  for (let channel = 0; channel < 4; channel++) {
+    const start = channel * latentFrames * pixels
+    mask.fill(1, start, start + pixels)
+    if (last && channel === 3)
+      mask.fill(1, start + (latentFrames - 1) * pixels, start + latentFrames * pixels)
+  }
+  return mask
+}
+
+/**
+ * Latent frames that are given clean (Wan 2.2 TI2V: the first). The first latent frame holds one picture; a later one
+ * holds four, for which a still one is encoded.
+ */
+async function cleanFrames(
+  { image, lastImage, keyframes }: VisualInputs,
+  context: VisualContext,
+  facts: ModelFacts,
+): Promise<CleanFrames | undefined> {
+  const given = [
+    ...(image ? [{ frame: 0, picture: image }] : []),
+    ...keyframes,
+    ...(lastImage ? [{ frame: context.frames - 1, picture: lastImage }] : []),
+  ]
+  if (given.length === 0) return undefined
+  const { latentFrames, latentHeight, latentWidth } = context.size
+  const plane = latentHeight * latentWidth
+  const latents = new Float32Array(facts.latentChannels * latentFrames * plane)
+  const frames = new Array<boolean>(latentFrames).fill(false)
+  for (const { frame, picture } of given) {
+    checkFrame(frame, context.frames)
+    const index = Math.ceil(frame / facts.geometry.temporalStride)
+    const copies = index === 0 ? 1 : 1 + facts.geometry.temporalStride
+    const encoded = await context.encode(fitted(new Array<Picture>(copies).fill(picture), context))
+    const still = float32Data(sliceAxis(encoded, 1, encoded.shape[1]! - 1, encoded.shape[1]!)) // [channels, 1, h, w]
+    for (let channel = 0; channel < facts.latentChannels; channel++) {
+      const at = (channel * latentFrames + index) * plane
+      latents.set(still.subarray(channel * plane, (channel + 1) * plane), at)
+    }
+    frames[index] = true
+  }
+  return { latents, frames }
+}
+
+function checkFrame(frame: number, frames: number): void {
+  if (frame < frames) return
+  throw new RequestError('request/invalid', {
+    subject: 'keyframe',
+    expected: `a frame from 0 to ${frames - 1}`,
+    got: String(frame),
+  })
+}
+
+/** Pictures at the size of the clip, f32 [pictures, 3, height, width] in [−1, 1]. */
+export function fitted(
+  pictures: readonly Picture[],
+  { width, height }: { width: number; height: number },
+): Tensor {
+  const frame = 3 * width * height
+  const data = new Float32Array(pictures.length * frame)
+  let known: { picture: Picture; pixels: Float32Array } | undefined
+  pictures.forEach((picture, index) => {
+    if (known?.picture !== picture) {
+      known = { picture, pixels: toUnitRange(resample(picture, { width, height }, 'lanczos')) }
+    }
+    data.set(known.pixels, index * frame)
+  })
+  return tensor('f32', [pictures.length, 3, height, width], data)
+}

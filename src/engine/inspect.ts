@@ -1,0 +1,107 @@
+import path from 'node:path'
+import { toPixels } from '../geometry/video-geometry.ts'
+import type { CheckpointConfigs, Defaults, Family, ModelFacts } from '../pipeline/family.ts'
+import { type DType, elementCount } from '../tensor/dtype.ts'
+import { openWeights, type Weights } from '../weights/checkpoint.ts'
+import { openCheckpoint } from './checkpoint.ts'
+
+/** What a checkpoint is, read from its configs and the headers of its weights. */
+export interface ModelReport {
+  readonly folder: string
+  readonly family: string
+  /** The pipeline's class, from model_index.json. */
+  readonly pipeline: string
+  /** Whether its graphs are read from .onnx files instead of built. */
+  readonly exported: boolean
+  readonly modes: ModelFacts['modes']
+  readonly components: readonly ComponentReport[]
+  /** Of all components. */
+  readonly parameters: number
+  readonly bytes: number
+  readonly defaults: Defaults
+  readonly sizes: SizeReport
+}
+
+export interface ComponentReport {
+  readonly name: string
+  readonly class: string
+  readonly parameters: number
+  readonly bytes: number
+  readonly files: number
+  /** How the tensors are stored. */
+  readonly dtypes: readonly { readonly dtype: DType; readonly tensors: number; readonly bytes: number }[]
+}
+
+/** Sizes are `first`, `first + step`, … up to `last`; width and height in pixels. */
+export interface SizeReport {
+  readonly width: Steps
+  readonly height: Steps
+  readonly frames: Steps
+}
+
+interface Steps {
+  readonly first: number
+  readonly step: number
+  readonly last: number
+}
+
+/**
+ * Describes a model folder. Only configs and headers are read, so it is quick for any size.
+ * @throws CheckpointError when the folder is not a model that can be run, or a weights file is missing or malformed
+ */
+export async function inspectCheckpoint(folder: string, families: readonly Family[]): Promise<ModelReport> {
+  const { family, configs, model, exported } = await openCheckpoint(folder, families)
+  const names = [...new Set(model.graphs.map(graph => graph.component))]
+  const components = await Promise.all(
+    names.map(async name => componentReport(configs, name, await openWeights(path.join(folder, name)))),
+  )
+  return {
+    folder,
+    family: family.name,
+    pipeline: String(configs.index._class_name),
+    exported: exported !== undefined,
+    modes: model.facts.modes,
+    components,
+    parameters: components.reduce((sum, { parameters }) => sum + parameters, 0),
+    bytes: components.reduce((sum, { bytes }) => sum + bytes, 0),
+    defaults: model.facts.defaults,
+    sizes: sizesOf(model.facts),
+  }
+}
+
+function componentReport({ index }: CheckpointConfigs, name: string, weights: Weights): ComponentReport {
+  const entry = index[name]
+  return {
+    name,
+    class: Array.isArray(entry) ? String(entry[1]) : 'unknown',
+    parameters: weights.parameters,
+    bytes: weights.bytes,
+    files: weights.files.length,
+    dtypes: dtypesOf(weights),
+  }
+}
+
+function dtypesOf({ tensors }: Weights): ComponentReport['dtypes'] {
+  const all = [...tensors.values()]
+  return [...new Set(all.map(({ dtype }) => dtype))].map(dtype => {
+    const stored = all.filter(each => each.dtype === dtype)
+    return { dtype, tensors: stored.length, bytes: stored.reduce((sum, { bytes }) => sum + bytes, 0) }
+  })
+}
+
+/** Read off the sizes of one, two and the most patches along every axis. */
+function sizesOf({ geometry }: ModelFacts): SizeReport {
+  const [frames, height, width] = geometry.patch
+  const patches = (count: number) =>
+    toPixels(geometry, {
+      latentFrames: frames * count,
+      latentHeight: height * count,
+      latentWidth: width * count,
+    })
+  const [one, two] = [patches(1), patches(2)]
+  const most = geometry.maxTokensPerAxis ? patches(geometry.maxTokensPerAxis) : two
+  const steps = (axis: 'width' | 'height' | 'frames') => {
+    return { first: one[axis], step: two[axis] - one[axis], last: most[axis] }
+  }
+  return { width: steps('width'), height: steps('height'), frames: steps('frames') }
+}

@@ -1,0 +1,57 @@
+import type { LatentSize } from '../geometry/video-geometry.ts'
+import { isResident } from '../runtime/backend.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { checkAborted } from './abort.ts'
+import { encodeClip } from './encode.ts'
+import type { Model, ResidentTensor, TextConditioning, VisualConditioning } from './family.ts'
+import type { GraphRunner } from './graph-runner.ts'
+import type { GeneratePlan } from './request.ts'
+import { readVisualInputs } from './visual.ts'
+
+/** Everything that the network sees besides latents and timestep. */
+export interface Conditions {
+  readonly conditional: TextConditioning
+  /** Only when guidance needs it. */
+  readonly unconditional?: TextConditioning
+  readonly visual: VisualConditioning
+}
+
+/** Reads the request's files and makes the conditions of both guidance branches. */
+export async function condition(
+  model: Model,
+  plan: GeneratePlan,
+  size: LatentSize,
+  runner: GraphRunner,
+  signal: AbortSignal,
+): Promise<Conditions> {
+  const { run } = runner
+  const inputs = await readVisualInputs(plan, signal)
+  const text = async (prompt: string) => {
+    checkAborted(signal)
+    return await model.conditionText({ prompt, textTokens: plan.textTokens }, run)
+  }
+  const conditional = await text(plan.prompt)
+  const unconditional = plan.guidance > 1 ? { unconditional: await text(plan.negativePrompt) } : {}
+  checkAborted(signal)
+  const { encoder, geometry } = model.facts
+  const drop = (residents: Iterable<ResidentTensor>) => runner.drop(residents)
+  const coder = { encoder, temporalStride: geometry.temporalStride, chunk: plan.chunk, run, drop }
+  const { width, height, frames, controlScale } = plan
+  const encode = (pictures: Tensor) => encodeClip({ ...coder, pictures })
+  const visual = await model.conditionVisual(inputs, {
+    width,
+    height,
+    frames,
+    size,
+    controlScale,
+    run,
+    encode,
+  })
+  return { conditional, ...unconditional, visual }
+}
+
+/** What the conditions hold on the device. */
+export function residentsOf({ conditional, unconditional, visual }: Conditions): ResidentTensor[] {
+  const feeds = [...conditional.feeds, ...(unconditional?.feeds ?? []), ...visual.feeds]
+  return feeds.flatMap(byName => Object.values(byName)).filter(isResident)
+}

@@ -1,0 +1,44 @@
+import { concatenate, sliceAxis } from '../tensor/axis.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { nextCaches } from './causal-caches.ts'
+import type { CausalGraphs, ResidentTensor, RunGraph } from './family.ts'
+
+export interface EncodeOptions {
+  readonly encoder: CausalGraphs
+  /** Frames of every latent after the first. */
+  readonly temporalStride: number
+  /** f32 [frames, 3, height, width] in [−1, 1]. */
+  readonly pictures: Tensor
+  /** Latent frames of a chunk. */
+  readonly chunk: number
+  readonly run: RunGraph
+  readonly drop: (residents: Iterable<ResidentTensor>) => Promise<void>
+}
+
+/**
+ * Encodes a clip chunk by chunk, the encoder's causal caches going from one run to the next.
+ * @returns the normalised latents, f32 [channels, frames, h, w]
+ */
+export async function encodeClip(options: EncodeOptions): Promise<Tensor> {
+  const { encoder, pictures, run, drop } = options
+  const frames = pictures.shape[0]!
+  const parts: Tensor[] = []
+  let caches: Record<string, ResidentTensor> = {}
+  try {
+    for (let start = 0; start < frames; ) {
+      const count = start === 0 ? 1 : Math.min(options.chunk * options.temporalStride, frames - start)
+      const clip = sliceAxis(pictures, 0, start, start + count)
+      const graph = start === 0 ? encoder.first : encoder.next
+      const last = start + count === frames
+      const outputs = last ? { fetch: ['latents'] } : { keep: (output: string) => output !== 'latents' }
+      const result = await run(graph, { pictures: clip, ...caches }, outputs)
+      await drop(Object.values(caches))
+      caches = nextCaches(result)
+      parts.push(result.tensors.latents!)
+      start += count
+    }
+  } finally {
+    await drop(Object.values(caches))
+  }
+  return concatenate(parts, 1)
+}

@@ -1,0 +1,90 @@
+import { RequestError } from '../errors.ts'
+import { type Picture, readPicture } from '../media/read-picture.ts'
+import { readVideo } from '../media/read-video.ts'
+import type { Mode, ModelFacts, VisualInputs } from './family.ts'
+import type { GeneratePlan } from './request.ts'
+
+/** The modes that a request needs, by the fields that it uses. */
+export function modesOf(plan: GeneratePlan): Mode[] {
+  const asked: (Mode | false)[] = [
+    plan.image !== undefined && 'image',
+    plan.lastImage !== undefined && 'last-image',
+    plan.keyframes.length > 0 && 'keyframes',
+    plan.video !== undefined &&
+      (plan.mask !== undefined || plan.references.length > 0 ? 'control' : videoMode(plan)),
+    plan.mask !== undefined && 'control',
+    plan.references.length > 0 && 'references',
+  ]
+  return asked.filter(mode => mode !== false)
+}
+
+/** A video alone is a start to work from, where a strength says how far, and otherwise a control. */
+function videoMode(plan: GeneratePlan): Mode {
+  return plan.strength === undefined ? 'control' : 'video'
+}
+
+/**
+ * Checks that the model can do what is asked.
+ * @throws RequestError `request/unsupported` naming what it can
+ */
+export function checkModes(plan: GeneratePlan, facts: ModelFacts): void {
+  const missing = modesOf(plan).filter(mode => !facts.modes.includes(mode))
+  const required = facts.requires.filter(mode => !modesOf(plan).includes(mode))
+  const can = `It can do: ${facts.modes.map(mode => modeNames[mode]).join(', ')}.`
+  if (missing.length > 0) {
+    const got = modeNames[missing[0]!]
+    throw new RequestError('request/unsupported', {
+      subject: 'request',
+      expected: 'a mode of this checkpoint',
+      got,
+      advice: can,
+    })
+  }
+  if (required.length > 0) {
+    const expected = `${modeNames[required[0]!]}, which this checkpoint needs`
+    throw new RequestError('request/unsupported', { subject: 'request', expected, got: 'none', advice: can })
+  }
+}
+
+/** How messages and tables name the modes, with the flag that asks for each. */
+export const modeNames: Readonly<Record<Mode, string>> = {
+  text: 'text to video',
+  image: 'a first frame (--image)',
+  'last-image': 'a last frame (--last-image)',
+  keyframes: 'keyframes (--keyframe)',
+  video: 'video to video (--video with --strength)',
+  control: 'a control video (--video, --mask)',
+  references: 'reference pictures (--reference)',
+}
+
+/** Reads the pictures and videos of a request. @throws MediaError for a file that cannot be read */
+export async function readVisualInputs(plan: GeneratePlan, signal: AbortSignal): Promise<VisualInputs> {
+  const clip = async (path: string | undefined) =>
+    path === undefined ? undefined : await readClip(path, plan, signal)
+  const picture = async (path: string | undefined) =>
+    path === undefined ? undefined : await readPicture(path)
+  return {
+    image: await picture(plan.image),
+    lastImage: await picture(plan.lastImage),
+    keyframes: await Promise.all(
+      plan.keyframes.map(async ({ frame, path }) => ({ frame, picture: await readPicture(path) })),
+    ),
+    video: await clip(plan.video),
+    mask: await clip(plan.mask),
+    references: await Promise.all(plan.references.map(path => readPicture(path))),
+  }
+}
+
+/** As many frames as the clip to make has. @throws RequestError when the file has fewer */
+async function readClip(path: string, { frames }: GeneratePlan, signal: AbortSignal): Promise<Picture[]> {
+  const video = await readVideo(path, { maxFrames: frames, signal })
+  const pictures: Picture[] = []
+  for await (const data of video.frames) pictures.push({ width: video.width, height: video.height, data })
+  if (pictures.length === frames) return pictures
+  throw new RequestError('request/invalid', {
+    subject: path,
+    expected: `${frames} frames, as many as are to be made`,
+    got: String(pictures.length),
+    advice: `Use --frames with the nearest count that the model can make, at most ${pictures.length}.`,
+  })
+}

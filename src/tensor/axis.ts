@@ -1,0 +1,40 @@
+import { float32Data, type Tensor, tensor } from './tensor.ts'
+
+/** Joins f32 tensors along an axis; their other dimensions are the same. */
+export function concatenate(parts: readonly Tensor[], axis: number): Tensor<'f32'> {
+  const first = parts[0]
+  if (first === undefined) throw new RangeError('concatenate: expected at least one tensor, got none.')
+  const length = parts.reduce((sum, part) => sum + part.shape[axis]!, 0)
+  const shape = first.shape.map((dim, index) => (index === axis ? length : dim))
+  const { outer, inner } = around(shape, axis)
+  const joined = new Float32Array(outer * length * inner)
+  let before = 0
+  for (const part of parts) {
+    const size = part.shape[axis]! * inner
+    const data = float32Data(part)
+    for (let row = 0; row < outer; row++) {
+      joined.set(data.subarray(row * size, (row + 1) * size), row * length * inner + before)
+    }
+    before += size
+  }
+  return tensor('f32', shape, joined)
+}
+
+/** The entries [start, end) of an axis of an f32 tensor. */
+export function sliceAxis(source: Tensor, axis: number, start: number, end: number): Tensor<'f32'> {
+  const shape = source.shape.map((dim, index) => (index === axis ? end - start : dim))
+  const { outer, inner } = around(shape, axis)
+  const data = float32Data(source)
+  const size = (end - start) * inner
+  const cut = new Float32Array(outer * size)
+  for (let row = 0; row < outer; row++) {
+    const from = (row * source.shape[axis]! + start) * inner
+    cut.set(data.subarray(from, from + size), row * size)
+  }
+  return tensor('f32', shape, cut)
+}
+
+function around(shape: readonly number[], axis: number): { outer: number; inner: number } {
+  const product = (dims: readonly number[]) => dims.reduce((a, b) => a * b, 1)
+  return { outer: product(shape.slice(0, axis)), inner: product(shape.slice(axis + 1)) }
+}
