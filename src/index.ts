@@ -1,22 +1,48 @@
 /** The public API, name by name, and the place where the parts are put together. */
 import { families } from '../models/index.ts'
-import { type Engine, type EngineOptions, openEngine } from './engine/engine.ts'
+import { type Diagnosis, diagnoseInstallation } from './engine/doctor.ts'
+import { type Engine, type EngineOptions, type EngineParts, openEngine } from './engine/engine.ts'
+import { type ExportOptions, type ExportReport, exportCheckpoint } from './engine/export.ts'
+import { inspectCheckpoint, type ModelReport } from './engine/inspect.ts'
 import { OnnxRuntimeBackend } from './runtime/onnxruntime-backend.ts'
 
 /** Opens a model folder. Its components load when they are first needed. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  return await openEngine(options, { families, createBackend: lane => new OnnxRuntimeBackend(lane) })
+  return await openEngine(options, { families, createBackend })
 }
 
+/** Describes a model folder from its configs and the headers of its weights. */
+export async function inspectModel(options: { readonly model: string }): Promise<ModelReport> {
+  return await inspectCheckpoint(options.model, families)
+}
+
+/** Writes a model folder as ordinary .onnx files that can be run in its place. */
+export async function exportModel(options: ExportOptions): Promise<ExportReport> {
+  return await exportCheckpoint(options, families)
+}
+
+/** Looks at everything that making a video needs on this machine. */
+export async function diagnose(): Promise<Diagnosis> {
+  return await diagnoseInstallation(createBackend)
+}
+
+const createBackend: EngineParts['createBackend'] = lane => new OnnxRuntimeBackend(lane)
+
+export type { Diagnosis, Finding } from './engine/doctor.ts'
+
 export type { Engine, EngineOptions, GenerateOptions } from './engine/engine.ts'
+export type { ExportOptions, ExportReport } from './engine/export.ts'
+export type { ComponentReport, ModelReport, SizeReport, SizeSteps } from './engine/inspect.ts'
+export { builtInModel, resolveModel } from './engine/model-name.ts'
+export { packageVersion } from './engine/package-info.ts'
 export { type OutputOptions, type RenderEvent, renderVideo, type VideoWrittenEvent } from './engine/render.ts'
 export {
   BackendError,
   CancelledError,
   CheckpointError,
   type ErrorCode,
-  errorCodes,
   type Expectation,
+  errorCodes,
   FramewrightError,
   GraphError,
   HubError,
@@ -24,6 +50,12 @@ export {
   RequestError,
 } from './errors.ts'
 export { parseSize } from './geometry/parse-size.ts'
+export type { PullEvent } from './hub/events.ts'
+export { listModels, modelPath, type PulledModel } from './hub/models.ts'
+export { type PullOptions, pullModel } from './hub/pull.ts'
+export { checkOutput } from './media/output-path.ts'
+export { readRecord } from './media/read-record.ts'
+export type { GenerationRecord } from './media/record.ts'
 export type {
   ConditioningReadyEvent,
   FramesDecodedEvent,
@@ -37,3 +69,4 @@ export type { GeneratePlan, GenerateRequest } from './pipeline/request.ts'
 export { type SamplerName, samplerNames } from './sampling/samplers/sampler.ts'
 export type { DType } from './tensor/dtype.ts'
 export { type Tensor, tensor } from './tensor/tensor.ts'
+export { writeSafetensors } from './weights/write-safetensors.ts'

@@ -8,7 +8,7 @@ import type { Device, GraphModel } from '../runtime/backend.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import { openWeights } from '../weights/checkpoint.ts'
 import { WeightLedger } from '../weights/scope.ts'
-import type { Checkpoint } from './checkpoint.ts'
+import type { Checkpoint, ExportManifest } from './checkpoint.ts'
 
 /** Gives the graphs of a checkpoint by name. */
 export interface GraphSource {
@@ -29,8 +29,20 @@ export function graphSource(checkpoint: Checkpoint, precision: Precision): Graph
     if (!found) throw new TypeError(`graph: expected one of the model's, got ${name}.`)
     return found
   }
+  if (checkpoint.exported) checkExported(checkpoint.exported, precision)
   const load = checkpoint.exported ? exportedGraphs(checkpoint) : builtGraphs(checkpoint, precision, recipe)
   return { recipe, load }
+}
+
+/** The precision of an exported graph is in its nodes. */
+function checkExported(exported: ExportManifest, { requested }: Precision): void {
+  if (requested === undefined || requested === exported.precision) return
+  throw new RequestError('request/unsupported', {
+    subject: 'precision',
+    expected: `${exported.precision}, as the model was exported`,
+    got: requested,
+    advice: 'Use the checkpoint that it was exported from.',
+  })
 }
 
 /** All graphs of a component are built together, so that every tensor of its files is accounted for. */

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { toPixels } from '../geometry/video-geometry.ts'
 import type { CheckpointConfigs, Defaults, Family, ModelFacts } from '../pipeline/family.ts'
-import { type DType, elementCount } from '../tensor/dtype.ts'
+import type { DType } from '../tensor/dtype.ts'
 import { openWeights, type Weights } from '../weights/checkpoint.ts'
 import { openCheckpoint } from './checkpoint.ts'
 
@@ -14,7 +14,10 @@ export interface ModelReport {
   /** Whether its graphs are read from .onnx files instead of built. */
   readonly exported: boolean
   readonly modes: ModelFacts['modes']
+  /** Those that have weights. */
   readonly components: readonly ComponentReport[]
+  /** The scheduler's class. */
+  readonly scheduler: string
   /** Of all components. */
   readonly parameters: number
   readonly bytes: number
@@ -32,17 +35,18 @@ export interface ComponentReport {
   readonly dtypes: readonly { readonly dtype: DType; readonly tensors: number; readonly bytes: number }[]
 }
 
-/** Sizes are `first`, `first + step`, … up to `last`; width and height in pixels. */
 export interface SizeReport {
-  readonly width: Steps
-  readonly height: Steps
-  readonly frames: Steps
+  /** Pixels. */
+  readonly width: SizeSteps
+  readonly height: SizeSteps
+  readonly frames: SizeSteps
 }
 
-interface Steps {
+/** The sizes `first`, `first + step`, …, and `last` where the model has a limit. */
+export interface SizeSteps {
   readonly first: number
   readonly step: number
-  readonly last: number
+  readonly last?: number
 }
 
 /**
@@ -62,6 +66,7 @@ export async function inspectCheckpoint(folder: string, families: readonly Famil
     exported: exported !== undefined,
     modes: model.facts.modes,
     components,
+    scheduler: classOf(configs, 'scheduler'),
     parameters: components.reduce((sum, { parameters }) => sum + parameters, 0),
     bytes: components.reduce((sum, { bytes }) => sum + bytes, 0),
     defaults: model.facts.defaults,
@@ -69,11 +74,16 @@ export async function inspectCheckpoint(folder: string, families: readonly Famil
   }
 }
 
-function componentReport({ index }: CheckpointConfigs, name: string, weights: Weights): ComponentReport {
-  const entry = index[name]
+/** model_index.json has a [library, class] pair for every component. */
+function classOf({ index }: CheckpointConfigs, component: string): string {
+  const entry = index[component]
+  return Array.isArray(entry) ? String(entry[1]) : 'unknown'
+}
+
+function componentReport(configs: CheckpointConfigs, name: string, weights: Weights): ComponentReport {
   return {
     name,
-    class: Array.isArray(entry) ? String(entry[1]) : 'unknown',
+    class: classOf(configs, name),
     parameters: weights.parameters,
     bytes: weights.bytes,
     files: weights.files.length,
@@ -99,9 +109,9 @@ function sizesOf({ geometry }: ModelFacts): SizeReport {
       latentWidth: width * count,
     })
   const [one, two] = [patches(1), patches(2)]
-  const most = geometry.maxTokensPerAxis ? patches(geometry.maxTokensPerAxis) : two
-  const steps = (axis: 'width' | 'height' | 'frames') => {
-    return { first: one[axis], step: two[axis] - one[axis], last: most[axis] }
+  const most = geometry.maxTokensPerAxis === undefined ? undefined : patches(geometry.maxTokensPerAxis)
+  const steps = (axis: 'width' | 'height' | 'frames'): SizeSteps => {
+    return { first: one[axis], step: two[axis] - one[axis], ...(most && { last: most[axis] }) }
   }
   return { width: steps('width'), height: steps('height'), frames: steps('frames') }
 }

@@ -1,0 +1,201 @@
+import { execFile } from 'node:child_process'
+import { stat, statfs } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { availableParallelism, freemem, totalmem } from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { messageOf } from '../errors.ts'
+import { Graph } from '../graph/graph.ts'
+import { add } from '../graph/ops/elementwise.ts'
+import { serialize } from '../graph/serialize.ts'
+import { modelsFolder } from '../hub/environment.ts'
+import { listModels } from '../hub/models.ts'
+import { codecs } from '../media/codecs.ts'
+import { type Device, deviceText } from '../runtime/backend.ts'
+import { cudaProviderInstalled } from '../runtime/device.ts'
+import { tensor } from '../tensor/tensor.ts'
+import type { EngineParts } from './engine.ts'
+import { resolveModel } from './model-name.ts'
+import { packageFolder, packageVersion } from './package-info.ts'
+
+/** What one part of the installation is like. */
+export interface Finding {
+  readonly subject: string
+  /** `note`: something that can be done without is not there. `broken`: something that is needed does not work. */
+  readonly status: 'ok' | 'note' | 'broken'
+  readonly detail: string
+  /** A command or a step that mends it. */
+  readonly fix?: string
+}
+
+export interface Diagnosis {
+  /** Whether videos can be made on this machine's CPU. */
+  readonly ready: boolean
+  readonly findings: readonly Finding[]
+}
+
+/** The oldest Node.js that the package runs on. */
+const oldestNode = [20, 9] as const
+
+/** Looks at everything that making a video needs, by using it. It never throws: what is wrong is in the findings. */
+export async function diagnoseInstallation(createBackend: EngineParts['createBackend']): Promise<Diagnosis> {
+  const run = (device: Device) => tryDevice(createBackend, device)
+  const checks = [
+    { subject: 'framewright', status: 'ok', detail: packageVersion() } satisfies Finding,
+    nodeFinding(),
+    runtimeFinding(),
+    cpuFinding(run),
+    ...(await gpuFindings(run)),
+    memoryFinding(),
+    builtInFinding(),
+    codecFinding(),
+    modelsFinding(),
+  ]
+  const findings = await Promise.all(checks)
+  return { ready: findings.every(({ status }) => status !== 'broken'), findings }
+}
+
+function nodeFinding(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  const recent = major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1])
+  const detail = `${process.versions.node} on ${process.platform} ${process.arch}`
+  if (recent) return { subject: 'node', status: 'ok', detail }
+  const fix = `Install Node.js ${oldestNode.join('.')} or newer: https://nodejs.org`
+  return { subject: 'node', status: 'broken', detail, fix }
+}
+
+/** The native parts of the runtime must be of the version that the package was made with. */
+function runtimeFinding(): Finding {
+  const require = createRequire(import.meta.url)
+  const subject = 'onnxruntime'
+  const wanted = (require('framewright/package.json') as { dependencies: Record<string, string> })
+    .dependencies['onnxruntime-node']
+  try {
+    const { version } = require('onnxruntime-node/package.json') as { version: string }
+    if (version === wanted) return { subject, status: 'ok', detail: version }
+    return { subject, status: 'broken', detail: `${version} instead of ${wanted}`, fix: reinstall }
+  } catch (error) {
+    return { subject, status: 'broken', detail: messageOf(error), fix: reinstall }
+  }
+}
+
+const reinstall = `npm ci --prefix ${packageFolder()}`
+
+async function cpuFinding(run: (device: Device) => Promise<string | undefined>): Promise<Finding> {
+  const problem = await run({ type: 'cpu' })
+  const cores = availableParallelism()
+  if (problem === undefined) {
+    return { subject: 'cpu', status: 'ok', detail: `${cores} ${cores === 1 ? 'core' : 'cores'}` }
+  }
+  return { subject: 'cpu', status: 'broken', detail: problem, fix: reinstall }
+}
+
+async function gpuFindings(run: (device: Device) => Promise<string | undefined>): Promise<Finding[]> {
+  const gpus = await nvidiaGpus()
+  if (gpus.length === 0)
+    return [{ subject: 'gpu', status: 'note', detail: 'none: videos are made on the CPU' }]
+  const found = gpus.map((detail): Finding => ({ subject: 'gpu', status: 'ok', detail }))
+  if (!cudaProviderInstalled()) return [...found, { subject: 'cuda', ...missingProvider() }]
+  const problem = await run({ type: 'cuda', index: 0 })
+  if (problem === undefined) return [...found, { subject: 'cuda', status: 'ok', detail: 'runs' }]
+  const fix = 'Install the CUDA 13 runtime libraries and cuDNN 9, and put their folders on LD_LIBRARY_PATH.'
+  return [...found, { subject: 'cuda', status: 'note', detail: problem, fix }]
+}
+
+function missingProvider(): Omit<Finding, 'subject'> {
+  const script = createRequire(import.meta.url).resolve('onnxruntime-node/script/install.js')
+  const fix = `ONNXRUNTIME_NODE_INSTALL=cuda12 node ${script}`
+  return { status: 'note', detail: "ONNX Runtime's CUDA provider is not installed", fix }
+}
+
+/** Name, memory and driver of every GPU, as nvidia-smi has them; none where there is no such program. */
+async function nvidiaGpus(): Promise<string[]> {
+  const query = ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader']
+  try {
+    const { stdout } = await promisify(execFile)('nvidia-smi', query, { timeout: 10_000 })
+    const rows = stdout.split('\n').filter(row => row.trim() !== '')
+    return rows.map(row => {
+      const [name, memory, driver] = row.split(',').map(cell => cell.trim())
+      return `${name}, ${memory}, driver ${driver}`
+    })
+  } catch {
+    return []
+  }
+}
+
+/** Adds two numbers on a device. Gives the problem if there is one. */
+async function tryDevice(
+  createBackend: EngineParts['createBackend'],
+  device: Device,
+): Promise<string | undefined> {
+  try {
+    const graph = new Graph('doctor', { precision: 'f32' })
+    const x = graph.input('x', 'f32', [1])
+    graph.output('sum', add(x, x))
+    const backend = createBackend({ device, threads: 1 })
+    try {
+      const bytes = serialize(graph, { locate: file => file })
+      const model = { name: `a test on ${deviceText(device)}`, bytes, weightsFolder: '/', weightBytes: 0 }
+      const session = await backend.open(model)
+      const { tensors } = await session.run({ x: tensor('f32', [1], Float32Array.of(2)) })
+      await session.release()
+      const sum = tensors.sum?.data[0]
+      return sum === 4 ? undefined : `2 + 2 gave ${sum}`
+    } finally {
+      await backend[Symbol.asyncDispose]()
+    }
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+function memoryFinding(): Finding {
+  return { subject: 'memory', status: 'ok', detail: `${gib(freemem())} free of ${gib(totalmem())}` }
+}
+
+async function builtInFinding(): Promise<Finding> {
+  const folder = await resolveModel()
+  const subject = 'built-in model'
+  const found = await stat(path.join(folder, 'model_index.json')).catch(() => undefined)
+  if (found) return { subject, status: 'ok', detail: folder }
+  return { subject, status: 'broken', detail: `nothing at ${folder}`, fix: reinstall }
+}
+
+async function codecFinding(): Promise<Finding> {
+  const { video, pictures, problems } = await codecs()
+  const writes = [
+    ...video.flatMap(({ codec, encodes }) => (encodes ? [codec] : [])),
+    ...pictures.flatMap(({ format, writes }) => (writes ? [format] : [])),
+  ]
+  const subject = 'codecs'
+  if (writes.includes('avc') && writes.includes('png')) {
+    return { subject, status: 'ok', detail: `writes ${writes.join(', ')}` }
+  }
+  const detail = [...problems, `writes ${writes.join(', ') || 'nothing'}`].join('; ')
+  return { subject, status: 'broken', detail, fix: `${reinstall} --include=optional` }
+}
+
+async function modelsFinding(): Promise<Finding> {
+  const folder = modelsFolder()
+  const models = await listModels({ folder }).catch(() => [])
+  const bytes = models.reduce((sum, model) => sum + model.bytes, 0)
+  const free = await freeSpace(folder)
+  const detail = `${models.length} (${gib(bytes)}) in ${folder}, ${gib(free)} free`
+  return { subject: 'pulled models', status: 'ok', detail }
+}
+
+/** Bytes on the disk of a folder, or of the nearest one above it that exists. */
+async function freeSpace(folder: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(folder)
+    return bavail * bsize
+  } catch (error) {
+    const above = path.dirname(folder)
+    if (above === folder) throw error
+    return await freeSpace(above)
+  }
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`
+}

@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto'
+import { cp, mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { CancelledError, CheckpointError, FramewrightError, MediaError, messageOf } from '../errors.ts'
+import type { Graph } from '../graph/graph.ts'
+import { serialize } from '../graph/serialize.ts'
+import type { Family } from '../pipeline/family.ts'
+import { type Checkpoint, type ExportManifest, exportManifestName, openCheckpoint } from './checkpoint.ts'
+import { buildComponent, weightBytesOf } from './graph-source.ts'
+import { type PlacedWeights, placeWeights } from './place-weights.ts'
+
+export interface ExportOptions {
+  /** A model folder in the diffusers layout. */
+  readonly model: string
+  /** The folder to make: new, or empty. */
+  readonly output: string
+  /** Whether the weights are copied; hard links unless given, which take no space. */
+  readonly copy?: boolean
+  readonly signal?: AbortSignal
+}
+
+export interface ExportReport {
+  readonly path: string
+  /** The .onnx files, by the graph's name. */
+  readonly graphs: readonly { readonly name: string; readonly file: string }[]
+  readonly weightFiles: number
+  readonly weightBytes: number
+  /** Whether the weights are links to the checkpoint's own files. */
+  readonly linked: boolean
+}
+
+/** Exported graphs compute in f32, which every execution provider can. */
+const precision = 'f32'
+
+/**
+ * Writes a model as ordinary .onnx files, with the weights beside them, and a manifest from which the folder can be
+ * run like the checkpoint that it was made from. It appears under its name when it is whole.
+ * @throws CheckpointError when the checkpoint cannot be read; MediaError when the folder cannot be written
+ */
+export async function exportCheckpoint(
+  options: ExportOptions,
+  families: readonly Family[],
+): Promise<ExportReport> {
+  const checkpoint = await openCheckpoint(options.model, families)
+  if (checkpoint.exported) throw alreadyExported(checkpoint.folder)
+  await checkTarget(options.output)
+  const final = path.resolve(options.output)
+  const unfinished = path.join(
+    path.dirname(final),
+    `.${path.basename(final)}.${randomUUID().slice(0, 8)}.part`,
+  )
+  try {
+    await mkdir(unfinished, { recursive: true })
+    const written = await writeExport(checkpoint, unfinished, options)
+    await rmdir(final).catch(() => undefined) // An empty one was allowed to exist.
+    await rename(unfinished, final)
+    return { ...written, path: options.output, linked: options.copy !== true }
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true })
+    throw FramewrightError.is(error) ? error : unwritable(options.output, error)
+  }
+}
+
+async function writeExport(
+  checkpoint: Checkpoint,
+  folder: string,
+  { copy = false, signal }: ExportOptions,
+): Promise<Pick<ExportReport, 'graphs' | 'weightFiles' | 'weightBytes'>> {
+  const graphs: ExportManifest['graphs'] = []
+  let weightFiles = 0
+  let weightBytes = 0
+  for (const component of componentsOf(checkpoint)) {
+    if (signal?.aborted) throw new CancelledError({ cause: signal.reason })
+    const weights = await placeWeights(
+      path.join(checkpoint.folder, component),
+      path.join(folder, component),
+      {
+        copy,
+      },
+    )
+    weightFiles += weights.files
+    weightBytes += weights.bytes
+    const built = await buildComponent(checkpoint, component, {
+      device: { type: 'cpu' },
+      requested: precision,
+    })
+    for (const graph of built.values()) graphs.push(await writeGraph(graph, folder, component, weights))
+  }
+  await copyFolders(checkpoint, folder)
+  await writeManifest(checkpoint, folder, graphs)
+  return { graphs: graphs.map(({ name, file }) => ({ name, file })), weightFiles, weightBytes }
+}
+
+async function writeGraph(
+  graph: Graph,
+  folder: string,
+  component: string,
+  { nameOf }: PlacedWeights,
+): Promise<ExportManifest['graphs'][number]> {
+  const file = `${graph.name}.onnx`
+  // Locations are relative to the .onnx file, with forward slashes on every system.
+  const bytes = serialize(graph, { locate: source => `${component}/${nameOf(source)}` })
+  await writeFile(path.join(folder, file), bytes)
+  return { name: graph.name, file, weightBytes: weightBytesOf(graph) }
+}
+
+async function writeManifest(
+  { configs }: Checkpoint,
+  folder: string,
+  graphs: ExportManifest['graphs'],
+): Promise<void> {
+  const { index, components, defaults } = configs
+  const manifest: ExportManifest = {
+    format: 1,
+    index,
+    components,
+    defaults: { ...defaults },
+    precision,
+    graphs,
+  }
+  await writeFile(path.join(folder, exportManifestName), `${JSON.stringify(manifest, null, 2)}\n`)
+}
+
+/** The components that graphs take weights from. */
+function componentsOf({ model }: Checkpoint): string[] {
+  return [...new Set(model.graphs.map(graph => graph.component))]
+}
+
+/** Tokenizers and the like: components of files that the manifest does not hold. */
+async function copyFolders({ configs }: Checkpoint, folder: string): Promise<void> {
+  for (const [name, entry] of Object.entries(configs.index)) {
+    if (!Array.isArray(entry) || name in configs.components) continue
+    const source = path.join(configs.folder, name)
+    const found = await stat(source).catch(() => undefined)
+    if (found?.isDirectory())
+      await cp(source, path.join(folder, name), { recursive: true, dereference: true })
+  }
+}
+
+async function checkTarget(output: string): Promise<void> {
+  const existing = await readdir(output).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw unwritable(output, error)
+  })
+  if (existing.length === 0) return
+  throw new MediaError('media/output', {
+    subject: output,
+    expected: 'a new or empty folder',
+    got: `one with ${existing.length} ${existing.length === 1 ? 'entry' : 'entries'}`,
+    advice: 'Choose another name, or empty the folder.',
+  })
+}
+
+function alreadyExported(folder: string): CheckpointError {
+  return new CheckpointError('checkpoint/config', {
+    subject: `model ${folder}`,
+    expected: 'a checkpoint in the diffusers layout',
+    got: 'one that was exported already',
+  })
+}
+
+function unwritable(output: string, cause: unknown): MediaError {
+  const what = { subject: output, expected: 'a folder that can be written', got: messageOf(cause) }
+  return new MediaError('media/output', what, { cause })
+}
