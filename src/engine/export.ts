@@ -14,7 +14,10 @@ export interface ExportOptions {
   readonly model: string
   /** The folder to make: new, or empty. */
   readonly output: string
-  /** Whether the weights are copied; hard links unless given, which take no space. */
+  /**
+   * Whether the weights are copied. Unless given they take no space: they are clones where the file system has them,
+   * else hard links, which recent versions of onnx.checker refuse.
+   */
   readonly copy?: boolean
   readonly signal?: AbortSignal
 }
@@ -25,7 +28,7 @@ export interface ExportReport {
   readonly graphs: readonly { readonly name: string; readonly file: string }[]
   readonly weightFiles: number
   readonly weightBytes: number
-  /** Whether the weights are links to the checkpoint's own files. */
+  /** Whether weights are hard links to the checkpoint's own files. */
   readonly linked: boolean
 }
 
@@ -54,7 +57,7 @@ export async function exportCheckpoint(
     const written = await writeExport(checkpoint, unfinished, options)
     await rmdir(final).catch(() => undefined) // An empty one was allowed to exist.
     await rename(unfinished, final)
-    return { ...written, path: options.output, linked: options.copy !== true }
+    return { path: options.output, ...written }
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true })
     throw FramewrightError.is(error) ? error : unwritable(options.output, error)
@@ -65,10 +68,11 @@ async function writeExport(
   checkpoint: Checkpoint,
   folder: string,
   { copy = false, signal }: ExportOptions,
-): Promise<Pick<ExportReport, 'graphs' | 'weightFiles' | 'weightBytes'>> {
+): Promise<Omit<ExportReport, 'path'>> {
   const graphs: ExportManifest['graphs'] = []
   let weightFiles = 0
   let weightBytes = 0
+  let linked = false
   for (const component of componentsOf(checkpoint)) {
     if (signal?.aborted) throw new CancelledError({ cause: signal.reason })
     const weights = await placeWeights(
@@ -80,6 +84,7 @@ async function writeExport(
     )
     weightFiles += weights.files
     weightBytes += weights.bytes
+    linked ||= weights.linked
     const built = await buildComponent(checkpoint, component, {
       device: { type: 'cpu' },
       requested: precision,
@@ -88,7 +93,7 @@ async function writeExport(
   }
   await copyFolders(checkpoint, folder)
   await writeManifest(checkpoint, folder, graphs)
-  return { graphs: graphs.map(({ name, file }) => ({ name, file })), weightFiles, weightBytes }
+  return { graphs: graphs.map(({ name, file }) => ({ name, file })), weightFiles, weightBytes, linked }
 }
 
 async function writeGraph(

@@ -1,4 +1,4 @@
-import { constants, copyFile, link, mkdir, readdir, realpath, stat } from 'node:fs/promises'
+import { constants, copyFile, link, mkdir, readdir, realpath, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { MediaError, messageOf } from '../errors.ts'
 import { openWeights } from '../weights/checkpoint.ts'
@@ -8,12 +8,14 @@ export interface PlacedWeights {
   readonly files: number
   /** Of the files. */
   readonly bytes: number
+  /** Whether some of them are hard links to their sources. */
+  readonly linked: boolean
   /** The name in the new folder of a file that was placed, by its real path before. */
   nameOf(source: string): string
 }
 
 /**
- * Links or copies the weights of a component to a folder that is made, under the names they have; the index of
+ * Clones, links or copies the weights of a component to a folder that is made, under the names they have; the index of
  * shards is copied.
  * @throws CheckpointError when there are no weights; MediaError when they cannot be linked or copied
  */
@@ -31,32 +33,45 @@ export async function placeWeights(
   }
   await mkdir(target, { recursive: true })
   let bytes = 0
+  let linked = false
   for (const file of weights.files) {
-    await place(file, path.join(target, names.get(file)!), copy)
+    const how = await place(file, path.join(target, names.get(file)!), copy)
+    linked ||= how === 'linked'
     bytes += (await stat(file)).size
   }
   for (const entry of entries.filter(name => name.includes('.safetensors.index'))) {
     await copyFile(path.join(source, entry), path.join(target, entry))
   }
-  return { files: weights.files.length, bytes, nameOf: file => names.get(file)! }
+  return { files: weights.files.length, bytes, linked, nameOf: file => names.get(file)! }
 }
 
-async function place(source: string, target: string, copy: boolean): Promise<void> {
-  if (copy) return await copyFile(source, target, constants.COPYFILE_FICLONE)
+/** A clone shares the blocks of its source where the file system can do that; a hard link shares the file. */
+async function place(source: string, target: string, copy: boolean): Promise<'copied' | 'linked'> {
+  if (copy) {
+    await copyFile(source, target, constants.COPYFILE_FICLONE)
+    return 'copied'
+  }
+  const cloned = copyFile(source, target, constants.COPYFILE_FICLONE_FORCE)
+  if (await cloned.then(() => true).catch(() => false)) return 'copied'
+  await rm(target, { force: true })
   try {
     await link(source, target)
+    return 'linked'
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    if (code === 'ENOSPC' || code === 'EROFS') throw cause
-    throw new MediaError(
-      'media/output',
-      {
-        subject: `link to ${source}`,
-        expected: 'an output on the same file system',
-        got: code === 'EXDEV' ? 'another one' : messageOf(cause),
-        advice: 'Copy the weights with --copy, or choose a folder beside the model.',
-      },
-      { cause },
-    )
+    throw linkError(source, cause as NodeJS.ErrnoException)
   }
+}
+
+function linkError(source: string, cause: NodeJS.ErrnoException): unknown {
+  if (cause.code === 'ENOSPC' || cause.code === 'EROFS') return cause
+  return new MediaError(
+    'media/output',
+    {
+      subject: `link to ${source}`,
+      expected: 'an output on the same file system',
+      got: cause.code === 'EXDEV' ? 'another one' : messageOf(cause),
+      advice: 'Copy the weights with --copy, or choose a folder beside the model.',
+    },
+    { cause },
+  )
 }
