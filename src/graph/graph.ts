@@ -56,21 +56,31 @@ export class Graph {
     }
   }
 
+  /** @throws GraphError when the name is taken */
   input(name: string, dtype: DType, shape: Shape): Value {
+    if (this.#names.has(name)) throw this.#taken('input', name)
     const value = { graph: this, name: this.#unique(name), dtype, shape }
     this.inputs.push(value)
     return value
   }
 
-  /** Declares a value as an output under a name of its own. */
+  /**
+   * Declares a value as an output under a name of its own.
+   * @throws GraphError when the name is taken
+   */
   output(name: string, value: Value): Value {
+    if (this.#names.has(name)) throw this.#taken('output', name)
     const output = this.add({ op: 'Identity', inputs: [value] }, value.dtype, value.shape, name)
     this.outputs.push(output)
     return output
   }
 
-  /** Marks an intermediate that a caller may ask for as an output. */
+  /**
+   * Marks an intermediate that a caller may ask for as an output.
+   * @throws GraphError when another one has the name
+   */
   named(name: string, value: Value): Value {
+    if (this.intermediates.has(name)) throw this.#taken('named', name)
     this.intermediates.set(name, value)
     return value
   }
@@ -138,6 +148,10 @@ export class Graph {
   invalid(op: string, expected: string, got: string): GraphError {
     const subject = this.path ? `${this.name}: ${this.path}: ${op}` : `${this.name}: ${op}`
     return new GraphError('graph/invalid', { subject, expected, got })
+  }
+
+  #taken(role: string, name: string): GraphError {
+    return this.invalid(role, 'a name of its own', `${name}, which is taken`)
   }
 
   #unique(name: string): string {

@@ -1,3 +1,4 @@
+import { requireFloat } from '../operand.ts'
 import type { Value } from '../value.ts'
 
 /** x · sigmoid(x). Emitted as QuickGelu with alpha 1, which is one kernel on every provider; Swish is not. */
@@ -12,12 +13,14 @@ export function quickGelu(value: Value): Value {
 
 /** Gaussian error linear unit (Hendrycks & Gimpel 2016): exact, or its tanh approximation. */
 export function gelu(value: Value, approximate: 'none' | 'tanh'): Value {
+  requireFloat('Gelu', value)
   const attributes = { approximate: { string: approximate } }
   return value.graph.add({ op: 'Gelu', inputs: [value], attributes }, value.dtype, value.shape)
 }
 
 /** x · sigmoid(alpha · x). */
 function scaledSilu(value: Value, alpha: number): Value {
+  requireFloat('QuickGelu', value)
   const attributes = { alpha: { float: alpha } }
   return value.graph.add(
     { op: 'QuickGelu', domain: 'com.microsoft', inputs: [value], attributes },

@@ -1,5 +1,8 @@
-import { shapeText } from '../dims.ts'
+import { type Dim, shapeText } from '../dims.ts'
+import { requireDTypeOf, requireRank } from '../operand.ts'
 import { dimAt, type Value } from '../value.ts'
+
+const op = 'MultiHeadAttention'
 
 /**
  * Scaled dot-product attention over heads (Vaswani et al. 2017, eq. 1), as com.microsoft.MultiHeadAttention,
@@ -20,41 +23,48 @@ export function attention(
 ): Value {
   const { graph } = query
   for (const operand of [query, key, value]) {
-    if (operand.shape.length !== 3)
-      throw graph.invalid('MultiHeadAttention', 'operands of rank 3', shapeText(operand.shape))
+    requireRank(op, operand, 3)
+    requireDTypeOf(op, query, operand)
   }
   const width = dimAt(query, 2)
-  if (dimAt(key, 2) !== width || typeof width !== 'number' || width % options.heads !== 0) {
-    const got = `${shapeText(query.shape)} and ${shapeText(key.shape)}`
-    throw graph.invalid(
-      'MultiHeadAttention',
-      `a width of query and key that ${options.heads} heads divide`,
-      got,
-    )
+  if (dimAt(key, 2) !== width || !divides(options.heads, width) || !divides(options.heads, dimAt(value, 2))) {
+    const got = [query, key, value].map(({ shape }) => shapeText(shape)).join(', ')
+    throw graph.invalid(op, `widths that ${options.heads} heads divide, query and key of one`, got)
   }
   if (dimAt(key, 1) !== dimAt(value, 1)) {
-    throw graph.invalid(
-      'MultiHeadAttention',
-      `as many values as keys ${shapeText(key.shape)}`,
-      shapeText(value.shape),
-    )
+    throw graph.invalid(op, `as many values as keys ${shapeText(key.shape)}`, shapeText(value.shape))
   }
   const { bias, keyLengths } = options
   if (keyLengths && (keyLengths.dtype !== 'i32' || keyLengths.shape.length !== 1)) {
     const got = `${keyLengths.dtype} ${shapeText(keyLengths.shape)}`
-    throw graph.invalid('MultiHeadAttention', 'key lengths as i32 [batch]', got)
+    throw graph.invalid(op, 'key lengths as i32 [batch]', got)
   }
+  if (bias) checkBias(bias, query, key, options.heads)
   const attributes = {
     num_heads: { int: options.heads },
     ...(options.scale === undefined ? {} : { scale: { float: options.scale } }),
   }
   const inputs = [query, key, value, ...(bias || keyLengths ? [undefined, keyLengths, bias] : [])]
   const shape = [query.shape[0]!, query.shape[1]!, dimAt(value, 2)] // [batch, queries, width]
-  return graph.add(
-    { op: 'MultiHeadAttention', domain: 'com.microsoft', inputs, attributes },
-    query.dtype,
-    shape,
-  )
+  return graph.add({ op, domain: 'com.microsoft', inputs, attributes }, query.dtype, shape)
+}
+
+function checkBias(bias: Value, query: Value, key: Value, heads: number): void {
+  requireRank(op, bias, 4)
+  requireDTypeOf(op, query, bias)
+  const [batch, perHead, queries, keys] = bias.shape
+  const fits =
+    (batch === 1 || batch === query.shape[0]) &&
+    (perHead === 1 || perHead === heads) &&
+    queries === query.shape[1] &&
+    keys === key.shape[1]
+  if (fits) return
+  const expected = `a bias of [1 or ${query.shape[0]}, 1 or ${heads}, ${query.shape[1]}, ${key.shape[1]}]`
+  throw query.graph.invalid(op, expected, shapeText(bias.shape))
+}
+
+function divides(heads: number, width: Dim): boolean {
+  return typeof width === 'number' && width % heads === 0
 }
 
 /**
@@ -63,16 +73,19 @@ export function attention(
  * @param tables cos and sin, [batch, tokens, headDim / 2], in x's dtype
  */
 export function rotaryEmbedding(x: Value, tables: { cos: Value; sin: Value }, heads: number): Value {
-  const { cos, sin } = tables
+  requireRank('RotaryEmbedding', x, 3)
   const headDim = Number(dimAt(x, 2)) / heads
-  if (cos.shape.length !== 3 || dimAt(cos, 2) !== headDim / 2 || dimAt(cos, 1) !== dimAt(x, 1)) {
-    throw x.graph.invalid(
-      'RotaryEmbedding',
-      `tables of [batch, ${x.shape[1]}, ${headDim / 2}]`,
-      shapeText(cos.shape),
-    )
+  for (const table of [tables.cos, tables.sin]) {
+    if (table.shape.length !== 3 || dimAt(table, 2) !== headDim / 2 || dimAt(table, 1) !== dimAt(x, 1)) {
+      const expected = `tables of [batch, ${x.shape[1]}, ${headDim / 2}]`
+      throw x.graph.invalid('RotaryEmbedding', expected, shapeText(table.shape))
+    }
+    requireDTypeOf('RotaryEmbedding', x, table)
   }
-  if (cos.dtype !== x.dtype) throw x.graph.invalid('RotaryEmbedding', `tables in ${x.dtype}`, cos.dtype)
   const attributes = { interleaved: { int: 1 }, num_heads: { int: heads } }
-  return x.graph.add({ op: 'RotaryEmbedding', inputs: [x, cos, sin], attributes }, x.dtype, x.shape)
+  return x.graph.add(
+    { op: 'RotaryEmbedding', inputs: [x, tables.cos, tables.sin], attributes },
+    x.dtype,
+    x.shape,
+  )
 }

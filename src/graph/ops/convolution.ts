@@ -1,4 +1,5 @@
 import { addDims, type Dim, divideDims, multiplyDims, shapeText } from '../dims.ts'
+import { requireDTypeOf, requireRank, requireVector } from '../operand.ts'
 import { dimAt, type Value } from '../value.ts'
 
 export interface Conv2dOptions {
@@ -21,6 +22,9 @@ export function conv2d(x: Value, weight: Value, bias: Value, options: Conv2dOpti
     const got = `${shapeText(x.shape)} and ${shapeText(weight.shape)}`
     throw x.graph.invalid('Conv', '[n, in, h, w] and [out, in, kh, kw]', got)
   }
+  requireDTypeOf('Conv', x, weight)
+  requireDTypeOf('Conv', x, bias)
+  requireVector('Conv', 'bias', bias, Number(out))
   const shape = [
     x.shape[0]!,
     out!,
@@ -37,6 +41,7 @@ export function conv2d(x: Value, weight: Value, bias: Value, options: Conv2dOpti
 
 /** Doubles height and width by repeating every pixel: [n, c, h, w] → [n, c, 2h, 2w]. */
 export function upsampleNearest2x(x: Value): Value {
+  requireRank('Resize', x, 4)
   const scales = x.graph.constant({ dtype: 'f32', shape: [4], data: Float32Array.of(1, 1, 2, 2) })
   const shape = [x.shape[0]!, x.shape[1]!, multiplyDims(dimAt(x, 2), 2), multiplyDims(dimAt(x, 3), 2)] // [n, c, 2h, 2w]
   const attributes = {
@@ -49,6 +54,7 @@ export function upsampleNearest2x(x: Value): Value {
 
 /** Moves channels (c, row, column) into pixels: [n, c · size², h, w] → [n, c, h · size, w · size]. */
 export function depthToSpace(x: Value, size: number): Value {
+  requireRank('DepthToSpace', x, 4)
   const channels = divideDims(dimAt(x, 1), size * size)
   if (channels === undefined) {
     throw x.graph.invalid('DepthToSpace', `channels that ${size * size} divides`, shapeText(x.shape))
@@ -60,6 +66,7 @@ export function depthToSpace(x: Value, size: number): Value {
 
 /** Moves pixels into channels (row, column, c): [n, c, h, w] → [n, size² · c, h / size, w / size]. */
 export function spaceToDepth(x: Value, size: number): Value {
+  requireRank('SpaceToDepth', x, 4)
   const height = divideDims(dimAt(x, 2), size)
   const width = divideDims(dimAt(x, 3), size)
   if (height === undefined || width === undefined) {

@@ -1,5 +1,6 @@
 import type { Shape } from '../dims.ts'
 import { shapeText } from '../dims.ts'
+import { requireFloat } from '../operand.ts'
 import type { Value } from '../value.ts'
 import { scalarLike } from './constant.ts'
 
@@ -44,6 +45,7 @@ export function clip(value: Value, low: number, high: number): Value {
 }
 
 function unary(op: string, value: Value): Value {
+  requireFloat(op, value)
   return value.graph.add({ op, inputs: [value] }, value.dtype, value.shape)
 }
 

@@ -1,4 +1,5 @@
 import { addDims, type Dim, divideDims, productOf, type Shape, sameShape, shapeText } from '../dims.ts'
+import { axisOf, requireDTypeOf } from '../operand.ts'
 import { dimAt, type Value } from '../value.ts'
 
 /**
@@ -6,6 +7,8 @@ import { dimAt, type Value } from '../value.ts'
  * axis) or, once, `'*'` (whatever is left).
  */
 export function reshape(x: Value, target: readonly (number | '=' | '*')[]): Value {
+  if (target.filter(dim => dim === '*').length > 1)
+    throw x.graph.invalid('Reshape', "one '*' at most", shapeText(target))
   const fixed = target.map((dim, axis) => (dim === '=' ? dimAt(x, axis) : dim === '*' ? 1 : dim))
   const rest = divideDims(productOf(x.shape), productOf(fixed))
   if (rest === undefined || (rest !== 1 && !target.includes('*'))) {
@@ -52,11 +55,10 @@ export function transpose(x: Value, axes: readonly number[]): Value {
 /** Joins values along an axis. */
 export function concat(values: readonly [Value, ...Value[]], axis: number): Value {
   const first = values[0]
-  const at = (axis + first.shape.length) % first.shape.length
+  const at = axisOf('Concat', first, axis)
   const others = (shape: Shape) => shape.filter((_, index) => index !== at)
   for (const value of values) {
-    if (value.dtype !== first.dtype)
-      throw first.graph.invalid('Concat', `operands in ${first.dtype}`, value.dtype)
+    requireDTypeOf('Concat', first, value)
     if (!sameShape(others(value.shape), others(first.shape))) {
       const got = values.map(each => shapeText(each.shape)).join(', ')
       throw first.graph.invalid('Concat', `shapes that agree but for axis ${axis}`, got)
@@ -65,7 +67,7 @@ export function concat(values: readonly [Value, ...Value[]], axis: number): Valu
   const total = values.map(value => dimAt(value, at)).reduce(addDims)
   const shape = first.shape.map((dim, index) => (index === at ? total : dim))
   return first.graph.add(
-    { op: 'Concat', inputs: values, attributes: { axis: { int: axis } } },
+    { op: 'Concat', inputs: values, attributes: { axis: { int: at } } },
     first.dtype,
     shape,
   )
@@ -77,30 +79,30 @@ export function concat(values: readonly [Value, ...Value[]], axis: number): Valu
  * element more.
  */
 export function slice(x: Value, axis: number, start: number, end?: number, step = 1): Value {
-  const dim = dimAt(x, axis)
+  const at = axisOf('Slice', x, axis)
+  const dim = dimAt(x, at)
   const position = (index: number): Dim => (index < 0 ? addDims(dim, index) : index)
   const length = addDims(end === undefined ? dim : position(end), negate(position(start)))
   const count = step === 1 ? length : (divideDims(length, step) ?? divideDims(addDims(length, 1), step))
-  if (count === undefined || (typeof count === 'number' && count <= 0)) {
+  const bounds = [position(start), end === undefined ? dim : position(end)]
+  const outside = typeof dim === 'number' && bounds.some(bound => Number(bound) < 0 || Number(bound) > dim)
+  if (outside || count === undefined || (typeof count === 'number' && count <= 0)) {
     const got = `[${start}, ${end ?? ''}) by ${step}`
     throw x.graph.invalid('Slice', `a range inside axis ${axis} of ${shapeText(x.shape)}`, got)
   }
-  const shape = x.shape.map((each, index) =>
-    index === (axis + x.shape.length) % x.shape.length ? count : each,
-  )
-  const bounds = [start, end ?? Number.MAX_SAFE_INTEGER, axis, step].map(value => x.graph.ints([value]))
-  return x.graph.add({ op: 'Slice', inputs: [x, ...bounds] }, x.dtype, shape)
+  const shape = x.shape.map((each, index) => (index === at ? count : each))
+  const operands = [start, end ?? Number.MAX_SAFE_INTEGER, at, step].map(value => x.graph.ints([value]))
+  return x.graph.add({ op: 'Slice', inputs: [x, ...operands] }, x.dtype, shape)
 }
 
 /** Cuts an axis into equal parts. */
 export function split(x: Value, axis: number, parts: number): Value[] {
-  const size = divideDims(dimAt(x, axis), parts)
+  const at = axisOf('Split', x, axis)
+  const size = divideDims(dimAt(x, at), parts)
   if (size === undefined)
     throw x.graph.invalid('Split', `axis ${axis} to divide by ${parts}`, shapeText(x.shape))
-  const shape = x.shape.map((each, index) =>
-    index === (axis + x.shape.length) % x.shape.length ? size : each,
-  )
-  const attributes = { axis: { int: axis }, num_outputs: { int: parts } }
+  const shape = x.shape.map((each, index) => (index === at ? size : each))
+  const attributes = { axis: { int: at }, num_outputs: { int: parts } }
   return x.graph.addMany(
     { op: 'Split', inputs: [x], attributes },
     Array(parts).fill({ dtype: x.dtype, shape }),
@@ -112,25 +114,28 @@ export function gather(x: Value, indices: Value, axis: number): Value {
   if (indices.dtype !== 'i64' && indices.dtype !== 'i32') {
     throw x.graph.invalid('Gather', 'indices in i64 or i32', indices.dtype)
   }
-  dimAt(x, axis)
-  const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)]
+  const at = axisOf('Gather', x, axis)
+  const shape = [...x.shape.slice(0, at), ...indices.shape, ...x.shape.slice(at + 1)]
   return x.graph.add(
-    { op: 'Gather', inputs: [x, indices], attributes: { axis: { int: axis } } },
+    { op: 'Gather', inputs: [x, indices], attributes: { axis: { int: at } } },
     x.dtype,
     shape,
   )
 }
 
-/** Inserts an axis of size 1. */
+/** Inserts an axis of size 1 before axis `axis`, or at the end when that is the rank. */
 export function unsqueeze(x: Value, axis: number): Value {
+  if (axis !== x.shape.length) axisOf('Unsqueeze', x, axis)
+  if (axis < 0) throw x.graph.invalid('Unsqueeze', 'an axis counted from the front', `${axis}`)
   const shape = [...x.shape.slice(0, axis), 1, ...x.shape.slice(axis)]
   return x.graph.add({ op: 'Unsqueeze', inputs: [x, x.graph.ints([axis])] }, x.dtype, shape)
 }
 
 /** Puts zeros before an axis. */
 export function padBefore(x: Value, axis: number, count: number): Value {
-  const pads = Array.from({ length: 2 * x.shape.length }, (_, index) => (index === axis ? count : 0))
-  const shape = x.shape.map((dim, index) => (index === axis ? addDims(dim, count) : dim))
+  const at = axisOf('Pad', x, axis)
+  const pads = Array.from({ length: 2 * x.shape.length }, (_, index) => (index === at ? count : 0))
+  const shape = x.shape.map((dim, index) => (index === at ? addDims(dim, count) : dim))
   return x.graph.add({ op: 'Pad', inputs: [x, x.graph.ints(pads)] }, x.dtype, shape)
 }
 

@@ -1,4 +1,5 @@
 import { shapeText } from '../dims.ts'
+import { axisOf, requireDTypeOf, requireVector } from '../operand.ts'
 import { dimAt, type Value } from '../value.ts'
 import { filledLike } from './constant.ts'
 
@@ -9,7 +10,7 @@ import { filledLike } from './constant.ts'
 export function layerNorm(x: Value, epsilon: number, affine?: { scale: Value; bias: Value }): Value {
   const width = lastDim('LayerNormalization', x)
   const scale = affine?.scale ?? filledLike(x, [width], 1)
-  checkScale('LayerNormalization', x, scale, width)
+  checkWeights('LayerNormalization', x, { scale, ...(affine && { bias: affine.bias }) }, width)
   const inputs = affine ? [x, scale, affine.bias] : [x, scale]
   const attributes = { axis: { int: -1 }, epsilon: { float: epsilon } }
   return x.graph.add({ op: 'LayerNormalization', inputs, attributes }, x.dtype, x.shape)
@@ -17,15 +18,15 @@ export function layerNorm(x: Value, epsilon: number, affine?: { scale: Value; bi
 
 /** Root mean square normalisation over the last axis (Zhang & Sennrich 2019); scale [last]. */
 export function rmsNorm(x: Value, scale: Value, epsilon: number): Value {
-  checkScale('RMSNormalization', x, scale, lastDim('RMSNormalization', x))
+  checkWeights('RMSNormalization', x, { scale }, lastDim('RMSNormalization', x))
   const attributes = { axis: { int: -1 }, epsilon: { float: epsilon } }
   return x.graph.add({ op: 'RMSNormalization', inputs: [x, scale], attributes }, x.dtype, x.shape)
 }
 
 /** The L2 norm along an axis, which stays with size 1. */
 export function l2Norm(x: Value, axis: number): Value {
-  dimAt(x, axis)
-  const shape = x.shape.map((dim, index) => (index === (axis + x.shape.length) % x.shape.length ? 1 : dim))
+  const at = axisOf('ReduceL2', x, axis)
+  const shape = x.shape.map((dim, index) => (index === at ? 1 : dim))
   const attributes = { keepdims: { int: 1 } }
   return x.graph.add({ op: 'ReduceL2', inputs: [x, x.graph.ints([axis])], attributes }, x.dtype, shape)
 }
@@ -36,9 +37,9 @@ function lastDim(op: string, x: Value): number {
   return width
 }
 
-function checkScale(op: string, x: Value, scale: Value, width: number): void {
-  if (scale.shape.length !== 1 || scale.shape[0] !== width) {
-    throw x.graph.invalid(op, `a scale of [${width}]`, shapeText(scale.shape))
+function checkWeights(op: string, x: Value, weights: Readonly<Record<string, Value>>, width: number): void {
+  for (const [role, weight] of Object.entries(weights)) {
+    requireVector(op, role, weight, width)
+    requireDTypeOf(op, x, weight)
   }
-  if (scale.dtype !== x.dtype) throw x.graph.invalid(op, `a scale in ${x.dtype}`, scale.dtype)
 }

@@ -1,8 +1,10 @@
 import { divideDims, shapeText } from '../dims.ts'
+import { axisOf, requireRank } from '../operand.ts'
 import { dimAt, type Value } from '../value.ts'
 
 /** The mean of every size×size window: [n, c, h, w] → [n, c, h / size, w / size]. */
 export function averagePool(x: Value, size: number): Value {
+  requireRank('AveragePool', x, 4)
   const height = divideDims(dimAt(x, 2), size)
   const width = divideDims(dimAt(x, 3), size)
   if (height === undefined || width === undefined) {
@@ -19,8 +21,8 @@ export function averagePool(x: Value, size: number): Value {
 
 /** The mean along an axis, which goes away. */
 export function meanOver(x: Value, axis: number): Value {
-  dimAt(x, axis)
-  const shape = x.shape.filter((_, index) => index !== axis)
+  const at = axisOf('ReduceMean', x, axis)
+  const shape = x.shape.filter((_, index) => index !== at)
   const attributes = { keepdims: { int: 0 } }
   return x.graph.add({ op: 'ReduceMean', inputs: [x, x.graph.ints([axis])], attributes }, x.dtype, shape)
 }

@@ -5,8 +5,8 @@ import { openWeights } from '../../../src/weights/checkpoint.ts'
 import { readTensor } from '../../../src/weights/safetensors.ts'
 import { synthesizeWeights } from '../../../src/weights/sparse.ts'
 import { fixture } from '../../fixtures.ts'
+import { failure, scratchFolder } from '../../scratch.ts'
 import { headerOf, safetensorsBytes, smallFile } from './safetensors-bytes.ts'
-import { failure, scratchFolder } from './scratch.ts'
 
 const scratch = scratchFolder()
 let folders = 0

@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { CheckpointError } from '../../../src/errors.ts'
 import { openWeights } from '../../../src/weights/checkpoint.ts'
 import { readTensor } from '../../../src/weights/safetensors.ts'
+import { scratchFolder } from '../../scratch.ts'
 import { safetensorsBytes, smallData, smallFile } from './safetensors-bytes.ts'
-import { scratchFolder } from './scratch.ts'
 
 const scratch = scratchFolder()
 

@@ -3,8 +3,8 @@ import { mkdirSync, realpathSync, symlinkSync, truncateSync, writeFileSync } fro
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readSafetensorsHeader } from '../../../src/weights/safetensors.ts'
+import { failure, scratchFolder } from '../../scratch.ts'
 import { headerOf, safetensorsBytes, smallData, smallFile, smallMembers } from './safetensors-bytes.ts'
-import { failure, scratchFolder } from './scratch.ts'
 
 const folder = scratchFolder()
 let files = 0

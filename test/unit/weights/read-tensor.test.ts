@@ -5,9 +5,9 @@ import { tensor } from '../../../src/tensor/tensor.ts'
 import { readSafetensorsHeader, readTensor } from '../../../src/weights/safetensors.ts'
 import { fixture } from '../../fixtures.ts'
 import { readFixtureTensors } from '../../safetensors-fixture.ts'
+import { failure, scratchFolder } from '../../scratch.ts'
 import { readAll, referenceFile, referenceTensors } from './reference-file.ts'
 import { headerOf, safetensorsBytes } from './safetensors-bytes.ts'
-import { failure, scratchFolder } from './scratch.ts'
 
 const folder = scratchFolder()
 

@@ -5,7 +5,7 @@ import { openWeights } from '../../../src/weights/checkpoint.ts'
 import { readTensor } from '../../../src/weights/safetensors.ts'
 import { synthesizeWeights, type TensorList } from '../../../src/weights/sparse.ts'
 import { fixture } from '../../fixtures.ts'
-import { failure, scratchFolder } from './scratch.ts'
+import { failure, scratchFolder } from '../../scratch.ts'
 
 const scratch = scratchFolder()
 

@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { tensor } from '../../../src/tensor/tensor.ts'
 import { readSafetensorsHeader, writeSafetensors } from '../../../src/weights/safetensors.ts'
+import { failure, scratchFolder } from '../../scratch.ts'
 import { readAll, referenceFile, referenceTensors } from './reference-file.ts'
-import { failure, scratchFolder } from './scratch.ts'
 
 const folder = scratchFolder()
 

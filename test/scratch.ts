@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
-import type { ErrorCode } from '../../../src/errors.ts'
-import { FramewrightError } from '../../../src/errors.ts'
+import type { ErrorCode } from '../src/errors.ts'
+import { FramewrightError } from '../src/errors.ts'
 
 /** A folder that is removed when the tests of the file are done. */
 export function scratchFolder(): string {
