@@ -33,6 +33,15 @@ export function sin(value: Value): Value {
   return unary('Sin', value)
 }
 
+export function squareRoot(value: Value): Value {
+  return unary('Sqrt', value)
+}
+
+/** e to the power of every element. */
+export function exponential(value: Value): Value {
+  return unary('Exp', value)
+}
+
 /** Rounds to the nearest whole number, halves to even. */
 export function round(value: Value): Value {
   return unary('Round', value)

@@ -10,7 +10,10 @@ export function reshape(x: Value, target: readonly (number | '=' | '*')[]): Valu
   if (target.filter(dim => dim === '*').length > 1)
     throw x.graph.invalid('Reshape', "one '*' at most", shapeText(target))
   const fixed = target.map((dim, axis) => (dim === '=' ? dimAt(x, axis) : dim === '*' ? 1 : dim))
-  const rest = divideDims(productOf(x.shape), productOf(fixed))
+  // Axes that stay are the same on both sides: only the others have to divide.
+  const left = x.shape.filter((_, axis) => target[axis] !== '=')
+  const right = fixed.filter((_, axis) => target[axis] !== '=')
+  const rest = divideDims(productOf(left), productOf(right))
   if (rest === undefined || (rest !== 1 && !target.includes('*'))) {
     throw x.graph.invalid('Reshape', `as many elements as ${shapeText(x.shape)}`, shapeText(target))
   }

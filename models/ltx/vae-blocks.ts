@@ -1,0 +1,146 @@
+/**
+ * The pieces of the LTX-Video VAE (diffusers `autoencoder_kl_ltx.py`). Frames are laid out as a batch of pictures,
+ * [frames, channels, height, width].
+ */
+import type { Graph } from '../../src/graph/graph.ts'
+import { silu } from '../../src/graph/ops/activation.ts'
+import { cast } from '../../src/graph/ops/cast.ts'
+import { add, divide, multiply, squareRoot } from '../../src/graph/ops/elementwise.ts'
+import { concat, reshape, slice, split, transpose } from '../../src/graph/ops/layout.ts'
+import { l2Norm } from '../../src/graph/ops/normalization.ts'
+import type { Scope } from '../../src/graph/scope.ts'
+import { dimAt, type Value } from '../../src/graph/value.ts'
+import { frameWindows, windowConv } from '../../src/nn/conv3d.ts'
+import { linear, twoLayer } from '../../src/nn/linear.ts'
+import { layerNormLayer } from '../../src/nn/normalization.ts'
+import { timestepFeatures } from '../../src/nn/timestep.ts'
+
+/** Of the RMS norms; `resnet_norm_eps` is that of the layer norms. */
+const rmsEpsilon = 1e-8
+
+/** Sinusoids of a timestep. */
+const timestepChannels = 256
+
+/** What the blocks of a network have in common. */
+export interface VaeOptions {
+  /** Whether a frame sees only frames before it. */
+  readonly causal: boolean
+  readonly layerNormEpsilon: number
+}
+
+/** What changes a residual block beside its weights. */
+export interface BlockConditions {
+  /** The block's embedding of the timestep, f32 [1, 4·channels]. */
+  readonly time?: Value | undefined
+  readonly noise?: InjectedNoise | undefined
+}
+
+/**
+ * Noise that is added between convolutions, the same for every frame: inputs `injected.i`, f32 [height, width], in
+ * the order in which diffusers draws them.
+ */
+export class InjectedNoise {
+  readonly #graph: Graph
+  #count = 0
+
+  constructor(graph: Graph) {
+    this.#graph = graph
+  }
+
+  /** x plus the next noise times `<scope>.<name>` of its channel. */
+  addTo(scope: Scope, name: string, x: Value): Value {
+    const channels = Number(dimAt(x, 1))
+    const noise = this.#graph.input(`injected.${this.#count++}`, 'f32', [dimAt(x, 2), dimAt(x, 3)])
+    const scaled = multiply(noise, scope.weight(name, [channels, 1, 1], { dtype: 'f32' })) // [channels, height, width]
+    return add(x, cast(scaled, x.dtype))
+  }
+}
+
+/**
+ * A 3×3×3 convolution; frames beyond the ends of the clip repeat its first and its last one.
+ * @param stride in time, height and width
+ */
+export function videoConv(
+  scope: Scope,
+  name: string,
+  x: Value,
+  out: number,
+  { causal, stride = 1 }: { causal: boolean; stride?: 1 | 2 },
+): Value {
+  const first = slice(x, 0, 0, 1)
+  const padded = causal ? concat([first, first, x], 0) : concat([first, x, slice(x, 0, -1)], 0) // [frames + 2, in, h, w]
+  return windowConv(scope, `${name}.conv`, frameWindows(padded, stride), out, { stride })
+}
+
+/** x / √(mean over the channels of x² + ε), in f32. */
+export function channelNorm(x: Value): Value {
+  const wide = cast(x, 'f32')
+  const norm = l2Norm(wide, 1) // [frames, 1, h, w]
+  const meanSquare = divide(multiply(norm, norm), Number(dimAt(x, 1)))
+  return divide(wide, squareRoot(add(meanSquare, rmsEpsilon)))
+}
+
+/** x · (1 + scale) + shift, channel by channel; x itself where there is no modulation. */
+export function modulate(x: Value, modulation: { scale: Value; shift: Value } | undefined): Value {
+  return modulation ? add(multiply(x, add(modulation.scale, 1)), modulation.shift) : x
+}
+
+/** The embedding `<scope>.time_embedder` of a timestep [1]: f32 [1, width]. */
+export function timeEmbedding(scope: Scope, timestep: Value, width: number): Value {
+  return scope.in('time_embedder.timestep_embedder', mlp =>
+    twoLayer(mlp, timestepFeatures(timestep, timestepChannels), width, 'silu'),
+  )
+}
+
+/**
+ * Pairs of (shift, scale), f32 [1, channels, 1, 1] each: the table `<scope>.scale_shift_table` plus the embedding.
+ * @param time f32 [1, 2·pairs·channels]
+ */
+export function modulations(scope: Scope, time: Value, channels: number, pairs: number) {
+  const table = scope.weight('scale_shift_table', [2 * pairs, channels], { dtype: 'f32' })
+  const sum = add(reshape(time, [2 * pairs, channels]), table)
+  const rows = split(reshape(sum, [2 * pairs, channels, 1, 1]), 0, 2 * pairs) // [1, channels, 1, 1]
+  return Array.from({ length: pairs }, (_, pair) => ({ shift: rows[2 * pair]!, scale: rows[2 * pair + 1]! }))
+}
+
+/** Two 3×3×3 convolutions, each after a norm and SiLU, plus the input. */
+export function residualBlock(
+  scope: Scope,
+  x: Value,
+  out: number,
+  options: VaeOptions,
+  { time, noise }: BlockConditions = {},
+): Value {
+  const pairs = time ? modulations(scope, time, Number(dimAt(x, 1)), 2) : []
+  let hidden = x
+  for (const index of [1, 2]) {
+    const active = silu(cast(modulate(channelNorm(hidden), pairs[index - 1]), x.dtype))
+    const mixed = videoConv(scope, `conv${index}`, active, out, options)
+    hidden = noise ? noise.addTo(scope, `per_channel_scale${index}`, mixed) : mixed
+  }
+  const shortcut = dimAt(x, 1) === out ? x : projectedShortcut(scope, x, out, options.layerNormEpsilon)
+  return add(hidden, shortcut)
+}
+
+/** A layer norm and a 1×1×1 convolution: linear over the channels of a pixel. */
+function projectedShortcut(scope: Scope, x: Value, out: number, epsilon: number): Value {
+  const pixels = layerNormLayer(scope, 'norm3', transpose(x, [0, 2, 3, 1]), epsilon) // [frames, h, w, channels]
+  const stored = [out, Number(dimAt(x, 1)), 1, 1, 1]
+  return transpose(linear(scope, 'conv_shortcut.conv', pixels, out, { stored }), [0, 3, 1, 2])
+}
+
+/** Residual blocks `resnets.0` … in a row, all of the input's width. */
+export function residualBlocks(
+  scope: Scope,
+  x: Value,
+  count: number,
+  options: VaeOptions,
+  conditions: BlockConditions = {},
+): Value {
+  const width = Number(dimAt(x, 1))
+  let value = x
+  for (let index = 0; index < count; index++) {
+    value = scope.in(`resnets.${index}`, block => residualBlock(block, value, width, options, conditions))
+  }
+  return value
+}

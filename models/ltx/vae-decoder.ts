@@ -1,0 +1,127 @@
+import { silu } from '../../src/graph/ops/activation.ts'
+import { cast } from '../../src/graph/ops/cast.ts'
+import { multiply } from '../../src/graph/ops/elementwise.ts'
+import type { Scope } from '../../src/graph/scope.ts'
+import { dimAt, type Value } from '../../src/graph/value.ts'
+import type { LtxVaeConfig } from './config.ts'
+import {
+  channelNorm,
+  InjectedNoise,
+  modulate,
+  modulations,
+  residualBlock,
+  residualBlocks,
+  timeEmbedding,
+  type VaeOptions,
+  videoConv,
+} from './vae-blocks.ts'
+import { unfoldingUpsample } from './vae-resample.ts'
+
+/** One resolution of the decoder. */
+interface Level {
+  readonly width: number
+  readonly layers: number
+  /** Whether a residual block changes the width at the start, and whether height, width and frames are then doubled. */
+  readonly narrowsFirst: boolean
+  readonly upsamples: boolean
+  readonly narrowing: number
+  readonly residual: boolean
+  readonly injectsNoise: boolean
+}
+
+/** Latents [frames, channels, h, w] → patches of pixels [8·frames − 7, 3·patch², 8·h, 8·w]. */
+export function decoderNetwork(
+  scope: Scope,
+  latents: Value,
+  timestep: Value | undefined,
+  config: LtxVaeConfig,
+): Value {
+  const [middle, ...levels] = decoderLevels(config)
+  const options = { causal: config.decoder_causal, layerNormEpsilon: config.resnet_norm_eps }
+  const time = timestep && multiply(timestep, scope.weight('timestep_scale_multiplier', [], { dtype: 'f32' }))
+  const shared = { time, noise: new InjectedNoise(scope.graph), options }
+  const entry = videoConv(scope, 'conv_in', latents, middle.width, options)
+  let x = scope.in('mid_block', block => decoderLevel(block, entry, middle, shared))
+  levels.forEach((level, index) => {
+    x = scope.in(`up_blocks.${index}`, block => decoderLevel(block, x, level, shared))
+  })
+  const width = Number(dimAt(x, 1))
+  const [output] = time ? modulations(scope, timeEmbedding(scope, time, 2 * width), width, 1) : []
+  const active = silu(cast(modulate(channelNorm(x), output), x.dtype))
+  return videoConv(scope, 'conv_out', active, config.out_channels * config.patch_size ** 2, options)
+}
+
+/**
+ * The pictures of noise that the decoder wants as `injected.0`, `injected.1`, …: diffusers draws them in this order.
+ * @returns [height, width] of each, for latents of that height and width
+ */
+export function injectedNoiseSizes(
+  config: LtxVaeConfig,
+  { height, width }: { height: number; width: number },
+): [height: number, width: number][] {
+  let scale = 1
+  return decoderLevels(config).flatMap(level => {
+    const before = level.narrowsFirst ? [scale, scale] : []
+    if (level.upsamples) scale *= 2
+    const scales = [...before, ...Array<number>(2 * level.layers).fill(scale)]
+    return level.injectsNoise ? scales.map((each): [number, number] => [height * each, width * each]) : []
+  })
+}
+
+/** The middle block, then the levels from the lowest resolution up; the config's lists go from the highest down. */
+function decoderLevels(config: LtxVaeConfig): [Level, ...Level[]] {
+  const widths = config.decoder_block_out_channels.toReversed()
+  const layers = config.decoder_layers_per_block.toReversed()
+  const injects = config.decoder_inject_noise.toReversed()
+  const upsamples = config.decoder_spatio_temporal_scaling.toReversed()
+  const residual = config.upsample_residual.toReversed()
+  const narrowing = config.upsample_factor.toReversed()
+  const middle: Level = {
+    width: widths[0]!,
+    layers: layers[0]!,
+    narrowsFirst: false,
+    upsamples: false,
+    narrowing: 1,
+    residual: false,
+    injectsNoise: injects[0]!,
+  }
+  let before = middle.width
+  const levels = widths.map((full, index): Level => {
+    const factor = narrowing[index]!
+    const width = full / factor
+    const level = {
+      width,
+      layers: layers[index + 1]!,
+      narrowsFirst: before / factor !== width,
+      upsamples: upsamples[index]!,
+      narrowing: factor,
+      residual: residual[index]!,
+      injectsNoise: injects[index + 1]!,
+    }
+    before = width
+    return level
+  })
+  return [middle, ...levels]
+}
+
+interface Shared {
+  /** The timestep [1] times the checkpoint's multiplier. */
+  readonly time: Value | undefined
+  readonly noise: InjectedNoise
+  readonly options: VaeOptions
+}
+
+function decoderLevel(scope: Scope, x: Value, level: Level, { time, noise, options }: Shared): Value {
+  if (level.narrowsFirst && time) {
+    throw scope.graph.invalid('conv_in', 'one width throughout a level that sees the timestep', 'a change')
+  }
+  const injected = level.injectsNoise ? noise : undefined
+  const narrowed = level.narrowsFirst
+    ? scope.in('conv_in', block => residualBlock(block, x, level.width, options, { noise: injected }))
+    : x
+  const larger = level.upsamples
+    ? scope.in('upsamplers.0', sampler => unfoldingUpsample(sampler, narrowed, level, options))
+    : narrowed
+  const embedding = time && timeEmbedding(scope, time, 4 * level.width) // [1, 4·width]
+  return residualBlocks(scope, larger, level.layers, options, { time: embedding, noise: injected })
+}

@@ -1,0 +1,86 @@
+/** Changes of resolution in the LTX-Video VAE: pixels and frames that fall together become channels, and back. */
+import { depthToSpace, spaceToDepth } from '../../src/graph/ops/convolution.ts'
+import { add } from '../../src/graph/ops/elementwise.ts'
+import { concat, gather, reshape, reshapeLike, slice } from '../../src/graph/ops/layout.ts'
+import { meanOver } from '../../src/graph/ops/pooling.ts'
+import type { Scope } from '../../src/graph/scope.ts'
+import { dimAt, type Value } from '../../src/graph/value.ts'
+import { type VaeOptions, videoConv } from './vae-blocks.ts'
+
+/** By how much time, and height and width, are divided. */
+export interface Factors {
+  readonly time: 1 | 2
+  readonly space: 1 | 2
+}
+
+/**
+ * A convolution whose result is folded into channels, plus the input folded in the same way, groups of its channels
+ * averaged (diffusers `LTXVideoDownsampler3d`). The first frame is doubled, so that frames fold evenly.
+ * @returns [(frames + 1) / time, out, h / space, w / space]
+ */
+export function foldingDownsample(
+  scope: Scope,
+  x: Value,
+  out: number,
+  factors: Factors,
+  options: VaeOptions,
+): Value {
+  const members = factors.time * factors.space ** 2
+  const even = factors.time === 2 ? concat([slice(x, 0, 0, 1), x], 0) : x // [frames + 1, in, h, w]
+  const main = fold(videoConv(scope, 'conv', even, out / members, options), factors)
+  return add(main, averageChannels(fold(even, factors), main))
+}
+
+/**
+ * A convolution to 8 / `narrowing` times the channels, which are dealt out to twice the height, width and frames
+ * (diffusers `LTXVideoUpsampler3d`). With `residual` the input is dealt out in the same way and added. The first
+ * frame of the result goes away: the first latent frame is one frame.
+ * @returns [2·frames − 1, in / narrowing, 2h, 2w]
+ */
+export function unfoldingUpsample(
+  scope: Scope,
+  x: Value,
+  { narrowing, residual }: { narrowing: number; residual: boolean },
+  options: VaeOptions,
+): Value {
+  const out = Number(dimAt(x, 1)) / narrowing
+  const main = unfold(videoConv(scope, 'conv', x, 8 * out, options), out)
+  const sum = residual ? add(main, unfold(x, out)) : main // [2·frames, out, 2h, 2w]
+  return slice(sum, 0, 1)
+}
+
+/** [frames, c, h, w] → [frames / time, channels (c, time, row, column), h / space, w / space]. */
+function fold(x: Value, { time, space }: Factors): Value {
+  const channels = Number(dimAt(x, 1))
+  const spread = space === 2 ? spaceToDepth(x, 2) : x // [frames, (row, column, c), h / space, w / space]
+  const pixels = space * space
+  const joined = time === 2 ? reshape(spread, ['*', 2 * pixels * channels, '=', '=']) : spread // [frames / time, (time, row, column, c), …]
+  const members = time * pixels
+  const source = Array.from({ length: channels * members }, (_, index) => {
+    return (index % members) * channels + Math.floor(index / members)
+  })
+  return gather(joined, x.graph.ints(source), 1)
+}
+
+/**
+ * [frames, channels (c, time, row, column), h, w] → [2·frames, out, 2h, 2w]; where there are fewer channels c than
+ * `out`, they are repeated in turn.
+ */
+function unfold(x: Value, out: number): Value {
+  const channels = Number(dimAt(x, 1)) / 8
+  const source = Array.from({ length: 8 * out }, (_, index) => {
+    const [time, channel, pixel] = [Math.floor(index / (4 * out)), Math.floor(index / 4) % out, index % 4]
+    return ((channel % channels) * 2 + time) * 4 + pixel
+  })
+  const byTime = gather(x, x.graph.ints(source), 1) // [frames, (time, c, row, column), h, w]
+  return reshape(depthToSpace(byTime, 2), ['*', out, '=', '=']) // [2·frames, out, 2h, 2w]
+}
+
+/** Means of neighbouring channels, as many as it takes to get the shape of the main path. */
+function averageChannels(x: Value, main: Value): Value {
+  const out = Number(dimAt(main, 1))
+  const group = Number(dimAt(x, 1)) / out
+  if (group === 1) return x
+  const groups = reshape(x, ['=', out, group, '*']) // [frames, out, group, h·w]
+  return reshapeLike(meanOver(groups, 2), main)
+}

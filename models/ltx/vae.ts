@@ -1,0 +1,88 @@
+/**
+ * The LTX-Video VAE (HaCohen et al. 2024, section 2.1; diffusers `AutoencoderKLLTXVideo`): 0.9.0, 0.9.1, whose
+ * decoder sees a timestep and adds noise, and 0.9.5 and later, which change resolution by folding. Latents are 32×32
+ * pixels and 8 frames, the first one frame. The decoder looks ahead, so a clip is one run.
+ *
+ *   decoder   latents [channels, frames, h, w] ──▶ uint8 pictures [8·frames − 7, 32·h, 32·w, 3]
+ *   encoder   pictures [8·frames + 1, 3, 32·h, 32·w] ──▶ latents [channels, frames + 1, h, w]
+ */
+import { Graph } from '../../src/graph/graph.ts'
+import { cast } from '../../src/graph/ops/cast.ts'
+import { add, clip, divide, exponential, multiply, round, subtract } from '../../src/graph/ops/elementwise.ts'
+import { slice, transpose } from '../../src/graph/ops/layout.ts'
+import { Scope, type WeightSource } from '../../src/graph/scope.ts'
+import type { Value } from '../../src/graph/value.ts'
+import { patchify, unpatchify } from '../../src/nn/patchify.ts'
+import type { FloatDType } from '../../src/tensor/dtype.ts'
+import { compression, type LtxVaeConfig } from './config.ts'
+import { decoderNetwork } from './vae-decoder.ts'
+import { encoderNetwork } from './vae-encoder.ts'
+
+/**
+ * Input: `latents` f32 [channels, frames, h, w], normalised as the transformer gives them. With timestep
+ * conditioning also `timestep` f32 [1], 0 … 1, and the noise that is mixed into the latents at that timestep: `noise`
+ * f32 like the latents, `noise.scale` f32 [1], 0 for none. With injected noise `injected.i`, see
+ * `injectedNoiseSizes`. Outputs: `frames` u8 [pictures, H, W, 3], and the same before it is cut off and
+ * rounded, `decoded` f32 [pictures, 3, H, W], about −1 … 1.
+ */
+export function ltxDecoder(config: LtxVaeConfig, weights: WeightSource, precision: FloatDType): Graph {
+  const graph = new Graph('vae-decoder', { precision })
+  const scope = new Scope(graph, weights)
+  const shape = [config.latent_channels, 'frames', 'height', 'width']
+  const latents = graph.input('latents', 'f32', shape)
+  const { mean, deviation } = statistics(scope, config)
+  const clean = add(divide(multiply(latents, deviation), config.scaling_factor), mean)
+  const timestep = config.timestep_conditioning ? graph.input('timestep', 'f32', [1]) : undefined
+  const z = timestep ? withNoise(clean) : clean
+  const pictures = cast(transpose(z, [1, 0, 2, 3]), precision) // [frames, channels, h, w]
+  const patches = scope.in('decoder', decoder => decoderNetwork(decoder, pictures, timestep, config))
+  const decoded = cast(unpatchify(patches, config.patch_size), 'f32') // [8·frames − 7, 3, H, W]
+  graph.output('frames', toRgb(decoded))
+  graph.output('decoded', decoded)
+  return graph
+}
+
+/**
+ * Inputs: `pictures` f32 [8·frames + 1, 3, H, W] in [−1, 1], and `noise` f32 [channels, frames + 1, h, w], the
+ * standard normal numbers that the posterior is sampled with; zeros give its mode. Output: `latents`, like `noise`,
+ * normalised as the transformer wants them.
+ */
+export function ltxEncoder(config: LtxVaeConfig, weights: WeightSource, precision: FloatDType): Graph {
+  const graph = new Graph('vae-encoder', { precision })
+  const scope = new Scope(graph, weights)
+  const { spatial, temporal } = compression(config)
+  const pictureShape = [`${temporal}*frames+1`, config.in_channels, `${spatial}*height`, `${spatial}*width`]
+  const pictures = graph.input('pictures', 'f32', pictureShape)
+  const channels = config.latent_channels
+  const noise = graph.input('noise', 'f32', [channels, 'frames+1', 'height', 'width'])
+
+  const patches = patchify(cast(pictures, precision), config.patch_size)
+  const encoded = scope.in('encoder', encoder => encoderNetwork(encoder, patches, config))
+  const posterior = transpose(cast(encoded, 'f32'), [1, 0, 2, 3]) // [channels + 1, frames + 1, h, w]
+  const mode = graph.named('mean', slice(posterior, 0, 0, channels))
+  const logVariance = graph.named('logvar', clip(slice(posterior, 0, channels), -30, 20)) // [1, frames + 1, h, w]
+  const sample = add(mode, multiply(exponential(multiply(logVariance, 0.5)), noise))
+  const { mean, deviation } = statistics(scope, config)
+  graph.output('latents', divide(multiply(subtract(sample, mean), config.scaling_factor), deviation))
+  return graph
+}
+
+/** Mean and standard deviation of every latent channel, which the checkpoint keeps among its tensors. */
+function statistics(scope: Scope, config: LtxVaeConfig): { mean: Value; deviation: Value } {
+  const [stored, as] = [[config.latent_channels], [config.latent_channels, 1, 1, 1]]
+  const perChannel = (name: string) => scope.weight(name, stored, { dtype: 'f32', as })
+  return { mean: perChannel('latents_mean'), deviation: perChannel('latents_std') }
+}
+
+/** (1 − scale) · latents + scale · noise. */
+function withNoise(latents: Value): Value {
+  const noise = latents.graph.input('noise', 'f32', latents.shape)
+  const scale = latents.graph.input('noise.scale', 'f32', [1])
+  return add(latents, multiply(subtract(noise, latents), scale))
+}
+
+/** [pictures, 3, H, W] → uint8 [pictures, H, W, 3], what is beyond [−1, 1] cut off. */
+function toRgb(decoded: Value): Value {
+  const levels = round(add(multiply(clip(decoded, -1, 1), 127.5), 127.5))
+  return cast(transpose(levels, [0, 2, 3, 1]), 'u8')
+}

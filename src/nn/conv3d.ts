@@ -1,0 +1,46 @@
+/**
+ * Three-dimensional convolutions over frames laid out as a batch of pictures, [frames, channels, height, width]: one
+ * with a kernel of three frames is a 2-D convolution over the channels of three frames.
+ */
+import { conv2d } from '../graph/ops/convolution.ts'
+import { concat, reshape, slice, transpose } from '../graph/ops/layout.ts'
+import type { Scope } from '../graph/scope.ts'
+import { dimAt, type Value } from '../graph/value.ts'
+
+export interface WindowConvOptions {
+  /** Height and width of the kernel; 3 unless given. */
+  readonly kernel?: 1 | 3
+  /** Step in height and width; 1 unless given. */
+  readonly stride?: 1 | 2
+}
+
+/**
+ * Every three frames that follow one another, joined along the channels, oldest first.
+ * @param step from one window to the next; 2 needs an odd number of frames
+ * @returns [(frames − 3) / step + 1, 3·channels, height, width]
+ */
+export function frameWindows(frames: Value, step: 1 | 2 = 1): Value {
+  const first = slice(frames, 0, 0, -2, step)
+  return concat([first, slice(frames, 0, 1, -1, step), slice(frames, 0, 2, undefined, step)], 1)
+}
+
+/**
+ * The convolution `<scope>.<name>` with a kernel of three frames, over windows of three frames.
+ * @param windows [windows, 3·in, height, width]
+ * @returns [windows, out, height / stride, width / stride]
+ */
+export function windowConv(
+  scope: Scope,
+  name: string,
+  windows: Value,
+  out: number,
+  { kernel = 3, stride = 1 }: WindowConvOptions = {},
+): Value {
+  return scope.in(name, layer => {
+    const channels = Number(dimAt(windows, 1)) / 3
+    const stored = layer.weight('weight', [out, channels, 3, kernel, kernel])
+    const weight = reshape(transpose(stored, [0, 2, 1, 3, 4]), [out, 3 * channels, kernel, kernel])
+    const edge = (kernel - 1) / 2
+    return conv2d(windows, weight, layer.weight('bias', [out]), { stride, padding: [edge, edge, edge, edge] })
+  })
+}
