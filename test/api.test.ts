@@ -1,0 +1,98 @@
+/** What the package gives its users: a name that comes or goes here is a change of the public API. */
+import { expect, test } from 'vitest'
+import * as api from '../src/index.ts'
+import { runInChild } from './child.ts'
+import { readSource } from './source-tree.ts'
+
+const values = [
+  'BackendError',
+  'CancelledError',
+  'CheckpointError',
+  'FramewrightError',
+  'GraphError',
+  'HubError',
+  'MediaError',
+  'RequestError',
+  'builtInModel',
+  'checkOutput',
+  'createEngine',
+  'diagnose',
+  'errorCodes',
+  'exportModel',
+  'inspectModel',
+  'listModels',
+  'modelPath',
+  'packageVersion',
+  'parseSize',
+  'pullModel',
+  'readRecord',
+  'renderVideo',
+  'resolveModel',
+  'samplerNames',
+  'tensor',
+  'writeSafetensors',
+]
+
+const types = [
+  'ComponentReport',
+  'ConditioningReadyEvent',
+  'DType',
+  'Diagnosis',
+  'Engine',
+  'EngineOptions',
+  'ErrorCode',
+  'Expectation',
+  'ExportOptions',
+  'ExportReport',
+  'Finding',
+  'FramesDecodedEvent',
+  'GenerateEvent',
+  'GenerateOptions',
+  'GeneratePlan',
+  'GenerateRequest',
+  'GenerationRecord',
+  'ModelReport',
+  'OutputOptions',
+  'PullEvent',
+  'PullOptions',
+  'PulledModel',
+  'RenderEvent',
+  'SamplerName',
+  'SizeReport',
+  'SizeSteps',
+  'StageSeconds',
+  'StartEvent',
+  'StepEndEvent',
+  'Tensor',
+  'VideoEndEvent',
+  'VideoWrittenEvent',
+]
+
+test('the package exports these values', () => {
+  expect(Object.keys(api).sort()).toEqual([...values].sort())
+})
+
+test('and these types', () => {
+  const { text } = readSource('src/index.ts')
+  const names = [...text.matchAll(/^export (type )?\{([^}]*)\}/gm)].flatMap(([, type, list]) =>
+    list!
+      .split(',')
+      .map(name => name.trim())
+      .filter(name => name !== '' && (type !== undefined || name.startsWith('type ')))
+      .map(name => name.replace(/^type /, '')),
+  )
+  expect(names.sort()).toEqual([...types].sort())
+})
+
+test('importing it loads no inference runtime, codec or picture library', async () => {
+  const loaded = await runInChild<string[]>(`
+    import { createRequire } from 'node:module'
+    await import('./dist/src/index.js')
+    process.report.excludeNetwork = true
+    const native = process.report.getReport().sharedObjects
+    const modules = Object.keys(createRequire(import.meta.url).cache)
+    console.log(JSON.stringify([...native, ...modules]))
+  `)
+  expect(loaded.length).toBeGreaterThan(0)
+  expect(loaded.filter(file => /onnxruntime|sharp|libvips|mediabunny|libav/.test(file))).toEqual([])
+})
