@@ -15,8 +15,8 @@ export interface WanTextOptions {
 }
 
 /**
- * Cleans and tokenizes the prompt, encodes its tokens, pads the embeddings with rows of zeros (which the network
- * attends to, as it was trained), and computes the keys and values of every cross-attention, which stay resident.
+ * Cleans and tokenizes the prompt, encodes its tokens, pads the embeddings with zeros (which the network attends to,
+ * as it was trained), and computes the keys and values of every cross-attention, which stay resident.
  */
 export function wanTextConditioner(options: WanTextOptions): Model['conditionText'] {
   let opening: Promise<PromptTokenizer> | undefined
@@ -26,14 +26,25 @@ export function wanTextConditioner(options: WanTextOptions): Model['conditionTex
     const length = Math.min(textTokens, tokenizer.modelMaxLength ?? textTokens)
     const { ids, tokens, truncated } = tokenizer.encode(await cleanPrompt(prompt), { length })
     const text = await embed(ids.subarray(0, tokens), length, options.textEncoder, run)
+    const bias = tensor('f32', [1, text.shape[1]!], rowBias(text.shape[1]!, tokens, length))
     const runs = await Promise.all(options.contexts.map(graph => run(graph, { text }, { keep: () => true })))
-    return { feeds: runs.map(({ residents }) => residents), tokens, truncated }
+    return { feeds: runs.map(({ residents }) => ({ ...residents, 'text.bias': bias })), tokens, truncated }
   }
 }
 
 /**
- * Embeddings [1, length, width] of the tokens, zeros after them. Padding is masked in the encoder and its rows are
- * dropped, so encoding the tokens alone gives the same rows for less work.
+ * The embeddings are padded with rows of zeros, which all become the same key and value: one row stands for them, and
+ * the logarithm of their number is added to its score.
+ */
+function rowBias(rows: number, tokens: number, length: number): Float32Array {
+  const bias = new Float32Array(rows)
+  if (rows > tokens) bias[tokens] = Math.log(length - tokens)
+  return bias
+}
+
+/**
+ * Embeddings [1, rows, width] of the tokens, and one row of zeros where there is padding. Padding is masked in the
+ * encoder and its rows are dropped, so encoding the tokens alone gives the same rows for less work.
  */
 async function embed(ids: BigInt64Array, length: number, config: Umt5Config, run: RunGraph): Promise<Tensor> {
   const tokens = ids.length
@@ -42,7 +53,8 @@ async function embed(ids: BigInt64Array, length: number, config: Umt5Config, run
     mask: tensor('f32', [1, tokens], new Float32Array(tokens).fill(1)),
     buckets: tensor('i64', [tokens, tokens], relativePositionBuckets(tokens, config)),
   })
-  const padded = new Float32Array(length * config.d_model)
+  const rows = Math.min(tokens + 1, length)
+  const padded = new Float32Array(rows * config.d_model)
   padded.set(float32Data(tensors.embeddings))
-  return tensor('f32', [1, length, config.d_model], padded)
+  return tensor('f32', [1, rows, config.d_model], padded)
 }

@@ -7,7 +7,7 @@ import { gelu } from '../../src/graph/ops/activation.ts'
 import { attention, rotaryEmbedding } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add, multiply } from '../../src/graph/ops/elementwise.ts'
-import { reshape, reshapeLike, split } from '../../src/graph/ops/layout.ts'
+import { reshape, reshapeLike, slice, split, unsqueeze } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import type { Value } from '../../src/graph/value.ts'
 import { linear } from '../../src/nn/linear.ts'
@@ -23,7 +23,7 @@ export interface BlockConditions {
 
 /** Keys and values of a layer's cross-attention, [batch, rows, model]: of the prompt, and of a picture. */
 export interface Context {
-  readonly text: { readonly key: Value; readonly value: Value }
+  readonly text: { readonly key: Value; readonly value: Value; readonly bias: Value }
   readonly image: { readonly key: Value; readonly value: Value } | undefined
 }
 
@@ -78,8 +78,8 @@ function selfAttention(
 }
 
 /**
- * x [batch, frames, pixels, model] → the same; every token sees every row of the prompt, padding included, and apart
- * from that every row of the picture.
+ * x [batch, frames, pixels, model] → the same; every token sees every row of the prompt, padding included (as the
+ * network was trained), and apart from that every row of the picture.
  */
 function crossAttention(
   scope: Scope,
@@ -91,7 +91,7 @@ function crossAttention(
   const heads = config.num_attention_heads
   const tokens = reshape(x, ['=', '*', model]) // [batch, tokens, model]
   const query = rmsNormLayer(scope, 'norm_q', linear(scope, 'to_q', tokens, model), config.eps)
-  const fromText = attention(query, text.key, text.value, { heads })
+  const fromText = attention(query, text.key, text.value, { heads, bias: text.bias })
   const mixed = image ? add(fromText, attention(query, image.key, image.value, { heads })) : fromText
   return reshapeLike(linear(scope, 'to_out.0', mixed, model), x)
 }
@@ -107,12 +107,33 @@ function gatedResidual(x: Value, update: Value, gate: Value): Value {
 }
 
 /** Inputs `<layer>.key` and `<layer>.value`, and for a picture `<layer>.image_key` and `<layer>.image_value`. */
-export function contextInputs(graph: Graph, layer: string, config: WanTransformerConfig): Context {
+export function contextInputs(
+  graph: Graph,
+  layer: string,
+  textBias: Value,
+  config: WanTransformerConfig,
+): Context {
   const input = (name: string, rows: string) => {
     return cast(graph.input(`${layer}.${name}`, 'f32', ['batch', rows, modelWidth(config)]), graph.precision)
   }
   const pair = (prefix: string, rows: string) => {
     return { key: input(`${prefix}key`, rows), value: input(`${prefix}value`, rows) }
   }
-  return { text: pair('', 'text'), image: config.added_kv_proj_dim ? pair('image_', 'image') : undefined }
+  return {
+    text: { ...pair('', 'text'), bias: textBias },
+    image: config.added_kv_proj_dim ? pair('image_', 'image') : undefined,
+  }
+}
+
+/**
+ * Input `text.bias` f32 [batch, text]: what is added to the scores of every row of the prompt. Rows that are equal are
+ * given once, with the logarithm of their number: exp(s + ln n) = n · exp(s).
+ * @param rotary a table of [batch, tokens, …], which says how many queries there are
+ * @returns [batch, 1, tokens, text]
+ */
+export function textBias(graph: Graph, rotary: Value): Value {
+  const perRow = graph.input('text.bias', 'f32', ['batch', 'text'])
+  const perQuery = multiply(slice(rotary, 2, 0, 1), 0) // [batch, tokens, 1]
+  const bias = add(unsqueeze(perRow, 1), perQuery) // [batch, tokens, text]
+  return cast(unsqueeze(bias, 1), graph.precision)
 }

@@ -24,14 +24,14 @@ import {
   timeEmbedding,
   unpatchify,
 } from './embedding.ts'
-import { contextInputs, transformerBlock } from './transformer-block.ts'
+import { contextInputs, textBias, transformerBlock } from './transformer-block.ts'
 import { controlHints } from './vace.ts'
 
 /**
  * Inputs: `latents` f32 [batch, channels, frames, pt, height, ph, width, pw] (the latents, each axis cut into
  * patches); for image-to-video checkpoints `condition`, more channels of the same layout; for VACE `control` and
  * `control.scale`; `timestep` f32 [batch, frames]; `rotary.cos` and `rotary.sin` f32 [batch, tokens, headDim / 2];
- * the keys and values of every layer. Output: `velocity`, like `latents`.
+ * the keys and values of every layer, and `text.bias` for the rows of the prompt. Output: `velocity`, like `latents`.
  */
 export function wanTransformer(
   config: WanTransformerConfig,
@@ -45,13 +45,14 @@ export function wanTransformer(
   const seen = extra > 0 ? concat([latents, latentInput(graph, 'condition', extra, config)], 1) : latents
   const timestep = graph.input('timestep', 'f32', ['batch', 'frames'])
   const rotary = rotaryTables(graph, config)
+  const bias = textBias(graph, rotary.cos)
 
   let x = patchEmbedding(scope, 'patch_embedding', seen, config) // [batch, frames, height·width, model]
   const time = timeEmbedding(scope, timestep, config)
-  const hints = controlHints(scope, x, { time: time.blocks, rotary }, config)
+  const hints = controlHints(scope, x, { time: time.blocks, rotary, bias }, config)
   for (let layer = 0; layer < config.num_layers; layer++) {
     const name = `blocks.${layer}`
-    const conditions = { time: time.blocks, rotary, context: contextInputs(graph, name, config) }
+    const conditions = { time: time.blocks, rotary, context: contextInputs(graph, name, bias, config) }
     x = scope.in(name, block => transformerBlock(block, x, conditions, config))
     x = graph.named(name, hints.add(layer, x))
   }

@@ -25,7 +25,7 @@ export interface Hints {
 export function controlHints(
   scope: Scope,
   x: Value,
-  conditions: Pick<BlockConditions, 'time' | 'rotary'>,
+  conditions: Pick<BlockConditions, 'time' | 'rotary'> & { readonly bias: Value },
   config: WanTransformerConfig,
 ): Hints {
   const layers = config.vace_layers ?? []
@@ -40,7 +40,7 @@ export function controlHints(
   let state = patchEmbedding(scope, 'vace_patch_embedding', control, config)
   const hints = layers.map((_, index) => {
     const name = `vace_blocks.${index}`
-    const context = contextInputs(graph, name, config)
+    const context = contextInputs(graph, name, conditions.bias, config)
     return scope.in(name, block => {
       const entry = index === 0 ? add(linear(block, 'proj_in', state, modelWidth(config)), x) : state
       state = transformerBlock(block, entry, { ...conditions, context }, config)

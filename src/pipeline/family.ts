@@ -111,8 +111,8 @@ export interface PromptRequest {
 }
 
 export interface TextConditioning {
-  /** Feeds of the denoiser, by expert. They are freed when the run is over. */
-  readonly feeds: readonly Readonly<Record<string, ResidentTensor>>[]
+  /** Feeds of the denoiser, by expert; resident ones are freed when the run is over. */
+  readonly feeds: readonly Readonly<Record<string, Feed>>[]
   /** Tokens of the prompt, with its end. */
   readonly tokens: number
   /** Whether the prompt was longer than the tokens it may have. */

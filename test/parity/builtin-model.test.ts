@@ -12,14 +12,15 @@ describe('the built-in checkpoint', () => {
     const { call, seed } = JSON.parse(readFileSync(fixture(`doodle-prototype/case-${number}.json`), 'utf8'))
     const reference = readFixtureTensors(fixture(`doodle-prototype/case-${number}.safetensors`))
     await using engine = await createEngine({ model: await resolveModel('doodle'), device: 'cpu' })
-    const frames: number[] = []
+    const parts: Uint8Array[] = []
     for await (const event of engine.generate({ prompt: call.prompt, seed })) {
-      if (event.type === 'frames-decoded') frames.push(...event.frames)
+      if (event.type === 'frames-decoded') parts.push(event.frames)
       if (event.type === 'video-end') {
         const expected = reference.get('final_latents')!.data as Float32Array
         expect(relativeError(event.latents.data as Float32Array, expected)).toBeLessThan(1e-4)
       }
     }
+    const frames = Buffer.concat(parts)
     const expected = reference.get('frames_uint8')!.data as Uint8Array
     const off = frames.filter((level, index) => Math.abs(level - expected[index]!) > 1).length
     expect(frames.length).toBe(expected.length)

@@ -39,6 +39,7 @@ test.each(cases)('the transformer of %s gives the velocity that diffusers gives'
     ...contextFeeds,
     latents: reshaped(latents, [batch, channels, grid.frames, pt, grid.height, ph, grid.width, pw]),
     timestep: tensor('f32', [1, grid.frames], new Float32Array(grid.frames).fill(timestep)),
+    'text.bias': tensor('f32', [1, 512], new Float32Array(512)),
     'rotary.cos': tensor('f32', [1, grid.tokens, half], rotary.cos),
     'rotary.sin': tensor('f32', [1, grid.tokens, half], rotary.sin),
   })

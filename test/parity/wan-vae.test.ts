@@ -83,7 +83,8 @@ async function runChunks(
   for (let start = 0; start < total; ) {
     const count = start === 0 ? 1 : Math.min(input.chunk, total - start)
     const feeds = { [input.name]: cut(source, input.axis, start, count), ...caches }
-    const results = await runGraph(start === 0 ? graphs.first : graphs.next, feeds, [capture])
+    const graph = start === 0 ? graphs.first : graphs.next
+    const results = await runGraph(graph, feeds, graph.intermediates.has(capture) ? [capture] : [])
     const part = results[capture]!
     parts.push(
       capture === 'mode'

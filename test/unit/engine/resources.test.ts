@@ -47,7 +47,8 @@ test('a session over 1.3 billion f32 weights opens in 300 MB of private memory',
     const { privateMb, seconds } = await runInChild<{ privateMb: number; seconds: number }>(`
       import { readFileSync } from 'node:fs'
       import { wanTransformerConfig } from './dist/models/wan/config.js'
-      import { wanContext, wanTransformer } from './dist/models/wan/transformer.js'
+      import { wanContext } from './dist/models/wan/context.js'
+      import { wanTransformer } from './dist/models/wan/transformer.js'
       import { serialize } from './dist/src/graph/serialize.js'
       import { OnnxRuntimeBackend } from './dist/src/runtime/onnxruntime-backend.js'
       import { openWeights } from './dist/src/weights/checkpoint.js'
