@@ -1,7 +1,8 @@
-import { createGuidance, guidanceActive, guided } from '../sampling/guidance.ts'
+import { createGuidance, type Guidance } from '../sampling/guidance.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
 import { emptyHistory, type Sampler } from '../sampling/samplers/sampler.ts'
 import type { Schedule } from '../sampling/schedules/schedule.ts'
+import { createStepCache } from '../sampling/step-cache.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { checkAborted } from './abort.ts'
 import { seen, withClean } from './clean-frames.ts'
@@ -9,6 +10,7 @@ import type { Conditions } from './condition.ts'
 import type { StepEndEvent } from './events.ts'
 import type { Denoiser, Model, ModelFacts } from './family.ts'
 import type { GeneratePlan } from './request.ts'
+import { emptyVelocityState, velocityOf } from './velocity.ts'
 
 export interface DenoiseContext {
   readonly model: Model
@@ -21,33 +23,29 @@ export interface DenoiseContext {
   readonly signal: AbortSignal
 }
 
-/** network → guidance → sampler, for every step; the conditional branch runs first. */
+/** velocity → sampler, for every step. */
 export async function* denoiseSteps(
   { model, plan, conditions, sampler, schedule, denoise, noise, signal }: DenoiseContext,
   initial: Tensor,
   firstStep: number,
 ): AsyncGenerator<{ event: StepEndEvent; result: Tensor }> {
-  const { conditional: prompt, unconditional: negative, visual } = conditions
-  const guidances = [plan.guidance, plan.guidance2].map(scale =>
-    createGuidance({ scale, interval: plan.guidanceInterval, rescale: plan.guidanceRescale }),
-  )
+  const { visual } = conditions
+  const { steps, stepCache: threshold } = plan
+  const cache = threshold > 0 ? createStepCache({ threshold, firstStep, steps }) : undefined
+  const recipe = { denoise, conditions, guidances: guidancesOf(plan), cache, signal }
   const of = (data: Float32Array) => tensor('f32', initial.shape, data)
   let latents = initial.data as Float32Array
   let history = emptyHistory
+  let state = emptyVelocityState
   for (let step = firstStep; step < plan.steps; step++) {
     checkAborted(signal)
     const started = performance.now()
     const timestep = schedule.timesteps[step]!
     const expert = expertAt(model.facts, timestep)
-    const input = { ...seen(latents, timestep, visual.clean, initial.shape), expert, visual }
-    const conditional = await denoise({ ...input, text: prompt })
-    checkAborted(signal)
-    // Whether there is guidance at all is decided by the first expert's, as in diffusers.
-    const unconditional =
-      negative && guidanceActive(guidances[0]!, step, plan.steps)
-        ? await denoise({ ...input, text: negative })
-        : undefined
-    const velocity = unconditional ? guided(guidances[expert]!, conditional, unconditional) : conditional
+    const input = { ...seen(latents, timestep, visual.clean, initial.shape), expert }
+    const found = await velocityOf(recipe, input, { step, steps }, state)
+    const { velocity, conditional, unconditional, skipped } = found
+    state = found.state
     const fresh = sampler.stochastic ? { noise: noise.randn(latents.length) } : {}
     ;({ latents, history } = sampler.step({ latents, velocity, step, schedule, history, ...fresh }))
     const last = step === plan.steps - 1
@@ -60,6 +58,8 @@ export async function* denoiseSteps(
         of: plan.steps - firstStep,
         sigma: schedule.sigmas[step + 1]!,
         timestep,
+        skipped,
+        guided: unconditional !== undefined,
         seconds: (performance.now() - started) / 1000,
         ...(plan.tensors && {
           tensors: {
@@ -71,6 +71,12 @@ export async function* denoiseSteps(
       },
     }
   }
+}
+
+/** By expert. */
+function guidancesOf(plan: GeneratePlan): Guidance[] {
+  const { guidanceInterval: interval, guidanceRescale: rescale, guidanceMethod: method } = plan
+  return [plan.guidance, plan.guidance2].map(scale => createGuidance({ scale, interval, rescale, method }))
 }
 
 /** The first expert whose range the timestep is in. */

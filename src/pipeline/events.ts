@@ -34,8 +34,12 @@ export interface StepEndEvent {
   /** Noise level after the step, from 1 to 0. */
   readonly sigma: number
   readonly timestep: number
+  /** Whether the network did not run: with `stepCache` or zero-initialised steps. */
+  readonly skipped: boolean
+  /** Whether there was guidance; without it, a step needs one run of the network instead of two. */
+  readonly guided: boolean
   readonly seconds: number
-  /** With `tensors`: what the network gave, and the latents after the step. */
+  /** With `tensors`: what the network gave, or what stood in for it in a skipped step, and the latents after the step. */
   readonly tensors?: {
     readonly conditional: Tensor
     readonly unconditional?: Tensor
@@ -63,6 +67,8 @@ export interface VideoEndEvent {
   readonly plan: GeneratePlan
   /** The latents that were decoded, [channels, frames, height, width]. */
   readonly latents: Tensor
+  /** Steps in which the network did not run. */
+  readonly skippedSteps: number
   readonly seconds: StageSeconds
 }
 

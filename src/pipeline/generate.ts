@@ -45,15 +45,17 @@ export async function* generate(
       steps: plan.steps,
       tokens: toTokens(model.facts.geometry, denoised).tokens,
     })
-    const firstStep = conditions.visual.start ? skippedSteps(plan) : 0
+    const firstStep = conditions.visual.start ? leftOutSteps(plan) : 0
     const initial = tensor('f32', shape, startLatents(conditions.visual, fresh, schedule.sigmas[firstStep]!))
     yield conditioningReady(conditions, clock.end('conditioning'), plan.tensors ? initial : undefined)
 
     const denoise = model.denoiser(denoised, runner.run)
     let latents: Tensor = initial
+    let skippedSteps = 0
     const context = { model, plan, conditions, sampler: scheduler.sampler, schedule, denoise, noise, signal }
     for await (const { event, result } of denoiseSteps(context, initial, firstStep)) {
       latents = result
+      if (event.skipped) skippedSteps++
       yield event
     }
     clock.end('denoising')
@@ -62,7 +64,7 @@ export async function* generate(
     const clip = sliceAxis(latents, 1, conditions.visual.leadingFrames, denoised.latentFrames)
     yield* decodeFrames(model.facts, plan, clip, runner, signal)
     clock.end('decoding')
-    yield { type: 'video-end', plan, latents: clip, seconds: clock.total() }
+    yield { type: 'video-end', plan, latents: clip, skippedSteps, seconds: clock.total() }
   } finally {
     await runner.drop(residentsOf(conditions))
   }
@@ -113,7 +115,7 @@ function conditioningReady(
 }
 
 /** Steps that are left out when a clip is started from: diffusers' rounding. */
-function skippedSteps({ steps, strength = 1 }: GeneratePlan): number {
+function leftOutSteps({ steps, strength = 1 }: GeneratePlan): number {
   return steps - Math.min(Math.trunc(steps * strength), steps)
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { RequestError } from '../errors.ts'
 import type { VideoGeometry } from '../geometry/video-geometry.ts'
 import { framesForSeconds } from '../geometry/video-geometry.ts'
+import { type GuidanceMethod, guidanceMethod, guidanceMethodNames } from '../sampling/guidance-method.ts'
 import { samplerNames } from '../sampling/samplers/sampler.ts'
 import type { ModelFacts } from './family.ts'
 import { checkModes } from './visual.ts'
@@ -26,6 +27,21 @@ export const generateRequest = z.strictObject({
   guidanceInterval: z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)]).optional(),
   /** Strength of guidance rescale (Lin et al. 2023), from 0 (off) to 1. */
   guidanceRescale: z.number().min(0).max(1).optional(),
+  /** How the conditional and the unconditional velocity are combined; classifier-free guidance unless given. */
+  guidanceMethod: z.enum(guidanceMethodNames).optional(),
+  /** cfg-zero-star: first steps of the schedule that leave the latents as they are; 1 unless given. */
+  zeroInitSteps: z.int().min(0).max(1000).optional(),
+  /** apg: share that is kept of guidance parallel to the conditional velocity, from 0 (the default) to 1 (all). */
+  apgEta: z.number().min(0).max(1).optional(),
+  /** apg: L2 norm, over all latents, that the difference between the velocities is cut to; 0, the default: no cut. */
+  apgNormThreshold: z.number().min(0).optional(),
+  /** apg: weight of the differences of the steps before, between -1 and 1; -0.5 unless given. */
+  apgMomentum: z.number().gt(-1).lt(1).optional(),
+  /**
+   * Skips the network in steps where its output is estimated to have changed by less than this share since it last
+   * ran (EasyCache, Zhou et al. 2025), from 0 (the default: never) to 1. The paper uses 0.05 for Wan 2.1.
+   */
+  stepCache: z.number().min(0).max(1).optional(),
   /** 0 … 2^64 − 1; a random one unless given. */
   seed: z
     .union([z.int().nonnegative(), z.bigint().nonnegative()])
@@ -73,6 +89,8 @@ export interface GeneratePlan {
   readonly guidance2: number
   readonly guidanceInterval: readonly [number, number]
   readonly guidanceRescale: number
+  readonly guidanceMethod: GuidanceMethod
+  readonly stepCache: number
   readonly seed: bigint
   readonly sampler: z.infer<typeof generateRequest>['sampler']
   readonly shift: number | undefined
@@ -119,6 +137,8 @@ export function planRequest(
     guidance2: fields.guidance2 ?? guidance,
     guidanceInterval: fields.guidanceInterval ?? [0, 1],
     guidanceRescale: fields.guidanceRescale ?? 0,
+    guidanceMethod: guidanceMethod(fields.guidanceMethod, fields),
+    stepCache: fields.stepCache ?? 0,
     seed: fields.seed ?? randomSeed(),
     sampler: fields.sampler,
     shift: fields.shift,

@@ -1,6 +1,9 @@
 import { RequestError } from '../errors.ts'
+import { zeroStarVelocity } from './cfg-zero-star.ts'
+import { type GuidanceMethod, guidanceMethod } from './guidance-method.ts'
+import { projectedVelocity } from './projected-guidance.ts'
 
-/** Classifier-free guidance: how strongly, and in which part of a run, the condition is followed. */
+/** How strongly, in which part of a run, and by which formula the condition is followed. */
 export interface Guidance {
   /** Factor on the difference that the condition makes. Only above 1 is there any guidance. */
   readonly scale: number
@@ -8,24 +11,35 @@ export interface Guidance {
   readonly interval: readonly [start: number, end: number]
   /** 0 … 1: how far the guided velocity is scaled back to the spread of the conditional one. */
   readonly rescale: number
+  readonly method: GuidanceMethod
 }
 
+/** What a guided step leaves for the next one: plain data. Do not write to its arrays. */
+export interface GuidanceState {
+  /** Adaptive projected guidance: the running difference that the condition makes. */
+  readonly average?: Float32Array
+}
+
+/** The state before the first guided step of a run. */
+export const emptyGuidanceState: GuidanceState = Object.freeze({})
+
 /**
- * Guidance with the defaults filled in: all steps, no rescale.
+ * Guidance with the defaults filled in: all steps, no rescale, classifier-free.
  * @throws RequestError `request/invalid` when a value is out of range
  */
 export function createGuidance(options: {
   scale: number
   interval?: readonly [number, number]
   rescale?: number
+  method?: GuidanceMethod
 }): Guidance {
-  const { scale, interval: [start, end] = [0, 1], rescale = 0 } = options
+  const { scale, interval: [start, end] = [0, 1], rescale = 0, method = guidanceMethod() } = options
   if (!(Number.isFinite(scale) && scale >= 0)) throw invalid('guidance', 'a number from 0', scale)
   if (!(start >= 0 && start <= end && end <= 1)) {
     throw invalid('guidance interval', 'two rising fractions of the run from 0 to 1', `${start} to ${end}`)
   }
   if (!(rescale >= 0 && rescale <= 1)) throw invalid('guidance rescale', 'a number from 0 to 1', rescale)
-  return Object.freeze({ scale, interval: Object.freeze([start, end] as const), rescale })
+  return Object.freeze({ scale, interval: Object.freeze([start, end] as const), rescale, method })
 }
 
 /** Whether a step needs the unconditional velocity at all. Fractions of the run are rounded down to whole steps. */
@@ -37,23 +51,63 @@ export function guidanceActive(
   return scale > 1 && step >= Math.floor(start * steps) && step < Math.floor(end * steps)
 }
 
+/** Whether a step's velocity is zero whatever the network gives: CFG-Zero* starts so, guided or not. */
+export function startsAtZero({ method }: Guidance, step: number): boolean {
+  return method.name === 'cfg-zero-star' && step < method.zeroInitSteps
+}
+
 /**
- * The guided velocity of one sample, in a new array: unconditional + scale · (conditional − unconditional)
- * (Ho & Salimans, https://arxiv.org/abs/2207.12598), rescaled if asked.
+ * The guided velocity of one sample, in a new array, by the method of the guidance, rescaled if asked; and the state
+ * for the next guided step.
  */
 export function guided(
-  { scale, rescale }: Guidance,
+  guidance: Guidance,
   conditional: Float32Array,
   unconditional: Float32Array,
-): Float32Array {
+  state: GuidanceState = emptyGuidanceState,
+): { velocity: Float32Array; state: GuidanceState } {
   if (unconditional.length !== conditional.length) {
     throw new RangeError(`unconditional: expected ${conditional.length} values, got ${unconditional.length}.`)
   }
+  const { rescale } = guidance
+  const result = byMethod(guidance, conditional, unconditional, state)
+  if (rescale > 0) scaleInPlace(result.velocity, rescaleFactor(result.velocity, conditional, rescale))
+  return result
+}
+
+function byMethod(
+  { method, scale }: Guidance,
+  conditional: Float32Array,
+  unconditional: Float32Array,
+  state: GuidanceState,
+): { velocity: Float32Array; state: GuidanceState } {
+  switch (method.name) {
+    case 'cfg':
+      return { velocity: classifierFree(scale, conditional, unconditional), state }
+    case 'cfg-zero-star':
+      return { velocity: zeroStarVelocity(scale, conditional, unconditional), state }
+    case 'apg': {
+      const { velocity, average } = projectedVelocity(
+        method,
+        scale,
+        conditional,
+        unconditional,
+        state.average,
+      )
+      return { velocity, state: { average } }
+    }
+  }
+}
+
+/**
+ * unconditional + scale · (conditional − unconditional), in a new array
+ * (Ho & Salimans, https://arxiv.org/abs/2207.12598).
+ */
+function classifierFree(scale: number, conditional: Float32Array, unconditional: Float32Array): Float32Array {
   const result = new Float32Array(conditional.length)
   for (let i = 0; i < result.length; i++) {
     result[i] = unconditional[i]! + scale * (conditional[i]! - unconditional[i]!)
   }
-  if (rescale > 0) scaleInPlace(result, rescaleFactor(result, conditional, rescale))
   return result
 }
 

@@ -15,7 +15,7 @@ test.each(settings)(
   "scale $scale with rescale $rescale equals diffusers' result",
   ({ tensor, ...options }) => {
     const branches = [float32Of(reference, 'conditional'), float32Of(reference, 'unconditional')] as const
-    const velocity = guided(createGuidance(options), ...branches)
+    const { velocity } = guided(createGuidance(options), ...branches)
     expect(relativeError(velocity, float32Of(reference, tensor))).toBeLessThan(1e-6)
   },
 )
@@ -30,23 +30,23 @@ function deviation(values: Float32Array): number {
 
 describe('the guided velocity', () => {
   test('goes from the unconditional one scale times as far as the conditional one', () => {
-    const velocity = guided(createGuidance({ scale: 5 }), Float32Array.of(1, 2), Float32Array.of(0.5, 4))
+    const { velocity } = guided(createGuidance({ scale: 5 }), Float32Array.of(1, 2), Float32Array.of(0.5, 4))
     expect([...velocity]).toEqual([3, -6])
   })
 
   test('with scale 1 is the conditional one', () => {
-    const velocity = guided(createGuidance({ scale: 1 }), conditional, unconditional)
+    const { velocity } = guided(createGuidance({ scale: 1 }), conditional, unconditional)
     for (const [i, value] of velocity.entries()) expect(value).toBeCloseTo(conditional[i]!, 6)
   })
 
   test('fully rescaled spreads like the conditional one', () => {
-    const velocity = guided(createGuidance({ scale: 7, rescale: 1 }), conditional, unconditional)
+    const { velocity } = guided(createGuidance({ scale: 7, rescale: 1 }), conditional, unconditional)
     expect(deviation(velocity)).toBeCloseTo(deviation(conditional), 5)
   })
 
   test('partly rescaled lies between the plain and the rescaled one', () => {
-    const [plain, half, full] = [0, 0.5, 1].map(rescale =>
-      guided(createGuidance({ scale: 4, rescale }), conditional, unconditional),
+    const [plain, half, full] = [0, 0.5, 1].map(
+      rescale => guided(createGuidance({ scale: 4, rescale }), conditional, unconditional).velocity,
     )
     for (const [i, value] of half!.entries()) expect(value).toBeCloseTo((plain![i]! + full![i]!) / 2, 5)
   })

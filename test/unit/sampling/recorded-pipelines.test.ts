@@ -112,5 +112,5 @@ function velocityAt(
   const conditional = float32Of(tensors, `${prefix}.noise_pred_cond`)
   const unconditional = `${prefix}.noise_pred_uncond`
   expect(tensors.has(unconditional)).toBe(active)
-  return active ? guided(guidance, conditional, float32Of(tensors, unconditional)) : conditional
+  return active ? guided(guidance, conditional, float32Of(tensors, unconditional)).velocity : conditional
 }
