@@ -7,6 +7,7 @@ import {
   deviceText,
   type Feed,
   type GraphModel,
+  isResident,
   type ResidentTensor,
   type RunOptions,
   type RunResult,
@@ -21,12 +22,15 @@ export interface OnnxRuntimeOptions {
   readonly threads: number
 }
 
-/** One lane: a worker thread with onnxruntime-node in it, which takes one message after the other. */
+/** One lane: a worker thread with onnxruntime-node in it, which takes one message after the other, in their order. */
 export class OnnxRuntimeBackend implements Backend {
   readonly name = 'onnxruntime-node'
   readonly device: Device
   readonly #threads: number
   readonly #lane: Piscina
+  readonly #residents = new WeakSet<ResidentTensor>()
+  #last: Promise<unknown> = Promise.resolve()
+  #disposed = false
 
   constructor({ device, threads }: OnnxRuntimeOptions) {
     this.device = device
@@ -42,6 +46,7 @@ export class OnnxRuntimeBackend implements Backend {
   }
 
   async open(model: GraphModel): Promise<Session> {
+    this.#checkOpen(model.name)
     const config = sessionConfig(model, this.device, this.#threads)
     const opened = await this.#send<OpenMessage, OpenReply>('open', { bytes: model.bytes, config }).catch(
       cause => {
@@ -53,11 +58,13 @@ export class OnnxRuntimeBackend implements Backend {
 
   async drop(residents: Iterable<ResidentTensor>): Promise<void> {
     const ids = [...residents].map(resident => resident.id)
-    if (ids.length > 0) await this.#send('drop', ids)
+    if (ids.length > 0 && !this.#disposed) await this.#send('drop', ids)
   }
 
-  /** Waits for the run that is under way: a thread that is ended inside one takes the process with it. */
+  /** Waits for the runs that were asked for: a thread that is ended inside one takes the process with it. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true
+    await this.#last
     await this.#lane.close()
   }
 
@@ -66,22 +73,51 @@ export class OnnxRuntimeBackend implements Backend {
     return {
       name,
       run: async (feeds, { fetch, keep = () => false }: RunOptions = {}) => {
+        this.#checkOpen(name)
         checkInputs(name, inputs, feeds)
+        this.#checkResidents(name, feeds)
         const message = { session: id, feeds, fetch, keep: (fetch ?? outputs).filter(keep) }
-        return await this.#send<RunMessage, RunResult>('run', message).catch(cause => {
+        const result = await this.#send<RunMessage, RunResult>('run', message).catch(cause => {
           throw runError(name, cause)
         })
+        for (const resident of Object.values(result.residents)) this.#residents.add(resident)
+        return result
       },
       release: async () => {
-        if (!open) return
+        if (!open || this.#disposed) return
         open = false
         await this.#send('release', id)
       },
     }
   }
 
+  /** The pool does not promise to keep the order of what waits in it: one message is in it at a time. */
   async #send<Message, Reply = void>(name: string, message: Message): Promise<Reply> {
-    return await this.#lane.run(message, { name })
+    const reply = this.#last.then(() => this.#lane.run(message, { name }) as Promise<Reply>)
+    this.#last = reply.catch(() => {})
+    return await reply
+  }
+
+  #checkOpen(name: string): void {
+    if (!this.#disposed) return
+    throw new BackendError('runtime/session', {
+      subject: name,
+      expected: 'an open backend',
+      got: 'a disposed one',
+    })
+  }
+
+  /** Every lane numbers its own: a number of another one could be that of a different tensor here. */
+  #checkResidents(name: string, feeds: Readonly<Record<string, Feed>>): void {
+    for (const [input, feed] of Object.entries(feeds)) {
+      if (!isResident(feed) || this.#residents.has(feed)) continue
+      const expected = 'resident tensors of its own backend'
+      throw new BackendError('runtime/session', {
+        subject: name,
+        expected,
+        got: `one of another as ${input}`,
+      })
+    }
   }
 }
 
