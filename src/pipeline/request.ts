@@ -39,7 +39,7 @@ export const generateRequest = z.strictObject({
   apgMomentum: z.number().gt(-1).lt(1).optional(),
   /**
    * Skips the network in steps where its output is estimated to have changed by less than this share since it last
-   * ran (EasyCache, Zhou et al. 2025), from 0 (the default: never) to 1. The paper uses 0.05 for Wan 2.1.
+   * ran (EasyCache, Zhou et al. 2025), from 0 (the default: never) to 1. Its authors use 0.05 for Wan 2.1.
    */
   stepCache: z.number().min(0).max(1).optional(),
   /** 0 … 2^64 − 1; a random one unless given. */

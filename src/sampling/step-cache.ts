@@ -39,8 +39,8 @@ export interface StepCacheState {
 export const emptyStepCache: StepCacheState = Object.freeze({ change: 0 })
 
 /**
- * A cache over the steps firstStep … steps − 1. The first fifth of them, and two at least, are always computed, as
- * in the paper (10 of 50), and so is the last.
+ * A cache over the steps firstStep … steps − 1. The first fifth of them, and two at least, are always computed
+ * (its authors: 10 of 50), and so is the last.
  * @throws RequestError `request/invalid` when the threshold is negative or not finite
  */
 export function createStepCache(options: { threshold: number; firstStep: number; steps: number }): StepCache {
@@ -58,7 +58,7 @@ export function createStepCache(options: { threshold: number; firstStep: number;
 
 /**
  * Decides for one step, from its latents alone, whether the network has to run; both branches follow the conditional
- * one, as in the paper.
+ * one, as its authors have it.
  * @param at latents: what the network would see; guided: whether the unconditional branch is needed, too
  * @returns the velocities where they can be reused (latents + last update, by branch), and the state: for the next
  *   step then, for `computedStep` otherwise
