@@ -4,7 +4,8 @@ export const errorCodes = {
   'request/size': 'Width, height or frame count is not one the model can make.',
   'request/unsupported': 'The checkpoint cannot do what was asked.',
   'checkpoint/not-found': 'The model folder, or a file it needs, does not exist.',
-  'checkpoint/config': 'A config file of the checkpoint cannot be read or holds a value that is not supported.',
+  'checkpoint/config':
+    'A config file of the checkpoint cannot be read or holds a value that is not supported.',
   'checkpoint/corrupt': 'A weights file is truncated, malformed or hostile.',
   'checkpoint/tensors': 'A tensor of the checkpoint is missing, unexpected or has the wrong shape or dtype.',
   'graph/invalid': 'A graph was built with a wrong rank, dtype, axis or name.',

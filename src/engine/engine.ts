@@ -78,7 +78,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
           ? new CancelledError({ cause: error })
           : error
       } finally {
-        pool.giveBack(lane)
+        await lane.dropAll().finally(() => pool.giveBack(lane))
       }
     },
     [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),

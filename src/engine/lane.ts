@@ -17,6 +17,7 @@ export class Lane implements GraphRunner {
   readonly #source: GraphSource
   readonly #residency: Residency
   readonly #sessions = new Map<string, Promise<Session>>()
+  readonly #residents = new Set<ResidentTensor>()
   #runningSeconds = 0
 
   constructor(backend: Backend, source: GraphSource, residency: Residency) {
@@ -34,14 +35,23 @@ export class Lane implements GraphRunner {
     const session = await this.#session(graph)
     const started = performance.now()
     try {
-      return await session.run(feeds, options)
+      const result = await session.run(feeds, options)
+      for (const resident of Object.values(result.residents)) this.#residents.add(resident)
+      return result
     } finally {
       this.#runningSeconds += (performance.now() - started) / 1000
     }
   }
 
   async drop(residents: Iterable<ResidentTensor>): Promise<void> {
-    await this.#backend.drop(residents)
+    const dropped = [...residents]
+    for (const resident of dropped) this.#residents.delete(resident)
+    await this.#backend.drop(dropped)
+  }
+
+  /** Frees what a generation that ended early has left on the device. */
+  async dropAll(): Promise<void> {
+    await this.drop(this.#residents)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,8 +1,8 @@
 import { CancelledError } from '../errors.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { nextCaches } from './causal-caches.ts'
-import type { CausalGraphs, ResidentTensor, RunGraph } from './family.ts'
+import { isCache, nextCaches, nextName } from './causal-caches.ts'
+import type { CausalGraphs, ResidentTensor, RunGraph, RunOptions } from './family.ts'
 
 export interface DecodeOptions {
   readonly decoder: CausalGraphs
@@ -41,12 +41,13 @@ export async function* decodeChunks(options: DecodeOptions): AsyncGenerator<Deco
     const result = await options.run(
       graph,
       { latents, ...caches },
-      outputsOf(options, index === chunks.length - 1),
+      outputsOf(options, Object.keys(caches), index === chunks.length - 1),
     )
     await options.drop(Object.values(caches))
     caches = nextCaches(result)
     const { frames, decoded } = result.tensors
-    return { frames: frames!, ...(decoded ? { decoded } : {}), seconds: (performance.now() - started) / 1000 }
+    const seconds = (performance.now() - started) / 1000
+    return { frames: frames!, ...(options.tensors && decoded && { decoded }), seconds }
   }
 
   let ahead = decode(0)
@@ -64,13 +65,13 @@ export async function* decodeChunks(options: DecodeOptions): AsyncGenerator<Deco
   }
 }
 
-/** The last chunk's caches are of no use. */
-function outputsOf(
-  { tensors }: DecodeOptions,
-  last: boolean,
-): { fetch?: string[]; keep: (output: string) => boolean } {
+/** Caches are kept for the next chunk; the last one's are of no use, and the first one's names not known before. */
+function outputsOf({ tensors }: DecodeOptions, caches: readonly string[], last: boolean): RunOptions {
   const host = ['frames', ...(tensors ? ['decoded'] : [])]
-  return last ? { fetch: host, keep: () => false } : { keep: output => !host.includes(output) }
+  if (last) return { fetch: host }
+  return caches.length === 0
+    ? { keep: isCache }
+    : { fetch: [...host, ...caches.map(nextName)], keep: isCache }
 }
 
 /** The first latent frame, then chunks of up to `chunk` of them. */

@@ -1,6 +1,6 @@
 import { concatenate, sliceAxis } from '../tensor/axis.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { nextCaches } from './causal-caches.ts'
+import { isCache, nextCaches } from './causal-caches.ts'
 import type { CausalGraphs, ResidentTensor, RunGraph } from './family.ts'
 
 export interface EncodeOptions {
@@ -30,7 +30,7 @@ export async function encodeClip(options: EncodeOptions): Promise<Tensor> {
       const clip = sliceAxis(pictures, 0, start, start + count)
       const graph = start === 0 ? encoder.first : encoder.next
       const last = start + count === frames
-      const outputs = last ? { fetch: ['latents'] } : { keep: (output: string) => output !== 'latents' }
+      const outputs = last ? { fetch: ['latents'] } : { keep: isCache }
       const result = await run(graph, { pictures: clip, ...caches }, outputs)
       await drop(Object.values(caches))
       caches = nextCaches(result)

@@ -5,6 +5,7 @@ import { framesForSeconds } from '../geometry/video-geometry.ts'
 import { type GuidanceMethod, guidanceMethod, guidanceMethodNames } from '../sampling/guidance-method.ts'
 import { samplerNames } from '../sampling/samplers/sampler.ts'
 import type { ModelFacts } from './family.ts'
+import { invalidField } from './invalid-field.ts'
 import { checkModes } from './visual.ts'
 
 const seedLimit = 2n ** 64n
@@ -44,9 +45,9 @@ export const generateRequest = z.strictObject({
   stepCache: z.number().min(0).max(1).optional(),
   /** 0 … 2^64 − 1; a random one unless given. */
   seed: z
-    .union([z.int().nonnegative(), z.bigint().nonnegative()])
+    .union([z.int().nonnegative(), z.bigint().nonnegative()], 'a whole number from 0 to 2^64 - 1')
     .transform(BigInt)
-    .refine(seed => seed < seedLimit, 'Too big: expected at most 2^64 - 1')
+    .refine(seed => seed < seedLimit, 'a whole number from 0 to 2^64 - 1')
     .optional(),
   sampler: z.enum(samplerNames).optional(),
   /** Timestep shift of the flow schedule. */
@@ -65,7 +66,9 @@ export const generateRequest = z.strictObject({
   /** Pictures of what is to appear. */
   references: z.array(z.string().min(1)).optional(),
   /** Strength of the control: one number, or one for each of its layers. */
-  controlScale: z.union([z.number(), z.array(z.number()).min(1)]).optional(),
+  controlScale: z
+    .union([z.number(), z.array(z.number()).min(1)], 'a number, or a list of numbers')
+    .optional(),
   /** Tokens that the prompt is padded or cut to. */
   maxTextTokens: z.int().min(2).max(4096).optional(),
   /** Latent frames that are decoded at a time. */
@@ -173,25 +176,4 @@ function secondsToFrames(
   fps: number,
 ): number | undefined {
   return seconds === undefined ? undefined : framesForSeconds(geometry, seconds, fps)
-}
-
-function invalidField(issue: z.core.$ZodIssue, request: object): RequestError {
-  const field =
-    issue.path.join('.') || (issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : 'request')
-  const value = issue.path.reduce<unknown>(
-    (node, key) => (node as Record<PropertyKey, unknown>)?.[key],
-    request,
-  )
-  const expected = issue.code === 'unrecognized_keys' ? 'a known field' : lowerFirst(issue.message)
-  const got = typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? 'nothing')
-  return new RequestError('request/invalid', {
-    subject: field,
-    expected,
-    got: issue.path.length ? got : 'an unknown one',
-  })
-}
-
-/** zod says "Too small: expected number to be >=1" or "Invalid input: expected string, received number". */
-function lowerFirst(message: string): string {
-  return message.replace(/^.*?expected /, '').replace(/, received .*$/, '')
 }

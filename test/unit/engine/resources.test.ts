@@ -1,4 +1,4 @@
-import { readFile, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
@@ -9,7 +9,8 @@ import { fixture } from '../../fixtures.ts'
 const model = JSON.stringify(path.resolve(import.meta.dirname, '../../../models/doodle/checkpoint'))
 
 test('a clip of 81 frames needs no more memory at its peak than one of 33', async () => {
-  const peak = (frames: number) => runInChild<number>(`
+  const peak = (frames: number) =>
+    runInChild<number>(`
     import { readFileSync } from 'node:fs'
     import { createEngine } from './dist/src/index.js'
     const engine = await createEngine({ model: ${model}, device: 'cpu' })

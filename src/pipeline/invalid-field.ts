@@ -1,0 +1,59 @@
+import type { z } from 'zod'
+import { RequestError } from '../errors.ts'
+
+/** The error for something that a schema found wrong with a request, in the wording of this package. */
+export function invalidField(issue: z.core.$ZodIssue, request: unknown): RequestError {
+  if (issue.code === 'unrecognized_keys') {
+    const subject = [...issue.path, issue.keys.join(', ')].join('.')
+    return new RequestError('request/invalid', { subject, expected: 'a known field', got: 'an unknown one' })
+  }
+  const value = issue.path.reduce<unknown>(
+    (node, key) => (node as Record<PropertyKey, unknown> | undefined)?.[key],
+    request,
+  )
+  return new RequestError('request/invalid', {
+    subject: issue.path.join('.') || 'request',
+    expected: expectationOf(issue),
+    got: textOf(value),
+  })
+}
+
+const typeNames: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  tuple: 'a list',
+  object: 'an object',
+}
+
+function expectationOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return typeNames[issue.expected] ?? issue.expected
+    case 'invalid_value':
+      return `one of ${issue.values.join(', ')}`
+    case 'too_small':
+      if (issue.origin === 'string') return 'text that is not empty'
+      return `${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}${entries(issue.origin)}`
+    case 'too_big':
+      return `${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}${entries(issue.origin)}`
+    default:
+      return issue.message
+  }
+}
+
+function entries(origin: string): string {
+  return origin === 'array' ? ' entries' : ''
+}
+
+const longestShown = 80
+
+function textOf(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value)
+  const text =
+    JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? String(part) : part)) ?? typeof value
+  return text.length > longestShown ? `${text.slice(0, longestShown)}…` : text
+}

@@ -1,0 +1,60 @@
+import type { Backend, GraphModel, ResidentTensor, Session } from '../../../src/runtime/backend.ts'
+import { OnnxRuntimeBackend, type OnnxRuntimeOptions } from '../../../src/runtime/onnxruntime-backend.ts'
+
+/** A real backend whose use can be looked at. */
+export class RecordedBackend implements Backend {
+  readonly name = 'recorded'
+  readonly device: Backend['device']
+  /** What was asked of it, in order: `open vae-decoder-first`, `run transformer`, `release context`. */
+  readonly log: string[] = []
+  /** Ids of the tensors that are resident. */
+  readonly residents = new Set<number>()
+  /** The most of them that one run left. */
+  mostKept = 0
+  /** Called before a run, with the graph's name. */
+  onRun: (graph: string) => void = () => {}
+  disposed = false
+  readonly #backend: OnnxRuntimeBackend
+
+  constructor(options: OnnxRuntimeOptions) {
+    this.#backend = new OnnxRuntimeBackend(options)
+    this.device = this.#backend.device
+  }
+
+  /** How often a graph ran. */
+  runs(graph: string): number {
+    return this.log.filter(entry => entry === `run ${graph}`).length
+  }
+
+  async open(model: GraphModel): Promise<Session> {
+    this.log.push(`open ${model.name}`)
+    const session = await this.#backend.open(model)
+    return {
+      name: session.name,
+      run: async (feeds, options) => {
+        this.log.push(`run ${model.name}`)
+        this.onRun(model.name)
+        const result = await session.run(feeds, options)
+        const kept = Object.values(result.residents)
+        for (const { id } of kept) this.residents.add(id)
+        this.mostKept = Math.max(this.mostKept, kept.length)
+        return result
+      },
+      release: async () => {
+        this.log.push(`release ${model.name}`)
+        await session.release()
+      },
+    }
+  }
+
+  async drop(residents: Iterable<ResidentTensor>): Promise<void> {
+    const all = [...residents]
+    for (const { id } of all) this.residents.delete(id)
+    await this.#backend.drop(all)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.disposed = true
+    await this.#backend[Symbol.asyncDispose]()
+  }
+}
