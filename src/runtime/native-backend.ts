@@ -1,0 +1,235 @@
+import { BackendError, CancelledError } from '../errors.ts'
+import { dtypeOfOnnx, onnxDType } from '../graph/onnx-dtype.ts'
+import type { DType } from '../tensor/dtype.ts'
+import type { HostArrays, Tensor } from '../tensor/tensor.ts'
+import {
+  type Backend,
+  type Device,
+  type Feed,
+  type GraphModel,
+  isResident,
+  type ResidentTensor,
+  type RunOptions,
+  type RunResult,
+  type Session,
+} from './backend.ts'
+import {
+  type BoundFeed,
+  type LaneHandle,
+  loadNativeBinding,
+  type NativeBinding,
+  type ResidentHandle,
+  type RunAnswer,
+  type SessionHandle,
+} from './native-binding.ts'
+import { type NativeOpenOptions, type NativeOptions, openConfig } from './native-config.ts'
+import { checkInputs, openError, runError } from './session-failure.ts'
+
+export interface NativeRunOptions extends RunOptions {
+  /** Ends the run at its next node, or takes it out of the queue. */
+  readonly signal?: AbortSignal
+  /** Config entries of the run, by their whole key. */
+  readonly config?: Readonly<Record<string, string>>
+}
+
+export interface NativeSession extends Session {
+  /**
+   * Feeds are read where they are: until the promise settles they must be neither changed nor transferred.
+   * @throws CancelledError when the signal ends it
+   */
+  run(feeds: Readonly<Record<string, Feed>>, options?: NativeRunOptions): Promise<RunResult>
+}
+
+interface OpenSession {
+  readonly name: string
+  readonly handle: SessionHandle
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+}
+
+/**
+ * Sessions on ONNX Runtime's C API, through the addon in kernels/addon. Runs follow each other on one thread of the
+ * addon; kept results stay in the device's memory and are fed to other sessions without a copy.
+ */
+export class NativeBackend implements Backend {
+  readonly name = 'native'
+  readonly device: Device
+  readonly #options: NativeOptions
+  readonly #addon: NativeBinding
+  readonly #lane: LaneHandle
+  readonly #sessions = new Set<SessionHandle>()
+  readonly #residents = new Map<ResidentTensor, ResidentHandle>()
+  readonly #pending = new Set<Promise<unknown>>()
+  #lastId = 0
+  #lastRun: Promise<unknown> = Promise.resolve()
+  #closing: Promise<void> | undefined
+
+  /** @throws BackendError runtime/provider when the addon was not built */
+  constructor(options: NativeOptions) {
+    this.device = options.device
+    this.#options = options
+    this.#addon = loadNativeBinding()
+    this.#lane = this.#addon.createLane()
+  }
+
+  async open(model: GraphModel, options: NativeOpenOptions = {}): Promise<NativeSession> {
+    this.#checkOpen(model.name)
+    return await this.#tracked(this.#open(model, options))
+  }
+
+  async drop(residents: Iterable<ResidentTensor>): Promise<void> {
+    const handles = [...residents].flatMap(resident => {
+      const handle = this.#residents.get(resident)
+      this.#residents.delete(resident)
+      return handle ?? []
+    })
+    if (handles.length > 0) await this.#addon.drop(this.#lane, handles)
+  }
+
+  /** Waits for the runs that were asked for, then frees sessions, residents and the thread. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close()
+    await this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#pending)
+    const sessions = [...this.#sessions].map(session => this.#release(session))
+    const residents = this.#addon.drop(this.#lane, [...this.#residents.values()])
+    this.#residents.clear()
+    await Promise.all([...sessions, residents, this.#addon.close(this.#lane)])
+  }
+
+  #checkOpen(subject: string): void {
+    if (!this.#closing) return
+    throw new BackendError('runtime/session', { subject, expected: 'an open backend', got: 'a disposed one' })
+  }
+
+  /** Notes work under way, which closing waits for. */
+  async #tracked<T>(work: Promise<T>): Promise<T> {
+    this.#pending.add(work)
+    try {
+      return await work
+    } finally {
+      this.#pending.delete(work)
+    }
+  }
+
+  /** Results are copied beside the queue: a large one could otherwise arrive after the small one of a later run. */
+  async #inOrder<T>(run: Promise<T>): Promise<T> {
+    const earlier = this.#lastRun
+    this.#lastRun = run.catch(() => undefined)
+    const result = await run
+    await earlier
+    return result
+  }
+
+  async #open(model: GraphModel, options: NativeOpenOptions): Promise<NativeSession> {
+    try {
+      const shared = Object.entries(options.initializers ?? {})
+      const initializers = shared.map(([name, resident]) => [name, this.#handleOf(name, resident)])
+      const config = openConfig(model, this.#options, options, Object.fromEntries(initializers))
+      const { handle, inputs, outputs } = await this.#addon.open(this.#lane, model.bytes, config)
+      this.#sessions.add(handle)
+      return this.#session({ name: model.name, handle, inputs, outputs })
+    } catch (cause) {
+      throw openError(model.name, this.device, cause)
+    }
+  }
+
+  #session(session: OpenSession): NativeSession {
+    return {
+      name: session.name,
+      run: async (feeds, options = {}) => {
+        this.#checkOpen(session.name)
+        return await this.#tracked(this.#inOrder(this.#run(session, feeds, options)))
+      },
+      release: () => this.#release(session.handle),
+    }
+  }
+
+  async #release(session: SessionHandle): Promise<void> {
+    if (this.#sessions.delete(session)) await this.#addon.release(this.#lane, session)
+  }
+
+  async #run(
+    { name, handle, inputs, outputs }: OpenSession,
+    feeds: Readonly<Record<string, Feed>>,
+    { fetch = outputs, keep = () => false, signal, config = {} }: NativeRunOptions,
+  ): Promise<RunResult> {
+    checkInputs(name, inputs, feeds)
+    if (signal?.aborted) throw new CancelledError({ cause: signal.reason })
+    const run = this.#addon.createRun(config)
+    const terminate = () => this.#addon.terminate(this.#lane, run)
+    signal?.addEventListener('abort', terminate, { once: true })
+    try {
+      const names = [...new Set(fetch)]
+      const bound = Object.entries(feeds).map(([input, feed]) => [input, this.#boundFeed(input, feed)])
+      const answers = await this.#addon.run(this.#lane, handle, run, {
+        feeds: Object.fromEntries(bound),
+        fetches: names.map(output => ({ name: output, keep: keep(output) })),
+      })
+      return this.#results(names, answers)
+    } catch (cause) {
+      throw isTerminated(cause) ? new CancelledError({ cause: signal?.reason }) : runError(name, cause)
+    } finally {
+      signal?.removeEventListener('abort', terminate)
+    }
+  }
+
+  #boundFeed(input: string, feed: Feed): BoundFeed {
+    if (!isResident(feed)) return { type: onnxDType(feed.dtype), shape: feed.shape, data: feed.data }
+    return { handle: this.#handleOf(input, feed) }
+  }
+
+  #results(names: readonly string[], answers: readonly RunAnswer[]): RunResult {
+    const tensors: Record<string, Tensor> = {}
+    const residents: Record<string, ResidentTensor> = {}
+    const dtypes = answers.map(({ type }, index) => borderDType(names[index]!, type))
+    for (const [index, name] of names.entries()) {
+      const { shape, buffer, handle } = answers[index]!
+      const dtype = dtypes[index]!
+      if (buffer) tensors[name] = { dtype, shape, data: new hostArrays[dtype](buffer) }
+      if (handle) residents[name] = this.#keep(handle, dtype, shape)
+    }
+    return { tensors, residents }
+  }
+
+  #keep(handle: ResidentHandle, dtype: DType, shape: readonly number[]): ResidentTensor {
+    const resident = { kind: 'resident', id: ++this.#lastId, dtype, shape } as const
+    this.#residents.set(resident, handle)
+    return resident
+  }
+
+  /** Residents count by identity: a number of another backend could be that of a different tensor here. */
+  #handleOf(name: string, resident: ResidentTensor): ResidentHandle {
+    const handle = this.#residents.get(resident)
+    if (!handle) throw new Error(`${name}: a resident tensor of another backend, or one that was dropped`)
+    return handle
+  }
+}
+
+const hostArrays: { readonly [D in DType]: new (buffer: ArrayBuffer) => HostArrays[D] } = {
+  f64: Float64Array,
+  f32: Float32Array,
+  f16: Uint16Array,
+  bf16: Uint16Array,
+  f8e4m3: Uint8Array,
+  f8e5m2: Uint8Array,
+  i64: BigInt64Array,
+  i32: Int32Array,
+  i16: Int16Array,
+  i8: Int8Array,
+  u8: Uint8Array,
+  bool: Uint8Array,
+}
+
+function borderDType(output: string, type: number): DType {
+  const dtype = dtypeOfOnnx(type)
+  if (!dtype) throw new Error(`output ${output}: type ${type} cannot cross the graph's border`)
+  return dtype
+}
+
+function isTerminated(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'terminated'
+}

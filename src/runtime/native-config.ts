@@ -1,0 +1,65 @@
+import type { Device, GraphModel, ResidentTensor } from './backend.ts'
+import type { OpenConfig } from './native-binding.ts'
+import { type SessionConfig, sessionConfig } from './session-config.ts'
+
+export interface NativeOptions {
+  readonly device: Device
+  /** Threads of a run on a CPU; 0 for one a core. */
+  readonly threads: number
+  /** Options of the CUDA provider besides `device_id`, by ONNX Runtime's names; those left out have its defaults. */
+  readonly cudaOptions?: Readonly<Record<string, string>>
+  /** Files of custom-operator libraries, registered in every session. */
+  readonly libraries?: readonly string[]
+}
+
+export interface NativeOpenOptions {
+  /** Config entries of the session, by their whole key; they win over the usual ones. */
+  readonly config?: Readonly<Record<string, string>>
+  /** Residents that stand in for the graph's initializers of these names: weights that sessions share. */
+  readonly initializers?: Readonly<Record<string, ResidentTensor>>
+  /** What the file of ONNX Runtime's profile begins with; it is written when the session is released. */
+  readonly profile?: string
+}
+
+/** How the addon opens a session: as the default backend does, with what only this one can set. */
+export function openConfig(
+  model: GraphModel,
+  { device, threads, cudaOptions, libraries = [] }: NativeOptions,
+  { config, profile }: NativeOpenOptions,
+  initializers: OpenConfig['initializers'],
+): OpenConfig {
+  const base = sessionConfig(model, device, threads)
+  return {
+    optimizationLevel: optimizationLevels[base.graphOptimizationLevel],
+    executionMode: executionModes[base.executionMode],
+    intraOpThreads: base.intraOpNumThreads,
+    interOpThreads: base.interOpNumThreads,
+    logSeverity: base.logSeverityLevel,
+    entries: { ...flatEntries(base), ...config },
+    cuda: device.type === 'cpu' ? undefined : cudaConfig(device.index, cudaOptions),
+    libraries,
+    initializers,
+    profile,
+  }
+}
+
+function cudaConfig(device: number, options: NativeOptions['cudaOptions']): OpenConfig['cuda'] {
+  return { device, options: { ...options, device_id: String(device) } }
+}
+
+/** GraphOptimizationLevel and ExecutionMode of the C API. */
+const optimizationLevels = { all: 99 } as const satisfies Record<
+  SessionConfig['graphOptimizationLevel'],
+  number
+>
+const executionModes = { sequential: 0 } as const satisfies Record<SessionConfig['executionMode'], number>
+
+/** `{ session: { a: '1' } }` as onnxruntime-node takes it → `session.a` = 1, as ONNX Runtime names it. */
+function flatEntries({ extra }: SessionConfig): Record<string, string> {
+  const groups = Object.entries(extra)
+  return Object.fromEntries(
+    groups.flatMap(([group, entries]) =>
+      Object.entries(entries).map(([key, value]) => [`${group}.${key}`, value]),
+    ),
+  )
+}
