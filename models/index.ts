@@ -1,5 +1,6 @@
 import type { Family } from '../src/pipeline/family.ts'
+import { ltx } from './ltx/family.ts'
 import { wan } from './wan/family.ts'
 
 /** Every family that a checkpoint can be of. */
-export const families: readonly Family[] = [wan]
+export const families: readonly Family[] = [wan, ltx]

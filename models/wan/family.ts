@@ -1,6 +1,5 @@
 import path from 'node:path'
 import { z } from 'zod'
-import { CheckpointError } from '../../src/errors.ts'
 import { rotaryTables } from '../../src/geometry/rotary.ts'
 import type { LatentSize } from '../../src/geometry/video-geometry.ts'
 import { toTokens } from '../../src/geometry/video-geometry.ts'
@@ -16,6 +15,7 @@ import type {
   RunGraph,
 } from '../../src/pipeline/family.ts'
 import { float32Data, tensor } from '../../src/tensor/tensor.ts'
+import { checkConfig, readConfig } from '../../src/weights/read-config.ts'
 import { type ClipVisionConfig, clipVisionConfig } from '../clip/config.ts'
 import { clipVisionEncoder, clipVisionIgnored } from '../clip/vision-encoder.ts'
 import { umt5Config } from '../umt5/config.ts'
@@ -53,8 +53,8 @@ interface WanConfigs {
 const imageContext = 'image-context'
 
 function readConfigs(checkpoint: CheckpointConfigs): WanConfigs {
-  const read = <T>(schema: z.ZodType<T>, name: string) => parse(schema, checkpoint, name)
-  const index = parseWith(indexSchema, checkpoint.index, path.join(checkpoint.folder, 'model_index.json'))
+  const read = <T>(schema: z.ZodType<T>, name: string) => readConfig(schema, checkpoint, name)
+  const index = checkConfig(indexSchema, checkpoint.index, path.join(checkpoint.folder, 'model_index.json'))
   const first = read(wanTransformerConfig, 'transformer')
   const second = checkpoint.components.transformer_2 ? [read(wanTransformerConfig, 'transformer_2')] : []
   return {
@@ -88,6 +88,8 @@ function loadWan(configs: WanConfigs, checkpoint: CheckpointConfigs): Model {
       },
     }),
     denoiser: (size, run) => denoiser(facts, transformer, size, run),
+    spacing: steps => ({ steps }),
+    decoderFeeds: () => ({}),
   }
 }
 
@@ -233,31 +235,4 @@ function denoiser(
     })
     return float32Data(tensors.velocity)
   }
-}
-
-function parse<T>(schema: z.ZodType<T>, checkpoint: CheckpointConfigs, component: string): T {
-  const file = path.join(checkpoint.folder, component, 'config.json')
-  const config = checkpoint.components[component]
-  if (config === undefined) {
-    const advice = 'The folder is not a whole checkpoint of this pipeline: download it again.'
-    throw new CheckpointError('checkpoint/not-found', {
-      subject: file,
-      expected: 'a config',
-      got: 'none',
-      advice,
-    })
-  }
-  return parseWith(schema, config, file)
-}
-
-function parseWith<T>(schema: z.ZodType<T>, config: unknown, file: string): T {
-  const parsed = schema.safeParse(config)
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  const field = issue?.path.join('.') || 'the config'
-  throw new CheckpointError('checkpoint/config', {
-    subject: file,
-    expected: `a valid ${field}`,
-    got: issue?.message ?? 'another kind of JSON',
-  })
 }

@@ -6,6 +6,7 @@ import { resample } from '../../src/media/resample.ts'
 import type {
   CleanFrames,
   Feed,
+  Keyframe,
   Mode,
   ModelFacts,
   VisualConditioning,
@@ -128,7 +129,7 @@ async function cleanFrames(
 ): Promise<CleanFrames | undefined> {
   const given = [
     ...(image ? [{ frame: 0, picture: image }] : []),
-    ...keyframes,
+    ...keyframes.map(still),
     ...(lastImage ? [{ frame: context.frames - 1, picture: lastImage }] : []),
   ]
   if (given.length === 0) return undefined
@@ -149,6 +150,17 @@ async function cleanFrames(
     frames[index] = true
   }
   return { latents, frames }
+}
+
+/** A keyframe that this model can take: one picture, fully held. */
+function still({ frame, pictures, strength }: Keyframe): { frame: number; picture: Picture } {
+  const [picture] = pictures
+  if (picture && pictures.length === 1 && strength === 1) return { frame, picture }
+  throw new RequestError('request/unsupported', {
+    subject: `keyframe ${frame}`,
+    expected: 'one picture at strength 1 for this model',
+    got: pictures.length === 1 ? `strength ${strength}` : `${pictures.length} pictures`,
+  })
 }
 
 function checkFrame(frame: number, frames: number): void {

@@ -41,14 +41,20 @@ const defaultsSchema = z
 
 /**
  * Opens a folder in the diffusers layout, or one that was exported.
+ * @param pipeline the pipeline class to run it as, instead of the one that model_index.json names
  * @throws CheckpointError when it is not there, not a model, or of a pipeline that no family reads
  */
-export async function openCheckpoint(folder: string, families: readonly Family[]): Promise<Checkpoint> {
+export async function openCheckpoint(
+  folder: string,
+  families: readonly Family[],
+  pipeline?: string,
+): Promise<Checkpoint> {
   await checkFolder(folder)
   const exported = await readJson(path.join(folder, exportManifestName), exportManifest)
-  const configs = exported
+  const read = exported
     ? { folder, index: exported.index, components: exported.components, defaults: exported.defaults }
     : await readConfigs(folder)
+  const configs = pipeline ? { ...read, index: { ...read.index, _class_name: pipeline } } : read
   const family = familyOf(configs, families)
   return { folder, family, configs, model: family.load(configs), exported }
 }

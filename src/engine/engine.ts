@@ -16,6 +16,8 @@ import { LanePool } from './lane-pool.ts'
 export interface EngineOptions {
   /** A model folder in the diffusers layout, or an exported one. */
   readonly model: string
+  /** The pipeline class to run it as, where a checkpoint can be run as several; that of its model_index.json unless given. */
+  readonly pipeline?: string
   /** `auto` (the default), `cpu`, `cuda` or `cuda:N`. */
   readonly device?: string
   /** Float type of the transformer; unless given f32 on a CPU, bf16 on a GPU. */
@@ -57,7 +59,7 @@ export interface EngineParts {
 /** Opens a checkpoint. Its components load when they are first needed. */
 export async function openEngine(options: EngineOptions, parts: EngineParts): Promise<Engine> {
   const device = parseDevice(options.device ?? 'auto')
-  const checkpoint = await openCheckpoint(options.model, parts.families)
+  const checkpoint = await openCheckpoint(options.model, parts.families, options.pipeline)
   const source = graphSource(checkpoint, { device, requested: options.precision })
   const lanes = checkedCount('lanes', options.lanes ?? 1)
   const threads = threadsPerLane(options, lanes)

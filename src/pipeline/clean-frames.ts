@@ -1,13 +1,25 @@
-import type { CleanFrames } from './family.ts'
+import type { Schedule } from '../sampling/schedules/schedule.ts'
+import type { CleanFrames, VisualConditioning } from './family.ts'
+import { heldTimesteps } from './held-frames.ts'
 
-/** What the network sees at a step: given frames clean and at timestep 0, the others as they are. */
-export function seen(
-  latents: Float32Array,
-  timestep: number,
-  clean: CleanFrames | undefined,
-  shape: readonly number[],
-): { latents: Float32Array; timesteps: Float32Array } {
-  const timesteps = new Float32Array(shape[1]!).fill(timestep)
+export interface StepInput {
+  readonly latents: Float32Array
+  readonly timestep: number
+  /** [channels, frames, h, w] */
+  readonly shape: readonly number[]
+  readonly schedule: Schedule
+  readonly visual: VisualConditioning
+}
+
+/** What the network sees at a step: given frames clean and at timestep 0, held ones at theirs, others as they are. */
+export function seen({ latents, timestep, shape, schedule, visual }: StepInput): {
+  latents: Float32Array
+  timesteps: Float32Array
+} {
+  const { clean, held } = visual
+  const timesteps = held
+    ? heldTimesteps(held, timestep, schedule.trainTimesteps)
+    : new Float32Array(shape[1]!).fill(timestep)
   clean?.frames.forEach((given, frame) => {
     if (given) timesteps[frame] = 0
   })

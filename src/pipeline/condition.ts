@@ -1,5 +1,6 @@
 import type { LatentSize } from '../geometry/video-geometry.ts'
 import { isResident } from '../runtime/backend.ts'
+import type { NoiseGenerator } from '../sampling/noise.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkAborted } from './abort.ts'
 import { encodeClip } from './encode.ts'
@@ -21,6 +22,7 @@ export async function condition(
   model: Model,
   plan: GeneratePlan,
   size: LatentSize,
+  noise: NoiseGenerator,
   runner: GraphRunner,
   signal: AbortSignal,
 ): Promise<Conditions> {
@@ -35,18 +37,21 @@ export async function condition(
   checkAborted(signal)
   const { encoder, geometry } = model.facts
   const drop = (residents: Iterable<ResidentTensor>) => runner.drop(residents)
-  const coder = { encoder, temporalStride: geometry.temporalStride, chunk: plan.chunk, run, drop }
-  const { width, height, frames, controlScale } = plan
-  const encode = (pictures: Tensor) => encodeClip({ ...coder, pictures })
-  const visual = await model.conditionVisual(inputs, {
-    width,
-    height,
-    frames,
-    size,
-    controlScale,
-    run,
-    encode,
-  })
+  const encode = (pictures: Tensor) => {
+    if (!encoder)
+      throw new TypeError(`${model.facts.family}: expected an encoder that works in chunks, got none.`)
+    return encodeClip({
+      encoder,
+      temporalStride: geometry.temporalStride,
+      chunk: plan.chunk,
+      run,
+      drop,
+      pictures,
+    })
+  }
+  const { width, height, frames, fps, controlScale, imageNoiseScale } = plan
+  const clip = { width, height, frames, fps, size, controlScale, imageNoiseScale }
+  const visual = await model.conditionVisual(inputs, { ...clip, noise, run, encode })
   return { conditional, ...unconditional, visual }
 }
 

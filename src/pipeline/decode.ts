@@ -2,12 +2,14 @@ import { CancelledError } from '../errors.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { isCache, nextCaches, nextName } from './causal-caches.ts'
-import type { CausalGraphs, ResidentTensor, RunGraph, RunOptions } from './family.ts'
+import type { CausalGraphs, Feed, ResidentTensor, RunGraph, RunOptions } from './family.ts'
 
 export interface DecodeOptions {
   readonly decoder: CausalGraphs
   /** [channels, frames, height, width] */
   readonly latents: Tensor
+  /** What every run takes beside the latents. */
+  readonly feeds: Readonly<Record<string, Feed>>
   /** Latent frames of a chunk; the first frame is a chunk of its own. */
   readonly chunk: number
   /** Whether to give the frames before rounding too. */
@@ -30,17 +32,18 @@ export interface DecodedChunk {
  * with the clip. The next chunk is decoded while the caller works on the one it was given.
  */
 export async function* decodeChunks(options: DecodeOptions): AsyncGenerator<DecodedChunk, void, undefined> {
-  const chunks = cutFrames(options.latents, options.chunk)
+  const { first, next } = options.decoder
+  const chunks = next ? cutFrames(options.latents, options.chunk) : [options.latents]
   let caches: Record<string, ResidentTensor> = {}
   const decode = async (index: number): Promise<DecodedChunk | undefined> => {
     const latents = chunks[index]
     if (latents === undefined) return undefined
     if (options.signal.aborted) throw new CancelledError({ cause: options.signal.reason })
     const started = performance.now()
-    const graph = index === 0 ? options.decoder.first : options.decoder.next
+    const graph = index === 0 ? first : (next ?? first)
     const result = await options.run(
       graph,
-      { latents, ...caches },
+      { latents, ...options.feeds, ...caches },
       outputsOf(options, Object.keys(caches), index === chunks.length - 1),
     )
     await options.drop(Object.values(caches))

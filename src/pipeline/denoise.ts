@@ -9,6 +9,7 @@ import { seen, withClean } from './clean-frames.ts'
 import type { Conditions } from './condition.ts'
 import type { StepEndEvent } from './events.ts'
 import type { Denoiser, Model, ModelFacts } from './family.ts'
+import { stepHeld, stirHeld } from './held-frames.ts'
 import type { GeneratePlan } from './request.ts'
 import { emptyVelocityState, velocityOf } from './velocity.ts'
 
@@ -42,12 +43,22 @@ export async function* denoiseSteps(
     const started = performance.now()
     const timestep = schedule.timesteps[step]!
     const expert = expertAt(model.facts, timestep)
-    const input = { ...seen(latents, timestep, visual.clean, initial.shape), expert }
+    const level = timestep / schedule.trainTimesteps
+    const given = initial.data as Float32Array
+    if (visual.held) latents = stirHeld(visual.held, { latents, given, shape: initial.shape }, level, noise)
+    const input = { ...seen({ latents, timestep, shape: initial.shape, schedule, visual }), expert }
     const found = await velocityOf(recipe, input, { step, steps }, state)
     const { velocity, conditional, unconditional, skipped } = found
     state = found.state
     const fresh = sampler.stochastic ? { noise: noise.randn(latents.length) } : {}
-    ;({ latents, history } = sampler.step({ latents, velocity, step, schedule, history, ...fresh }))
+    const at = { step, schedule, history, ...fresh }
+    const { held } = visual
+    const stepped = held
+      ? stepHeld(held, { latents, velocity, shape: initial.shape }, level, (frames, change) =>
+          sampler.step({ ...at, latents: frames, velocity: change, tokenTimesteps: input.timesteps }),
+        )
+      : sampler.step({ ...at, latents, velocity })
+    ;({ latents, history } = stepped)
     const last = step === plan.steps - 1
     const result = of(last ? withClean(latents, visual.clean, initial.shape) : latents)
     yield {

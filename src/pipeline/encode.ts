@@ -28,7 +28,7 @@ export async function encodeClip(options: EncodeOptions): Promise<Tensor> {
     for (let start = 0; start < frames; ) {
       const count = start === 0 ? 1 : Math.min(options.chunk * options.temporalStride, frames - start)
       const clip = sliceAxis(pictures, 0, start, start + count)
-      const graph = start === 0 ? encoder.first : encoder.next
+      const graph = start === 0 ? encoder.first : (encoder.next ?? encoder.first)
       const last = start + count === frames
       const outputs = last ? { fetch: ['latents'] } : { keep: isCache }
       const result = await run(graph, { pictures: clip, ...caches }, outputs)

@@ -3,8 +3,11 @@ import type { Graph } from '../graph/graph.ts'
 import type { WeightSource } from '../graph/scope.ts'
 import type { Picture } from '../media/read-picture.ts'
 import type { Feed, ResidentTensor, RunOptions, RunResult } from '../runtime/backend.ts'
+import type { NoiseGenerator } from '../sampling/noise.ts'
+import type { Spacing } from '../sampling/schedules/schedule.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import type { GeneratePlan } from './request.ts'
 
 /** A kind of checkpoint: how to recognise it, and how to read it. Shared code knows families only through this. */
 export interface Family {
@@ -50,8 +53,12 @@ export interface Model {
   conditionText(prompt: PromptRequest, run: RunGraph): Promise<TextConditioning>
   /** Turns pictures and videos into what the denoiser sees of them. Called for requests without any, too. */
   conditionVisual(inputs: VisualInputs, context: VisualContext): Promise<VisualConditioning>
+  /** Where the noise levels of a run are placed, before the scheduler shifts them. */
+  spacing(steps: number): Spacing
   /** The network, for one size: everything that does not change with the step is made here. */
   denoiser(size: LatentSize, run: RunGraph): Denoiser
+  /** What the decoder takes beside the latents. */
+  decoderFeeds(context: DecodeContext): Readonly<Record<string, Feed>>
 }
 
 export interface ModelFacts {
@@ -66,7 +73,8 @@ export interface ModelFacts {
   /** The networks that share the steps, from the noisiest on. */
   readonly experts: readonly [Expert, ...Expert[]]
   readonly decoder: CausalGraphs
-  readonly encoder: CausalGraphs
+  /** The graphs that encode one, where that is done in chunks. */
+  readonly encoder: CausalGraphs | undefined
   /** What a request can ask for, and what it has to. */
   readonly modes: readonly Mode[]
   readonly requires: readonly Mode[]
@@ -75,10 +83,18 @@ export interface ModelFacts {
 /** Ways to direct a video, beside the prompt: a first frame, a last one, frames in between, a video to start from, … */
 export type Mode = 'text' | 'image' | 'last-image' | 'keyframes' | 'video' | 'control' | 'references'
 
-/** The graphs of a causal coder: for the first frame of a clip, and for every later chunk. */
+/** The graphs of a causal coder: for the first frame of a clip, and for every later chunk. Without the second, the
+ * first takes the clip whole. */
 export interface CausalGraphs {
   readonly first: string
-  readonly next: string
+  readonly next: string | undefined
+}
+
+export interface DecodeContext {
+  /** [channels, frames, height, width] */
+  readonly latents: Tensor
+  readonly noise: NoiseGenerator
+  readonly plan: GeneratePlan
 }
 
 export interface Expert {
@@ -123,10 +139,18 @@ export interface TextConditioning {
 export interface VisualInputs {
   readonly image: Picture | undefined
   readonly lastImage: Picture | undefined
-  readonly keyframes: readonly { readonly frame: number; readonly picture: Picture }[]
+  readonly keyframes: readonly Keyframe[]
   readonly video: readonly Picture[] | undefined
   readonly mask: readonly Picture[] | undefined
   readonly references: readonly Picture[]
+}
+
+/** Pictures at a frame of the clip: one, or several that follow each other. */
+export interface Keyframe {
+  readonly frame: number
+  readonly pictures: readonly Picture[]
+  /** From 0 to 1: how far the clip may leave them is the rest. */
+  readonly strength: number
 }
 
 export interface VisualContext {
@@ -136,6 +160,11 @@ export interface VisualContext {
   readonly size: LatentSize
   /** Strength of the control: one number for all layers, or one a layer. */
   readonly controlScale: readonly number[]
+  readonly fps: number
+  /** Strength of the noise that fully held frames are given at every step. */
+  readonly imageNoiseScale: number
+  /** The run's generator, before anything was drawn from it. */
+  readonly noise: NoiseGenerator
   readonly run: RunGraph
   /** Normalised latents [channels, frames, h, w] of pictures, f32 [frames, 3, height, width] in [−1, 1]. */
   encode(pictures: Tensor): Promise<Tensor>
@@ -146,10 +175,21 @@ export interface VisualConditioning {
   readonly feeds: readonly Readonly<Record<string, Feed>>[]
   /** Latent frames that are given: the denoiser sees them clean, at timestep 0, and they end up in the clip. */
   readonly clean?: CleanFrames
+  /** Latent frames that are kept near what they were before the first step. */
+  readonly held?: HeldFrames
   /** Latents of a clip to start from. */
   readonly start?: Float32Array
+  /** The latents before the first step, leading frames and all, where they are not noise alone. */
+  readonly initial?: Float32Array
   /** Latent frames that are put before the clip while it is denoised, and cut off before it is decoded. */
   readonly leadingFrames: number
+}
+
+/** Every frame has its own noise level: no more than 1 − strength. */
+export interface HeldFrames {
+  /** Of every latent frame, leading ones first; 0 is free, 1 is fully held. */
+  readonly strengths: Float32Array
+  readonly noiseScale: number
 }
 
 export interface CleanFrames {

@@ -1,6 +1,6 @@
 import { type LatentSize, pixelFramesOf, toLatent, toTokens } from '../geometry/video-geometry.ts'
 import { addNoise } from '../sampling/add-noise.ts'
-import { createGenerator } from '../sampling/noise.ts'
+import { createGenerator, type NoiseGenerator } from '../sampling/noise.ts'
 import { readScheduler } from '../sampling/scheduler.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
@@ -14,7 +14,7 @@ import type {
   StageSeconds,
   StartEvent,
 } from './events.ts'
-import type { Model, ModelFacts, ResidentTensor, VisualConditioning } from './family.ts'
+import type { DecodeContext, Model, ResidentTensor, VisualConditioning } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
 import type { GeneratePlan } from './request.ts'
 
@@ -35,18 +35,16 @@ export async function* generate(
   const scheduler = readScheduler(model.facts.scheduler, schedulerOverrides(plan))
   yield { type: 'start', plan, device: runner.device } satisfies StartEvent
 
-  const conditions = await condition(model, plan, size, runner, signal)
+  const noise = createGenerator(plan.seed)
+  const conditions = await condition(model, plan, size, noise, runner, signal)
   try {
-    const denoised = withFrames(size, size.latentFrames + conditions.visual.leadingFrames)
-    const noise = createGenerator(plan.seed)
+    const { visual } = conditions
+    const denoised = withFrames(size, size.latentFrames + visual.leadingFrames)
     const shape = [model.facts.latentChannels, denoised.latentFrames, size.latentHeight, size.latentWidth]
-    const fresh = noise.randn(shape.reduce((product, dim) => product * dim, 1))
-    const schedule = scheduler.schedule({
-      steps: plan.steps,
-      tokens: toTokens(model.facts.geometry, denoised).tokens,
-    })
-    const firstStep = conditions.visual.start ? leftOutSteps(plan) : 0
-    const initial = tensor('f32', shape, startLatents(conditions.visual, fresh, schedule.sigmas[firstStep]!))
+    const { tokens } = toTokens(model.facts.geometry, size)
+    const schedule = scheduler.schedule({ ...model.spacing(plan.steps), tokens })
+    const firstStep = visual.start ? leftOutSteps(plan) : 0
+    const initial = tensor('f32', shape, startLatents(visual, shape, noise, schedule.sigmas[firstStep]!))
     yield conditioningReady(conditions, clock.end('conditioning'), plan.tensors ? initial : undefined)
 
     const denoise = model.denoiser(denoised, runner.run)
@@ -61,8 +59,8 @@ export async function* generate(
     clock.end('denoising')
     await runner.drop(residentsOf(conditions))
 
-    const clip = sliceAxis(latents, 1, conditions.visual.leadingFrames, denoised.latentFrames)
-    yield* decodeFrames(model.facts, plan, clip, runner, signal)
+    const clip = sliceAxis(latents, 1, visual.leadingFrames, denoised.latentFrames)
+    yield* decodeFrames(model, { latents: clip, noise, plan }, runner, signal)
     clock.end('decoding')
     yield { type: 'video-end', plan, latents: clip, skippedSteps, seconds: clock.total() }
   } finally {
@@ -71,19 +69,20 @@ export async function* generate(
 }
 
 async function* decodeFrames(
-  facts: ModelFacts,
-  plan: GeneratePlan,
-  latents: Tensor,
+  model: Model,
+  context: DecodeContext,
   runner: GraphRunner,
   signal: AbortSignal,
 ): AsyncGenerator<FramesDecodedEvent> {
-  const { decoder, geometry } = facts
+  const { decoder, geometry } = model.facts
+  const { latents, plan } = context
   const { run } = runner
   const drop = (residents: Iterable<ResidentTensor>) => runner.drop(residents)
   const of = pixelFramesOf(geometry, latents.shape[1]!)
   const chunks = decodeChunks({
     decoder,
     latents,
+    feeds: model.decoderFeeds(context),
     chunk: plan.chunk,
     tensors: plan.tensors,
     run,
@@ -119,8 +118,15 @@ function leftOutSteps({ steps, strength = 1 }: GeneratePlan): number {
   return steps - Math.min(Math.trunc(steps * strength), steps)
 }
 
-/** Noise, or a clip with as much noise as the first step's level asks for. */
-function startLatents({ start }: VisualConditioning, noise: Float32Array, sigma: number): Float32Array {
+/** Noise, or a clip with as much noise as the first step's level asks for, or what the model made of its inputs. */
+function startLatents(
+  { initial, start }: VisualConditioning,
+  shape: readonly number[],
+  generator: NoiseGenerator,
+  sigma: number,
+): Float32Array {
+  if (initial) return initial
+  const noise = generator.randn(shape.reduce((product, dim) => product * dim, 1))
   return start ? addNoise(start, noise, sigma) : noise
 }
 

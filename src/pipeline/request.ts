@@ -10,6 +10,11 @@ import { checkModes } from './visual.ts'
 
 const seedLimit = 2n ** 64n
 
+const seedField = z
+  .union([z.int().nonnegative(), z.bigint().nonnegative()], 'a whole number from 0 to 2^64 - 1')
+  .transform(BigInt)
+  .refine(seed => seed < seedLimit, 'a whole number from 0 to 2^64 - 1')
+
 /** What a caller asks for. Everything but the prompt has a default of the checkpoint. */
 export const generateRequest = z.strictObject({
   prompt: z.string(),
@@ -44,19 +49,23 @@ export const generateRequest = z.strictObject({
    */
   stepCache: z.number().min(0).max(1).optional(),
   /** 0 … 2^64 − 1; a random one unless given. */
-  seed: z
-    .union([z.int().nonnegative(), z.bigint().nonnegative()], 'a whole number from 0 to 2^64 - 1')
-    .transform(BigInt)
-    .refine(seed => seed < seedLimit, 'a whole number from 0 to 2^64 - 1')
-    .optional(),
+  seed: seedField.optional(),
   sampler: z.enum(samplerNames).optional(),
   /** Timestep shift of the flow schedule. */
   shift: z.number().positive().max(100).optional(),
   /** First and last frame: files of JPEG, PNG, WebP or AVIF. */
   image: z.string().min(1).optional(),
   lastImage: z.string().min(1).optional(),
-  /** Pictures at frames of the clip. */
-  keyframes: z.array(z.strictObject({ frame: z.int().nonnegative(), path: z.string().min(1) })).optional(),
+  /** Pictures at frames of the clip, or clips that start there; each with how strongly it is held, 1 unless given. */
+  keyframes: z
+    .array(
+      z.strictObject({
+        frame: z.int().nonnegative(),
+        path: z.string().min(1),
+        strength: z.number().gt(0).max(1).optional(),
+      }),
+    )
+    .optional(),
   /** A clip, as a file or a folder of pictures: to start from with `strength`, else as a control. */
   video: z.string().min(1).optional(),
   /** How far the result may go from `video`, from 0 (not at all) to 1. */
@@ -69,6 +78,13 @@ export const generateRequest = z.strictObject({
   controlScale: z
     .union([z.number(), z.array(z.number()).min(1)], 'a number, or a list of numbers')
     .optional(),
+  /** Noise that fully held pictures are given at every step, for models that take it. */
+  imageNoiseScale: z.number().min(0).max(1).optional(),
+  /** Timestep and noise that the decoder sees the latents at, for decoders that are conditioned on it. */
+  decodeTimestep: z.number().min(0).max(1).optional(),
+  decodeNoiseScale: z.number().min(0).max(1).optional(),
+  /** Seed of the noise that some decoders inject; the request's seed unless given. */
+  decodeSeed: seedField.optional(),
   /** Tokens that the prompt is padded or cut to. */
   maxTextTokens: z.int().min(2).max(4096).optional(),
   /** Latent frames that are decoded at a time. */
@@ -99,18 +115,25 @@ export interface GeneratePlan {
   readonly shift: number | undefined
   readonly image: string | undefined
   readonly lastImage: string | undefined
-  readonly keyframes: readonly { readonly frame: number; readonly path: string }[]
+  readonly keyframes: readonly { readonly frame: number; readonly path: string; readonly strength: number }[]
   readonly video: string | undefined
   readonly strength: number | undefined
   readonly mask: string | undefined
   readonly references: readonly string[]
   readonly controlScale: readonly number[]
+  readonly imageNoiseScale: number
+  readonly decodeTimestep: number | undefined
+  readonly decodeNoiseScale: number | undefined
+  readonly decodeSeed: bigint | undefined
   readonly textTokens: number
   readonly chunk: number
   readonly tensors: boolean
 }
 
 const defaultChunk = 4
+
+/** diffusers' `image_cond_noise_scale`. */
+const defaultImageNoiseScale = 0.15
 
 /**
  * Checks a request and fills in the defaults of the model.
@@ -147,12 +170,16 @@ export function planRequest(
     shift: fields.shift,
     image: fields.image,
     lastImage: fields.lastImage,
-    keyframes: fields.keyframes ?? [],
+    keyframes: (fields.keyframes ?? []).map(keyframe => ({ ...keyframe, strength: keyframe.strength ?? 1 })),
     video: fields.video,
     strength: fields.strength,
     mask: fields.mask,
     references: fields.references ?? [],
     controlScale: [fields.controlScale ?? 1].flat(),
+    imageNoiseScale: fields.imageNoiseScale ?? defaultImageNoiseScale,
+    decodeTimestep: fields.decodeTimestep,
+    decodeNoiseScale: fields.decodeNoiseScale,
+    decodeSeed: fields.decodeSeed,
     textTokens: fields.maxTextTokens ?? facts.textTokens,
     chunk: fields.chunk ?? defaultChunk,
     tensors: fields.tensors ?? false,

@@ -1,4 +1,5 @@
 import { RequestError } from '../errors.ts'
+import { fileKind } from '../media/file-kind.ts'
 import { type Picture, readPicture } from '../media/read-picture.ts'
 import { readVideo } from '../media/read-video.ts'
 import type { Mode, ModelFacts, VisualInputs } from './family.ts'
@@ -67,7 +68,9 @@ export async function readVisualInputs(plan: GeneratePlan, signal: AbortSignal):
     image: await picture(plan.image),
     lastImage: await picture(plan.lastImage),
     keyframes: await Promise.all(
-      plan.keyframes.map(async ({ frame, path }) => ({ frame, picture: await readPicture(path) })),
+      plan.keyframes.map(async ({ frame, path, strength }) => {
+        return { frame, strength, pictures: await readPictures(path, plan.frames, signal) }
+      }),
     ),
     video: await clip(plan.video),
     mask: await clip(plan.mask),
@@ -77,9 +80,7 @@ export async function readVisualInputs(plan: GeneratePlan, signal: AbortSignal):
 
 /** As many frames as the clip to make has. @throws RequestError when the file has fewer */
 async function readClip(path: string, { frames }: GeneratePlan, signal: AbortSignal): Promise<Picture[]> {
-  const video = await readVideo(path, { maxFrames: frames, signal })
-  const pictures: Picture[] = []
-  for await (const data of video.frames) pictures.push({ width: video.width, height: video.height, data })
+  const pictures = await readPictures(path, frames, signal)
   if (pictures.length === frames) return pictures
   throw new RequestError('request/invalid', {
     subject: path,
@@ -87,4 +88,19 @@ async function readClip(path: string, { frames }: GeneratePlan, signal: AbortSig
     got: String(pictures.length),
     advice: `Use --frames with the nearest count that the model can make, at most ${pictures.length}.`,
   })
+}
+
+/** The frames of a video or a folder, up to `most`, or a picture as the only one. */
+async function readPictures(path: string, most: number, signal: AbortSignal): Promise<Picture[]> {
+  if (await isStill(path)) return [await readPicture(path)]
+  const video = await readVideo(path, { maxFrames: most, signal })
+  const pictures: Picture[] = []
+  for await (const data of video.frames) pictures.push({ width: video.width, height: video.height, data })
+  return pictures
+}
+
+const stillKinds: ReadonlySet<string> = new Set(['jpeg', 'png', 'avif'])
+
+async function isStill(path: string): Promise<boolean> {
+  return stillKinds.has(await fileKind(path))
 }

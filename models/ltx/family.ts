@@ -1,0 +1,171 @@
+import path from 'node:path'
+import type { LatentSize } from '../../src/geometry/video-geometry.ts'
+import type {
+  CheckpointConfigs,
+  DecodeContext,
+  Denoiser,
+  Family,
+  Feed,
+  GraphRecipe,
+  Model,
+  ModelFacts,
+  RunGraph,
+} from '../../src/pipeline/family.ts'
+import { createGenerator } from '../../src/sampling/noise.ts'
+import { linearQuadraticSigmas, linearSigmas } from '../../src/sampling/schedules/spacing.ts'
+import { float32Data, tensor } from '../../src/tensor/tensor.ts'
+import { readConfig } from '../../src/weights/read-config.ts'
+import { type T5Config, t5Config } from '../t5/config.ts'
+import { t5Encoder } from '../t5/encoder.ts'
+import {
+  compression,
+  type LtxTransformerConfig,
+  type LtxVaeConfig,
+  ltxTransformerConfig,
+  ltxVaeConfig,
+} from './config.ts'
+import { ltxContext } from './context.ts'
+import { ltxTextConditioner } from './text.ts'
+import { ltxTransformer } from './transformer.ts'
+import { ltxDecoder, ltxEncoder } from './vae.ts'
+import { injectedNoiseSizes } from './vae-decoder.ts'
+import { conditionLtx } from './visual.ts'
+
+/** LTX-Video 0.9.0 to 0.9.7: text to video, and video from pictures and clips at any frame (diffusers `pipelines/ltx`). */
+export const ltx: Family = {
+  name: 'ltx',
+  pipelines: ['LTXPipeline', 'LTXConditionPipeline'],
+  load: checkpoint => loadLtx(checkpoint),
+}
+
+interface LtxConfigs {
+  readonly textEncoder: T5Config
+  readonly transformer: LtxTransformerConfig
+  readonly vae: LtxVaeConfig
+  /** `LTXConditionPipeline`, which differs in more than taking pictures: schedule, timing, and the mask of the text. */
+  readonly conditions: boolean
+}
+
+function loadLtx(checkpoint: CheckpointConfigs): Model {
+  const configs = {
+    textEncoder: readConfig(t5Config, checkpoint, 'text_encoder'),
+    transformer: readConfig(ltxTransformerConfig, checkpoint, 'transformer'),
+    vae: readConfig(ltxVaeConfig, checkpoint, 'vae'),
+    conditions: checkpoint.index._class_name === 'LTXConditionPipeline',
+  }
+  const facts = factsOf(configs, checkpoint)
+  const visual = { facts, transformer: configs.transformer, causalTiming: configs.conditions }
+  return {
+    facts,
+    graphs: graphsOf(configs),
+    ignoredTensors: {},
+    spacing: steps =>
+      configs.conditions
+        ? { timesteps: linearQuadraticSigmas(steps).map(sigma => Math.fround(sigma * 1000)) }
+        : { sigmas: linearSigmas(steps) },
+    conditionText: ltxTextConditioner({
+      tokenizerFolder: path.join(checkpoint.folder, 'tokenizer'),
+      textEncoder: configs.textEncoder,
+      context: 'context',
+      maskPadding: configs.conditions,
+    }),
+    conditionVisual: (inputs, context) => conditionLtx(visual, inputs, context),
+    denoiser: (size, run) => denoiser(facts, size, run),
+    decoderFeeds: context => decoderFeeds(configs.vae, context),
+  }
+}
+
+/** Sizes, steps and guidance are diffusers' defaults; the frame rate is the one the models were trained at. */
+function factsOf({ vae, conditions }: LtxConfigs, checkpoint: CheckpointConfigs): ModelFacts {
+  const { spatial, temporal } = compression(vae)
+  return {
+    family: 'ltx',
+    geometry: { spatialStride: spatial, temporalStride: temporal, patch: [1, 1, 1] },
+    latentChannels: vae.latent_channels,
+    defaults: {
+      width: 704,
+      height: 512,
+      frames: 161,
+      fps: 25,
+      steps: 50,
+      guidance: 3,
+      negativePrompt: '',
+      ...checkpoint.defaults,
+    },
+    textTokens: conditions ? 256 : 128,
+    scheduler: checkpoint.components.scheduler,
+    experts: [{ graph: 'transformer', fromTimestep: 0 }],
+    decoder: { first: 'vae-decoder', next: undefined },
+    encoder: undefined,
+    modes: conditions ? ['text', 'image', 'last-image', 'keyframes'] : ['text'],
+    requires: [],
+  }
+}
+
+function graphsOf({ textEncoder, transformer, vae }: LtxConfigs): GraphRecipe[] {
+  return [
+    {
+      name: 'text-encoder',
+      component: 'text_encoder',
+      role: 'text-encoder',
+      build: (weights, precision) => t5Encoder(textEncoder, weights, precision),
+    },
+    {
+      name: 'context',
+      component: 'transformer',
+      role: 'transformer',
+      build: (weights, precision) => ltxContext(transformer, weights, precision),
+    },
+    {
+      name: 'transformer',
+      component: 'transformer',
+      role: 'transformer',
+      build: (weights, precision) => ltxTransformer(transformer, weights, precision),
+    },
+    {
+      name: 'vae-decoder',
+      component: 'vae',
+      role: 'vae',
+      build: (weights, precision) => ltxDecoder(vae, weights, precision),
+    },
+    {
+      name: 'vae-encoder',
+      component: 'vae',
+      role: 'vae',
+      build: (weights, precision) => ltxEncoder(vae, weights, precision),
+    },
+  ]
+}
+
+function denoiser(facts: ModelFacts, size: LatentSize, run: RunGraph): Denoiser {
+  const shape = [1, facts.latentChannels, size.latentFrames, size.latentHeight, size.latentWidth]
+  return async ({ latents, timesteps, expert, text, visual }) => {
+    const { tensors } = await run(facts.experts[expert]!.graph, {
+      ...text.feeds[expert],
+      ...visual.feeds[expert],
+      latents: tensor('f32', shape, latents),
+      timestep: tensor('f32', [1, size.latentFrames], timesteps),
+    })
+    return float32Data(tensors.velocity)
+  }
+}
+
+/**
+ * Decoders with timestep conditioning see the latents at a little noise, drawn from the run's generator; the one of
+ * 0.9.1 has noise of its own inside, which diffusers draws from torch's global generator.
+ */
+function decoderFeeds(config: LtxVaeConfig, { latents, noise, plan }: DecodeContext): Record<string, Feed> {
+  if (!config.timestep_conditioning) return {}
+  const timestep = plan.decodeTimestep ?? 0
+  const [, , height, width] = latents.shape as [number, number, number, number]
+  const inner = createGenerator(plan.decodeSeed ?? plan.seed)
+  const injected = injectedNoiseSizes(config, { height, width }).map(([rows, columns], index) => {
+    return [`injected.${index}`, tensor('f32', [rows, columns], inner.randn(rows * columns))] as const
+  })
+  return {
+    timestep: tensor('f32', [1], Float32Array.of(timestep)),
+    noise: tensor('f32', latents.shape, noise.randn(latents.data.length)),
+    'noise.scale': tensor('f32', [1], Float32Array.of(plan.decodeNoiseScale ?? timestep)),
+    ...Object.fromEntries(injected),
+  }
+}

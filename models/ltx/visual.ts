@@ -1,0 +1,195 @@
+/** How LTX-Video sees pictures and clips (diffusers `LTXConditionPipeline.prepare_latents`). */
+import { RequestError } from '../../src/errors.ts'
+import { toUnitRange } from '../../src/media/fit.ts'
+import type { Picture } from '../../src/media/read-picture.ts'
+import { resample } from '../../src/media/resample.ts'
+import type {
+  Keyframe,
+  ModelFacts,
+  VisualConditioning,
+  VisualContext,
+  VisualInputs,
+} from '../../src/pipeline/family.ts'
+import { concatenate, sliceAxis } from '../../src/tensor/axis.ts'
+import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import type { LtxTransformerConfig } from './config.ts'
+import { modelWidth } from './config.ts'
+import { causalSeconds, evenSeconds, ltxRotaryTables } from './rotary.ts'
+
+export interface LtxVisualOptions {
+  readonly facts: ModelFacts
+  readonly transformer: LtxTransformerConfig
+  /** Whether frames are timed by the first pixel frame of each, as `LTXConditionPipeline` does. */
+  readonly causalTiming: boolean
+}
+
+/** Latent frames of a clip that is put inside the video: the rest of it goes into the video itself. */
+const prefixFrames = 2
+
+/** A clip of latents that is held to a strength. */
+interface Held {
+  readonly latents: Tensor
+  readonly strength: number
+  /** Pixel frame that it starts at, where it stands before the video; undefined for the video itself. */
+  readonly firstFrame: number
+}
+
+/**
+ * Conditions at frame 0 are mixed into the noise of the first latent frames. Others stand before the video as frames
+ * of their own, timed at the frame they are for; of a clip only its first two latent frames do, the rest is mixed
+ * into the video. Everything is drawn from the run's generator: the noise of the video first.
+ */
+export async function conditionLtx(
+  { facts, transformer, causalTiming }: LtxVisualOptions,
+  inputs: VisualInputs,
+  context: VisualContext,
+): Promise<VisualConditioning> {
+  const { latentFrames, latentHeight, latentWidth } = context.size
+  const shape = [facts.latentChannels, latentFrames, latentHeight, latentWidth]
+  let video: Tensor = normal(shape, context)
+  const strengths = new Float32Array(latentFrames)
+  const leading: Held[] = []
+  const mix = (start: number, latents: Tensor, strength: number) => {
+    video = mixed(video, start, latents, strength)
+    strengths.fill(strength, start, start + latents.shape[1]!)
+  }
+  const given = conditionsOf(inputs, context.frames)
+  for (const { frame, pictures, strength } of given) {
+    const latents = await encode(trimmed(pictures, frame, context, facts), context, facts)
+    const count = latents.shape[1]!
+    if (frame === 0) {
+      mix(0, latents, strength)
+      continue
+    }
+    if (pictures.length > 1 && count < prefixFrames) throw tooShort(frame, facts)
+    const prefix = sliceAxis(latents, 1, 0, Math.min(count, prefixFrames))
+    if (count > prefixFrames) {
+      const start = Math.floor(frame / facts.geometry.temporalStride) + prefixFrames
+      mix(start, sliceAxis(latents, 1, prefixFrames, count), strength)
+    }
+    leading.push({
+      latents: mixed(normal(prefix.shape, context), 0, prefix, strength),
+      strength,
+      firstFrame: frame,
+    })
+  }
+  const before = leading.map(({ latents }) => latents)
+  const leadingStrengths = leading.flatMap(({ latents, strength }) =>
+    new Array<number>(latents.shape[1]!).fill(strength),
+  )
+  const held = given.length > 0 && {
+    held: {
+      strengths: Float32Array.from([...leadingStrengths, ...strengths]),
+      noiseScale: context.imageNoiseScale,
+    },
+  }
+  return {
+    feeds: [rotaryFeeds(secondsOf(leading, context, facts, causalTiming), context, facts, transformer)],
+    leadingFrames: leadingStrengths.length,
+    initial: float32Data(concatenate([...before, video], 1)),
+    ...held,
+  }
+}
+
+/** The request's pictures in the order that they are drawn for: first frame, keyframes as given, last frame. */
+function conditionsOf({ image, lastImage, keyframes }: VisualInputs, frames: number): Keyframe[] {
+  const at = (frame: number, picture: Picture | undefined) =>
+    picture ? [{ frame, pictures: [picture], strength: 1 }] : []
+  return [...at(0, image), ...keyframes, ...at(frames - 1, lastImage)]
+}
+
+/** A clip cut to what fits behind its frame, and to whole latent frames. */
+function trimmed(
+  pictures: readonly Picture[],
+  frame: number,
+  { frames }: VisualContext,
+  facts: ModelFacts,
+): readonly Picture[] {
+  if (frame >= frames) {
+    const expected = `a frame from 0 to ${frames - 1}`
+    throw new RequestError('request/invalid', { subject: 'keyframe', expected, got: String(frame) })
+  }
+  const stride = facts.geometry.temporalStride
+  const fitting = pictures.length === 1 ? 1 : Math.min(pictures.length, frames - frame)
+  return pictures.slice(0, Math.floor((fitting - 1) / stride) * stride + 1)
+}
+
+/** Normalised latents, a sample of the posterior: [channels, frames, h, w]. */
+async function encode(
+  pictures: readonly Picture[],
+  context: VisualContext,
+  facts: ModelFacts,
+): Promise<Tensor> {
+  const { width, height, size } = context
+  const frame = 3 * width * height
+  const data = new Float32Array(pictures.length * frame)
+  pictures.forEach((picture, index) => {
+    data.set(toUnitRange(resample(picture, { width, height }, 'lanczos')), index * frame)
+  })
+  const latentFrames = (pictures.length - 1) / facts.geometry.temporalStride + 1
+  const shape = [facts.latentChannels, latentFrames, size.latentHeight, size.latentWidth]
+  const { tensors } = await context.run('vae-encoder', {
+    pictures: tensor('f32', [pictures.length, 3, height, width], data),
+    noise: normal(shape, context),
+  })
+  return tensor('f32', shape, float32Data(tensors.latents))
+}
+
+/** base + strength · (latents − base) in the frames from `start` on. */
+function mixed(base: Tensor, start: number, latents: Tensor, strength: number): Tensor {
+  const count = latents.shape[1]!
+  const target = float32Data(latents)
+  const inner = sliceAxis(base, 1, start, start + count)
+  const data = inner.data.map((value, index) => value + strength * (target[index]! - value))
+  return concatenate(
+    [
+      sliceAxis(base, 1, 0, start),
+      tensor('f32', inner.shape, data),
+      sliceAxis(base, 1, start + count, base.shape[1]!),
+    ],
+    1,
+  )
+}
+
+function normal(shape: readonly number[], { noise }: VisualContext): Tensor {
+  return tensor('f32', shape, noise.randn(shape.reduce((product, dim) => product * dim, 1)))
+}
+
+function secondsOf(
+  leading: readonly Held[],
+  { size, fps }: VisualContext,
+  facts: ModelFacts,
+  causal: boolean,
+): Float32Array {
+  const timing = (frames: number) => ({ frames, temporalStride: facts.geometry.temporalStride, fps })
+  if (!causal) return evenSeconds(timing(size.latentFrames))
+  const before = leading.map(({ latents, firstFrame }) =>
+    causalSeconds(timing(latents.shape[1]!), firstFrame),
+  )
+  return Float32Array.from([...before, causalSeconds(timing(size.latentFrames))].flatMap(part => [...part]))
+}
+
+function rotaryFeeds(
+  seconds: Float32Array,
+  { size }: VisualContext,
+  facts: ModelFacts,
+  config: LtxTransformerConfig,
+) {
+  const tables = ltxRotaryTables({
+    seconds,
+    height: size.latentHeight,
+    width: size.latentWidth,
+    spatialStride: facts.geometry.spatialStride,
+    dim: modelWidth(config),
+  })
+  const shape = [1, ...tables.shape]
+  return { 'rotary.cos': tensor('f32', shape, tables.cos), 'rotary.sin': tensor('f32', shape, tables.sin) }
+}
+
+function tooShort(frame: number, { geometry }: ModelFacts): RequestError {
+  return new RequestError('request/invalid', {
+    subject: `keyframe ${frame}`,
+    expected: `one picture, or a clip of at least ${geometry.temporalStride + 1} frames`,
+    got: 'a shorter clip',
+  })
+}

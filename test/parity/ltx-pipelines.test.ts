@@ -1,0 +1,156 @@
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { createEngine, type GenerateEvent, type GenerateRequest, type Tensor } from '../../src/index.ts'
+import { relativeError } from '../compare.ts'
+import { fixture, hasFixture } from '../fixtures.ts'
+import { readFixtureTensors } from '../safetensors-fixture.ts'
+
+interface Case {
+  readonly pipeline: string
+  readonly seed: number
+  readonly global_seed?: number
+  readonly call: {
+    prompt: string
+    negative_prompt?: string
+    height: number
+    width: number
+    num_frames: number
+    num_inference_steps: number
+    guidance_scale: number
+    guidance_rescale?: number
+    frame_rate?: number
+    decode_timestep?: number
+    decode_noise_scale?: number
+    image_cond_noise_scale?: number
+    max_sequence_length?: number
+  }
+  readonly inputs: {
+    conditions?: { frame_index: number; strength: number; image?: string; video?: string[] }[]
+  }
+}
+
+const folders = ['ltx-video', 'ltx-condition']
+  .map(folder => ({ folder, cases: casesOf(folder) }))
+  .filter(({ cases }) => cases.length > 0)
+
+const temporary: string[] = []
+afterAll(() => {
+  for (const folder of temporary) rmSync(folder, { recursive: true })
+})
+
+describe.each(folders)('$folder', ({ folder, cases }) => {
+  test.each(cases)(
+    '$name: from prompt, inputs and seed, every stage is what diffusers gives',
+    async ({ name, about }) => {
+      const reference = readFixtureTensors(`${fixture(folder)}/${name}.safetensors`)
+      const model = `${fixture(folder)}/model`
+      await using engine = await createEngine({ model, pipeline: about.pipeline, device: 'cpu' })
+      const frames: Uint8Array[] = []
+      const decoded: Float32Array[] = []
+      for await (const event of engine.generate(requestOf(about, folder))) {
+        if (event.type === 'step-end') checkStep(event, reference)
+        if (event.type === 'frames-decoded') {
+          frames.push(event.frames)
+          decoded.push(event.tensors!.decoded.data as Float32Array)
+        }
+      }
+      const expected = framesFirst(reference.get('decoded_video')!)
+      expect(
+        relativeError(
+          decoded.flatMap(part => [...part]),
+          expected,
+        ),
+      ).toBeLessThan(5e-4)
+      const levels = reference.get('frames_uint8')!.data as Uint8Array
+      const ours = Buffer.concat(frames)
+      expect(ours.length).toBe(levels.length)
+      const off = ours.filter((level, index) => Math.abs(level - levels[index]!) > 1).length
+      expect(off / ours.length).toBeLessThanOrEqual(0.001)
+    },
+  )
+})
+
+function casesOf(folder: string): { name: string; about: Case }[] {
+  return [1, 2, 3, 4, 5, 6]
+    .map(number => `case-${number}`)
+    .filter(name => hasFixture(`${folder}/model/model_index.json`) && hasFixture(`${folder}/${name}.json`))
+    .map(name => ({
+      name,
+      about: JSON.parse(readFileSync(fixture(`${folder}/${name}.json`), 'utf8')) as Case,
+    }))
+}
+
+function requestOf({ call, seed, global_seed, inputs }: Case, folder: string): GenerateRequest {
+  const file = (name: string) => `${fixture(folder)}/${name}`
+  const keyframes = inputs.conditions?.map(({ frame_index, strength, image, video }) => ({
+    frame: frame_index,
+    strength,
+    path: image ? file(image) : pictureFolder(video!.map(file)),
+  }))
+  return {
+    prompt: call.prompt,
+    negativePrompt: call.negative_prompt ?? '',
+    width: call.width,
+    height: call.height,
+    frames: call.num_frames,
+    steps: call.num_inference_steps,
+    guidance: call.guidance_scale,
+    fps: call.frame_rate ?? 25,
+    ...(call.guidance_rescale !== undefined && { guidanceRescale: call.guidance_rescale }),
+    ...(call.decode_timestep !== undefined && { decodeTimestep: call.decode_timestep }),
+    ...(call.decode_noise_scale !== undefined && { decodeNoiseScale: call.decode_noise_scale }),
+    ...(call.image_cond_noise_scale !== undefined && { imageNoiseScale: call.image_cond_noise_scale }),
+    ...(call.max_sequence_length !== undefined && { maxTextTokens: call.max_sequence_length }),
+    ...(global_seed !== undefined && { decodeSeed: global_seed }),
+    ...(keyframes && { keyframes }),
+    seed,
+    tensors: true,
+  }
+}
+
+/** A folder with the pictures of a clip and nothing else, as a request takes it. */
+function pictureFolder(files: readonly string[]): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'clip-'))
+  files.forEach((file, index) => {
+    copyFileSync(file, path.join(folder, `${String(index).padStart(5, '0')}.png`))
+  })
+  temporary.push(folder)
+  return folder
+}
+
+function checkStep(
+  event: Extract<GenerateEvent, { type: 'step-end' }>,
+  reference: ReadonlyMap<string, Tensor>,
+): void {
+  const of = (name: string) => reference.get(`step_${String(event.step - 1).padStart(3, '0')}.${name}`)?.data
+  const { conditional, unconditional, latents } = event.tensors!
+  expect(relativeError(packed(conditional), of('noise_pred_cond') as Float32Array)).toBeLessThan(1e-4)
+  expect(unconditional === undefined).toBe(of('noise_pred_uncond') === undefined)
+  if (unconditional) {
+    expect(relativeError(packed(unconditional), of('noise_pred_uncond') as Float32Array)).toBeLessThan(1e-4)
+  }
+  expect(relativeError(packed(latents), of('latents') as Float32Array)).toBeLessThan(1e-4)
+}
+
+/** [channels, frames, h, w] → tokens by channels. */
+function packed({ shape, data }: Tensor): number[] {
+  const channels = shape[0]!
+  const tokens = data.length / channels
+  return Array.from({ length: data.length }, (_, index) => {
+    return Number(data[(index % channels) * tokens + Math.floor(index / channels)])
+  })
+}
+
+/** [1, channels, frames, h, w] → [frames, channels, h, w]. */
+function framesFirst(source: Tensor): number[] {
+  const [, channels, frames, h, w] = source.shape as [number, number, number, number, number]
+  const data = source.data as Float32Array
+  return Array.from({ length: data.length }, (_, index) => {
+    const pixel = index % (h * w)
+    const channel = Math.floor(index / (h * w)) % channels
+    const frame = Math.floor(index / (h * w * channels))
+    return data[(channel * frames + frame) * h * w + pixel]!
+  })
+}
