@@ -13,7 +13,7 @@ import * as api from '../src/index.ts'
 import { pathsBelow, readSource, stringLiterals } from './source-tree.ts'
 
 const page = readFileSync('docs/errors.md', 'utf8')
-const rows = [...page.matchAll(/^\| `([a-z/-]+)` \| `(\w+)` \| (.+?) \| (.+?) \|$/gm)].map(
+const rows = [...page.matchAll(/^\| `([a-z/-]+)` +\| `(\w+)` +\| (.+?) +\| (.+?) +\|$/gm)].map(
   ([, code, name, meaning, remedy]) => ({ code, name, meaning, remedy }),
 )
 

@@ -1,0 +1,141 @@
+/** The documents say what is so. */
+import { execFile } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, describe, expect, test } from 'vitest'
+import { families } from '../models/index.ts'
+
+const run = promisify(execFile)
+const readme = readFileSync('README.md', 'utf8')
+const contributing = readFileSync('CONTRIBUTING.md', 'utf8')
+const ci = readFileSync('.ci/run', 'utf8')
+const folder = mkdtempSync(join(tmpdir(), 'framewright-readme-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** Lines of the shell blocks of a document. */
+function commandsIn(text: string): string[] {
+  return blocks(text, 'sh').flatMap(block => block.split('\n').map(line => line.replace(/\s+#.*$/, '')))
+}
+
+function blocks(text: string, language: string): string[] {
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(([, block]) =>
+    block!.trim(),
+  )
+}
+
+describe('the README', () => {
+  test('has the commands that install and test, and CI runs just these', () => {
+    const commands = commandsIn(readme).filter(line => /^npm (ci|test|install)/.test(line))
+    expect(new Set(commands)).toEqual(new Set(['npm ci', 'npm test']))
+    const lines = ci.split('\n').map(line => line.replace(/ \|\| .*$/, ''))
+    expect(lines.filter(line => line.startsWith('npm '))).toEqual([
+      'npm ci',
+      'npm test',
+      'npm run lint',
+      'npm run typecheck',
+    ])
+  })
+
+  test('names scripts and files that exist', () => {
+    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+      scripts: Record<string, string>
+    }
+    for (const text of [readme, contributing]) {
+      for (const [, name] of text.matchAll(/npm run ([\w:]+)/g)) expect(scripts).toHaveProperty([name!])
+      for (const [, file] of text.matchAll(/\]\(((?!http)[^)#]+)\)/g))
+        expect(existsSync(file!), file).toBe(true)
+    }
+  })
+
+  test('names files in its map that exist', () => {
+    const named = [...contributing.matchAll(/`((?:src|test|models|docs)\/[\w./-]+)`/g)].map(
+      ([, file]) => file!,
+    )
+    expect(named.length).toBeGreaterThan(10)
+    expect(named.filter(file => !existsSync(file))).toEqual([])
+  })
+
+  test('has models whose pipelines some family reads', () => {
+    const rows = [...readme.matchAll(/^\| .+? \| `(\w+Pipeline)` +\| .+ \|$/gm)].map(
+      ([, pipeline]) => pipeline,
+    )
+    const known = families.flatMap(family => family.pipelines)
+    expect(rows.length).toBeGreaterThan(2)
+    expect(rows.filter(pipeline => !known.includes(pipeline!))).toEqual([])
+  })
+
+  test('has a library example that is type-checked and makes a video', async () => {
+    const [example] = blocks(readme, 'ts')
+    const checked = readFileSync('test/e2e/library-example.ts', 'utf8')
+    expect(checked.slice(checked.indexOf('import ')).trim()).toBe(example)
+    const file = join(folder, 'ball.mp4')
+    const source = example!.replace("'ball.mp4'", JSON.stringify(file))
+    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', source])
+    expect(stdout).toMatch(/^step 1 of 20\n(step \d+ of 20\n){19}17 frames in .*ball\.mp4\n$/)
+    expect(readFileSync(file).subarray(4, 8).toString()).toBe('ftyp')
+  })
+})
+
+describe('.ci/summary.mjs', () => {
+  const passed = { status: 'passed', fullName: 'a' }
+  const failed = { status: 'failed', fullName: 'b' }
+
+  test.each<[string, object | undefined, string[], number, string]>([
+    [
+      'nothing failed',
+      { numPassedTests: 2, testResults: [file([passed, passed])] },
+      [],
+      0,
+      '2 passed, 0 failed',
+    ],
+    [
+      'a test failed',
+      { numPassedTests: 1, testResults: [file([passed, failed])] },
+      ['npm test'],
+      1,
+      'failed: b\n1 passed, 1 failed',
+    ],
+    [
+      'a file could not be loaded',
+      {
+        numPassedTests: 1,
+        testResults: [file([passed]), { ...file([]), status: 'failed', name: 'x.test.ts' }],
+      },
+      ['npm test'],
+      1,
+      'failed: x.test.ts\n1 passed, 1 failed',
+    ],
+    [
+      'lint failed',
+      { numPassedTests: 1, testResults: [file([passed])] },
+      ['npm run lint'],
+      1,
+      'failed: npm run lint\n1 passed, 1 failed',
+    ],
+    [
+      'the tests ended badly after all had passed',
+      { numPassedTests: 1, testResults: [file([passed])] },
+      ['npm test'],
+      1,
+      'failed: npm test\n1 passed, 1 failed',
+    ],
+    ['there is no report', undefined, [], 1, 'failed: npm test\n0 passed, 1 failed'],
+  ])('%s', async (_, report, commands, code, output) => {
+    const path = join(folder, 'report.json')
+    if (report) writeFileSync(path, JSON.stringify(report))
+    else rmSync(path, { force: true })
+    const ended = await run(process.execPath, ['.ci/summary.mjs', path, ...commands]).then(
+      ({ stdout }) => ({ stdout, code: 0 }),
+      (error: { stdout: string; code: number }) => error,
+    )
+    expect(ended.stdout.trim()).toBe(output)
+    expect(ended.code).toBe(code)
+  })
+
+  function file(assertionResults: object[]): object {
+    const failing = assertionResults.includes(failed)
+    return { name: 'a.test.ts', status: failing ? 'failed' : 'passed', assertionResults }
+  }
+})
