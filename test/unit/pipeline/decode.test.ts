@@ -33,6 +33,7 @@ function decode(chunk: number, options: { tensors?: boolean; signal?: AbortSigna
   return decodeChunks({
     decoder: checkpoint.model.facts.decoder,
     latents: cut,
+    feeds: {},
     chunk,
     tensors,
     run: lane.run,
