@@ -31,9 +31,7 @@ interface Case {
   }
 }
 
-const folders = ['ltx-video', 'ltx-condition']
-  .map(folder => ({ folder, cases: casesOf(folder) }))
-  .filter(({ cases }) => cases.length > 0)
+const folders = ['ltx-video', 'ltx-condition'].map(folder => ({ folder, cases: casesOf(folder) }))
 
 const temporary: string[] = []
 afterAll(() => {
@@ -41,6 +39,7 @@ afterAll(() => {
 })
 
 describe.each(folders)('$folder', ({ folder, cases }) => {
+  if (cases.length === 0) test.skip('the references are not here')
   test.each(cases)(
     '$name: from prompt, inputs and seed, every stage is what diffusers gives',
     async ({ name, about }) => {
