@@ -1,0 +1,42 @@
+/** `npm run bench -- <name> [options]`: one file answers one question. */
+import { parseArgs } from 'node:util'
+import { type BenchOptions, isBusy, machine, saveResults } from './results.ts'
+
+interface Bench {
+  readonly question: string
+  readonly run: () => Promise<(options: BenchOptions) => Promise<object>>
+}
+
+const benches: Readonly<Record<string, Bench>> = {
+  denoise: {
+    question: 'How long does a step take, a video, and the way from a cold start to the first step?',
+    run: async () => (await import('./denoise.bench.ts')).measureDenoising,
+  },
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'string' },
+    peer: { type: 'string' },
+    rounds: { type: 'string', default: '7' },
+  },
+})
+
+const name = positionals[0] ?? ''
+const bench = benches[name]
+const rounds = Number(values.rounds)
+if (bench === undefined || !(Number.isInteger(rounds) && rounds >= 1)) {
+  console.error('npm run bench -- <name> [--rounds N] [--peer PYTHON] [--json FILE]\n')
+  for (const [each, { question }] of Object.entries(benches))
+    console.error(`  ${each.padEnd(10)} ${question}`)
+  process.exitCode = 2
+} else {
+  const { cpu, cores, node, onnxruntime } = machine()
+  console.log(`${cpu}, ${cores} cores, Node ${node}, ONNX Runtime ${onnxruntime}; medians of ${rounds}\n`)
+  const busy = await isBusy()
+  if (busy) console.log('This machine is busy with something else: take these times for a trial.\n')
+  const measure = await bench.run()
+  const results = await measure({ rounds, peer: values.peer })
+  console.log(`\nwritten to ${saveResults(name, { rounds, busy, ...results }, values.json)}`)
+}
