@@ -66,6 +66,7 @@ export type {
   VideoEndEvent,
 } from './pipeline/events.ts'
 export type { GeneratePlan, GenerateRequest } from './pipeline/request.ts'
+export { modeNames } from './pipeline/visual.ts'
 export { type SamplerName, samplerNames } from './sampling/samplers/sampler.ts'
 export type { DType } from './tensor/dtype.ts'
 export { type Tensor, tensor } from './tensor/tensor.ts'

@@ -21,6 +21,7 @@ const values = [
   'exportModel',
   'inspectModel',
   'listModels',
+  'modeNames',
   'modelPath',
   'packageVersion',
   'parseSize',

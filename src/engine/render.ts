@@ -1,8 +1,8 @@
-import type { GenerationRecord } from '../media/record.ts'
 import { openVideoWriter, type VideoWriter, type WriterOptions } from '../media/writer.ts'
 import type { GenerateEvent } from '../pipeline/events.ts'
 import type { GeneratePlan, GenerateRequest } from '../pipeline/request.ts'
 import type { Engine } from './engine.ts'
+import { recordOf } from './generation-record.ts'
 
 export interface OutputOptions {
   /** File to write: .mp4, .webm, .gif, .webp, or a folder of PNGs when it ends in `/`. */
@@ -76,23 +76,4 @@ function writerOptions(
     ...(output.codec && { codec: output.codec }),
     ...(output.upscale && { upscale: output.upscale }),
   }
-}
-
-/** Everything that is needed to make the same video again. */
-function recordOf(plan: GeneratePlan, { model, version }: OutputOptions): GenerationRecord {
-  return {
-    prompt: plan.prompt,
-    negativePrompt: plan.negativePrompt,
-    seed: String(plan.seed),
-    model,
-    ...(plan.sampler && { sampler: plan.sampler }),
-    steps: plan.steps,
-    guidance: plan.guidance,
-    ...(plan.shift !== undefined && { shift: plan.shift }),
-    width: plan.width,
-    height: plan.height,
-    frames: plan.frames,
-    fps: plan.fps,
-    version,
-  } as GenerationRecord
 }

@@ -1,0 +1,73 @@
+/** Readers of flag values. Nothing is guessed: "12abc" is an error that names the flag. */
+import { UsageError } from './usage-error.ts'
+
+const wholeNumbers = /^-?\d{1,15}$/
+const decimals = /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i
+
+/** A whole number of at least `min`, where that is for the command line to check. */
+export function wholeNumber(flag: string, { min = Number.NEGATIVE_INFINITY } = {}) {
+  return (text: string): number => {
+    const value = Number(text)
+    if (wholeNumbers.test(text) && value >= min) return value
+    const range = Number.isFinite(min) ? `, ${min} or more` : ''
+    throw invalid(flag, `a whole number${range}`, text)
+  }
+}
+
+export function decimal(flag: string) {
+  return (text: string): number => {
+    if (decimals.test(text)) return Number(text)
+    throw invalid(flag, 'a number', text)
+  }
+}
+
+/** One or several numbers, separated by commas. */
+export function decimalList(flag: string) {
+  return (text: string): number[] => text.split(',').map(part => decimal(flag)(part.trim()))
+}
+
+const seedLimit = 2n ** 64n
+
+export function seedArgument(text: string): bigint {
+  if (/^\d{1,20}$/.test(text) && BigInt(text) < seedLimit) return BigInt(text)
+  throw invalid('--seed', 'a whole number from 0 to 18446744073709551615 (2^64 - 1)', text)
+}
+
+export function choice<const T extends string>(flag: string, allowed: readonly T[]) {
+  return (text: string): T => {
+    const found = allowed.find(each => each === text)
+    if (found !== undefined) return found
+    throw invalid(flag, `one of ${allowed.join(', ')}`, text)
+  }
+}
+
+export interface UpscaleArgument {
+  readonly factor: number
+  readonly kernel: 'nearest' | 'lanczos'
+}
+
+/** `4` or `4:nearest`. */
+export function upscaleArgument(text: string): UpscaleArgument {
+  const [, factor, kernel = 'lanczos'] = /^(\d{1,2})(?::(nearest|lanczos))?$/.exec(text) ?? []
+  if (factor !== undefined) return { factor: Number(factor), kernel: kernel as UpscaleArgument['kernel'] }
+  throw invalid('--upscale', 'a whole number, with :nearest or :lanczos after it if you like', text)
+}
+
+/** `frame:file`, gathered over all uses of the flag. */
+export function keyframeArgument(
+  text: string,
+  before: readonly { frame: number; path: string }[] = [],
+): { frame: number; path: string }[] {
+  const [, frame, path] = /^(\d{1,6}):(.+)$/s.exec(text) ?? []
+  if (frame !== undefined && path !== undefined) return [...before, { frame: Number(frame), path }]
+  throw invalid('--keyframe', 'FRAME:FILE', text, 'For example 16:end.png.')
+}
+
+/** A value of a flag that may be given several times. */
+export function repeated(text: string, before: readonly string[] = []): string[] {
+  return [...before, text]
+}
+
+function invalid(flag: string, expected: string, text: string, advice?: string): UsageError {
+  return new UsageError({ subject: flag, expected, got: JSON.stringify(text), ...(advice && { advice }) })
+}

@@ -1,0 +1,44 @@
+import { Command } from 'commander'
+import type { ExportReport } from '../index.ts'
+import { interruptSignal } from './interrupt.ts'
+import { bytesText, counted } from './quantities.ts'
+
+const examples = `
+The folder holds ordinary .onnx files with the weights beside them, in f32 arithmetic, and can be run in the
+model's place: framewright generate "…" --model DIR
+Weights take no space of their own: they are clones, or hard links where the file system has no clones. Tools that
+refuse hard links, such as recent versions of onnx.checker, need --copy.
+
+Example:
+  framewright export doodle -o doodle-onnx --copy`
+
+export function exportCommand(): Command {
+  return new Command('export')
+    .description('Write a model as .onnx files')
+    .argument('<model>', 'a model folder, doodle, or owner/name of a pulled one')
+    .requiredOption('-o, --output <folder>', 'the folder to make: new, or empty')
+    .option('--copy', 'copy the weights')
+    .option('--json', 'print what was written as JSON')
+    .option('--debug', 'print the stack of errors')
+    .addHelpText('after', examples)
+    .action(exportFolder)
+}
+
+interface ExportFlags {
+  readonly output: string
+  readonly copy?: boolean
+  readonly json?: boolean
+}
+
+async function exportFolder(name: string, { output, copy, json }: ExportFlags): Promise<void> {
+  const { exportModel, resolveModel } = await import('../index.ts')
+  const signal = interruptSignal(() => process.stderr.write('stopping\n'))
+  const model = await resolveModel(name)
+  const report = await exportModel({ model, output, signal, ...(copy && { copy }) })
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : reportText(report))
+}
+
+function reportText({ path, graphs, weightFiles, weightBytes, linked }: ExportReport): string {
+  const weights = `${counted(weightFiles, 'weights file')} (${bytesText(weightBytes)}${linked ? ', hard links' : ''})`
+  return `${path}: ${counted(graphs.length, 'graph')}, ${weights}\n`
+}

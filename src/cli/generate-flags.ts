@@ -1,0 +1,143 @@
+import type { Command } from 'commander'
+import type { EngineOptions, SamplerName } from '../index.ts'
+import {
+  choice,
+  decimal,
+  decimalList,
+  keyframeArgument,
+  repeated,
+  seedArgument,
+  type UpscaleArgument,
+  upscaleArgument,
+  wholeNumber,
+} from './arguments.ts'
+
+/** What commander makes of the command line. */
+export interface GenerateFlags {
+  readonly model?: string
+  readonly output?: string
+  readonly negative?: string
+  readonly steps?: number
+  readonly guidance?: number
+  readonly guidance2?: number
+  readonly seed?: bigint
+  readonly size?: string
+  readonly frames?: number
+  readonly seconds?: number
+  readonly fps?: number
+  readonly sampler?: SamplerName
+  readonly shift?: number
+  readonly maxTextTokens?: number
+  readonly image?: string
+  readonly lastImage?: string
+  readonly keyframe?: { frame: number; path: string }[]
+  readonly video?: string
+  readonly strength?: number
+  readonly mask?: string
+  readonly reference?: string[]
+  readonly controlScale?: number[]
+  readonly device?: string
+  readonly precision?: NonNullable<EngineOptions['precision']>
+  readonly threads?: number
+  readonly chunk?: number
+  readonly residency?: NonNullable<EngineOptions['residency']>
+  readonly count?: number
+  readonly prompts?: string
+  readonly lanes?: number
+  readonly saveLatents?: string
+  readonly upscale?: UpscaleArgument
+  readonly json?: boolean
+  readonly quiet?: boolean
+}
+
+/** As the public API has them; kept here too, so that help needs no runtime. A test compares the two. */
+export const samplerChoices = ['unipc', 'euler', 'dpm++2m', 'lcm'] as const
+
+export function addGenerateFlags(command: Command): Command {
+  addVideoFlags(command)
+  addDirectionFlags(command)
+  addMachineFlags(command)
+  addOutputFlags(command)
+  return command
+}
+
+function addVideoFlags(command: Command): void {
+  command
+    .optionsGroup('The video:')
+    .option(
+      '-m, --model <folder|name>',
+      'a model folder, or owner/name of a pulled one (default: doodle, built in)',
+    )
+    .option('--negative <text>', 'what the video should not show')
+    .option('--steps <n>', 'denoising steps (default: the model’s)', wholeNumber('--steps'))
+    .option('--guidance <g>', 'how strongly the prompt is followed; 1 is off', decimal('--guidance'))
+    .option('--guidance-2 <g>', 'guidance of the second expert, for models with two', decimal('--guidance-2'))
+    .option('--seed <n>', '0 to 2^64 - 1 (default: random, and printed)', seedArgument)
+    .option('--size <WxH>', 'width and height in pixels, for example 832x480')
+    .option('--frames <n>', 'length in frames', wholeNumber('--frames'))
+    .option('--seconds <s>', 'length in seconds, instead of --frames', decimal('--seconds'))
+    .option('--fps <n>', 'frames a second', decimal('--fps'))
+    .option('--sampler <name>', `${samplerChoices.join(', ')}`, choice('--sampler', samplerChoices))
+    .option('--shift <s>', 'timestep shift of the schedule', decimal('--shift'))
+    .option('--max-text-tokens <n>', 'tokens of the prompt that count', wholeNumber('--max-text-tokens'))
+}
+
+function addDirectionFlags(command: Command): void {
+  command
+    .optionsGroup('Directing it by pictures, for models that can:')
+    .option('--image <file>', 'the first frame')
+    .option('--last-image <file>', 'the last frame')
+    .option('--keyframe <frame:file>', 'a picture at a frame; repeatable', keyframeArgument)
+    .option('--video <file>', 'a video, or a folder of pictures, to start from or as a control')
+    .option('--strength <s>', 'how far the result may go from --video, above 0 to 1', decimal('--strength'))
+    .option('--mask <file>', 'white where the control video may be changed')
+    .option('--reference <file>', 'a picture of what is to appear; repeatable', repeated)
+    .option(
+      '--control-scale <s>',
+      'strength of the control, or one for each layer: 1,0.5',
+      decimalList('--control-scale'),
+    )
+}
+
+function addMachineFlags(command: Command): void {
+  command
+    .optionsGroup('The machine:')
+    .option('--device <name>', 'auto, cpu, cuda or cuda:N (default: auto)')
+    .option(
+      '--precision <type>',
+      'f32, bf16 or f16 (default: f32 on a CPU, bf16 on a GPU)',
+      choice('--precision', ['f32', 'bf16', 'f16']),
+    )
+    .option('--threads <n>', 'CPU threads in all (default: one a core)', wholeNumber('--threads', { min: 1 }))
+    .option('--lanes <n>', 'videos made at a time (default: 1)', wholeNumber('--lanes', { min: 1 }))
+    .option('--chunk <n>', 'latent frames decoded at a time (default: 4)', wholeNumber('--chunk'))
+    .option(
+      '--residency <how>',
+      'keep components in memory, or release each after use (default: keep)',
+      choice('--residency', ['keep', 'release']),
+    )
+}
+
+function addOutputFlags(command: Command): void {
+  command
+    .optionsGroup('What is written:')
+    .option(
+      '-o, --output <path>',
+      '.mp4, .webm, .gif, .webp, or a folder/ for PNG files; {seed} and {index} are filled in (default: named after the prompt, .mp4)',
+    )
+    .option(
+      '--count <n>',
+      'videos of each prompt, from consecutive seeds (default: 1)',
+      wholeNumber('--count', { min: 1 }),
+    )
+    .option('--prompts <file>', 'a prompt on every line, instead of the argument')
+    .option(
+      '--upscale <n[:kernel]>',
+      'enlarge by a whole number: 4:nearest, or 2:lanczos (the default kernel)',
+      upscaleArgument,
+    )
+    .option('--save-latents <file>', 'write the denoised latents too, as .safetensors')
+    .option('--json', 'print every event as a line of JSON')
+    .option('--quiet', 'print the path of the video and nothing else')
+    .option('--debug', 'print the stack of errors')
+}

@@ -1,0 +1,84 @@
+import { Command } from 'commander'
+import type { Engine, EngineOptions, RenderEvent } from '../index.ts'
+import { addGenerateFlags, type GenerateFlags } from './generate-flags.ts'
+import { interruptSignal } from './interrupt.ts'
+import { checkOutputs } from './output-checks.ts'
+import { createReporter, type Reporter } from './reporter.ts'
+import { onLanes } from './run-on-lanes.ts'
+import { planVideos, type VideoJob } from './video-jobs.ts'
+
+const examples = `
+Examples:
+  framewright generate "a red ball bounces on a blue floor"
+  framewright generate "a cat walks" -m Wan-AI/Wan2.1-T2V-1.3B-Diffusers --size 832x480 --seconds 5 -o cat.mp4
+  framewright generate "a green star spins" --count 4 --lanes 2 -o star-{seed}.webm
+  framewright generate --prompts prompts.txt -o clips/{index}.mp4
+  framewright generate "a red ball" -o frames/          a folder of 00000.png, 00001.png, …
+
+What is not given comes from the model: see "framewright inspect <model>".
+The file holds how it was made: "framewright show <file>" prints the command.`
+
+export function generateCommand(): Command {
+  const command = new Command('generate')
+    .description('Make a video from a prompt')
+    .argument('[prompt]', 'what the video shows, in quotes')
+    .addHelpText('after', examples)
+  return addGenerateFlags(command).action(generate)
+}
+
+async function generate(prompt: string | undefined, flags: GenerateFlags): Promise<void> {
+  const framewright = await import('../index.ts')
+  const jobs = await planVideos(prompt, flags, framewright.parseSize)
+  await checkOutputs(jobs, framewright.checkOutput)
+  const model = await framewright.resolveModel(flags.model)
+  await using engine = await framewright.createEngine(engineOptions(model, flags))
+  const report = createReporter(flags, jobs.length)
+  const signal = interruptSignal(() => report.note('stopping after this step; once more to stop at once'))
+  const context = { engine, flags, report, framewright }
+  try {
+    await onLanes(jobs, flags.lanes ?? 1, signal, async (job, stop) => await makeVideo(job, stop, context))
+  } finally {
+    report.close()
+  }
+}
+
+function engineOptions(model: string, flags: GenerateFlags): EngineOptions {
+  const { device, precision, threads, lanes, residency } = flags
+  return {
+    model,
+    ...(device !== undefined && { device }),
+    ...(precision && { precision }),
+    ...(threads !== undefined && { threads }),
+    ...(lanes !== undefined && { lanes }),
+    ...(residency && { residency }),
+  }
+}
+
+interface Context {
+  readonly engine: Engine
+  readonly flags: GenerateFlags
+  readonly report: Reporter
+  readonly framewright: typeof import('../index.ts')
+}
+
+async function makeVideo(job: VideoJob, signal: AbortSignal, context: Context): Promise<void> {
+  const { engine, flags, report, framewright } = context
+  const output = {
+    path: job.output,
+    model: flags.model ?? framewright.builtInModel,
+    version: framewright.packageVersion(),
+    ...(flags.upscale && { upscale: flags.upscale }),
+  }
+  let end: Extract<RenderEvent, { type: 'video-end' }> | undefined
+  for await (const event of framewright.renderVideo(engine, job.request, output, { signal })) {
+    report.event(job, event)
+    if (event.type === 'video-end') end = event
+  }
+  if (job.latents === undefined || end === undefined) return
+  const about = new Map([
+    ['prompt', end.plan.prompt],
+    ['seed', String(end.plan.seed)],
+    ['model', output.model],
+  ])
+  await framewright.writeSafetensors(job.latents, new Map([['latents', end.latents]]), about)
+}

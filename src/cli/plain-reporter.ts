@@ -1,0 +1,36 @@
+import type { VideoEndEvent } from '../index.ts'
+import { durationText } from './quantities.ts'
+import type { Reporter, Streams } from './reporter.ts'
+import { StepClock } from './step-clock.ts'
+import { startText, summaryText, truncationWarning } from './summary.ts'
+import type { VideoJob } from './video-jobs.ts'
+
+/** A line for every event, for logs. */
+export function plainReporter(
+  { out, err }: Streams,
+  { videos, factor }: { readonly videos: number; readonly factor: number },
+): Reporter {
+  const clocks = new Map<VideoJob, StepClock>()
+  const ends = new Map<VideoJob, VideoEndEvent>()
+  return {
+    event(job, event) {
+      const line = (text: string) => err.write(`${videos > 1 ? `[${job.index}/${videos}] ` : ''}${text}\n`)
+      if (event.type === 'start') line(startText(event))
+      if (event.type === 'conditioning-ready' && event.truncated) err.write(truncationWarning(job, event))
+      if (event.type === 'step-end') {
+        const clock = clocks.get(job) ?? new StepClock()
+        clocks.set(job, clock)
+        clock.add(event.seconds)
+        const left = clock.secondsLeft(event.of - event.step) ?? 0
+        line(
+          `step ${event.step}/${event.of}, ${durationText(event.seconds)} a step, ${durationText(left)} left`,
+        )
+      }
+      if (event.type === 'frames-decoded') line(`decoded ${event.first + event.count}/${event.of} frames`)
+      if (event.type === 'video-end') ends.set(job, event)
+      if (event.type === 'video-written') out.write(summaryText(event, ends.get(job)!, factor))
+    },
+    note: text => void err.write(`${text}\n`),
+    close: () => {},
+  }
+}

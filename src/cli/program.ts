@@ -1,0 +1,32 @@
+import { createRequire } from 'node:module'
+import { Command } from 'commander'
+import { doctorCommand } from './doctor.ts'
+import { exportCommand } from './export.ts'
+import { generateCommand } from './generate.ts'
+import { inspectCommand } from './inspect.ts'
+import { modelsCommand } from './models.ts'
+import { showCommand } from './show.ts'
+
+const start = `
+Start with:
+  framewright generate "a red ball bounces on a blue floor"
+  framewright generate --help`
+
+/** The whole command line. Nothing heavy is loaded before a command runs. */
+export function createProgram(): Command {
+  const { version } = createRequire(import.meta.url)('framewright/package.json') as { version: string }
+  const program = new Command('framewright')
+    .description('Make videos from open video models, in Node.js, on ONNX Runtime')
+    .version(version)
+    .addHelpText('after', start)
+  const commands = [generateCommand, inspectCommand, exportCommand, showCommand, doctorCommand, modelsCommand]
+  for (const command of commands) program.addCommand(command())
+  return throwing(program)
+}
+
+/** Commander would end the process where it finds a mistake; instead it throws, from every command. */
+function throwing(command: Command): Command {
+  command.exitOverride().configureOutput({ outputError: () => {} })
+  command.commands.forEach(throwing)
+  return command
+}

@@ -1,0 +1,54 @@
+import { inspect } from 'node:util'
+import { CommanderError } from 'commander'
+import type { FramewrightError } from '../index.ts'
+import { UsageError } from './usage-error.ts'
+
+/** How the process ends, and what is said about it. */
+export interface Failure {
+  readonly exitCode: number
+  /** A sentence; undefined when there is nothing more to say. */
+  readonly message: string | undefined
+  /** For programs. */
+  readonly code: string
+}
+
+const exitCodes = { failed: 1, usage: 2, interrupted: 130 } as const
+
+/** Exit code and message of whatever a command threw. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof CommanderError) return commanderFailure(error)
+  if (error instanceof UsageError) return { exitCode: exitCodes.usage, message: error.message, code: 'usage' }
+  if (isOurs(error)) {
+    const { code, message } = error
+    if (code === 'cancelled') return { exitCode: exitCodes.interrupted, message: undefined, code }
+    return { exitCode: code.startsWith('request/') ? exitCodes.usage : exitCodes.failed, message, code }
+  }
+  const what = error instanceof Error ? error.message : String(error)
+  const message = `unexpected: ${what}\nThis is a defect of framewright. Run it again with --debug and report what it prints.`
+  return { exitCode: exitCodes.failed, message, code: 'unexpected' }
+}
+
+/** Prints what a command threw: one message, with the stack when it is asked for. Gives the exit code. */
+export function reportError(error: unknown, argv: readonly string[]): number {
+  const { exitCode, message, code } = failureOf(error)
+  if (message !== undefined) process.stderr.write(`error: ${message}\n`)
+  if (argv.includes('--debug') && exitCode !== 0) process.stderr.write(`${inspect(error)}\n`)
+  if (argv.includes('--json') && exitCode !== 0) {
+    process.stdout.write(`${JSON.stringify({ type: 'error', code, message: message ?? 'interrupted' })}\n`)
+  }
+  return exitCode
+}
+
+/** Commander's own mistakes, and the ends that are none: help and version were printed. */
+function commanderFailure(error: CommanderError): Failure {
+  if (error.exitCode === 0) return { exitCode: 0, message: undefined, code: error.code }
+  // Without a command, commander prints the help.
+  const message = error.code === 'commander.help' ? undefined : error.message.replace(/^error: /, '')
+  const advice = error.code === 'commander.excessArguments' ? ' Put the prompt in quotes.' : ''
+  return { exitCode: exitCodes.usage, message: message && message + advice, code: 'usage' }
+}
+
+/** The mark of the package's errors, without loading the package for it. */
+function isOurs(error: unknown): error is FramewrightError {
+  return typeof error === 'object' && error !== null && Symbol.for('framewright.error') in error
+}

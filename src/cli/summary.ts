@@ -1,0 +1,34 @@
+import type { ConditioningReadyEvent, StartEvent, VideoEndEvent, VideoWrittenEvent } from '../index.ts'
+import { bytesText, counted, durationText } from './quantities.ts'
+import type { VideoJob } from './video-jobs.ts'
+
+/** What is going to be made: the request with every default filled in. */
+export function startText({ plan, device }: StartEvent): string {
+  const { width, height, frames, fps, steps, guidance, seed } = plan
+  const size = `${width}x${height}, ${counted(frames, 'frame')} at ${fps} fps`
+  return `${size}, ${counted(steps, 'step')}, guidance ${guidance}, seed ${seed}, on ${device}`
+}
+
+/** A line for the file and a line for the time, each with its end. */
+export function summaryText(
+  written: VideoWrittenEvent,
+  { plan, seconds }: VideoEndEvent,
+  factor: number,
+): string {
+  const size = `${plan.width * factor}x${plan.height * factor}`
+  const length = `${counted(written.frames, 'frame')} (${durationText(written.frames / plan.fps)})`
+  const file = `${written.path}: ${size}, ${length}, ${bytesText(written.bytes)}, seed ${plan.seed}`
+  const stages = [
+    `conditioning ${durationText(seconds.conditioning)}`,
+    `denoising ${durationText(seconds.denoising)} (${durationText(seconds.denoising / plan.steps)} a step)`,
+    `decoding ${durationText(seconds.decoding)}`,
+    `total ${durationText(seconds.total)}`,
+  ]
+  return `${file}\n${stages.join(', ')}\n`
+}
+
+export function truncationWarning({ request }: VideoJob, event: ConditioningReadyEvent): string {
+  const start = request.prompt.length > 40 ? `${request.prompt.slice(0, 40)}…` : request.prompt
+  const cut = `prompt: only its first ${event.promptTokens} tokens count for this model; the rest is cut off`
+  return `warning: ${cut} (${JSON.stringify(start)}).\n`
+}

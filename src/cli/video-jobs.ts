@@ -1,0 +1,124 @@
+import { randomInt } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { extname } from 'node:path'
+import type { GenerateRequest, parseSize } from '../index.ts'
+import type { GenerateFlags } from './generate-flags.ts'
+import { defaultNames, outputNames } from './output-names.ts'
+import { UsageError } from './usage-error.ts'
+
+/** One video to make. */
+export interface VideoJob {
+  /** From 1. */
+  readonly index: number
+  readonly request: GenerateRequest & { readonly seed: bigint }
+  readonly output: string
+  /** Where its latents are to be written. */
+  readonly latents: string | undefined
+}
+
+const largestSeed = 2n ** 64n - 1n
+
+/**
+ * The videos that a command line asks for: `--count` of each prompt, from consecutive seeds.
+ * @throws UsageError when flags contradict each other; RequestError for a size that cannot be read
+ */
+export async function planVideos(
+  prompt: string | undefined,
+  flags: GenerateFlags,
+  readSize: typeof parseSize,
+): Promise<VideoJob[]> {
+  const prompts = await promptsOf(prompt, flags.prompts)
+  const seeds = seedsOf(flags)
+  const settings = settingsOf(flags, readSize)
+  const requests = prompts.flatMap(text => seeds.map(seed => ({ ...settings, prompt: text, seed })))
+  const outputs = flags.output === undefined ? defaultNames(requests) : outputNames(flags.output, requests)
+  const latents =
+    flags.saveLatents === undefined ? [] : outputNames(checkedLatents(flags.saveLatents), requests)
+  return requests.map((request, position) => {
+    return { index: position + 1, request, output: outputs[position]!, latents: latents[position] }
+  })
+}
+
+async function promptsOf(prompt: string | undefined, file: string | undefined): Promise<string[]> {
+  if (prompt !== undefined && file !== undefined) {
+    throw new UsageError({
+      subject: '--prompts',
+      expected: 'no prompt beside it',
+      got: JSON.stringify(prompt),
+    })
+  }
+  if (prompt !== undefined) return [prompt]
+  if (file === undefined) {
+    const advice = 'For example: framewright generate "a red ball bounces on a blue floor"'
+    throw new UsageError({ subject: 'prompt', expected: 'a text in quotes', got: 'none', advice })
+  }
+  const text = await readFile(file, 'utf8').catch(error => {
+    throw new UsageError({ subject: '--prompts', expected: 'a text file', got: (error as Error).message })
+  })
+  const lines = text
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .map(line => line.trim())
+    .filter(Boolean)
+  if (lines.length > 0) return lines
+  throw new UsageError({
+    subject: '--prompts',
+    expected: 'a prompt on every line',
+    got: `an empty file, ${file}`,
+  })
+}
+
+function seedsOf({ seed, count = 1 }: GenerateFlags): bigint[] {
+  // A random seed is short enough to be typed again.
+  const first = seed ?? BigInt(randomInt(2 ** 32))
+  if (first + BigInt(count - 1) > largestSeed) {
+    const expected = `room for ${count} consecutive seeds up to ${largestSeed}`
+    throw new UsageError({ subject: '--seed', expected, got: String(first) })
+  }
+  return Array.from({ length: count }, (_, offset) => first + BigInt(offset))
+}
+
+/** The request without its prompt and seed: what is not given is left to the model. */
+function settingsOf(
+  flags: GenerateFlags,
+  readSize: typeof parseSize,
+): Omit<GenerateRequest, 'prompt' | 'seed'> {
+  if (flags.frames !== undefined && flags.seconds !== undefined) {
+    throw new UsageError({
+      subject: '--seconds',
+      expected: 'no --frames beside it',
+      got: `--frames ${flags.frames}`,
+    })
+  }
+  const size = flags.size === undefined ? undefined : readSize(flags.size)
+  const all = {
+    negativePrompt: flags.negative,
+    width: size?.width,
+    height: size?.height,
+    frames: flags.frames,
+    seconds: flags.seconds,
+    fps: flags.fps,
+    steps: flags.steps,
+    guidance: flags.guidance,
+    guidance2: flags.guidance2,
+    sampler: flags.sampler,
+    shift: flags.shift,
+    maxTextTokens: flags.maxTextTokens,
+    image: flags.image,
+    lastImage: flags.lastImage,
+    keyframes: flags.keyframe,
+    video: flags.video,
+    strength: flags.strength,
+    mask: flags.mask,
+    references: flags.reference,
+    controlScale: flags.controlScale,
+    chunk: flags.chunk,
+  }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+}
+
+function checkedLatents(path: string): string {
+  if (extname(path).toLowerCase() === '.safetensors') return path
+  const expected = 'a name that ends in .safetensors'
+  throw new UsageError({ subject: '--save-latents', expected, got: JSON.stringify(path) })
+}

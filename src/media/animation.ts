@@ -1,0 +1,68 @@
+import { writeFile } from 'node:fs/promises'
+import { MediaError } from '../errors.ts'
+import type { ClipFormat, FrameSink } from './frame-sink.ts'
+import { withGifComment } from './gif-comment.ts'
+import { recordToText } from './record.ts'
+import { textToXmp } from './xmp.ts'
+
+/** Bytes of frames that an animation may hold: these formats are made from all frames at once. */
+const mostBytes = 512 * 2 ** 20
+
+/** Of 1 … 10. The library's default, 7, takes five times as long to choose colours, for 1 dB. */
+const gifEffort = 3
+
+/**
+ * Animated GIF and WebP, which repeat for ever. All frames are kept in memory until the end, so the length is
+ * limited to 512 MiB of frames (about 430 at 832x480). GIF has 256 colours a frame and times in hundredths of a
+ * second; the rate is right on average. The encoder merges equal neighbours into one longer picture.
+ */
+export function openAnimation(path: string, format: '.gif' | '.webp', clip: ClipFormat): FrameSink {
+  const frames: Uint8Array[] = []
+  const frameBytes = clip.width * clip.height * 3
+  return {
+    async write(frame) {
+      const fits = Math.floor(mostBytes / frameBytes)
+      if (frames.length >= fits) {
+        throw new MediaError('media/output', {
+          subject: `a ${format} of ${clip.width}x${clip.height}`,
+          expected: `at most ${fits} frames`,
+          got: 'more',
+          advice: 'Write .mp4, .webm or a folder of PNG files.',
+        })
+      }
+      frames.push(Uint8Array.from(frame))
+    },
+    async finish() {
+      const bytes = await encode(Buffer.concat(frames.splice(0)), format, clip)
+      await writeFile(path, bytes, { flag: 'wx' })
+      return bytes.length
+    },
+    async abort() {
+      frames.length = 0
+    },
+  }
+}
+
+async function encode(strip: Uint8Array, format: '.gif' | '.webp', clip: ClipFormat): Promise<Uint8Array> {
+  const { default: sharp } = await import('sharp')
+  const count = strip.length / (clip.width * clip.height * 3)
+  const image = sharp(strip, {
+    raw: { width: clip.width, height: clip.height * count, channels: 3, pageHeight: clip.height },
+    limitInputPixels: false,
+  })
+  const text = clip.record && recordToText(clip.record)
+  const resolution = format === '.gif' ? 10 : 1
+  const timing = { delay: delays(count, clip.fps, resolution), loop: 0 }
+  if (format === '.webp') {
+    if (text !== undefined) image.withXmp(textToXmp(text))
+    return image.webp({ ...timing, quality: clip.quality, smartSubsample: true }).toBuffer()
+  }
+  const gif = await image.gif({ ...timing, effort: gifEffort }).toBuffer()
+  return text === undefined ? gif : withGifComment(gif, text)
+}
+
+/** How long each picture is shown, in milliseconds: multiples of the format's resolution that keep the rate. */
+export function delays(count: number, fps: number, resolution: number): number[] {
+  const time = (frame: number) => Math.round((frame * 1000) / fps / resolution) * resolution
+  return Array.from({ length: count }, (_, frame) => time(frame + 1) - time(frame))
+}

@@ -1,0 +1,61 @@
+import { open, stat } from 'node:fs/promises'
+import { MediaError } from '../errors.ts'
+
+/** What a file holds, by its first bytes: names of files lie. `movie` is MP4, MOV, WebM or Matroska. */
+export type FileKind = 'movie' | 'gif' | 'webp' | 'png' | 'jpeg' | 'avif' | 'folder'
+
+/** @throws MediaError when there is nothing at the path, the file is empty, or it holds something else */
+export async function fileKind(path: string): Promise<FileKind> {
+  const stats = await stat(path).catch(error => {
+    const got =
+      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'nothing at that path' : String(error.message)
+    throw new MediaError(
+      'media/input',
+      { subject: path, expected: 'a picture or video', got },
+      { cause: error },
+    )
+  })
+  if (stats.isDirectory()) return 'folder'
+  const head = await firstBytes(path)
+  const kind = kindOf(head)
+  if (kind !== undefined) return kind
+  throw new MediaError('media/input', {
+    subject: path,
+    expected: 'a picture (JPEG, PNG, WebP, AVIF) or a video (MP4, MOV, WebM, GIF)',
+    got: head.length === 0 ? 'an empty file' : 'something else',
+  })
+}
+
+async function firstBytes(path: string): Promise<Buffer> {
+  try {
+    const file = await open(path, 'r')
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(32), 0, 32, 0)
+      return buffer.subarray(0, bytesRead)
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    const got = (error as Error).message
+    throw new MediaError(
+      'media/input',
+      { subject: path, expected: 'a file that can be read', got },
+      { cause: error },
+    )
+  }
+}
+
+/** Boxes that a QuickTime or MP4 file may begin with. */
+const movieBoxes = new Set(['ftyp', 'moov', 'mdat', 'wide', 'free', 'skip'])
+const avifBrands = /avif|avis|mif1/
+
+function kindOf(head: Buffer): FileKind | undefined {
+  const text = head.toString('latin1')
+  if (text.startsWith('GIF8')) return 'gif'
+  if (text.startsWith('RIFF') && text.startsWith('WEBP', 8)) return 'webp'
+  if (text.startsWith('\x89PNG\r\n\x1a\n')) return 'png'
+  if (text.startsWith('\xff\xd8\xff')) return 'jpeg'
+  if (text.startsWith('\x1a\x45\xdf\xa3')) return 'movie'
+  if (text.startsWith('ftyp', 4) && avifBrands.test(text.slice(8, 12) + text.slice(16))) return 'avif'
+  return movieBoxes.has(text.slice(4, 8)) ? 'movie' : undefined
+}

@@ -1,0 +1,24 @@
+import type { GenerationRecord } from './record.ts'
+
+/** What every format needs to know. Sizes are those of the pictures in the file, after upscaling. */
+export interface ClipFormat {
+  readonly width: number
+  readonly height: number
+  readonly fps: number
+  /** 1 … 100; see WriterOptions. */
+  readonly quality: number
+  readonly record: GenerationRecord | undefined
+}
+
+/**
+ * One format's half of a video writer: it puts frames into a file or folder of a given path and knows nothing of
+ * final names, cancelling or errors' wording.
+ */
+export interface FrameSink {
+  /** Takes one frame, [height, width, 3] RGB. The array may be reused once the promise settles. */
+  write(frame: Uint8Array): Promise<void>
+  /** Completes the output. @returns its size in bytes */
+  finish(): Promise<number>
+  /** Stops and frees everything; the caller removes what was written. */
+  abort(): Promise<void>
+}

@@ -1,0 +1,36 @@
+import { MediaError, messageOf } from '../errors.ts'
+
+export type Mediabunny = typeof import('mediabunny')
+
+/** The container reader and writer. Loaded on first use: it is large and most commands never need it. */
+export function loadContainers(): Promise<Mediabunny> {
+  return import('mediabunny')
+}
+
+/**
+ * The container reader and writer with FFmpeg's encoders and decoders plugged in. No hardware coders: their output
+ * differs from machine to machine, and the device is busy generating.
+ *
+ * @param code the code of the error: what the codecs are wanted for
+ * @throws MediaError when the native library is not installed or does not load
+ */
+export async function loadCodecs(code: 'media/input' | 'media/output'): Promise<Mediabunny> {
+  const containers = await loadContainers()
+  try {
+    const server = await import('@mediabunny/server')
+    server.registerMediabunnyServer({ hardwareContext: null })
+  } catch (error) {
+    throw new MediaError(
+      code,
+      {
+        subject: 'video codecs',
+        expected: `the native library @seydx/node-av-${process.platform}-${process.arch}`,
+        got: messageOf(error).split('\n')[0] ?? '',
+        advice:
+          'Reinstall with optional dependencies (npm ci --include=optional), or use .gif, .webp or a folder of PNG files.',
+      },
+      { cause: error },
+    )
+  }
+  return containers
+}

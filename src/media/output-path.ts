@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto'
+import { access, constants, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import { FramewrightError, MediaError, messageOf } from '../errors.ts'
+
+/** What can be written: by the extension of the path, or a folder of pictures when the path ends with a slash. */
+export const outputFormats = ['.mp4', '.webm', '.gif', '.webp', 'folder/'] as const
+export type OutputFormat = (typeof outputFormats)[number]
+
+/**
+ * The format that a path asks for.
+ * @throws MediaError when the extension is not one of those that can be written
+ */
+export function outputFormat(path: string): OutputFormat {
+  if (/[/\\]$/.test(path)) return 'folder/'
+  const extension = extname(path).toLowerCase()
+  const format = outputFormats.find(known => known === extension)
+  if (format !== undefined) return format
+  throw new MediaError('media/output', {
+    subject: path,
+    expected: 'a name that ends in .mp4, .webm, .gif or .webp, or in / for a folder of PNG files',
+    got: extension === '' ? 'no extension' : extension,
+  })
+}
+
+/**
+ * Checks that a clip can be written to a path, so that a wrong one is reported before the work and not after it.
+ * An existing file will be replaced; an existing folder must be empty.
+ *
+ * @throws MediaError when the extension is unknown, the folder is missing, cannot be written to or holds files
+ */
+export async function checkOutput(path: string): Promise<OutputFormat> {
+  const format = outputFormat(path)
+  const parent = dirname(resolve(path))
+  const parentStat = await stat(parent).catch(() => undefined)
+  if (!parentStat?.isDirectory()) {
+    const got = parentStat === undefined ? `none at ${parent}` : `a file at ${parent}`
+    const advice = parentStat === undefined ? `Create it: mkdir -p ${parent}` : 'Choose another path.'
+    throw new MediaError('media/output', { subject: path, expected: 'a folder to write into', got, advice })
+  }
+  await access(parent, constants.W_OK).catch(error => {
+    throw outputError(path, error)
+  })
+  await checkTarget(path, format)
+  return format
+}
+
+async function checkTarget(path: string, format: OutputFormat): Promise<void> {
+  const existing = await stat(resolve(path)).catch(() => undefined)
+  if (existing === undefined) return
+  if (format !== 'folder/') {
+    if (!existing.isDirectory()) return
+    throw new MediaError('media/output', { subject: path, expected: 'the name of a file', got: 'a folder' })
+  }
+  const got = existing.isDirectory() ? await contentsOf(path) : 'a file of that name'
+  if (got === undefined) return
+  const advice = 'Choose another name, or empty the folder.'
+  throw new MediaError('media/output', { subject: path, expected: 'a new or empty folder', got, advice })
+}
+
+async function contentsOf(folder: string): Promise<string | undefined> {
+  const count = (await readdir(folder)).length
+  return count === 0 ? undefined : `one with ${count} ${count === 1 ? 'entry' : 'entries'}`
+}
+
+/** A place beside the final one where an output is made until it is whole. */
+export class UnfinishedOutput {
+  /** The file or folder to write to. */
+  readonly path: string
+  readonly #final: string
+
+  constructor(path: string) {
+    this.#final = resolve(path)
+    const name = `.${basename(this.#final)}.${randomUUID().slice(0, 8)}.part`
+    this.path = join(dirname(this.#final), name)
+  }
+
+  /** Gives the output its final name, replacing a file of that name. */
+  async publish(): Promise<void> {
+    // Windows does not rename over a folder; an empty one was allowed to exist.
+    if ((await stat(this.path)).isDirectory()) await rmdir(this.#final).catch(() => undefined)
+    await rename(this.path, this.#final)
+  }
+
+  /** Removes everything that was written. */
+  async discard(): Promise<void> {
+    await rm(this.path, { recursive: true, force: true })
+  }
+}
+
+const reasons: Readonly<Record<string, readonly [expected: string, got: string, advice: string]>> = {
+  ENOSPC: ['free space on the disk', 'a full disk', 'Free some space, or write to another disk.'],
+  EDQUOT: ['free space in the quota', 'a full quota', 'Free some space, or write to another disk.'],
+  EFBIG: [
+    'a file of any size to be allowed',
+    'the size limit of files',
+    'Raise it (ulimit -f), or write less.',
+  ],
+  EACCES: ['a place that can be written to', 'permission denied', 'Choose another folder.'],
+  EPERM: ['a place that can be written to', 'permission denied', 'Choose another folder.'],
+  EROFS: ['a place that can be written to', 'a read-only file system', 'Choose another folder.'],
+  ENOENT: ['a folder to write into', 'none', 'It was removed while the clip was made.'],
+  EMFILE: ['a free file handle', 'too many open files', 'Raise the limit (ulimit -n).'],
+}
+
+/** What stopped an output from being written, in words. */
+export function outputError(path: string, error: unknown): FramewrightError {
+  if (FramewrightError.is(error)) return error
+  const code = (error as NodeJS.ErrnoException | undefined)?.code ?? ''
+  const reason = reasons[code]
+  const subject = path
+  if (reason === undefined) {
+    const got = messageOf(error).split('\n')[0] ?? ''
+    return new MediaError('media/output', { subject, expected: 'to write the clip', got }, { cause: error })
+  }
+  const [expected, got, advice] = reason
+  return new MediaError(
+    'media/output',
+    { subject, expected, got: `${got} (${code})`, advice },
+    { cause: error },
+  )
+}

@@ -1,0 +1,49 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CancelledError, MediaError } from '../errors.ts'
+import { readPicture } from './read-picture.ts'
+import { recordedRate } from './read-record.ts'
+import type { ReadVideoOptions, VideoInput } from './read-video.ts'
+
+const pictureName = /\.(png|jpe?g|webp|avif)$/i
+
+/** A folder of pictures in the order of their names, with numbers compared as numbers: 2.png before 10.png. */
+export async function readPictureFolder(path: string, options: ReadVideoOptions): Promise<VideoInput> {
+  const order = new Intl.Collator('en', { numeric: true }).compare
+  const files = (await readdir(path))
+    .filter(name => pictureName.test(name) && !name.startsWith('.'))
+    .sort(order)
+  const first = files[0]
+  if (first === undefined) {
+    throw new MediaError('media/input', {
+      subject: path,
+      expected: 'a folder with pictures',
+      got: 'none in it',
+    })
+  }
+  const { width, height } = await readPicture(join(path, first))
+  const fps = await recordedRate(join(path, first))
+  const paths = files.map(name => join(path, name))
+  return {
+    width,
+    height,
+    fps,
+    frames: { [Symbol.asyncIterator]: () => frames(paths, width, height, options) },
+  }
+}
+
+async function* frames(paths: readonly string[], width: number, height: number, options: ReadVideoOptions) {
+  for (const path of paths.slice(0, options.maxFrames)) {
+    if (options.signal?.aborted) throw new CancelledError({ cause: options.signal.reason })
+    const picture = await readPicture(path)
+    if (picture.width !== width || picture.height !== height) {
+      const expected = `${width}x${height}, as the first picture of the folder`
+      throw new MediaError('media/input', {
+        subject: path,
+        expected,
+        got: `${picture.width}x${picture.height}`,
+      })
+    }
+    yield picture.data
+  }
+}

@@ -1,0 +1,64 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MediaError, messageOf } from '../errors.ts'
+import { type FileKind, fileKind } from './file-kind.ts'
+import { gifBlocks } from './gif-comment.ts'
+import { loadContainers } from './mediabunny.ts'
+import { type GenerationRecord, recordFromText } from './record.ts'
+import { textFromXmp } from './xmp.ts'
+
+/**
+ * Reads how a clip was made from any file that openVideoWriter() writes, and from a folder of pictures or one of
+ * them.
+ *
+ * @returns undefined for files of other programs
+ * @throws MediaError when the file is missing, broken, of another kind, or holds a damaged record
+ */
+export async function readRecord(path: string): Promise<GenerationRecord | undefined> {
+  const kind = await fileKind(path)
+  for (const text of await texts(path, kind)) {
+    const record = await recordFromText(text, path)
+    if (record !== undefined) return record
+  }
+  return undefined
+}
+
+/** The frame rate that a file's record tells, if it has one that can be read. */
+export function recordedRate(path: string): Promise<number | undefined> {
+  const rate = (record: GenerationRecord | undefined) =>
+    record !== undefined && record.fps > 0 ? record.fps : undefined
+  return readRecord(path).then(rate, () => undefined) // What is wrong with the pictures, their decoder says.
+}
+
+async function texts(path: string, kind: FileKind): Promise<readonly (string | undefined)[]> {
+  try {
+    if (kind === 'gif') return gifBlocks(await readFile(path)).comments
+    if (kind === 'movie') return [await movieComment(path)]
+    if (kind !== 'folder') return [await pictureDescription(path)]
+  } catch (error) {
+    const got = `one that cannot be (${messageOf(error).split('\n')[0]})`
+    throw new MediaError(
+      'media/input',
+      { subject: path, expected: 'a file that can be read', got },
+      { cause: error },
+    )
+  }
+  const first = (await readdir(path)).filter(name => name.toLowerCase().endsWith('.png')).sort()[0]
+  return first === undefined ? [] : texts(join(path, first), await fileKind(join(path, first)))
+}
+
+async function movieComment(path: string): Promise<string | undefined> {
+  const { FilePathSource, Input, MATROSKA, MP4, QTFF, WEBM } = await loadContainers()
+  const input = new Input({ source: new FilePathSource(path), formats: [MP4, QTFF, WEBM, MATROSKA] })
+  try {
+    return (await input.getMetadataTags()).comment
+  } finally {
+    input.dispose()
+  }
+}
+
+async function pictureDescription(path: string): Promise<string | undefined> {
+  const { default: sharp } = await import('sharp')
+  const { xmpAsString } = await sharp(path).metadata()
+  return xmpAsString && textFromXmp(xmpAsString)
+}

@@ -1,0 +1,59 @@
+import { type FileHandle, open, readFile } from 'node:fs/promises'
+import { MediaError } from '../errors.ts'
+import { gifBlocks } from './gif-comment.ts'
+import { topLevelBoxes } from './mp4-index.ts'
+
+/**
+ * Checks that a movie was not cut off, as an interrupted download is: decoders give the frames they find and are
+ * silent about the rest. The boxes of MP4 and MOV must end with the file, and so must the segment of Matroska.
+ *
+ * @throws MediaError when bytes are missing at the end
+ */
+export async function checkWhole(path: string): Promise<void> {
+  const file = await open(path, 'r')
+  try {
+    const { size } = await file.stat()
+    const expected = (await segmentEnd(file)) ?? (await topLevelBoxes(file)).at(-1)?.end ?? 0
+    if (expected > size) throw cutOff(path, `a whole video of ${expected} bytes`, `its first ${size}`)
+  } finally {
+    await file.close()
+  }
+}
+
+/** The same for GIF files, which must not end inside a block. */
+export async function checkWholeGif(path: string): Promise<void> {
+  const file = await readFile(path)
+  const whole = !file.toString('latin1', 0, 4).startsWith('GIF8') || gifBlocks(file).whole
+  if (!whole) throw cutOff(path, 'a whole animation', 'one that ends inside a picture')
+}
+
+function cutOff(path: string, expected: string, got: string): MediaError {
+  const advice = 'It was cut off; copy or download it again.'
+  return new MediaError('media/input', { subject: path, expected, got, advice })
+}
+
+const ebml = 0x1a45dfa3
+const segment = 0x18538067
+
+/** Where the segment of a Matroska file ends (RFC 8794, 4 to 6); undefined for other kinds of files. */
+async function segmentEnd(file: FileHandle): Promise<number | undefined> {
+  const header = await readElement(file, 0)
+  if (header.id !== ebml) return undefined
+  const body = await readElement(file, header.body + header.size)
+  return body.body + (body.id === segment ? body.size : 0)
+}
+
+/** An element with a four-byte id. Its size counts as 0 when it is left open, as live recordings do. */
+async function readElement(file: FileHandle, at: number) {
+  const { buffer } = await file.read(new Uint8Array(12), 0, 12, at)
+  const width = Math.clz32(buffer[4]!) - 23
+  const digits = Buffer.from(buffer.subarray(4, 4 + width))
+  digits[0] = digits[0]! & (0xff >> width)
+  const open = digits.every((digit, index) => digit === (index === 0 ? 0xff >> width : 0xff))
+  const size = digits.reduce((value, digit) => value * 256 + digit, 0)
+  return {
+    id: Buffer.from(buffer).readUInt32BE(0),
+    body: at + 4 + width,
+    size: open || width > 8 ? 0 : size,
+  }
+}

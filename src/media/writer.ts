@@ -1,0 +1,165 @@
+import { setImmediate } from 'node:timers/promises'
+import { CancelledError, RequestError } from '../errors.ts'
+import { openAnimation } from './animation.ts'
+import type { WrittenCodec } from './bitstream/colour-tags.ts'
+import type { ClipFormat, FrameSink } from './frame-sink.ts'
+import { openMuxedClip } from './muxed-clip.ts'
+import { checkOutput, type OutputFormat, outputError, UnfinishedOutput } from './output-path.ts'
+import { openPictureFolder } from './picture-folder.ts'
+import { type FrameTransform, upscaler } from './upscale.ts'
+import { checkOptions, clipFormat, codecOf, type WriterOptions } from './writer-options.ts'
+
+export type { WriterOptions } from './writer-options.ts'
+
+export interface WrittenVideo {
+  /** The final name, as it was given. */
+  readonly path: string
+  /** Size of the file, or of all pictures of a folder. */
+  readonly bytes: number
+  readonly frames: number
+}
+
+/** Writes a clip under a temporary name, which becomes the final one when the clip is whole. */
+export interface VideoWriter extends AsyncDisposable {
+  /**
+   * Adds frames, [n, height, width, 3] RGB, n ≥ 0. It settles when the encoder can take more: wait for it, and
+   * memory stays flat. The array may be reused afterwards. A failure discards the clip.
+   *
+   * @throws MediaError when the disk is full and the like; CancelledError after an abort
+   */
+  write(frames: Uint8Array): Promise<void>
+  /** Completes the clip and gives it its name. */
+  finish(): Promise<WrittenVideo>
+  /** Stops, and removes everything that was written. Does nothing after finish(). */
+  abort(): Promise<void>
+}
+
+/**
+ * Opens a clip for writing. The same frames with the same options give the same bytes.
+ *
+ * @throws MediaError when the path cannot be written to; RequestError when an option is out of range
+ */
+export async function openVideoWriter(options: WriterOptions): Promise<VideoWriter> {
+  checkOptions(options)
+  const transform = upscaler(options.upscale, options.width, options.height)
+  if (options.signal?.aborted) throw new CancelledError({ cause: options.signal.reason })
+  const format = await checkOutput(options.path)
+  const codec = codecOf(format, options)
+  const output = new UnfinishedOutput(options.path)
+  try {
+    const sink = await openSink(output.path, format, codec, clipFormat(options))
+    return new ClipWriter(options, output, sink, transform)
+  } catch (error) {
+    await output.discard()
+    throw outputError(options.path, error)
+  }
+}
+
+class ClipWriter implements VideoWriter {
+  readonly #options: WriterOptions
+  readonly #output: UnfinishedOutput
+  readonly #sink: FrameSink
+  readonly #transform: FrameTransform
+  readonly #onAbort = () => void this.abort()
+  #frames = 0
+  /** Everything that was asked for so far; calls run one after the other. */
+  #work: Promise<unknown> = Promise.resolve()
+  #ended: 'finished' | 'discarded' | undefined
+  #failure: unknown
+
+  constructor(options: WriterOptions, output: UnfinishedOutput, sink: FrameSink, transform: FrameTransform) {
+    this.#options = options
+    this.#output = output
+    this.#sink = sink
+    this.#transform = transform
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  write(frames: Uint8Array): Promise<void> {
+    return this.#next(async () => {
+      const { width, height } = this.#options
+      const frameBytes = width * height * 3
+      if (frames.length % frameBytes !== 0) {
+        const expected = `a multiple of ${frameBytes} bytes for frames of ${width}x${height}`
+        throw new RequestError('request/invalid', { subject: 'frames', expected, got: String(frames.length) })
+      }
+      for (let at = 0; at < frames.length; at += frameBytes) {
+        await setImmediate() // Converting a frame takes milliseconds; let others run in between.
+        this.#check()
+        await this.#sink.write(await this.#transform(frames.subarray(at, at + frameBytes)))
+        this.#frames++
+      }
+    })
+  }
+
+  finish(): Promise<WrittenVideo> {
+    return this.#next(async () => {
+      if (this.#frames === 0) {
+        throw new RequestError('request/invalid', {
+          subject: 'frames',
+          expected: 'at least one',
+          got: 'none',
+        })
+      }
+      const bytes = await this.#sink.finish()
+      this.#check()
+      await this.#output.publish()
+      this.#end('finished')
+      return { path: this.#options.path, bytes, frames: this.#frames }
+    })
+  }
+
+  async abort(): Promise<void> {
+    this.#failure ??= new CancelledError({ cause: this.#options.signal?.reason })
+    await this.#work.catch(() => undefined)
+    await this.#discard()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.abort()
+  }
+
+  #next<T>(step: () => Promise<T>): Promise<T> {
+    const result = this.#work.then(async () => {
+      try {
+        this.#check()
+        return await step()
+      } catch (error) {
+        this.#failure ??= outputError(this.#options.path, error)
+        await this.#discard()
+        throw this.#failure
+      }
+    })
+    this.#work = result.catch(() => undefined)
+    return result
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#ended !== undefined) throw new Error('the clip was finished before')
+  }
+
+  async #discard(): Promise<void> {
+    if (this.#ended !== undefined) return
+    this.#end('discarded')
+    // What made the clip fail is what the caller hears, not that stopping failed too.
+    await this.#sink.abort().catch(() => undefined)
+    await this.#output.discard()
+  }
+
+  #end(how: 'finished' | 'discarded'): void {
+    this.#ended = how
+    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+  }
+}
+
+function openSink(
+  path: string,
+  format: OutputFormat,
+  codec: WrittenCodec,
+  clip: ClipFormat,
+): Promise<FrameSink> | FrameSink {
+  if (format === '.mp4' || format === '.webm') return openMuxedClip(path, format, codec, clip)
+  if (format === 'folder/') return openPictureFolder(path, clip)
+  return openAnimation(path, format, clip)
+}

@@ -1,0 +1,162 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { crc32, deflateSync } from 'node:zlib'
+import sharp from 'sharp'
+import { describe, expect, it } from 'vitest'
+import { readPicture } from '../../../src/media/read-picture.ts'
+import { discFrames, largestDifference, temporaryFolder } from './clip-samples.ts'
+
+const folder = temporaryFolder()
+const width = 24
+const height = 16
+const rgb = discFrames(1, width, height)
+const picture = () => sharp(rgb, { raw: { width, height, channels: 3 } })
+
+/** Greys that get lighter to the right: the same numbers in RGB and in grey. */
+const greys = Uint8Array.from({ length: rgb.length }, (_, at) => 40 + (Math.floor(at / 3) % width) * 6)
+const ramp = () => sharp(greys, { raw: { width, height, channels: 3 } })
+
+/** Red at the top left, green at the top right, blue at the bottom left: tells every way to turn a picture. */
+const corners = Uint8Array.from({ length: 32 * 16 * 3 }, (_, at) => {
+  const [x, y] = [Math.floor(at / 3) % 32, Math.floor(at / 96)]
+  const colour = y < 8 ? (x < 16 ? 0 : 1) : x < 16 ? 2 : -1
+  return at % 3 === colour ? 255 : 0
+})
+
+describe('reading a picture', () => {
+  it.each([
+    ['picture.png', 0],
+    ['picture.jpg', 12],
+    ['picture.webp', 12],
+    ['picture.avif', 12],
+  ] as const)('gives the pixels of %s', async (name, tolerance) => {
+    const path = folder.path + name
+    if (name.endsWith('png')) await picture().png().toFile(path)
+    if (name.endsWith('jpg')) await picture().jpeg({ quality: 100, chromaSubsampling: '4:4:4' }).toFile(path)
+    if (name.endsWith('webp')) await picture().webp({ nearLossless: true, quality: 100 }).toFile(path)
+    if (name.endsWith('avif')) await picture().avif({ quality: 100, chromaSubsampling: '4:4:4' }).toFile(path)
+    const read = await readPicture(path)
+    expect([read.width, read.height]).toEqual([width, height])
+    expect(largestDifference(read.data, rgb)).toBeLessThanOrEqual(tolerance)
+  })
+
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])('turns one of EXIF orientation %d upright', async orientation => {
+    const path = `${folder.path}orientation-${orientation}.jpg`
+    const options = { raw: { width: 32, height: 16, channels: 3 as const } }
+    await sharp(corners, options).withMetadata({ orientation }).jpeg({ quality: 100 }).toFile(path)
+    const read = await readPicture(path)
+    const colourAt = (x: number, y: number) => {
+      const at = (y * read.width + x) * 3
+      return (
+        ['red', 'green', 'blue'][read.data.subarray(at, at + 3).findIndex(level => level > 128)] ?? 'black'
+      )
+    }
+    const [right, bottom] = [read.width - 3, read.height - 3]
+    // EXIF 2.3, table 6: where row 0 and column 0 of the stored picture belong.
+    const upright = {
+      1: ['red', 'green', 'blue', 'black'],
+      2: ['green', 'red', 'black', 'blue'],
+      3: ['black', 'blue', 'green', 'red'],
+      4: ['blue', 'black', 'red', 'green'],
+      5: ['red', 'blue', 'green', 'black'],
+      6: ['blue', 'red', 'black', 'green'],
+      7: ['black', 'green', 'blue', 'red'],
+      8: ['green', 'black', 'red', 'blue'],
+    }[orientation]
+    expect([colourAt(2, 2), colourAt(right, 2), colourAt(2, bottom), colourAt(right, bottom)]).toEqual(
+      upright,
+    )
+    expect([read.width, read.height]).toEqual(orientation > 4 ? [16, 32] : [32, 16])
+  })
+
+  it('lays what is transparent over white', async () => {
+    const path = `${folder.path}transparent.png`
+    const pixels = Uint8Array.of(255, 0, 0, 255, 0, 0, 0, 0, 0, 0, 0, 128)
+    await sharp(pixels, { raw: { width: 3, height: 1, channels: 4 } })
+      .png()
+      .toFile(path)
+    expect(Array.from((await readPicture(path)).data)).toEqual([255, 0, 0, 255, 255, 255, 127, 127, 127])
+  })
+
+  it.each([
+    ['grey', () => ramp().greyscale().png(), 1],
+    ['grey with transparency', () => ramp().greyscale().ensureAlpha(1).png(), 1],
+    ['16 bits', () => ramp().toColourspace('rgb16').png(), 1],
+    ['16 bits of grey', () => ramp().greyscale().toColourspace('grey16').png(), 1],
+    ['a palette', () => ramp().png({ palette: true }), 1],
+  ])('makes 8-bit RGB of %s', async (name, make, tolerance) => {
+    const path = `${folder.path}${name}.bin`
+    await make().toFile(path)
+    const read = await readPicture(path)
+    expect([read.width, read.height]).toEqual([width, height])
+    expect(largestDifference(read.data, greys)).toBeLessThanOrEqual(tolerance)
+  })
+
+  it('takes the first picture of an animation', async () => {
+    const frames = Uint8Array.from([...new Uint8Array(48).fill(255), ...new Uint8Array(48)])
+    const path = `${folder.path}animated.gif`
+    await sharp(frames, { raw: { width: 4, height: 8, channels: 3, pageHeight: 4 } })
+      .gif()
+      .toFile(path)
+    expect(await readPicture(path)).toMatchObject({ width: 4, height: 4, data: Buffer.alloc(48, 255) })
+  })
+
+  it('refuses a file that would unpack to gigabytes, without unpacking it', async () => {
+    const path = `${folder.path}bomb.png`
+    await writeFile(path, pngBomb(60_000))
+    const before = process.memoryUsage.rss()
+    await expect(readPicture(path)).rejects.toMatchObject({
+      code: 'media/input',
+      message: expect.stringContaining('expected at most 67108864 pixels, got more. Make it smaller first.'),
+    })
+    expect(process.memoryUsage.rss() - before).toBeLessThan(50e6)
+  })
+
+  it.each(['jpg', 'png', 'webp'])('reports one that was cut off: %s', async extension => {
+    const path = `${folder.path}cut.${extension}`
+    await picture().toFile(path)
+    const whole = await readFile(path)
+    await writeFile(path, whole.subarray(0, whole.length * 0.6))
+    await expect(readPicture(path)).rejects.toThrow(
+      /expected a picture that can be decoded, got a broken one \(.*\)/,
+    )
+  })
+
+  it.each([
+    ['zero.png', '', 'got an empty file.'],
+    [
+      'drawing.svg',
+      '<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>',
+      'got something else.',
+    ],
+    ['movie.png', '\0\0\0\x18ftypisom', 'expected a JPEG, PNG, WebP or AVIF picture, got a video.'],
+  ])('refuses %s', async (name, content, message) => {
+    await writeFile(folder.path + name, content, 'latin1')
+    await expect(readPicture(folder.path + name)).rejects.toThrow(message)
+  })
+
+  it('refuses a folder and a path with nothing', async () => {
+    await expect(readPicture(folder.path)).rejects.toThrow('got a folder.')
+    await expect(readPicture(`${folder.path}nothing.png`)).rejects.toThrow('got nothing at that path.')
+  })
+})
+
+/** A valid PNG whose header says side x side pixels and whose data begins as such. */
+function pngBomb(side: number): Buffer {
+  const chunk = (type: string, data: Buffer) => {
+    const body = Buffer.concat([Buffer.from(type, 'latin1'), data])
+    const ends = Buffer.alloc(8)
+    ends.writeUInt32BE(data.length, 0)
+    ends.writeUInt32BE(crc32(body), 4)
+    return Buffer.concat([ends.subarray(0, 4), body, ends.subarray(4)])
+  }
+  const header = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 8, 2, 0, 0, 0])
+  header.writeUInt32BE(side, 0)
+  header.writeUInt32BE(side, 4)
+  const signature = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1')
+  return Buffer.concat([
+    signature,
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(Buffer.alloc(10_000_000))),
+    chunk('IEND', Buffer.alloc(0)),
+  ])
+}
