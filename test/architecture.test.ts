@@ -1,5 +1,5 @@
 /** The architecture as tables, and the checks that hold the code to them. */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { families } from '../models/index.ts'
 import {
@@ -67,6 +67,9 @@ const forbiddenWords = [
 const lineLimit = 500
 const linesToLookAt = 300
 const longFiles: readonly string[] = []
+
+/** Bytes of the references that a clone brings along. */
+const fixtureLimit = 5_000_000
 
 const folders = ['src', 'models', 'kernels', 'bench', 'test'].filter(existsSync)
 const paths = folders.flatMap(pathsBelow)
@@ -157,6 +160,14 @@ describe('files', () => {
       console.info(`${file}: ${lines} lines. Look for the second thing it does.`)
     }
     expect(counted.filter(each => each.lines > lineLimit)).toEqual([])
+  })
+
+  test(`of references are at most ${fixtureLimit / 1e6} MB together`, () => {
+    const entries = readdirSync('test/fixtures', { recursive: true, withFileTypes: true })
+    const sizes = entries
+      .filter(entry => entry.isFile())
+      .map(entry => statSync(`${entry.parentPath}/${entry.name}`).size)
+    expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(fixtureLimit)
   })
 
   test('have no default export', () => {
