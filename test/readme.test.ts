@@ -4,8 +4,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { Command } from 'commander'
 import { afterAll, describe, expect, test } from 'vitest'
 import { families } from '../models/index.ts'
+import { createProgram } from '../src/cli/program.ts'
 
 const run = promisify(execFile)
 const readme = readFileSync('README.md', 'utf8')
@@ -38,6 +40,23 @@ describe('the README', () => {
     ])
   })
 
+  test('uses commands and flags that the command line has', () => {
+    const lines = readme.split('\n').flatMap(line => line.match(/framewright [a-z]+ [^`]*/g) ?? [])
+    expect(lines.length).toBeGreaterThan(4)
+    for (const line of lines) {
+      const [, ...words] = line.split(' ')
+      let command: Command | undefined = createProgram()
+      while (command.commands.length > 0) {
+        const name = words.shift()
+        command = command.commands.find(each => each.name() === name)
+        expect(command, line).toBeDefined()
+        if (!command) return
+      }
+      const known = ['--help', ...command.options.map(option => option.long)]
+      expect(known).toEqual(expect.arrayContaining([...line.matchAll(/--[a-z-]+/g)].map(([flag]) => flag)))
+    }
+  })
+
   test('names scripts and files that exist', () => {
     const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
       scripts: Record<string, string>
@@ -57,13 +76,10 @@ describe('the README', () => {
     expect(named.filter(file => !existsSync(file))).toEqual([])
   })
 
-  test('has models whose pipelines some family reads', () => {
-    const rows = [...readme.matchAll(/^\| .+? \| `(\w+Pipeline)` +\| .+ \|$/gm)].map(
-      ([, pipeline]) => pipeline,
-    )
-    const known = families.flatMap(family => family.pipelines)
-    expect(rows.length).toBeGreaterThan(2)
-    expect(rows.filter(pipeline => !known.includes(pipeline!))).toEqual([])
+  test('has every family in its table of models', () => {
+    const table = readme.slice(readme.indexOf('\n## Models'), readme.indexOf('\n## How it works'))
+    const missing = families.filter(({ name }) => !new RegExp(`^\\|.*\\b${name}\\b.*\\|$`, 'im').test(table))
+    expect(missing.map(({ name }) => name)).toEqual([])
   })
 
   test('has a library example that is type-checked and makes a video', async () => {
