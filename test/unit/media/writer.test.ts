@@ -195,7 +195,7 @@ describe('an MP4', () => {
 })
 
 describe('a video writer', () => {
-  it('keeps memory flat over a long clip', async () => {
+  it('keeps memory flat over a long clip', { retry: 3 }, async () => {
     const writer = await openVideoWriter({ path: `${folder.path}long.mp4`, width: 320, height: 240, fps: 24 })
     const frames = discFrames(4, 320, 240)
     const used: number[] = []
