@@ -117,11 +117,10 @@ export class NativeBackend implements Backend {
 
   /** Results are copied beside the queue: a large one could otherwise arrive after the small one of a later run. */
   async #inOrder<T>(run: Promise<T>): Promise<T> {
-    const earlier = this.#lastRun
-    this.#lastRun = run.catch(() => undefined)
-    const result = await run
-    await earlier
-    return result
+    run.catch(() => {}) // reported when its turn comes
+    const inTurn = this.#lastRun.then(() => run)
+    this.#lastRun = inTurn.catch(() => {})
+    return await inTurn
   }
 
   async #open(model: GraphModel, options: NativeOpenOptions): Promise<NativeSession> {
