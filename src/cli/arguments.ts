@@ -26,11 +26,22 @@ export function decimalList(flag: string) {
   return (text: string): number[] => text.split(',').map(part => decimal(flag)(part.trim()))
 }
 
+/** Two numbers with a comma between them. */
+export function interval(flag: string) {
+  return (text: string): [number, number] => {
+    const [from, to, ...more] = decimalList(flag)(text)
+    if (from !== undefined && to !== undefined && more.length === 0) return [from, to]
+    throw invalid(flag, 'two numbers, such as 0,0.8', text)
+  }
+}
+
 const seedLimit = 2n ** 64n
 
-export function seedArgument(text: string): bigint {
-  if (/^\d{1,20}$/.test(text) && BigInt(text) < seedLimit) return BigInt(text)
-  throw invalid('--seed', 'a whole number from 0 to 18446744073709551615 (2^64 - 1)', text)
+export function seedArgument(flag: string) {
+  return (text: string): bigint => {
+    if (/^\d{1,20}$/.test(text) && BigInt(text) < seedLimit) return BigInt(text)
+    throw invalid(flag, 'a whole number from 0 to 18446744073709551615 (2^64 - 1)', text)
+  }
 }
 
 export function choice<const T extends string>(flag: string, allowed: readonly T[]) {
@@ -53,14 +64,19 @@ export function upscaleArgument(text: string): UpscaleArgument {
   throw invalid('--upscale', 'a whole number, with :nearest or :lanczos after it if you like', text)
 }
 
-/** `frame:file`, gathered over all uses of the flag. */
-export function keyframeArgument(
-  text: string,
-  before: readonly { frame: number; path: string }[] = [],
-): { frame: number; path: string }[] {
-  const [, frame, path] = /^(\d{1,6}):(.+)$/s.exec(text) ?? []
-  if (frame !== undefined && path !== undefined) return [...before, { frame: Number(frame), path }]
-  throw invalid('--keyframe', 'FRAME:FILE', text, 'For example 16:end.png.')
+export interface KeyframeArgument {
+  readonly frame: number
+  readonly path: string
+  readonly strength?: number
+}
+
+/** `frame:file` or `frame:file:strength`, gathered over all uses of the flag. */
+export function keyframeArgument(text: string, before: readonly KeyframeArgument[] = []): KeyframeArgument[] {
+  const [, frame, path, strength] = /^(\d{1,6}):(.+?)(?::(\d*\.?\d+))?$/s.exec(text) ?? []
+  if (frame !== undefined && path !== undefined) {
+    return [...before, { frame: Number(frame), path, ...(strength && { strength: Number(strength) }) }]
+  }
+  throw invalid('--keyframe', 'FRAME:FILE or FRAME:FILE:STRENGTH', text, 'For example 16:end.png.')
 }
 
 /** A value of a flag that may be given several times. */

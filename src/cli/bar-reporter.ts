@@ -15,7 +15,7 @@ export function barReporter(
 ): Reporter {
   const state = new RunState(videos)
   const ends = new Map<VideoJob, VideoEndEvent>()
-  const draw = () => err.write(clearLine + progressLine({ ...state.view(), columns: err.columns ?? 80 }))
+  const draw = () => err.write(clearLine + progressLine({ ...state.view(), columns: err.columns || 80 }))
   const above = (stream: Streams['out'], text: string) => {
     err.write(clearLine)
     stream.write(text)

@@ -4,6 +4,8 @@ import {
   choice,
   decimal,
   decimalList,
+  interval,
+  type KeyframeArgument,
   keyframeArgument,
   repeated,
   seedArgument,
@@ -30,12 +32,24 @@ export interface GenerateFlags {
   readonly maxTextTokens?: number
   readonly image?: string
   readonly lastImage?: string
-  readonly keyframe?: { frame: number; path: string }[]
+  readonly keyframe?: KeyframeArgument[]
   readonly video?: string
   readonly strength?: number
   readonly mask?: string
   readonly reference?: string[]
   readonly controlScale?: number[]
+  readonly imageNoiseScale?: number
+  readonly guidanceInterval?: [number, number]
+  readonly guidanceRescale?: number
+  readonly guidanceMethod?: (typeof guidanceMethodChoices)[number]
+  readonly zeroInitSteps?: number
+  readonly apgEta?: number
+  readonly apgNormThreshold?: number
+  readonly apgMomentum?: number
+  readonly stepCache?: number
+  readonly decodeTimestep?: number
+  readonly decodeNoiseScale?: number
+  readonly decodeSeed?: bigint
   readonly device?: string
   readonly precision?: NonNullable<EngineOptions['precision']>
   readonly threads?: number
@@ -50,12 +64,14 @@ export interface GenerateFlags {
   readonly quiet?: boolean
 }
 
-/** As the public API has them; kept here too, so that help needs no runtime. A test compares the two. */
+/** As the public API has them; kept here too, so that help needs no runtime. A test compares them. */
 export const samplerChoices = ['unipc', 'euler', 'dpm++2m', 'lcm'] as const
+export const guidanceMethodChoices = ['cfg', 'cfg-zero-star', 'apg'] as const
 
 export function addGenerateFlags(command: Command): Command {
   addVideoFlags(command)
   addDirectionFlags(command)
+  addFinerFlags(command)
   addMachineFlags(command)
   addOutputFlags(command)
   return command
@@ -72,7 +88,7 @@ function addVideoFlags(command: Command): void {
     .option('--steps <n>', 'denoising steps (default: the model’s)', wholeNumber('--steps'))
     .option('--guidance <g>', 'how strongly the prompt is followed; 1 is off', decimal('--guidance'))
     .option('--guidance-2 <g>', 'guidance of the second expert, for models with two', decimal('--guidance-2'))
-    .option('--seed <n>', '0 to 2^64 - 1 (default: random, and printed)', seedArgument)
+    .option('--seed <n>', '0 to 2^64 - 1 (default: random, and printed)', seedArgument('--seed'))
     .option('--size <WxH>', 'width and height in pixels, for example 832x480')
     .option('--frames <n>', 'length in frames', wholeNumber('--frames'))
     .option('--seconds <s>', 'length in seconds, instead of --frames', decimal('--seconds'))
@@ -87,7 +103,11 @@ function addDirectionFlags(command: Command): void {
     .optionsGroup('Directing it by pictures, for models that can:')
     .option('--image <file>', 'the first frame')
     .option('--last-image <file>', 'the last frame')
-    .option('--keyframe <frame:file>', 'a picture at a frame; repeatable', keyframeArgument)
+    .option(
+      '--keyframe <frame:file[:strength]>',
+      'a picture, or a clip, at a frame; repeatable',
+      keyframeArgument,
+    )
     .option('--video <file>', 'a video, or a folder of pictures, to start from or as a control')
     .option('--strength <s>', 'how far the result may go from --video, above 0 to 1', decimal('--strength'))
     .option('--mask <file>', 'white where the control video may be changed')
@@ -97,6 +117,42 @@ function addDirectionFlags(command: Command): void {
       'strength of the control, or one for each layer: 1,0.5',
       decimalList('--control-scale'),
     )
+}
+
+function addFinerFlags(command: Command): void {
+  const numbers: readonly (readonly [name: string, value: string, about: string])[] = [
+    ['--guidance-rescale', 'share', 'how far guidance keeps the contrast, 0 (default: off) to 1'],
+    ['--apg-eta', 'share', 'apg: guidance along the prompt that is kept, 0 (default) to 1'],
+    ['--apg-norm-threshold', 'norm', 'apg: cuts guidance to a length (default: 0, no cut)'],
+    ['--apg-momentum', 'share', 'apg: weight of the steps before (default: -0.5)'],
+    ['--step-cache', 'share', 'skip steps that change less than this, such as 0.05 (default: 0, off)'],
+    ['--image-noise-scale', 'share', 'noise on given pictures, for models that take it (default: 0.15)'],
+    ['--decode-timestep', 't', 'timestep of the decoder, for models that take it'],
+    ['--decode-noise-scale', 'share', 'noise before decoding, for models that take it'],
+  ]
+  command
+    .optionsGroup('Finer control:')
+    .option(
+      '--guidance-method <name>',
+      `${guidanceMethodChoices.join(', ')} (default: cfg)`,
+      choice('--guidance-method', guidanceMethodChoices),
+    )
+    .option(
+      '--guidance-interval <from,to>',
+      'share of the steps that have guidance (default: 0,1)',
+      interval('--guidance-interval'),
+    )
+    .option(
+      '--zero-init-steps <n>',
+      'cfg-zero-star: first steps that change nothing (default: 1)',
+      wholeNumber('--zero-init-steps'),
+    )
+    .option(
+      '--decode-seed <n>',
+      'seed of noise in the decoder (default: the seed)',
+      seedArgument('--decode-seed'),
+    )
+  for (const [name, value, about] of numbers) command.option(`${name} <${value}>`, about, decimal(name))
 }
 
 function addMachineFlags(command: Command): void {

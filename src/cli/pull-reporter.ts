@@ -23,7 +23,7 @@ export function pullReporter({ out, err }: Streams, { quiet }: { readonly quiet:
       if (event.type === 'file-end' && !bar) {
         line(`${event.file}: ${event.reused ? 'is here' : bytesText(event.bytes)}`)
       }
-      if (bar) err.write(clearLine + progressLine({ ...tally.view(), columns: err.columns ?? 80 }))
+      if (bar) err.write(clearLine + progressLine({ ...tally.view(), columns: err.columns || 80 }))
       if (event.type === 'pull-end') out.write(`${bar ? clearLine : ''}${event.path}\n`)
     },
     close: () => void (bar && err.write(clearLine)),

@@ -25,6 +25,18 @@ const flags: readonly (readonly [flag: string, field: string])[] = [
   ['--mask', 'mask'],
   ['--reference', 'references'],
   ['--control-scale', 'controlScale'],
+  ['--image-noise-scale', 'imageNoiseScale'],
+  ['--guidance-interval', 'guidanceInterval'],
+  ['--guidance-rescale', 'guidanceRescale'],
+  ['--guidance-method', 'guidanceMethod'],
+  ['--zero-init-steps', 'zeroInitSteps'],
+  ['--apg-eta', 'apgEta'],
+  ['--apg-norm-threshold', 'apgNormThreshold'],
+  ['--apg-momentum', 'apgMomentum'],
+  ['--step-cache', 'stepCache'],
+  ['--decode-timestep', 'decodeTimestep'],
+  ['--decode-noise-scale', 'decodeNoiseScale'],
+  ['--decode-seed', 'decodeSeed'],
   ['--upscale', 'upscale'],
 ]
 
@@ -39,11 +51,7 @@ export function settingsWithoutFlag(record: GenerationRecord): string[] {
 
 /** The command that makes the video of a record again, quoted for a POSIX shell. */
 export function commandOf(record: GenerationRecord): string {
-  const values: Record<string, Value> = {
-    ...record,
-    size: `${record.width}x${record.height}`,
-    controlScale: Array.isArray(record.controlScale) ? record.controlScale.join() : undefined,
-  }
+  const values: Record<string, Value> = { ...record, size: `${record.width}x${record.height}` }
   const options = flags.flatMap(([flag, field]) => textsOf(values[field]).map(text => option(flag, text)))
   // After "--" a prompt that begins with a dash is not taken for a flag.
   const prompt = record.prompt.startsWith('-') ? ['--', record.prompt] : [record.prompt]
@@ -54,11 +62,19 @@ function option(flag: string, text: string): string {
   return text.startsWith('-') ? `${flag}=${shellQuote(text)}` : `${flag} ${shellQuote(text)}`
 }
 
-/** The values of a flag: one for each of its uses. */
+/** The values of a flag: one for each of its uses. Numbers in a list are one use, with commas between them. */
 function textsOf(value: Value): string[] {
   if (value === undefined || value === null) return []
-  if (Array.isArray(value)) return value.flatMap(textsOf)
-  if (typeof value !== 'object') return [String(value)]
-  const { frame, path, factor, kernel } = value as Record<string, Value>
-  return [frame === undefined ? `${factor}:${kernel}` : `${frame}:${path}`]
+  if (Array.isArray(value)) {
+    return value.every(each => typeof each === 'number') ? [value.join()] : value.flatMap(textsOf)
+  }
+  return [typeof value === 'object' ? partsText(value as Record<string, Value>) : String(value)]
+}
+
+/** A keyframe, or how a picture is enlarged. */
+function partsText({ frame, path, strength = 1, factor, kernel }: Record<string, Value>): string {
+  if (frame === undefined) return `${factor}:${kernel}`
+  // A path that ends like a strength is told from one by having one.
+  const held = strength !== 1 || /:\d*\.?\d+$/.test(String(path)) ? `:${strength}` : ''
+  return `${frame}:${path}${held}`
 }

@@ -112,6 +112,18 @@ function settingsOf(
     mask: flags.mask,
     references: flags.reference,
     controlScale: flags.controlScale,
+    imageNoiseScale: flags.imageNoiseScale,
+    guidanceInterval: flags.guidanceInterval,
+    guidanceRescale: flags.guidanceRescale,
+    guidanceMethod: flags.guidanceMethod,
+    zeroInitSteps: flags.zeroInitSteps,
+    apgEta: flags.apgEta,
+    apgNormThreshold: flags.apgNormThreshold,
+    apgMomentum: flags.apgMomentum,
+    stepCache: flags.stepCache,
+    decodeTimestep: flags.decodeTimestep,
+    decodeNoiseScale: flags.decodeNoiseScale,
+    decodeSeed: flags.decodeSeed,
     chunk: flags.chunk,
   }
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))

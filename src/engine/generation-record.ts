@@ -12,7 +12,6 @@ export interface Provenance {
 
 /** Everything that is needed to make the same video again; what has no effect is left out. */
 export function recordOf(plan: GeneratePlan, { model, version, upscale }: Provenance): GenerationRecord {
-  const [from, to] = plan.guidanceInterval
   return {
     prompt: plan.prompt,
     negativePrompt: plan.negativePrompt,
@@ -21,9 +20,8 @@ export function recordOf(plan: GeneratePlan, { model, version, upscale }: Proven
     ...(plan.sampler && { sampler: plan.sampler }),
     steps: plan.steps,
     guidance: plan.guidance,
-    ...(plan.guidance2 !== plan.guidance && { guidance2: plan.guidance2 }),
-    ...((from !== 0 || to !== 1) && { guidanceInterval: [from, to] }),
-    ...(plan.guidanceRescale !== 0 && { guidanceRescale: plan.guidanceRescale }),
+    ...guidanceOf(plan),
+    ...(plan.stepCache !== 0 && { stepCache: plan.stepCache }),
     ...(plan.shift !== undefined && { shift: plan.shift }),
     width: plan.width,
     height: plan.height,
@@ -31,13 +29,42 @@ export function recordOf(plan: GeneratePlan, { model, version, upscale }: Proven
     fps: plan.fps,
     maxTextTokens: plan.textTokens,
     ...visualsOf(plan),
+    ...decodingOf(plan),
     ...(upscale && { upscale: { ...upscale } }),
     version,
   }
 }
 
+/** Guidance beyond its strength. */
+function guidanceOf(plan: GeneratePlan): Partial<GenerationRecord> {
+  const { guidanceInterval, guidanceMethod: method } = plan
+  const [from, to] = guidanceInterval
+  return {
+    ...(plan.guidance2 !== plan.guidance && { guidance2: plan.guidance2 }),
+    ...((from !== 0 || to !== 1) && { guidanceInterval }),
+    ...(plan.guidanceRescale !== 0 && { guidanceRescale: plan.guidanceRescale }),
+    ...(method.name !== 'cfg' && { guidanceMethod: method.name }),
+    ...(method.name === 'cfg-zero-star' && { zeroInitSteps: method.zeroInitSteps }),
+    ...(method.name === 'apg' && {
+      apgEta: method.eta,
+      apgNormThreshold: method.normThreshold,
+      apgMomentum: method.momentum,
+    }),
+  }
+}
+
+function decodingOf(plan: GeneratePlan): Partial<GenerationRecord> {
+  const { decodeTimestep, decodeNoiseScale, decodeSeed } = plan
+  return {
+    ...(decodeTimestep !== undefined && { decodeTimestep }),
+    ...(decodeNoiseScale !== undefined && { decodeNoiseScale }),
+    ...(decodeSeed !== undefined && { decodeSeed: String(decodeSeed) }),
+  }
+}
+
 /** Pictures and videos are named, not stored. */
 function visualsOf(plan: GeneratePlan): Partial<GenerationRecord> {
+  const pictured = plan.image !== undefined || plan.keyframes.length > 0
   const controlled = plan.mask !== undefined || plan.references.length > 0 || plan.video !== undefined
   return {
     ...(plan.image !== undefined && { image: plan.image }),
@@ -48,5 +75,6 @@ function visualsOf(plan: GeneratePlan): Partial<GenerationRecord> {
     ...(plan.mask !== undefined && { mask: plan.mask }),
     ...(plan.references.length > 0 && { references: plan.references }),
     ...(controlled && { controlScale: plan.controlScale }),
+    ...(pictured && { imageNoiseScale: plan.imageNoiseScale }),
   }
 }

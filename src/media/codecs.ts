@@ -1,4 +1,5 @@
 import { messageOf } from '../errors.ts'
+import { libraryReason } from './library-reason.ts'
 import { loadCodecs, type Mediabunny } from './mediabunny.ts'
 
 /** Whether one video codec works on this machine; found out by using it. */
@@ -59,7 +60,7 @@ async function tryCodec(mediabunny: Mediabunny, codec: VideoCodecReport['codec']
     if (decoded !== 2) throw new Error(`decoded ${decoded} of 2 frames`)
     return { codec, encodes, decodes: true }
   } catch (error) {
-    return { codec, encodes, decodes: false, problem: messageOf(error).split('\n')[0] ?? '' }
+    return { codec, encodes, decodes: false, problem: libraryReason(error) }
   }
 }
 

@@ -1,10 +1,13 @@
-import { MediaError, messageOf } from '../errors.ts'
+import { MediaError } from '../errors.ts'
+import { libraryReason } from './library-reason.ts'
 
 export type Mediabunny = typeof import('mediabunny')
 
 /** The container reader and writer. Loaded on first use: it is large and most commands never need it. */
-export function loadContainers(): Promise<Mediabunny> {
-  return import('mediabunny')
+export async function loadContainers(): Promise<Mediabunny> {
+  const mediabunny = await import('mediabunny')
+  mediabunny.Logging.level = mediabunny.LogLevel.Silent // Its errors are thrown too; the console is the program's.
+  return mediabunny
 }
 
 /**
@@ -25,7 +28,7 @@ export async function loadCodecs(code: 'media/input' | 'media/output'): Promise<
       {
         subject: 'video codecs',
         expected: `the native library @seydx/node-av-${process.platform}-${process.arch}`,
-        got: messageOf(error).split('\n')[0] ?? '',
+        got: libraryReason(error),
         advice:
           'Reinstall with optional dependencies (npm ci --include=optional), or use .gif, .webp or a folder of PNG files.',
       },

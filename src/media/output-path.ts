@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { access, constants, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
-import { FramewrightError, MediaError, messageOf } from '../errors.ts'
+import { FramewrightError, MediaError } from '../errors.ts'
+import { libraryReason } from './library-reason.ts'
 
 /** What can be written: by the extension of the path, or a folder of pictures when the path ends with a slash. */
 export const outputFormats = ['.mp4', '.webm', '.gif', '.webp', 'folder/'] as const
@@ -110,7 +111,7 @@ export function outputError(path: string, error: unknown): FramewrightError {
   const reason = reasons[code]
   const subject = path
   if (reason === undefined) {
-    const got = messageOf(error).split('\n')[0] ?? ''
+    const got = libraryReason(error)
     return new MediaError('media/output', { subject, expected: 'to write the clip', got }, { cause: error })
   }
   const [expected, got, advice] = reason

@@ -1,6 +1,6 @@
 import { CancelledError } from '../errors.ts'
 import { decodePicture, mostPixels, pictureError } from './read-picture.ts'
-import { recordedRate } from './read-record.ts'
+import { recordedFrames, recordedRate } from './read-record.ts'
 import type { ReadVideoOptions, VideoInput } from './read-video.ts'
 import { checkWholeGif } from './whole-file.ts'
 
@@ -17,10 +17,10 @@ export async function readAnimation(path: string, options: ReadVideoOptions): Pr
       throw pictureError(path, error)
     })
   const { width, pageHeight: height = metadata.height, pages = 1 } = metadata
-  const { counts: repeats, fps } = repetitions(
-    metadata.delay?.slice(0, pages) ?? [],
-    await recordedRate(path),
-  )
+  const rate = await recordedRate(path)
+  const { counts, fps } = repetitions(metadata.delay?.slice(0, pages) ?? [], rate)
+  // A WebP whose frames are all equal is written as a still picture, which has no times.
+  const repeats = metadata.delay ? counts : [(await recordedFrames(path)) ?? 1]
   const clip = { path, height, pages, repeats }
   return { width, height, fps, frames: { [Symbol.asyncIterator]: () => frames(clip, width, options) } }
 }

@@ -1,6 +1,8 @@
 import type { Input, InputVideoTrack } from 'mediabunny'
-import { CancelledError, FramewrightError, MediaError, messageOf } from '../errors.ts'
+import { CancelledError, FramewrightError, MediaError } from '../errors.ts'
 import { frameRate } from './frame-rate.ts'
+import { guardedSamples, openGuardedInput } from './guarded-input.ts'
+import { libraryReason } from './library-reason.ts'
 import { loadCodecs } from './mediabunny.ts'
 import { mostPixels } from './read-picture.ts'
 import { recordedRate } from './read-record.ts'
@@ -41,13 +43,14 @@ async function* frames(path: string, width: number, height: number, options: Rea
   if (maxFrames <= 0) return
   const opened = await openTrack(path)
   try {
-    const { VideoSampleSink } = await loadCodecs('media/input')
+    const mediabunny = await loadCodecs('media/input')
     const colours = await opened.track.getColorSpace()
     let count = 0
-    for await (const sample of new VideoSampleSink(opened.track).samples()) {
+    for await (const sample of guardedSamples(mediabunny, opened.track)) {
       try {
         if (signal?.aborted) throw new CancelledError({ cause: signal.reason })
         if (sample.timestamp + sample.duration <= 0) continue // Cut away by the container's edit list.
+        checkSize(path, sample.codedWidth, sample.codedHeight) // The stream may say other than its container.
         yield await frameToRgb(sample, width, height, colours)
         if (++count >= maxFrames) return
       } finally {
@@ -74,8 +77,7 @@ async function withTrack<T>(path: string, use: (track: InputVideoTrack) => Promi
 }
 
 async function openTrack(path: string): Promise<{ input: Input; track: InputVideoTrack }> {
-  const { FilePathSource, Input, MATROSKA, MP4, QTFF, WEBM } = await loadCodecs('media/input')
-  const input = new Input({ source: new FilePathSource(path), formats: [MP4, QTFF, WEBM, MATROSKA] })
+  const input = openGuardedInput(await loadCodecs('media/input'), path)
   try {
     const track = await input.getPrimaryVideoTrack()
     if (track === null) {
@@ -94,20 +96,26 @@ async function openTrack(path: string): Promise<{ input: Input; track: InputVide
 }
 
 async function checkTrack(path: string, track: InputVideoTrack): Promise<void> {
+  // This throws where the file is broken, which the question after it takes for a codec that is missing.
+  await track.getDecoderConfig()
   if (!(await track.canDecode())) {
     const got = (await track.getCodec()) ?? 'an unknown one'
     const expected = 'a codec that can be decoded (H.264, HEVC, VP8, VP9, AV1, ProRes)'
     throw new MediaError('media/input', { subject: path, expected, got })
   }
-  const [width, height] = [await track.getCodedWidth(), await track.getCodedHeight()]
-  if (width * height <= mostPixels && width * height > 0) return
+  checkSize(path, await track.getCodedWidth(), await track.getCodedHeight())
+  checkSize(path, await track.getDisplayWidth(), await track.getDisplayHeight())
+}
+
+function checkSize(path: string, width: number, height: number): void {
+  if (width * height > 0 && width * height <= mostPixels) return
   const expected = `frames of 1 to ${mostPixels} pixels`
   throw new MediaError('media/input', { subject: path, expected, got: `${width}x${height}` })
 }
 
 function movieError(path: string, error: unknown): FramewrightError {
   if (FramewrightError.is(error)) return error
-  const got = `a broken one (${messageOf(error).split('\n')[0]})`
+  const got = `a broken one (${libraryReason(error)})`
   const advice = 'It may be cut off; copy or download it again.'
   return new MediaError(
     'media/input',

@@ -1,5 +1,6 @@
-import { MediaError, messageOf } from '../errors.ts'
+import { MediaError } from '../errors.ts'
 import { fileKind } from './file-kind.ts'
+import { libraryReason } from './library-reason.ts'
 
 /** The most pixels that are decoded of a picture: 8192 x 8192, 192 MiB as RGB. */
 export const mostPixels = 2 ** 26
@@ -50,7 +51,7 @@ export async function decodePicture(path: string, page = 0, pages = 1): Promise<
 }
 
 export function pictureError(path: string, error: unknown): MediaError {
-  const reason = messageOf(error).split('\n')[0] ?? ''
+  const reason = libraryReason(error)
   const tooLarge = reason.includes('pixel limit')
   const expected = tooLarge ? `at most ${mostPixels} pixels` : 'a picture that can be decoded'
   const got = tooLarge ? 'more' : `a broken one (${reason})`

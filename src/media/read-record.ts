@@ -1,8 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MediaError, messageOf } from '../errors.ts'
+import { MediaError } from '../errors.ts'
 import { type FileKind, fileKind } from './file-kind.ts'
 import { gifBlocks } from './gif-comment.ts'
+import { openGuardedInput } from './guarded-input.ts'
+import { libraryReason } from './library-reason.ts'
 import { loadContainers } from './mediabunny.ts'
 import { type GenerationRecord, recordFromText } from './record.ts'
 import { textFromXmp } from './xmp.ts'
@@ -24,10 +26,22 @@ export async function readRecord(path: string): Promise<GenerationRecord | undef
 }
 
 /** The frame rate that a file's record tells, if it has one that can be read. */
-export function recordedRate(path: string): Promise<number | undefined> {
-  const rate = (record: GenerationRecord | undefined) =>
-    record !== undefined && record.fps > 0 ? record.fps : undefined
-  return readRecord(path).then(rate, () => undefined) // What is wrong with the pictures, their decoder says.
+export async function recordedRate(path: string): Promise<number | undefined> {
+  const { fps = 0 } = (await readableRecord(path)) ?? {}
+  return fps > 0 ? fps : undefined
+}
+
+/** The number of frames that a file's record tells, if it has one that can be read and a clip could have as many. */
+export async function recordedFrames(path: string): Promise<number | undefined> {
+  const { frames = 0 } = (await readableRecord(path)) ?? {}
+  return Number.isInteger(frames) && frames >= 1 && frames <= mostFrames ? frames : undefined
+}
+
+const mostFrames = 1e6
+
+/** What is wrong with a file, the decoder of its pictures says. */
+function readableRecord(path: string): Promise<GenerationRecord | undefined> {
+  return readRecord(path).catch(() => undefined)
 }
 
 async function texts(path: string, kind: FileKind): Promise<readonly (string | undefined)[]> {
@@ -36,7 +50,7 @@ async function texts(path: string, kind: FileKind): Promise<readonly (string | u
     if (kind === 'movie') return [await movieComment(path)]
     if (kind !== 'folder') return [await pictureDescription(path)]
   } catch (error) {
-    const got = `one that cannot be (${messageOf(error).split('\n')[0]})`
+    const got = `one that cannot be (${libraryReason(error)})`
     throw new MediaError(
       'media/input',
       { subject: path, expected: 'a file that can be read', got },
@@ -48,8 +62,7 @@ async function texts(path: string, kind: FileKind): Promise<readonly (string | u
 }
 
 async function movieComment(path: string): Promise<string | undefined> {
-  const { FilePathSource, Input, MATROSKA, MP4, QTFF, WEBM } = await loadContainers()
-  const input = new Input({ source: new FilePathSource(path), formats: [MP4, QTFF, WEBM, MATROSKA] })
+  const input = openGuardedInput(await loadContainers(), path)
   try {
     return (await input.getMetadataTags()).comment
   } finally {
