@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { precompiledCharsmap } from '../../../src/text/precompiled-charsmap.ts'
 import { fixture } from '../../fixtures.ts'
 
-const tokenizer = JSON.parse(readFileSync(fixture('modules/tokenizer/umt5/tokenizer.json'), 'utf8'))
+const tokenizer = JSON.parse(readFileSync(fixture('wan21-t2v/model/tokenizer/tokenizer.json'), 'utf8'))
 const normalize = precompiledCharsmap(tokenizer.normalizer.normalizers[0].precompiled_charsmap)
 
 describe('precompiledCharsmap', () => {

@@ -61,7 +61,7 @@ describe.each(flavours)('the %s tokenizer', name => {
 describe('encode', () => {
   let tokenizer: PromptTokenizer
   beforeAll(async () => {
-    tokenizer = await openTokenizer(fixture('modules/tokenizer/umt5'))
+    tokenizer = await openTokenizer(fixture('wan21-t2v/model/tokenizer'))
   })
 
   it('pads and truncates to a length as the Wan pipelines do', () => {
@@ -89,7 +89,7 @@ describe('encode', () => {
 
 describe('openTokenizer', () => {
   it('reads the longest sequence from the configuration, and no number from an absurd one', async () => {
-    expect((await openTokenizer(fixture('modules/tokenizer/umt5'))).modelMaxLength).toBe(512)
+    expect((await openTokenizer(fixture('wan21-t2v/model/tokenizer'))).modelMaxLength).toBe(512)
     const endless = await variant({ model_max_length: 1e30 })
     expect((await openTokenizer(endless)).modelMaxLength).toBeUndefined()
     expect(
@@ -157,7 +157,7 @@ function idsOf(tokenizer: PromptTokenizer, text: string): number[] {
 /** A copy of the UMT5 fixture with some keys of its tokenizer_config.json changed. */
 async function variant(changes: Record<string, unknown>): Promise<string> {
   const path = await mkdtemp(join(folder, 'variant-'))
-  const source = fixture('modules/tokenizer/umt5')
+  const source = fixture('wan21-t2v/model/tokenizer')
   await cp(join(source, 'tokenizer.json'), join(path, 'tokenizer.json'))
   const config = JSON.parse(await readFile(join(source, 'tokenizer_config.json'), 'utf8'))
   await writeFile(join(path, 'tokenizer_config.json'), JSON.stringify({ ...config, ...changes }))
