@@ -12,8 +12,9 @@ from pathlib import Path
 from random import Random
 
 import torch
+from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast, UMT5EncoderModel
 
 from render.captions import describe
 from render.scene import sample_scene
@@ -51,6 +52,16 @@ def load_data(folder: str, tokenizer: PreTrainedTokenizerFast) -> DataSet:
     sample = latents[:4096].float()
     mean, std = sample.mean((0, 2, 3, 4), keepdim=True), sample.std((0, 2, 3, 4), keepdim=True)
     return DataSet(latents, torch.cat(tokens), mean, std)
+
+
+def load_checkpoint(folder: str) -> tuple[nn.ModuleDict, Tensor, Tensor, dict]:
+    """The model of a diffusers folder, the mean and deviation of its latents, and the arguments of make_dit."""
+    dit = WanTransformer3DModel.from_pretrained(folder, subfolder="transformer").float().train()
+    text_encoder = UMT5EncoderModel.from_pretrained(folder, subfolder="text_encoder").float().train()
+    vae = AutoencoderKLWan.load_config(folder, subfolder="vae")
+    mean, std = (torch.tensor(vae[f"latents_{name}"]).view(1, -1, 1, 1, 1) for name in ("mean", "std"))
+    size = {"latent_channels": dit.config.in_channels, "patch": dit.config.patch_size[1], "layers": dit.config.num_layers}
+    return nn.ModuleDict({"transformer": dit, "text_encoder": text_encoder}), mean, std, size
 
 
 def clean_frames(count: int, frames: int, rng: Random) -> Tensor:
@@ -104,7 +115,8 @@ def main() -> None:
     parser.add_argument("--run", required=True, help="folder for state, log and process id")
     parser.add_argument("--latents", required=True, help="folder that train.encode wrote")
     parser.add_argument("--tokenizer", required=True, help="folder that train.tokenizer wrote")
-    parser.add_argument("--patch", type=int, default=2, help="latent pixels a token, each way")
+    parser.add_argument("--init", help="checkpoint folder whose denoiser, text encoder and latent statistics to start from")
+    parser.add_argument("--patch", type=int, default=1, help="latent pixels a token, each way")
     parser.add_argument("--layers", type=int, default=7)
     parser.add_argument("--steps", type=int, default=30_000)
     parser.add_argument("--batch", type=int, default=32)
@@ -130,7 +142,10 @@ def train(options: argparse.Namespace) -> None:
     state = folder.load()
     if state:
         size = state["size"]
-    model = nn.ModuleDict({"transformer": make_dit(**size), "text_encoder": make_text_encoder(len(tokenizer))})
+    if options.init and not state:
+        model, data.mean, data.std, size = load_checkpoint(options.init)
+    else:
+        model = nn.ModuleDict({"transformer": make_dit(**size), "text_encoder": make_text_encoder(len(tokenizer))})
     model = model.to(device)
     optimizer = MuonAdam(
         model.named_parameters(), is_matrix, options.matrix_rate, options.vector_rate, weight_decay=0.05

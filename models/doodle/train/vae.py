@@ -80,6 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", required=True, help="folder for state, log and process id")
     parser.add_argument("--init", help="diffusers folder of an autoencoder to start from")
+    parser.add_argument("--freeze-encoder", action="store_true", help="train the decoder alone: latents stay as they are")
     parser.add_argument("--steps", type=int, default=40_000)
     parser.add_argument("--batch", type=int, default=3, help="whole clips a step, or half as many as windows")
     parser.add_argument("--window", type=int, default=40, help="side of the windows in pixels; 64 trains on whole frames")
@@ -106,6 +107,8 @@ def train(options: argparse.Namespace) -> None:
     else:
         vae = channels_last(AutoencoderKLWan.from_pretrained(options.init).float()) if options.init else make_vae()
     vae.train()
+    for part in (vae.encoder, vae.quant_conv):
+        part.requires_grad_(not options.freeze_encoder)
     config = {key: value for key, value in vae.config.items() if not key.startswith("_")}
     optimizer = MuonAdam(
         vae.named_parameters(), lambda name, w: w.ndim >= 4 and w.shape[0] > 1, options.matrix_rate, options.vector_rate
