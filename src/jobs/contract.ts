@@ -1,0 +1,246 @@
+/**
+ * What the programs agree on about tasks. The HTTP server creates and reads tasks (`Jobs`), a runner makes the videos
+ * (`TaskRunner`), a sender tells others that a task has ended (`WebhookSender`), and everything that is a file is in
+ * `Storage`. Everything in a record is JSON, so that any store can hold it.
+ */
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json }
+export type JsonObject = { readonly [name: string]: Json }
+
+/**
+ * queued → running → succeeded | failed | cancelled. A task whose runner dies, or hands it back, is queued again with
+ * its checkpoint; the last three states are final.
+ */
+export const taskStates = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const
+export type TaskState = (typeof taskStates)[number]
+
+export const finalStates: readonly TaskState[] = ['succeeded', 'failed', 'cancelled']
+
+/** What is to be made. */
+export interface TaskRequest {
+  /** Model as `resolveModel` takes it. A runner takes only tasks of models it has. */
+  readonly model: string
+  /**
+   * Fields of `GenerateRequest` as JSON: the seed, which is set before the task is created, as a decimal string, and
+   * files as keys of `Storage`.
+   */
+  readonly generate: JsonObject
+}
+
+export interface NewTask {
+  /** Id of the API key that it belongs to. */
+  readonly owner: string
+  /** Name of the interface that it came through, such as `runway`; `list` can ask for it. */
+  readonly api: string
+  readonly request: TaskRequest
+  /** What the interface wants to know about the task later, such as the model's public name. Not read by a runner. */
+  readonly about: JsonObject
+  /** Higher goes first; 0 unless given. */
+  readonly priority?: number
+  /**
+   * A second task of the same owner with the same key within `seconds` is not made: the first is returned.
+   * `fingerprint` is a hash of the request.
+   */
+  readonly idempotency?: { readonly key: string; readonly fingerprint: string; readonly seconds: number }
+  /** Where its end is announced. */
+  readonly webhook?: { readonly url: string }
+}
+
+export interface TaskRecord extends Omit<NewTask, 'idempotency' | 'priority'> {
+  /** UUID. */
+  readonly id: string
+  readonly priority: number
+  readonly state: TaskState
+  /** Tasks that are running or go first; 0 unless queued. */
+  readonly ahead: number
+  /** Runs that were begun: 0 before the first. A runner's attempt is this number: the fence of what it writes. */
+  readonly attempt: number
+  readonly progress: TaskProgress
+  readonly result?: TaskResult
+  readonly failure?: TaskFailure
+  /** ISO 8601, UTC. */
+  readonly createdAt: string
+  readonly startedAt?: string
+  readonly finishedAt?: string
+}
+
+/** How far a run is. `fraction` never falls, also across attempts. */
+export interface TaskProgress {
+  /** 0 to 1. */
+  readonly fraction: number
+  readonly stage: 'waiting' | 'loading' | 'conditioning' | 'denoising' | 'decoding' | 'done'
+  /** Steps that are done, of how many; 0 of 0 before the first is known. */
+  readonly step: number
+  readonly of: number
+  /** Estimate of what is left, once a step was timed. */
+  readonly secondsLeft?: number
+  /** The latest picture of the latents: a JPEG in `Storage`. */
+  readonly preview?: { readonly key: string; readonly step: number }
+}
+
+export const noProgress: TaskProgress = { fraction: 0, stage: 'waiting', step: 0, of: 0 }
+
+export interface TaskResult {
+  readonly outputs: readonly TaskOutput[]
+  readonly width: number
+  readonly height: number
+  readonly frames: number
+  readonly fps: number
+  /** Decimal. */
+  readonly seed: string
+  /** By stage, and `total`: of the attempt that ended it. */
+  readonly seconds: { readonly [stage: string]: number }
+  /** Largest resident memory of the process that made it. */
+  readonly peakMemoryBytes: number
+}
+
+export interface TaskOutput {
+  readonly name: 'video' | 'thumbnail' | 'spritesheet'
+  /** In `Storage`. */
+  readonly key: string
+  readonly contentType: string
+  readonly bytes: number
+}
+
+export interface TaskFailure {
+  /** A code of docs/errors.md. */
+  readonly code: string
+  readonly message: string
+}
+
+export interface CreatedTask {
+  readonly task: TaskRecord
+  /**
+   * `created`; `repeated`: the task that the same idempotency key and fingerprint made before; `conflict`: the task
+   * that the key made for another request.
+   */
+  readonly outcome: 'created' | 'repeated' | 'conflict'
+}
+
+export interface ListTasks {
+  readonly owner: string
+  readonly api?: string
+  /** Only those after the one with this id, in the order that is asked for. */
+  readonly after?: string
+  /** 1 to 100. */
+  readonly limit: number
+  /** By time of creation. */
+  readonly order: 'asc' | 'desc'
+}
+
+export interface QueueStats {
+  readonly queued: number
+  readonly running: number
+  /** Seconds that the oldest queued task has waited; 0 without one. */
+  readonly oldestSeconds: number
+}
+
+/** The durable tasks and their queue, as the HTTP server sees them. */
+export interface Jobs extends AsyncDisposable {
+  /** Once this returns, the task is on disk: it will end in a final state whatever is killed. */
+  create(task: NewTask): Promise<CreatedTask>
+  get(id: string): Promise<TaskRecord | undefined>
+  list(options: ListTasks): Promise<readonly TaskRecord[]>
+  /** Tasks of an owner that are not final. */
+  countActive(owner: string): Promise<number>
+  /**
+   * Asks a task to stop, from any process; a queued one is cancelled at once, a running one when its runner has
+   * noticed, though its state is `cancelled` when this returns.
+   * @returns the record after it; undefined when there is none
+   */
+  cancel(id: string): Promise<TaskRecord | undefined>
+  /** Forgets a final task; its files are removed, too. @returns whether there was one */
+  remove(id: string): Promise<boolean>
+  /**
+   * The record as it is now, and again whenever it has changed, until it is final or the signal aborts (which ends the
+   * iteration without an error). Steps may be left out when the reader is slow. Nothing for an unknown id.
+   */
+  watch(id: string, signal: AbortSignal): AsyncIterable<TaskRecord>
+  stats(): Promise<QueueStats>
+  /** @throws when the store does not answer: for readiness. */
+  check(): Promise<void>
+}
+
+/** Key of an API client. The secret itself is stored nowhere: a SHA-256 of it is. */
+export interface ApiKey {
+  /** UUID: the owner of tasks. */
+  readonly id: string
+  readonly name: string
+  readonly createdAt: string
+  readonly revokedAt?: string
+  readonly limits: KeyLimits
+}
+
+export interface KeyLimits {
+  /** Tasks that may be queued or running at a time. */
+  readonly activeTasks?: number
+}
+
+export interface Keys {
+  /** The key that is not revoked and has this secret. Compares hashes, in constant time. */
+  find(secret: string): Promise<ApiKey | undefined>
+  /** Whether there is a key that is not revoked. */
+  any(): Promise<boolean>
+}
+
+/** One run of a task, as a runner gets it. */
+export interface TaskRun {
+  readonly task: TaskRecord
+  /** Aborted when the task is cancelled, its claim is lost, or the process drains: see `reason`. */
+  readonly signal: AbortSignal
+  /** Says how far it is. Does not wait; the store may leave some out. */
+  readonly report: (progress: TaskProgress) => void
+  /**
+   * Key in `Storage` of the file that holds the state of the run, to be resumed from: the runner writes it at an
+   * interval (a new file, renamed), and reads it when it is there. Jobs removes it when the task is final.
+   */
+  readonly checkpoint: string
+}
+
+/** Reasons of `TaskRun.signal`. On `drain` the runner saves a checkpoint where it can, and ends with `interrupted`. */
+export type StopReason = 'cancelled' | 'lost' | 'drain'
+
+/**
+ * How a run ended. Outputs are written under `outputs/<task id>/<attempt>-…`, so that two attempts never write one
+ * file, and are published by the record that names them. `retry`: whether another attempt may succeed.
+ */
+export type RunOutcome =
+  | { readonly type: 'succeeded'; readonly result: TaskResult }
+  | { readonly type: 'failed'; readonly failure: TaskFailure; readonly retry: boolean }
+  | { readonly type: 'interrupted' }
+
+/** Makes videos, one at a time for each of its lanes. */
+export interface TaskRunner extends AsyncDisposable {
+  /** Models that it takes tasks of, as `TaskRequest.model` names them. */
+  readonly models: readonly string[]
+  /** Tasks that it works on at a time: one a device. */
+  readonly lanes: number
+  /** Does not throw. */
+  run(run: TaskRun): Promise<RunOutcome>
+}
+
+/** Announces the end of a task. Jobs calls it from its queue, and again with backoff until it is delivered. */
+export interface WebhookSender {
+  /**
+   * @param id the same in every attempt: receivers tell repeats by it
+   * @throws when it was not delivered
+   */
+  send(id: string, task: TaskRecord, signal: AbortSignal): Promise<void>
+}
+
+/**
+ * Files by key: `inputs/…`, `uploads/…`, `outputs/…`, `previews/…`, `checkpoints/…`. Keys are path-safe
+ * (`[a-z0-9][a-z0-9._-]*` between slashes). A folder that all machines of a fleet see, or their own.
+ */
+export interface Storage {
+  /** Absolute path of the file, whether or not it is there. @throws RequestError for a key that is not one */
+  pathOf(key: string): string
+  /** Writes a file whole or not at all. */
+  write(key: string, bytes: Uint8Array): Promise<void>
+  /** Moves a file on the same file system there, whole or not at all. */
+  adopt(path: string, key: string): Promise<void>
+  /** Size in bytes and time of change; undefined when it is not there. */
+  stat(key: string): Promise<{ readonly bytes: number; readonly changed: Date } | undefined>
+  /** Removes a file, or all below a key. */
+  remove(key: string): Promise<void>
+}
