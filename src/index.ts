@@ -28,6 +28,7 @@ export async function diagnose(): Promise<Diagnosis> {
 
 const createBackend: EngineParts['createBackend'] = lane => new OnnxRuntimeBackend(lane)
 
+export { loadDenoiseState, saveDenoiseState } from './engine/denoise-file.ts'
 export type { Diagnosis, Finding } from './engine/doctor.ts'
 
 export type { Engine, EngineOptions, GenerateOptions } from './engine/engine.ts'
@@ -56,6 +57,7 @@ export { type PullOptions, pullModel } from './hub/pull.ts'
 export { checkOutput } from './media/output-path.ts'
 export { readRecord } from './media/read-record.ts'
 export type { GenerationRecord } from './media/record.ts'
+export type { DenoiseState } from './pipeline/denoise-state.ts'
 export type {
   ConditioningReadyEvent,
   FramesDecodedEvent,

@@ -21,6 +21,7 @@ const values = [
   'exportModel',
   'inspectModel',
   'listModels',
+  'loadDenoiseState',
   'modeNames',
   'modelPath',
   'packageVersion',
@@ -30,6 +31,7 @@ const values = [
   'renderVideo',
   'resolveModel',
   'samplerNames',
+  'saveDenoiseState',
   'tensor',
   'writeSafetensors',
 ]
@@ -38,6 +40,7 @@ const types = [
   'ComponentReport',
   'ConditioningReadyEvent',
   'DType',
+  'DenoiseState',
   'Diagnosis',
   'Engine',
   'EngineOptions',

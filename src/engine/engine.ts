@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { CancelledError, RequestError } from '../errors.ts'
 import type { GenerateEvent } from '../pipeline/events.ts'
 import type { Family, ModelFacts } from '../pipeline/family.ts'
-import { generate } from '../pipeline/generate.ts'
+import { generate, type RunSettings } from '../pipeline/generate.ts'
 import { type GenerateRequest, planRequest } from '../pipeline/request.ts'
 import type { Backend, Device } from '../runtime/backend.ts'
 import { parseDevice } from '../runtime/device.ts'
@@ -30,7 +30,7 @@ export interface EngineOptions {
   readonly residency?: Residency
 }
 
-export interface GenerateOptions {
+export interface GenerateOptions extends RunSettings {
   readonly signal?: AbortSignal
 }
 
@@ -42,7 +42,7 @@ export interface Engine extends AsyncDisposable {
   /**
    * Makes a video, as a stream of events. It waits for a free lane; it ends at the next step when the signal aborts
    * or the caller stops iterating.
-   * @throws RequestError for a request that the model cannot do, CancelledError when aborted
+   * @throws RequestError for a request that the model cannot do, or a state of another; CancelledError when aborted
    */
   generate(
     request: GenerateRequest,
@@ -70,11 +70,11 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
   return {
     facts: model.facts,
     device: device.type === 'cpu' ? 'cpu' : `cuda:${device.index}`,
-    async *generate(request, { signal = new AbortController().signal } = {}) {
+    async *generate(request, { signal = new AbortController().signal, ...settings } = {}) {
       const plan = planRequest(request, model.facts, randomSeed)
       const lane = await pool.acquire(signal)
       try {
-        yield* generate(model, plan, lane, signal)
+        yield* generate(model, plan, lane, signal, settings)
       } catch (error) {
         throw signal.aborted && !(error instanceof CancelledError)
           ? new CancelledError({ cause: error })

@@ -1,7 +1,7 @@
 import { openVideoWriter, type VideoWriter, type WriterOptions } from '../media/writer.ts'
 import type { GenerateEvent } from '../pipeline/events.ts'
 import type { GeneratePlan, GenerateRequest } from '../pipeline/request.ts'
-import type { Engine } from './engine.ts'
+import type { Engine, GenerateOptions } from './engine.ts'
 import { recordOf } from './generation-record.ts'
 
 export interface OutputOptions {
@@ -33,7 +33,7 @@ export async function* renderVideo(
   engine: Engine,
   request: GenerateRequest,
   output: OutputOptions,
-  options: { readonly signal?: AbortSignal } = {},
+  options: GenerateOptions = {},
 ): AsyncGenerator<RenderEvent, void, undefined> {
   let writer: VideoWriter | undefined
   let writing: Promise<void> = Promise.resolve()

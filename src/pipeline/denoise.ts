@@ -1,17 +1,18 @@
 import { createGuidance, type Guidance } from '../sampling/guidance.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
-import { emptyHistory, type Sampler } from '../sampling/samplers/sampler.ts'
+import type { Sampler } from '../sampling/samplers/sampler.ts'
 import type { Schedule } from '../sampling/schedules/schedule.ts'
 import { createStepCache } from '../sampling/step-cache.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { checkAborted } from './abort.ts'
-import { seen, withClean } from './clean-frames.ts'
+import { seen } from './clean-frames.ts'
 import type { Conditions } from './condition.ts'
+import type { DenoiseState } from './denoise-state.ts'
 import type { StepEndEvent } from './events.ts'
 import type { Denoiser, Model, ModelFacts } from './family.ts'
 import { stepHeld, stirHeld } from './held-frames.ts'
 import type { GeneratePlan } from './request.ts'
-import { emptyVelocityState, velocityOf } from './velocity.ts'
+import { velocityOf } from './velocity.ts'
 
 export interface DenoiseContext {
   readonly model: Model
@@ -24,21 +25,25 @@ export interface DenoiseContext {
   readonly signal: AbortSignal
 }
 
-/** velocity → sampler, for every step. */
+/**
+ * velocity → sampler, for every step that is left.
+ * @param initial the latents before the first step of the run, [channels, frames, height, width]
+ * @param firstStep of the run, from the start of the schedule
+ * @param from the state before the first of these steps
+ */
 export async function* denoiseSteps(
   { model, plan, conditions, sampler, schedule, denoise, noise, signal }: DenoiseContext,
   initial: Tensor,
   firstStep: number,
-): AsyncGenerator<{ event: StepEndEvent; result: Tensor }> {
+  from: DenoiseState,
+): AsyncGenerator<{ event: StepEndEvent; state: DenoiseState }> {
   const { visual } = conditions
   const { steps, stepCache: threshold } = plan
   const cache = threshold > 0 ? createStepCache({ threshold, firstStep, steps }) : undefined
   const recipe = { denoise, conditions, guidances: guidancesOf(plan), cache, signal }
   const of = (data: Float32Array) => tensor('f32', initial.shape, data)
-  let latents = initial.data as Float32Array
-  let history = emptyHistory
-  let state = emptyVelocityState
-  for (let step = firstStep; step < plan.steps; step++) {
+  let { latents, history, velocity: velocityState, skippedSteps } = from
+  for (let step = from.step; step < plan.steps; step++) {
     checkAborted(signal)
     const started = performance.now()
     const timestep = schedule.timesteps[step]!
@@ -47,9 +52,10 @@ export async function* denoiseSteps(
     const given = initial.data as Float32Array
     if (visual.held) latents = stirHeld(visual.held, { latents, given, shape: initial.shape }, level, noise)
     const input = { ...seen({ latents, timestep, shape: initial.shape, schedule, visual }), expert }
-    const found = await velocityOf(recipe, input, { step, steps }, state)
+    const found = await velocityOf(recipe, input, { step, steps }, velocityState)
     const { velocity, conditional, unconditional, skipped } = found
-    state = found.state
+    velocityState = found.state
+    if (skipped) skippedSteps++
     const fresh = sampler.stochastic ? { noise: noise.randn(latents.length) } : {}
     const at = { step, schedule, history, ...fresh }
     const { held } = visual
@@ -59,10 +65,15 @@ export async function* denoiseSteps(
         )
       : sampler.step({ ...at, latents, velocity })
     ;({ latents, history } = stepped)
-    const last = step === plan.steps - 1
-    const result = of(last ? withClean(latents, visual.clean, initial.shape) : latents)
     yield {
-      result,
+      state: {
+        step: step + 1,
+        latents,
+        history,
+        velocity: velocityState,
+        noise: noise.position(),
+        skippedSteps,
+      },
       event: {
         type: 'step-end',
         step: step - firstStep + 1,

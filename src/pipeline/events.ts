@@ -1,4 +1,5 @@
 import type { Tensor } from '../tensor/tensor.ts'
+import type { DenoiseState } from './denoise-state.ts'
 import type { GeneratePlan } from './request.ts'
 
 /** What happens while a video is made, in this order. */
@@ -39,6 +40,8 @@ export interface StepEndEvent {
   /** Whether there was guidance; without it, a step needs one run of the network instead of two. */
   readonly guided: boolean
   readonly seconds: number
+  /** With `states`: what a run of the same request can be resumed from. */
+  readonly state?: DenoiseState
   /** With `tensors`: what the network gave, or what stood in for it in a skipped step, and the latents after the step. */
   readonly tensors?: {
     readonly conditional: Tensor

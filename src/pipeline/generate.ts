@@ -1,12 +1,15 @@
+import { RequestError } from '../errors.ts'
 import { type LatentSize, pixelFramesOf, toLatent, toTokens } from '../geometry/video-geometry.ts'
 import { addNoise } from '../sampling/add-noise.ts'
 import { createGenerator, type NoiseGenerator } from '../sampling/noise.ts'
 import { readScheduler } from '../sampling/scheduler.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
+import { withClean } from './clean-frames.ts'
 import { type Conditions, condition, residentsOf } from './condition.ts'
 import { decodeChunks } from './decode.ts'
 import { denoiseSteps } from './denoise.ts'
+import { type DenoiseState, firstState } from './denoise-state.ts'
 import type {
   ConditioningReadyEvent,
   FramesDecodedEvent,
@@ -17,6 +20,14 @@ import type {
 import type { DecodeContext, Model, ResidentTensor, VisualConditioning } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
 import type { GeneratePlan } from './request.ts'
+
+/** How a run is made, beside what is made. */
+export interface RunSettings {
+  /** The state that an earlier run of the same plan was left in: the steps before it are not done again. */
+  readonly resume?: DenoiseState
+  /** Whether the events of steps carry the state to resume from. */
+  readonly states?: boolean
+}
 
 /**
  * Makes one video: conditions, denoises, decodes. Ends at the next step or chunk when the signal aborts or the
@@ -29,14 +40,15 @@ export async function* generate(
   plan: GeneratePlan,
   runner: GraphRunner,
   signal: AbortSignal,
+  { resume, states = false }: RunSettings = {},
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const clock = stageClock(runner)
   const size = toLatent(model.facts.geometry, plan)
   const scheduler = readScheduler(model.facts.scheduler, schedulerOverrides(plan))
   yield { type: 'start', plan, device: runner.device } satisfies StartEvent
 
-  const noise = createGenerator(plan.seed)
-  const conditions = await condition(model, plan, size, noise, runner, signal)
+  const before = createGenerator(plan.seed)
+  const conditions = await condition(model, plan, size, before, runner, signal)
   try {
     const { visual } = conditions
     const denoised = withFrames(size, size.latentFrames + visual.leadingFrames)
@@ -44,28 +56,40 @@ export async function* generate(
     const { tokens } = toTokens(model.facts.geometry, size)
     const schedule = scheduler.schedule({ ...model.spacing(plan.steps), tokens })
     const firstStep = visual.start ? leftOutSteps(plan) : 0
-    const initial = tensor('f32', shape, startLatents(visual, shape, noise, schedule.sigmas[firstStep]!))
+    const initial = tensor('f32', shape, startLatents(visual, shape, before, schedule.sigmas[firstStep]!))
     yield conditioningReady(conditions, clock.end('conditioning'), plan.tensors ? initial : undefined)
 
     const denoise = model.denoiser(denoised, runner.run)
-    let latents: Tensor = initial
-    let skippedSteps = 0
+    let state = resume ?? firstState(firstStep, initial.data as Float32Array, before.position())
+    checkState(state, initial, plan)
+    const noise = resume ? createGenerator(plan.seed, resume.noise) : before
     const context = { model, plan, conditions, sampler: scheduler.sampler, schedule, denoise, noise, signal }
-    for await (const { event, result } of denoiseSteps(context, initial, firstStep)) {
-      latents = result
-      if (event.skipped) skippedSteps++
-      yield event
+    for await (const step of denoiseSteps(context, initial, firstStep, state)) {
+      state = step.state
+      yield states ? { ...step.event, state } : step.event
     }
     clock.end('denoising')
     await runner.drop(residentsOf(conditions))
 
+    const latents = tensor('f32', shape, withClean(state.latents, visual.clean, shape))
     const clip = sliceAxis(latents, 1, visual.leadingFrames, denoised.latentFrames)
     yield* decodeFrames(model, { latents: clip, noise, plan }, runner, signal)
     clock.end('decoding')
-    yield { type: 'video-end', plan, latents: clip, skippedSteps, seconds: clock.total() }
+    yield { type: 'video-end', plan, latents: clip, skippedSteps: state.skippedSteps, seconds: clock.total() }
   } finally {
     await runner.drop(residentsOf(conditions))
   }
+}
+
+/** @throws RequestError for a state of another plan */
+function checkState({ step, latents }: DenoiseState, { shape, data }: Tensor, { steps }: GeneratePlan): void {
+  if (latents.length === data.length && step >= 0 && step <= steps) return
+  throw new RequestError('request/invalid', {
+    subject: 'state to resume from',
+    expected: `latents of ${shape.join('x')} and a step of ${steps}`,
+    got: `${latents.length} values and step ${step}`,
+    advice: 'Resume with the request that the state was saved for, or start anew.',
+  })
 }
 
 async function* decodeFrames(

@@ -20,7 +20,20 @@ export interface NoiseGenerator {
   rand(count: number): Float32Array
   /** `count` uniforms in [0, 1) as bfloat16 bits. */
   randBfloat16(count: number): Uint16Array
+  /** Where the stream is. */
+  position(): NoisePosition
 }
+
+/** A place in the stream of a seed: plain data, to go on from with a new generator of the same seed. */
+export interface NoisePosition {
+  /** 32-bit words that were drawn. */
+  readonly words: number
+  /** The second of a pair of normals, where it was not asked for yet. */
+  readonly waiting?: number
+}
+
+/** Before the first draw. */
+export const startOfNoise: NoisePosition = Object.freeze({ words: 0 })
 
 /** The largest seed torch takes. */
 export const maxSeed = 2n ** 64n - 1n
@@ -34,16 +47,23 @@ const twoPi = Math.fround(2 * Math.PI)
 /**
  * Starts the stream of a seed. Seeds that agree in their low 32 bits give the same stream, as in torch.
  * @param seed 0 … 2^64 − 1; as a number at most 2^53 − 1
+ * @param from where to begin in the stream: its start unless given
  * @throws RequestError `request/invalid` when the seed is out of range or not an integer
  */
-export function createGenerator(seed: bigint | number): NoiseGenerator {
-  const draw = createMersenneTwister(checkedSeed(seed))
-  const drawPaired = createPairedNormals(draw)
+export function createGenerator(seed: bigint | number, from: NoisePosition = startOfNoise): NoiseGenerator {
+  const twister = createMersenneTwister(checkedSeed(seed))
+  let words = 0
+  const draw = () => {
+    words++
+    return twister()
+  }
+  const paired = createPairedNormals(draw, from.waiting)
+  while (words < from.words) draw()
 
   function drawNormals(count: number, uniforms: number): Float32Array {
     const values = new Float32Array(count)
     if (count < block) {
-      for (let i = 0; i < count; i++) values[i] = drawPaired()
+      for (let i = 0; i < count; i++) values[i] = paired.draw()
       return values
     }
     fillUniform(values, 0, uniforms, draw)
@@ -67,6 +87,7 @@ export function createGenerator(seed: bigint | number): NoiseGenerator {
     randnBfloat16: count => Uint16Array.from(drawNormals(count, count - (count % block)), toBfloat16Bits),
     rand,
     randBfloat16: count => Uint16Array.from(rand(count), uniformBfloat16Bits),
+    position: () => ({ words, ...paired.waiting() }),
   }
 }
 
@@ -100,22 +121,25 @@ function transformBlock(values: Float32Array, start: number): void {
 }
 
 /** Normals one at a time in float64 precision; each pair of uniforms makes two, and the second waits for its turn. */
-function createPairedNormals(draw: () => number): () => number {
-  let waiting: number | undefined
+function createPairedNormals(draw: () => number, first: number | undefined) {
+  let waiting = first
   function uniform(): number {
     const high = draw() & 0x1fffff
     return (high * 2 ** 32 + draw()) * 2 ** -53
   }
-  return () => {
-    if (waiting !== undefined) {
-      const sample = waiting
-      waiting = undefined
-      return sample
-    }
-    const angle = 2 * Math.PI * uniform()
-    const radius = Math.sqrt(-2 * Math.log1p(-uniform()))
-    waiting = radius * Math.sin(angle)
-    return radius * Math.cos(angle)
+  return {
+    draw(): number {
+      if (waiting !== undefined) {
+        const sample = waiting
+        waiting = undefined
+        return sample
+      }
+      const angle = 2 * Math.PI * uniform()
+      const radius = Math.sqrt(-2 * Math.log1p(-uniform()))
+      waiting = radius * Math.sin(angle)
+      return radius * Math.cos(angle)
+    },
+    waiting: () => (waiting === undefined ? {} : { waiting }),
   }
 }
 

@@ -95,3 +95,15 @@ test('an empty draw takes nothing from the stream', () => {
   generator.rand(0)
   expect(generator.randn(3)).toEqual(createGenerator(5).randn(3))
 })
+
+test('a generator goes on from where another of its seed was, also between the two of a pair', () => {
+  const first = createGenerator(7)
+  first.randn(20)
+  first.randn(3)
+  const position = first.position()
+  expect(position.waiting).toBeDefined()
+  const second = createGenerator(7, position)
+  expect(second.position()).toEqual(position)
+  expect(second.randn(5)).toEqual(first.randn(5))
+  expect(second.randn(40)).toEqual(first.randn(40))
+})
