@@ -133,6 +133,7 @@ def main() -> None:
 
 def train(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)  # the output layer starts at zero, so first gradients are too small to compute fast with
     torch.manual_seed(0)
     device = torch.device(options.device)
     folder = RunFolder(options.run, "dit")
