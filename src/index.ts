@@ -62,6 +62,7 @@ export type {
   ConditioningReadyEvent,
   FramesDecodedEvent,
   GenerateEvent,
+  PreviewEvent,
   StageSeconds,
   StartEvent,
   StepEndEvent,

@@ -57,6 +57,7 @@ const types = [
   'GenerationRecord',
   'ModelReport',
   'OutputOptions',
+  'PreviewEvent',
   'PullEvent',
   'PullOptions',
   'PulledModel',

@@ -63,6 +63,7 @@ class RunState {
       this.#done++
       return
     }
+    if (event.type === 'preview') return
     if (event.type === 'step-end') this.#clock.add(event.seconds)
     this.#running.set(job, stateAfter(event, this.#clock))
   }
@@ -91,7 +92,10 @@ class RunState {
 /** Steps count for nine tenths of a video, decoding for the rest. */
 const stepsShare = 0.9
 
-function stateAfter(event: Exclude<RenderEvent, { type: 'video-written' }>, clock: StepClock): VideoState {
+function stateAfter(
+  event: Exclude<RenderEvent, { type: 'video-written' | 'preview' }>,
+  clock: StepClock,
+): VideoState {
   switch (event.type) {
     case 'start':
       return { doing: 'reading the prompt', share: 0, secondsLeft: undefined }

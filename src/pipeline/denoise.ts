@@ -11,6 +11,7 @@ import type { DenoiseState } from './denoise-state.ts'
 import type { StepEndEvent } from './events.ts'
 import type { Denoiser, Model, ModelFacts } from './family.ts'
 import { stepHeld, stirHeld } from './held-frames.ts'
+import type { StepEstimate } from './preview.ts'
 import type { GeneratePlan } from './request.ts'
 import { velocityOf } from './velocity.ts'
 
@@ -36,7 +37,7 @@ export async function* denoiseSteps(
   initial: Tensor,
   firstStep: number,
   from: DenoiseState,
-): AsyncGenerator<{ event: StepEndEvent; state: DenoiseState }> {
+): AsyncGenerator<{ event: StepEndEvent; state: DenoiseState; estimate: StepEstimate }> {
   const { visual } = conditions
   const { steps, stepCache: threshold } = plan
   const cache = threshold > 0 ? createStepCache({ threshold, firstStep, steps }) : undefined
@@ -66,6 +67,7 @@ export async function* denoiseSteps(
       : sampler.step({ ...at, latents, velocity })
     ;({ latents, history } = stepped)
     yield {
+      estimate: { latents: input.latents, velocity, timesteps: input.timesteps, schedule },
       state: {
         step: step + 1,
         latents,

@@ -7,6 +7,7 @@ export type GenerateEvent =
   | StartEvent
   | ConditioningReadyEvent
   | StepEndEvent
+  | PreviewEvent
   | FramesDecodedEvent
   | VideoEndEvent
 
@@ -48,6 +49,19 @@ export interface StepEndEvent {
     readonly unconditional?: Tensor
     readonly latents: Tensor
   }
+}
+
+/** After some steps, but not the last: what the middle of the clip is about to show. */
+export interface PreviewEvent {
+  readonly type: 'preview'
+  /** The step that it follows, from 1 to `of`. */
+  readonly step: number
+  readonly of: number
+  readonly width: number
+  readonly height: number
+  /** RGB, [height, width, 3]. */
+  readonly frame: Uint8Array
+  readonly seconds: number
 }
 
 export interface FramesDecodedEvent {

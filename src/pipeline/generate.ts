@@ -19,6 +19,7 @@ import type {
 } from './events.ts'
 import type { DecodeContext, Model, ResidentTensor, VisualConditioning } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
+import { decodePreview, expectedFrame } from './preview.ts'
 import type { GeneratePlan } from './request.ts'
 
 /** How a run is made, beside what is made. */
@@ -27,6 +28,11 @@ export interface RunSettings {
   readonly resume?: DenoiseState
   /** Whether the events of steps carry the state to resume from. */
   readonly states?: boolean
+  /**
+   * Steps from one preview to the next; none unless given. A preview needs the decoder: where components are released
+   * after use, it costs that the transformer is loaded again.
+   */
+  readonly previewEvery?: number
 }
 
 /**
@@ -40,7 +46,7 @@ export async function* generate(
   plan: GeneratePlan,
   runner: GraphRunner,
   signal: AbortSignal,
-  { resume, states = false }: RunSettings = {},
+  { resume, states = false, previewEvery }: RunSettings = {},
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const clock = stageClock(runner)
   const size = toLatent(model.facts.geometry, plan)
@@ -66,7 +72,12 @@ export async function* generate(
     const context = { model, plan, conditions, sampler: scheduler.sampler, schedule, denoise, noise, signal }
     for await (const step of denoiseSteps(context, initial, firstStep, state)) {
       state = step.state
-      yield states ? { ...step.event, state } : step.event
+      const { event, estimate } = step
+      yield states ? { ...event, state } : event
+      if (previewEvery === undefined || event.step % previewEvery !== 0 || event.step === event.of) continue
+      const middle = visual.leadingFrames + Math.floor(size.latentFrames / 2)
+      const preview = await decodePreview(model, plan, expectedFrame(estimate, shape, middle), runner)
+      yield { type: 'preview', step: event.step, of: event.of, ...preview }
     }
     clock.end('denoising')
     await runner.drop(residentsOf(conditions))

@@ -112,3 +112,22 @@ describe('a saved state', () => {
     )
   })
 })
+
+describe('previews', () => {
+  test('come every so many steps but the last, and change nothing of the video', async () => {
+    const request = { ...tinyRequest, steps: 6 }
+    const { pixels } = await make(tiny.engine, request)
+    const seen: number[] = []
+    const frames: Uint8Array[] = []
+    for await (const event of tiny.engine.generate(request, { previewEvery: 2 })) {
+      if (event.type === 'frames-decoded') frames.push(event.frames)
+      if (event.type !== 'preview') continue
+      seen.push(event.step)
+      expect(event).toMatchObject({ of: 6, width: 16, height: 16 })
+      expect(event.frame).toHaveLength(16 * 16 * 3)
+      expect(new Set(event.frame).size).toBeGreaterThan(3)
+    }
+    expect(seen).toEqual([2, 4])
+    expect(Buffer.concat(frames).equals(pixels)).toBe(true)
+  })
+})
