@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--latents", required=True, help="folder that train.encode wrote")
     parser.add_argument("--tokenizer", required=True, help="folder that train.tokenizer wrote")
     parser.add_argument("--init", help="checkpoint folder whose denoiser, text encoder and latent statistics to start from")
-    parser.add_argument("--patch", type=int, default=1, help="latent pixels a token, each way")
+    parser.add_argument("--patch", type=int, default=2, help="latent pixels a token, each way")
     parser.add_argument("--layers", type=int, default=7)
     parser.add_argument("--steps", type=int, default=30_000)
     parser.add_argument("--batch", type=int, default=32)
