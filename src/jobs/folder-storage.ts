@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { RequestError } from '../index.ts'
+import type { Storage } from './contract.ts'
+
+const key = /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)*$/
+
+/** Files below a folder: of this machine, or one that all machines of a fleet see. */
+export class FolderStorage implements Storage {
+  readonly #folder: string
+
+  constructor(folder: string) {
+    this.#folder = resolve(folder)
+  }
+
+  pathOf(name: string): string {
+    if (name.length <= 512 && key.test(name)) return join(this.#folder, name)
+    throw new RequestError('request/invalid', {
+      subject: 'storage key',
+      expected: 'lower-case letters, digits, dots, dashes and slashes',
+      got: JSON.stringify(name.slice(0, 80)),
+    })
+  }
+
+  async write(name: string, bytes: Uint8Array): Promise<void> {
+    const path = this.pathOf(name)
+    await mkdir(dirname(path), { recursive: true })
+    const temporary = `${path}.${randomUUID()}.tmp`
+    try {
+      const file = await open(temporary, 'wx')
+      try {
+        await file.writeFile(bytes)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      await rename(temporary, path)
+    } catch (error) {
+      await rm(temporary, { force: true })
+      throw error
+    }
+  }
+
+  async adopt(from: string, name: string): Promise<void> {
+    const path = this.pathOf(name)
+    await mkdir(dirname(path), { recursive: true })
+    await rename(from, path)
+  }
+
+  async stat(name: string): Promise<{ bytes: number; changed: Date } | undefined> {
+    const found = await stat(this.pathOf(name)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
+      throw error
+    })
+    return found?.isFile() ? { bytes: found.size, changed: found.mtime } : undefined
+  }
+
+  async remove(name: string): Promise<void> {
+    await rm(this.pathOf(name), { recursive: true, force: true })
+  }
+}
