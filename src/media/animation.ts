@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { MediaError } from '../errors.ts'
+import { MediaError, RequestError } from '../errors.ts'
 import type { ClipFormat, FrameSink } from './frame-sink.ts'
 import { withGifComment } from './gif-comment.ts'
 import { recordToText } from './record.ts'
@@ -14,9 +14,11 @@ const gifEffort = 3
 /**
  * Animated GIF and WebP, which repeat for ever. All frames are kept in memory until the end, so the length is
  * limited to 512 MiB of frames (about 430 at 832x480). GIF has 256 colours a frame and times in hundredths of a
- * second; the rate is right on average. The encoder merges equal neighbours into one longer picture.
+ * second; the rate is right on average. WebP's encoder merges equal neighbours into one longer picture: the record
+ * tells the rate that they had.
  */
 export function openAnimation(path: string, format: '.gif' | '.webp', clip: ClipFormat): FrameSink {
+  checkRate(format, clip.fps)
   const frames: Uint8Array[] = []
   const frameBytes = clip.width * clip.height * 3
   return {
@@ -43,6 +45,19 @@ export function openAnimation(path: string, format: '.gif' | '.webp', clip: Clip
   }
 }
 
+/** The fastest that is played as it is meant: browsers take times of 10 ms and less for 100 ms. */
+const fastest = { '.gif': 50, '.webp': 90 } as const
+
+function checkRate(format: keyof typeof fastest, fps: number): void {
+  if (fps <= fastest[format]) return
+  throw new RequestError('request/invalid', {
+    subject: 'fps',
+    expected: `at most ${fastest[format]} for a ${format} file`,
+    got: String(fps),
+    advice: 'Write .mp4, .webm or a folder of PNG files.',
+  })
+}
+
 async function encode(strip: Uint8Array, format: '.gif' | '.webp', clip: ClipFormat): Promise<Uint8Array> {
   const { default: sharp } = await import('sharp')
   const count = strip.length / (clip.width * clip.height * 3)
@@ -57,7 +72,7 @@ async function encode(strip: Uint8Array, format: '.gif' | '.webp', clip: ClipFor
     if (text !== undefined) image.withXmp(textToXmp(text))
     return image.webp({ ...timing, quality: clip.quality, smartSubsample: true }).toBuffer()
   }
-  const gif = await image.gif({ ...timing, effort: gifEffort }).toBuffer()
+  const gif = await image.gif({ ...timing, effort: gifEffort, keepDuplicateFrames: true }).toBuffer()
   return text === undefined ? gif : withGifComment(gif, text)
 }
 

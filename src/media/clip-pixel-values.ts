@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { CheckpointError } from '../errors.ts'
+import type { Picture } from './decode-picture.ts'
 import type { Filter } from './filter-taps.ts'
 import { toPlanes } from './planes.ts'
-import type { Picture } from './read-picture.ts'
 import { resampleWindow, type Size } from './resample.ts'
 
 export interface ClipPixelValues {

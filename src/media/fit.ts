@@ -1,7 +1,7 @@
 /** Pictures as the networks take them: planes of numbers, fitted to the size of the clip. */
 import { RequestError } from '../errors.ts'
+import type { Picture } from './decode-picture.ts'
 import { toPlanes } from './planes.ts'
-import type { Picture } from './read-picture.ts'
 import { resample, type Size } from './resample.ts'
 
 export { clipPixelValues } from './clip-pixel-values.ts'

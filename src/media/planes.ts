@@ -1,4 +1,4 @@
-import type { Picture } from './read-picture.ts'
+import type { Picture } from './decode-picture.ts'
 
 /**
  * The three channels one after the other, every level replaced by its entry in the table of its channel.

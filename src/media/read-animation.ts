@@ -1,17 +1,25 @@
 import { CancelledError } from '../errors.ts'
-import { decodePicture, mostPixels, pictureError } from './read-picture.ts'
+import {
+  decodePicture,
+  mostPixels,
+  type PictureFile,
+  pictureError,
+  readPictureFile,
+} from './decode-picture.ts'
 import { recordedFrames, recordedRate } from './read-record.ts'
 import type { ReadVideoOptions, VideoInput } from './read-video.ts'
 import { checkWholeGif } from './whole-file.ts'
 
 /**
  * Animated GIF and WebP. These formats say for each picture how long it is shown; the shortest time becomes the
- * length of a frame, and a picture that is shown longer is given several times, so that the rate is constant.
+ * length of a frame where no record tells it, and a picture that is shown longer is given several times, so that the
+ * rate is constant.
  */
 export async function readAnimation(path: string, options: ReadVideoOptions): Promise<VideoInput> {
-  await checkWholeGif(path)
+  const file = await readPictureFile(path)
+  checkWholeGif(file)
   const { default: sharp } = await import('sharp')
-  const metadata = await sharp(path, { limitInputPixels: mostPixels })
+  const metadata = await sharp(file.bytes, { limitInputPixels: mostPixels })
     .metadata()
     .catch(error => {
       throw pictureError(path, error)
@@ -21,12 +29,12 @@ export async function readAnimation(path: string, options: ReadVideoOptions): Pr
   const { counts, fps } = repetitions(metadata.delay?.slice(0, pages) ?? [], rate)
   // A WebP whose frames are all equal is written as a still picture, which has no times.
   const repeats = metadata.delay ? counts : [(await recordedFrames(path)) ?? 1]
-  const clip = { path, height, pages, repeats }
+  const clip = { file, height, pages, repeats }
   return { width, height, fps, frames: { [Symbol.asyncIterator]: () => frames(clip, width, options) } }
 }
 
 interface Animation {
-  readonly path: string
+  readonly file: PictureFile
   readonly height: number
   readonly pages: number
   readonly repeats: readonly number[]
@@ -42,17 +50,39 @@ export function repetitions(
   delays: readonly number[],
   fps?: number,
 ): { counts: number[]; fps: number | undefined } {
+  if (fps !== undefined) return { counts: delays.map(delay => atLeastOne((delay * fps) / 1000)), fps }
   const shown = delays.map(delay => (delay > 10 ? delay : 100)) // Browsers take 10 ms and less for 100 ms.
   const shortest = Math.min(...shown)
-  const single = shown.filter(delay => delay < shortest * 1.5)
-  const tick = fps === undefined ? single.reduce((sum, delay) => sum + delay, 0) / single.length : 1000 / fps
-  const counts = shown.map(delay => Math.max(1, Math.round(delay / tick)))
-  const rate = shown.length > 1 ? Math.round(1e6 / tick) / 1e3 : undefined
-  return { counts, fps: fps ?? rate }
+  const tick = mean(shown.filter(delay => delay < shortest * 1.5))
+  const counts = shown.map(delay => atLeastOne(delay / tick))
+  if (shown.length < 2) return { counts, fps: undefined }
+  return { counts, fps: meanRate(sum(counts), sum(shown)) }
+}
+
+/** How far rounding can move the end of an animation: a GIF's by 5 ms, and a little for rounding here. */
+const roundingMs = 5.5
+
+/** Frames a second to three decimals; a whole number where rounding can explain the difference. */
+function meanRate(frames: number, totalMs: number): number {
+  const rate = (frames * 1000) / totalMs
+  const whole = Math.round(rate)
+  return Math.abs(whole - rate) * totalMs <= roundingMs * whole ? whole : Math.round(rate * 1000) / 1000
+}
+
+function atLeastOne(frames: number): number {
+  return Math.max(1, Math.round(frames))
+}
+
+function mean(values: readonly number[]): number {
+  return sum(values) / values.length
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
 }
 
 async function* frames(
-  { path, height, pages, repeats }: Animation,
+  { file, height, pages, repeats }: Animation,
   width: number,
   options: ReadVideoOptions,
 ) {
@@ -62,7 +92,7 @@ async function* frames(
   const atOnce = Math.max(1, Math.min(32, Math.floor(mostPixels / (width * height))))
   let count = 0
   for (let page = 0; page < pages; page += atOnce) {
-    const strip = await decodePicture(path, page, Math.min(atOnce, pages - page))
+    const strip = await decodePicture(file, page, Math.min(atOnce, pages - page))
     for (let at = 0; at < strip.data.length; at += frameBytes) {
       for (let copy = 0; copy < (repeats[page + at / frameBytes] ?? 1); copy++) {
         if (signal?.aborted) throw new CancelledError({ cause: signal.reason })

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MediaError } from '../errors.ts'
+import { readPictureFile } from './decode-picture.ts'
 import { type FileKind, fileKind } from './file-kind.ts'
 import { gifBlocks } from './gif-comment.ts'
 import { openGuardedInput } from './guarded-input.ts'
@@ -72,6 +73,6 @@ async function movieComment(path: string): Promise<string | undefined> {
 
 async function pictureDescription(path: string): Promise<string | undefined> {
   const { default: sharp } = await import('sharp')
-  const { xmpAsString } = await sharp(path).metadata()
+  const { xmpAsString } = await sharp((await readPictureFile(path)).bytes).metadata()
   return xmpAsString && textFromXmp(xmpAsString)
 }

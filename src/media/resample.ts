@@ -1,6 +1,6 @@
 import { RequestError } from '../errors.ts'
+import type { Picture } from './decode-picture.ts'
 import { type Filter, filterTaps, type Taps, weightBits } from './filter-taps.ts'
-import type { Picture } from './read-picture.ts'
 
 export type { Filter } from './filter-taps.ts'
 

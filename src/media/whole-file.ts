@@ -1,5 +1,6 @@
-import { type FileHandle, open, readFile } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { MediaError } from '../errors.ts'
+import type { PictureFile } from './decode-picture.ts'
 import { gifBlocks } from './gif-comment.ts'
 import { topLevelBoxes } from './mp4-index.ts'
 
@@ -20,11 +21,14 @@ export async function checkWhole(path: string): Promise<void> {
   }
 }
 
-/** The same for GIF files, which must not end inside a block. */
-export async function checkWholeGif(path: string): Promise<void> {
-  const file = await readFile(path)
-  const whole = !file.toString('latin1', 0, 4).startsWith('GIF8') || gifBlocks(file).whole
-  if (!whole) throw cutOff(path, 'a whole animation', 'one that ends inside a picture')
+/**
+ * The same for GIF files, which must not end inside a block; other files pass.
+ * @throws MediaError when bytes are missing at the end
+ */
+export function checkWholeGif({ path, bytes }: PictureFile): void {
+  const isGif = Buffer.from(bytes.subarray(0, 4)).toString('latin1') === 'GIF8'
+  if (isGif && !gifBlocks(bytes).whole)
+    throw cutOff(path, 'a whole animation', 'one that ends inside a picture')
 }
 
 function cutOff(path: string, expected: string, got: string): MediaError {

@@ -22,6 +22,20 @@ const corners = Uint8Array.from({ length: 32 * 16 * 3 }, (_, at) => {
   return at % 3 === colour ? 255 : 0
 })
 
+/** A segment of a JPEG file that holds one EXIF entry: orientation 3, upside down. */
+const halfTurn = Buffer.from(
+  'ffe10022457869660000' + '4d4d002a00000008' + '0001' + '011200030000000100030000' + '00000000',
+  'hex',
+)
+
+interface CmykFixture {
+  readonly width: number
+  readonly height: number
+  /** The file, and the pixels that Pillow reads from it, in base64. */
+  readonly jpeg: string
+  readonly rgb: string
+}
+
 describe('reading a picture', () => {
   it.each([
     ['picture.png', 0],
@@ -90,6 +104,36 @@ describe('reading a picture', () => {
     expect([read.width, read.height]).toEqual([width, height])
     expect(largestDifference(read.data, greys)).toBeLessThanOrEqual(tolerance)
   })
+
+  it('makes of CMYK what Pillow does, to one level, and turns it upright', async () => {
+    const cmyk = JSON.parse(await readFile('test/fixtures/media/cmyk.json', 'utf8')) as CmykFixture
+    const [jpeg, expected] = [Buffer.from(cmyk.jpeg, 'base64'), Buffer.from(cmyk.rgb, 'base64')]
+    await writeFile(`${folder.path}cmyk.jpg`, jpeg)
+    const read = await readPicture(`${folder.path}cmyk.jpg`)
+    expect([read.width, read.height]).toEqual([cmyk.width, cmyk.height])
+    expect(largestDifference(read.data, expected)).toBeLessThanOrEqual(1)
+
+    await writeFile(
+      `${folder.path}cmyk-turned.jpg`,
+      Buffer.concat([jpeg.subarray(0, 2), halfTurn, jpeg.subarray(2)]),
+    )
+    const turned = await readPicture(`${folder.path}cmyk-turned.jpg`)
+    const pixels = expected.length / 3
+    const upright = expected.map((_, at) => expected[(pixels - 1 - Math.floor(at / 3)) * 3 + (at % 3)]!)
+    expect(largestDifference(turned.data, upright)).toBeLessThanOrEqual(1)
+  })
+
+  it.each(['png', 'jpg', 'webp', 'gif', 'avif'])(
+    'reads a file again that was replaced: %s',
+    async extension => {
+      const path = `${folder.path}replaced.${extension}`
+      for (const background of ['#fff', '#000']) {
+        await sharp({ create: { width: 16, height: 16, channels: 3, background } }).toFile(path)
+        const { data } = await readPicture(path)
+        expect(Math.abs(data[0]! - (background === '#fff' ? 255 : 0))).toBeLessThan(4)
+      }
+    },
+  )
 
   it('takes the first picture of an animation', async () => {
     const frames = Uint8Array.from([...new Uint8Array(48).fill(255), ...new Uint8Array(48)])
