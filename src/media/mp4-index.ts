@@ -39,30 +39,40 @@ export async function moveIndexToFront(from: string, to: string): Promise<void> 
   }
 }
 
-/**
- * The boxes of an MP4 or MOV file, in order. The last one may end after the file when the file was cut off; one
- * that says it lasts until the end of the file is left out.
- */
+/** The boxes of an MP4 or MOV file, in order. The last one may end after the file when the file was cut off. */
 export async function topLevelBoxes(file: FileHandle): Promise<Box[]> {
   const boxes: Box[] = []
   const header = new Uint8Array(16)
   const { size } = await file.stat()
   for (let at = 0; at + 8 <= size; ) {
     await file.read(header, 0, 16, at)
-    const box = readBox(header, 0)
-    if (box.end < 8) break
+    const box = readBox(header, 0, size - at)
+    if (box.end < box.body) break
     boxes.push({ type: box.type, start: at, body: at + box.body, end: at + box.end })
     at += box.end
   }
   return boxes
 }
 
-function readBox(bytes: Uint8Array, at: number): Box {
-  const view = new DataView(bytes.buffer, bytes.byteOffset + at)
-  const type = Buffer.from(bytes.buffer, bytes.byteOffset + at + 4, 4).toString('latin1')
-  const size = view.getUint32(0)
-  if (size !== 1) return { type, start: at, body: at + 8, end: at + size }
-  return { type, start: at, body: at + 16, end: at + Number(view.getBigUint64(8)) }
+/** The boxes between two offsets, in order, until one that is malformed. None ends after `end`. */
+export function* boxesIn(bytes: Uint8Array, start: number, end: number): Generator<Box, void, undefined> {
+  for (let at = start; at + 8 <= end; ) {
+    const box = readBox(bytes, at, end - at)
+    if (box.end < box.body) return
+    yield { ...box, end: Math.min(box.end, end) }
+    at = box.end
+  }
+}
+
+/** @param rest bytes up to where a box without a size ends */
+function readBox(bytes: Uint8Array, at: number, rest: number): Box {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset + at, bytes.length - at)
+  const type = view.toString('latin1', 4, 8)
+  const size = view.readUInt32BE(0)
+  if (size === 1 && view.length >= 16) {
+    return { type, start: at, body: at + 16, end: at + Number(view.readBigUInt64BE(8)) }
+  }
+  return { type, start: at, body: at + 8, end: at + (size === 0 ? rest : size) }
 }
 
 const containers = new Set(['moov', 'trak', 'mdia', 'minf', 'stbl'])
@@ -71,15 +81,13 @@ const containers = new Set(['moov', 'trak', 'mdia', 'minf', 'stbl'])
 function patch(moov: Uint8Array, shift: number): void {
   const view = new DataView(moov.buffer, moov.byteOffset, moov.byteLength)
   const visit = (start: number, end: number) => {
-    for (let at = start; at + 8 <= end; ) {
-      const box = readBox(moov, at)
+    for (const box of boxesIn(moov, start, end)) {
       if (containers.has(box.type)) visit(box.body, box.end)
       if (box.type === 'mvhd' || box.type === 'tkhd' || box.type === 'mdhd') {
         // Version and flags (4 bytes), then creation and modification time, of 8 bytes each in version 1.
         moov.fill(0, box.body + 4, box.body + (moov[box.body] === 1 ? 20 : 12))
       }
       if (box.type === 'stco' || box.type === 'co64') moveOffsets(view, box, shift)
-      at = box.end
     }
   }
   visit(0, moov.length)

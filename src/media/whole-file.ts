@@ -3,22 +3,30 @@ import { MediaError } from '../errors.ts'
 import type { PictureFile } from './decode-picture.ts'
 import { gifBlocks } from './gif-comment.ts'
 import { topLevelBoxes } from './mp4-index.ts'
+import { mostSamples } from './sample-tables.ts'
 
 /**
  * Checks that a movie was not cut off, as an interrupted download is: decoders give the frames they find and are
  * silent about the rest. The boxes of MP4 and MOV must end with the file, and so must the segment of Matroska.
  *
- * @throws MediaError when bytes are missing at the end
+ * @throws MediaError when bytes are missing at the end, or the index cannot be that of this file
  */
 export async function checkWhole(path: string): Promise<void> {
   const file = await open(path, 'r')
   try {
     const { size } = await file.stat()
-    const expected = (await segmentEnd(file)) ?? (await topLevelBoxes(file)).at(-1)?.end ?? 0
+    const end = await segmentEnd(file)
+    const expected = end ?? (await topLevelBoxes(file)).at(-1)?.end ?? 0
     if (expected > size) throw cutOff(path, `a whole video of ${expected} bytes`, `its first ${size}`)
+    if (end === undefined && (await mostSamples(file)) > size) throw impossible(path)
   } finally {
     await file.close()
   }
+}
+
+function impossible(path: string): MediaError {
+  const got = 'a broken one (its index counts more frames than it has bytes)'
+  return new MediaError('media/input', { subject: path, expected: 'a video that can be decoded', got })
 }
 
 /**

@@ -82,6 +82,19 @@ async function foreignClip(name: string, codec: VideoCodec, options: ForeignClip
   return folder.path + name
 }
 
+/** A movie's packets in a fragmented MP4. */
+async function inFragments(path: string): Promise<Uint8Array> {
+  const mediabunny = await loadCodecs('media/output')
+  const { ALL_FORMATS, BufferTarget, Conversion, FilePathSource, Input, Mp4OutputFormat, Output } = mediabunny
+  const input = new Input({ source: new FilePathSource(path), formats: ALL_FORMATS })
+  const target = new BufferTarget()
+  const output = new Output({ format: new Mp4OutputFormat({ fastStart: 'fragmented' }), target })
+  const conversion = await Conversion.init({ input, output })
+  await conversion.execute()
+  input.dispose()
+  return new Uint8Array(target.buffer!)
+}
+
 /** RGB as 4:2:0 in full range, by the formula of ITU-R BT.709-6, items 3.2 and 3.3, with any weights. */
 function fullRange([red, blue]: readonly [number, number]): typeof rgbToYuv {
   return (rgb, width, height) => {
@@ -260,6 +273,25 @@ describe('reading a video', () => {
       }
     },
   )
+
+  it.each([
+    ['stts', 12],
+    ['ctts', 12],
+    ['trun', 8],
+  ] as const)('refuses an MP4 whose %s counts more frames than the file has bytes', async (table, offset) => {
+    const path = `${folder.path}${table}.mp4`
+    await writeClip(discFrames(9, 64, 64), { path, ...size })
+    if (table === 'trun') await writeFile(path, await inFragments(path))
+    const file = await readFile(path)
+    const count = file.indexOf(table, 0, 'latin1') + offset
+    expect(file.readUInt32BE(count)).toBeLessThanOrEqual(9)
+    expect((await collect((await readVideo(path)).frames)).length).toBe(9)
+    file.writeUInt32BE(0xfffffff0, count)
+    await writeFile(path, file)
+    await expect(readVideo(path)).rejects.toThrow(
+      'expected a video that can be decoded, got a broken one (its index counts more frames than it has bytes).',
+    )
+  })
 
   it('refuses pictures, empty files and folders without pictures', async () => {
     await sharp({ create: { width: 8, height: 8, channels: 3, background: '#888' } }).toFile(
