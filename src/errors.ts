@@ -14,6 +14,7 @@ export const errorCodes = {
   'runtime/memory': 'There is not enough memory for the request.',
   'media/input': 'A picture or video file cannot be read.',
   'media/output': 'The output file or folder cannot be written.',
+  'host/crashed': 'The process that was making the video ended, or stopped answering.',
   'hub/download': 'A file could not be fetched from the model hub, or its checksum is wrong.',
   cancelled: 'The caller cancelled the run.',
 } as const
@@ -81,6 +82,11 @@ export class MediaError extends FramewrightError {
 /** The model hub did not deliver. */
 export class HubError extends FramewrightError {
   override readonly name = 'HubError'
+}
+
+/** The process that makes videos for a server or worker is gone. */
+export class HostError extends FramewrightError {
+  override readonly name = 'HostError'
 }
 
 /** The caller aborted. */

@@ -46,6 +46,7 @@ export {
   errorCodes,
   FramewrightError,
   GraphError,
+  HostError,
   HubError,
   MediaError,
   RequestError,
@@ -54,6 +55,8 @@ export { parseSize } from './geometry/parse-size.ts'
 export type { PullEvent } from './hub/events.ts'
 export { listModels, modelPath, type PulledModel } from './hub/models.ts'
 export { type PullOptions, pullModel } from './hub/pull.ts'
+export { type ContactSheetOptions, contactSheet } from './media/contact-sheet.ts'
+export { encodeJpeg } from './media/encode-jpeg.ts'
 export { checkOutput } from './media/output-path.ts'
 export { readRecord } from './media/read-record.ts'
 export type { GenerationRecord } from './media/record.ts'

@@ -103,7 +103,7 @@ export interface TaskOutput {
 }
 
 export interface TaskFailure {
-  /** A code of docs/errors.md. */
+  /** A code of docs/errors.md, or `internal`. */
   readonly code: string
   readonly message: string
 }

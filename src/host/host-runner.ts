@@ -1,0 +1,160 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { FramewrightError } from '../index.ts'
+import type {
+  Json,
+  JsonObject,
+  RunOutcome,
+  Storage,
+  TaskOutput,
+  TaskRun,
+  TaskRunner,
+} from '../jobs/contract.ts'
+import { EngineHost, type EngineHostOptions, type HostEvent } from './engine-host.ts'
+import type { HostEngineOptions } from './host-process.ts'
+import type { HostProgress, RunEnd, RunSpec } from './protocol.ts'
+
+export interface HostRunnerOptions {
+  readonly models: readonly string[]
+  /** One for each engine host. */
+  readonly devices: readonly string[]
+  readonly engine?: Omit<HostEngineOptions, 'device'>
+  readonly storage: Storage
+  readonly checkpointSeconds?: number
+  /** Steps from one preview to the next; 0 for none. */
+  readonly previewSteps?: number
+  readonly host?: Pick<EngineHostOptions, 'graceMs' | 'pingMs'>
+  readonly onHostEvent?: (device: string, event: HostEvent) => void
+  readonly onStep?: (device: string, seconds: number) => void
+}
+
+/** Fields of a request that are files, and come as keys of the storage. */
+const fileFields = ['image', 'lastImage', 'video', 'mask'] as const
+
+/** Makes the videos of tasks in engine hosts: one process a device, one video at a time on each. */
+export class HostRunner implements TaskRunner {
+  readonly models: readonly string[]
+  readonly hosts: readonly EngineHost[]
+  readonly #options: HostRunnerOptions
+  readonly #free: EngineHost[]
+  readonly #waiting: ((host: EngineHost) => void)[] = []
+
+  constructor(options: HostRunnerOptions) {
+    this.#options = options
+    this.models = options.models
+    this.hosts = options.devices.map(device => {
+      return new EngineHost({
+        engine: { ...options.engine, device },
+        ...options.host,
+        ...(options.onHostEvent && { onEvent: event => options.onHostEvent?.(device, event) }),
+      })
+    })
+    this.#free = [...this.hosts]
+  }
+
+  get lanes(): number {
+    return this.hosts.length
+  }
+
+  async run(run: TaskRun): Promise<RunOutcome> {
+    const host = this.#free.pop() ?? (await new Promise<EngineHost>(resolve => this.#waiting.push(resolve)))
+    try {
+      return await this.#runOn(host, run)
+    } catch (error) {
+      const code = FramewrightError.is(error) ? error.code : 'internal'
+      return { type: 'failed', failure: { code, message: (error as Error).message }, retry: true }
+    } finally {
+      const next = this.#waiting.shift()
+      if (next) next(host)
+      else this.#free.push(host)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.hosts.map(host => host[Symbol.asyncDispose]()))
+  }
+
+  async #runOn(host: EngineHost, { task, signal, report, checkpoint }: TaskRun): Promise<RunOutcome> {
+    const outputs = this.#outputs(task.id, task.attempt)
+    const spec = this.#spec(task.id, task.request, outputs, checkpoint)
+    await mkdir(dirname(spec.video), { recursive: true })
+    const onProgress = ({ previewStep, stepSeconds, ...progress }: HostProgress) => {
+      if (stepSeconds !== undefined) this.#options.onStep?.(host.device, stepSeconds)
+      const preview = previewStep !== undefined && {
+        preview: { key: `previews/${task.id}/${previewStep}.jpg`, step: previewStep },
+      }
+      const fraction = Math.max(progress.fraction, task.progress.fraction)
+      report({ ...progress, fraction, ...preview })
+    }
+    const end = await host.run(spec, { signal, onProgress })
+    return await this.#outcome(end, outputs)
+  }
+
+  #spec(
+    id: string,
+    { model, generate }: { readonly model: string; readonly generate: JsonObject },
+    { video, thumbnail, spritesheet }: Outputs,
+    checkpoint: string,
+  ): RunSpec {
+    const { storage, checkpointSeconds = 30, previewSteps = 5 } = this.#options
+    return {
+      model,
+      generate: withPaths(generate, storage),
+      video: storage.pathOf(video.key),
+      thumbnail: storage.pathOf(thumbnail.key),
+      spritesheet: storage.pathOf(spritesheet.key),
+      checkpoint: { path: storage.pathOf(checkpoint), everySeconds: checkpointSeconds },
+      preview: { everySteps: previewSteps, folder: storage.pathOf(`previews/${id}`) },
+    }
+  }
+
+  #outputs(id: string, attempt: number): Outputs {
+    const key = (name: string) => `outputs/${id}/${attempt}-${name}`
+    return {
+      video: { name: 'video', key: key('video.mp4'), contentType: 'video/mp4' },
+      thumbnail: { name: 'thumbnail', key: key('thumbnail.jpg'), contentType: 'image/jpeg' },
+      spritesheet: { name: 'spritesheet', key: key('spritesheet.png'), contentType: 'image/png' },
+    }
+  }
+
+  async #outcome(end: RunEnd, outputs: Outputs): Promise<RunOutcome> {
+    if (end.type === 'stopped') return { type: 'interrupted' }
+    if (end.type === 'failed')
+      return { type: 'failed', failure: end.failure, retry: mayPass(end.failure.code) }
+    const written: TaskOutput[] = []
+    for (const output of [outputs.video, outputs.thumbnail, outputs.spritesheet]) {
+      const found = await this.#options.storage.stat(output.key)
+      written.push({ ...output, bytes: found!.bytes })
+    }
+    const { resumedAt: _, ...result } = end.result
+    return { type: 'succeeded', result: { ...result, outputs: written } }
+  }
+}
+
+interface Outputs {
+  readonly video: Omit<TaskOutput, 'bytes'>
+  readonly thumbnail: Omit<TaskOutput, 'bytes'>
+  readonly spritesheet: Omit<TaskOutput, 'bytes'>
+}
+
+/** What another attempt may change: the machine, not the request. */
+function mayPass(code: string): boolean {
+  return (
+    code === 'internal' || code.startsWith('runtime/') || code.startsWith('host/') || code === 'media/output'
+  )
+}
+
+/** The request with paths where it has keys of the storage. */
+function withPaths(generate: JsonObject, storage: Storage): JsonObject {
+  const path = (key: Json | undefined) => (typeof key === 'string' ? storage.pathOf(key) : key)
+  const fields = fileFields.flatMap(name => (name in generate ? [[name, path(generate[name])]] : []))
+  const { keyframes, references } = generate
+  return {
+    ...generate,
+    ...Object.fromEntries(fields),
+    ...(Array.isArray(keyframes) && {
+      keyframes: keyframes.map(each => ({ ...each, path: path(each.path) })),
+    }),
+    ...(Array.isArray(references) && { references: references.map(each => path(each) as Json) }),
+  }
+}

@@ -1,0 +1,78 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import {
+  type Engine,
+  encodeJpeg,
+  type GenerateRequest,
+  type PreviewEvent,
+  packageVersion,
+  renderVideo,
+  type VideoEndEvent,
+} from '../index.ts'
+import { ClipStills } from './clip-stills.ts'
+import type { HostProgress, RunResult, RunSpec } from './protocol.ts'
+import type { RunCheckpoint } from './run-checkpoint.ts'
+import { RunProgress } from './run-progress.ts'
+
+export interface MakeVideoContext {
+  readonly engine: Engine
+  readonly checkpoint: RunCheckpoint
+  readonly signal: AbortSignal
+  readonly report: (progress: HostProgress) => void
+  readonly note: (text: string) => void
+}
+
+/**
+ * Makes the video of a run and the pictures that go with it, from where its checkpoint is.
+ * @throws what `renderVideo` throws
+ */
+export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promise<RunResult> {
+  const { engine, checkpoint, signal, report, note } = context
+  const folders = [dirname(spec.video), dirname(spec.checkpoint.path), spec.preview.folder]
+  await Promise.all(folders.map(folder => mkdir(folder, { recursive: true })))
+  const resume = await checkpoint.load(note)
+  const { everySteps } = spec.preview
+  const options = {
+    signal,
+    states: true,
+    ...(resume && { resume }),
+    ...(everySteps > 0 && { previewEvery: everySteps }),
+  }
+  const progress = new RunProgress()
+  const stills = new ClipStills()
+  const output = { path: spec.video, model: spec.model, version: packageVersion() }
+  let end: VideoEndEvent | undefined
+  for await (const event of renderVideo(engine, requestOf(spec), output, options)) {
+    if (event.type === 'step-end') checkpoint.step(event.state!, note)
+    if (event.type === 'preview') await writePreview(event, spec)
+    if (event.type === 'frames-decoded') stills.take(event)
+    if (event.type === 'video-end') end = event
+    if (progress.take(event)) report(progress.now)
+  }
+  await stills.write(spec.thumbnail, spec.spritesheet)
+  const { plan, seconds } = end!
+  return {
+    width: plan.width,
+    height: plan.height,
+    frames: plan.frames,
+    fps: plan.fps,
+    seed: String(plan.seed),
+    seconds: { ...seconds },
+    peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+    resumedAt: resume?.step ?? 0,
+  }
+}
+
+/** JSON has no 64-bit numbers: seeds come as text. What is wrong in it, the engine says. */
+function requestOf({ generate }: RunSpec): GenerateRequest {
+  const seeds = Object.entries(generate).filter(([name]) => name === 'seed' || name === 'decodeSeed')
+  const numbers = seeds.flatMap(([name, value]) =>
+    typeof value === 'string' && /^\d+$/.test(value) ? [[name, BigInt(value)]] : [],
+  )
+  return { ...generate, ...Object.fromEntries(numbers) } as GenerateRequest
+}
+
+async function writePreview({ step, width, height, frame }: PreviewEvent, spec: RunSpec): Promise<void> {
+  const jpeg = await encodeJpeg({ width, height, data: frame }, 70)
+  await writeFile(join(spec.preview.folder, `${step}.jpg`), jpeg)
+}
