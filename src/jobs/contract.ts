@@ -239,8 +239,12 @@ export interface Storage {
   write(key: string, bytes: Uint8Array): Promise<void>
   /** Moves a file on the same file system there, whole or not at all. */
   adopt(path: string, key: string): Promise<void>
+  /** The same bytes under another key, as a link where the file system has them. */
+  copy(from: string, to: string): Promise<void>
   /** Size in bytes and time of change; undefined when it is not there. */
   stat(key: string): Promise<{ readonly bytes: number; readonly changed: Date } | undefined>
   /** Removes a file, or all below a key. */
   remove(key: string): Promise<void>
+  /** Removes the files below a key that have not changed since, and folders that are empty then. @returns how many */
+  removeOlder(key: string, than: Date): Promise<number>
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { copyFile, link, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { RequestError } from '../index.ts'
 import type { Storage } from './contract.ts'
@@ -56,7 +56,36 @@ export class FolderStorage implements Storage {
     return found?.isFile() ? { bytes: found.size, changed: found.mtime } : undefined
   }
 
+  async copy(from: string, to: string): Promise<void> {
+    const path = this.pathOf(to)
+    await mkdir(dirname(path), { recursive: true })
+    await link(this.pathOf(from), path).catch(() => copyFile(this.pathOf(from), path))
+  }
+
   async remove(name: string): Promise<void> {
     await rm(this.pathOf(name), { recursive: true, force: true })
   }
+
+  async removeOlder(name: string, than: Date): Promise<number> {
+    return await removeOlder(this.pathOf(name), than)
+  }
+}
+
+async function removeOlder(folder: string, than: Date): Promise<number> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  let removed = 0
+  for (const entry of entries) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) {
+      removed += await removeOlder(path, than)
+      // Only when nothing is left in it.
+      await rmdir(path).catch(() => {})
+      continue
+    }
+    const found = await stat(path).catch(() => undefined)
+    if (!found || found.mtime >= than) continue
+    await rm(path, { force: true })
+    removed++
+  }
+  return removed
 }

@@ -26,6 +26,16 @@ describe('a folder storage', () => {
     expect(await storage.stat('uploads/b')).toMatchObject({ bytes: 5 })
   })
 
+  test('copies a file, and removes what has not changed since a time', async () => {
+    await storage.write('old/a/one', Buffer.from('1'))
+    await storage.copy('old/a/one', 'old/b/two')
+    expect(await readFile(storage.pathOf('old/b/two'), 'utf8')).toBe('1')
+    expect(await storage.removeOlder('old', new Date(Date.now() - 60_000))).toBe(0)
+    expect(await storage.removeOlder('old', new Date(Date.now() + 60_000))).toBe(2)
+    expect(await readdir(join(folder, 'old'))).toEqual([])
+    expect(await storage.removeOlder('nothing-there', new Date())).toBe(0)
+  })
+
   test('a folder is not a file', async () => {
     expect(await storage.stat('uploads')).toBeUndefined()
     expect(await storage.stat('uploads/b/below-a-file')).toBeUndefined()
