@@ -106,6 +106,8 @@ function wantedTensors(): Map<string, readonly number[]> {
       return { dtype: 'f32', shape, file: '/', offset: 0, bytes: 4 * elementCount(shape) }
     },
     takeOneOf: ([key], shape) => source.take(key!, shape),
+    additions: () => [],
+    lowRank: () => [],
   }
   const config = wanTransformerConfig.parse(transformerConfig)
   wanContext(config, source, 'f32')

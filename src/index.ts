@@ -28,6 +28,7 @@ export async function diagnose(): Promise<Diagnosis> {
 
 const createBackend: EngineParts['createBackend'] = lane => new OnnxRuntimeBackend(lane)
 
+export type { AdapterOptions } from './engine/adapters.ts'
 export { loadDenoiseState, saveDenoiseState } from './engine/denoise-file.ts'
 export type { Diagnosis, Finding } from './engine/doctor.ts'
 
@@ -60,6 +61,7 @@ export { encodeJpeg } from './media/encode-jpeg.ts'
 export { type FileKind, fileKind } from './media/file-kind.ts'
 export { checkOutput } from './media/output-path.ts'
 export { readRecord } from './media/read-record.ts'
+export { type ReadVideoOptions, readVideo, type VideoInput } from './media/read-video.ts'
 export type { GenerationRecord } from './media/record.ts'
 export type { DenoiseState } from './pipeline/denoise-state.ts'
 export type {

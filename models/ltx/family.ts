@@ -25,6 +25,7 @@ import {
   ltxVaeConfig,
 } from './config.ts'
 import { ltxContext } from './context.ts'
+import { ltxOriginalNames } from './original-names.ts'
 import { ltxTextConditioner } from './text.ts'
 import { ltxTransformer } from './transformer.ts'
 import { ltxDecoder, ltxEncoder } from './vae.ts'
@@ -59,6 +60,7 @@ function loadLtx(checkpoint: CheckpointConfigs): Model {
     facts,
     graphs: graphsOf(configs),
     ignoredTensors: {},
+    originalNames: ltxOriginalNames,
     spacing: steps =>
       configs.conditions
         ? { timesteps: linearQuadraticSigmas(steps).map(sigma => Math.fround(sigma * 1000)) }

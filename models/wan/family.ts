@@ -22,6 +22,7 @@ import { umt5Config } from '../umt5/config.ts'
 import { umt5Encoder } from '../umt5/encoder.ts'
 import { type WanTransformerConfig, type WanVaeConfig, wanTransformerConfig, wanVaeConfig } from './config.ts'
 import { wanContext, wanImageContext } from './context.ts'
+import { wanOriginalNames } from './original-names.ts'
 import { patchedShape } from './patches.ts'
 import { wanTextConditioner } from './text.ts'
 import { wanTransformer } from './transformer.ts'
@@ -73,6 +74,7 @@ function loadWan(configs: WanConfigs, checkpoint: CheckpointConfigs): Model {
     facts,
     graphs: graphsOf(configs),
     ignoredTensors: ignoredTensors(configs),
+    originalNames: wanOriginalNames,
     conditionText: wanTextConditioner({
       tokenizerFolder: path.join(checkpoint.folder, 'tokenizer'),
       textEncoder: configs.textEncoder,

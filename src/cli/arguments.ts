@@ -79,6 +79,21 @@ export function keyframeArgument(text: string, before: readonly KeyframeArgument
   throw invalid('--keyframe', 'FRAME:FILE or FRAME:FILE:STRENGTH', text, 'For example 16:end.png.')
 }
 
+export interface AdapterArgument {
+  readonly path: string
+  readonly scale?: number
+}
+
+/** `file` or `file:scale`, gathered over all uses of the flag. */
+export function adapterArgument(flag: string) {
+  return (text: string, before: readonly AdapterArgument[] = []): AdapterArgument[] => {
+    const [, path, scale] = /^(.+?)(?::(-?\d*\.?\d+))?$/s.exec(text) ?? []
+    if (path === undefined)
+      throw invalid(flag, 'FILE or FILE:SCALE', text, 'For example style.safetensors:0.8.')
+    return [...before, { path, ...(scale !== undefined && { scale: Number(scale) }) }]
+  }
+}
+
 /** A value of a flag that may be given several times. */
 export function repeated(text: string, before: readonly string[] = []): string[] {
   return [...before, text]

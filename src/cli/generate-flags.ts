@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 import type { EngineOptions, SamplerName } from '../index.ts'
 import {
+  type AdapterArgument,
+  adapterArgument,
   choice,
   decimal,
   decimalList,
@@ -39,6 +41,8 @@ export interface GenerateFlags {
   readonly reference?: string[]
   readonly controlScale?: number[]
   readonly imageNoiseScale?: number
+  readonly lora?: AdapterArgument[]
+  readonly lora2?: AdapterArgument[]
   readonly guidanceInterval?: [number, number]
   readonly guidanceRescale?: number
   readonly guidanceMethod?: (typeof guidanceMethodChoices)[number]
@@ -71,6 +75,7 @@ export const guidanceMethodChoices = ['cfg', 'cfg-zero-star', 'apg'] as const
 export function addGenerateFlags(command: Command): Command {
   addVideoFlags(command)
   addDirectionFlags(command)
+  addAdapterFlags(command)
   addFinerFlags(command)
   addMachineFlags(command)
   addOutputFlags(command)
@@ -116,6 +121,21 @@ function addDirectionFlags(command: Command): void {
       '--control-scale <s>',
       'strength of the control, or one for each layer: 1,0.5',
       decimalList('--control-scale'),
+    )
+}
+
+function addAdapterFlags(command: Command): void {
+  command
+    .optionsGroup('Adapters:')
+    .option(
+      '--lora <file[:scale]>',
+      'a LoRA, and how strongly it counts (default: 1); repeatable',
+      adapterArgument('--lora'),
+    )
+    .option(
+      '--lora-2 <file[:scale]>',
+      'one for the second expert, of models with two; repeatable',
+      adapterArgument('--lora-2'),
     )
 }
 

@@ -51,6 +51,7 @@ function engineOptions(model: string, flags: GenerateFlags): EngineOptions {
     ...(threads !== undefined && { threads }),
     ...(lanes !== undefined && { lanes }),
     ...(residency && { residency }),
+    adapters: [...(flags.lora ?? []), ...(flags.lora2 ?? []).map(adapter => ({ ...adapter, expert: 1 }))],
   }
 }
 

@@ -26,6 +26,8 @@ const flags: readonly (readonly [flag: string, field: string])[] = [
   ['--reference', 'references'],
   ['--control-scale', 'controlScale'],
   ['--image-noise-scale', 'imageNoiseScale'],
+  ['--lora', 'adapters'],
+  ['--lora-2', 'adapters2'],
   ['--guidance-interval', 'guidanceInterval'],
   ['--guidance-rescale', 'guidanceRescale'],
   ['--guidance-method', 'guidanceMethod'],
@@ -71,10 +73,11 @@ function textsOf(value: Value): string[] {
   return [typeof value === 'object' ? partsText(value as Record<string, Value>) : String(value)]
 }
 
-/** A keyframe, or how a picture is enlarged. */
-function partsText({ frame, path, strength = 1, factor, kernel }: Record<string, Value>): string {
-  if (frame === undefined) return `${factor}:${kernel}`
-  // A path that ends like a strength is told from one by having one.
-  const held = strength !== 1 || /:\d*\.?\d+$/.test(String(path)) ? `:${strength}` : ''
-  return `${frame}:${path}${held}`
+/** A keyframe, an adapter, or how a picture is enlarged. */
+function partsText({ frame, path, strength, scale, factor, kernel }: Record<string, Value>): string {
+  if (path === undefined) return `${factor}:${kernel}`
+  const amount = strength ?? scale ?? 1
+  // A path that ends like a number is told from one by having one.
+  const suffix = amount !== 1 || /:-?\d*\.?\d+$/.test(String(path)) ? `:${amount}` : ''
+  return `${frame === undefined ? '' : `${frame}:`}${path}${suffix}`
 }

@@ -8,6 +8,7 @@ import { type GenerateRequest, planRequest } from '../pipeline/request.ts'
 import type { Backend, Device } from '../runtime/backend.ts'
 import { parseDevice } from '../runtime/device.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
+import { type AdapterOptions, openAdapters } from './adapters.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import { graphSource } from './graph-source.ts'
 import { Lane, type Residency } from './lane.ts'
@@ -28,6 +29,8 @@ export interface EngineOptions {
   readonly lanes?: number
   /** `keep` (the default) holds components in memory after use; `release` frees each before the next loads. */
   readonly residency?: Residency
+  /** LoRA files to run the model with, in any number. */
+  readonly adapters?: readonly AdapterOptions[]
 }
 
 export interface GenerateOptions extends RunSettings {
@@ -39,6 +42,7 @@ export interface Engine extends AsyncDisposable {
   readonly facts: ModelFacts
   /** The device as it was chosen: `cpu`, `cuda:0`. */
   readonly device: string
+  readonly adapters: readonly AdapterOptions[]
   /**
    * Makes a video, as a stream of events. It waits for a free lane; it ends at the next step when the signal aborts
    * or the caller stops iterating.
@@ -60,7 +64,8 @@ export interface EngineParts {
 export async function openEngine(options: EngineOptions, parts: EngineParts): Promise<Engine> {
   const device = parseDevice(options.device ?? 'auto')
   const checkpoint = await openCheckpoint(options.model, parts.families, options.pipeline)
-  const source = graphSource(checkpoint, { device, requested: options.precision })
+  const adapters = await openAdapters(options.adapters ?? [], checkpoint)
+  const source = graphSource(checkpoint, { device, requested: options.precision }, adapters)
   const lanes = checkedCount('lanes', options.lanes ?? 1)
   const threads = threadsPerLane(options, lanes)
   const pool = new LanePool(lanes, () => {
@@ -70,6 +75,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
   return {
     facts: model.facts,
     device: device.type === 'cpu' ? 'cpu' : `cuda:${device.index}`,
+    adapters: options.adapters ?? [],
     async *generate(request, { signal = new AbortController().signal, ...settings } = {}) {
       const plan = planRequest(request, model.facts, randomSeed)
       const lane = await pool.acquire(signal)

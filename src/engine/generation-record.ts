@@ -1,6 +1,7 @@
 import type { GenerationRecord } from '../media/record.ts'
 import type { WriterOptions } from '../media/writer.ts'
 import type { GeneratePlan } from '../pipeline/request.ts'
+import type { AdapterOptions } from './adapters.ts'
 
 export interface Provenance {
   /** The name by which the model can be asked for again. */
@@ -8,10 +9,14 @@ export interface Provenance {
   /** Of this package. */
   readonly version: string
   readonly upscale?: WriterOptions['upscale']
+  readonly adapters?: readonly AdapterOptions[]
 }
 
 /** Everything that is needed to make the same video again; what has no effect is left out. */
-export function recordOf(plan: GeneratePlan, { model, version, upscale }: Provenance): GenerationRecord {
+export function recordOf(
+  plan: GeneratePlan,
+  { model, version, upscale, adapters = [] }: Provenance,
+): GenerationRecord {
   return {
     prompt: plan.prompt,
     negativePrompt: plan.negativePrompt,
@@ -29,6 +34,7 @@ export function recordOf(plan: GeneratePlan, { model, version, upscale }: Proven
     fps: plan.fps,
     maxTextTokens: plan.textTokens,
     ...visualsOf(plan),
+    ...adaptersOf(adapters),
     ...decodingOf(plan),
     ...(upscale && { upscale: { ...upscale } }),
     version,
@@ -50,6 +56,20 @@ function guidanceOf(plan: GeneratePlan): Partial<GenerationRecord> {
       apgNormThreshold: method.normThreshold,
       apgMomentum: method.momentum,
     }),
+  }
+}
+
+/** Adapters are named, not stored; those of a second expert apart. */
+function adaptersOf(adapters: readonly AdapterOptions[]): Partial<GenerationRecord> {
+  const forExpert = (index: number) => {
+    return adapters
+      .filter(({ expert = 0 }) => expert === index)
+      .map(({ path, scale = 1 }) => ({ path, ...(scale !== 1 && { scale }) }))
+  }
+  const [first, second] = [forExpert(0), forExpert(1)]
+  return {
+    ...(first.length > 0 && { adapters: first }),
+    ...(second.length > 0 && { adapters2: second }),
   }
 }
 

@@ -6,8 +6,10 @@ import { serialize } from '../graph/serialize.ts'
 import type { GraphRecipe } from '../pipeline/family.ts'
 import type { Device, GraphModel } from '../runtime/backend.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
+import { adaptationsOf } from '../weights/adapt.ts'
 import { openWeights } from '../weights/checkpoint.ts'
 import { WeightLedger } from '../weights/scope.ts'
+import { adaptersOf, type ModelAdapter } from './adapters.ts'
 import type { Checkpoint, ExportManifest } from './checkpoint.ts'
 
 /** Gives the graphs of a checkpoint by name. */
@@ -23,19 +25,39 @@ export interface Precision {
 }
 
 /** Graphs that are built over the weights, or read where they were exported. */
-export function graphSource(checkpoint: Checkpoint, precision: Precision): GraphSource {
+export function graphSource(
+  checkpoint: Checkpoint,
+  precision: Precision,
+  adapters: readonly ModelAdapter[] = [],
+): GraphSource {
   const recipe = (name: string) => {
     const found = checkpoint.model.graphs.find(each => each.name === name)
     if (!found) throw new TypeError(`graph: expected one of the model's, got ${name}.`)
     return found
   }
-  if (checkpoint.exported) checkExported(checkpoint.exported, precision)
-  const load = checkpoint.exported ? exportedGraphs(checkpoint) : builtGraphs(checkpoint, precision, recipe)
+  if (checkpoint.exported) checkExported(checkpoint.exported, precision, adapters)
+  const load = checkpoint.exported
+    ? exportedGraphs(checkpoint)
+    : builtGraphs(recipe, (component: string) => {
+        return buildComponent(checkpoint, component, precision, adapters)
+      })
   return { recipe, load }
 }
 
-/** The precision of an exported graph is in its nodes. */
-function checkExported(exported: ExportManifest, { requested }: Precision): void {
+/** The precision of an exported graph is in its nodes, and so is what adapts it. */
+function checkExported(
+  exported: ExportManifest,
+  { requested }: Precision,
+  adapters: readonly ModelAdapter[],
+): void {
+  if (adapters.length > 0) {
+    throw new RequestError('request/unsupported', {
+      subject: 'adapters',
+      expected: 'none, for a model that was exported',
+      got: adapters.map(({ file }) => file.path).join(', '),
+      advice: 'Use the checkpoint that it was exported from.',
+    })
+  }
   if (requested === undefined || requested === exported.precision) return
   throw new RequestError('request/unsupported', {
     subject: 'precision',
@@ -50,8 +72,11 @@ export async function buildComponent(
   checkpoint: Checkpoint,
   component: string,
   precision: Precision,
+  adapters: readonly ModelAdapter[] = [],
 ): Promise<ReadonlyMap<string, Graph>> {
-  const ledger = new WeightLedger(await openWeights(path.join(checkpoint.folder, component)))
+  const weights = await openWeights(path.join(checkpoint.folder, component))
+  const own = adaptersOf(component, adapters)
+  const ledger = new WeightLedger(weights, adaptationsOf(own, weights, checkpoint.model.originalNames))
   const recipes = checkpoint.model.graphs.filter(each => each.component === component)
   const graphs = recipes.map(recipe => {
     return [
@@ -69,16 +94,15 @@ export function weightBytesOf(graph: Graph): number {
 }
 
 function builtGraphs(
-  checkpoint: Checkpoint,
-  precision: Precision,
   recipe: GraphSource['recipe'],
+  build: (component: string) => Promise<ReadonlyMap<string, Graph>>,
 ): GraphSource['load'] {
   const components = new Map<string, Promise<ReadonlyMap<string, Graph>>>()
   return async name => {
     const { component } = recipe(name)
     let built = components.get(component)
     if (!built) {
-      built = buildComponent(checkpoint, component, precision)
+      built = build(component)
       components.set(component, built)
     }
     const graph = (await built).get(name)!

@@ -41,7 +41,7 @@ export async function* renderVideo(
   try {
     for await (const event of engine.generate(request, options)) {
       if (event.type === 'start')
-        writer = await openVideoWriter(writerOptions(event.plan, output, options.signal))
+        writer = await openVideoWriter(writerOptions(event.plan, engine, output, options.signal))
       if (event.type === 'frames-decoded') {
         await writing
         writing = writer!.write(event.frames)
@@ -63,6 +63,7 @@ export async function* renderVideo(
 
 function writerOptions(
   plan: GeneratePlan,
+  { adapters }: Engine,
   output: OutputOptions,
   signal: AbortSignal | undefined,
 ): WriterOptions {
@@ -71,7 +72,7 @@ function writerOptions(
     width: plan.width,
     height: plan.height,
     fps: plan.fps,
-    metadata: recordOf(plan, output),
+    metadata: recordOf(plan, { ...output, adapters }),
     ...(signal && { signal }),
     ...(output.codec && { codec: output.codec }),
     ...(output.upscale && { upscale: output.upscale }),

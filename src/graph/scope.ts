@@ -1,6 +1,7 @@
 import type { DType } from '../tensor/dtype.ts'
 import type { Graph } from './graph.ts'
 import { cast } from './ops/cast.ts'
+import { add, multiply } from './ops/elementwise.ts'
 import type { ExternalTensor, Value } from './value.ts'
 
 /** Where a graph's weights come from: a checkpoint that keeps account of what was taken. */
@@ -10,6 +11,25 @@ export interface WeightSource {
   take(key: string, shape: readonly number[]): ExternalTensor
   /** A tensor that may be stored under several names, which all count as taken. */
   takeOneOf(keys: readonly string[], shape: readonly number[]): ExternalTensor
+  /** What adapters add to a tensor, of its shape. */
+  additions(key: string): readonly { readonly tensor: ExternalTensor; readonly scale: number }[]
+  /** What adapters add to a matrix [out, in]: scale · up · down. */
+  lowRank(key: string): readonly StoredLowRank[]
+}
+
+interface StoredLowRank {
+  /** [rank, in] */
+  readonly down: ExternalTensor
+  /** [out, rank] */
+  readonly up: ExternalTensor
+  readonly scale: number
+}
+
+/** scale · up [out, rank] · down [rank, in] */
+export interface LowRankBranch {
+  readonly down: Value
+  readonly up: Value
+  readonly scale: number
 }
 
 /** A place in the network: its path is the prefix of checkpoint keys, node names and error messages. */
@@ -39,8 +59,27 @@ export class Scope {
     options: { dtype?: DType; as?: readonly number[] } = {},
   ): Value {
     const key = this.#key(name)
-    const stored = this.graph.weight(key, this.#source.take(key, shape), options.as ?? shape)
-    return cast(stored, options.dtype ?? this.graph.precision)
+    const dtype = options.dtype ?? this.graph.precision
+    const load = (name: string, stored: ExternalTensor) => {
+      return cast(this.graph.weight(name, stored, options.as ?? shape), dtype)
+    }
+    return this.#source
+      .additions(key)
+      .reduce(
+        (sum, { tensor, scale }, index) => add(sum, multiply(load(`${key}.adapter.${index}`, tensor), scale)),
+        load(key, this.#source.take(key, shape)),
+      )
+  }
+
+  /** What adapters add to a weight of this scope that is used as a matrix, whichever shape it is stored in. */
+  lowRank(name: string, options: { dtype?: DType } = {}): LowRankBranch[] {
+    const key = this.#key(name)
+    const dtype = options.dtype ?? this.graph.precision
+    return this.#source.lowRank(key).map(({ down, up, scale }, index) => ({
+      down: cast(this.graph.weight(`${key}.adapter.${index}.down`, down), dtype),
+      up: cast(this.graph.weight(`${key}.adapter.${index}.up`, up), dtype),
+      scale,
+    }))
   }
 
   /** A table to gather from, as it is stored, under one of several names: casting the rows is cheaper. */

@@ -1,7 +1,7 @@
 import { gelu, silu } from '../graph/ops/activation.ts'
-import { add } from '../graph/ops/elementwise.ts'
+import { add, multiply } from '../graph/ops/elementwise.ts'
 import { matmulTransposed } from '../graph/ops/matmul.ts'
-import type { Scope } from '../graph/scope.ts'
+import type { LowRankBranch, Scope } from '../graph/scope.ts'
 import { dimAt, type Value } from '../graph/value.ts'
 
 export interface LinearOptions {
@@ -12,7 +12,7 @@ export interface LinearOptions {
 }
 
 /**
- * A linear layer y = xWᵀ + b under `<scope>.<name>`, in x's dtype.
+ * A linear layer y = xWᵀ + b under `<scope>.<name>`, in x's dtype; adapters of it are branches beside it.
  * @param x [..., in]
  * @returns [..., out]
  */
@@ -27,9 +27,18 @@ export function linear(
     const width = Number(dimAt(x, -1))
     const dtype = x.dtype
     const weight = layer.weight('weight', options.stored ?? [out, width], { dtype, as: [out, width] })
-    const product = matmulTransposed(x, weight) // [..., out]
+    const product = layer.lowRank('weight', { dtype }).reduce(
+      (sum, branch) => add(sum, throughBranch(x, branch)),
+      matmulTransposed(x, weight), // [..., out]
+    )
     return options.bias === false ? product : add(product, layer.weight('bias', [out], { dtype }))
   })
+}
+
+/** An adapter's share of a layer, x · downᵀ · upᵀ · scale: [..., in] → [..., out]. It never becomes a matrix of W's size. */
+function throughBranch(x: Value, { down, up, scale }: LowRankBranch): Value {
+  const narrow = matmulTransposed(x, down) // [..., rank]
+  return matmulTransposed(scale === 1 ? narrow : multiply(narrow, scale), up)
 }
 
 /** Two linear layers `linear_1` and `linear_2` with an activation between: [..., in] → [..., out]. */

@@ -7,6 +7,7 @@ import type { NoiseGenerator } from '../sampling/noise.ts'
 import type { Spacing } from '../sampling/schedules/schedule.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import type { OriginalNames } from '../weights/adapt.ts'
 import type { GeneratePlan } from './request.ts'
 
 /** A kind of checkpoint: how to recognise it, and how to read it. Shared code knows families only through this. */
@@ -49,6 +50,8 @@ export interface Model {
   readonly graphs: readonly GraphRecipe[]
   /** Tensors that its checkpoints hold and no graph uses, by component. */
   readonly ignoredTensors: Readonly<Record<string, readonly RegExp[]>>
+  /** What the makers of the transformer call its tensors: adapters may use those names. */
+  readonly originalNames: OriginalNames
   /** Turns a prompt into what the denoiser sees of it. */
   conditionText(prompt: PromptRequest, run: RunGraph): Promise<TextConditioning>
   /** Turns pictures and videos into what the denoiser sees of them. Called for requests without any, too. */

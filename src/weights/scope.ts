@@ -1,5 +1,6 @@
 import { CheckpointError, GraphError } from '../errors.ts'
 import { type DType, elementCount } from '../tensor/dtype.ts'
+import type { Adaptation, Adaptations } from './adapt.ts'
 import type { Weights } from './checkpoint.ts'
 import { closestKeys } from './closest-keys.ts'
 import type { TensorLocation } from './tensor-location.ts'
@@ -29,6 +30,10 @@ export interface GraphWeights {
    * @throws as `take`
    */
   takeOneOf(keys: readonly string[], shape: readonly number[], options?: TakeOptions): TensorLocation
+  /** Tensors that adapters add to the tensor, which the graph has to add. */
+  additions(key: string): Adaptation['additions']
+  /** Products of matrices that adapters add to the tensor, which the graph has to add. */
+  lowRank(key: string): Adaptation['lowRank']
 }
 
 const floats: readonly DType[] = ['f32', 'bf16', 'f16', 'f8e4m3', 'f8e5m2', 'f64']
@@ -39,10 +44,13 @@ const floats: readonly DType[] = ['f32', 'bf16', 'f16', 'f8e4m3', 'f8e5m2', 'f64
  */
 export class WeightLedger {
   readonly #weights: Weights
+  readonly #adaptations: Adaptations
   readonly #used = new Set<string>()
+  readonly #asked = { additions: new Set<string>(), lowRank: new Set<string>() }
 
-  constructor(weights: Weights) {
+  constructor(weights: Weights, adaptations: Adaptations = new Map()) {
     this.#weights = weights
+    this.#adaptations = adaptations
   }
 
   /** The account of one more graph. `name` appears in errors, e.g. `decoder`. */
@@ -65,6 +73,8 @@ export class WeightLedger {
       has: key => this.#weights.tensors.has(key),
       take: (key, shape, options) => takeOneOf([key], shape, options),
       takeOneOf,
+      additions: key => this.#adaptation(key, 'additions'),
+      lowRank: key => this.#adaptation(key, 'lowRank'),
     }
   }
 
@@ -76,9 +86,10 @@ export class WeightLedger {
   /**
    * Closes the account.
    * @param ignored exact keys or patterns of tensors that the family knows and does not need
-   * @throws CheckpointError `checkpoint/tensors` when a tensor was neither used nor ignored
+   * @throws CheckpointError `checkpoint/tensors` when a tensor was neither used nor ignored, or not adapted as it should
    */
   finish({ ignored = [] }: { readonly ignored?: readonly (string | RegExp)[] } = {}): void {
+    this.#checkAdaptations()
     const unexpected = this.unused().filter(key => !ignored.some(rule => matches(rule, key)))
     if (unexpected.length === 0) return
     const shown = unexpected.slice(0, 10).map(key => describe(this.#weights.tensors.get(key)!))
@@ -88,6 +99,26 @@ export class WeightLedger {
       expected: 'only tensors that the model uses',
       got: `${unexpected.length} unexpected: ${shown.join(', ')}${rest}`,
       advice: 'The checkpoint is of another model or version than its config says.',
+    })
+  }
+
+  #adaptation<K extends keyof Adaptation>(key: string, kind: K): Adaptation[K] | [] {
+    this.#asked[kind].add(key)
+    return this.#adaptations.get(key)?.[kind] ?? []
+  }
+
+  /** Adapters may name tensors that no graph can adapt: a table, or a kernel that is used as one. */
+  #checkAdaptations(): void {
+    const kinds = ['additions', 'lowRank'] as const
+    const strays = [...this.#adaptations].flatMap(([key, adaptation]) => {
+      return kinds.some(kind => adaptation[kind].length > 0 && !this.#asked[kind].has(key)) ? [key] : []
+    })
+    if (strays.length === 0) return
+    throw new CheckpointError('checkpoint/tensors', {
+      subject: 'adapters',
+      expected: 'tensors that can be adapted',
+      got: strays.join(', '),
+      advice: 'Low-rank adapters apply to linear layers.',
     })
   }
 

@@ -84,7 +84,9 @@ def draw_sigma(count: int) -> Tensor:
     return SIGMA_SHIFT * u / (1 + (SIGMA_SHIFT - 1) * u)
 
 
-def dit_loss(model: nn.ModuleDict, data: DataSet, count: int, rng: Random, device: torch.device) -> Tensor:
+def dit_loss(
+    model: nn.ModuleDict, data: DataSet, count: int, rng: Random, device: torch.device, compiled: bool
+) -> Tensor:
     index = torch.randint(len(data.latents), (count,))
     x0 = ((data.latents[index].float() - data.mean) / data.std).to(device)
     tokens = data.tokens[index, torch.randint(CAPTIONS, (count,))].long()
@@ -97,7 +99,7 @@ def dit_loss(model: nn.ModuleDict, data: DataSet, count: int, rng: Random, devic
     noise = torch.randn(x0.shape).to(device)
     text = encode_text(model["text_encoder"], tokens.to(device))
     rows = torch.tensor(TEXT_ROWS)[torch.randint(len(TEXT_ROWS), (count,))].to(device)
-    output = velocity(model["transformer"], (1 - level) * x0 + level * noise, sigma, text, rows)
+    output = velocity(model["transformer"], (1 - level) * x0 + level * noise, sigma, text, rows, compiled)
     weight = 1 - clean
     weight[:, 0] *= FIRST_FRAME_WEIGHT
     error = ((output.float() - (noise - x0)) ** 2).mean((1, 3, 4))  # [b, t]
@@ -125,6 +127,7 @@ def main() -> None:
     parser.add_argument("--decay-share", type=float, default=0.5, help="last share of the steps, rates fall to zero")
     parser.add_argument("--average", type=float, default=0.998, help="decay of the weights' moving average")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--compile", action="store_true", help="fuse the blocks' element-wise work with torch.compile")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--save-seconds", type=float, default=180)
     parser.add_argument("--report-seconds", type=float, default=120)
@@ -179,7 +182,7 @@ def train(options: argparse.Namespace) -> None:
     while step < options.steps and not folder.stopping:
         factor = rate_factor(step, options.steps, 100, options.decay_share)
         with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
-            loss = dit_loss(model, data, options.batch, rng, device)
+            loss = dit_loss(model, data, options.batch, rng, device, options.compile)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step(factor)

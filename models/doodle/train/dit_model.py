@@ -7,6 +7,8 @@ sum, as one row with logit s + log n does, so training at 32 rows can stand for 
 """
 
 import math
+from collections.abc import Callable
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -39,11 +41,14 @@ def make_dit(latent_channels: int, patch: int, layers: int) -> WanTransformer3DM
     return dit
 
 
-def velocity(dit: WanTransformer3DModel, latents: Tensor, sigma: Tensor, text: Tensor, text_rows: Tensor) -> Tensor:
+def velocity(
+    dit: WanTransformer3DModel, latents: Tensor, sigma: Tensor, text: Tensor, text_rows: Tensor, compiled: bool = False
+) -> Tensor:
     """The model's output for noisy latents.
 
     latents [b, c, t, h, w]; sigma [b, t] in [0, 1], one per latent frame; text [b, 32, d] with a zero last row;
-    text_rows [b], how many rows of text the model should see, the rest of them zero.
+    text_rows [b], how many rows of text the model should see, the rest of them zero. `compiled` fuses the element-wise
+    work of a block (a minute of waiting once, then a fifth more samples a second on one core).
     """
     b, _, t, h, w = latents.shape
     patch = dit.config.patch_size[1]
@@ -59,8 +64,9 @@ def velocity(dit: WanTransformer3DModel, latents: Tensor, sigma: Tensor, text: T
     bias = torch.zeros(b, 1, 1, MAX_TOKENS, device=x.device)
     bias[..., -1] = torch.log(text_rows - (MAX_TOKENS - 1)).view(b, 1, 1)
 
+    run = compiled_block() if compiled else run_block
     for block in dit.blocks:
-        x = run_block(block, x, modulation, text, bias, rotary)
+        x = run(block, x, modulation, text, bias, rotary)
 
     shift, scale = (dit.scale_shift_table.view(1, 1, 1, 2, -1) + time.view(b, t, 1, 1, -1)).unbind(3)
     x = dit.proj_out(normalize(x) * (1 + scale) + shift)  # [b, t, tokens a frame, patch^2 c]
@@ -74,6 +80,12 @@ def run_block(block: nn.Module, x: Tensor, modulation: Tensor, text: Tensor, bia
     x = x + attend(block.attn1, normalize(x) * (1 + scale) + shift, rotary=rotary) * gate
     x = x + attend(block.attn2, block.norm2(x), text, bias)
     return x + block.ffn(normalize(x) * (1 + feed_scale) + feed_shift) * feed_gate
+
+
+@cache
+def compiled_block() -> Callable:
+    """run_block compiled once; all blocks of a model share the code."""
+    return torch.compile(run_block, dynamic=False)
 
 
 def normalize(x: Tensor) -> Tensor:
