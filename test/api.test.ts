@@ -32,6 +32,7 @@ const values = [
   'parseSize',
   'pullModel',
   'readRecord',
+  'readVideo',
   'renderVideo',
   'resolveModel',
   'samplerNames',
@@ -67,6 +68,7 @@ const types = [
   'PullEvent',
   'PullOptions',
   'PulledModel',
+  'ReadVideoOptions',
   'RenderEvent',
   'SamplerName',
   'SizeReport',
@@ -76,6 +78,7 @@ const types = [
   'StepEndEvent',
   'Tensor',
   'VideoEndEvent',
+  'VideoInput',
   'VideoWrittenEvent',
 ]
 

@@ -7,8 +7,10 @@ import {
   type PreviewEvent,
   packageVersion,
   renderVideo,
+  resolveModel,
   type VideoEndEvent,
 } from '../index.ts'
+import { framesLike } from './clip-length.ts'
 import { ClipStills } from './clip-stills.ts'
 import type { HostProgress, RunResult, RunSpec } from './protocol.ts'
 import type { RunCheckpoint } from './run-checkpoint.ts'
@@ -42,7 +44,7 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
   const stills = new ClipStills()
   const output = { path: spec.video, model: spec.model, version: packageVersion() }
   let end: VideoEndEvent | undefined
-  for await (const event of renderVideo(engine, requestOf(spec), output, options)) {
+  for await (const event of renderVideo(engine, await requestOf(spec, signal), output, options)) {
     if (event.type === 'step-end') checkpoint.step(event.state!, note)
     if (event.type === 'preview') await writePreview(event, spec)
     if (event.type === 'frames-decoded') stills.take(event)
@@ -64,12 +66,17 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
 }
 
 /** JSON has no 64-bit numbers: seeds come as text. What is wrong in it, the engine says. */
-function requestOf({ generate }: RunSpec): GenerateRequest {
+async function requestOf({ model, generate }: RunSpec, signal: AbortSignal): Promise<GenerateRequest> {
   const seeds = Object.entries(generate).filter(([name]) => name === 'seed' || name === 'decodeSeed')
   const numbers = seeds.flatMap(([name, value]) =>
     typeof value === 'string' && /^\d+$/.test(value) ? [[name, BigInt(value)]] : [],
   )
-  return { ...generate, ...Object.fromEntries(numbers) } as GenerateRequest
+  const { video, frames } = generate
+  const like = typeof video === 'string' &&
+    frames === undefined && {
+      frames: await framesLike(video, await resolveModel(model), signal),
+    }
+  return { ...generate, ...like, ...Object.fromEntries(numbers) } as GenerateRequest
 }
 
 async function writePreview({ step, width, height, frame }: PreviewEvent, spec: RunSpec): Promise<void> {

@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto'
+import { type FileKind, FramewrightError, fileKind } from '../../index.ts'
+import type { Storage } from '../../jobs/contract.ts'
+import { invalidField } from '../http/http-error.ts'
+import { type AssetKind, assetLimits, uploadHours } from './asset-limits.ts'
+import { AssetError, fetchAsset } from './fetch-asset.ts'
+import type { AddressPolicy } from './vetted-request.ts'
+
+const kinds: Readonly<Record<AssetKind, readonly FileKind[]>> = {
+  image: ['jpeg', 'png', 'webp', 'avif'],
+  video: ['movie', 'gif', 'webp'],
+}
+
+const uploadScheme = 'runway://'
+
+/** Pictures and videos that clients refer to, as files in the storage: their bytes are looked at, not their names. */
+export class AssetStore {
+  readonly #storage: Storage
+  readonly #policy: AddressPolicy
+
+  constructor(storage: Storage, policy: AddressPolicy) {
+    this.#storage = storage
+    this.#policy = policy
+  }
+
+  /**
+   * Takes in what a URI stands for: `https:`, `data:` or `runway://`, of the owner.
+   * @param field the place of the URI in the body, for messages
+   * @returns its key in the storage
+   * @throws HttpError 400 with the field and the reason
+   */
+  async take(uri: string, kind: AssetKind, owner: string, field: readonly PropertyKey[]): Promise<string> {
+    try {
+      return await this.#key(uri, kind, owner)
+    } catch (error) {
+      if (error instanceof AssetError) throw invalidField(field, error.message)
+      throw error
+    }
+  }
+
+  /** Takes over a file that was sent in a form. @throws HttpError 400 */
+  async adopt(path: string, kind: AssetKind, field: readonly PropertyKey[]): Promise<string> {
+    const key = newKey()
+    await this.#storage.adopt(path, key)
+    try {
+      await this.#check(key, kind)
+    } catch (error) {
+      await this.#storage.remove(key)
+      if (error instanceof AssetError) throw invalidField(field, error.message)
+      throw error
+    }
+    return key
+  }
+
+  /** Key of an upload: in a folder of its owner's, so that nobody else can refer to it. */
+  uploadKey(owner: string, id: string): string {
+    return `uploads/${owner}/${id}`
+  }
+
+  async #key(uri: string, kind: AssetKind, owner: string): Promise<string> {
+    if (uri.startsWith(uploadScheme)) return await this.#uploaded(uri.slice(uploadScheme.length), kind, owner)
+    const bytes = uri.startsWith('data:') ? dataOf(uri, kind) : await fetchAsset(uri, kind, this.#policy)
+    const key = newKey()
+    await this.#storage.write(key, bytes)
+    try {
+      await this.#check(key, kind)
+    } catch (error) {
+      await this.#storage.remove(key)
+      throw error
+    }
+    return key
+  }
+
+  async #uploaded(id: string, kind: AssetKind, owner: string): Promise<string> {
+    const known = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)
+    const upload = known ? this.uploadKey(owner, id) : undefined
+    const found = upload && (await this.#storage.stat(upload))
+    if (!found || Date.now() - found.changed.getTime() > uploadHours * 3_600_000) {
+      throw new AssetError('No such upload, or it has expired.')
+    }
+    await this.#check(upload, kind)
+    const key = newKey()
+    await this.#storage.copy(upload, key)
+    return key
+  }
+
+  async #check(key: string, kind: AssetKind): Promise<void> {
+    const found = await fileKind(this.#storage.pathOf(key)).catch((error: unknown) => {
+      if (FramewrightError.is(error)) return undefined
+      throw error
+    })
+    if (found && kinds[kind].includes(found)) return
+    throw new AssetError(
+      `Unsupported asset type: expected ${kinds[kind].join(', ')}, got ${found ?? 'another'}.`,
+    )
+  }
+}
+
+function newKey(): string {
+  return `inputs/${randomUUID()}`
+}
+
+function dataOf(uri: string, kind: AssetKind): Buffer {
+  const head = /^data:([\w.+-]+\/[\w.+-]+)(?:;[\w=-]+)*;base64,/.exec(uri.slice(0, 200))
+  const text = head ? uri.slice(head[0].length) : ''
+  if (!(head?.[1] ?? '').startsWith(`${kind}/`) || !/^[A-Za-z0-9+/]+={0,2}$/.test(text)) {
+    throw new AssetError(`Invalid data URI: expected data:${kind}/…;base64,….`)
+  }
+  const bytes = Buffer.from(text, 'base64')
+  if (bytes.length <= assetLimits[kind].data) return bytes
+  throw new AssetError(`The data URI holds more than ${assetLimits[kind].data} bytes.`)
+}

@@ -1,0 +1,93 @@
+import { readFile } from 'node:fs/promises'
+import { finalStates, type TaskRecord } from '../../jobs/contract.ts'
+import type { Route } from '../http/route.ts'
+import { taskObject } from '../runway/task-object.ts'
+import type { Services } from '../services.ts'
+import { findTask } from '../tasks/find-task.ts'
+import { previewAddress } from '../tasks/output-address.ts'
+
+/** Proxies close connections on which nothing comes: a comment does. */
+const heartbeatMs = 15_000
+
+/**
+ * Progress as it happens, as server-sent events: `progress` with stage, step, share and seconds left; `preview` with
+ * a JPEG of what the middle of the clip is about to show; `end` with the task.
+ */
+export function eventRoutes(services: Services): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/v1/tasks/{id}/events',
+      api: 'framewright',
+      summary: 'Progress, previews and end of a task as server-sent events',
+      access: 'key',
+      async handle({ owner, params, signal }) {
+        const { id } = await findTask(services, owner, params.id!)
+        const headers = {
+          'content-type': 'text/event-stream; charset=utf-8',
+          'cache-control': 'no-cache, no-transform',
+          'x-accel-buffering': 'no',
+        }
+        return new Response(eventStream(services, id, signal), { headers })
+      },
+    },
+  ]
+}
+
+function eventStream(services: Services, id: string, gone: AbortSignal): ReadableStream<Uint8Array> {
+  const stop = new AbortController()
+  const signal = AbortSignal.any([gone, stop.signal])
+  const encoder = new TextEncoder()
+  let heartbeat: NodeJS.Timeout | undefined
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      const send = (text: string) => controller.enqueue(encoder.encode(text))
+      heartbeat = setInterval(() => send(': still here\n\n'), heartbeatMs)
+      void sendEvents(services, id, signal, send)
+        .catch(error => services.log.error({ error, task: id }, 'events of a task ended early'))
+        .finally(() => {
+          clearInterval(heartbeat)
+          // A client that has gone has closed the stream itself.
+          if (!signal.aborted) controller.close()
+        })
+    },
+    cancel() {
+      clearInterval(heartbeat)
+      stop.abort()
+    },
+  })
+}
+
+async function sendEvents(
+  services: Services,
+  id: string,
+  signal: AbortSignal,
+  send: (text: string) => void,
+): Promise<void> {
+  let previewed = 0
+  for await (const task of services.jobs.watch(id, signal)) {
+    const step = task.progress.preview?.step ?? 0
+    const preview = step > previewed ? await previewEvent(services, task) : ''
+    previewed = step
+    if (signal.aborted) return
+    send(preview + taskEvent(services, task))
+  }
+}
+
+function taskEvent(services: Services, task: TaskRecord): string {
+  if (finalStates.includes(task.state)) return event('end', taskObject(services, task))
+  const { preview: _, ...progress } = task.progress
+  return event('progress', { state: task.state, ahead: task.ahead, attempt: task.attempt, ...progress })
+}
+
+async function previewEvent(services: Services, task: TaskRecord): Promise<string> {
+  const { key, step } = task.progress.preview!
+  // Gone when the task has ended meanwhile.
+  const jpeg = await readFile(services.storage.pathOf(key), 'base64').catch(() => undefined)
+  if (jpeg === undefined) return ''
+  return event('preview', { step, url: previewAddress(services, task, step), jpeg })
+}
+
+function event(name: string, data: object): string {
+  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+}

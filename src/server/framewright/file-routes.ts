@@ -1,0 +1,69 @@
+import { HttpError } from '../http/http-error.ts'
+import type { Route, RouteRequest } from '../http/route.ts'
+import { sendFile } from '../http/send-file.ts'
+import { verifyPath } from '../http/signature.ts'
+import type { Services } from '../services.ts'
+
+/** Files behind signed addresses: no key goes with them, so that a player or a browser can open them. */
+export function fileRoutes(services: Services): Route[] {
+  const { jobs, storage } = services
+  return [
+    {
+      method: 'GET',
+      path: '/v1/outputs/{id}/{name}',
+      api: 'framewright',
+      summary: 'A file that a task made: video, thumbnail or spritesheet; with Range',
+      access: 'signature',
+      async handle(request) {
+        checkSignature(services, request)
+        const { id, name } = request.params as { id: string; name: string }
+        const task = await jobs.get(id)
+        const output = task?.result?.outputs.find(each => each.name === name)
+        if (!output) throw gone()
+        const { contentType } = output
+        const file = { path: storage.pathOf(output.key), contentType, name: output.key.split('/').at(-1)! }
+        return (await send(request, file)) ?? raise(gone())
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/previews/{id}/{step}',
+      api: 'framewright',
+      summary: 'A preview of a task that is running: JPEG',
+      access: 'signature',
+      async handle(request) {
+        checkSignature(services, request)
+        const { id, step } = request.params as { id: string; step: string }
+        const path = storage.pathOf(`previews/${id}/${step}.jpg`)
+        return (
+          (await send(request, { path, contentType: 'image/jpeg', name: `${step}.jpg` })) ?? raise(gone())
+        )
+      },
+    },
+  ]
+}
+
+async function send(
+  { incoming }: RouteRequest,
+  file: Parameters<typeof sendFile>[0],
+): Promise<Response | undefined> {
+  return await sendFile(file, incoming.headers.range, incoming.method === 'HEAD')
+}
+
+/** @throws HttpError 403 */
+function checkSignature({ signer }: Services, { incoming, query }: RouteRequest): void {
+  const [path = ''] = (incoming.url ?? '').split('?')
+  const given = { expires: query.get('expires') ?? undefined, signature: query.get('signature') ?? undefined }
+  const found = verifyPath(signer, path, given, new Date())
+  if (found === 'valid') return
+  const message = found === 'expired' ? 'This address has expired: read the task again.' : 'Wrong signature.'
+  throw new HttpError(403, message, { code: found === 'expired' ? 'expired' : 'invalid_signature' })
+}
+
+function gone(): HttpError {
+  return new HttpError(404, 'No such file.', { code: 'not_found' })
+}
+
+function raise(error: HttpError): never {
+  throw error
+}

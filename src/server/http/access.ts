@@ -1,0 +1,46 @@
+import type { IncomingMessage } from 'node:http'
+import { localOwner, type Owner, type Services } from '../services.ts'
+import { HttpError } from './http-error.ts'
+import type { Route } from './route.ts'
+
+const loopbackNames = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i
+
+/**
+ * Decides who a request is from.
+ * @returns a check that throws HttpError 401, 403 or, in strict mode, 400
+ */
+export function createAccess({ keys, settings }: Services) {
+  return async (incoming: IncomingMessage, route: Route): Promise<Owner> => {
+    if (route.access !== 'key') return localOwner
+    const owner = settings.keysRequired ? await ownerOf(incoming) : local(incoming)
+    if (settings.strictVersion && route.api === 'runway' && !incoming.headers['x-runway-version']) {
+      throw new HttpError(400, 'The X-Runway-Version header was not provided in the request')
+    }
+    return owner
+  }
+
+  async function ownerOf({ headers }: IncomingMessage): Promise<Owner> {
+    const [, secret] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? []
+    const key = secret === undefined ? undefined : await keys.find(secret)
+    if (key) return key
+    const message = secret === undefined ? 'An API key is needed: Authorization: Bearer …' : 'Wrong API key.'
+    throw new HttpError(401, message, { code: 'invalid_api_key' })
+  }
+
+  /**
+   * Without keys, whoever is on this machine may do everything. A web page is not: browsers say where a request comes
+   * from, and under which name they reached this server.
+   */
+  function local({ headers }: IncomingMessage): Owner {
+    const own = new URL(settings.publicUrl())
+    const host = headers.host ?? ''
+    if (host !== own.host && !loopbackNames.test(host)) {
+      throw new HttpError(403, 'This server answers to its own address alone.', { code: 'forbidden' })
+    }
+    const { origin } = headers
+    if (origin !== undefined && origin !== own.origin) {
+      throw new HttpError(403, 'Web pages of other origins may not call this server.', { code: 'forbidden' })
+    }
+    return localOwner
+  }
+}

@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { Busboy } from '@fastify/busboy'
+import { HttpError } from './http-error.ts'
+import { tooLarge } from './read-json.ts'
+
+export interface MultipartFile {
+  readonly field: string
+  /** Where its bytes are; whoever asked for the form removes or moves it. */
+  readonly path: string
+  readonly bytes: number
+}
+
+export interface Multipart {
+  /** In the order of the form. */
+  readonly fields: readonly (readonly [name: string, value: string])[]
+  readonly files: readonly MultipartFile[]
+}
+
+export interface MultipartLimits {
+  readonly fileBytes: number
+  readonly files: number
+  /** Of one field that is not a file. */
+  readonly fieldBytes: number
+}
+
+const mostFields = 100
+
+/**
+ * Reads a form, its files to a folder under names of our own.
+ * @param beforeFile given the fields that come before a file: what it throws, the form fails with, and no byte of the
+ *   file is kept
+ * @throws HttpError 400 for a form that is broken, 413 for one that is too large; nothing of it is left then
+ */
+export async function readMultipart(
+  incoming: IncomingMessage,
+  folder: string,
+  limits: MultipartLimits,
+  beforeFile: (fields: Multipart['fields']) => void = () => {},
+): Promise<Multipart> {
+  const fields: [string, string][] = []
+  const writing: Promise<MultipartFile>[] = []
+  const paths: string[] = []
+  let problem: HttpError | undefined
+  const busboy = openForm(incoming, limits)
+  const fail = (error: HttpError) => {
+    problem ??= error
+    incoming.unpipe(busboy)
+    busboy.destroy()
+  }
+  busboy.on('field', (name, value, nameCut, valueCut) => {
+    if (nameCut || valueCut) fail(tooLarge(limits.fieldBytes))
+    else fields.push([name, value])
+  })
+  busboy.on('file', (field, stream) => {
+    try {
+      beforeFile(fields)
+    } catch (error) {
+      stream.on('error', () => {}).resume()
+      fail(error as HttpError)
+      return
+    }
+    const path = join(folder, `${randomUUID()}.part`)
+    paths.push(path)
+    stream.on('limit', () => fail(tooLarge(limits.fileBytes)))
+    const written = writeFile(stream, path, field)
+    written.catch(() => {}) // reported when all are awaited
+    writing.push(written)
+  })
+  for (const limit of ['partsLimit', 'filesLimit', 'fieldsLimit'] as const) {
+    busboy.on(limit, () => fail(new HttpError(413, 'The form has too many parts.', { code: 'too_large' })))
+  }
+  try {
+    await pipeline(incoming, busboy)
+    const files = await Promise.all(writing)
+    if (problem) throw problem
+    return { fields, files }
+  } catch (error) {
+    await Promise.allSettled(writing)
+    await Promise.all(paths.map(path => rm(path, { force: true })))
+    throw problem ?? broken((error as Error).message)
+  }
+}
+
+function openForm({ headers }: IncomingMessage, { fileBytes, files, fieldBytes }: MultipartLimits) {
+  const type = headers['content-type'] ?? ''
+  if (!/^multipart\/form-data\s*;/i.test(type)) {
+    throw new HttpError(415, 'Expected a body of the type multipart/form-data.')
+  }
+  try {
+    return new Busboy({
+      headers: { ...headers, 'content-type': type },
+      limits: {
+        // One byte more, to tell a value that fills the limit from one that is cut at it.
+        fileSize: fileBytes + 1,
+        fieldSize: fieldBytes,
+        files,
+        fields: mostFields,
+        parts: mostFields + files,
+        fieldNameSize: 200,
+        headerPairs: 50,
+        headerSize: 8192,
+      },
+    })
+  } catch (error) {
+    throw broken((error as Error).message)
+  }
+}
+
+async function writeFile(stream: Readable, path: string, field: string): Promise<MultipartFile> {
+  const file = createWriteStream(path, { flags: 'wx' })
+  await pipeline(stream, file)
+  return { field, path, bytes: file.bytesWritten }
+}
+
+function broken(reason: string): HttpError {
+  return new HttpError(400, `The form cannot be read: ${reason}.`, { code: 'invalid_form' })
+}

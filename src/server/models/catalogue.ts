@@ -1,0 +1,57 @@
+import { builtInModel } from '../../index.ts'
+import { inspectServed, type ServedModel } from './served-model.ts'
+
+/** Which checkpoints are offered, and by which names. */
+export interface CatalogueOptions {
+  /** Checkpoints; the first one also answers to every name of the APIs that has no checkpoint of its own. */
+  readonly models?: readonly string[]
+  /** Names of the APIs, such as `gen4.5`, with the checkpoint that each stands for. */
+  readonly aliases?: Readonly<Record<string, string>>
+  readonly maxPixels?: number
+}
+
+/** The models of a server, by the names that clients use. */
+export class Catalogue {
+  readonly #served: ReadonlyMap<string, ServedModel>
+  readonly #aliases: Readonly<Record<string, string>>
+  readonly #first: ServedModel
+
+  private constructor(served: ReadonlyMap<string, ServedModel>, aliases: Readonly<Record<string, string>>) {
+    this.#served = served
+    this.#aliases = aliases
+    this.#first = [...served.values()][0]!
+  }
+
+  /** @throws CheckpointError when one of them is not a model */
+  static async open({
+    models = [builtInModel],
+    aliases = {},
+    maxPixels,
+  }: CatalogueOptions): Promise<Catalogue> {
+    const served = new Map<string, ServedModel>()
+    for (const checkpoint of [...(models.length > 0 ? models : [builtInModel]), ...Object.values(aliases)]) {
+      if (!served.has(checkpoint)) served.set(checkpoint, await inspectServed(checkpoint, maxPixels))
+    }
+    return new Catalogue(served, aliases)
+  }
+
+  /** Checkpoints, as tasks and clients name them. */
+  get checkpoints(): readonly string[] {
+    return [...this.#served.keys()]
+  }
+
+  /** Names that were given to checkpoints. */
+  get aliases(): readonly string[] {
+    return Object.keys(this.#aliases)
+  }
+
+  /** The checkpoint for a name of an API, or of its own. */
+  modelFor(name: string): ServedModel {
+    return this.#served.get(this.#aliases[name] ?? name) ?? this.#first
+  }
+
+  /** Whether a name is one that this server was told. */
+  knows(name: string): boolean {
+    return this.#served.has(name) || Object.hasOwn(this.#aliases, name)
+  }
+}

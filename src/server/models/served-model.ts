@@ -1,0 +1,62 @@
+import { inspectModel, type ModelReport, resolveModel, type SizeSteps } from '../../index.ts'
+
+/** A checkpoint that is offered, and what it can do. */
+export interface ServedModel {
+  /** As tasks name it. */
+  readonly checkpoint: string
+  readonly modes: ModelReport['modes']
+  readonly defaults: ModelReport['defaults']
+  readonly sizes: ModelReport['sizes']
+  /** Largest picture that is made as it was asked for; larger ones are scaled down, in their shape. */
+  readonly maxPixels: number
+}
+
+/** Pictures up to this much larger than a checkpoint's own size are still made: from 480p to 1080p, about. */
+const sizeRange = 6
+
+/** Reads what a checkpoint can do; no session is opened. @throws CheckpointError when it is not a model */
+export async function inspectServed(checkpoint: string, maxPixels?: number): Promise<ServedModel> {
+  const { modes, defaults, sizes } = await inspectModel({ model: await resolveModel(checkpoint) })
+  return {
+    checkpoint,
+    modes,
+    defaults,
+    sizes,
+    maxPixels: maxPixels ?? sizeRange * defaults.width * defaults.height,
+  }
+}
+
+export interface Size {
+  readonly width: number
+  readonly height: number
+}
+
+/**
+ * The size to make when one is asked for: that one where the checkpoint has it and it is not too large, else the
+ * nearest in shape, of about as many pixels as the checkpoint's own size.
+ */
+export function fitSize(model: ServedModel, asked: Size): Size {
+  const { sizes, defaults, maxPixels } = model
+  const pixels = asked.width * asked.height
+  const target = pixels <= maxPixels ? pixels : defaults.width * defaults.height
+  const scale = Math.sqrt(target / pixels)
+  return {
+    width: nearest(sizes.width, asked.width * scale),
+    height: nearest(sizes.height, asked.height * scale),
+  }
+}
+
+/** The number of frames nearest to a length, from the shortest to the longest that the checkpoint can make. */
+export function fitFrames({ sizes }: ServedModel, seconds: number, fps: number): number {
+  return nearest(sizes.frames, seconds * fps)
+}
+
+/** Whether a value is one of the steps. */
+export function isStep({ first, step, last = Number.POSITIVE_INFINITY }: SizeSteps, value: number): boolean {
+  return value >= first && value <= last && (value - first) % step === 0
+}
+
+export function nearest({ first, step, last = Number.POSITIVE_INFINITY }: SizeSteps, value: number): number {
+  const rounded = first + Math.round((value - first) / step) * step
+  return Math.min(Math.max(rounded, first), last)
+}

@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import { packageVersion } from '../index.ts'
+import type { Route } from './http/route.ts'
+
+/** The routes as an OpenAPI 3.1 document. */
+export function openApiDocument(routes: readonly Route[]): object {
+  const paths: Record<string, Record<string, object>> = {}
+  for (const route of routes) {
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(route) }
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Framewright', version: packageVersion() },
+    components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
+    paths,
+  }
+}
+
+function operation({ method, path, api, summary, note, access, body }: Route): object {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)
+  const schema = body && z.toJSONSchema(body.schema, { io: 'input', unrepresentable: 'any' })
+  return {
+    operationId: `${method.toLowerCase()}${path.replace(/[^a-z]+(\w)/gi, (_, letter: string) => letter.toUpperCase())}`,
+    tags: [api],
+    summary,
+    ...(note && { description: note }),
+    ...(access === 'key' && { security: [{ key: [] }] }),
+    ...(names.length > 0 && {
+      parameters: names.map(name => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
+    }),
+    ...(body && {
+      requestBody: { required: true, content: Object.fromEntries(body.type.map(type => [type, { schema }])) },
+    }),
+    responses: {
+      default: { description: 'See the API that this endpoint stands for.' },
+    },
+  }
+}

@@ -1,0 +1,23 @@
+import { eventRoutes } from './framewright/event-routes.ts'
+import { fileRoutes } from './framewright/file-routes.ts'
+import { operationRoutes } from './framewright/operation-routes.ts'
+import type { Route } from './http/route.ts'
+import { organizationRoutes } from './runway/organization-routes.ts'
+import { taskRoutes } from './runway/task-routes.ts'
+import { uploadRoutes } from './runway/upload-routes.ts'
+import { videoRoutes } from './runway/video-routes.ts'
+import type { Services } from './services.ts'
+
+/** Every endpoint there is, in the order of the documents. */
+export function allRoutes(services: Services): readonly Route[] {
+  const routes: readonly Route[] = [
+    ...videoRoutes(services),
+    ...taskRoutes(services),
+    ...uploadRoutes(services),
+    ...organizationRoutes(services),
+    ...eventRoutes(services),
+    ...fileRoutes(services),
+    ...operationRoutes(services, () => routes),
+  ]
+  return routes
+}

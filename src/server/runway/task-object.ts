@@ -1,0 +1,50 @@
+import type { TaskRecord } from '../../jobs/contract.ts'
+import type { Services } from '../services.ts'
+import { outputAddress } from '../tasks/output-address.ts'
+
+/** A task as Runway's API shows it: one of six statuses, no other, for its clients give up on those. */
+export function taskObject(services: Services, task: TaskRecord): object {
+  const { id, createdAt, state, progress, failure } = task
+  const free = { credits: 0 }
+  switch (state) {
+    case 'queued': {
+      // Handed back by a worker: it was running once, and clients know no way back.
+      const status = task.attempt > 0 ? 'RUNNING' : waiting(services, task)
+      const about = status === 'RUNNING' && { progress: progress.fraction }
+      return { id, createdAt, status, estimatedCost: free, ...about }
+    }
+    case 'running':
+      return { id, createdAt, status: 'RUNNING', estimatedCost: free, progress: progress.fraction }
+    case 'succeeded':
+      return {
+        id,
+        createdAt,
+        status: 'SUCCEEDED',
+        cost: free,
+        output: [outputAddress(services, task, 'video')],
+      }
+    case 'failed':
+      return {
+        id,
+        createdAt,
+        status: 'FAILED',
+        cost: free,
+        failure: failure?.message ?? 'The task failed.',
+        failureCode: failureCode(failure?.code),
+      }
+    case 'cancelled':
+      return { id, createdAt, status: 'CANCELLED', cost: free }
+  }
+}
+
+/** More than can run at a time is THROTTLED: accepted, and started when there is room. */
+function waiting({ settings }: Services, { ahead }: TaskRecord): 'PENDING' | 'THROTTLED' {
+  return ahead >= settings.lanes ? 'THROTTLED' : 'PENDING'
+}
+
+/** Codes that clients of Runway act on: fix the file, fix the request, or try again. */
+function failureCode(code = ''): string {
+  if (code === 'media/input') return 'ASSET.INVALID'
+  if (code.startsWith('request/')) return 'INPUT.INVALID'
+  return 'INTERNAL'
+}

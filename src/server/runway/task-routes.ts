@@ -1,0 +1,35 @@
+import { finalStates } from '../../jobs/contract.ts'
+import { json, type Route } from '../http/route.ts'
+import type { Services } from '../services.ts'
+import { findTask } from '../tasks/find-task.ts'
+import { taskObject } from './task-object.ts'
+
+/** The endpoints of Runway's API for a task that there is. Tasks of the other interfaces can be read here, too. */
+export function taskRoutes(services: Services): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/v1/tasks/{id}',
+      api: 'runway',
+      summary: 'State, progress and output of a task',
+      access: 'key',
+      async handle({ owner, params }) {
+        return json(taskObject(services, await findTask(services, owner, params.id!)))
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/v1/tasks/{id}',
+      api: 'runway',
+      summary: 'Cancel a task, or delete one that has ended',
+      access: 'key',
+      note: 'A cancelled task can still be read, as CANCELLED; a deleted one is gone, with its files.',
+      async handle({ owner, params }) {
+        const { id, state } = await findTask(services, owner, params.id!)
+        if (finalStates.includes(state)) await services.jobs.remove(id)
+        else await services.jobs.cancel(id)
+        return new Response(null, { status: 204 })
+      },
+    },
+  ]
+}

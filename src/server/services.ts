@@ -1,0 +1,47 @@
+import type { Logger } from 'pino'
+import type { ApiKey, Jobs, Keys, Storage } from '../jobs/contract.ts'
+import type { AssetStore } from './assets/asset-store.ts'
+import type { AddressPolicy } from './assets/vetted-request.ts'
+import type { Signer } from './http/signature.ts'
+import type { Metrics } from './metrics.ts'
+import type { Catalogue } from './models/catalogue.ts'
+import type { Replays } from './tasks/replays.ts'
+
+/** What the routes work with. */
+export interface Services {
+  readonly jobs: Jobs
+  readonly keys: Keys
+  readonly storage: Storage
+  readonly assets: AssetStore
+  readonly catalogue: Catalogue
+  readonly signer: Signer
+  readonly replays: Replays
+  readonly metrics: Metrics
+  readonly log: Logger
+  readonly settings: Settings
+}
+
+export interface Settings {
+  /** Address under which clients reach the server, without a slash at its end. The Host header is not believed. */
+  readonly publicUrl: () => string
+  /** Whether clients need a key. */
+  readonly keysRequired: boolean
+  /** Tasks that run at a time, as far as this server knows: more than those wait as THROTTLED. */
+  readonly lanes: number
+  /** Tasks that may wait, of all clients together. */
+  readonly maxQueued: number
+  /** How long the address of an output is valid. */
+  readonly outputHours: number
+  /** Folder on the storage's file system for what is being received. */
+  readonly incomingFolder: string
+  /** What fetched URLs and webhooks may reach. */
+  readonly addresses: AddressPolicy
+  /** Whether Runway's X-Runway-Version header has to be there, as at Runway. */
+  readonly strictVersion: boolean
+}
+
+/** Who sends a request. */
+export type Owner = Pick<ApiKey, 'id' | 'limits'>
+
+/** Of everything, where no keys are required. */
+export const localOwner: Owner = { id: 'local', limits: {} }

@@ -1,0 +1,15 @@
+import type { TaskRecord } from '../../jobs/contract.ts'
+import { HttpError } from '../http/http-error.ts'
+import type { Owner, Services } from '../services.ts'
+
+const uuid = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/
+
+/**
+ * The task of an owner. Those of others are not there: an id tells nothing about what exists.
+ * @throws HttpError 404
+ */
+export async function findTask({ jobs }: Services, owner: Owner, id: string): Promise<TaskRecord> {
+  const task = uuid.test(id) ? await jobs.get(id) : undefined
+  if (task?.owner === owner.id) return task
+  throw new HttpError(404, 'No such task.', { code: 'not_found' })
+}

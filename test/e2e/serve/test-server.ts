@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import pino from 'pino'
+import { HostRunner, type HostRunnerOptions } from '../../../src/host/host-runner.ts'
+import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
+import { type HttpServerOptions, startHttpServer } from '../../../src/server/http-server.ts'
+import { Catalogue } from '../../../src/server/models/catalogue.ts'
+import { MemoryJobs, MemoryKeys } from '../../unit/server/memory-jobs.ts'
+
+export interface TestServer extends AsyncDisposable {
+  readonly url: string
+  readonly jobs: MemoryJobs
+  readonly storage: FolderStorage
+  readonly runner: HostRunner
+  /** Every line that was logged. */
+  readonly logged: string[]
+}
+
+/** A whole server on loopback with the built-in model, but for tasks that are in memory. */
+export async function startTestServer(
+  folder: string,
+  options: Partial<HttpServerOptions> & {
+    secrets?: ConstructorParameters<typeof MemoryKeys>[0]
+    runner?: Partial<HostRunnerOptions>
+  } = {},
+): Promise<TestServer> {
+  const { secrets = {}, runner: runnerOptions, ...rest } = options
+  const storage = new FolderStorage(join(folder, 'storage'))
+  const catalogue = await Catalogue.open({})
+  const runner = new HostRunner({
+    models: catalogue.checkpoints,
+    devices: ['cpu'],
+    engine: { threads: 1 },
+    storage,
+    previewSteps: 1,
+    ...runnerOptions,
+  })
+  const jobs = new MemoryJobs({ storage, runner })
+  const keys = new MemoryKeys(secrets)
+  const logged: string[] = []
+  const server = await startHttpServer(
+    {
+      jobs,
+      keys,
+      storage,
+      catalogue,
+      hosts: runner.hosts,
+      secret: randomBytes(32),
+      log: pino({ level: 'info' }, { write: line => void logged.push(line) }),
+    },
+    { host: '127.0.0.1', port: 0, keysRequired: await keys.any(), lanes: 1, ...rest },
+  )
+  return {
+    url: server.url,
+    jobs,
+    storage,
+    runner,
+    logged,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]()
+      await jobs[Symbol.asyncDispose]()
+      await runner[Symbol.asyncDispose]()
+    },
+  }
+}

@@ -1,0 +1,192 @@
+import { randomUUID } from 'node:crypto'
+import { EventEmitter, on } from 'node:events'
+import {
+  type ApiKey,
+  type CreatedTask,
+  finalStates,
+  type Jobs,
+  type Keys,
+  type ListTasks,
+  type NewTask,
+  noProgress,
+  type QueueStats,
+  type Storage,
+  type TaskRecord,
+  type TaskRunner,
+  type WebhookSender,
+} from '../../../src/jobs/contract.ts'
+
+/** The contract of tasks in memory: enough for the server's tests, and nothing survives. */
+export class MemoryJobs implements Jobs {
+  readonly tasks = new Map<string, TaskRecord>()
+  readonly #changes = new EventEmitter().setMaxListeners(0)
+  readonly #stops = new Map<string, AbortController>()
+  readonly #idempotent = new Map<string, { id: string; fingerprint: string }>()
+  readonly #runner: TaskRunner | undefined
+  readonly #webhooks: WebhookSender | undefined
+  readonly #storage: Storage
+  #running = 0
+
+  constructor(parts: { storage: Storage; runner?: TaskRunner; webhooks?: WebhookSender }) {
+    this.#storage = parts.storage
+    this.#runner = parts.runner
+    this.#webhooks = parts.webhooks
+  }
+
+  async create({ idempotency, priority = 0, ...task }: NewTask): Promise<CreatedTask> {
+    const key = idempotency && `${task.owner} ${idempotency.key}`
+    const before = key === undefined ? undefined : this.#idempotent.get(key)
+    if (before) {
+      const same = before.fingerprint === idempotency?.fingerprint
+      return { task: this.tasks.get(before.id)!, outcome: same ? 'repeated' : 'conflict' }
+    }
+    const id = randomUUID()
+    const createdAt = new Date().toISOString()
+    const record: TaskRecord = {
+      ...task,
+      id,
+      priority,
+      createdAt,
+      state: 'queued',
+      ahead: 0,
+      attempt: 0,
+      progress: noProgress,
+    }
+    if (key !== undefined) this.#idempotent.set(key, { id, fingerprint: idempotency!.fingerprint })
+    this.#put(record)
+    setImmediate(() => void this.#work())
+    return { task: this.#seen(record), outcome: 'created' }
+  }
+
+  async get(id: string): Promise<TaskRecord | undefined> {
+    const task = this.tasks.get(id)
+    return task && this.#seen(task)
+  }
+
+  async list({ owner, api, after, limit, order }: ListTasks): Promise<readonly TaskRecord[]> {
+    const all = [...this.tasks.values()].filter(
+      task => task.owner === owner && (api === undefined || task.api === api),
+    )
+    if (order === 'desc') all.reverse()
+    const start = after === undefined ? 0 : all.findIndex(task => task.id === after) + 1
+    return all.slice(start, start + limit)
+  }
+
+  async countActive(owner: string): Promise<number> {
+    return [...this.tasks.values()].filter(task => task.owner === owner && !finalStates.includes(task.state))
+      .length
+  }
+
+  async cancel(id: string): Promise<TaskRecord | undefined> {
+    const task = this.tasks.get(id)
+    if (!task || finalStates.includes(task.state)) return task
+    const cancelled = { ...task, state: 'cancelled', finishedAt: new Date().toISOString() } as const
+    this.#put(cancelled)
+    this.#stops.get(id)?.abort('cancelled')
+    return cancelled
+  }
+
+  async remove(id: string): Promise<boolean> {
+    await this.#storage.remove(`outputs/${id}`)
+    return this.tasks.delete(id)
+  }
+
+  async *watch(id: string, signal: AbortSignal): AsyncIterable<TaskRecord> {
+    const changes = on(this.#changes, id, { signal })
+    const task = await this.get(id)
+    if (!task) return
+    yield task
+    if (finalStates.includes(task.state)) return
+    try {
+      for await (const [changed] of changes as AsyncIterable<[TaskRecord]>) {
+        yield changed
+        if (finalStates.includes(changed.state)) return
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+
+  async stats(): Promise<QueueStats> {
+    const queued = [...this.tasks.values()].filter(({ state }) => state === 'queued')
+    return { queued: queued.length, running: this.#running, oldestSeconds: 0 }
+  }
+
+  async check(): Promise<void> {}
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const stop of this.#stops.values()) stop.abort('cancelled')
+    while (this.#running > 0) await new Promise(resolve => setTimeout(resolve, 10))
+  }
+
+  #seen(task: TaskRecord): TaskRecord {
+    if (task.state !== 'queued') return task
+    const others = [...this.tasks.values()]
+    const before = others.slice(
+      0,
+      others.findIndex(({ id }) => id === task.id),
+    )
+    return { ...task, ahead: before.filter(({ state }) => !finalStates.includes(state)).length }
+  }
+
+  #put(task: TaskRecord): void {
+    this.tasks.set(task.id, task)
+    this.#changes.emit(task.id, task)
+  }
+
+  async #work(): Promise<void> {
+    const runner = this.#runner
+    const next = [...this.tasks.values()].find(({ state }) => state === 'queued')
+    if (!runner || !next || this.#running >= runner.lanes) return
+    this.#running++
+    const { id } = next
+    const stop = new AbortController()
+    this.#stops.set(id, stop)
+    const task = { ...next, state: 'running', attempt: 1, startedAt: new Date().toISOString() } as const
+    this.#put(task)
+    const outcome = await runner.run({
+      task,
+      signal: stop.signal,
+      report: progress => {
+        const now = this.tasks.get(id)
+        if (now?.state === 'running') this.#put({ ...now, progress })
+      },
+      checkpoint: `checkpoints/${id}.safetensors`,
+    })
+    this.#running--
+    this.#stops.delete(id)
+    const now = this.tasks.get(id)
+    const finishedAt = new Date().toISOString()
+    if (now?.state === 'running') {
+      if (outcome.type === 'succeeded')
+        this.#put({ ...now, state: 'succeeded', result: outcome.result, finishedAt })
+      if (outcome.type === 'failed')
+        this.#put({ ...now, state: 'failed', failure: outcome.failure, finishedAt })
+    }
+    const ended = this.tasks.get(id)
+    if (ended?.webhook) await this.#webhooks?.send(id, ended, new AbortController().signal).catch(() => {})
+    await this.#work()
+  }
+}
+
+/** Keys in memory, by their secrets. */
+export class MemoryKeys implements Keys {
+  readonly #keys: ReadonlyMap<string, ApiKey>
+
+  constructor(secrets: Readonly<Record<string, Partial<ApiKey>>> = {}) {
+    this.#keys = new Map(
+      Object.entries(secrets).map(([secret, key]) => {
+        const createdAt = new Date().toISOString()
+        return [secret, { id: randomUUID(), name: secret, createdAt, limits: {}, ...key }]
+      }),
+    )
+  }
+
+  async find(secret: string): Promise<ApiKey | undefined> {
+    return this.#keys.get(secret)
+  }
+
+  async any(): Promise<boolean> {
+    return this.#keys.size > 0
+  }
+}
