@@ -81,7 +81,7 @@ export async function startHttpServer(
     replays: new Replays(jobs),
     metrics: parts.metrics ?? createMetrics({ jobs, hosts: parts.hosts }),
   }
-  const app = createApp(services, allRoutes(services))
+  const app = createApp(services, allRoutes(services, parts.secret))
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
   const server = createServer(
     { headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs, maxHeaderSize: 16_384 },

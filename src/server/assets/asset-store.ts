@@ -52,6 +52,21 @@ export class AssetStore {
     return key
   }
 
+  /** Whether a file holds a picture or a video. @throws HttpError 400 */
+  async kindOf(path: string, field: readonly PropertyKey[]): Promise<AssetKind> {
+    const found = await kindOf(path)
+    if (found && kinds.image.includes(found)) return 'image'
+    if (found && kinds.video.includes(found)) return 'video'
+    throw invalidField(field, 'Unsupported asset type: expected a picture or a video.')
+  }
+
+  /** A copy of a file of the storage, which stays when that one is removed. */
+  async copyOf(key: string): Promise<string> {
+    const copy = newKey()
+    await this.#storage.copy(key, copy)
+    return copy
+  }
+
   /** Key of an upload: in a folder of its owner's, so that nobody else can refer to it. */
   uploadKey(owner: string, id: string): string {
     return `uploads/${owner}/${id}`
@@ -79,21 +94,23 @@ export class AssetStore {
       throw new AssetError('No such upload, or it has expired.')
     }
     await this.#check(upload, kind)
-    const key = newKey()
-    await this.#storage.copy(upload, key)
-    return key
+    return await this.copyOf(upload)
   }
 
   async #check(key: string, kind: AssetKind): Promise<void> {
-    const found = await fileKind(this.#storage.pathOf(key)).catch((error: unknown) => {
-      if (FramewrightError.is(error)) return undefined
-      throw error
-    })
+    const found = await kindOf(this.#storage.pathOf(key))
     if (found && kinds[kind].includes(found)) return
     throw new AssetError(
       `Unsupported asset type: expected ${kinds[kind].join(', ')}, got ${found ?? 'another'}.`,
     )
   }
+}
+
+async function kindOf(path: string): Promise<FileKind | undefined> {
+  return await fileKind(path).catch((error: unknown) => {
+    if (FramewrightError.is(error)) return undefined
+    throw error
+  })
 }
 
 function newKey(): string {

@@ -1,15 +1,14 @@
 import type { TaskRecord } from '../../jobs/contract.ts'
-import type { Services } from '../services.ts'
-import { outputAddress } from '../tasks/output-address.ts'
+import { type AddressBook, outputAddress } from '../tasks/output-address.ts'
 
 /** A task as Runway's API shows it: one of six statuses, no other, for its clients give up on those. */
-export function taskObject(services: Services, task: TaskRecord): object {
+export function taskObject(book: AddressBook, task: TaskRecord): object {
   const { id, createdAt, state, progress, failure } = task
   const free = { credits: 0 }
   switch (state) {
     case 'queued': {
       // Handed back by a worker: it was running once, and clients know no way back.
-      const status = task.attempt > 0 ? 'RUNNING' : waiting(services, task)
+      const status = task.attempt > 0 ? 'RUNNING' : waiting(book, task)
       const about = status === 'RUNNING' && { progress: progress.fraction }
       return { id, createdAt, status, estimatedCost: free, ...about }
     }
@@ -21,7 +20,7 @@ export function taskObject(services: Services, task: TaskRecord): object {
         createdAt,
         status: 'SUCCEEDED',
         cost: free,
-        output: [outputAddress(services, task, 'video')],
+        output: [outputAddress(book, task, 'video')],
       }
     case 'failed':
       return {
@@ -38,7 +37,7 @@ export function taskObject(services: Services, task: TaskRecord): object {
 }
 
 /** More than can run at a time is THROTTLED: accepted, and started when there is room. */
-function waiting({ settings }: Services, { ahead }: TaskRecord): 'PENDING' | 'THROTTLED' {
+function waiting({ settings }: AddressBook, { ahead }: TaskRecord): 'PENDING' | 'THROTTLED' {
   return ahead >= settings.lanes ? 'THROTTLED' : 'PENDING'
 }
 

@@ -2,16 +2,21 @@ import type { TaskOutput, TaskRecord } from '../../jobs/contract.ts'
 import { signPath } from '../http/signature.ts'
 import type { Services } from '../services.ts'
 
+/** What addresses are made with. */
+export type AddressBook = Pick<Services, 'signer'> & {
+  readonly settings: Pick<Services['settings'], 'publicUrl' | 'outputHours' | 'lanes'>
+}
+
 /** An address at which anybody can get a file of a task, for a while. */
-export function outputAddress(services: Services, { id }: TaskRecord, name: TaskOutput['name']): string {
-  return signed(services, `/v1/outputs/${id}/${name}`)
+export function outputAddress(book: AddressBook, { id }: TaskRecord, name: TaskOutput['name']): string {
+  return signed(book, `/v1/outputs/${id}/${name}`)
 }
 
-export function previewAddress(services: Services, { id }: TaskRecord, step: number): string {
-  return signed(services, `/v1/previews/${id}/${step}`)
+export function previewAddress(book: AddressBook, { id }: TaskRecord, step: number): string {
+  return signed(book, `/v1/previews/${id}/${step}`)
 }
 
-function signed({ signer, settings }: Services, path: string): string {
+function signed({ signer, settings }: AddressBook, path: string): string {
   const expires = new Date(Date.now() + settings.outputHours * 3_600_000)
   return settings.publicUrl() + signPath(signer, path, expires)
 }

@@ -1,0 +1,137 @@
+import type { JsonObject, TaskRecord } from '../../jobs/contract.ts'
+import type { ExtensionFields } from '../generation-fields.ts'
+import { HttpError, invalidField, parseBody } from '../http/http-error.ts'
+import type { MultipartFile } from '../http/read-multipart.ts'
+import type { RouteRequest } from '../http/route.ts'
+import type { ServedModel } from '../models/served-model.ts'
+import type { Services } from '../services.ts'
+import { checkMode } from '../tasks/check-modes.ts'
+import { createTask } from '../tasks/create-task.ts'
+import { planVideo, type WantedVideo } from '../tasks/plan-video.ts'
+import { type CreateBody, createBody } from './create-body.ts'
+import type { ReceivedBody } from './read-body.ts'
+
+/** Names that clients of OpenAI's API know. */
+export const openaiModels: readonly string[] = ['sora-2', 'sora-2-pro']
+
+const defaults = { seconds: 4, size: '720x1280' }
+
+/** What goes into a video beside the body: a video to start from, and what is told of it. */
+export interface CreateExtras {
+  /** Key in the storage. */
+  readonly video?: string
+  readonly about?: JsonObject
+  /** The length is that of the video. */
+  readonly likeVideo?: boolean
+}
+
+/** Puts a video into the queue that is described in the fields of this API. @throws HttpError */
+export async function createVideo(
+  services: Services,
+  { incoming, owner }: RouteRequest,
+  { body, files, identity }: ReceivedBody,
+  extras: CreateExtras = {},
+): Promise<TaskRecord> {
+  const fields = parseBody(createBody, body)
+  const name = fields.model ?? openaiModels[0]!
+  const model = modelOf(services, name)
+  return await createTask(services, {
+    owner,
+    api: 'openai',
+    headers: incoming.headers,
+    identity: [incoming.url, identity],
+    webhookUrl: fields.webhook_url,
+    prepare: async () => {
+      const reference = await takeReference(services, model, owner.id, fields, files)
+      const seconds =
+        extras.likeVideo || reference.video ? fields.seconds : (fields.seconds ?? defaults.seconds)
+      const generate = planVideo(model, {
+        ...wanted(fields),
+        ...(seconds !== undefined && { seconds }),
+        ...reference,
+        ...(extras.video && { video: extras.video }),
+      })
+      return { checkpoint: model.checkpoint, generate, about: aboutOf(fields, name, generate, extras) }
+    },
+  })
+}
+
+function modelOf({ catalogue }: Services, name: string): ServedModel {
+  if (openaiModels.includes(name) || catalogue.knows(name)) return catalogue.modelFor(name)
+  const known = [...openaiModels, ...catalogue.aliases, ...catalogue.checkpoints].join(', ')
+  const message = `Expected a model of ${known}, got ${JSON.stringify(name)}.`
+  throw new HttpError(400, message, { param: 'model', code: 'model_not_found' })
+}
+
+function wanted(fields: CreateBody): WantedVideo {
+  const [width, height] = (fields.size ?? defaults.size).split('x').map(Number) as [number, number]
+  return {
+    prompt: fields.prompt,
+    seed: fields.seed,
+    size: { width, height },
+    strength: fields.strength,
+    extensions: extensionsOf(fields),
+  }
+}
+
+function extensionsOf(fields: CreateBody): ExtensionFields {
+  return {
+    numFrames: fields.num_frames,
+    fps: fields.fps,
+    width: fields.width,
+    height: fields.height,
+    numInferenceSteps: fields.num_inference_steps,
+    guidanceScale: fields.guidance_scale,
+    guidanceScale2: fields.guidance_scale_2,
+    negativePrompt: fields.negative_prompt,
+    flowShift: fields.flow_shift,
+  }
+}
+
+/** The picture or video of the request: a file of the form, or an address. */
+async function takeReference(
+  { assets }: Services,
+  model: ServedModel,
+  owner: string,
+  fields: CreateBody,
+  files: readonly MultipartFile[],
+): Promise<{ image?: string; video?: string }> {
+  const [file, ...more] = files
+  if (more.length > 0) throw invalidField([more[0]!.field], 'There can be one file.')
+  if (file) {
+    const kind = await assets.kindOf(file.path, [file.field])
+    checkMode(model, file.field, kind === 'image' ? ['image'] : ['video', 'control'])
+    return { [kind]: await assets.adopt(file.path, kind, [file.field]) }
+  }
+  const { input_reference: input, image_reference: image, video_reference: video } = fields
+  const imageUrl =
+    (typeof input === 'object' ? input.image_url : input) ?? image?.image_url ?? fields.reference_url
+  const videoUrl = video?.video_url ?? fields.video_url
+  if (imageUrl !== undefined) {
+    checkMode(model, 'input_reference', ['image'])
+    return { image: await assets.take(imageUrl, 'image', owner, ['input_reference']) }
+  }
+  if (videoUrl === undefined) return {}
+  checkMode(model, 'video_url', ['video', 'control'])
+  return { video: await assets.take(videoUrl, 'video', owner, ['video_url']) }
+}
+
+/** What `videoObject` shows, and `remix` starts from. */
+function aboutOf(
+  fields: CreateBody,
+  name: string,
+  generate: JsonObject,
+  { about }: CreateExtras,
+): JsonObject {
+  const { width, height, frames, fps, seed } = generate
+  const length =
+    typeof frames === 'number' && typeof fps === 'number' ? String(Number((frames / fps).toFixed(2))) : null
+  return {
+    model: name,
+    prompt: fields.prompt,
+    seconds: fields.seconds === undefined ? length : String(fields.seconds),
+    size: `${width}x${height}`,
+    seed: seed ?? null,
+    ...about,
+  }
+}

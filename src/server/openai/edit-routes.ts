@@ -1,0 +1,94 @@
+import { z } from 'zod'
+import type { TaskRecord } from '../../jobs/contract.ts'
+import { HttpError, invalidField, parseBody } from '../http/http-error.ts'
+import { readJson } from '../http/read-json.ts'
+import { json, type Route } from '../http/route.ts'
+import type { Owner, Services } from '../services.ts'
+import { checkMode } from '../tasks/check-modes.ts'
+import { findTask } from '../tasks/find-task.ts'
+import { createVideo } from './create-video.ts'
+import { withBody } from './read-body.ts'
+import { pollHeaders, taskId, videoId, videoObject } from './video-object.ts'
+
+const remixBody = z.object({ prompt: z.string().min(1).max(32_000) })
+
+const editBody = z.looseObject({ video: z.object({ id: z.string() }).optional() })
+
+/** Videos that are made from other videos of this server. */
+export function openaiEditRoutes(services: Services): Route[] {
+  return [remix(services), edit(services)]
+}
+
+function remix(services: Services): Route {
+  return {
+    method: 'POST',
+    path: '/v1/videos/{id}/remix',
+    api: 'openai',
+    summary: 'Make a video again with another prompt, near the first one',
+    access: 'key',
+    note: 'Video to video where the checkpoint can do it, else the same seed.',
+    body: { type: ['application/json'], schema: remixBody },
+    async handle(request) {
+      const { prompt } = parseBody(remixBody, await readJson(request.incoming, 2 ** 20))
+      const source = await findTask(services, request.owner, taskId(request.params.id!))
+      const { model, size, seed } = source.about
+      const near = services.catalogue.modelFor(String(model)).modes.includes('video')
+      const video = near ? await takeOutput(services, source) : undefined
+      const { steps, frames, fps } = source.request.generate
+      const body = {
+        prompt,
+        model,
+        size,
+        seed: Number(seed),
+        num_inference_steps: steps,
+        num_frames: frames,
+        fps,
+      }
+      const task = await createVideo(
+        services,
+        request,
+        { body, files: [], identity: [request.params.id, prompt] },
+        { ...(video && { video }), likeVideo: true, about: { remixedFrom: videoId(source) } },
+      )
+      return json(videoObject(services, task), { headers: pollHeaders(task) })
+    },
+  }
+}
+
+function edit(services: Services): Route {
+  return {
+    method: 'POST',
+    path: '/v1/videos/edits',
+    api: 'openai',
+    summary: 'Make a video from another one: a file, or a video of this server',
+    access: 'key',
+    body: { type: ['multipart/form-data', 'application/json'], schema: editBody },
+    async handle(request) {
+      return await withBody(services, request.incoming, async received => {
+        const { video, ...body } = parseBody(editBody, received.body)
+        const name = typeof body.model === 'string' ? body.model : ''
+        checkMode(services.catalogue.modelFor(name), 'video', ['video', 'control'])
+        if (!video && received.files.length === 0) throw invalidField(['video'], 'Expected a file, or an id.')
+        const key = video && (await outputOf(services, request.owner, video.id))
+        const task = await createVideo(
+          services,
+          request,
+          { ...received, body },
+          { ...(key && { video: key }), likeVideo: true },
+        )
+        return json(videoObject(services, task), { headers: pollHeaders(task) })
+      })
+    },
+  }
+}
+
+async function outputOf(services: Services, owner: Owner, id: string): Promise<string> {
+  return await takeOutput(services, await findTask(services, owner, taskId(id)))
+}
+
+/** A copy: the task that made it may be deleted while this one waits. */
+async function takeOutput({ assets }: Services, task: TaskRecord): Promise<string> {
+  const output = task.result?.outputs.find(({ name }) => name === 'video')
+  if (output) return await assets.copyOf(output.key)
+  throw new HttpError(409, 'The video is not ready.', { code: 'not_ready' })
+}
