@@ -2,13 +2,12 @@ import { mkdir } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
-import type { EngineHost } from '../host/engine-host.ts'
 import type { Jobs, Keys, Storage } from '../jobs/contract.ts'
 import { createApp } from './app.ts'
 import { AssetStore } from './assets/asset-store.ts'
 import type { AddressPolicy } from './assets/vetted-request.ts'
 import { createSigner } from './http/signature.ts'
-import { createMetrics, type Metrics } from './metrics.ts'
+import type { Metrics } from './metrics.ts'
 import type { Catalogue } from './models/catalogue.ts'
 import { allRoutes } from './routes.ts'
 import type { Services, Settings } from './services.ts'
@@ -19,12 +18,10 @@ export interface HttpServerParts {
   readonly keys: Keys
   readonly storage: Storage
   readonly catalogue: Catalogue
-  /** Of this process, for metrics. */
-  readonly hosts: readonly EngineHost[]
   /** At least 32 random bytes: what signed addresses are signed with. All servers of a fleet have the same. */
   readonly secret: Buffer
   readonly log: Logger
-  readonly metrics?: Metrics
+  readonly metrics: Metrics
 }
 
 export interface HttpServerOptions {
@@ -79,7 +76,7 @@ export async function startHttpServer(
     assets: new AssetStore(storage, addresses),
     signer: createSigner(parts.secret),
     replays: new Replays(jobs),
-    metrics: parts.metrics ?? createMetrics({ jobs, hosts: parts.hosts }),
+    metrics: parts.metrics,
   }
   const app = createApp(services, allRoutes(services, parts.secret))
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { EngineHost } from '../host/engine-host.ts'
-import type { Jobs, TaskRecord } from '../jobs/contract.ts'
+import type { QueueStats, RunOutcome, TaskRecord } from '../jobs/contract.ts'
 
 /** What Prometheus collects. Names follow its conventions: base units, `_total` for counters. */
 export interface Metrics {
@@ -8,24 +8,28 @@ export interface Metrics {
   render(): Promise<{ readonly text: string; readonly contentType: string }>
   request(route: string, status: number, seconds: number): void
   created(api: string): void
-  ended(task: TaskRecord): void
+  /** A run of a task began. */
+  started(task: TaskRecord): void
+  /** A run of a task ended: the task, too, unless it is tried again. */
+  ended(outcome: RunOutcome): void
   step(device: string, seconds: number): void
 }
 
 export interface MetricsSources {
-  readonly jobs: Jobs
+  /** Of the queue. */
+  readonly stats: () => Promise<QueueStats>
   /** Engine hosts of this process. */
-  readonly hosts: readonly EngineHost[]
+  readonly hosts: () => readonly EngineHost[]
 }
 
 const stepBuckets = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
 const taskBuckets = [1, 3, 10, 30, 60, 120, 300, 600, 1800, 3600]
 
-export function createMetrics({ jobs, hosts }: MetricsSources): Metrics {
+export function createMetrics({ stats, hosts }: MetricsSources): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
-  const readQueue = queueGauges(registry, jobs)
+  const readQueue = queueGauges(registry, stats)
   hostGauges(registry, hosts)
   const requests = new Histogram({
     name: 'framewright_http_request_duration_seconds',
@@ -41,9 +45,9 @@ export function createMetrics({ jobs, hosts }: MetricsSources): Metrics {
     registers,
   })
   const ended = new Counter({
-    name: 'framewright_tasks_ended_total',
-    help: 'Tasks that ended, by state and code of failure.',
-    labelNames: ['state', 'code'],
+    name: 'framewright_runs_ended_total',
+    help: 'Runs of tasks that ended, by outcome and code of failure.',
+    labelNames: ['outcome', 'code'],
     registers,
   })
   const stages = new Histogram({
@@ -55,7 +59,7 @@ export function createMetrics({ jobs, hosts }: MetricsSources): Metrics {
   })
   const waited = new Histogram({
     name: 'framewright_task_wait_seconds',
-    help: 'Time from a request to the start of its task.',
+    help: 'Time from a request to the start of a run of its task.',
     buckets: taskBuckets,
     registers,
   })
@@ -73,24 +77,25 @@ export function createMetrics({ jobs, hosts }: MetricsSources): Metrics {
     },
     request: (route, status, seconds) => requests.observe({ route, status }, seconds),
     created: api => created.inc({ api }),
-    ended({ state, failure, result, createdAt, startedAt }) {
-      ended.inc({ state, code: failure?.code ?? '' })
-      if (startedAt) waited.observe((Date.parse(startedAt) - Date.parse(createdAt)) / 1000)
-      for (const [stage, seconds] of Object.entries(result?.seconds ?? {})) stages.observe({ stage }, seconds)
+    started: ({ createdAt }) => waited.observe((Date.now() - Date.parse(createdAt)) / 1000),
+    ended(outcome) {
+      ended.inc({ outcome: outcome.type, code: outcome.type === 'failed' ? outcome.failure.code : '' })
+      const seconds = outcome.type === 'succeeded' ? outcome.result.seconds : {}
+      for (const [stage, each] of Object.entries(seconds)) stages.observe({ stage }, each)
     },
     step: (device, seconds) => steps.observe({ device }, seconds),
   }
 }
 
 /** @returns reads the queue; the gauges keep what it was when they were last collected */
-function queueGauges(registry: Registry, jobs: Jobs): () => Promise<void> {
+function queueGauges(registry: Registry, read: MetricsSources['stats']): () => Promise<void> {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] })
   const depth = gauge('framewright_queue_depth', 'Tasks that wait.')
   const running = gauge('framewright_tasks_running', 'Tasks that are being worked on.')
   const age = gauge('framewright_queue_oldest_seconds', 'How long the oldest waiting task has waited.')
   const up = gauge('framewright_queue_up', 'Whether the task store answers.')
   return async () => {
-    const stats = await jobs.stats().catch(() => undefined)
+    const stats = await read().catch(() => undefined)
     up.set(stats ? 1 : 0)
     if (!stats) return
     depth.set(stats.queued)
@@ -99,7 +104,7 @@ function queueGauges(registry: Registry, jobs: Jobs): () => Promise<void> {
   }
 }
 
-function hostGauges(registry: Registry, hosts: readonly EngineHost[]): void {
+function hostGauges(registry: Registry, hosts: () => readonly EngineHost[]): void {
   const perHost = (name: string, help: string, read: (host: EngineHost) => number) => {
     const gauge: Gauge<'device'> = new Gauge({
       name,
@@ -107,7 +112,7 @@ function hostGauges(registry: Registry, hosts: readonly EngineHost[]): void {
       labelNames: ['device'],
       registers: [registry],
       collect() {
-        for (const host of hosts) gauge.set({ device: host.device }, read(host))
+        for (const host of hosts()) gauge.set({ device: host.device }, read(host))
       },
     })
   }

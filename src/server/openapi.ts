@@ -20,7 +20,7 @@ function operation({ method, path, api, summary, note, access, body }: Route): o
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)
   const schema = body && z.toJSONSchema(body.schema, { io: 'input', unrepresentable: 'any' })
   return {
-    operationId: `${method.toLowerCase()}${path.replace(/[^a-z]+(\w)/gi, (_, letter: string) => letter.toUpperCase())}`,
+    operationId: `${method.toLowerCase()}${path.replace(/[^a-z0-9]+([a-z0-9])/gi, (_, letter: string) => letter.toUpperCase()).replace(/[^a-z0-9]/gi, '')}`,
     tags: [api],
     summary,
     ...(note && { description: note }),

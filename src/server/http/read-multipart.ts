@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Busboy } from '@fastify/busboy'
 import { HttpError } from './http-error.ts'
@@ -44,15 +44,14 @@ export async function readMultipart(
   beforeFile: (fields: Multipart['fields']) => void = () => {},
 ): Promise<Multipart> {
   const fields: [string, string][] = []
-  const writing: Promise<MultipartFile>[] = []
-  const paths: string[] = []
-  let problem: HttpError | undefined
+  const files: {
+    readonly path: string
+    readonly stream: Readable
+    readonly written: Promise<MultipartFile>
+  }[] = []
   const busboy = openForm(incoming, limits)
-  const fail = (error: HttpError) => {
-    problem ??= error
-    incoming.unpipe(busboy)
-    busboy.destroy()
-  }
+  const stopped = new AbortController()
+  const fail = (error: HttpError) => stopped.abort(error)
   busboy.on('field', (name, value, nameCut, valueCut) => {
     if (nameCut || valueCut) fail(tooLarge(limits.fieldBytes))
     else fields.push([name, value])
@@ -66,24 +65,42 @@ export async function readMultipart(
       return
     }
     const path = join(folder, `${randomUUID()}.part`)
-    paths.push(path)
     stream.on('limit', () => fail(tooLarge(limits.fileBytes)))
     const written = writeFile(stream, path, field)
     written.catch(() => {}) // reported when all are awaited
-    writing.push(written)
+    files.push({ path, stream, written })
   })
   for (const limit of ['partsLimit', 'filesLimit', 'fieldsLimit'] as const) {
     busboy.on(limit, () => fail(new HttpError(413, 'The form has too many parts.', { code: 'too_large' })))
   }
   try {
-    await pipeline(incoming, busboy)
-    const files = await Promise.all(writing)
-    if (problem) throw problem
-    return { fields, files }
+    await passThrough(incoming, busboy, stopped.signal)
+    return { fields, files: await Promise.all(files.map(({ written }) => written)) }
   } catch (error) {
-    await Promise.allSettled(writing)
-    await Promise.all(paths.map(path => rm(path, { force: true })))
-    throw problem ?? broken((error as Error).message)
+    for (const { stream } of files) stream.destroy(new Error('the form is left out'))
+    await Promise.allSettled(files.map(({ written }) => written))
+    await Promise.all(files.map(({ path }) => rm(path, { force: true })))
+    throw error instanceof HttpError ? error : broken((error as Error).message)
+  }
+}
+
+/** Unlike `pipeline`, leaves the connection open when the form is not wanted: there is an answer to be sent. */
+async function passThrough(incoming: IncomingMessage, form: Writable, stopped: AbortSignal): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      form.once('finish', resolve)
+      form.once('error', reject)
+      incoming.once('error', reject)
+      incoming.once('close', () => {
+        if (!incoming.complete) reject(new Error('it ended early'))
+      })
+      stopped.addEventListener('abort', () => reject(stopped.reason), { once: true })
+      incoming.pipe(form)
+    })
+  } finally {
+    incoming.unpipe(form)
+    form.on('error', () => {})
+    form.destroy()
   }
 }
 

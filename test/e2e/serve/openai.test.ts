@@ -147,7 +147,7 @@ describe('a video of the client', () => {
   test('is edited, as a file and by its id', async () => {
     const first = await make({})
     const bytes = await (await client.videos.downloadContent(first.id)).arrayBuffer()
-    const file = new File([bytes], 'a.mp4', { type: 'video/mp4' })
+    const file = new File([new Uint8Array(bytes)], 'a.mp4', { type: 'video/mp4' })
     for (const video of [file, { id: first.id }]) {
       const { id } = await client.videos.edit({
         prompt: 'a star',

@@ -3,8 +3,13 @@ import { join } from 'node:path'
 import pino from 'pino'
 import { HostRunner, type HostRunnerOptions } from '../../../src/host/host-runner.ts'
 import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
+import { createSigner } from '../../../src/server/http/signature.ts'
 import { type HttpServerOptions, startHttpServer } from '../../../src/server/http-server.ts'
+import { measuredRunner } from '../../../src/server/measured-runner.ts'
+import { createMetrics, type Metrics } from '../../../src/server/metrics.ts'
 import { Catalogue } from '../../../src/server/models/catalogue.ts'
+import { webhookEvent } from '../../../src/server/webhooks/webhook-event.ts'
+import { createWebhookSender } from '../../../src/server/webhooks/webhook-sender.ts'
 import { MemoryJobs, MemoryKeys } from '../../unit/server/memory-jobs.ts'
 
 export interface TestServer extends AsyncDisposable {
@@ -27,15 +32,22 @@ export async function startTestServer(
   const { secrets = {}, runner: runnerOptions, ...rest } = options
   const storage = new FolderStorage(join(folder, 'storage'))
   const catalogue = await Catalogue.open({})
-  const runner = new HostRunner({
+  const metrics: Metrics = createMetrics({ stats: () => jobs.stats(), hosts: () => runner.hosts })
+  const runner: HostRunner = new HostRunner({
     models: catalogue.checkpoints,
     devices: ['cpu'],
     engine: { threads: 1 },
     storage,
     previewSteps: 1,
+    onStep: (device, seconds) => metrics.step(device, seconds),
     ...runnerOptions,
   })
-  const jobs = new MemoryJobs({ storage, runner })
+  const secret = randomBytes(32)
+  let url = ''
+  const addresses = rest.addresses ?? { allowedHosts: [] }
+  const book = { signer: createSigner(secret), settings: { publicUrl: () => url, outputHours: 1, lanes: 1 } }
+  const webhooks = createWebhookSender({ secret, addresses, payload: task => webhookEvent(book, task) })
+  const jobs: MemoryJobs = new MemoryJobs({ storage, runner: measuredRunner(runner, metrics), webhooks })
   const keys = new MemoryKeys(secrets)
   const logged: string[] = []
   const server = await startHttpServer(
@@ -44,14 +56,15 @@ export async function startTestServer(
       keys,
       storage,
       catalogue,
-      hosts: runner.hosts,
-      secret: randomBytes(32),
+      metrics,
+      secret,
       log: pino({ level: 'info' }, { write: line => void logged.push(line) }),
     },
     { host: '127.0.0.1', port: 0, keysRequired: await keys.any(), lanes: 1, ...rest },
   )
+  url = server.url
   return {
-    url: server.url,
+    url,
     jobs,
     storage,
     runner,

@@ -1,0 +1,17 @@
+import type { TaskRunner } from '../jobs/contract.ts'
+import type { Metrics } from './metrics.ts'
+
+/** The same runner, whose runs are counted. */
+export function measuredRunner(runner: TaskRunner, metrics: Metrics): TaskRunner {
+  return {
+    models: runner.models,
+    lanes: runner.lanes,
+    async run(run) {
+      metrics.started(run.task)
+      const outcome = await runner.run(run)
+      metrics.ended(outcome)
+      return outcome
+    },
+    [Symbol.asyncDispose]: () => runner[Symbol.asyncDispose](),
+  }
+}
