@@ -42,6 +42,7 @@ const values = [
 ]
 
 const types = [
+  'AdapterOptions',
   'ComponentReport',
   'ConditioningReadyEvent',
   'ContactSheetOptions',
