@@ -1,22 +1,34 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { RequestError } from '../errors.ts'
+import { BackendError, RequestError } from '../errors.ts'
 import type { Device } from './backend.ts'
 
 /**
  * Reads a device: `cpu`, `cuda`, `cuda:1`, or `auto` for CUDA where its provider and a GPU are at hand, else the CPU.
- * @throws RequestError for anything else
+ * @throws RequestError for anything else; BackendError for CUDA where ONNX Runtime has no provider for it
  */
 export function parseDevice(text: string): Device {
   if (text === 'auto') return cudaAtHand() ? { type: 'cuda', index: 0 } : { type: 'cpu' }
   if (text === 'cpu') return { type: 'cpu' }
   const cuda = /^cuda(?::(\d{1,3}))?$/.exec(text)
-  if (cuda) return { type: 'cuda', index: Number(cuda[1] ?? 0) }
+  if (cuda) {
+    if (!cudaProviderInstalled()) throw providerMissing(text)
+    return { type: 'cuda', index: Number(cuda[1] ?? 0) }
+  }
   throw new RequestError('request/invalid', {
     subject: 'device',
     expected: 'auto, cpu, cuda or cuda:N',
     got: text,
+  })
+}
+
+function providerMissing(device: string): BackendError {
+  return new BackendError('runtime/provider', {
+    subject: `device ${device}`,
+    expected: "ONNX Runtime's CUDA provider",
+    got: 'none installed',
+    advice: 'Run "framewright doctor" to see how to get it, or use --device cpu.',
   })
 }
 

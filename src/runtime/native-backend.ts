@@ -13,6 +13,7 @@ import {
   type RunResult,
   type Session,
 } from './backend.ts'
+import { checkCommandLine } from './command-line.ts'
 import {
   type BoundFeed,
   type LaneHandle,
@@ -74,6 +75,7 @@ export class NativeBackend implements Backend {
 
   async open(model: GraphModel, options: NativeOpenOptions = {}): Promise<NativeSession> {
     this.#checkOpen(model.name)
+    checkCommandLine()
     return await this.#tracked(this.#open(model, options))
   }
 

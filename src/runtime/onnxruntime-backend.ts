@@ -1,10 +1,9 @@
 import { createRequire } from 'node:module'
 import { Piscina } from 'piscina'
-import { BackendError, messageOf } from '../errors.ts'
+import { BackendError } from '../errors.ts'
 import {
   type Backend,
   type Device,
-  deviceText,
   type Feed,
   type GraphModel,
   isResident,
@@ -13,8 +12,10 @@ import {
   type RunResult,
   type Session,
 } from './backend.ts'
+import { checkCommandLine } from './command-line.ts'
 import type { OpenMessage, OpenReply, RunMessage } from './lane-worker.ts'
 import { sessionConfig } from './session-config.ts'
+import { checkInputs, openError, runError } from './session-failure.ts'
 
 export interface OnnxRuntimeOptions {
   readonly device: Device
@@ -47,6 +48,7 @@ export class OnnxRuntimeBackend implements Backend {
 
   async open(model: GraphModel): Promise<Session> {
     this.#checkOpen(model.name)
+    checkCommandLine()
     const config = sessionConfig(model, this.device, this.#threads)
     const opened = await this.#send<OpenMessage, OpenReply>('open', { bytes: model.bytes, config }).catch(
       cause => {
@@ -119,69 +121,4 @@ export class OnnxRuntimeBackend implements Backend {
       })
     }
   }
-}
-
-function checkInputs(name: string, inputs: readonly string[], feeds: Readonly<Record<string, Feed>>): void {
-  const missing = inputs.filter(input => !(input in feeds))
-  const unknown = Object.keys(feeds).filter(feed => !inputs.includes(feed))
-  if (missing.length === 0 && unknown.length === 0) return
-  throw new BackendError('runtime/session', {
-    subject: name,
-    expected: `inputs ${inputs.join(', ')}`,
-    got: [
-      missing.length ? `no ${missing.join(', ')}` : '',
-      unknown.length ? `unknown ${unknown.join(', ')}` : '',
-    ]
-      .filter(Boolean)
-      .join(' and '),
-  })
-}
-
-function openError(name: string, device: Device, cause: unknown): BackendError {
-  const message = messageOf(cause)
-  if (device.type === 'cuda') {
-    return new BackendError(
-      'runtime/provider',
-      {
-        subject: `device ${deviceText(device)}`,
-        expected: `a session for ${name}`,
-        got: firstLine(message),
-        advice: 'Run "framewright doctor" to see what is missing, or use --device cpu.',
-      },
-      { cause },
-    )
-  }
-  return isMemoryError(message) ? memoryError(name, cause) : sessionError(name, 'a graph that loads', cause)
-}
-
-function runError(name: string, cause: unknown): BackendError {
-  return isMemoryError(messageOf(cause))
-    ? memoryError(name, cause)
-    : sessionError(name, 'a run without error', cause)
-}
-
-function sessionError(name: string, expected: string, cause: unknown): BackendError {
-  return new BackendError(
-    'runtime/session',
-    { subject: name, expected, got: firstLine(messageOf(cause)) },
-    { cause },
-  )
-}
-
-function memoryError(name: string, cause: unknown): BackendError {
-  const got = firstLine(messageOf(cause))
-  const advice = 'Make fewer frames or a smaller size, use --residency release, or free memory.'
-  return new BackendError(
-    'runtime/memory',
-    { subject: name, expected: 'enough memory', got, advice },
-    { cause },
-  )
-}
-
-function isMemoryError(message: string): boolean {
-  return /bad_alloc|out of memory|failed to allocate|allocation failed/i.test(message)
-}
-
-function firstLine(message: string): string {
-  return message.split('\n', 1)[0]!.replace(/\.$/, '')
 }
