@@ -248,3 +248,23 @@ export interface Storage {
   /** Removes the files below a key that have not changed since, and folders that are empty then. @returns how many */
   removeOlder(key: string, than: Date): Promise<number>
 }
+
+export interface JobsOptions {
+  /** A folder for the embedded store, or the address of a PostgreSQL server, `postgres://…`. */
+  readonly database: string
+  readonly storage: Storage
+  /** Makes videos in this process; without one, tasks are only put into the queue. */
+  readonly runner?: TaskRunner
+  readonly webhooks?: WebhookSender
+  /** Days that final tasks and their files are kept. */
+  readonly retentionDays?: number
+}
+
+/** What a program works with. Disposing of `jobs` hands back what runs (`drain`), and closes the store. */
+export interface OpenedJobs {
+  readonly jobs: Jobs
+  readonly keys: Keys
+}
+
+/** The one function by which programs open the tasks: `openJobs` of `src/jobs/open-jobs.ts`. */
+export type OpenJobs = (options: JobsOptions) => Promise<OpenedJobs>

@@ -4,10 +4,10 @@ import { readdir } from 'node:fs/promises'
 import { createServer, request as requestHttp } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import fc from 'fast-check'
-import pino from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
 import { startHttpServer } from '../../../src/server/http-server.ts'
+import { createLog } from '../../../src/server/log.ts'
 import { createMetrics } from '../../../src/server/metrics.ts'
 import { Catalogue } from '../../../src/server/models/catalogue.ts'
 import { scratchFolder } from '../../scratch.ts'
@@ -60,7 +60,7 @@ beforeAll(async () => {
       catalogue: await Catalogue.open({}),
       metrics: createMetrics({ stats: () => jobs.stats(), hosts: () => [] }),
       secret: Buffer.alloc(32, 7),
-      log: pino({ level: 'silent' }),
+      log: createLog('silent'),
     },
     {
       host: '127.0.0.1',

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import pino from 'pino'
 import { HostRunner, type HostRunnerOptions } from '../../../src/host/host-runner.ts'
 import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
 import { createSigner } from '../../../src/server/http/signature.ts'
 import { type HttpServerOptions, startHttpServer } from '../../../src/server/http-server.ts'
+import { createLog } from '../../../src/server/log.ts'
 import { measuredRunner } from '../../../src/server/measured-runner.ts'
 import { createMetrics, type Metrics } from '../../../src/server/metrics.ts'
 import { Catalogue } from '../../../src/server/models/catalogue.ts'
@@ -58,7 +58,7 @@ export async function startTestServer(
       catalogue,
       metrics,
       secret,
-      log: pino({ level: 'info' }, { write: line => void logged.push(line) }),
+      log: createLog('info', { write: line => void logged.push(line) }),
     },
     { host: '127.0.0.1', port: 0, keysRequired: await keys.any(), lanes: 1, ...rest },
   )

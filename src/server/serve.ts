@@ -1,0 +1,171 @@
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { HostEvent } from '../host/engine-host.ts'
+import type { HostEngineOptions } from '../host/host-process.ts'
+import { HostRunner } from '../host/host-runner.ts'
+import { RequestError } from '../index.ts'
+import type { Keys, OpenedJobs, OpenJobs } from '../jobs/contract.ts'
+import { FolderStorage } from '../jobs/folder-storage.ts'
+import { createSigner } from './http/signature.ts'
+import { startHttpServer } from './http-server.ts'
+import { createLog, type LogLevel } from './log.ts'
+import { measuredRunner } from './measured-runner.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { Catalogue } from './models/catalogue.ts'
+import { serverFolder } from './server-environment.ts'
+import { serverSecret } from './server-secret.ts'
+import { startSweep } from './sweep.ts'
+import { webhookEvent } from './webhooks/webhook-event.ts'
+import { createWebhookSender } from './webhooks/webhook-sender.ts'
+
+export interface ServeOptions {
+  /** Address to listen on; `127.0.0.1` unless given. Beyond loopback, there has to be an API key. */
+  readonly host?: string
+  /** 8420 unless given; 0 for one that is free. */
+  readonly port?: number
+  /** Address under which clients reach the server, where it is another one. */
+  readonly publicUrl?: string
+  /** Folder of tasks and files; `~/.local/share/framewright/server` unless given. */
+  readonly folder?: string
+  /** PostgreSQL server of the tasks, `postgres://…`; a database of its own in the folder unless given. */
+  readonly database?: string
+  /** Folder of the files, where it is another one: that of a fleet. */
+  readonly storage?: string
+  /** Checkpoints to offer; the built-in one unless given. */
+  readonly models?: readonly string[]
+  /** Names of the APIs, such as `gen4.5`, with the checkpoint that each stands for; the first one else. */
+  readonly aliases?: Readonly<Record<string, string>>
+  /** Devices to make videos on, one at a time on each; `auto` unless given. None: workers elsewhere make them. */
+  readonly devices?: readonly string[]
+  readonly precision?: NonNullable<HostEngineOptions['precision']>
+  readonly threads?: number
+  readonly residency?: NonNullable<HostEngineOptions['residency']>
+  /** Largest picture that is made as it was asked for, in pixels. */
+  readonly maxPixels?: number
+  /** Seconds between checkpoints of a run; 30 unless given. */
+  readonly checkpointSeconds?: number
+  /** Steps between previews; 5 unless given, 0 for none. */
+  readonly previewSteps?: number
+  /** Hosts of the own network, `host` or `host:port`, that URLs of clients may point to. */
+  readonly allowedHosts?: readonly string[]
+  /** Refuses requests without X-Runway-Version, as Runway does. */
+  readonly strictVersion?: boolean
+  /** Tasks that may wait; 1000 unless given. */
+  readonly maxQueued?: number
+  /** Days that tasks and their files are kept. */
+  readonly retentionDays?: number
+  /** `info` unless given: JSON lines on the standard output. */
+  readonly logLevel?: LogLevel
+}
+
+/** A server that runs. Disposing of it hands back what it is working on, with a checkpoint. */
+export interface RunningServer extends AsyncDisposable {
+  readonly url: string
+}
+
+const defaultPort = 8420
+
+/**
+ * Starts a server: HTTP, tasks, and an engine host a device.
+ * @throws RequestError when it would be open to others without a key; CheckpointError for a model that is not one
+ */
+export async function startServer(options: ServeOptions, openJobs: OpenJobs): Promise<RunningServer> {
+  const folder = options.folder ?? serverFolder()
+  const log = createLog(options.logLevel ?? 'info')
+  const storage = new FolderStorage(options.storage ?? join(folder, 'storage'))
+  const catalogue = await Catalogue.open(options)
+  const secret = await serverSecret(storage.pathOf('secret'))
+  const addresses = { allowedHosts: options.allowedHosts ?? [] }
+  const metrics: Metrics = createMetrics({ stats: () => opened.jobs.stats(), hosts: () => runner.hosts })
+  const runner: HostRunner = createRunner(options, { catalogue, storage, metrics, log })
+  let url = options.publicUrl ?? ''
+  const settings = { publicUrl: () => url, outputHours: 24, lanes: runner.lanes }
+  const book = { signer: createSigner(secret), settings }
+  const opened: OpenedJobs = await openJobs({
+    database: options.database ?? join(folder, 'database'),
+    storage,
+    ...(runner.lanes > 0 && { runner: measuredRunner(runner, metrics) }),
+    webhooks: createWebhookSender({ secret, addresses, payload: task => webhookEvent(book, task) }),
+    ...(options.retentionDays !== undefined && { retentionDays: options.retentionDays }),
+  })
+  try {
+    const http = await startHttpServer(
+      { ...opened, storage, catalogue, secret, log, metrics },
+      {
+        host: options.host ?? '127.0.0.1',
+        port: options.port ?? defaultPort,
+        ...(options.publicUrl && { publicUrl: options.publicUrl }),
+        keysRequired: await needsKeys(options.host ?? '127.0.0.1', opened.keys),
+        // Workers elsewhere are not counted: one is assumed.
+        lanes: Math.max(1, runner.lanes),
+        addresses,
+        ...(options.maxQueued !== undefined && { maxQueued: options.maxQueued }),
+        ...(options.strictVersion !== undefined && { strictVersion: options.strictVersion }),
+      },
+    )
+    url = http.url
+    const stopSweep = startSweep(storage, log)
+    log.info({ url, models: catalogue.checkpoints, devices: options.devices ?? ['auto'] }, 'serving')
+    return {
+      url,
+      async [Symbol.asyncDispose]() {
+        stopSweep()
+        await http[Symbol.asyncDispose]()
+        await closeAll(opened, runner)
+      },
+    }
+  } catch (error) {
+    await closeAll(opened, runner)
+    throw error
+  }
+}
+
+/** First what is running is handed back, then its processes are ended. */
+async function closeAll({ jobs }: OpenedJobs, runner: HostRunner): Promise<void> {
+  await jobs[Symbol.asyncDispose]()
+  await runner[Symbol.asyncDispose]()
+}
+
+interface RunnerParts {
+  readonly catalogue: Catalogue
+  readonly storage: FolderStorage
+  readonly metrics: Metrics
+  readonly log: Logger
+}
+
+function createRunner(options: ServeOptions, { catalogue, storage, metrics, log }: RunnerParts): HostRunner {
+  const { precision, threads, residency, checkpointSeconds, previewSteps } = options
+  return new HostRunner({
+    models: catalogue.checkpoints,
+    devices: options.devices ?? ['auto'],
+    engine: {
+      ...(precision && { precision }),
+      ...(threads !== undefined && { threads }),
+      ...(residency && { residency }),
+    },
+    storage,
+    ...(checkpointSeconds !== undefined && { checkpointSeconds }),
+    ...(previewSteps !== undefined && { previewSteps }),
+    onHostEvent: (device, event) => logHostEvent(log, device, event),
+    onStep: (device, seconds) => metrics.step(device, seconds),
+  })
+}
+
+function logHostEvent(log: Logger, device: string, event: HostEvent): void {
+  const bad = event.type === 'killed' || (event.type === 'exited' && !event.expected)
+  log[bad ? 'error' : 'info']({ device, ...event }, 'engine host')
+}
+
+const loopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/
+
+/** @throws RequestError beyond loopback without any key */
+async function needsKeys(host: string, keys: Keys): Promise<boolean> {
+  const any = await keys.any()
+  if (any || loopback.test(host)) return any
+  throw new RequestError('request/invalid', {
+    subject: `host ${host}`,
+    expected: 'an API key, as others can reach this address',
+    got: 'none',
+    advice: 'Make one with: framewright keys create',
+  })
+}

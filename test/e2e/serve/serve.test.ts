@@ -1,0 +1,78 @@
+/** A server as it is started by its one function, over tasks in memory. */
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { OpenJobs } from '../../../src/jobs/contract.ts'
+import { type ServeOptions, startServer } from '../../../src/server/serve.ts'
+import { failure, scratchFolder } from '../../scratch.ts'
+import { MemoryJobs, MemoryKeys } from '../../unit/server/memory-jobs.ts'
+
+const folder = scratchFolder()
+const options: ServeOptions = { folder, port: 0, devices: [], logLevel: 'silent' }
+
+function inMemory(secrets: Record<string, object> = {}): OpenJobs {
+  return async parts => ({ jobs: new MemoryJobs(parts), keys: new MemoryKeys(secrets) })
+}
+
+test('a server on loopback needs no key, and answers under its own address alone', async () => {
+  await using server = await startServer(options, inMemory())
+  expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+  const call = async (headers: Record<string, string> = {}) =>
+    (await fetch(`${server.url}/v1/organization`, { headers })).status
+  expect(await call()).toBe(200)
+  expect(await call({ authorization: 'Bearer whatever' })).toBe(200)
+  expect(await call({ origin: 'https://evil.example.com' })).toBe(403)
+})
+
+test('a key that exists is needed on loopback, too', async () => {
+  await using server = await startServer(options, inMemory({ sesame: {} }))
+  const call = async (key: string) => {
+    const headers = { authorization: `Bearer ${key}` }
+    return (await fetch(`${server.url}/v1/organization`, { headers })).status
+  }
+  expect(await call('wrong')).toBe(401)
+  expect(await call('sesame')).toBe(200)
+})
+
+test('beyond loopback a server does not start without a key', async () => {
+  const { message } = await failure(startServer({ ...options, host: '0.0.0.0' }, inMemory()))
+  expect(message).toBe(
+    'host 0.0.0.0: expected an API key, as others can reach this address, got none. Make one with: framewright keys create',
+  )
+  await using server = await startServer({ ...options, host: '0.0.0.0' }, inMemory({ sesame: {} }))
+  expect(server.url).toMatch(/^http:\/\/0\.0\.0\.0:/)
+})
+
+test('addresses stay valid after a restart: the secret is kept, for its owner to read alone', async () => {
+  await startServer(options, inMemory()).then(server => server[Symbol.asyncDispose]())
+  const path = join(folder, 'storage', 'secret')
+  const secret = await readFile(path)
+  expect(secret).toHaveLength(32)
+  expect((await stat(path)).mode & 0o777).toBe(0o600)
+  await startServer(options, inMemory()).then(server => server[Symbol.asyncDispose]())
+  expect(await readFile(path)).toEqual(secret)
+})
+
+test('a model that is not there is said before anything listens', async () => {
+  const { code } = await failure(startServer({ ...options, models: ['no/such-model'] }, inMemory()))
+  expect(code).toBe('checkpoint/not-found')
+})
+
+test('names of the APIs stand for checkpoints that were given to them', async () => {
+  await using server = await startServer({ ...options, aliases: { 'my-model': 'doodle' } }, inMemory())
+  const response = await fetch(`${server.url}/v1/text_to_video`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'my-model', promptText: 'a ball', ratio: '21:9', duration: 1.5 }),
+  })
+  expect(response.status).toBe(200)
+})
+
+test('in strict mode a request has to name the version of the API', async () => {
+  await using server = await startServer({ ...options, strictVersion: true }, inMemory())
+  const response = await fetch(`${server.url}/v1/organization`)
+  expect(response.status).toBe(400)
+  expect(await response.json()).toEqual({
+    error: 'The X-Runway-Version header was not provided in the request',
+  })
+})
