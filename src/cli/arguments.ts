@@ -4,13 +4,13 @@ import { UsageError } from './usage-error.ts'
 const wholeNumbers = /^-?\d{1,15}$/
 const decimals = /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i
 
-/** A whole number of at least `min`, where that is for the command line to check. */
-export function wholeNumber(flag: string, { min = Number.NEGATIVE_INFINITY } = {}) {
+/** A whole number, in a range where that is for the command line to check. */
+export function wholeNumber(flag: string, range?: { readonly from: number; readonly to: number }) {
   return (text: string): number => {
     const value = Number(text)
-    if (wholeNumbers.test(text) && value >= min) return value
-    const range = Number.isFinite(min) ? `, ${min} or more` : ''
-    throw invalid(flag, `a whole number${range}`, text)
+    const inside = range === undefined || (value >= range.from && value <= range.to)
+    if (wholeNumbers.test(text) && inside) return value
+    throw invalid(flag, `a whole number${range ? ` from ${range.from} to ${range.to}` : ''}`, text)
   }
 }
 

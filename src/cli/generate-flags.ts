@@ -184,8 +184,16 @@ function addMachineFlags(command: Command): void {
       'f32, bf16 or f16 (default: f32 on a CPU, bf16 on a GPU)',
       choice('--precision', ['f32', 'bf16', 'f16']),
     )
-    .option('--threads <n>', 'CPU threads in all (default: one a core)', wholeNumber('--threads', { min: 1 }))
-    .option('--lanes <n>', 'videos made at a time (default: 1)', wholeNumber('--lanes', { min: 1 }))
+    .option(
+      '--threads <n>',
+      'CPU threads in all (default: one a core)',
+      wholeNumber('--threads', { from: 1, to: 1024 }),
+    )
+    .option(
+      '--lanes <n>',
+      'videos made at a time (default: 1)',
+      wholeNumber('--lanes', { from: 1, to: 1024 }),
+    )
     .option('--chunk <n>', 'latent frames decoded at a time (default: 4)', wholeNumber('--chunk'))
     .option(
       '--residency <how>',
@@ -204,7 +212,7 @@ function addOutputFlags(command: Command): void {
     .option(
       '--count <n>',
       'videos of each prompt, from consecutive seeds (default: 1)',
-      wholeNumber('--count', { min: 1 }),
+      wholeNumber('--count', { from: 1, to: 10_000 }),
     )
     .option('--prompts <file>', 'a prompt on every line, instead of the argument')
     .option(

@@ -5,6 +5,7 @@ import { exportCommand } from './export.ts'
 import { generateCommand } from './generate.ts'
 import { inspectCommand } from './inspect.ts'
 import { modelsCommand } from './models.ts'
+import { ParserEnd } from './parser-end.ts'
 import { showCommand } from './show.ts'
 
 const start = `
@@ -26,7 +27,13 @@ export function createProgram(): Command {
 
 /** Commander would end the process where it finds a mistake; instead it throws, from every command. */
 function throwing(command: Command): Command {
-  command.exitOverride().configureOutput({ outputError: () => {} })
+  command.configureOutput({ outputError: () => {} }).exitOverride(end => {
+    throw new ParserEnd(fullName(command), end)
+  })
   command.commands.forEach(throwing)
   return command
+}
+
+function fullName(command: Command): string {
+  return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name()
 }

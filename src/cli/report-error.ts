@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
-import { CommanderError } from 'commander'
 import type { FramewrightError } from '../index.ts'
+import { ParserEnd } from './parser-end.ts'
 import { UsageError } from './usage-error.ts'
 
 /** How the process ends, and what is said about it. */
@@ -16,7 +16,7 @@ const exitCodes = { failed: 1, usage: 2, interrupted: 130 } as const
 
 /** Exit code and message of whatever a command threw. */
 export function failureOf(error: unknown): Failure {
-  if (error instanceof CommanderError) return commanderFailure(error)
+  if (error instanceof ParserEnd) return parserFailure(error)
   if (error instanceof UsageError) return { exitCode: exitCodes.usage, message: error.message, code: 'usage' }
   if (isOurs(error)) {
     const { code, message } = error
@@ -40,12 +40,14 @@ export function reportError(error: unknown, argv: readonly string[]): number {
 }
 
 /** Commander's own mistakes, and the ends that are none: help and version were printed. */
-function commanderFailure(error: CommanderError): Failure {
-  if (error.exitCode === 0) return { exitCode: 0, message: undefined, code: error.code }
+function parserFailure({ command, cause }: ParserEnd): Failure {
+  if (cause.exitCode === 0) return { exitCode: 0, message: undefined, code: cause.code }
+  const usage = { exitCode: exitCodes.usage, code: 'usage' }
   // Without a command, commander prints the help.
-  const message = error.code === 'commander.help' ? undefined : error.message.replace(/^error: /, '')
-  const advice = error.code === 'commander.excessArguments' ? ' Put the prompt in quotes.' : ''
-  return { exitCode: exitCodes.usage, message: message && message + advice, code: 'usage' }
+  if (cause.code === 'commander.help') return { ...usage, message: undefined }
+  const unquoted = cause.code === 'commander.excessArguments' && command.endsWith('generate')
+  const advice = unquoted ? ' Put the prompt in quotes.' : ''
+  return { ...usage, message: `${cause.message.replace(/^error: /, '')}${advice}\nSee: ${command} --help` }
 }
 
 /** The mark of the package's errors, without loading the package for it. */

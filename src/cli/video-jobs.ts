@@ -27,7 +27,7 @@ export async function planVideos(
   flags: GenerateFlags,
   readSize: typeof parseSize,
 ): Promise<VideoJob[]> {
-  const prompts = await promptsOf(prompt, flags.prompts)
+  const prompts = await promptsOf(prompt, flags)
   const seeds = seedsOf(flags)
   const settings = settingsOf(flags, readSize)
   const requests = prompts.flatMap(text => seeds.map(seed => ({ ...settings, prompt: text, seed })))
@@ -39,21 +39,28 @@ export async function planVideos(
   })
 }
 
-async function promptsOf(prompt: string | undefined, file: string | undefined): Promise<string[]> {
-  if (prompt !== undefined && file !== undefined) {
-    throw new UsageError({
-      subject: '--prompts',
-      expected: 'no prompt beside it',
-      got: JSON.stringify(prompt),
-    })
-  }
-  if (prompt !== undefined) return [prompt]
-  if (file === undefined) {
-    const advice = 'For example: framewright generate "a red ball bounces on a blue floor"'
-    throw new UsageError({ subject: 'prompt', expected: 'a text in quotes', got: 'none', advice })
-  }
-  const text = await readFile(file, 'utf8').catch(error => {
-    throw new UsageError({ subject: '--prompts', expected: 'a text file', got: (error as Error).message })
+async function promptsOf(prompt: string | undefined, flags: GenerateFlags): Promise<string[]> {
+  if (flags.prompts === undefined) return [checkedPrompt(prompt, flags)]
+  if (prompt === undefined) return await promptsIn(flags.prompts)
+  throw new UsageError({ subject: '--prompts', expected: 'no prompt beside it', got: JSON.stringify(prompt) })
+}
+
+/** Pictures can say all that a video is to show; without them there has to be a text. */
+function checkedPrompt(prompt: string | undefined, flags: GenerateFlags): string {
+  const pictured = [flags.image, flags.lastImage, flags.keyframe, flags.video, flags.reference].some(Boolean)
+  if (prompt !== undefined && (pictured || prompt.trim() !== '')) return prompt
+  throw new UsageError({
+    subject: 'prompt',
+    expected: 'a text in quotes',
+    got: prompt === undefined ? 'none' : 'an empty one',
+    advice: 'For example: framewright generate "a red ball bounces on a blue floor"',
+  })
+}
+
+async function promptsIn(file: string): Promise<string[]> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    const got = error.code === 'ENOENT' ? `nothing at ${file}` : error.message
+    throw new UsageError({ subject: '--prompts', expected: 'a text file', got })
   })
   const lines = text
     .replace(/^\uFEFF/, '')
@@ -61,11 +68,7 @@ async function promptsOf(prompt: string | undefined, file: string | undefined): 
     .map(line => line.trim())
     .filter(Boolean)
   if (lines.length > 0) return lines
-  throw new UsageError({
-    subject: '--prompts',
-    expected: 'a prompt on every line',
-    got: `an empty file, ${file}`,
-  })
+  throw new UsageError({ subject: '--prompts', expected: 'a prompt on every line', got: `none in ${file}` })
 }
 
 function seedsOf({ seed, count = 1 }: GenerateFlags): bigint[] {

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto'
-import { cp, mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdir, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { CancelledError, CheckpointError, FramewrightError, MediaError, messageOf } from '../errors.ts'
+import { CancelledError, CheckpointError } from '../errors.ts'
 import type { Graph } from '../graph/graph.ts'
 import { serialize } from '../graph/serialize.ts'
+import { checkOutput, outputError, UnfinishedOutput } from '../media/output-path.ts'
 import type { Family } from '../pipeline/family.ts'
 import { type Checkpoint, type ExportManifest, exportManifestName, openCheckpoint } from './checkpoint.ts'
 import { buildComponent, weightBytesOf } from './graph-source.ts'
@@ -12,7 +12,7 @@ import { type PlacedWeights, placeWeights } from './place-weights.ts'
 export interface ExportOptions {
   /** A model folder in the diffusers layout. */
   readonly model: string
-  /** The folder to make: new, or empty. */
+  /** The folder to make: new, or empty, in one that exists. */
   readonly output: string
   /**
    * Whether the weights are copied. Unless given they take no space: they are clones where the file system has them,
@@ -46,21 +46,17 @@ export async function exportCheckpoint(
 ): Promise<ExportReport> {
   const checkpoint = await openCheckpoint(options.model, families)
   if (checkpoint.exported) throw alreadyExported(checkpoint.folder)
-  await checkTarget(options.output)
-  const final = path.resolve(options.output)
-  const unfinished = path.join(
-    path.dirname(final),
-    `.${path.basename(final)}.${randomUUID().slice(0, 8)}.part`,
-  )
+  const target = asFolder(options.output)
+  await checkOutput(target)
+  const unfinished = new UnfinishedOutput(target)
   try {
-    await mkdir(unfinished, { recursive: true })
-    const written = await writeExport(checkpoint, unfinished, options)
-    await rmdir(final).catch(() => undefined) // An empty one was allowed to exist.
-    await rename(unfinished, final)
+    await mkdir(unfinished.path)
+    const written = await writeExport(checkpoint, unfinished.path, options)
+    await unfinished.publish()
     return { path: options.output, ...written }
   } catch (error) {
-    await rm(unfinished, { recursive: true, force: true })
-    throw FramewrightError.is(error) ? error : unwritable(options.output, error)
+    await unfinished.discard()
+    throw outputError(options.output, error)
   }
 }
 
@@ -78,9 +74,7 @@ async function writeExport(
     const weights = await placeWeights(
       path.join(checkpoint.folder, component),
       path.join(folder, component),
-      {
-        copy,
-      },
+      { copy },
     )
     weightFiles += weights.files
     weightBytes += weights.bytes
@@ -142,20 +136,6 @@ async function copyFolders({ configs }: Checkpoint, folder: string): Promise<voi
   }
 }
 
-async function checkTarget(output: string): Promise<void> {
-  const existing = await readdir(output).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw unwritable(output, error)
-  })
-  if (existing.length === 0) return
-  throw new MediaError('media/output', {
-    subject: output,
-    expected: 'a new or empty folder',
-    got: `one with ${existing.length} ${existing.length === 1 ? 'entry' : 'entries'}`,
-    advice: 'Choose another name, or empty the folder.',
-  })
-}
-
 function alreadyExported(folder: string): CheckpointError {
   return new CheckpointError('checkpoint/config', {
     subject: `model ${folder}`,
@@ -164,7 +144,7 @@ function alreadyExported(folder: string): CheckpointError {
   })
 }
 
-function unwritable(output: string, cause: unknown): MediaError {
-  const what = { subject: output, expected: 'a folder that can be written', got: messageOf(cause) }
-  return new MediaError('media/output', what, { cause })
+/** A path that ends in a slash is one of a folder. */
+function asFolder(output: string): string {
+  return /[/\\]$/.test(output) ? output : `${output}/`
 }

@@ -18,9 +18,9 @@ export function outputFormat(path: string): OutputFormat {
   const format = outputFormats.find(known => known === extension)
   if (format !== undefined) return format
   throw new MediaError('media/output', {
-    subject: path,
+    subject: path || 'output',
     expected: 'a name that ends in .mp4, .webm, .gif or .webp, or in / for a folder of PNG files',
-    got: extension === '' ? 'no extension' : extension,
+    got: extension || (path === '' ? 'an empty one' : 'no extension'),
   })
 }
 
@@ -100,7 +100,7 @@ const reasons: Readonly<Record<string, readonly [expected: string, got: string, 
   EACCES: ['a place that can be written to', 'permission denied', 'Choose another folder.'],
   EPERM: ['a place that can be written to', 'permission denied', 'Choose another folder.'],
   EROFS: ['a place that can be written to', 'a read-only file system', 'Choose another folder.'],
-  ENOENT: ['a folder to write into', 'none', 'It was removed while the clip was made.'],
+  ENOENT: ['a folder to write into', 'none', 'It was removed, or takes no files.'],
   EMFILE: ['a free file handle', 'too many open files', 'Raise the limit (ulimit -n).'],
 }
 
@@ -112,7 +112,11 @@ export function outputError(path: string, error: unknown): FramewrightError {
   const subject = path
   if (reason === undefined) {
     const got = libraryReason(error)
-    return new MediaError('media/output', { subject, expected: 'to write the clip', got }, { cause: error })
+    return new MediaError(
+      'media/output',
+      { subject, expected: 'an output that can be written', got },
+      { cause: error },
+    )
   }
   const [expected, got, advice] = reason
   return new MediaError(
