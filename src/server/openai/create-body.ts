@@ -39,6 +39,8 @@ export const createBody = z.object({
   size: sizeField.optional(),
   input_reference: z.union([z.string().min(1), imageReference]).optional(),
   image_reference: jsonField(imageReference).optional(),
+  /** Ours: the last frame. */
+  last_image_reference: jsonField(imageReference).optional(),
   video_reference: jsonField(videoReference).optional(),
   reference_url: z.string().min(1).optional(),
   video_url: z.string().min(1).optional(),

@@ -4,6 +4,7 @@ import { HttpError, invalidField, parseBody } from '../http/http-error.ts'
 import type { MultipartFile } from '../http/read-multipart.ts'
 import type { RouteRequest } from '../http/route.ts'
 import type { ServedModel } from '../models/served-model.ts'
+import { runwayModels } from '../runway/models.ts'
 import type { Services } from '../services.ts'
 import { checkMode } from '../tasks/check-modes.ts'
 import { createTask } from '../tasks/create-task.ts'
@@ -43,12 +44,14 @@ export async function createVideo(
     webhookUrl: fields.webhook_url,
     prepare: async () => {
       const reference = await takeReference(services, model, owner.id, fields, files)
+      const lastImage = await takeLastImage(services, model, owner.id, fields)
       const seconds =
         extras.likeVideo || reference.video ? fields.seconds : (fields.seconds ?? defaults.seconds)
       const generate = planVideo(model, {
         ...wanted(fields),
         ...(seconds !== undefined && { seconds }),
         ...reference,
+        lastImage,
         ...(extras.video && { video: extras.video }),
       })
       return { checkpoint: model.checkpoint, generate, about: aboutOf(fields, name, generate, extras) }
@@ -57,7 +60,9 @@ export async function createVideo(
 }
 
 function modelOf({ catalogue }: Services, name: string): ServedModel {
-  if (openaiModels.includes(name) || catalogue.knows(name)) return catalogue.modelFor(name)
+  if (openaiModels.includes(name) || runwayModels.includes(name) || catalogue.knows(name)) {
+    return catalogue.modelFor(name)
+  }
   const known = [...openaiModels, ...catalogue.aliases, ...catalogue.checkpoints].join(', ')
   const message = `Expected a model of ${known}, got ${JSON.stringify(name)}.`
   throw new HttpError(400, message, { param: 'model', code: 'model_not_found' })
@@ -114,6 +119,17 @@ async function takeReference(
   if (videoUrl === undefined) return {}
   checkMode(model, 'video_url', ['video', 'control'])
   return { video: await assets.take(videoUrl, 'video', owner, ['video_url']) }
+}
+
+async function takeLastImage(
+  { assets }: Services,
+  model: ServedModel,
+  owner: string,
+  { last_image_reference: last }: CreateBody,
+): Promise<string | undefined> {
+  if (!last) return undefined
+  checkMode(model, 'last_image_reference', ['last-image'])
+  return await assets.take(last.image_url, 'image', owner, ['last_image_reference'])
 }
 
 /** What `videoObject` shows, and `remix` starts from. */

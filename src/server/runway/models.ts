@@ -13,7 +13,6 @@ const ratios6 = ['1280:720', '720:1280', '1104:832', '832:1104', '960:960', '158
 const ratios4 = ['1280:720', '720:1280', '1080:1920', '1920:1080']
 const upTo10 = [2, 3, 4, 5, 6, 7, 8, 9, 10]
 
-/** Names of models that began with one API and later got another default are listed with what clients send. */
 export const textToVideoModels: readonly VideoModel[] = [
   {
     name: 'gen4.5',
@@ -44,3 +43,11 @@ export const imageToVideoModels: readonly VideoModel[] = [
 export const videoToVideoModels: readonly string[] = ['gen4_aleph', 'aleph2']
 
 export const videoToVideoRatios: readonly string[] = [...ratios6, '848:480', '640:480']
+
+/** All names of models that clients of Runway's API know. */
+export const runwayModels: readonly string[] = [
+  ...new Set([
+    ...[...textToVideoModels, ...imageToVideoModels].map(({ name }) => name),
+    ...videoToVideoModels,
+  ]),
+]

@@ -3,20 +3,13 @@ import { parseBody } from '../http/http-error.ts'
 import { readJson } from '../http/read-json.ts'
 import { json, type Route } from '../http/route.ts'
 import type { Services } from '../services.ts'
-import { imageToVideoModels, textToVideoModels, videoToVideoModels } from './models.ts'
+import { runwayModels } from './models.ts'
 
 const usageBody = z.object({ startDate: z.iso.date().optional(), beforeDate: z.iso.date().optional() })
 
 /** What clients ask of their account. Nothing costs credits here, and nothing is limited by the day. */
 export function organizationRoutes({ catalogue, settings }: Services): Route[] {
-  const names = () => [
-    ...new Set([
-      ...[...textToVideoModels, ...imageToVideoModels].map(({ name }) => name),
-      ...videoToVideoModels,
-      ...catalogue.aliases,
-      ...catalogue.checkpoints,
-    ]),
-  ]
+  const names = () => [...new Set([...runwayModels, ...catalogue.aliases, ...catalogue.checkpoints])]
   const each = <T>(value: T) => Object.fromEntries(names().map(name => [name, value]))
   return [
     {

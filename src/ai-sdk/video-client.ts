@@ -1,0 +1,119 @@
+import { setTimeout as wait } from 'node:timers/promises'
+
+export interface VideoClientOptions {
+  /** Of the server, with `/v1` at its end; `http://127.0.0.1:8420/v1` unless given. */
+  readonly baseURL?: string
+  /** Where the server needs one. */
+  readonly apiKey?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly fetch?: typeof fetch
+}
+
+/** What the server says of a video, as far as it is read here. */
+export interface ServedVideo {
+  readonly id: string
+  readonly status: 'queued' | 'in_progress' | 'completed' | 'failed'
+  readonly error: { readonly message: string } | null
+  readonly seed?: string
+  readonly size?: string
+}
+
+export interface CallSettings {
+  readonly abortSignal?: AbortSignal | undefined
+  readonly headers?: Readonly<Record<string, string | undefined>> | undefined
+}
+
+/** The server's answer was an error, with its text. */
+export class VideoServerError extends Error {
+  override readonly name = 'VideoServerError'
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+const defaultBaseUrl = 'http://127.0.0.1:8420/v1'
+
+/** Videos over HTTP. */
+export class VideoClient {
+  readonly #options: VideoClientOptions
+
+  constructor(options: VideoClientOptions) {
+    this.#options = options
+  }
+
+  async create(body: object, settings: CallSettings): Promise<{ video: ServedVideo; headers: Headers }> {
+    const json = { 'content-type': 'application/json' }
+    const response = await this.#send('POST', '/videos', settings, {
+      body: JSON.stringify(body),
+      headers: json,
+    })
+    return { video: (await response.json()) as ServedVideo, headers: response.headers }
+  }
+
+  async retrieve(id: string, settings: CallSettings): Promise<{ video: ServedVideo; headers: Headers }> {
+    const response = await this.#send('GET', `/videos/${id}`, settings)
+    return { video: (await response.json()) as ServedVideo, headers: response.headers }
+  }
+
+  async content(id: string, settings: CallSettings): Promise<Uint8Array> {
+    const response = await this.#send('GET', `/videos/${id}/content`, settings)
+    return new Uint8Array(await response.arrayBuffer())
+  }
+
+  async delete(id: string, { headers }: CallSettings): Promise<void> {
+    await this.#send('DELETE', `/videos/${id}`, { headers })
+  }
+
+  /** Until it has ended; asks as often as the server says. When the signal aborts, the video is deleted. */
+  async ended(id: string, settings: CallSettings): Promise<{ video: ServedVideo; headers: Headers }> {
+    try {
+      while (true) {
+        const answer = await this.retrieve(id, settings)
+        if (answer.video.status === 'completed' || answer.video.status === 'failed') return answer
+        const pollMs = Number(answer.headers.get('openai-poll-after-ms')) || 1000
+        await wait(pollMs, undefined, settings.abortSignal ? { signal: settings.abortSignal } : {})
+      }
+    } catch (error) {
+      // The one who gave up has the error; that the server could not be told changes nothing for him.
+      if (settings.abortSignal?.aborted) await this.delete(id, settings).catch(() => {})
+      throw error
+    }
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    { abortSignal, headers = {} }: CallSettings,
+    init: { readonly body?: string; readonly headers?: Readonly<Record<string, string>> } = {},
+  ): Promise<Response> {
+    const { baseURL = defaultBaseUrl, apiKey, headers: always, fetch: send = fetch } = this.#options
+    const all = {
+      ...always,
+      ...headers,
+      ...init.headers,
+      ...(apiKey && { authorization: `Bearer ${apiKey}` }),
+    }
+    const given = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined)
+    const response = await send(baseURL.replace(/\/+$/, '') + path, {
+      method,
+      headers: Object.fromEntries(given),
+      ...(init.body !== undefined && { body: init.body }),
+      ...(abortSignal && { signal: abortSignal }),
+    })
+    if (response.ok) return response
+    const text = await response.text()
+    throw new VideoServerError(response.status, messageIn(text) ?? `The server answered ${response.status}.`)
+  }
+}
+
+function messageIn(text: string): string | undefined {
+  try {
+    const body = JSON.parse(text) as { error?: { message?: string } }
+    return body.error?.message
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,120 @@
+/** The AI SDK, as it is published, with our provider against a server with the built-in model. */
+import { experimental_generateVideo as generateVideo } from 'ai'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  createFramewright,
+  type FramewrightProvider,
+  type VideoCallOptions,
+} from '../../../src/ai-sdk/index.ts'
+import { scratchFolder } from '../../scratch.ts'
+import { startTestServer, type TestServer } from './test-server.ts'
+
+let server: TestServer
+let provider: FramewrightProvider
+beforeAll(async () => {
+  server = await startTestServer(scratchFolder(), { secrets: { sesame: {} } })
+  provider = createFramewright({ baseURL: `${server.url}/v1`, apiKey: 'sesame' })
+})
+afterAll(() => server[Symbol.asyncDispose]())
+
+const quick = { framewright: { num_inference_steps: 2, num_frames: 5 } }
+
+async function picture(background: string): Promise<Uint8Array> {
+  const png = await sharp({ create: { width: 64, height: 64, channels: 3, background } })
+    .png()
+    .toBuffer()
+  return new Uint8Array(png)
+}
+
+describe('generateVideo', () => {
+  test('gives the bytes of a video, and how to make it again', async () => {
+    const result = await generateVideo({
+      model: provider('doodle'),
+      prompt: 'a red ball',
+      aspectRatio: '16:9',
+      seed: 3,
+      providerOptions: quick,
+    })
+    expect(result.video.mediaType).toBe('video/mp4')
+    expect(Buffer.from(result.video.uint8Array).toString('latin1', 4, 8)).toBe('ftyp')
+    expect(result.providerMetadata.framewright?.videos).toMatchObject([{ seed: '3', size: '80x48' }])
+    expect(result.warnings).toEqual([])
+  })
+
+  test('starts from a picture, and says what it cannot do', async () => {
+    const result = await generateVideo({
+      model: provider.videoModel('gen4.5'),
+      prompt: { text: 'a picture', image: await picture('#d02020') },
+      generateAudio: true,
+      providerOptions: quick,
+    })
+    expect(result.warnings).toMatchObject([{ type: 'unsupported', feature: 'generateAudio' }])
+  })
+
+  test('fails with what the server says', async () => {
+    const make = (model: string) =>
+      generateVideo({ model: provider(model), prompt: 'x', providerOptions: quick, maxRetries: 0 })
+    await expect(make('no-such-model')).rejects.toThrow(/Expected a model of sora-2/)
+    const stranger = createFramewright({ baseURL: `${server.url}/v1`, apiKey: 'wrong' })
+    await expect(generateVideo({ model: stranger('doodle'), prompt: 'x', maxRetries: 0 })).rejects.toThrow(
+      'Wrong API key.',
+    )
+  })
+
+  test('that is aborted leaves nothing running', async () => {
+    const abort = new AbortController()
+    const made = generateVideo({
+      model: provider('doodle'),
+      prompt: 'a slow ball',
+      abortSignal: abort.signal,
+      providerOptions: { framewright: { num_inference_steps: 900 } },
+    })
+    const refused = expect(made).rejects.toThrow()
+    while (![...server.jobs.tasks.values()].some(({ state }) => state === 'running')) {
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+    abort.abort()
+    await refused
+    expect([...server.jobs.tasks.values()].filter(({ state }) => state === 'running')).toEqual([])
+  })
+})
+
+const call: VideoCallOptions = {
+  prompt: 'two pictures',
+  n: 1,
+  aspectRatio: '1:1',
+  resolution: undefined,
+  duration: undefined,
+  fps: undefined,
+  seed: 1,
+  image: undefined,
+  frameImages: undefined,
+  inputReferences: undefined,
+  generateAudio: undefined,
+  providerOptions: quick,
+}
+
+test('a model of version 4 starts a video and is asked for it, with a first and a last frame', async () => {
+  const model = provider.videoModelV4('doodle')
+  const frame = async (frameType: 'first_frame' | 'last_frame', colour: string) => {
+    return {
+      frameType,
+      image: { type: 'file', mediaType: 'image/png', data: await picture(colour) },
+    } as const
+  }
+  const frameImages = [await frame('first_frame', '#d02020'), await frame('last_frame', '#2020d0')]
+  const { operation } = await model.doStart({ ...call, frameImages })
+  const stored: unknown = JSON.parse(JSON.stringify(operation))
+  expect(stored).toEqual(operation)
+  for (let tries = 0; ; tries++) {
+    const found = await model.doStatus({ operation })
+    if (found.status === 'completed') {
+      expect(Buffer.from(found.videos[0]!.data).toString('latin1', 4, 8)).toBe('ftyp')
+      return
+    }
+    expect(found.status).toBe('pending')
+    expect(tries).toBeLessThan(500)
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+})
