@@ -1,0 +1,43 @@
+/** docs/endpoints.md is made of the routes. After a change: npx vitest run test/server-docs.test.ts -u */
+import { expect, test } from 'vitest'
+import type { Route } from '../src/server/http/route.ts'
+import { allRoutes } from '../src/server/routes.ts'
+import type { Services } from '../src/server/services.ts'
+
+const titles = {
+  runway: "Runway's API",
+  openai: "OpenAI's videos API",
+  framewright: 'Beyond both',
+} as const
+
+/** Made, not called: nothing of the services is used before a request comes. */
+const routes = allRoutes({} as Services, Buffer.alloc(32))
+
+function tableOf(api: Route['api']): string {
+  const rows = routes
+    .filter(route => route.api === api)
+    .map(({ method, path, summary, note, access }) => [
+      `\`${method} ${path}\``,
+      [summary, note].filter(Boolean).join('. ').replace(/\.$/, ''),
+      { key: 'key', signature: 'signed address', open: 'open' }[access],
+    ])
+  const all = [['Endpoint', 'What it does', 'Access'], ...rows]
+  const widths = [0, 1, 2].map(column => Math.max(...all.map(row => row[column]!.length)))
+  const line = (row: string[]) => `| ${row.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`
+  const rule = `| ${widths.map(width => '-'.repeat(width)).join(' | ')} |`
+  return [line(all[0]!), rule, ...rows.map(line)].join('\n')
+}
+
+test('docs/endpoints.md lists every endpoint there is', async () => {
+  const parts = (['runway', 'openai', 'framewright'] as const).map(
+    api => `## ${titles[api]}\n\n${tableOf(api)}\n`,
+  )
+  const head =
+    '# Endpoints\n\nMade from the routes by `test/server-docs.test.ts`; [server.md](server.md) says how they are used.\n'
+  await expect([head, ...parts].join('\n')).toMatchFileSnapshot('../docs/endpoints.md')
+})
+
+test('every endpoint is there once', () => {
+  const names = routes.map(({ method, path }) => `${method} ${path}`)
+  expect(new Set(names).size).toBe(names.length)
+})
