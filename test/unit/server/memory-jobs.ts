@@ -26,6 +26,7 @@ export class MemoryJobs implements Jobs {
   readonly #webhooks: WebhookSender | undefined
   readonly #storage: Storage
   #running = 0
+  #closed = false
 
   constructor(parts: { storage: Storage; runner?: TaskRunner; webhooks?: WebhookSender }) {
     this.#storage = parts.storage
@@ -115,7 +116,8 @@ export class MemoryJobs implements Jobs {
   async check(): Promise<void> {}
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const stop of this.#stops.values()) stop.abort('cancelled')
+    this.#closed = true
+    for (const stop of this.#stops.values()) stop.abort('drain')
     while (this.#running > 0) await new Promise(resolve => setTimeout(resolve, 10))
   }
 
@@ -137,12 +139,13 @@ export class MemoryJobs implements Jobs {
   async #work(): Promise<void> {
     const runner = this.#runner
     const next = [...this.tasks.values()].find(({ state }) => state === 'queued')
-    if (!runner || !next || this.#running >= runner.lanes) return
+    if (!runner || !next || this.#closed || this.#running >= runner.lanes) return
     this.#running++
     const { id } = next
     const stop = new AbortController()
     this.#stops.set(id, stop)
-    const task = { ...next, state: 'running', attempt: 1, startedAt: new Date().toISOString() } as const
+    const attempt = next.attempt + 1
+    const task = { ...next, state: 'running', attempt, startedAt: new Date().toISOString() } as const
     this.#put(task)
     const outcome = await runner.run({
       task,
@@ -158,6 +161,7 @@ export class MemoryJobs implements Jobs {
     const now = this.tasks.get(id)
     const finishedAt = new Date().toISOString()
     if (now?.state === 'running') {
+      if (outcome.type === 'interrupted') this.#put({ ...now, state: 'queued' })
       if (outcome.type === 'succeeded')
         this.#put({ ...now, state: 'succeeded', result: outcome.result, finishedAt })
       if (outcome.type === 'failed')
