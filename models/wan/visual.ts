@@ -1,5 +1,6 @@
 /** How Wan sees pictures and videos: one way a kind of checkpoint. */
 import { RequestError } from '../../src/errors.ts'
+import { pixelFramesOf, wholeLatents } from '../../src/geometry/video-geometry.ts'
 import { toUnitRange } from '../../src/media/fit.ts'
 import type { Picture } from '../../src/media/read-picture.ts'
 import { resample } from '../../src/media/resample.ts'
@@ -128,38 +129,46 @@ async function cleanFrames(
   facts: ModelFacts,
 ): Promise<CleanFrames | undefined> {
   const given = [
-    ...(image ? [{ frame: 0, picture: image }] : []),
-    ...keyframes.map(still),
-    ...(lastImage ? [{ frame: context.frames - 1, picture: lastImage }] : []),
+    ...(image ? [{ frame: 0, pictures: [image] }] : []),
+    ...keyframes.map(keyframe => held(keyframe, facts)),
+    ...(lastImage ? [{ frame: context.frames - 1, pictures: [lastImage] }] : []),
   ]
   if (given.length === 0) return undefined
   const { latentFrames, latentHeight, latentWidth } = context.size
   const plane = latentHeight * latentWidth
   const latents = new Float32Array(facts.latentChannels * latentFrames * plane)
   const frames = new Array<boolean>(latentFrames).fill(false)
-  for (const { frame, picture } of given) {
+  for (const { frame, pictures } of given) {
     checkFrame(frame, context.frames)
     const index = Math.ceil(frame / facts.geometry.temporalStride)
     const copies = index === 0 ? 1 : 1 + facts.geometry.temporalStride
-    const encoded = await context.encode(fitted(new Array<Picture>(copies).fill(picture), context))
-    const still = float32Data(sliceAxis(encoded, 1, encoded.shape[1]! - 1, encoded.shape[1]!)) // [channels, 1, h, w]
+    const seen = pictures.length > 1 ? pictures : new Array<Picture>(copies).fill(pictures[0]!)
+    const encoded = await context.encode(fitted(seen, context))
+    const first = pictures.length > 1 ? 0 : encoded.shape[1]! - 1
+    const count = encoded.shape[1]! - first
+    const part = float32Data(sliceAxis(encoded, 1, first, first + count)) // [channels, count, h, w]
     for (let channel = 0; channel < facts.latentChannels; channel++) {
       const at = (channel * latentFrames + index) * plane
-      latents.set(still.subarray(channel * plane, (channel + 1) * plane), at)
+      latents.set(part.subarray(channel * count * plane, (channel + 1) * count * plane), at)
     }
-    frames[index] = true
+    frames.fill(true, index, index + count)
   }
   return { latents, frames }
 }
 
-/** A keyframe that this model can take: one picture, fully held. */
-function still({ frame, pictures, strength }: Keyframe): { frame: number; picture: Picture } {
-  const [picture] = pictures
-  if (picture && pictures.length === 1 && strength === 1) return { frame, picture }
+/** A keyframe that this model can take: a picture, or at frame 0 a clip of whole latent frames, fully held. */
+function held({ frame, pictures, strength }: Keyframe, { geometry }: ModelFacts): Omit<Keyframe, 'strength'> {
+  if (strength === 1 && pictures.length === 1) return { frame, pictures }
+  if (strength === 1 && frame === 0) {
+    return {
+      frame,
+      pictures: pictures.slice(0, pixelFramesOf(geometry, wholeLatents(geometry, pictures.length))),
+    }
+  }
   throw new RequestError('request/unsupported', {
     subject: `keyframe ${frame}`,
-    expected: 'one picture at strength 1 for this model',
-    got: pictures.length === 1 ? `strength ${strength}` : `${pictures.length} pictures`,
+    expected: 'a picture, or a clip at frame 0, at strength 1 for this model',
+    got: strength === 1 ? `${pictures.length} pictures` : `strength ${strength}`,
   })
 }
 

@@ -37,6 +37,9 @@ export interface GenerateFlags {
   readonly keyframe?: KeyframeArgument[]
   readonly video?: string
   readonly strength?: number
+  readonly extend?: string
+  readonly window?: number
+  readonly overlap?: number
   readonly mask?: string
   readonly reference?: string[]
   readonly controlScale?: number[]
@@ -115,6 +118,17 @@ function addDirectionFlags(command: Command): void {
     )
     .option('--video <file>', 'a video, or a folder of pictures, to start from or as a control')
     .option('--strength <s>', 'how far the result may go from --video, above 0 to 1', decimal('--strength'))
+    .option('--extend <video>', 'go on from the end of a clip; --frames or --seconds say how far')
+    .option(
+      '--window <n>',
+      'frames made at a time with --extend (default: the model’s)',
+      wholeNumber('--window'),
+    )
+    .option(
+      '--overlap <n>',
+      'frames that a window begins with (default: two latents, or 1)',
+      wholeNumber('--overlap'),
+    )
     .option('--mask <file>', 'white where the control video may be changed')
     .option('--reference <file>', 'a picture of what is to appear; repeatable', repeated)
     .option(

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { CancelledError, RequestError } from '../errors.ts'
 import type { GenerateEvent } from '../pipeline/events.ts'
+import { extend, likeSource } from '../pipeline/extend.ts'
 import type { Family, ModelFacts } from '../pipeline/family.ts'
 import { generate, type RunSettings } from '../pipeline/generate.ts'
 import { type GenerateRequest, planRequest } from '../pipeline/request.ts'
@@ -77,10 +78,12 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
     device: device.type === 'cpu' ? 'cpu' : `cuda:${device.index}`,
     adapters: options.adapters ?? [],
     async *generate(request, { signal = new AbortController().signal, ...settings } = {}) {
-      const plan = planRequest(request, model.facts, randomSeed)
+      const fitting = request.extend === undefined ? request : await likeSource(request, model.facts, signal)
+      const plan = planRequest(fitting, model.facts, randomSeed)
       const lane = await pool.acquire(signal)
       try {
-        yield* generate(model, plan, lane, signal, settings)
+        const make = plan.extend ? extend : generate
+        yield* make(model, plan, lane, signal, settings)
       } catch (error) {
         throw signal.aborted && !(error instanceof CancelledError)
           ? new CancelledError({ cause: error })

@@ -92,6 +92,11 @@ function visualsOf(plan: GeneratePlan): Partial<GenerationRecord> {
     ...(plan.keyframes.length > 0 && { keyframes: plan.keyframes.map(keyframe => ({ ...keyframe })) }),
     ...(plan.video !== undefined && { video: plan.video }),
     ...(plan.strength !== undefined && { strength: plan.strength }),
+    ...(plan.extend && {
+      extend: plan.extend.path,
+      window: plan.extend.window,
+      overlap: plan.extend.overlap,
+    }),
     ...(plan.mask !== undefined && { mask: plan.mask }),
     ...(plan.references.length > 0 && { references: plan.references }),
     ...(controlled && { controlScale: plan.controlScale }),

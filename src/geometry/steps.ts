@@ -7,13 +7,17 @@ export interface Steps {
   readonly last: number
 }
 
+export function isStep(value: number, { first, step, last }: Steps): boolean {
+  return value >= first && value <= last && (value - first) % step === 0
+}
+
 /**
  * Checks that a size is one of the steps.
  * @throws RequestError `request/size` that names the nearest ones that are
  */
 export function checkStep(subject: string, value: number, steps: Steps): void {
-  const { first, step, last } = steps
-  if (value >= first && value <= last && (value - first) % step === 0) return
+  const { last } = steps
+  if (isStep(value, steps)) return
   const expected = value > last ? `at most ${last}` : ruleOf(steps, value)
   throw new RequestError('request/size', {
     subject,

@@ -3,7 +3,7 @@
  * that name the nearest ones that do; nothing is rounded.
  */
 import { RequestError } from '../errors.ts'
-import { checkStep, type Steps } from './steps.ts'
+import { checkStep, isStep, type Steps } from './steps.ts'
 
 /** A video in pixels. */
 export interface PixelSize {
@@ -58,6 +58,24 @@ export function toLatent(geometry: VideoGeometry, { width, height, frames }: Pix
     latentHeight: height / geometry.spatialStride,
     latentWidth: width / geometry.spatialStride,
   }
+}
+
+/** Whether the model can make pictures of a size. */
+export function canMake(geometry: VideoGeometry, { width, height }: Omit<PixelSize, 'frames'>): boolean {
+  const [, patchHeight, patchWidth] = geometry.patch
+  return (
+    isStep(width, spatialSteps(geometry, patchWidth)) && isStep(height, spatialSteps(geometry, patchHeight))
+  )
+}
+
+/** Latent frames that `frames` frames fill. */
+export function wholeLatents({ temporalStride }: VideoGeometry, frames: number): number {
+  return Math.floor((frames - 1) / temporalStride) + 1
+}
+
+/** The shortest clip that the model can make of at least `frames` frames. */
+export function framesFor({ temporalStride }: VideoGeometry, frames: number): number {
+  return Math.ceil((frames - 1) / temporalStride) * temporalStride + 1
 }
 
 /** The video that latents decode to. */

@@ -1,4 +1,5 @@
 import type { LatentSize } from '../geometry/video-geometry.ts'
+import type { Picture } from '../media/read-picture.ts'
 import { isResident } from '../runtime/backend.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -25,9 +26,10 @@ export async function condition(
   noise: NoiseGenerator,
   runner: GraphRunner,
   signal: AbortSignal,
+  opening?: readonly Picture[],
 ): Promise<Conditions> {
   const { run } = runner
-  const inputs = await readVisualInputs(plan, signal)
+  const inputs = await readVisualInputs(plan, signal, opening)
   const text = async (prompt: string) => {
     checkAborted(signal)
     return await model.conditionText({ prompt, textTokens: plan.textTokens }, run)

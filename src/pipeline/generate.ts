@@ -1,5 +1,6 @@
 import { RequestError } from '../errors.ts'
 import { type LatentSize, pixelFramesOf, toLatent, toTokens } from '../geometry/video-geometry.ts'
+import type { Picture } from '../media/read-picture.ts'
 import { addNoise } from '../sampling/add-noise.ts'
 import { createGenerator, type NoiseGenerator } from '../sampling/noise.ts'
 import { readScheduler } from '../sampling/scheduler.ts'
@@ -35,6 +36,11 @@ export interface RunSettings {
   readonly previewEvery?: number
 }
 
+/** How a clip begins that goes on from another: at the size of the clip, a length that the model can make. */
+interface Opening {
+  readonly opening?: readonly Picture[]
+}
+
 /**
  * Makes one video: conditions, denoises, decodes. Ends at the next step or chunk when the signal aborts or the
  * caller stops iterating, with everything freed that it kept on the device.
@@ -46,7 +52,7 @@ export async function* generate(
   plan: GeneratePlan,
   runner: GraphRunner,
   signal: AbortSignal,
-  { resume, states = false, previewEvery }: RunSettings = {},
+  { resume, states = false, previewEvery, opening }: RunSettings & Opening = {},
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const clock = stageClock(runner)
   const size = toLatent(model.facts.geometry, plan)
@@ -54,7 +60,7 @@ export async function* generate(
   yield { type: 'start', plan, device: runner.device } satisfies StartEvent
 
   const before = createGenerator(plan.seed)
-  const conditions = await condition(model, plan, size, before, runner, signal)
+  const conditions = await condition(model, plan, size, before, runner, signal, opening)
   try {
     const { visual } = conditions
     const denoised = withFrames(size, size.latentFrames + visual.leadingFrames)

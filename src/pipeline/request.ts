@@ -4,6 +4,7 @@ import type { VideoGeometry } from '../geometry/video-geometry.ts'
 import { framesForSeconds } from '../geometry/video-geometry.ts'
 import { type GuidanceMethod, guidanceMethod, guidanceMethodNames } from '../sampling/guidance-method.ts'
 import { samplerNames } from '../sampling/samplers/sampler.ts'
+import { addedFrames, type ExtendPlan, planExtension } from './extend-plan.ts'
 import type { ModelFacts } from './family.ts'
 import { invalidField } from './invalid-field.ts'
 import { checkModes } from './visual.ts'
@@ -78,6 +79,12 @@ export const generateRequest = z.strictObject({
   controlScale: z
     .union([z.number(), z.array(z.number()).min(1)], 'a number, or a list of numbers')
     .optional(),
+  /** A clip to go on from: `frames` or `seconds` then say how much is added to it. */
+  extend: z.string().min(1).optional(),
+  /** With `extend`: frames that are made at a time; the model's default length unless given. */
+  window: z.int().positive().optional(),
+  /** With `extend`: frames of what was there before that a window begins with. */
+  overlap: z.int().positive().optional(),
   /** Noise that fully held pictures are given at every step, for models that take it. */
   imageNoiseScale: z.number().min(0).max(1).optional(),
   /** Timestep and noise that the decoder sees the latents at, for decoders that are conditioned on it. */
@@ -121,6 +128,7 @@ export interface GeneratePlan {
   readonly mask: string | undefined
   readonly references: readonly string[]
   readonly controlScale: readonly number[]
+  readonly extend: ExtendPlan | undefined
   readonly imageNoiseScale: number
   readonly decodeTimestep: number | undefined
   readonly decodeNoiseScale: number | undefined
@@ -150,13 +158,16 @@ export function planRequest(
   const { defaults, geometry } = facts
   const fps = fields.fps ?? defaults.fps
   const guidance = fields.guidance ?? defaults.guidance
+  const extend = planExtension(fields, facts)
   if (fields.guidance2 !== undefined && facts.experts.length === 1) throw oneExpert()
   const plan: GeneratePlan = {
     prompt: fields.prompt,
     negativePrompt: fields.negativePrompt ?? defaults.negativePrompt,
     width: fields.width ?? defaults.width,
     height: fields.height ?? defaults.height,
-    frames: fields.frames ?? secondsToFrames(geometry, fields.seconds, fps) ?? defaults.frames,
+    frames: extend
+      ? addedFrames(fields, extend, fps)
+      : (fields.frames ?? secondsToFrames(geometry, fields.seconds, fps) ?? defaults.frames),
     fps,
     steps: fields.steps ?? defaults.steps,
     guidance,
@@ -176,6 +187,7 @@ export function planRequest(
     mask: fields.mask,
     references: fields.references ?? [],
     controlScale: [fields.controlScale ?? 1].flat(),
+    extend,
     imageNoiseScale: fields.imageNoiseScale ?? defaultImageNoiseScale,
     decodeTimestep: fields.decodeTimestep,
     decodeNoiseScale: fields.decodeNoiseScale,

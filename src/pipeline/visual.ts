@@ -15,6 +15,8 @@ export function modesOf(plan: GeneratePlan): Mode[] {
       (plan.mask !== undefined || plan.references.length > 0 ? 'control' : videoMode(plan)),
     plan.mask !== undefined && 'control',
     plan.references.length > 0 && 'references',
+    // A window begins with what was there before: with a clip where the model can, else with its last frame.
+    plan.extend !== undefined && (plan.extend.opening === 'clip' ? 'keyframes' : 'image'),
   ]
   return asked.filter(mode => mode !== false)
 }
@@ -58,20 +60,31 @@ export const modeNames: Readonly<Record<Mode, string>> = {
   references: 'reference pictures (--reference)',
 }
 
-/** Reads the pictures and videos of a request. @throws MediaError for a file that cannot be read */
-export async function readVisualInputs(plan: GeneratePlan, signal: AbortSignal): Promise<VisualInputs> {
+/**
+ * Reads the pictures and videos of a request.
+ * @param opening frames of another clip that this one begins with
+ * @throws MediaError for a file that cannot be read
+ */
+export async function readVisualInputs(
+  plan: GeneratePlan,
+  signal: AbortSignal,
+  opening: readonly Picture[] = [],
+): Promise<VisualInputs> {
   const clip = async (path: string | undefined) =>
     path === undefined ? undefined : await readClip(path, plan, signal)
   const picture = async (path: string | undefined) =>
     path === undefined ? undefined : await readPicture(path)
   return {
-    image: await picture(plan.image),
+    image: opening.length === 1 ? opening[0] : await picture(plan.image),
     lastImage: await picture(plan.lastImage),
-    keyframes: await Promise.all(
-      plan.keyframes.map(async ({ frame, path, strength }) => {
-        return { frame, strength, pictures: await readPictures(path, plan.frames, signal) }
-      }),
-    ),
+    keyframes: [
+      ...(opening.length > 1 ? [{ frame: 0, strength: 1, pictures: opening }] : []),
+      ...(await Promise.all(
+        plan.keyframes.map(async ({ frame, path, strength }) => {
+          return { frame, strength, pictures: await readPictures(path, plan.frames, signal) }
+        }),
+      )),
+    ],
     video: await clip(plan.video),
     mask: await clip(plan.mask),
     references: await Promise.all(plan.references.map(path => readPicture(path))),
