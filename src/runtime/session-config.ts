@@ -17,7 +17,8 @@ export interface SessionConfig {
   readonly executionMode: 'sequential'
   readonly intraOpNumThreads: number
   readonly interOpNumThreads: 1
-  readonly logSeverityLevel: 3
+  /** Fatal ones only: what fails is thrown, and the console is the program's. */
+  readonly logSeverityLevel: 4
   readonly extra: { readonly session: Record<string, string>; readonly optimization: Record<string, string> }
 }
 
@@ -34,7 +35,7 @@ export function sessionConfig(model: GraphModel, device: Device, threads: number
     executionMode: 'sequential',
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
     extra: {
       session: {
         model_external_initializers_file_folder_path: model.weightsFolder,

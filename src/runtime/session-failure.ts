@@ -59,13 +59,19 @@ function sessionError(name: string, expected: string, cause: unknown): BackendEr
 }
 
 function memoryError(name: string, cause: unknown): BackendError {
-  const got = firstLine(messageOf(cause))
+  const got = memoryReason(messageOf(cause))
   const advice = 'Make fewer frames or a smaller size, use --residency release, or free memory.'
   return new BackendError(
     'runtime/memory',
     { subject: name, expected: 'enough memory', got, advice },
     { cause },
   )
+}
+
+/** ONNX Runtime names its own source lines before it comes to the point. */
+function memoryReason(message: string): string {
+  const [, bytes] = /requested buffer of size (\d+)/.exec(message) ?? []
+  return bytes ? `no room for ${Math.ceil(Number(bytes) / 1e6)} MB more` : firstLine(message)
 }
 
 function isMemoryError(message: string): boolean {
