@@ -36,6 +36,10 @@ import { conditionLtx } from './visual.ts'
 export const ltx: Family = {
   name: 'ltx',
   pipelines: ['LTXPipeline', 'LTXConditionPipeline'],
+  variants: [
+    { name: 'LTX-Video 0.9.0, 0.9.1', repository: 'Lightricks/LTX-Video', ...ltxModes(false) },
+    { name: 'LTX-Video 0.9.5, 0.9.7', repository: 'Lightricks/LTX-Video-0.9.5', ...ltxModes(true) },
+  ],
   load: checkpoint => loadLtx(checkpoint),
 }
 
@@ -99,9 +103,12 @@ function factsOf({ vae, conditions }: LtxConfigs, checkpoint: CheckpointConfigs)
     experts: [{ graph: 'transformer', fromTimestep: 0 }],
     decoder: { first: 'vae-decoder', next: undefined },
     encoder: undefined,
-    modes: conditions ? ['text', 'image', 'last-image', 'keyframes'] : ['text'],
-    requires: [],
+    ...ltxModes(conditions),
   }
+}
+
+function ltxModes(conditions: boolean): Pick<ModelFacts, 'modes' | 'requires'> {
+  return { modes: conditions ? ['text', 'image', 'last-image', 'keyframes'] : ['text'], requires: [] }
 }
 
 function graphsOf({ textEncoder, transformer, vae }: LtxConfigs): GraphRecipe[] {

@@ -27,12 +27,14 @@ import { patchedShape } from './patches.ts'
 import { wanTextConditioner } from './text.ts'
 import { wanTransformer } from './transformer.ts'
 import { wanDecoder, wanEncoder } from './vae.ts'
+import { wanVariants } from './variants.ts'
 import { wanModes, wanVisualConditioner } from './visual.ts'
 
 /** Wan 2.1 and 2.2: text, image, keyframe and video to video, VACE (diffusers `pipelines/wan`). */
 export const wan: Family = {
   name: 'wan',
   pipelines: ['WanPipeline', 'WanImageToVideoPipeline', 'WanVideoToVideoPipeline', 'WanVACEPipeline'],
+  variants: wanVariants,
   load: checkpoint => loadWan(readConfigs(checkpoint), checkpoint),
 }
 

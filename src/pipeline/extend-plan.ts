@@ -27,7 +27,7 @@ interface Fields extends Partial<Record<(typeof others)[number], unknown>> {
 }
 
 /** What this model's clips can begin with; undefined where they cannot begin with anything that is given. */
-export function openingOf({ modes, requires }: ModelFacts): Opening | undefined {
+export function openingOf({ modes, requires }: Pick<ModelFacts, 'modes' | 'requires'>): Opening | undefined {
   if (requires.some(mode => mode !== 'image')) return undefined
   if (modes.includes('keyframes')) return 'clip'
   return modes.includes('image') ? 'picture' : undefined

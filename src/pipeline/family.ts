@@ -15,11 +15,20 @@ export interface Family {
   readonly name: string
   /** The `_class_name` values of model_index.json that it reads. */
   readonly pipelines: readonly string[]
+  /** The kinds of checkpoints that have been published, for the documents. */
+  readonly variants: readonly Variant[]
   /**
    * Reads the configs.
    * @throws CheckpointError for a config that this family cannot run
    */
   load(checkpoint: CheckpointConfigs): Model
+}
+
+/** A kind of checkpoint: what it can be asked for follows from its config, as in `ModelFacts`. */
+export interface Variant extends Pick<ModelFacts, 'modes' | 'requires'> {
+  readonly name: string
+  /** Where one is: the name of a repository on the Hugging Face hub. */
+  readonly repository: string
 }
 
 /** The JSON files of a checkpoint folder. */
