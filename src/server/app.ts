@@ -49,6 +49,8 @@ async function answer(
   context.env.outgoing.once('close', () => gone.abort())
   const response = await handle(requestId, gone.signal).catch((error: unknown) => {
     if (error instanceof HttpError) return errorResponse(api, error)
+    const { incoming } = context.env
+    if (incoming.destroyed && !incoming.complete) return errorResponse(api, endedEarly())
     services.log.error({ error, request: requestId, route }, 'request failed')
     return errorResponse(api, new HttpError(500, 'Internal error.', { code: 'internal' }))
   })
@@ -60,6 +62,11 @@ async function answer(
   const about = { request: requestId, method: context.req.method, path: context.req.path, status, seconds }
   services.log[status >= 500 ? 'error' : 'info'](about, 'request')
   return response
+}
+
+/** Nobody is there to read it; for the log. */
+function endedEarly(): HttpError {
+  return new HttpError(400, 'The request ended early.', { code: 'ended_early' })
 }
 
 function errorResponse(api: ApiName, error: HttpError): Response {

@@ -36,15 +36,17 @@ export interface HttpServerOptions {
   readonly outputHours?: number
   readonly strictVersion?: boolean
   readonly addresses?: AddressPolicy
+  /** From the first byte of a request to its last; 5 minutes unless given. */
+  readonly requestTimeoutMs?: number
 }
 
 export interface HttpServer extends AsyncDisposable {
   readonly url: string
 }
 
-/** Head and body of a request have to be there by then: slow clients do not hold sockets for ever. */
-const headersTimeoutMs = 20_000
-const requestTimeoutMs = 300_000
+/** The head of a request, and its body, have to be there by then: slow clients do not hold sockets for ever. */
+const longestHeadMs = 20_000
+const longestRequestMs = 300_000
 
 /** Serves the APIs over HTTP. */
 export async function startHttpServer(
@@ -80,8 +82,14 @@ export async function startHttpServer(
   }
   const app = createApp(services, allRoutes(services, parts.secret))
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
+  const { requestTimeoutMs: requestTimeout = longestRequestMs } = options
   const server = createServer(
-    { headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs, maxHeaderSize: 16_384 },
+    {
+      headersTimeout: Math.min(longestHeadMs, requestTimeout),
+      requestTimeout,
+      connectionsCheckingInterval: Math.min(10_000, requestTimeout),
+      maxHeaderSize: 16_384,
+    },
     listener,
   )
   await listen(server, options)

@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { deflateSync } from 'node:zlib'
 import RunwayML, { BadRequestError, NotFoundError, TaskFailedError } from '@runwayml/sdk'
 import RunwayML3 from 'runwayml-sdk-3'
 import sharp from 'sharp'
@@ -57,6 +58,16 @@ async function picture(background: string): Promise<Buffer> {
   return await sharp({ create: { width: 96, height: 96, channels: 3, background } })
     .png()
     .toBuffer()
+}
+
+/** Of a PNG's chunk (ISO 3309); Node 20.9 has none. */
+function crc32(bytes: Buffer): number {
+  let crc = 0xffffffff
+  for (const byte of bytes) {
+    crc ^= byte
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0)
+  }
+  return ~crc >>> 0
 }
 
 const dataUri = (bytes: Buffer) => `data:image/png;base64,${bytes.toString('base64')}`
@@ -226,6 +237,36 @@ describe('a task', () => {
     const task = await ended(id)
     expect(task).toMatchObject({ status: 'FAILED', failureCode: 'ASSET.INVALID' })
   })
+})
+
+test('a picture that would unpack to gigabytes fails its task, and the next one is made', async () => {
+  const chunk = (type: string, data: Buffer) => {
+    const body = Buffer.concat([Buffer.from(type, 'latin1'), data])
+    const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)]
+    length.writeUInt32BE(data.length)
+    sum.writeUInt32BE(crc32(body))
+    return Buffer.concat([length, body, sum])
+  }
+  const head = Buffer.alloc(13)
+  head.writeUInt32BE(100_000, 0)
+  head.writeUInt32BE(100_000, 4)
+  head.set([8, 2, 0, 0, 0], 8)
+  const bomb = Buffer.concat([
+    Buffer.from('89504e470d0a1a0a', 'hex'),
+    chunk('IHDR', head),
+    chunk('IDAT', deflateSync(Buffer.alloc(1e6))),
+    chunk('IEND', Buffer.alloc(0)),
+  ])
+  const create = async (image: Buffer) =>
+    await client.imageToVideo.create({
+      model: 'gen4_turbo',
+      promptImage: dataUri(image),
+      ratio: '960:960',
+      ...quick,
+    })
+  const task = await ended((await create(bomb)).id)
+  expect(task).toMatchObject({ status: 'FAILED', failureCode: 'ASSET.INVALID' })
+  expect((await ended((await create(await picture('#808080'))).id)).status).toBe('SUCCEEDED')
 })
 
 describe('a wrong request is refused', () => {
