@@ -12,7 +12,7 @@ export function startText({ plan, device }: StartEvent): string {
 /** A line for the file and a line for the time, each with its end. */
 export function summaryText(
   written: VideoWrittenEvent,
-  { plan, seconds }: VideoEndEvent,
+  { plan, seconds, skippedSteps }: VideoEndEvent,
   factor: number,
 ): string {
   const size = `${plan.width * factor}x${plan.height * factor}`
@@ -20,11 +20,16 @@ export function summaryText(
   const file = `${written.path}: ${size}, ${length}, ${bytesText(written.bytes)}, seed ${plan.seed}`
   const stages = [
     `conditioning ${durationText(seconds.conditioning)}`,
-    `denoising ${durationText(seconds.denoising)} (${durationText(seconds.denoising / plan.steps)} a step)`,
+    `denoising ${durationText(seconds.denoising)} (${durationText(seconds.denoising / plan.steps)} a step${skippedText(skippedSteps)})`,
     `decoding ${durationText(seconds.decoding)}`,
     `total ${durationText(seconds.total)}`,
   ]
   return `${file}\n${stages.join(', ')}\n`
+}
+
+/** Steps in which the network did not run. */
+function skippedText(steps: number): string {
+  return steps === 0 ? '' : `, ${counted(steps, 'step')} skipped`
 }
 
 export function truncationWarning({ request }: VideoJob, event: ConditioningReadyEvent): string {

@@ -1,0 +1,148 @@
+/** What every family holds to, whichever model it runs. */
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { families } from '../../models/index.ts'
+import { ltx } from '../../models/ltx/family.ts'
+import { openEngine } from '../../src/engine/engine.ts'
+import type { GenerateEvent } from '../../src/pipeline/events.ts'
+import type { GenerateRequest } from '../../src/pipeline/request.ts'
+import { fixture } from '../fixtures.ts'
+import { failure, rejection, scratchFolder } from '../scratch.ts'
+import { writeSyntheticCheckpoint } from '../synthetic-checkpoint.ts'
+import { RecordedBackend } from '../unit/engine/recorded-backend.ts'
+import { collect, framesOf } from '../unit/engine/tiny-engine.ts'
+import { ltxConfigs } from './ltx-configs.ts'
+
+const small = { prompt: 'a cat', guidance: 3, steps: 3, maxTextTokens: 16, seed: 1 } satisfies GenerateRequest
+const scratch = scratchFolder()
+
+interface Case {
+  readonly family: string
+  readonly model: () => Promise<string>
+  readonly request: GenerateRequest & {
+    readonly width: number
+    readonly height: number
+    readonly frames: number
+  }
+}
+
+const cases: readonly Case[] = [
+  {
+    family: 'wan',
+    model: async () => fixture('wan21-t2v/model'),
+    request: { ...small, width: 16, height: 16, frames: 9 },
+  },
+  {
+    family: 'ltx',
+    model: async () => {
+      const folder = join(scratch, 'ltx')
+      const tokenizer = fixture('wan21-t2v/model/tokenizer')
+      await writeSyntheticCheckpoint(folder, { family: ltx, tokenizer, ...ltxConfigs })
+      return folder
+    },
+    request: { ...small, width: 32, height: 32, frames: 17 },
+  },
+]
+
+test('every family is held to it', () => {
+  expect(cases.map(({ family }) => family)).toEqual(families.map(({ name }) => name))
+})
+
+async function open(model: string) {
+  const backends: RecordedBackend[] = []
+  const engine = await openEngine(
+    { model, device: 'cpu', threads: 1 },
+    {
+      families,
+      createBackend: lane => {
+        const backend = new RecordedBackend(lane)
+        backends.push(backend)
+        return backend
+      },
+    },
+  )
+  return { engine, backends }
+}
+
+describe.each(cases)('a model of the family $family', ({ family, model, request }) => {
+  const folder = model()
+  const opened = folder.then(open)
+
+  test('is read as one', async () => {
+    expect((await opened).engine.facts.family).toBe(family)
+  })
+
+  test.each(['width', 'height', 'frames'] as const)(
+    'refuses another %s with the nearest that it makes, which it does make',
+    async axis => {
+      const { engine } = await opened
+      const wrong = collect(engine.generate({ ...request, [axis]: request[axis] + 1 }))
+      const { code, message } = await failure(wrong)
+      expect(code).toBe('request/size')
+      const [, below, above] = /Use (\d+) or (\d+)\.$/.exec(message) ?? []
+      expect(Number(below)).toBe(request[axis])
+      for await (const event of engine.generate({ ...request, [axis]: Number(above), steps: 1 })) {
+        if (event.type === 'start') expect(event.plan[axis]).toBe(Number(above))
+        if (event.type === 'step-end') break
+      }
+    },
+  )
+
+  test('makes the same video for the same seed, and another for another', async () => {
+    const { engine } = await opened
+    const videoOf = async (seed: number) => framesOf(await collect(engine.generate({ ...request, seed })))
+    const first = await videoOf(1)
+    expect(await videoOf(1)).toEqual(first)
+    expect(await videoOf(2)).not.toEqual(first)
+  })
+
+  test('gives its frames in order, all of them, at the size asked for', async () => {
+    const { engine } = await opened
+    const events = await collect(engine.generate({ ...request, chunk: 1 }))
+    let next = 0
+    for (const event of events) {
+      if (event.type !== 'frames-decoded') continue
+      const { first, count, of, width, height, frames } = event
+      expect([first, of, width, height]).toEqual([next, request.frames, request.width, request.height])
+      expect(frames).toHaveLength(count * width * height * 3)
+      next += count
+    }
+    expect(next).toBe(request.frames)
+    expect(events.map(({ type }) => type).filter(type => type !== 'frames-decoded')).toEqual([
+      'start',
+      'conditioning-ready',
+      'step-end',
+      'step-end',
+      'step-end',
+      'video-end',
+    ])
+  })
+
+  test('stops within a step when it is told to, and leaves nothing on the device', async () => {
+    const { engine, backends } = await opened
+    const controller = new AbortController()
+    const seen: GenerateEvent['type'][] = []
+    const run = async () => {
+      for await (const event of engine.generate({ ...request, steps: 50 }, { signal: controller.signal })) {
+        seen.push(event.type)
+        if (event.type === 'step-end') controller.abort()
+      }
+    }
+    expect(await failure(run())).toMatchObject({ code: 'cancelled' })
+    expect(seen.filter(type => type === 'step-end')).toHaveLength(1)
+    expect(backends[0]!.residents.size).toBe(0)
+  })
+
+  test('frees its sessions when it is disposed of', async () => {
+    const { engine, backends } = await open(await folder)
+    await collect(engine.generate({ ...request, steps: 1 }))
+    await engine[Symbol.asyncDispose]()
+    const [backend] = backends
+    const named = (what: string) =>
+      backend!.log.filter(entry => entry.startsWith(what)).map(entry => entry.slice(what.length))
+    expect(named('release ').sort()).toEqual(named('open ').sort())
+    expect(backend!.residents.size).toBe(0)
+    expect(backend!.disposed).toBe(true)
+    expect(await rejection(collect(engine.generate(request)))).toBeInstanceOf(Error)
+  })
+})

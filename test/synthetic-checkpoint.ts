@@ -1,0 +1,81 @@
+import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { WeightSource } from '../src/graph/scope.ts'
+import type { Family } from '../src/pipeline/family.ts'
+import { createGenerator } from '../src/sampling/noise.ts'
+import { elementCount } from '../src/tensor/dtype.ts'
+import { type Tensor, tensor } from '../src/tensor/tensor.ts'
+import { writeSafetensors } from '../src/weights/write-safetensors.ts'
+
+export interface SyntheticCheckpoint {
+  readonly family: Family
+  /** model_index.json */
+  readonly index: Readonly<Record<string, unknown>>
+  readonly scheduler: object
+  /** config.json of every component that has weights. */
+  readonly components: Readonly<Record<string, object>>
+  /** Folder to copy. */
+  readonly tokenizer: string
+}
+
+/**
+ * Writes a whole checkpoint of small random weights: the tensors are those that the family's own graphs ask for, so
+ * this says nothing of whether they are a published checkpoint's.
+ */
+export async function writeSyntheticCheckpoint(folder: string, parts: SyntheticCheckpoint): Promise<void> {
+  const json = async (path: string, value: unknown) => {
+    await mkdir(join(folder, path, '..'), { recursive: true })
+    await writeFile(join(folder, path), JSON.stringify(value))
+  }
+  await json('model_index.json', parts.index)
+  await json('scheduler/scheduler_config.json', parts.scheduler)
+  for (const [name, config] of Object.entries(parts.components)) await json(`${name}/config.json`, config)
+  await cp(parts.tokenizer, join(folder, 'tokenizer'), { recursive: true })
+  const { graphs } = parts.family.load({
+    folder,
+    index: parts.index,
+    components: { ...parts.components, scheduler: parts.scheduler },
+    defaults: {},
+  })
+  for (const component of new Set(graphs.map(graph => graph.component))) {
+    const wanted = new Map<string, readonly number[]>()
+    const source = recording(wanted)
+    for (const graph of graphs) if (graph.component === component) graph.build(source, 'f32')
+    const file = join(folder, component, 'diffusion_pytorch_model.safetensors')
+    await writeSafetensors(file, randomTensors(wanted))
+  }
+}
+
+function recording(wanted: Map<string, readonly number[]>): WeightSource {
+  const take: WeightSource['take'] = (key, shape) => {
+    wanted.set(key, shape)
+    return { dtype: 'f32', shape, file: '/', offset: 0, bytes: 4 * elementCount(shape) }
+  }
+  return {
+    has: () => false,
+    take,
+    takeOneOf: ([key], shape) => take(key!, shape),
+    additions: () => [],
+    lowRank: () => [],
+  }
+}
+
+/** Matrices and kernels keep the size of what goes through them; vectors are near one, as norms are. */
+function randomTensors(wanted: ReadonlyMap<string, readonly number[]>): Map<string, Tensor> {
+  const random = createGenerator(1n)
+  return new Map(
+    [...wanted].map(([key, shape]) => {
+      const count = elementCount(shape)
+      const scale = shape.length > 1 ? Math.sqrt(shape[0]! / count) : 0.1
+      const offset = key.endsWith('norm.weight') || /(_std|std-of-means)$/.test(key) ? 1 : 0
+      return [
+        key,
+        tensor(
+          'f32',
+          shape,
+          random.randn(count).map(value => offset + scale * value),
+        ),
+      ]
+    }),
+  )
+}
