@@ -29,7 +29,7 @@ export interface HostRunnerOptions {
 }
 
 /** Fields of a request that are files, and come as keys of the storage. */
-const fileFields = ['image', 'lastImage', 'video', 'mask'] as const
+const fileFields = ['image', 'lastImage', 'video', 'mask', 'extend'] as const
 
 /** Makes the videos of tasks in engine hosts: one process a device, one video at a time on each. */
 export class HostRunner implements TaskRunner {

@@ -45,7 +45,7 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
   const output = { path: spec.video, model: spec.model, version: packageVersion() }
   let end: VideoEndEvent | undefined
   for await (const event of renderVideo(engine, await requestOf(spec, signal), output, options)) {
-    if (event.type === 'step-end') checkpoint.step(event.state!, note)
+    if (event.type === 'step-end' && event.state) checkpoint.step(event.state, note)
     if (event.type === 'preview') await writePreview(event, spec)
     if (event.type === 'frames-decoded') stills.take(event)
     if (event.type === 'video-end') end = event

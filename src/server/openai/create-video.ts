@@ -3,7 +3,7 @@ import type { ExtensionFields } from '../generation-fields.ts'
 import { HttpError, invalidField, parseBody } from '../http/http-error.ts'
 import type { MultipartFile } from '../http/read-multipart.ts'
 import type { RouteRequest } from '../http/route.ts'
-import type { ServedModel } from '../models/served-model.ts'
+import type { ServedModel, Size } from '../models/served-model.ts'
 import { runwayModels } from '../runway/models.ts'
 import type { Services } from '../services.ts'
 import { checkMode } from '../tasks/check-modes.ts'
@@ -22,8 +22,8 @@ export interface CreateExtras {
   /** Key in the storage. */
   readonly video?: string
   readonly about?: JsonObject
-  /** The length is that of the video. */
-  readonly likeVideo?: boolean
+  /** Whether the video is worked over, in its own length, or goes on. */
+  readonly from?: 'edit' | 'extension'
 }
 
 /** Puts a video into the queue that is described in the fields of this API. @throws HttpError */
@@ -45,14 +45,16 @@ export async function createVideo(
     prepare: async () => {
       const reference = await takeReference(services, model, owner.id, fields, files)
       const lastImage = await takeLastImage(services, model, owner.id, fields)
-      const seconds =
-        extras.likeVideo || reference.video ? fields.seconds : (fields.seconds ?? defaults.seconds)
+      const video = extras.video ?? reference.video
+      const own = extras.from === 'edit' || (video !== undefined && extras.from === undefined)
       const generate = planVideo(model, {
         ...wanted(fields),
-        ...(seconds !== undefined && { seconds }),
-        ...reference,
+        // A video has a shape of its own.
+        size: sizeOf(fields.size ?? (video ? undefined : defaults.size)),
+        seconds: fields.seconds ?? (own ? undefined : defaults.seconds),
+        image: reference.image,
         lastImage,
-        ...(extras.video && { video: extras.video }),
+        ...(extras.from === 'extension' ? { extend: video } : { video }),
       })
       return { checkpoint: model.checkpoint, generate, about: aboutOf(fields, name, generate, extras) }
     },
@@ -69,14 +71,18 @@ function modelOf({ catalogue }: Services, name: string): ServedModel {
 }
 
 function wanted(fields: CreateBody): WantedVideo {
-  const [width, height] = (fields.size ?? defaults.size).split('x').map(Number) as [number, number]
   return {
     prompt: fields.prompt,
     seed: fields.seed,
-    size: { width, height },
     strength: fields.strength,
     extensions: extensionsOf(fields),
   }
+}
+
+function sizeOf(text: string | undefined): Size | undefined {
+  if (text === undefined) return undefined
+  const [width, height] = text.split('x').map(Number) as [number, number]
+  return { width, height }
 }
 
 function extensionsOf(fields: CreateBody): ExtensionFields {

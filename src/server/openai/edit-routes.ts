@@ -2,8 +2,8 @@ import { z } from 'zod'
 import type { TaskRecord } from '../../jobs/contract.ts'
 import { HttpError, invalidField, parseBody } from '../http/http-error.ts'
 import { readJson } from '../http/read-json.ts'
-import { json, type Route } from '../http/route.ts'
-import type { Owner, Services } from '../services.ts'
+import { json, type Route, type RouteRequest } from '../http/route.ts'
+import type { Services } from '../services.ts'
 import { checkMode } from '../tasks/check-modes.ts'
 import { findTask } from '../tasks/find-task.ts'
 import { createVideo } from './create-video.ts'
@@ -16,7 +16,7 @@ const editBody = z.looseObject({ video: z.object({ id: z.string() }).optional() 
 
 /** Videos that are made from other videos of this server. */
 export function openaiEditRoutes(services: Services): Route[] {
-  return [remix(services), edit(services)]
+  return [remix(services), edit(services), extension(services)]
 }
 
 function remix(services: Services): Route {
@@ -48,7 +48,7 @@ function remix(services: Services): Route {
         services,
         request,
         { body, files: [], identity: [request.params.id, prompt] },
-        { ...(video && { video }), likeVideo: true, about: { remixedFrom: videoId(source) } },
+        { ...(video && { video }), from: 'edit', about: { remixedFrom: videoId(source) } },
       )
       return json(videoObject(services, task), { headers: pollHeaders(task) })
     },
@@ -63,27 +63,45 @@ function edit(services: Services): Route {
     summary: 'Make a video from another one: a file, or a video of this server',
     access: 'key',
     body: { type: ['multipart/form-data', 'application/json'], schema: editBody },
-    async handle(request) {
-      return await withBody(services, request.incoming, async received => {
-        const { video, ...body } = parseBody(editBody, received.body)
-        const name = typeof body.model === 'string' ? body.model : ''
-        checkMode(services.catalogue.modelFor(name), 'video', ['video', 'control'])
-        if (!video && received.files.length === 0) throw invalidField(['video'], 'Expected a file, or an id.')
-        const key = video && (await outputOf(services, request.owner, video.id))
-        const task = await createVideo(
-          services,
-          request,
-          { ...received, body },
-          { ...(key && { video: key }), likeVideo: true },
-        )
-        return json(videoObject(services, task), { headers: pollHeaders(task) })
-      })
-    },
+    handle: async request => await fromVideo(services, request, 'edit', ['video', 'control']),
   }
 }
 
-async function outputOf(services: Services, owner: Owner, id: string): Promise<string> {
-  return await takeOutput(services, await findTask(services, owner, taskId(id)))
+function extension(services: Services): Route {
+  return {
+    method: 'POST',
+    path: '/v1/videos/extensions',
+    api: 'openai',
+    summary: 'Go on from a video, a file or one of this server, by so many seconds',
+    access: 'key',
+    note: 'Where the checkpoint can begin with a picture.',
+    body: { type: ['multipart/form-data', 'application/json'], schema: editBody },
+    handle: async request => await fromVideo(services, request, 'extension', ['image', 'keyframes']),
+  }
+}
+
+async function fromVideo(
+  services: Services,
+  request: RouteRequest,
+  from: 'edit' | 'extension',
+  modes: readonly ('video' | 'control' | 'image' | 'keyframes')[],
+): Promise<Response> {
+  return await withBody(services, request.incoming, async received => {
+    const { video, ...body } = parseBody(editBody, received.body)
+    const name = typeof body.model === 'string' ? body.model : ''
+    checkMode(services.catalogue.modelFor(name), 'video', modes)
+    const [file] = received.files
+    if (!video && !file) throw invalidField(['video'], 'Expected a file, or an id.')
+    const source = video && (await findTask(services, request.owner, taskId(video.id)))
+    const key = source
+      ? await takeOutput(services, source)
+      : await services.assets.adopt(file!.path, 'video', ['video'])
+    const { result } = source ?? {}
+    const like = result ? { size: `${result.width}x${result.height}` } : {}
+    const asked = { ...received, body: { ...like, ...body }, files: [] }
+    const task = await createVideo(services, request, asked, { video: key, from })
+    return json(videoObject(services, task), { headers: pollHeaders(task) })
+  })
 }
 
 /** A copy: the task that made it may be deleted while this one waits. */

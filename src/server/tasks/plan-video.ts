@@ -16,6 +16,8 @@ export interface WantedVideo {
   readonly lastImage?: string | undefined
   readonly video?: string | undefined
   readonly references?: readonly string[] | undefined
+  /** A video to go on from: `seconds` are then added to it. */
+  readonly extend?: string | undefined
   /** How far a video may be left, from 0 to 1. */
   readonly strength?: number | undefined
   /** These are taken as they are: they have to fit. */
@@ -36,7 +38,8 @@ export function planVideo(model: ServedModel, wanted: WantedVideo): JsonObject {
     seed: String(seed),
     ...sizeOf(model, wanted),
     frames,
-    fps,
+    // The rate of a video that goes on is its own.
+    fps: wanted.extend === undefined ? fps : extensions.fps,
     steps: extensions.numInferenceSteps,
     guidance: extensions.guidanceScale,
     guidance2: extensions.guidanceScale2,
@@ -47,6 +50,8 @@ export function planVideo(model: ServedModel, wanted: WantedVideo): JsonObject {
     lastImage: wanted.lastImage,
     references: wanted.references,
     video: wanted.video,
+    extend: wanted.extend,
+    seconds: wanted.extend === undefined || frames !== undefined ? undefined : wanted.seconds,
     // Without a strength, a video is a control.
     strength:
       wanted.video && model.modes.includes('video') ? (wanted.strength ?? defaultStrength) : undefined,
@@ -68,10 +73,12 @@ function sizeOf(model: ServedModel, { size, extensions }: WantedVideo): Partial<
 /** A video that is worked from says how long the result is, unless the request does. */
 function framesOf(
   model: ServedModel,
-  { seconds, video, extensions }: WantedVideo,
+  { seconds, video, extend, extensions }: WantedVideo,
   fps: number,
 ): number | undefined {
   const { numFrames } = extensions
+  // What is added may be of any length.
+  if (extend !== undefined) return numFrames
   check('numFrames', numFrames, model.sizes.frames)
   if (numFrames !== undefined) return numFrames
   if (seconds !== undefined) return fitFrames(model, seconds, fps)

@@ -1,15 +1,19 @@
 /** OpenAI's own client, and what self-hosted servers' clients send, against a server with the built-in model. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import OpenAI, { BadRequestError, NotFoundError } from 'openai'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readVideo } from '../../../src/media/read-video.ts'
 import { scratchFolder } from '../../scratch.ts'
 import { startTestServer, type TestServer } from './test-server.ts'
 
+const folder = scratchFolder()
 let server: TestServer
 let client: OpenAI
 beforeAll(async () => {
-  server = await startTestServer(scratchFolder())
+  server = await startTestServer(folder)
   client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'any' })
 })
 afterAll(() => server[Symbol.asyncDispose]())
@@ -157,6 +161,24 @@ describe('a video of the client', () => {
       expect(await ended(id)).toMatchObject({ status: 'completed', num_frames: 9 })
     }
   })
+})
+
+test('a video goes on by so many seconds, at its own rate', async () => {
+  const first = await make({ size: '1280x720' })
+  const { id } = await client.videos.extend({
+    prompt: 'a ball rolls on',
+    seconds: '1',
+    video: { id: first.id },
+    num_inference_steps: 2,
+  } as unknown as OpenAI.VideoExtendParams)
+  const longer = await ended(id)
+  expect(longer).toMatchObject({ status: 'completed', fps: 8, seconds: '1', size: '80x48' })
+  const bytes = Buffer.from(await (await client.videos.downloadContent(id)).arrayBuffer())
+  const path = join(folder, 'longer.mp4')
+  await writeFile(path, bytes)
+  let frames = 0
+  for await (const _ of (await readVideo(path)).frames) frames++
+  expect(frames).toBe(9 + 8)
 })
 
 test('videos are listed by pages, the newest first', async () => {
