@@ -1,0 +1,135 @@
+/** What a machine does to a run: signals, full disks, too little memory, readers that go away. */
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { scratchFolder } from '../scratch.ts'
+import { bash, prompt, start } from './run-cli.ts'
+
+const folder = scratchFolder()
+const linux = process.platform === 'linux'
+const short = `'${prompt}' --steps 1 --frames 5 --seed 1`
+
+describe('a run that is interrupted', () => {
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 130],
+  ] as const)('by %s ends within a step and leaves nothing behind', async (signal, code) => {
+    const out = mkdtempSync(path.join(folder, 'stopped-'))
+    const child = start(out, ['generate', prompt, '--steps', '500', '-o', 'a.mp4'])
+    let after = ''
+    for await (const text of child.stderr!) {
+      if (child.killed) after += String(text)
+      else if (String(text).includes('step 2/')) child.kill(signal)
+    }
+    expect(child.exitCode ?? (await once(child, 'exit'))[0]).toBe(code)
+    expect(after).toContain('stopping after this step; once more to stop at once')
+    expect(after.match(/^step /gm)?.length ?? 0).toBeLessThanOrEqual(2)
+    expect(after).not.toContain('error')
+    expect(readdirSync(out)).toEqual([])
+  })
+
+  test('while it decodes leaves nothing behind either', async () => {
+    const out = mkdtempSync(path.join(folder, 'decoding-'))
+    const words = ['generate', prompt, '--steps', '1', '--frames', '253', '--chunk', '1', '-o', 'pictures/']
+    const child = start(out, words)
+    for await (const text of child.stderr!) {
+      if (!child.killed && String(text).includes('decoded 5/253')) child.kill('SIGINT')
+    }
+    expect(child.exitCode ?? (await once(child, 'exit'))[0]).toBe(130)
+    expect(readdirSync(out)).toEqual([])
+  })
+
+  test('twice ends at once', async () => {
+    const child = start(folder, ['generate', prompt, '--steps', '500', '-o', 'twice.mp4'])
+    for await (const text of child.stderr!) {
+      if (String(text).includes('step 2/')) child.kill('SIGINT')
+      if (String(text).includes('stopping')) child.kill('SIGINT')
+    }
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    expect([child.exitCode, child.signalCode]).toEqual(expect.arrayContaining([null, 'SIGINT']))
+    expect(readdirSync(folder)).not.toContain('twice.mp4')
+  })
+})
+
+describe('a disk that is full', () => {
+  /** In a disk of 8 kB that only this script sees, and that ends with it. */
+  const onSmallDisk = (script: string) =>
+    `unshare --user --map-root-user --mount bash -c 'mkdir -p small && mount -t tmpfs -o size=8k none small && cd small && ${script.replaceAll("'", `'\\''`)}'`
+  const hasNamespaces = linux && succeeds('unshare', ['--user', '--map-root-user', '--mount', 'true'])
+
+  test.skipIf(!hasNamespaces).each(['a.mp4', 'a.gif', 'pictures/'])(
+    'ends the writing of %s with a message and nothing left',
+    async output => {
+      const script = `$FRAMEWRIGHT generate ${short} --upscale 8:lanczos --quiet -o ${output}; code=$?; ls -A; exit $code`
+      const { code, stdout, stderr } = await bash(folder, onSmallDisk(script))
+      expect(stderr).toBe(
+        `error: ${output}: expected free space on the disk, got a full disk (ENOSPC). Free some space, or write to another disk.\n`,
+      )
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    },
+  )
+
+  test.skipIf(!hasNamespaces)('keeps the video when only its latents do not fit', async () => {
+    const script = `$FRAMEWRIGHT generate ${short} --size 128x128 --quiet -o ../kept.mp4 --save-latents big.safetensors; code=$?; ls -A; exit $code`
+    const { code, stdout, stderr } = await bash(folder, onSmallDisk(script))
+    expect(stderr).toMatch(/^error: big\.safetensors: .* got .*ENOSPC/)
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '../kept.mp4\n' })
+    expect(statSync(path.join(folder, 'kept.mp4')).size).toBeGreaterThan(1000)
+  })
+
+  test.skipIf(!hasNamespaces)('ends an export with a message and nothing left', async () => {
+    const script = '$FRAMEWRIGHT export doodle --copy -o exported; code=$?; ls -A; exit $code'
+    const { code, stdout, stderr } = await bash(folder, onSmallDisk(script))
+    expect(stderr).toMatch(/^error: exported: expected free space on the disk, got a full disk \(ENOSPC\)/)
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  })
+
+  test.skipIf(!linux)('or a limit of file sizes ends all videos of a run', async () => {
+    const several = `--count 3 --lanes 2 --upscale 8:lanczos --quiet -o large-{index}.gif`
+    const { code, stdout, stderr } = await bash(
+      folder,
+      `ulimit -f 8; $FRAMEWRIGHT generate ${short} ${several}`,
+    )
+    expect(stderr).toMatch(
+      /^error: large-\d\.gif: expected a file of any size to be allowed, got the size limit of files \(EFBIG\)\. Raise it \(ulimit -f\), or write less\.\n$/,
+    )
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(readdirSync(folder).filter(name => name.includes('large'))).toEqual([])
+  })
+})
+
+test.skipIf(!linux)('a machine with too little memory is told so in a line', async () => {
+  const large = `'${prompt}' --steps 1 --size 512x512 --frames 81 --threads 1 --quiet -o memory.mp4`
+  const { code, stdout, stderr } = await bash(folder, `ulimit -v 2500000; $FRAMEWRIGHT generate ${large}`)
+  expect(stderr).toMatch(
+    /^error: [\w-]+: expected enough memory, got .*\. Make fewer frames or a smaller size, use --residency release, or free memory\.\n$/,
+  )
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  expect(readdirSync(folder).filter(name => name.includes('memory'))).toEqual([])
+})
+
+describe('a reader that goes away', () => {
+  test('does not keep the video from being made', async () => {
+    const script = `$FRAMEWRIGHT generate ${short} --json -o piped.gif | head -n 1; exit \${PIPESTATUS[0]}`
+    const { code, stdout, stderr } = await bash(folder, script)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(JSON.parse(stdout)).toMatchObject({ type: 'start' })
+    expect(readFileSync(path.join(folder, 'piped.gif')).subarray(0, 4).toString()).toBe('GIF8')
+  })
+
+  test.each(['--help', 'inspect', 'doctor'])('from %s is no error', async command => {
+    const { code, stderr } = await bash(folder, `$FRAMEWRIGHT ${command} | true; exit \${PIPESTATUS[0]}`)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  })
+})
+
+function succeeds(program: string, words: readonly string[]): boolean {
+  try {
+    execFileSync(program, words, { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
