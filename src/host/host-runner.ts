@@ -62,7 +62,7 @@ export class HostRunner implements TaskRunner {
       return await this.#runOn(host, run)
     } catch (error) {
       const code = FramewrightError.is(error) ? error.code : 'internal'
-      return { type: 'failed', failure: { code, message: (error as Error).message }, retry: true }
+      return { type: 'failed', failure: { code, message: (error as Error).message }, retry: mayPass(code) }
     } finally {
       const next = this.#waiting.shift()
       if (next) next(host)

@@ -149,7 +149,10 @@ export interface Jobs extends AsyncDisposable {
    * @returns the record after it; undefined when there is none
    */
   cancel(id: string): Promise<TaskRecord | undefined>
-  /** Forgets a final task; its files are removed, too. @returns whether there was one */
+  /**
+   * Forgets a final task; what is below `outputs/<id>`, `previews/<id>` and its checkpoint are removed, too.
+   * @returns whether there was one
+   */
   remove(id: string): Promise<boolean>
   /**
    * The record as it is now, and again whenever it has changed, until it is final or the signal aborts (which ends the

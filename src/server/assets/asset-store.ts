@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { type FileKind, FramewrightError, fileKind } from '../../index.ts'
 import type { Storage } from '../../jobs/contract.ts'
 import { invalidField } from '../http/http-error.ts'
-import { type AssetKind, assetLimits, uploadHours } from './asset-limits.ts'
+import { type AssetKind, assetLimits, fetchesAtOnce, uploadHours } from './asset-limits.ts'
 import { AssetError, fetchAsset } from './fetch-asset.ts'
+import { Gate } from './gate.ts'
 import type { AddressPolicy } from './vetted-request.ts'
 
 const kinds: Readonly<Record<AssetKind, readonly FileKind[]>> = {
@@ -17,6 +18,7 @@ const uploadScheme = 'runway://'
 export class AssetStore {
   readonly #storage: Storage
   readonly #policy: AddressPolicy
+  readonly #fetches = new Gate(fetchesAtOnce)
 
   constructor(storage: Storage, policy: AddressPolicy) {
     this.#storage = storage
@@ -74,7 +76,7 @@ export class AssetStore {
 
   async #key(uri: string, kind: AssetKind, owner: string): Promise<string> {
     if (uri.startsWith(uploadScheme)) return await this.#uploaded(uri.slice(uploadScheme.length), kind, owner)
-    const bytes = uri.startsWith('data:') ? dataOf(uri, kind) : await fetchAsset(uri, kind, this.#policy)
+    const bytes = uri.startsWith('data:') ? dataOf(uri, kind) : await this.#fetch(uri, kind)
     const key = newKey()
     await this.#storage.write(key, bytes)
     try {
@@ -84,6 +86,11 @@ export class AssetStore {
       throw error
     }
     return key
+  }
+
+  /** In memory while they come: a few at a time. */
+  async #fetch(uri: string, kind: AssetKind): Promise<Buffer> {
+    return await this.#fetches.run(() => fetchAsset(uri, kind, this.#policy))
   }
 
   async #uploaded(id: string, kind: AssetKind, owner: string): Promise<string> {
