@@ -47,7 +47,8 @@ async function promptsOf(prompt: string | undefined, flags: GenerateFlags): Prom
 
 /** Pictures can say all that a video is to show; without them there has to be a text. */
 function checkedPrompt(prompt: string | undefined, flags: GenerateFlags): string {
-  const pictured = [flags.image, flags.lastImage, flags.keyframe, flags.video, flags.reference].some(Boolean)
+  const { image, lastImage, keyframe, video, extend, reference } = flags
+  const pictured = [image, lastImage, keyframe, video, extend, reference].some(Boolean)
   if (prompt !== undefined && (pictured || prompt.trim() !== '')) return prompt
   throw new UsageError({
     subject: 'prompt',
