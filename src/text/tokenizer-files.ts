@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { CheckpointError, messageOf } from '../errors.ts'
+import { tokenizerJsonOf } from './sentencepiece.ts'
 import type { MetaspaceConfig } from './text-splitters.ts'
 
 /** A normalizer, pre-tokenizer or post-processor in tokenizer.json: its type and whatever settings that type has. */
@@ -54,15 +56,28 @@ const tokenizerConfig = z.looseObject({
 export type TokenizerConfig = z.infer<typeof tokenizerConfig>
 
 /**
- * Reads the two files of a tokenizer folder.
+ * Reads the two files of a tokenizer folder; where tokenizer.json is missing, `spiece.model` stands for it.
  * @throws CheckpointError when one is missing, is not JSON or holds a value that is not supported
  */
 export async function readTokenizerFiles(
   folder: string,
 ): Promise<{ json: TokenizerJson; config: TokenizerConfig }> {
-  const json = await readJson(join(folder, 'tokenizer.json'), tokenizerJson)
   const config = await readJson(join(folder, 'tokenizer_config.json'), tokenizerConfig)
+  const path = join(folder, 'spiece.model')
+  const model = await readFile(path).catch(() => undefined)
+  const json =
+    model !== undefined && !existsSync(join(folder, 'tokenizer.json'))
+      ? tokenizerJsonOf(model, path, await addedTokens(folder))
+      : await readJson(join(folder, 'tokenizer.json'), tokenizerJson)
   return { json, config }
+}
+
+/** Tokens that were added to a SentencePiece model. */
+async function addedTokens(folder: string): Promise<ReadonlyMap<number, string>> {
+  const path = join(folder, 'added_tokens.json')
+  if (!existsSync(path)) return new Map()
+  const byText = await readJson(path, z.record(z.string(), z.int().nonnegative()))
+  return new Map(Object.entries(byText).map(([text, id]) => [id, text]))
 }
 
 async function readJson<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.infer<Schema>> {
@@ -98,8 +113,7 @@ function unreadable(path: string, cause: unknown): CheckpointError {
       expected: 'a readable file',
       got: messageOf(cause),
       advice:
-        'A model folder needs tokenizer/tokenizer.json and tokenizer/tokenizer_config.json; a folder with only ' +
-        'spiece.model can be saved in that form with transformers.',
+        'A model folder needs tokenizer/tokenizer_config.json, and tokenizer/tokenizer.json or tokenizer/spiece.model.',
     },
     { cause },
   )
