@@ -4,7 +4,9 @@ import { type Diagnosis, diagnoseInstallation } from './engine/doctor.ts'
 import { type Engine, type EngineOptions, type EngineParts, openEngine } from './engine/engine.ts'
 import { type ExportOptions, type ExportReport, exportCheckpoint } from './engine/export.ts'
 import { inspectCheckpoint, type ModelReport } from './engine/inspect.ts'
+import type { OpenJobs } from './jobs/contract.ts'
 import { OnnxRuntimeBackend } from './runtime/onnxruntime-backend.ts'
+import type { RunningServer, ServeOptions } from './server/serve.ts'
 
 /** Opens a model folder. Its components load when they are first needed. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
@@ -24,6 +26,16 @@ export async function exportModel(options: ExportOptions): Promise<ExportReport>
 /** Looks at everything that making a video needs on this machine. */
 export async function diagnose(): Promise<Diagnosis> {
   return await diagnoseInstallation(createBackend)
+}
+
+/**
+ * Serves models over HTTP, as Runway's API and OpenAI's videos API. Loaded when it is called.
+ * @param openJobs opens what the tasks are kept in
+ * @throws RequestError when it would be open to others without a key; CheckpointError for a model that is not one
+ */
+export async function startServer(options: ServeOptions, openJobs: OpenJobs): Promise<RunningServer> {
+  const server = await import('./server/serve.ts')
+  return await server.startServer(options, openJobs)
 }
 
 const createBackend: EngineParts['createBackend'] = lane => new OnnxRuntimeBackend(lane)
@@ -56,6 +68,7 @@ export { parseSize } from './geometry/parse-size.ts'
 export type { PullEvent } from './hub/events.ts'
 export { listModels, modelPath, type PulledModel } from './hub/models.ts'
 export { type PullOptions, pullModel } from './hub/pull.ts'
+export type { OpenedJobs, OpenJobs } from './jobs/contract.ts'
 export { type ContactSheetOptions, contactSheet } from './media/contact-sheet.ts'
 export { encodeJpeg } from './media/encode-jpeg.ts'
 export { type FileKind, fileKind } from './media/file-kind.ts'
@@ -77,6 +90,7 @@ export type {
 export type { GeneratePlan, GenerateRequest } from './pipeline/request.ts'
 export { modeNames } from './pipeline/visual.ts'
 export { type SamplerName, samplerNames } from './sampling/samplers/sampler.ts'
+export type { RunningServer, ServeOptions } from './server/serve.ts'
 export type { DType } from './tensor/dtype.ts'
 export { type Tensor, tensor } from './tensor/tensor.ts'
 export { writeSafetensors } from './weights/write-safetensors.ts'

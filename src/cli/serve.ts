@@ -1,0 +1,146 @@
+import { Command } from 'commander'
+import type { OpenJobs, ServeOptions } from '../index.ts'
+import { choice, repeated, wholeNumber } from './arguments.ts'
+import { interruptSignal } from './interrupt.ts'
+import { UsageError } from './usage-error.ts'
+
+const examples = `
+Examples:
+  framewright serve
+  framewright serve -m Wan-AI/Wan2.1-T2V-1.3B-Diffusers --device cuda:0 --device cuda:1
+  framewright serve --host 0.0.0.0 --public-url https://video.example.com
+
+Clients of Runway's API take the address that is printed, those of OpenAI's API the same with /v1.`
+
+/** @param openJobs where the tasks are kept */
+export function serveCommand(openJobs: OpenJobs): Command {
+  return new Command('serve')
+    .description("Serve models over HTTP: Runway's API and OpenAI's videos API")
+    .option(
+      '--host <address>',
+      'address to listen on; beyond this machine a key is needed (default: 127.0.0.1)',
+    )
+    .option(
+      '--port <number>',
+      'port, 0 for a free one (default: 8420)',
+      wholeNumber('--port', { from: 0, to: 65_535 }),
+    )
+    .option('--public-url <url>', 'address under which clients reach the server, where it is another one')
+    .option('-m, --model <name>', 'model to offer, as for generate; may be repeated', repeated)
+    .option(
+      '--alias <name=model>',
+      'a name of the APIs and the model it stands for; may be repeated',
+      repeated,
+    )
+    .option('--device <name>', 'device to make videos on, one at a time on each; may be repeated', repeated)
+    .option('--no-device', 'make no videos here: workers do')
+    .option('--folder <path>', 'where tasks and files are kept')
+    .option('--database <address>', 'postgres://… to keep tasks in, instead of the folder')
+    .option('--storage <path>', 'folder of the files, instead of one in the folder')
+    .option(
+      '--precision <type>',
+      'float type of the transformer',
+      choice('--precision', ['f32', 'f16', 'bf16']),
+    )
+    .option('--threads <count>', 'CPU threads', wholeNumber('--threads', { from: 1, to: 1024 }))
+    .option(
+      '--residency <mode>',
+      'keep or release components after use',
+      choice('--residency', ['keep', 'release']),
+    )
+    .option(
+      '--max-pixels <count>',
+      'largest picture that is made as asked',
+      wholeNumber('--max-pixels', { from: 1, to: 2 ** 26 }),
+    )
+    .option(
+      '--checkpoint-seconds <count>',
+      'between checkpoints of a run (default: 30)',
+      wholeNumber('--checkpoint-seconds', { from: 0, to: 86_400 }),
+    )
+    .option(
+      '--preview-steps <count>',
+      'steps between previews, 0 for none (default: 5)',
+      wholeNumber('--preview-steps', { from: 0, to: 1000 }),
+    )
+    .option(
+      '--allow-host <name>',
+      'host of the own network that URLs of clients may point to; may be repeated',
+      repeated,
+    )
+    .option(
+      '--max-queued <count>',
+      'tasks that may wait (default: 1000)',
+      wholeNumber('--max-queued', { from: 1, to: 1_000_000 }),
+    )
+    .option(
+      '--keep-days <count>',
+      'days that tasks and their files are kept',
+      wholeNumber('--keep-days', { from: 1, to: 36_500 }),
+    )
+    .option('--strict-version', 'refuse requests without X-Runway-Version, as Runway does')
+    .option(
+      '--log-level <level>',
+      'error, warn, info or debug',
+      choice('--log-level', ['silent', 'error', 'warn', 'info', 'debug']),
+    )
+    .option('--debug', 'print the stack of errors')
+    .addHelpText('after', examples)
+    .action(async (flags: ServeFlags) => await serve(flags, openJobs))
+}
+
+interface ServeFlags
+  extends Pick<ServeOptions, 'host' | 'port' | 'publicUrl' | 'folder' | 'database' | 'storage'> {
+  readonly model?: string[]
+  readonly alias?: string[]
+  /** False with --no-device; true when nothing is said. */
+  readonly device?: string[] | boolean
+  readonly precision?: NonNullable<ServeOptions['precision']>
+  readonly threads?: number
+  readonly residency?: NonNullable<ServeOptions['residency']>
+  readonly maxPixels?: number
+  readonly checkpointSeconds?: number
+  readonly previewSteps?: number
+  readonly allowHost?: string[]
+  readonly maxQueued?: number
+  readonly keepDays?: number
+  readonly strictVersion?: boolean
+  readonly logLevel?: NonNullable<ServeOptions['logLevel']>
+}
+
+async function serve(flags: ServeFlags, openJobs: OpenJobs): Promise<void> {
+  const options = serveOptions(flags)
+  const { startServer } = await import('../index.ts')
+  const signal = interruptSignal(() => process.stderr.write('stopping: what is running is handed back\n'))
+  await using server = await startServer(options, openJobs)
+  process.stderr.write(`listening on ${server.url}\n`)
+  await new Promise<void>(resolve => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+/** @throws UsageError for an alias that is not one */
+export function serveOptions(flags: ServeFlags): ServeOptions {
+  const { model, alias, device, allowHost, keepDays, ...same } = flags
+  const all = {
+    ...same,
+    models: model,
+    aliases: alias && Object.fromEntries(alias.map(aliasOf)),
+    devices: device === false ? [] : device === true ? undefined : device,
+    allowedHosts: allowHost,
+    retentionDays: keepDays,
+  }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+}
+
+function aliasOf(text: string): [name: string, model: string] {
+  const [, name, model] = /^([^=]+)=(.+)$/.exec(text) ?? []
+  if (name !== undefined && model !== undefined) return [name, model]
+  throw new UsageError({
+    subject: '--alias',
+    expected: 'NAME=MODEL',
+    got: JSON.stringify(text),
+    advice: 'For example gen4.5=Wan-AI/Wan2.1-T2V-1.3B-Diffusers.',
+  })
+}

@@ -1,0 +1,69 @@
+import { afterEach, expect, test, vi } from 'vitest'
+import { serveCommand, serveOptions } from '../../../src/cli/serve.ts'
+import type { OpenJobs, ServeOptions } from '../../../src/index.ts'
+import { scratchFolder } from '../../scratch.ts'
+import { MemoryJobs, MemoryKeys } from '../server/memory-jobs.ts'
+
+const openJobs: OpenJobs = async parts => ({ jobs: new MemoryJobs(parts), keys: new MemoryKeys() })
+
+/** What a command line becomes, without anything being started. */
+function optionsOf(...args: string[]): ServeOptions {
+  let seen: ServeOptions | undefined
+  const command = serveCommand(openJobs)
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .action(flags => {
+      seen = serveOptions(flags)
+    })
+  command.parse(args, { from: 'user' })
+  return seen!
+}
+
+afterEach(() => vi.restoreAllMocks())
+
+test('nothing said leaves everything to the server', () => {
+  expect(optionsOf()).toEqual({})
+})
+
+test('flags become options', () => {
+  const flags =
+    '--host 0.0.0.0 --port 80 --model a --model b --device cuda:0 --device cuda:1 --alias gen4.5=a'
+  const more = '--allow-host nas:8080 --keep-days 7 --max-queued 5 --strict-version --residency release'
+  expect(optionsOf(...`${flags} ${more}`.split(' '))).toEqual({
+    host: '0.0.0.0',
+    port: 80,
+    models: ['a', 'b'],
+    devices: ['cuda:0', 'cuda:1'],
+    aliases: { 'gen4.5': 'a' },
+    allowedHosts: ['nas:8080'],
+    retentionDays: 7,
+    maxQueued: 5,
+    strictVersion: true,
+    residency: 'release',
+  })
+  expect(optionsOf('--no-device')).toEqual({ devices: [] })
+})
+
+test.each([
+  ['--port', '70000', '--port: expected a whole number from 0 to 65535, got "70000".'],
+  ['--alias', 'gen4.5', '--alias: expected NAME=MODEL, got "gen4.5". For example'],
+  ['--precision', 'f8', '--precision: expected one of f32, f16, bf16, got "f8".'],
+])('%s %s is refused', (flag, value, message) => {
+  expect(() => optionsOf(flag, value)).toThrow(message)
+})
+
+test('the command serves until it is interrupted', async () => {
+  const written: string[] = []
+  vi.spyOn(process.stderr, 'write').mockImplementation(text => {
+    written.push(String(text))
+    return true
+  })
+  const args = ['--port', '0', '--folder', scratchFolder(), '--no-device', '--log-level', 'silent']
+  const ended = serveCommand(openJobs).parseAsync(args, { from: 'user' })
+  await vi.waitFor(() => expect(written.join('')).toContain('listening on '), { timeout: 20_000 })
+  const [, url] = /listening on (\S+)/.exec(written.join(''))!
+  expect((await fetch(`${url}/health`)).status).toBe(200)
+  process.emit('SIGTERM')
+  await ended
+  await expect(fetch(`${url}/health`)).rejects.toThrow()
+})
