@@ -1,6 +1,6 @@
 /** How VACE sees a control video, its mask and reference pictures (diffusers `WanVACEPipeline`). */
 import { RequestError } from '../../src/errors.ts'
-import { letterbox, toUnitRange } from '../../src/media/fit.ts'
+import { letterbox, nearestExactFrames, toMask, toUnitRange } from '../../src/media/fit.ts'
 import type { Picture } from '../../src/media/read-picture.ts'
 import { resample } from '../../src/media/resample.ts'
 import type {
@@ -63,8 +63,7 @@ function maskPixels(mask: readonly Picture[], { width, height }: VisualContext):
   const plane = width * height
   const pixels = new Float32Array(mask.length * plane)
   mask.forEach((picture, frame) => {
-    const levels = toUnitRange(resample(picture, { width, height }, 'lanczos')).subarray(0, plane)
-    for (let i = 0; i < plane; i++) pixels[frame * plane + i] = Math.min(1, Math.max(0, (levels[i]! + 1) / 2))
+    pixels.set(toMask(resample(picture, { width, height }, 'lanczos')), frame * plane)
   })
   return pixels
 }
@@ -99,8 +98,7 @@ function maskChannels(
   const frames = references + latentFrames
   const plane = latentHeight * latentWidth
   const data = new Float32Array(block * block * frames * plane)
-  for (let frame = 0; frame < latentFrames; frame++) {
-    const source = Math.floor(((frame + 0.5) * context.frames) / latentFrames)
+  for (const [frame, source] of nearestExactFrames(context.frames, latentFrames).entries()) {
     for (let y = 0; y < context.height; y++) {
       for (let x = 0; x < context.width; x++) {
         const channel = (y % block) * block + (x % block)

@@ -21,7 +21,7 @@ async function doctor({ json }: { json?: boolean }): Promise<void> {
 const marks = { ok: 'ok', note: '-', broken: 'BROKEN' } as const
 
 /** A line for every finding, and below it how to mend it. */
-export function diagnosisText({ ready, findings }: Diagnosis): string {
+function diagnosisText({ ready, findings }: Diagnosis): string {
   const lines = alignColumns(findings.map(({ subject, status, detail }) => [subject, marks[status], detail]))
   const fixes = findings.flatMap(({ subject, fix }) => (fix === undefined ? [] : [`${subject}: ${fix}`]))
   const verdict = ready ? 'Videos can be made on the CPU.' : 'Videos cannot be made yet.'

@@ -137,7 +137,7 @@ function exportedGraphs({ folder, exported }: Checkpoint): GraphSource['load'] {
  * On a GPU the transformer and the text encoder take bf16, as they were trained, and the VAE f16.
  * @throws RequestError when a CPU is asked for another one
  */
-export function precisionOf(role: GraphRecipe['role'], { device, requested }: Precision): FloatDType {
+function precisionOf(role: GraphRecipe['role'], { device, requested }: Precision): FloatDType {
   if (device.type === 'cpu') {
     if (requested === undefined || requested === 'f32') return 'f32'
     const advice = 'Weights stored in 16 bits are computed in f32 there.'

@@ -5,14 +5,14 @@ import { FramewrightError, MediaError } from '../errors.ts'
 import { libraryReason } from './library-reason.ts'
 
 /** What can be written: by the extension of the path, or a folder of pictures when the path ends with a slash. */
-export const outputFormats = ['.mp4', '.webm', '.gif', '.webp', 'folder/'] as const
+const outputFormats = ['.mp4', '.webm', '.gif', '.webp', 'folder/'] as const
 export type OutputFormat = (typeof outputFormats)[number]
 
 /**
  * The format that a path asks for.
  * @throws MediaError when the extension is not one of those that can be written
  */
-export function outputFormat(path: string): OutputFormat {
+function outputFormat(path: string): OutputFormat {
   if (/[/\\]$/.test(path)) return 'folder/'
   const extension = extname(path).toLowerCase()
   const format = outputFormats.find(known => known === extension)
