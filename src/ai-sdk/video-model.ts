@@ -61,7 +61,8 @@ async function generate(
   call: VideoCallOptions,
 ): Promise<GeneratedVideos> {
   const { body, warnings } = videoRequest(model, call)
-  const created = await client.create(body, call)
+  // Not to be aborted: a video whose id nobody got to know could not be stopped.
+  const created = await client.create(body, { headers: call.headers })
   const { video, headers } = await client.ended(created.video.id, call)
   if (video.status === 'failed') throw new Error(failureOf(video))
   return await download(client, video, call, warnings, about(model, headers))
