@@ -30,7 +30,10 @@ export function reportText(
   const facts = [
     ['model', report.folder],
     ['family', `${report.family} (${report.pipeline}${report.exported ? ', exported' : ''})`],
-    ['can do', report.modes.map(nameOf).join(', ')],
+    [
+      'can do',
+      [...report.modes.map(nameOf), ...(report.extends ? ['longer clips (--extend)'] : [])].join(', '),
+    ],
     ['size', sizesText(report.sizes.width, report.sizes.height)],
     ['frames', stepsText(report.sizes.frames)],
     ['defaults', `${width}x${height}, ${length}, ${counted(steps, 'step')}, guidance ${guidance}`],

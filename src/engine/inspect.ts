@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { toPixels } from '../geometry/video-geometry.ts'
+import { openingOf } from '../pipeline/extend-plan.ts'
 import type { CheckpointConfigs, Defaults, Family, ModelFacts } from '../pipeline/family.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { openWeights, type Weights } from '../weights/checkpoint.ts'
@@ -14,6 +15,8 @@ export interface ModelReport {
   /** Whether its graphs are read from .onnx files instead of built. */
   readonly exported: boolean
   readonly modes: ModelFacts['modes']
+  /** Whether it can go on from a clip. */
+  readonly extends: boolean
   /** Those that have weights. */
   readonly components: readonly ComponentReport[]
   /** The scheduler's class. */
@@ -65,6 +68,7 @@ export async function inspectCheckpoint(folder: string, families: readonly Famil
     pipeline: String(configs.index._class_name),
     exported: exported !== undefined,
     modes: model.facts.modes,
+    extends: openingOf(model.facts) !== undefined,
     components,
     scheduler: classOf(configs, 'scheduler'),
     parameters: components.reduce((sum, { parameters }) => sum + parameters, 0),
