@@ -9,6 +9,9 @@ import { previewAddress } from '../tasks/output-address.ts'
 /** Proxies close connections on which nothing comes: a comment does. */
 const heartbeatMs = 15_000
 
+/** Events that may wait for a reader. */
+const mostWaiting = 64
+
 /**
  * Progress as it happens, as server-sent events: `progress` with stage, step, share and seconds left; `preview` with
  * a JPEG of what the middle of the clip is about to show; `end` with the task.
@@ -43,7 +46,8 @@ function eventStream(services: Services, id: string, gone: AbortSignal): Readabl
     start(controller) {
       const send = (text: string) => controller.enqueue(encoder.encode(text))
       heartbeat = setInterval(() => send(': still here\n\n'), heartbeatMs)
-      void sendEvents(services, id, signal, send)
+      const behind = () => (controller.desiredSize ?? 0) < -mostWaiting
+      void sendEvents(services, id, signal, { send, behind })
         .catch(error => services.log.error({ error, task: id }, 'events of a task ended early'))
         .finally(() => {
           clearInterval(heartbeat)
@@ -62,10 +66,12 @@ async function sendEvents(
   services: Services,
   id: string,
   signal: AbortSignal,
-  send: (text: string) => void,
+  { send, behind }: { readonly send: (text: string) => void; readonly behind: () => boolean },
 ): Promise<void> {
   let previewed = 0
   for await (const task of services.jobs.watch(id, signal)) {
+    // A reader that does not keep up misses steps, but not the end.
+    if (behind() && !finalStates.includes(task.state)) continue
     const step = task.progress.preview?.step ?? 0
     const preview = step > previewed ? await previewEvent(services, task) : ''
     previewed = step
