@@ -31,8 +31,18 @@ function operation({ method, path, api, summary, note, access, body }: Route): o
     ...(body && {
       requestBody: { required: true, content: Object.fromEntries(body.type.map(type => [type, { schema }])) },
     }),
-    responses: {
-      default: { description: 'See the API that this endpoint stands for.' },
-    },
+    responses: responsesOf(access, names.length > 0, body !== undefined),
   }
+}
+
+function responsesOf(access: Route['access'], named: boolean, sent: boolean): object {
+  const all = {
+    '2XX': 'What was asked for, in the form of the API that this endpoint stands for.',
+    ...(sent && { '400': 'What is wrong with the body, field by field.', '413': 'The body is too large.' }),
+    ...(access === 'key' && { '401': 'No API key, or a wrong one.' }),
+    ...(access === 'signature' && { '403': 'A wrong signature, or one that has expired.' }),
+    ...(named && { '404': 'Nothing of that name, or nothing of this key.' }),
+    ...(sent && { '429': 'Too many tasks: wait for as long as Retry-After says.' }),
+  }
+  return Object.fromEntries(Object.entries(all).map(([status, description]) => [status, { description }]))
 }

@@ -16,7 +16,7 @@ const events: HostEvent[] = []
 const host = new EngineHost({
   engine: { device: 'cpu', threads: 1 },
   graceMs: 10_000,
-  pingMs: 300,
+  pingMs: 1000,
   onEvent: event => events.push(event),
 })
 afterAll(() => host[Symbol.asyncDispose]())
