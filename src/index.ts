@@ -4,6 +4,8 @@ import { type Diagnosis, diagnoseInstallation } from './engine/doctor.ts'
 import { type Engine, type EngineOptions, type EngineParts, openEngine } from './engine/engine.ts'
 import { type ExportOptions, type ExportReport, exportCheckpoint } from './engine/export.ts'
 import { inspectCheckpoint, type ModelReport } from './engine/inspect.ts'
+import { type SetupCudaOptions, setupCuda } from './engine/setup-cuda.ts'
+import type { PullEvent } from './hub/events.ts'
 import type { OpenJobs } from './jobs/contract.ts'
 import { OnnxRuntimeBackend } from './runtime/onnxruntime-backend.ts'
 import type { RunningServer, ServeOptions } from './server/serve.ts'
@@ -29,6 +31,15 @@ export async function diagnose(): Promise<Diagnosis> {
 }
 
 /**
+ * Puts ONNX Runtime's CUDA provider of the runtime's own version where the runtime looks for it. Iterate to run it.
+ * @throws BackendError where there is none or it cannot be placed; HubError when it cannot be fetched; CancelledError
+ *   after an abort
+ */
+export function installCudaProvider(options: SetupCudaOptions = {}): AsyncGenerator<PullEvent> {
+  return setupCuda(options)
+}
+
+/**
  * Serves models over HTTP, as Runway's API and OpenAI's videos API. Loaded when it is called.
  * @param openJobs opens what the tasks are kept in
  * @throws RequestError when it would be open to others without a key; CheckpointError for a model that is not one
@@ -50,6 +61,7 @@ export type { ComponentReport, ModelReport, SizeReport, SizeSteps } from './engi
 export { builtInModel, resolveModel } from './engine/model-name.ts'
 export { packageVersion } from './engine/package-info.ts'
 export { type OutputOptions, type RenderEvent, renderVideo, type VideoWrittenEvent } from './engine/render.ts'
+export type { SetupCudaOptions } from './engine/setup-cuda.ts'
 export {
   BackendError,
   CancelledError,
@@ -61,11 +73,11 @@ export {
   GraphError,
   HostError,
   HubError,
+  JobsError,
   MediaError,
   RequestError,
 } from './errors.ts'
 export { parseSize } from './geometry/parse-size.ts'
-export type { PullEvent } from './hub/events.ts'
 export { listModels, modelPath, type PulledModel } from './hub/models.ts'
 export { type PullOptions, pullModel } from './hub/pull.ts'
 export type { OpenedJobs, OpenJobs } from './jobs/contract.ts'
@@ -94,3 +106,4 @@ export type { RunningServer, ServeOptions } from './server/serve.ts'
 export type { DType } from './tensor/dtype.ts'
 export { type Tensor, tensor } from './tensor/tensor.ts'
 export { writeSafetensors } from './weights/write-safetensors.ts'
+export type { PullEvent }

@@ -6,6 +6,7 @@ import { generateCommand } from './generate.ts'
 import { inspectCommand } from './inspect.ts'
 import { modelsCommand } from './models.ts'
 import { ParserEnd } from './parser-end.ts'
+import { setupCommand } from './setup.ts'
 import { showCommand } from './show.ts'
 
 const start = `
@@ -20,7 +21,15 @@ export function createProgram(): Command {
     .description('Make videos from open video models, in Node.js, on ONNX Runtime')
     .version(version)
     .addHelpText('after', start)
-  const commands = [generateCommand, inspectCommand, exportCommand, showCommand, doctorCommand, modelsCommand]
+  const commands = [
+    generateCommand,
+    inspectCommand,
+    exportCommand,
+    showCommand,
+    setupCommand,
+    doctorCommand,
+    modelsCommand,
+  ]
   for (const command of commands) program.addCommand(command())
   return throwing(program)
 }

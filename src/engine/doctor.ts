@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process'
 import { stat, statfs } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { availableParallelism, freemem, totalmem } from 'node:os'
 import path from 'node:path'
-import { promisify } from 'node:util'
 import { messageOf } from '../errors.ts'
 import { Graph } from '../graph/graph.ts'
 import { add } from '../graph/ops/elementwise.ts'
@@ -12,8 +10,8 @@ import { modelsFolder } from '../hub/environment.ts'
 import { listModels } from '../hub/models.ts'
 import { codecs } from '../media/codecs.ts'
 import { type Device, deviceText } from '../runtime/backend.ts'
-import { cudaProviderInstalled } from '../runtime/device.ts'
 import { tensor } from '../tensor/tensor.ts'
+import { cudaFindings } from './doctor-cuda.ts'
 import type { EngineParts } from './engine.ts'
 import { resolveModel } from './model-name.ts'
 import { packageFolder, packageVersion } from './package-info.ts'
@@ -45,7 +43,7 @@ export async function diagnoseInstallation(createBackend: EngineParts['createBac
     nodeFinding(),
     runtimeFinding(),
     cpuFinding(run),
-    ...(await gpuFindings(run)),
+    ...(await cudaFindings(run)),
     memoryFinding(),
     builtInFinding(),
     codecFinding(),
@@ -88,39 +86,6 @@ async function cpuFinding(run: (device: Device) => Promise<string | undefined>):
     return { subject: 'cpu', status: 'ok', detail: `${cores} ${cores === 1 ? 'core' : 'cores'}` }
   }
   return { subject: 'cpu', status: 'broken', detail: problem, fix: reinstall }
-}
-
-async function gpuFindings(run: (device: Device) => Promise<string | undefined>): Promise<Finding[]> {
-  const gpus = await nvidiaGpus()
-  if (gpus.length === 0)
-    return [{ subject: 'gpu', status: 'note', detail: 'none: videos are made on the CPU' }]
-  const found = gpus.map((detail): Finding => ({ subject: 'gpu', status: 'ok', detail }))
-  if (!cudaProviderInstalled()) return [...found, { subject: 'cuda', ...missingProvider() }]
-  const problem = await run({ type: 'cuda', index: 0 })
-  if (problem === undefined) return [...found, { subject: 'cuda', status: 'ok', detail: 'runs' }]
-  const fix = 'Install the CUDA 13 runtime libraries and cuDNN 9, and put their folders on LD_LIBRARY_PATH.'
-  return [...found, { subject: 'cuda', status: 'note', detail: problem, fix }]
-}
-
-function missingProvider(): Omit<Finding, 'subject'> {
-  const script = createRequire(import.meta.url).resolve('onnxruntime-node/script/install.js')
-  const fix = `ONNXRUNTIME_NODE_INSTALL=cuda12 node ${script}`
-  return { status: 'note', detail: "ONNX Runtime's CUDA provider is not installed", fix }
-}
-
-/** Name, memory and driver of every GPU, as nvidia-smi has them; none where there is no such program. */
-async function nvidiaGpus(): Promise<string[]> {
-  const query = ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader']
-  try {
-    const { stdout } = await promisify(execFile)('nvidia-smi', query, { timeout: 10_000 })
-    const rows = stdout.split('\n').filter(row => row.trim() !== '')
-    return rows.map(row => {
-      const [name, memory, driver] = row.split(',').map(cell => cell.trim())
-      return `${name}, ${memory}, driver ${driver}`
-    })
-  } catch {
-    return []
-  }
 }
 
 /** Adds two numbers on a device. Gives the problem if there is one. */

@@ -16,13 +16,22 @@ export interface HubEnvironment {
  * `$FRAMEWRIGHT_HOME/models`, `$XDG_CACHE_HOME/framewright/models` and `~/.cache/framewright/models`.
  */
 export function hubEnvironment(variables: NodeJS.ProcessEnv = process.env): HubEnvironment {
-  const home = variables.FRAMEWRIGHT_HOME || undefined
-  const cache = variables.XDG_CACHE_HOME || join(homedir(), '.cache')
   return {
-    modelsFolder: join(home ?? join(cache, 'framewright'), 'models'),
+    modelsFolder: join(framewrightHome(variables), 'models'),
     endpoint: (variables.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, ''),
     token: variables.HF_TOKEN || undefined,
   }
+}
+
+/** The folder of everything that is kept: `$FRAMEWRIGHT_HOME`, else a folder of the user's cache. */
+export function framewrightHome(variables: NodeJS.ProcessEnv = process.env): string {
+  const cache = variables.XDG_CACHE_HOME || join(homedir(), '.cache')
+  return variables.FRAMEWRIGHT_HOME || join(cache, 'framewright')
+}
+
+/** Address of the npm registry, without a slash at its end: npm's own setting, else the public one. */
+export function registryAddress(variables: NodeJS.ProcessEnv = process.env): string {
+  return (variables.npm_config_registry || 'https://registry.npmjs.org').replace(/\/+$/, '')
 }
 
 /** Where models are kept. */

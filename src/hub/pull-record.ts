@@ -6,7 +6,7 @@ import { recordName } from './file-path.ts'
 const recordedFile = z.object({
   path: z.string(),
   bytes: z.int().nonnegative(),
-  checksum: z.object({ algorithm: z.enum(['sha256', 'git-sha1']), hex: z.string() }),
+  checksum: z.object({ algorithm: z.enum(['sha256', 'sha512', 'git-sha1']), hex: z.string() }),
   /** Whether the file on disk had this checksum when it got its name. */
   verified: z.boolean(),
 })

@@ -12,7 +12,7 @@ import { defaultRevision, type ModelName, modelFolder } from './model-folder.ts'
 import { pullError } from './pull-error.ts'
 import { type PullRecord, type RecordedFile, readRecord, writeRecord } from './pull-record.ts'
 import { type HubFile, type Repository, readRepository } from './repository.ts'
-import { HttpStatusError, type RetryPolicy, withRetries } from './retry.ts'
+import { defaultRetry, HttpStatusError, type RetryPolicy, withRetries } from './retry.ts'
 import { componentsOf, modelIndexName, selectFiles } from './select-files.ts'
 
 export interface PullOptions {
@@ -28,8 +28,6 @@ export interface PullOptions {
   readonly folder?: string
   readonly retry?: RetryPolicy
 }
-
-const defaultRetry: RetryPolicy = { retries: 5, delayMs: 500 }
 
 /** Everything one pull works with. */
 interface Pull {

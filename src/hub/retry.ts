@@ -8,6 +8,8 @@ export interface RetryPolicy {
   readonly delayMs: number
 }
 
+export const defaultRetry: RetryPolicy = { retries: 5, delayMs: 500 }
+
 const longestDelayMs = 30_000
 
 /** The hub answered a request with an error status. */

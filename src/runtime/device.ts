@@ -1,19 +1,21 @@
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import path from 'node:path'
 import { BackendError, RequestError } from '../errors.ts'
 import type { Device } from './backend.ts'
+import { missingCudaLibraries } from './cuda-libraries.ts'
+import { cudaProviderInstalled } from './cuda-provider.ts'
 
 /**
- * Reads a device: `cpu`, `cuda`, `cuda:1`, or `auto` for CUDA where its provider and a GPU are at hand, else the CPU.
- * @throws RequestError for anything else; BackendError for CUDA where ONNX Runtime has no provider for it
+ * Reads a device: `cpu`, `cuda`, `cuda:1`, or `auto` for CUDA where a GPU, ONNX Runtime's provider for it and every
+ * library that it needs are at hand, else the CPU.
+ * @throws RequestError for anything else; BackendError for CUDA where the provider or a library is missing, which
+ *   ONNX Runtime does not survive
  */
 export function parseDevice(text: string): Device {
   if (text === 'auto') return cudaAtHand() ? { type: 'cuda', index: 0 } : { type: 'cpu' }
   if (text === 'cpu') return { type: 'cpu' }
   const cuda = /^cuda(?::(\d{1,3}))?$/.exec(text)
   if (cuda) {
-    if (!cudaProviderInstalled()) throw providerMissing(text)
+    checkCuda(text)
     return { type: 'cuda', index: Number(cuda[1] ?? 0) }
   }
   throw new RequestError('request/invalid', {
@@ -23,26 +25,31 @@ export function parseDevice(text: string): Device {
   })
 }
 
-function providerMissing(device: string): BackendError {
-  return new BackendError('runtime/provider', {
-    subject: `device ${device}`,
-    expected: "ONNX Runtime's CUDA provider",
-    got: 'none installed',
-    advice: 'Run "framewright doctor" to see how to get it, or use --device cpu.',
+function checkCuda(device: string): void {
+  const subject = `device ${device}`
+  if (!cudaProviderInstalled()) {
+    throw new BackendError('runtime/provider', {
+      subject,
+      expected: "ONNX Runtime's CUDA provider",
+      got: 'none installed',
+      advice: 'Run "framewright setup cuda" to get it, or use --device cpu.',
+    })
+  }
+  const missing = missingCudaLibraries().map(({ file }) => file)
+  if (missing.length === 0) return
+  throw new BackendError('runtime/provider', {
+    subject,
+    expected: 'the libraries of the driver, CUDA 13 and cuDNN 9',
+    got: `no ${missing.join(', ')}`,
+    advice: 'Run "framewright doctor" to see how to get them, or use --device cpu.',
   })
 }
 
-/** The folder of ONNX Runtime's libraries, where providers have to lie. */
-export function runtimeFolder(): string {
-  const entry = createRequire(import.meta.url).resolve('onnxruntime-node')
-  return path.join(path.dirname(entry), '..', 'bin', 'napi-v6', process.platform, process.arch)
-}
-
-/** Whether the CUDA provider's library lies where ONNX Runtime looks for it. */
-export function cudaProviderInstalled(): boolean {
-  return existsSync(path.join(runtimeFolder(), 'libonnxruntime_providers_cuda.so'))
-}
-
 function cudaAtHand(): boolean {
-  return process.platform === 'linux' && existsSync('/dev/nvidiactl') && cudaProviderInstalled()
+  return gpuAtHand() && cudaProviderInstalled() && missingCudaLibraries().length === 0
+}
+
+/** Whether the system has a device of NVIDIA's driver: the first is Linux's, the second that of Linux in Windows. */
+function gpuAtHand(): boolean {
+  return process.platform === 'linux' && ['/dev/nvidiactl', '/dev/dxg'].some(existsSync)
 }

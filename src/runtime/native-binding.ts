@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import { BackendError, messageOf } from '../errors.ts'
 import type { HostArray } from '../tensor/tensor.ts'
-import { runtimeFolder } from './device.ts'
+import { runtimeFolder } from './cuda-provider.ts'
 
 declare const kind: unique symbol
 

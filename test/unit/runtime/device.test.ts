@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { cudaProviderInstalled, parseDevice } from '../../../src/runtime/device.ts'
+import { cudaProviderInstalled } from '../../../src/runtime/cuda-provider.ts'
+import { parseDevice } from '../../../src/runtime/device.ts'
 
 describe('a device', () => {
   it('is read from its name', () => {
@@ -14,7 +15,7 @@ describe('a device', () => {
   it.skipIf(cudaProviderInstalled())('that needs a provider is refused where there is none', () => {
     expect(parseDevice('auto')).toEqual({ type: 'cpu' })
     const message =
-      'device cuda:1: expected ONNX Runtime\'s CUDA provider, got none installed. Run "framewright doctor" to see how to get it, or use --device cpu.'
+      'device cuda:1: expected ONNX Runtime\'s CUDA provider, got none installed. Run "framewright setup cuda" to get it, or use --device cpu.'
     expect(() => parseDevice('cuda:1')).toThrow(
       expect.objectContaining({ code: 'runtime/provider', message }),
     )

@@ -1,0 +1,44 @@
+import { Command } from 'commander'
+import type { PullEvent } from '../index.ts'
+import { interruptSignal } from './interrupt.ts'
+import { jsonLine } from './json-reporter.ts'
+import { pullReporter } from './pull-reporter.ts'
+
+export function setupCommand(): Command {
+  const setup = new Command('setup').description('Install what this machine needs beside the package')
+  setup
+    .command('cuda')
+    .description("Fetch ONNX Runtime's CUDA provider and put it where the runtime looks for it")
+    .option('--from <folder>', 'a folder that has its libraries, instead of the npm registry')
+    .option('--json', 'print every event as a line of JSON')
+    .option('--quiet', 'print the folder and nothing else')
+    .option('--debug', 'print the stack of errors')
+    .addHelpText('after', afterHelp)
+    .action(setupCuda)
+  return setup
+}
+
+const afterHelp = `
+It is kept in $FRAMEWRIGHT_HOME/providers, else in the user's cache folder. The driver, CUDA 13 and cuDNN 9 come from
+NVIDIA: "framewright doctor" says which of them are missing.`
+
+interface SetupFlags {
+  readonly from?: string
+  readonly json?: boolean
+  readonly quiet?: boolean
+}
+
+async function setupCuda({ from, json, quiet }: SetupFlags): Promise<void> {
+  const { installCudaProvider } = await import('../index.ts')
+  const signal = interruptSignal(() => process.stderr.write('\nstopping; the next setup goes on from here\n'))
+  const report = json
+    ? { event: (event: PullEvent) => void process.stdout.write(`${jsonLine(event)}\n`), close: () => {} }
+    : pullReporter({ out: process.stdout, err: process.stderr }, { quiet: quiet === true })
+  try {
+    for await (const event of installCudaProvider({ signal, ...(from !== undefined && { from }) })) {
+      report.event(event)
+    }
+  } finally {
+    report.close()
+  }
+}

@@ -1,0 +1,110 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import type { Device } from '../runtime/backend.ts'
+import {
+  cudnnVersion,
+  isAtLeast,
+  locateCudaLibraries,
+  oldestCudnn,
+  oldestDriver,
+} from '../runtime/cuda-libraries.ts'
+import { cudaProviderInstalled, isOfVersion, providerFile, runtimeVersion } from '../runtime/cuda-provider.ts'
+import type { Finding } from './doctor.ts'
+
+/**
+ * What making videos on an NVIDIA GPU needs, from the driver up, and whether it works. A machine can do without all
+ * of it: nothing here is broken.
+ * @param run computes something on a device; gives the problem if there is one
+ */
+export async function cudaFindings(run: (device: Device) => Promise<string | undefined>): Promise<Finding[]> {
+  const gpus = await nvidiaGpus()
+  if (gpus.length === 0 && !cudaProviderInstalled()) {
+    return [{ subject: 'gpu', status: 'note', detail: 'none: videos are made on the CPU' }]
+  }
+  const parts = [...gpuFindings(gpus), await providerFinding(), librariesFinding(), cudnnFinding()]
+  if (parts.some(({ status }) => status !== 'ok')) return parts
+  const problem = await run({ type: 'cuda', index: 0 })
+  if (problem === undefined) return [...parts, { subject: 'cuda', status: 'ok', detail: 'runs' }]
+  const fix = 'Check with nvidia-smi that the GPU is free, and install the libraries anew.'
+  return [...parts, { subject: 'cuda', status: 'note', detail: problem, fix }]
+}
+
+interface Gpu {
+  readonly name: string
+  readonly memory: string
+  readonly driver: string
+}
+
+/** Every GPU as nvidia-smi has it; none where there is no such program. */
+async function nvidiaGpus(): Promise<Gpu[]> {
+  const query = ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader']
+  try {
+    const { stdout } = await promisify(execFile)('nvidia-smi', query, { timeout: 10_000 })
+    const rows = stdout.split('\n').filter(row => row.trim() !== '')
+    return rows.map(row => {
+      const [name = '', memory = '', driver = ''] = row.split(',').map(cell => cell.trim())
+      return { name, memory, driver }
+    })
+  } catch {
+    return []
+  }
+}
+
+function gpuFindings(gpus: readonly Gpu[]): Finding[] {
+  const subject = 'gpu'
+  const fix = `Install NVIDIA's driver ${oldestDriver} or newer: https://www.nvidia.com/drivers`
+  if (gpus.length === 0) return [{ subject, status: 'note', detail: 'none that nvidia-smi lists', fix }]
+  return gpus.map(({ name, memory, driver }) => {
+    const detail = `${name}, ${memory}, driver ${driver}`
+    if (isAtLeast(driver, [oldestDriver])) return { subject, status: 'ok', detail }
+    return { subject, status: 'note', detail: `${detail}, too old for CUDA 13`, fix }
+  })
+}
+
+async function providerFinding(): Promise<Finding> {
+  const subject = 'cuda provider'
+  const version = runtimeVersion()
+  const fix = 'framewright setup cuda'
+  if (!cudaProviderInstalled()) return { subject, status: 'note', detail: 'not installed', fix }
+  const file = providerFile()
+  if (await isOfVersion(file, version)) return { subject, status: 'ok', detail: version }
+  return { subject, status: 'note', detail: `not of ONNX Runtime ${version}: ${file}`, fix }
+}
+
+function librariesFinding(): Finding {
+  const subject = 'cuda libraries'
+  const missing = [...locateCudaLibraries()].flatMap(([library, file]) =>
+    file === undefined && library.source !== 'cudnn' ? [library] : [],
+  )
+  if (missing.length === 0) return { subject, status: 'ok', detail: 'all found' }
+  const detail = `no ${missing.map(({ file }) => file).join(', ')}`
+  const driver = missing.some(({ source }) => source === 'driver')
+    ? [`Install NVIDIA's driver ${oldestDriver} or newer.`]
+    : []
+  const packages = missing.flatMap(library => ('package' in library ? [library.package] : []))
+  const libraries = packages.length > 0 ? [installation(packages)] : []
+  return { subject, status: 'note', detail, fix: [...driver, ...libraries].join(' ') }
+}
+
+function cudnnFinding(): Finding {
+  const subject = 'cudnn'
+  const [library, file] = [...locateCudaLibraries()].find(([{ source }]) => source === 'cudnn')!
+  const wanted = oldestCudnn.join('.')
+  const fix = installation([`"nvidia-cudnn-cu13>=${wanted}"`])
+  if (file === undefined) return { subject, status: 'note', detail: `no ${library.file}`, fix }
+  const version = cudnnVersion(file)
+  if (version === undefined) {
+    return {
+      subject,
+      status: 'ok',
+      detail: `${file}, whose version is not known; ${wanted} or newer is wanted`,
+    }
+  }
+  if (isAtLeast(version, oldestCudnn)) return { subject, status: 'ok', detail: version }
+  return { subject, status: 'note', detail: `${version}, older than ${wanted}`, fix }
+}
+
+function installation(packages: readonly string[]): string {
+  const names = [...new Set(packages)].join(' ')
+  return `Install CUDA 13 and cuDNN 9 from NVIDIA, or run: pip install ${names}; then put the folders of the libraries on LD_LIBRARY_PATH.`
+}
