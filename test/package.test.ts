@@ -1,5 +1,6 @@
 /** What npm is told about the package. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
 interface LockFile {
@@ -12,4 +13,13 @@ test('the lock file has a checksum for every package of every platform', () => {
   expect(installed.length).toBeGreaterThan(100)
   const unchecked = installed.filter(([, { integrity }]) => !integrity?.startsWith('sha512-'))
   expect(unchecked.map(([folder]) => folder)).toEqual([])
+})
+
+test('pictures can be read on the oldest Node.js, which cannot load the ES modules of their library', () => {
+  const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'))
+  const loads = files.filter(file =>
+    /import\('sharp'\)|^import (?!type).* from 'sharp'/m.test(readFileSync(join('src', file), 'utf8')),
+  )
+  expect(loads).toEqual([])
+  expect(readFileSync('src/media/load-sharp.ts', 'utf8')).toContain("require('sharp')")
 })

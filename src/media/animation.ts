@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { MediaError, RequestError } from '../errors.ts'
 import type { ClipFormat, FrameSink } from './frame-sink.ts'
 import { withGifComment } from './gif-comment.ts'
+import { loadSharp } from './load-sharp.ts'
 import { recordToText } from './record.ts'
 import { textToXmp } from './xmp.ts'
 
@@ -59,7 +60,7 @@ function checkRate(format: keyof typeof fastest, fps: number): void {
 }
 
 async function encode(strip: Uint8Array, format: '.gif' | '.webp', clip: ClipFormat): Promise<Uint8Array> {
-  const { default: sharp } = await import('sharp')
+  const sharp = loadSharp()
   const count = strip.length / (clip.width * clip.height * 3)
   const image = sharp(strip, {
     raw: { width: clip.width, height: clip.height * count, channels: 3, pageHeight: clip.height },

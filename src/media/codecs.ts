@@ -1,5 +1,6 @@
 import { messageOf } from '../errors.ts'
 import { libraryReason } from './library-reason.ts'
+import { loadSharp } from './load-sharp.ts'
 import { loadCodecs, type Mediabunny } from './mediabunny.ts'
 
 /** Whether one video codec works on this machine; found out by using it. */
@@ -108,7 +109,7 @@ async function countFrames(mediabunny: Mediabunny, file: ArrayBuffer): Promise<n
 }
 
 async function pictureFormats(): Promise<readonly PictureFormatReport[]> {
-  const { default: sharp } = await import('sharp')
+  const sharp = loadSharp()
   const entry = (format: PictureFormatReport['format']): PictureFormatReport => {
     // AVIF is a kind of HEIF to the library, which is built with its codec or not at all.
     const { input, output } = sharp.format[format === 'avif' ? 'heif' : format]

@@ -1,4 +1,5 @@
 import { RequestError } from '../errors.ts'
+import { loadSharp } from './load-sharp.ts'
 import { repeatPixels } from './upscale.ts'
 
 export interface ContactSheetOptions {
@@ -50,7 +51,7 @@ export async function contactSheet(options: ContactSheetOptions): Promise<Uint8A
       pixels.set(row, ((top + y) * sheet.width + left) * 3)
     }
   })
-  const { default: sharp } = await import('sharp')
+  const sharp = loadSharp()
   return sharp(pixels, { raw: { ...sheet, channels: 3 } })
     .png()
     .toBuffer()

@@ -3,6 +3,7 @@ import type { Sharp } from 'sharp'
 import { MediaError } from '../errors.ts'
 import { cmykToRgb } from './cmyk-to-rgb.ts'
 import { libraryReason } from './library-reason.ts'
+import { loadSharp } from './load-sharp.ts'
 
 /** The most pixels that are decoded of a picture: 8192 x 8192, 192 MiB as RGB. */
 export const mostPixels = 2 ** 26
@@ -39,7 +40,7 @@ export async function readPictureFile(path: string): Promise<PictureFile> {
 
 /** Decodes one picture, or `pages` of an animation from number `page` as one tall picture. */
 export async function decodePicture(file: PictureFile, page = 0, pages = 1): Promise<Picture> {
-  const { default: sharp } = await import('sharp')
+  const sharp = loadSharp()
   try {
     const image = sharp(file.bytes, { page, pages, limitInputPixels: mostPixels, ignoreIcc: true })
     const { space } = await image.metadata()

@@ -1,3 +1,4 @@
+import { loadSharp } from './load-sharp.ts'
 import type { Picture } from './read-picture.ts'
 
 /**
@@ -5,7 +6,7 @@ import type { Picture } from './read-picture.ts'
  * @param quality 1 to 100
  */
 export async function encodeJpeg({ width, height, data }: Picture, quality = 80): Promise<Uint8Array> {
-  const { default: sharp } = await import('sharp')
+  const sharp = loadSharp()
   return await sharp(data, { raw: { width, height, channels: 3 } })
     .jpeg({ quality })
     .toBuffer()

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClipFormat, FrameSink } from './frame-sink.ts'
+import { loadSharp } from './load-sharp.ts'
 import { recordToText } from './record.ts'
 import { textToXmp } from './xmp.ts'
 
@@ -9,7 +10,7 @@ import { textToXmp } from './xmp.ts'
  * that is moved elsewhere still tells where it came from, and the folder holds nothing but pictures.
  */
 export async function openPictureFolder(path: string, clip: ClipFormat): Promise<FrameSink> {
-  const { default: sharp } = await import('sharp')
+  const sharp = loadSharp()
   await mkdir(path)
   const xmp = clip.record && textToXmp(recordToText(clip.record))
   let index = 0

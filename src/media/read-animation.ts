@@ -6,6 +6,7 @@ import {
   pictureError,
   readPictureFile,
 } from './decode-picture.ts'
+import { loadSharp } from './load-sharp.ts'
 import { recordedFrames, recordedRate } from './read-record.ts'
 import type { ReadVideoOptions, VideoInput } from './read-video.ts'
 import { checkWholeGif } from './whole-file.ts'
@@ -18,7 +19,7 @@ import { checkWholeGif } from './whole-file.ts'
 export async function readAnimation(path: string, options: ReadVideoOptions): Promise<VideoInput> {
   const file = await readPictureFile(path)
   checkWholeGif(file)
-  const { default: sharp } = await import('sharp')
+  const sharp = loadSharp()
   const metadata = await sharp(file.bytes, { limitInputPixels: mostPixels })
     .metadata()
     .catch(error => {

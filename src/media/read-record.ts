@@ -6,6 +6,7 @@ import { type FileKind, fileKind } from './file-kind.ts'
 import { gifBlocks } from './gif-comment.ts'
 import { openGuardedInput } from './guarded-input.ts'
 import { libraryReason } from './library-reason.ts'
+import { loadSharp } from './load-sharp.ts'
 import { loadContainers } from './mediabunny.ts'
 import { type GenerationRecord, recordFromText } from './record.ts'
 import { textFromXmp } from './xmp.ts'
@@ -72,7 +73,7 @@ async function movieComment(path: string): Promise<string | undefined> {
 }
 
 async function pictureDescription(path: string): Promise<string | undefined> {
-  const { default: sharp } = await import('sharp')
+  const sharp = loadSharp()
   const { xmpAsString } = await sharp((await readPictureFile(path)).bytes).metadata()
   return xmpAsString && textFromXmp(xmpAsString)
 }

@@ -1,4 +1,5 @@
 import { RequestError } from '../errors.ts'
+import { loadSharp } from './load-sharp.ts'
 
 /** Enlarges every frame by a whole number: `nearest` keeps hard pixel edges, `lanczos` smooths. */
 export interface Upscale {
@@ -23,7 +24,7 @@ export function upscaler(upscale: Upscale | undefined, width: number, height: nu
   if (factor === 1) return frame => frame
   if (upscale?.kernel === 'nearest') return frame => repeatPixels(frame, width, height, factor)
   return async frame => {
-    const { default: sharp } = await import('sharp')
+    const sharp = loadSharp()
     return sharp(frame, { raw: { width, height, channels: 3 } })
       .resize(width * factor, height * factor, { kernel: 'lanczos3', fit: 'fill' })
       .raw()

@@ -1,4 +1,5 @@
 import type { VideoSample } from 'mediabunny'
+import { loadSharp } from './load-sharp.ts'
 import { lumaWeights, type YuvFormat, yuvToRgb } from './yuv-to-rgb.ts'
 
 /**
@@ -19,7 +20,7 @@ export async function frameToRgb(
   const rgb = await codedRgb(sample, colours)
   const turned = rotation % 180 === 0 ? [codedWidth, codedHeight] : [codedHeight, codedWidth]
   if (rotation === 0 && !flip && turned[0] === width && turned[1] === height) return rgb
-  const { default: sharp } = await import('sharp')
+  const sharp = loadSharp()
   const upright = await sharp(rgb, { raw: { width: codedWidth, height: codedHeight, channels: 3 } })
     .rotate(rotation)
     .raw()
