@@ -3,6 +3,7 @@ import path from 'node:path'
 import { z } from 'zod'
 import { CheckpointError, messageOf } from '../errors.ts'
 import type { CheckpointConfigs, Family, Model } from '../pipeline/family.ts'
+import { checkConfig } from '../weights/read-config.ts'
 
 /** A model folder that a family has read. */
 export interface Checkpoint {
@@ -120,16 +121,7 @@ async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T | unde
     if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return undefined
     throw new CheckpointError('checkpoint/config', `${file}: cannot be read: ${messageOf(cause)}.`, { cause })
   })
-  if (text === undefined) return undefined
-  const parsed = schema.safeParse(parseJson(file, text))
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  const field = issue?.path.join('.') || 'content'
-  throw new CheckpointError('checkpoint/config', {
-    subject: file,
-    expected: `a valid ${field}`,
-    got: issue?.message ?? 'something else',
-  })
+  return text === undefined ? undefined : checkConfig(schema, parseJson(file, text), file)
 }
 
 function parseJson(file: string, text: string): unknown {

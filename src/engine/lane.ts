@@ -109,7 +109,13 @@ function checkMemory(model: GraphModel): void {
   })
 }
 
+/** What the machine has free, or what a container's limit leaves of it. */
 function availableBytes(): number {
+  const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY
+  return Math.min(machineBytes(), limit - process.memoryUsage.rss())
+}
+
+function machineBytes(): number {
   try {
     const [, kib] = /MemAvailable:\s+(\d+) kB/.exec(readFileSync('/proc/meminfo', 'utf8')) ?? []
     return kib ? Number(kib) * 1024 : freemem()

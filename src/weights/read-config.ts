@@ -29,7 +29,7 @@ export function checkConfig<T>(schema: z.ZodType<T>, config: unknown, file: stri
   const parsed = schema.safeParse(config)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
-  const field = issue?.path.join('.') || 'the config'
+  const field = issue?.path.join('.') || 'content'
   throw new CheckpointError('checkpoint/config', {
     subject: file,
     expected: `a valid ${field}`,
