@@ -15,6 +15,9 @@ export const errorCodes = {
   'media/input': 'A picture or video file cannot be read.',
   'media/output': 'The output file or folder cannot be written.',
   'host/crashed': 'The process that was making the video ended, or stopped answering.',
+  'jobs/database': 'The database of the tasks cannot be reached or opened.',
+  'jobs/lost': 'The process that worked on the task is gone, as often as the task is tried again.',
+  'jobs/timeout': 'The task took longer than a run may take.',
   'hub/download': 'A file could not be fetched from the model hub, or its checksum is wrong.',
   cancelled: 'The caller cancelled the run.',
 } as const
@@ -87,6 +90,11 @@ export class HubError extends FramewrightError {
 /** The process that makes videos for a server or worker is gone. */
 export class HostError extends FramewrightError {
   override readonly name = 'HostError'
+}
+
+/** The store of the tasks failed. */
+export class JobsError extends FramewrightError {
+  override readonly name = 'JobsError'
 }
 
 /** The caller aborted. */

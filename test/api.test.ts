@@ -12,6 +12,7 @@ const values = [
   'GraphError',
   'HostError',
   'HubError',
+  'JobsError',
   'MediaError',
   'RequestError',
   'builtInModel',

@@ -259,8 +259,22 @@ export interface JobsOptions {
   /** Makes videos in this process; without one, tasks are only put into the queue. */
   readonly runner?: TaskRunner
   readonly webhooks?: WebhookSender
-  /** Days that final tasks and their files are kept. */
+  /** Days that final tasks and their files are kept; 30 unless given. */
   readonly retentionDays?: number
+  /** Name of the queue that tasks are put into and taken from; `default` unless given. */
+  readonly queue?: string
+  /** Seconds without a sign of life after which a run is taken from its process; 30 unless given. */
+  readonly leaseSeconds?: number
+  /** Seconds that one run may take; 6 hours unless given, at most 20. */
+  readonly runSeconds?: number
+  /** Further attempts after one that failed or was lost; 3 unless given. */
+  readonly retries?: number
+  /** Seconds before the first of them, doubled before each further one; 2 unless given. */
+  readonly retryDelaySeconds?: number
+  /** Seconds that runs may go on when the jobs are disposed of, before they are handed back; 0 unless given. */
+  readonly drainSeconds?: number
+  /** Told what went wrong beside the tasks: a lost connection, say. A warning of the process unless given. */
+  readonly onError?: (error: Error) => void
 }
 
 /** What a program works with. Disposing of `jobs` hands back what runs (`drain`), and closes the store. */

@@ -1,0 +1,167 @@
+import { randomUUID } from 'node:crypto'
+import { RequestError } from '../index.ts'
+import {
+  type CreatedTask,
+  finalStates,
+  type Jobs,
+  type JobsOptions,
+  type ListTasks,
+  type NewTask,
+  type QueueStats,
+  type TaskRecord,
+} from './contract.ts'
+import type { Database } from './database.ts'
+import { Housekeeping } from './housekeeping.ts'
+import { TaskChanges } from './task-changes.ts'
+import { TaskClaims } from './task-claims.ts'
+import { TaskQueue } from './task-queue.ts'
+import { TaskStore } from './task-store.ts'
+import { TaskWorker } from './task-worker.ts'
+import { Wakeup } from './wakeup.ts'
+import { WebhookDelivery } from './webhook-delivery.ts'
+import { WorkerSigns } from './worker-signs.ts'
+
+/** Without NOTIFY, which a lost connection may have swallowed, a watcher looks itself. */
+const watchMs = 2000
+
+interface Parts {
+  readonly database: Database
+  readonly queue: TaskQueue
+  readonly store: TaskStore
+  readonly changes: TaskChanges
+  readonly worker: TaskWorker | undefined
+  readonly signs: WorkerSigns | undefined
+  readonly delivery: WebhookDelivery | undefined
+  readonly housekeeping: Housekeeping
+}
+
+/** Tasks in PostgreSQL. */
+export class DurableJobs implements Jobs {
+  readonly #parts: Parts
+  #closing: Promise<void> | undefined
+
+  private constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** @param database with its tables made; closed with this */
+  static async open(database: Database, options: Omit<JobsOptions, 'database'>): Promise<DurableJobs> {
+    const {
+      storage,
+      runner,
+      webhooks,
+      queue: name = 'default',
+      leaseSeconds = 30,
+      runSeconds = 6 * 3600,
+      retries = 3,
+      retryDelaySeconds = 2,
+      retentionDays = 30,
+      drainSeconds = 0,
+      onError = error => process.emitWarning(error),
+    } = options
+    if (!(runSeconds > 0 && runSeconds <= 20 * 3600)) {
+      throw new RequestError('request/invalid', {
+        subject: 'runSeconds',
+        expected: 'more than 0, and at most 72000 (20 hours)',
+        got: String(runSeconds),
+      })
+    }
+    const queue = await TaskQueue.open(database, {
+      queue: name,
+      runSeconds,
+      retries,
+      retryDelaySeconds,
+      onError,
+    })
+    const changes = await TaskChanges.listen(database)
+    const id = randomUUID()
+    const store = new TaskStore({ database, queue, storage, name })
+    const claims = new TaskClaims({ database, queue, name, worker: id, leaseSeconds })
+    // Nobody else has an embedded database: what it says is running was cut off.
+    await claims.recover(database.embedded)
+    await claims.requeue()
+    const signs =
+      runner && (await WorkerSigns.start(database, { id, queue: name, runner, leaseSeconds, onError }))
+    return new DurableJobs({
+      database,
+      queue,
+      store,
+      changes,
+      signs,
+      worker:
+        runner &&
+        new TaskWorker({ claims, changes, runner, storage, leaseSeconds, runSeconds, drainSeconds, onError }),
+      delivery:
+        webhooks &&
+        new WebhookDelivery({ queue, changes, sender: webhooks, find: each => store.get(each), onError }),
+      housekeeping: new Housekeeping({ database, claims, store, leaseSeconds, retentionDays, onError }),
+    })
+  }
+
+  async create(task: NewTask): Promise<CreatedTask> {
+    return await this.#parts.store.create(task)
+  }
+
+  async get(id: string): Promise<TaskRecord | undefined> {
+    return await this.#parts.store.get(id)
+  }
+
+  async list(options: ListTasks): Promise<readonly TaskRecord[]> {
+    return await this.#parts.store.list(options)
+  }
+
+  async countActive(owner: string): Promise<number> {
+    return await this.#parts.store.countActive(owner)
+  }
+
+  async cancel(id: string): Promise<TaskRecord | undefined> {
+    return await this.#parts.store.cancel(id)
+  }
+
+  async remove(id: string): Promise<boolean> {
+    return await this.#parts.store.remove(id)
+  }
+
+  async *watch(id: string, signal: AbortSignal): AsyncIterable<TaskRecord> {
+    const wakeup = new Wakeup()
+    const wake = () => wakeup.wake()
+    const stopHearing = this.#parts.changes.onTask(id, wake)
+    signal.addEventListener('abort', wake, { once: true })
+    let seen = ''
+    try {
+      while (!signal.aborted && !this.#closing) {
+        const task = await this.get(id)
+        if (!task) return
+        const now = JSON.stringify(task)
+        if (now !== seen) yield task
+        seen = now
+        if (finalStates.includes(task.state)) return
+        await wakeup.next(watchMs)
+      }
+    } finally {
+      stopHearing()
+      signal.removeEventListener('abort', wake)
+    }
+  }
+
+  async stats(): Promise<QueueStats> {
+    return await this.#parts.store.stats()
+  }
+
+  async check(): Promise<void> {
+    await this.#parts.database.query('SELECT 1')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close()
+    await this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const { worker, signs, delivery, housekeeping, queue, database } = this.#parts
+    await worker?.drain()
+    await Promise.all([delivery?.close(), housekeeping.close(), signs?.stop()])
+    await queue.close()
+    await database.close()
+  }
+}

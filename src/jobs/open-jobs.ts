@@ -1,0 +1,51 @@
+import { join } from 'node:path'
+import type { JobsOptions, OpenedJobs } from './contract.ts'
+import type { Database } from './database.ts'
+import { DurableJobs } from './durable-jobs.ts'
+import { EmbeddedDatabase } from './embedded-database.ts'
+import { FileKeys } from './file-keys.ts'
+import type { KeyStore } from './key-store.ts'
+import { PostgresDatabase } from './postgres-database.ts'
+import { migrate } from './schema.ts'
+import { SqlKeys } from './sql-keys.ts'
+
+/**
+ * Opens the tasks in a folder, which this process then has alone, or on a PostgreSQL server, which many share.
+ * @throws JobsError when the database cannot be reached or opened
+ */
+export async function openJobs({ database: address, ...options }: JobsOptions): Promise<OpenedJobs> {
+  const onError = options.onError ?? (error => process.emitWarning(error))
+  const database = await openDatabase(address, onError)
+  try {
+    const jobs = await DurableJobs.open(database, options)
+    return { jobs, keys: isServer(address) ? new SqlKeys(database) : new FileKeys(keysFile(address)) }
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+/**
+ * Opens the API keys alone. Those of a folder are in a file beside the tasks, so that they can be changed while a
+ * server has the tasks open.
+ */
+export async function openKeys(address: string): Promise<KeyStore> {
+  if (!isServer(address)) return new FileKeys(keysFile(address))
+  return new SqlKeys(await openDatabase(address, error => process.emitWarning(error)))
+}
+
+async function openDatabase(address: string, onError: (error: Error) => void): Promise<Database> {
+  const database = isServer(address)
+    ? await PostgresDatabase.open(address, onError)
+    : await EmbeddedDatabase.open(address)
+  try {
+    await database.transaction(migrate)
+    return database
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+const isServer = (address: string) => /^postgres(ql)?:\/\//.test(address)
+const keysFile = (folder: string) => join(folder, 'keys.json')

