@@ -29,6 +29,8 @@ export interface ServeOptions {
   readonly folder?: string
   /** PostgreSQL server of the tasks, `postgres://…`; a database of its own in the folder unless given. */
   readonly database?: string
+  /** Name of the queue in that database; `default` unless given. */
+  readonly queue?: string
   /** Folder of the files, where it is another one: that of a fleet. */
   readonly storage?: string
   /** Checkpoints to offer; the built-in one unless given. */
@@ -84,8 +86,10 @@ export async function startServer(options: ServeOptions, openJobs: OpenJobs): Pr
   const opened: OpenedJobs = await openJobs({
     database: options.database ?? join(folder, 'database'),
     storage,
+    onError: error => log.error({ error }, 'tasks'),
     ...(runner.lanes > 0 && { runner: measuredRunner(runner, metrics) }),
     webhooks: createWebhookSender({ secret, addresses, payload: task => webhookEvent(book, task) }),
+    ...(options.queue !== undefined && { queue: options.queue }),
     ...(options.retentionDays !== undefined && { retentionDays: options.retentionDays }),
   })
   try {
