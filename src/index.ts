@@ -6,9 +6,12 @@ import { type ExportOptions, type ExportReport, exportCheckpoint } from './engin
 import { inspectCheckpoint, type ModelReport } from './engine/inspect.ts'
 import { type SetupCudaOptions, setupCuda } from './engine/setup-cuda.ts'
 import type { PullEvent } from './hub/events.ts'
-import type { OpenJobs } from './jobs/contract.ts'
+import type { JobsOptions, OpenedJobs, OpenJobs } from './jobs/contract.ts'
+import type { KeyStore } from './jobs/key-store.ts'
 import { OnnxRuntimeBackend } from './runtime/onnxruntime-backend.ts'
+import type { KeysOptions } from './server/open-keys.ts'
 import type { RunningServer, ServeOptions } from './server/serve.ts'
+import type { RunningWorker, WorkerOptions } from './worker/worker.ts'
 
 /** Opens a model folder. Its components load when they are first needed. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
@@ -41,12 +44,39 @@ export function installCudaProvider(options: SetupCudaOptions = {}): AsyncGenera
 
 /**
  * Serves models over HTTP, as Runway's API and OpenAI's videos API. Loaded when it is called.
- * @param openJobs opens what the tasks are kept in
+ * @param open opens what the tasks are kept in; `openJobs` unless given
  * @throws RequestError when it would be open to others without a key; CheckpointError for a model that is not one
  */
-export async function startServer(options: ServeOptions, openJobs: OpenJobs): Promise<RunningServer> {
+export async function startServer(options: ServeOptions, open: OpenJobs = openJobs): Promise<RunningServer> {
   const server = await import('./server/serve.ts')
-  return await server.startServer(options, openJobs)
+  return await server.startServer(options, open)
+}
+
+/**
+ * Takes tasks from the queue that a fleet shares, and makes their videos. Loaded when it is called.
+ * @throws RequestError for a database that cannot be shared; JobsError when it cannot be reached
+ */
+export async function startWorker(options: WorkerOptions, open: OpenJobs = openJobs): Promise<RunningWorker> {
+  const worker = await import('./worker/worker.ts')
+  return await worker.startWorker(options, open)
+}
+
+/**
+ * Opens the tasks that are kept in a folder, by one process at a time, or on a PostgreSQL server, by many.
+ * @throws JobsError when the database cannot be reached or opened
+ */
+export async function openJobs(options: JobsOptions): Promise<OpenedJobs> {
+  const jobs = await import('./jobs/open-jobs.ts')
+  return await jobs.openJobs(options)
+}
+
+/**
+ * Opens the API keys of a server, whether or not it runs.
+ * @throws JobsError when the database cannot be reached
+ */
+export async function openKeys(options: KeysOptions): Promise<KeyStore> {
+  const server = await import('./server/open-keys.ts')
+  return await server.openServerKeys(options)
 }
 
 const createBackend: EngineParts['createBackend'] = lane => new OnnxRuntimeBackend(lane)
@@ -80,7 +110,8 @@ export {
 export { parseSize } from './geometry/parse-size.ts'
 export { listModels, modelPath, type PulledModel } from './hub/models.ts'
 export { type PullOptions, pullModel } from './hub/pull.ts'
-export type { OpenedJobs, OpenJobs } from './jobs/contract.ts'
+export type { ApiKey, JobsOptions, KeyLimits, OpenedJobs, OpenJobs } from './jobs/contract.ts'
+export type { KeyStore, NewApiKey } from './jobs/key-store.ts'
 export { type ContactSheetOptions, contactSheet } from './media/contact-sheet.ts'
 export { encodeJpeg } from './media/encode-jpeg.ts'
 export { type FileKind, fileKind } from './media/file-kind.ts'
@@ -102,8 +133,10 @@ export type {
 export type { GeneratePlan, GenerateRequest } from './pipeline/request.ts'
 export { modeNames } from './pipeline/visual.ts'
 export { type SamplerName, samplerNames } from './sampling/samplers/sampler.ts'
+export type { KeysOptions } from './server/open-keys.ts'
 export type { RunningServer, ServeOptions } from './server/serve.ts'
 export type { DType } from './tensor/dtype.ts'
 export { type Tensor, tensor } from './tensor/tensor.ts'
 export { writeSafetensors } from './weights/write-safetensors.ts'
+export type { RunningWorker, WorkerOptions } from './worker/worker.ts'
 export type { PullEvent }

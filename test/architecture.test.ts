@@ -44,6 +44,7 @@ const encoders = ['models/umt5', 'models/t5', 'models/clip']
 
 /** Packages with one home. `lazy` ones are loaded by `import()`, when something is asked for that needs them. */
 const packages: Readonly<Record<string, { readonly home: string; readonly lazy?: true }>> = {
+  '@electric-sql/pglite': { home: 'src/jobs', lazy: true },
   '@fastify/busboy': { home: 'src/server' },
   '@hono/node-server': { home: 'src/server' },
   '@huggingface/hub': { home: 'src/hub' },
@@ -56,6 +57,8 @@ const packages: Readonly<Record<string, { readonly home: string; readonly lazy?:
   mediabunny: { home: 'src/media', lazy: true },
   'onnx-proto': { home: 'src/graph' },
   'onnxruntime-node': { home: 'src/runtime' },
+  pg: { home: 'src/jobs' },
+  'pg-boss': { home: 'src/jobs' },
   piscina: { home: 'src/runtime' },
   'prom-client': { home: 'src/server' },
   sharp: { home: 'src/media', lazy: true },

@@ -4,10 +4,13 @@ import { doctorCommand } from './doctor.ts'
 import { exportCommand } from './export.ts'
 import { generateCommand } from './generate.ts'
 import { inspectCommand } from './inspect.ts'
+import { keysCommand } from './keys.ts'
 import { modelsCommand } from './models.ts'
 import { ParserEnd } from './parser-end.ts'
+import { serveCommand } from './serve.ts'
 import { setupCommand } from './setup.ts'
 import { showCommand } from './show.ts'
+import { workerCommand } from './worker.ts'
 
 const start = `
 Start with:
@@ -29,6 +32,9 @@ export function createProgram(): Command {
     setupCommand,
     doctorCommand,
     modelsCommand,
+    () => serveCommand(),
+    () => workerCommand(),
+    keysCommand,
   ]
   for (const command of commands) program.addCommand(command())
   return throwing(program)

@@ -12,8 +12,8 @@ Examples:
 
 Clients of Runway's API take the address that is printed, those of OpenAI's API the same with /v1.`
 
-/** @param openJobs where the tasks are kept */
-export function serveCommand(openJobs: OpenJobs): Command {
+/** @param openJobs what the tasks are kept in, unless it is what the flags say */
+export function serveCommand(openJobs?: OpenJobs): Command {
   return new Command('serve')
     .description("Serve models over HTTP: Runway's API and OpenAI's videos API")
     .option(
@@ -36,6 +36,7 @@ export function serveCommand(openJobs: OpenJobs): Command {
     .option('--no-device', 'make no videos here: workers do')
     .option('--folder <path>', 'where tasks and files are kept')
     .option('--database <address>', 'postgres://… to keep tasks in, instead of the folder')
+    .option('--queue <name>', 'queue of the tasks in the database (default: default)')
     .option('--storage <path>', 'folder of the files, instead of one in the folder')
     .option(
       '--precision <type>',
@@ -90,7 +91,7 @@ export function serveCommand(openJobs: OpenJobs): Command {
 }
 
 interface ServeFlags
-  extends Pick<ServeOptions, 'host' | 'port' | 'publicUrl' | 'folder' | 'database' | 'storage'> {
+  extends Pick<ServeOptions, 'host' | 'port' | 'publicUrl' | 'folder' | 'database' | 'queue' | 'storage'> {
   readonly model?: string[]
   readonly alias?: string[]
   /** False with --no-device; true when nothing is said. */
@@ -108,7 +109,7 @@ interface ServeFlags
   readonly logLevel?: NonNullable<ServeOptions['logLevel']>
 }
 
-async function serve(flags: ServeFlags, openJobs: OpenJobs): Promise<void> {
+async function serve(flags: ServeFlags, openJobs: OpenJobs | undefined): Promise<void> {
   const options = serveOptions(flags)
   const { startServer } = await import('../index.ts')
   const signal = interruptSignal(() => process.stderr.write('stopping: what is running is handed back\n'))

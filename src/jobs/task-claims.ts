@@ -134,8 +134,9 @@ export class TaskClaims {
       [id, worker, leaseSeconds],
     )
     if (taken.length === 0) {
+      // A job without a task that could run: it is dropped, and the next one taken.
       await queue.end(session, { id, model }, 'complete')
-      return undefined
+      return await this.#takeOf(session, model)
     }
     await announce(session, id, 'running')
     const [row] = await session.query(`SELECT ${taskColumns} FROM framewright.tasks t WHERE t.id = $1`, [id])

@@ -1,0 +1,87 @@
+import { Command } from 'commander'
+import type { OpenJobs, WorkerOptions } from '../index.ts'
+import { choice, repeated, wholeNumber } from './arguments.ts'
+import { interruptSignal } from './interrupt.ts'
+
+const examples = `
+Examples:
+  framewright worker --database postgres://video@db.example/video --storage /mnt/videos
+  framewright worker --database "$DATABASE_URL" --queue large --storage /mnt/videos \\
+    -m Wan-AI/Wan2.1-T2V-1.3B-Diffusers --device cuda:0 --device cuda:1
+
+SIGTERM hands back what is running, with a checkpoint: another worker goes on from it.`
+
+/** @param openJobs opens the tasks of the fleet, unless it is what the flags say */
+export function workerCommand(openJobs?: OpenJobs): Command {
+  return new Command('worker')
+    .description('Take tasks from the queue of a fleet, and make their videos')
+    .requiredOption('--database <address>', 'PostgreSQL server of the tasks, postgres://…')
+    .requiredOption('--storage <path>', 'folder of the files, which the servers and all workers see')
+    .option('--queue <name>', 'queue that tasks are taken from (default: default)')
+    .option('-m, --model <name>', 'model to take tasks of, named as for serve; may be repeated', repeated)
+    .option('--device <name>', 'device to make videos on, one at a time on each; may be repeated', repeated)
+    .option(
+      '--precision <type>',
+      'float type of the transformer',
+      choice('--precision', ['f32', 'f16', 'bf16']),
+    )
+    .option('--threads <count>', 'CPU threads', wholeNumber('--threads', { from: 1, to: 1024 }))
+    .option(
+      '--residency <mode>',
+      'keep or release components after use',
+      choice('--residency', ['keep', 'release']),
+    )
+    .option(
+      '--checkpoint-seconds <count>',
+      'between checkpoints of a run (default: 30)',
+      wholeNumber('--checkpoint-seconds', { from: 0, to: 86_400 }),
+    )
+    .option(
+      '--preview-steps <count>',
+      'steps between previews, 0 for none (default: 5)',
+      wholeNumber('--preview-steps', { from: 0, to: 1000 }),
+    )
+    .option(
+      '--lease-seconds <count>',
+      'without a sign of life after which others take over (default: 30)',
+      wholeNumber('--lease-seconds', { from: 2, to: 3600 }),
+    )
+    .option(
+      '--run-seconds <count>',
+      'that one run may take (default: 21600)',
+      wholeNumber('--run-seconds', { from: 1, to: 72_000 }),
+    )
+    .option(
+      '--drain-seconds <count>',
+      'that runs may go on after SIGTERM (default: 0)',
+      wholeNumber('--drain-seconds', { from: 0, to: 86_400 }),
+    )
+    .option(
+      '--log-level <level>',
+      'error, warn, info or debug',
+      choice('--log-level', ['silent', 'error', 'warn', 'info', 'debug']),
+    )
+    .option('--debug', 'print the stack of errors')
+    .addHelpText('after', examples)
+    .action(async (flags: WorkerFlags) => await work(flags, openJobs))
+}
+
+interface WorkerFlags extends Omit<WorkerOptions, 'models' | 'devices'> {
+  readonly model?: string[]
+  readonly device?: string[]
+  readonly debug?: boolean
+}
+
+async function work(flags: WorkerFlags, openJobs: OpenJobs | undefined): Promise<void> {
+  const { startWorker } = await import('../index.ts')
+  const signal = interruptSignal(() => process.stderr.write('draining: what is running is handed back\n'))
+  await using _worker = await startWorker(workerOptions(flags), openJobs)
+  await new Promise<void>(resolve => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+export function workerOptions({ model, device, debug: _, ...same }: WorkerFlags): WorkerOptions {
+  return { ...same, ...(model && { models: model }), ...(device && { devices: device }) }
+}

@@ -1,0 +1,121 @@
+import { hostname } from 'node:os'
+import { pino } from 'pino'
+import type { HostEngineOptions } from '../host/host-process.ts'
+import { HostRunner } from '../host/host-runner.ts'
+import { builtInModel, RequestError } from '../index.ts'
+import type { OpenJobs, TaskRunner } from '../jobs/contract.ts'
+import { FolderStorage } from '../jobs/folder-storage.ts'
+
+export interface WorkerOptions {
+  /** PostgreSQL server of the tasks, `postgres://…`. */
+  readonly database: string
+  /** Folder of the files, which the servers and all workers see. */
+  readonly storage: string
+  /** Name of the queue that tasks are taken from; `default` unless given. */
+  readonly queue?: string
+  /** Checkpoints to take tasks of, named as the servers name them; the built-in one unless given. */
+  readonly models?: readonly string[]
+  /** Devices to make videos on, one at a time on each; `auto` unless given. */
+  readonly devices?: readonly string[]
+  readonly precision?: NonNullable<HostEngineOptions['precision']>
+  readonly threads?: number
+  readonly residency?: NonNullable<HostEngineOptions['residency']>
+  /** Seconds between checkpoints of a run; 30 unless given. */
+  readonly checkpointSeconds?: number
+  /** Steps between previews; 5 unless given, 0 for none. */
+  readonly previewSteps?: number
+  /** Seconds without a sign of life after which other workers take over a task; 30 unless given. */
+  readonly leaseSeconds?: number
+  /** Seconds that one run may take; 6 hours unless given. */
+  readonly runSeconds?: number
+  /** Seconds that runs may go on when the worker is stopped, before they are handed back; 0 unless given. */
+  readonly drainSeconds?: number
+  /** `info` unless given: JSON lines on the standard output. */
+  readonly logLevel?: 'silent' | 'error' | 'warn' | 'info' | 'debug'
+}
+
+/** A worker that takes tasks. Disposing of it hands back what it is working on, with a checkpoint. */
+export interface RunningWorker extends AsyncDisposable {
+  readonly models: readonly string[]
+}
+
+/**
+ * Takes tasks from the queue of a fleet, and makes their videos in an engine host a device.
+ * @throws RequestError for a database that cannot be shared; JobsError when it cannot be reached
+ */
+export async function startWorker(options: WorkerOptions, openJobs: OpenJobs): Promise<RunningWorker> {
+  if (!/^postgres(ql)?:\/\//.test(options.database)) {
+    throw new RequestError('request/invalid', {
+      subject: 'database',
+      expected: 'postgres://user:password@host:port/database',
+      got: JSON.stringify(options.database),
+      advice: 'Tasks in a folder are for one process: framewright serve makes their videos itself.',
+    })
+  }
+  const log = pino({ level: options.logLevel ?? 'info', base: { worker: `${hostname()}:${process.pid}` } })
+  const storage = new FolderStorage(options.storage)
+  const { precision, threads, residency, checkpointSeconds, previewSteps } = options
+  const runner = new HostRunner({
+    models: options.models?.length ? options.models : [builtInModel],
+    devices: options.devices?.length ? options.devices : ['auto'],
+    engine: {
+      ...(precision && { precision }),
+      ...(threads !== undefined && { threads }),
+      ...(residency && { residency }),
+    },
+    storage,
+    ...(checkpointSeconds !== undefined && { checkpointSeconds }),
+    ...(previewSteps !== undefined && { previewSteps }),
+    onHostEvent: (device, event) => {
+      const bad = event.type === 'killed' || (event.type === 'exited' && !event.expected)
+      log[bad ? 'error' : 'info']({ device, ...event }, 'engine host')
+    },
+  })
+  try {
+    const { queue, leaseSeconds, runSeconds, drainSeconds } = options
+    const { jobs } = await openJobs({
+      database: options.database,
+      storage,
+      runner: logged(runner),
+      ...(queue !== undefined && { queue }),
+      ...(leaseSeconds !== undefined && { leaseSeconds }),
+      ...(runSeconds !== undefined && { runSeconds }),
+      ...(drainSeconds !== undefined && { drainSeconds }),
+      onError: error => log.error({ error: error.message }, 'tasks'),
+    })
+    log.info({ models: runner.models, lanes: runner.lanes, storage: options.storage }, 'working')
+    return {
+      models: runner.models,
+      async [Symbol.asyncDispose]() {
+        log.info('draining')
+        await jobs[Symbol.asyncDispose]()
+        await runner[Symbol.asyncDispose]()
+        log.info('drained')
+      },
+    }
+  } catch (error) {
+    await runner[Symbol.asyncDispose]()
+    throw error
+  }
+
+  function logged(inner: TaskRunner): TaskRunner {
+    return {
+      models: inner.models,
+      lanes: inner.lanes,
+      async run(run) {
+        const { id, attempt, request } = run.task
+        log.info({ task: id, attempt, model: request.model }, 'task begun')
+        const began = performance.now()
+        const outcome = await inner.run(run)
+        const seconds = Math.round(performance.now() - began) / 1000
+        const failure = outcome.type === 'failed' ? outcome.failure : undefined
+        log[failure ? 'warn' : 'info'](
+          { task: id, attempt, outcome: outcome.type, seconds, failure },
+          'task ended',
+        )
+        return outcome
+      },
+      [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
+    }
+  }
+}
