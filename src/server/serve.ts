@@ -170,6 +170,6 @@ async function needsKeys(host: string, keys: Keys): Promise<boolean> {
     subject: `host ${host}`,
     expected: 'an API key, as others can reach this address',
     got: 'none',
-    advice: 'Make one with: framewright keys create',
+    advice: 'Make one with: framewright keys create NAME',
   })
 }

@@ -37,7 +37,7 @@ test('a key that exists is needed on loopback, too', async () => {
 test('beyond loopback a server does not start without a key', async () => {
   const { message } = await failure(startServer({ ...options, host: '0.0.0.0' }, inMemory()))
   expect(message).toBe(
-    'host 0.0.0.0: expected an API key, as others can reach this address, got none. Make one with: framewright keys create',
+    'host 0.0.0.0: expected an API key, as others can reach this address, got none. Make one with: framewright keys create NAME',
   )
   await using server = await startServer({ ...options, host: '0.0.0.0' }, inMemory({ sesame: {} }))
   expect(server.url).toMatch(/^http:\/\/0\.0\.0\.0:/)
