@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { constants, copyFile, mkdir, mkdtemp, rename, rm, stat, symlink } from 'node:fs/promises'
+import { chmod, constants, copyFile, mkdir, mkdtemp, rename, rm, stat, symlink } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { BackendError, messageOf } from '../errors.ts'
@@ -59,7 +59,8 @@ export async function* setupCuda(
   yield { type: 'pull-end', path: place.runtime }
 }
 
-function ownPlace(): ProviderPlace {
+/** The runtime of this installation. */
+export function ownPlace(): ProviderPlace {
   const version = runtimeVersion()
   return { version, release: releases[version], runtime: runtimeFolder() }
 }
@@ -96,6 +97,7 @@ async function* fetchProvider(
     await promisify(execFile)('tar', ['-xzf', archive, '-C', unpacked, strip, ...members])
     await checkVersion(unpacked, version)
     await rm(kept, { recursive: true, force: true })
+    await chmod(unpacked, 0o755) // temporary folders are for their maker alone
     await rename(unpacked, kept)
     await rm(archive)
   } finally {

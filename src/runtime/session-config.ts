@@ -6,6 +6,9 @@ const prepackLimitBytes = 1 << 30
 /** Constants larger than this are not folded when the weights stay in their files: a fold copies them. */
 const foldLimitBytes = 1 << 20
 
+/** Not on a GPU: where it moves a transposition past the reading of a shape, the shape is then permuted on the CPU. */
+const optimizersOffGpu = 'TransposeOptimizer'
+
 /** Whether a CPU copies the weights of a graph when it loads them. */
 export function needsPrivateCopy(model: GraphModel): boolean {
   return model.weightBytes <= prepackLimitBytes
@@ -42,7 +45,10 @@ export function sessionConfig(model: GraphModel, device: Device, threads: number
         use_device_allocator_for_initializers: '1',
         disable_prepacking: mapped ? '1' : '0',
       },
-      optimization: mapped ? { constant_folding_max_output_size_in_bytes: String(foldLimitBytes) } : {},
+      optimization: {
+        ...(mapped && { constant_folding_max_output_size_in_bytes: String(foldLimitBytes) }),
+        ...(device.type === 'cuda' && { disable_specified_optimizers: optimizersOffGpu }),
+      },
     },
   }
 }

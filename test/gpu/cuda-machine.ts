@@ -1,0 +1,171 @@
+/** ONNX Runtime with its CUDA provider on stand-ins for the GPU's libraries, in processes of their own. */
+import { execFile, execFileSync } from 'node:child_process'
+import { cpSync, linkSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { weightBytesOf } from '../../src/engine/graph-source.ts'
+import { ownPlace, setupCuda } from '../../src/engine/setup-cuda.ts'
+import { messageOf } from '../../src/errors.ts'
+import { evaluateDim } from '../../src/graph/dims.ts'
+import type { Graph } from '../../src/graph/graph.ts'
+import { serialize } from '../../src/graph/serialize.ts'
+import { runtimeFolder } from '../../src/runtime/cuda-provider.ts'
+import { sessionConfig } from '../../src/runtime/session-config.ts'
+import { buildStandIns } from './stand-in.ts'
+
+export interface CudaMachine {
+  /** A folder whose node_modules has onnxruntime-node with the provider beside it. */
+  readonly runtime: string
+  readonly standIns: string
+  readonly folder: string
+}
+
+/** The machine in a folder, or why there is none here. */
+export async function cudaMachine(folder: string): Promise<CudaMachine | string> {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return 'the CUDA provider is for x64 Linux'
+  for (const tool of ['gcc', 'readelf']) {
+    try {
+      execFileSync(tool, ['--version'], { stdio: 'ignore' })
+    } catch {
+      return `there is no ${tool}`
+    }
+  }
+  const runtime = path.join(folder, 'runtime')
+  try {
+    const libraries = copyRuntime(runtime)
+    const setup = setupCuda({ signal: AbortSignal.timeout(90_000) }, { ...ownPlace(), runtime: libraries })
+    for await (const _ of setup);
+    const standIns = path.join(folder, 'stand-ins')
+    buildStandIns(path.join(libraries, 'libonnxruntime_providers_cuda.so'), standIns)
+    return { runtime, standIns, folder }
+  } catch (error) {
+    return `the CUDA provider cannot be fetched: ${messageOf(error)}`
+  }
+}
+
+/** onnxruntime-node with room for a provider that this checkout's own does not get. Gives the libraries' folder. */
+function copyRuntime(target: string): string {
+  const source = path.resolve(runtimeFolder(), '..', '..', '..', '..')
+  const copy = path.join(target, 'node_modules', 'onnxruntime-node')
+  mkdirSync(copy, { recursive: true })
+  cpSync(path.join(source, 'dist'), path.join(copy, 'dist'), { recursive: true })
+  cpSync(path.join(source, 'package.json'), path.join(copy, 'package.json'))
+  const interfaces = createRequire(path.join(source, 'dist', 'index.js')).resolve('onnxruntime-common')
+  const common = interfaces.slice(
+    0,
+    interfaces.lastIndexOf('onnxruntime-common') + 'onnxruntime-common'.length,
+  )
+  symlinkSync(common, path.join(target, 'node_modules', 'onnxruntime-common'))
+  const libraries = path.join(copy, path.relative(source, runtimeFolder()))
+  mkdirSync(libraries, { recursive: true })
+  for (const file of ['libonnxruntime.so.1', 'onnxruntime_binding.node']) {
+    const [from, to] = [path.join(runtimeFolder(), file), path.join(libraries, file)]
+    try {
+      linkSync(from, to)
+    } catch {
+      cpSync(from, to) // on another disk
+    }
+  }
+  return libraries
+}
+
+/** What one process did. */
+export interface CudaTrace {
+  /** What ONNX Runtime wrote, warnings and more severe. */
+  readonly messages: string
+  /** Why the run failed: it does where it comes to cuDNN, which plans nothing here. */
+  readonly failure: string | undefined
+  /** While the session was opened: bytes allocated, and copied to the device. */
+  readonly allocated: number
+  readonly copied: number
+  /** While it ran: kernels and matrix products in their order, by mangled name; none when it did not run. */
+  readonly launches: readonly string[]
+}
+
+export interface CudaRun {
+  /** Values of the symbols of the inputs' shapes; the graph is run when they are given. */
+  readonly symbols?: Readonly<Record<string, number>>
+  readonly variables?: Readonly<Record<string, string>>
+  /** Lets nodes be on the CPU, to say which. */
+  readonly fallback?: true
+}
+
+/**
+ * Opens a graph as the product does for a GPU, except that a node on the CPU is an error.
+ * @throws Error with ONNX Runtime's message when the session does not open
+ */
+export async function openOnCuda(machine: CudaMachine, graph: Graph, run: CudaRun = {}): Promise<CudaTrace> {
+  const folder = mkdtempSync(path.join(machine.folder, 'session-'))
+  const [model, log, job] = ['model.onnx', 'log', 'job.json'].map(name => path.join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
+  const bytes = serialize(graph, { locate: file => file.slice(1) })
+  writeFileSync(model, bytes)
+  const weights = { name: graph.name, bytes, weightsFolder: '/', weightBytes: weightBytesOf(graph) }
+  const config = sessionConfig(weights, { type: 'cuda', index: 0 }, 1)
+  const session = { ...config.extra.session, disable_cpu_ep_fallback: run.fallback ? '0' : '1' }
+  const content = {
+    runtime: machine.runtime,
+    model,
+    log,
+    config: { ...config, logSeverityLevel: run.fallback ? 0 : 2, extra: { ...config.extra, session } },
+    feeds: run.symbols && feedsOf(graph, run.symbols),
+  }
+  writeFileSync(job, JSON.stringify(content))
+  const script = fileURLToPath(new URL('./open-session.mjs', import.meta.url))
+  const env = {
+    ...process.env,
+    LD_LIBRARY_PATH: machine.standIns,
+    CUDA_STAND_IN_LOG: log,
+    ...run.variables,
+  }
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [script, job], {
+    env,
+    maxBuffer: 1 << 28,
+  })
+  const [, failure] = /^failed: (.*)/ms.exec(stdout) ?? []
+  if (failure?.includes('fallback') && !run.fallback) throw new Error(await nodesOnCpu(machine, graph))
+  const { opened, ...counts } = readLog(readFileSync(log, 'utf8'))
+  if (failure && !opened) throw new Error(failure.trim())
+  // Weights are cast where they are used: folding the casts would copy them.
+  const messages = (stdout + stderr).split('\n').filter(line => !line.includes('Skipping constant folding'))
+  return { messages: messages.join('\n'), failure, ...counts }
+}
+
+/** The nodes that the provider does not take, as ONNX Runtime lists them: `Op (name)`. */
+async function nodesOnCpu(machine: CudaMachine, graph: Graph): Promise<string> {
+  const { messages } = await openOnCuda(machine, graph, { fallback: true })
+  const [, ...lists] = messages.split(/Node\(s\) placed on /)
+  const listed = lists.find(list => list.startsWith('[CPUExecutionProvider]')) ?? messages
+  const nodes = [...listed.matchAll(/\]\s+(\w+ \(.*?\))/g)].map(([, node]) => node)
+  return `on the CPU: ${nodes.join(', ') || listed.slice(-2000)}`
+}
+
+const types: Readonly<Record<string, string>> = { f32: 'float32', i64: 'int64', i32: 'int32' }
+
+function feedsOf(graph: Graph, symbols: Readonly<Record<string, number>>) {
+  return Object.fromEntries(
+    graph.inputs.map(({ name, dtype, shape }) => {
+      return [name, { type: types[dtype], shape: shape.map(dim => evaluateDim(dim, symbols)) }]
+    }),
+  )
+}
+
+function readLog(log: string) {
+  let phase = ''
+  let allocated = 0
+  let copied = 0
+  const launches: string[] = []
+  for (const line of log.split('\n')) {
+    const [what, first = '', second = ''] = line.split(' ')
+    if (what === 'mark') phase = first
+    if (what === 'alloc' && phase === 'open') allocated += Number(first)
+    if (what === 'copy' && phase === 'open' && first === '1') copied += Number(second)
+    if (what === 'launch' && phase === 'run') launches.push(first)
+  }
+  return { opened: phase !== 'open', allocated, copied, launches }
+}

@@ -1,0 +1,91 @@
+/**
+ * Stand-ins for the libraries of CUDA and cuDNN, made of what the provider imports from them. With them ONNX Runtime's
+ * real CUDA provider loads on a machine without a GPU and decides all that it decides before kernels run: which
+ * nodes it takes, what it allocates and copies, which kernels it launches. They compute nothing.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const runtimeSource = fileURLToPath(new URL('./stand-in/cudart.c', import.meta.url))
+
+/** Writes the libraries to a folder, for LD_LIBRARY_PATH. It needs gcc and readelf. */
+export function buildStandIns(provider: string, folder: string): void {
+  mkdirSync(folder, { recursive: true })
+  const runtime = readFileSync(runtimeSource, 'utf8')
+  const answered = new Set([...runtime.matchAll(/^\w[\w *]*?\b(\w+)\(/gm)].map(([, name]) => name!))
+  for (const [library, names] of importsOf(provider)) {
+    const isRuntime = library.startsWith('libcudart.')
+    const rest = names.filter(name => !isRuntime || !answered.has(name)).map(functionOf)
+    const versions = `${library} { global: ${names.map(name => `${name};`).join(' ')} stand_in_log; local: *; };`
+    compile(folder, library, [isRuntime ? runtime : declarations, ...rest].join('\n'), versions)
+  }
+  for (const library of ['libcurand.so.10', 'libcuda.so.1']) {
+    compile(folder, library, 'int cuInit(unsigned flags) { return 0; }')
+  }
+  compile(
+    folder,
+    'libcudnn.so.9',
+    [declarations, cudnnVersion, ...cudnnNames(provider).map(functionOf)].join('\n'),
+  )
+}
+
+const declarations = `#include <stddef.h>
+void stand_in_log(const char *, const char *, size_t) __attribute__((weak));`
+
+const cudnnVersion = `size_t cudnnGetVersion(void) { return 92100; }
+int cudnnBackendGetAttribute(void *d, int name, int type, long asked, long *count, void *out) { if (count) *count = asked > 0; return 0; }`
+
+/** Functions that the provider is linked to, by library. */
+function importsOf(provider: string): Map<string, string[]> {
+  const table = execFileSync('readelf', ['-W', '--dyn-syms', provider], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  })
+  const imports = new Map<string, string[]>()
+  for (const [, name, library] of table.matchAll(/ UND (\w+)@(libcu\w+\.so\.\d+)/g)) {
+    imports.set(library!, [...(imports.get(library!) ?? []), name!])
+  }
+  return imports
+}
+
+/** cuDNN is opened while the program runs, so its functions are among the provider's texts and not in its table. */
+function cudnnNames(provider: string): string[] {
+  const texts = readFileSync(provider)
+    .toString('latin1')
+    .matchAll(/\0(cudnn[A-Z]\w+)(?=\0)/g)
+  const given = ['cudnnGetVersion', 'cudnnBackendGetAttribute']
+  return [...new Set([...texts].map(([, name]) => name!))].filter(name => !given.includes(name))
+}
+
+/** A function that succeeds; one that makes something makes the same every time. */
+function functionOf(name: string): string {
+  if (/(StatusName|StatusString|ErrorName|ErrorString)$/.test(name)) {
+    return `const char *${name}() { return "stand-in"; }`
+  }
+  if (name === 'cudnnBackendCreateDescriptor') {
+    return `int ${name}(int type, void **made) { static int one[64]; *made = one; return 0; }`
+  }
+  if (/^(cudnn|cublas|cublasLt)(\w*DescCreate|Create\w*|\w+Create)$/.test(name)) {
+    return `int ${name}(void **made) { static int one[64]; *made = one; return 0; }`
+  }
+  if (name === 'cublasGetMathMode') return `int ${name}(void *handle, int *mode) { *mode = 0; return 0; }`
+  if (/[gG]emm|LtMatmul$/.test(name)) {
+    return `int ${name}() { if (stand_in_log) stand_in_log("launch", "${name}", 0); return 0; }`
+  }
+  return `int ${name}() { return 0; }`
+}
+
+function compile(folder: string, library: string, source: string, versions?: string): void {
+  const file = path.join(folder, `${library}.c`)
+  writeFileSync(file, source)
+  const flags = ['-shared', '-fPIC', '-O1', '-w', '-std=gnu17', `-Wl,-soname,${library}`]
+  if (versions) {
+    writeFileSync(`${file}.map`, versions)
+    flags.push(`-Wl,--version-script,${file}.map`)
+  }
+  execFileSync('gcc', [...flags, file, '-o', path.join(folder, library)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
