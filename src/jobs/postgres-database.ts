@@ -3,8 +3,9 @@ import pg from 'pg'
 import { JobsError } from '../index.ts'
 import type { Database, Row, Session } from './database.ts'
 
-/** Errors of a transaction that passes when it is run again: a deadlock, a conflict. */
-const passing = ['40P01', '40001']
+/** Of what a deadlock or a conflict has undone, and passes when it is run again. */
+const tries = 5
+const passes = (error: unknown) => ['40P01', '40001'].includes(String((error as { code?: unknown }).code))
 
 /** A PostgreSQL server. */
 export class PostgresDatabase implements Database {
@@ -44,7 +45,13 @@ export class PostgresDatabase implements Database {
   }
 
   async query(text: string, values?: readonly unknown[]): Promise<readonly Row[]> {
-    return await rowsOf(this.#pool, text, values)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await rowsOf(this.#pool, text, values)
+      } catch (error) {
+        if (attempt >= tries || !passes(error)) throw error
+      }
+    }
   }
 
   async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
@@ -60,7 +67,7 @@ export class PostgresDatabase implements Database {
         await client.query('ROLLBACK').catch(failure => {
           broken = failure as Error
         })
-        if (attempt >= 5 || !passing.includes(String((error as { code?: unknown }).code))) throw error
+        if (attempt >= tries || !passes(error)) throw error
       } finally {
         client.release(broken)
       }

@@ -24,7 +24,7 @@ const year = 365
 export class TaskQueue {
   readonly #boss: PgBoss
   readonly #options: QueueOptions
-  readonly #made = new Set<string>()
+  readonly #made = new Map<string, Promise<void>>()
 
   private constructor(boss: PgBoss, options: QueueOptions) {
     this.#boss = boss
@@ -43,9 +43,12 @@ export class TaskQueue {
   /** Makes the queue of a model, if it is not there: before a transaction that puts something into it. */
   async prepare(model: string): Promise<void> {
     const name = this.#name(model)
-    if (this.#made.has(name)) return
-    await this.#boss.createQueue(name)
-    this.#made.add(name)
+    const made = this.#made.get(name) ?? this.#boss.createQueue(name)
+    this.#made.set(name, made)
+    await made.catch(error => {
+      this.#made.delete(name)
+      throw error
+    })
   }
 
   async put(session: Session, task: { id: string; model: string; priority: number }): Promise<void> {
