@@ -1,0 +1,111 @@
+/** How far the types of a GPU move results from those of diffusers in f32: rounding as there, arithmetic on the CPU. */
+import { readFile } from 'node:fs/promises'
+import { describe, expect, test } from 'vitest'
+import { umt5Config } from '../../models/umt5/config.ts'
+import { relativePositionBuckets, umt5Encoder } from '../../models/umt5/encoder.ts'
+import { type WanVaeConfig, wanTransformerConfig, wanVaeConfig } from '../../models/wan/config.ts'
+import { wanContext } from '../../models/wan/context.ts'
+import { wanTransformer } from '../../models/wan/transformer.ts'
+import { wanDecoder } from '../../models/wan/vae.ts'
+import { rotaryTables } from '../../src/geometry/rotary.ts'
+import type { Graph } from '../../src/graph/graph.ts'
+import { elementCount, type FloatDType } from '../../src/tensor/dtype.ts'
+import { reshaped, type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { openWeights } from '../../src/weights/checkpoint.ts'
+import { WeightLedger } from '../../src/weights/scope.ts'
+import { relativeError } from '../compare.ts'
+import { fixture, hasFixture } from '../fixtures.ts'
+import { runGraph } from '../graph-session.ts'
+import { roundedGraph } from '../rounded-graph.ts'
+import { readFixtureTensors } from '../safetensors-fixture.ts'
+
+/** The graph to run: rounded where it is not in f32. */
+function runnable(graph: Graph): Graph {
+  return graph.precision === 'f32' ? graph : roundedGraph(graph)
+}
+
+const transformers = ['wan21-t2v', 'wan22-ti2v-5b'].filter(name => hasFixture(`${name}/case-1.json`))
+
+describe.each(transformers)('a step of %s', name => {
+  async function errorIn(precision: FloatDType): Promise<number> {
+    const folder = fixture(`${name}/model/transformer`)
+    const config = wanTransformerConfig.parse(JSON.parse(await readFile(`${folder}/config.json`, 'utf8')))
+    const reference = readFixtureTensors(fixture(`${name}/case-1.safetensors`))
+    const ledger = new WeightLedger(await openWeights(folder))
+    const context = runnable(wanContext(config, ledger.graph('context'), precision))
+    const transformer = runnable(wanTransformer(config, ledger.graph('transformer'), precision))
+    const latents = reference.get('step_000.model_input')!
+    const [batch, channels, t, h, w] = latents.shape as [number, number, number, number, number]
+    const [pt, ph, pw] = config.patch_size
+    const grid = { frames: t / pt, height: h / ph, width: w / pw, tokens: (t * h * w) / (pt * ph * pw) }
+    const rotary = rotaryTables({ grid, headDim: config.attention_head_dim })
+    const half = config.attention_head_dim / 2
+    const timestep = Number(reference.get('step_000.timestep')!.data[0])
+    const { velocity } = await runGraph(transformer, {
+      ...(await runGraph(context, { text: reference.get('prompt_embeds')! })),
+      latents: reshaped(latents, [batch, channels, grid.frames, pt, grid.height, ph, grid.width, pw]),
+      timestep: tensor('f32', [1, grid.frames], new Float32Array(grid.frames).fill(timestep)),
+      'text.bias': tensor('f32', [1, 512], new Float32Array(512)),
+      'rotary.cos': tensor('f32', [1, grid.tokens, half], rotary.cos),
+      'rotary.sin': tensor('f32', [1, grid.tokens, half], rotary.sin),
+    })
+    return errorOf(velocity!, reference.get('step_000.noise_pred_cond')!)
+  }
+
+  test('is within 2 % in bf16, and rounded indeed', async () => {
+    const error = await errorIn('bf16')
+    expect(error).toBeLessThan(2e-2)
+    expect(error).toBeGreaterThan(1e-4)
+  })
+})
+
+const vaes = ['vae-wan21', 'vae-wan22'].filter(name => hasFixture(`modules/${name}/reference.safetensors`))
+
+test.each(vaes)('the first frame of %s is within 0.5 % in f16', async name => {
+  const about = JSON.parse(await readFile(fixture(`modules/${name}/reference.json`), 'utf8'))
+  const folder = `${fixture(`modules/${name}`)}/${about.model}`
+  const config = wanVaeConfig.parse(JSON.parse(await readFile(`${folder}/config.json`, 'utf8')))
+  const ledger = new WeightLedger(await openWeights(folder))
+  const decoder = runnable(wanDecoder(config, ledger.graph('decoder'), 'f16', 'first'))
+  const reference = readFixtureTensors(fixture(`modules/${name}/reference.safetensors`))
+  const input = reference.get('frames_01.decode_input')!
+  const { decoded } = await runGraph(decoder, { latents: normalized(input, config) })
+  const error = errorOf(decoded!, reference.get('frames_01.decoded')!)
+  expect(error).toBeLessThan(5e-3)
+  expect(error).toBeGreaterThan(1e-4)
+})
+
+test.skipIf(!hasFixture('modules/text-umt5/reference.safetensors'))(
+  'the prompt of UMT5 is within 2 % in bf16',
+  async () => {
+    const folder = fixture('modules/text-umt5')
+    const config = umt5Config.parse(JSON.parse(await readFile(`${folder}/config.json`, 'utf8')))
+    const ledger = new WeightLedger(await openWeights(folder, 'model'))
+    const graph = runnable(umt5Encoder(config, ledger.graph('encoder'), 'bf16'))
+    const reference = readFixtureTensors(`${folder}/reference.safetensors`)
+    const mask = reference.get('length_24.attention_mask')!
+    const { embeddings } = await runGraph(graph, {
+      ids: reference.get('length_24.input_ids')!,
+      mask: tensor('f32', mask.shape, Float32Array.from(mask.data as BigInt64Array, Number)),
+      buckets: tensor('i64', [24, 24], relativePositionBuckets(24, config)),
+    })
+    const error = errorOf(embeddings!, reference.get('length_24.last_hidden_state')!)
+    expect(error).toBeLessThan(2e-2)
+    expect(error).toBeGreaterThan(1e-4)
+  },
+)
+
+/** [1, channels, frames, h, w] as the VAE sees it → [channels, frames, h, w] as transformers give it: (x − mean) / std. */
+function normalized({ data, shape }: Tensor, config: WanVaeConfig): Tensor {
+  const size = elementCount(shape) / config.z_dim
+  const values = (data as Float32Array).map((value, index) => {
+    const channel = Math.floor(index / size)
+    return (value - config.latents_mean[channel]!) / config.latents_std[channel]!
+  })
+  return tensor('f32', shape.slice(1), values)
+}
+
+function errorOf(result: Tensor, reference: Tensor): number {
+  expect(elementCount(result.shape)).toBe(elementCount(reference.shape))
+  return relativeError(result.data as Float32Array, reference.data as Float32Array)
+}
