@@ -81,8 +81,9 @@ describe('events of a task', () => {
     const steps = progress.map(({ step }) => Number(step))
     expect(steps).toEqual([...steps].sort((a, b) => a - b))
     expect(new Set(steps).size).toBeGreaterThan(10)
-    expect(progress.find(({ step }) => step === 20)).toMatchObject({ stage: 'denoising', of: 30 })
-    expect(Number(progress.find(({ step }) => step === 20)?.secondsLeft)).toBeGreaterThan(0)
+    const between = progress.find(({ step }) => Number(step) > 5 && Number(step) < 30)!
+    expect(between).toMatchObject({ stage: 'denoising', of: 30 })
+    expect(Number(between.secondsLeft)).toBeGreaterThan(0)
     const preview = events.find(({ name }) => name === 'preview')!.data
     expect(Buffer.from(String(preview.jpeg), 'base64').subarray(0, 3)).toEqual(
       Buffer.from([0xff, 0xd8, 0xff]),

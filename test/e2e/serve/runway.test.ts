@@ -82,7 +82,8 @@ function meanOf(frame: Uint8Array): number[] {
 }
 
 describe('text to video', () => {
-  test('version 4 of the client makes a video and waits for it', async () => {
+  // The clients wait for seconds before they ask: both at once.
+  test.concurrent('version 4 of the client makes a video and waits for it', async () => {
     const task = await client.textToVideo
       .create({
         model: 'gen4.5',
@@ -98,7 +99,7 @@ describe('text to video', () => {
     expect([clip.width, clip.height, clip.frames.length, clip.fps]).toEqual([80, 48, 17, 8])
   })
 
-  test('version 3 of the client does so, too', async () => {
+  test.concurrent('version 3 of the client does so, too', async () => {
     const old = new RunwayML3({ baseURL: server.url, apiKey: 'any' })
     const image = dataUri(await picture('#c81414'))
     const task = await old.imageToVideo
