@@ -113,6 +113,41 @@ describe.runIf(atHand(['wan21-vace', 1]))('control videos and references', () =>
   })
 })
 
+// Digests of what diffusers' `WanVACEPipeline.preprocess_conditions` makes of these for 48×32. Controls of another shape
+// than the video it leaves at a size of their own, beside latents of the video's; here they are stretched to it.
+describe('control videos and masks of another size', () => {
+  test.each([
+    [96, 64, '5a587e8d0d5a5b89', '932a25e0154d71dd'],
+    [72, 48, 'b3cb450039c663e9', '3e30757174721674'],
+    [144, 96, 'a78c45f4ffce5fc7', '205df2f674d55a10'],
+  ])('of %d×%d are resized to the bit as diffusers does', (width, height, video, mask) => {
+    const fitted = (of: Picture) => resample(of, { width: 48, height: 32 }, 'lanczos')
+    const frames = [0, 1, 2, 3, 4].flatMap(shade => [...toUnitRange(fitted(patterned(width, height, shade)))])
+    expect(digest(Float32Array.from(frames))).toBe(video)
+    const masks = [9, 10, 11, 12, 13].flatMap(shade => {
+      return [...toMask(fitted(greyed(patterned(width, height, shade))))]
+    })
+    expect(digest(Float32Array.from(masks))).toBe(mask)
+  })
+
+  function patterned(width: number, height: number, shade: number): Picture {
+    const data = Uint8Array.from({ length: width * height * 3 }, (_, index) => {
+      const [x, y] = [Math.floor(index / 3) % width, Math.floor(index / (3 * width))]
+      return x * 7 + y * 13 + shade * 31 + (index % 3) * 67 + ((x * y) % 29)
+    })
+    return { width, height, data }
+  }
+
+  /** As Pillow makes grey of colours. */
+  function greyed({ width, height, data }: Picture): Picture {
+    const grey = data.map((_, index) => {
+      const [r, g, b] = data.subarray(index - (index % 3)) as unknown as [number, number, number]
+      return (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16
+    })
+    return { width, height, data: grey }
+  }
+})
+
 describe('pictures for CLIP', () => {
   const cases: [string, number][] = [
     ['wan21-i2v', 1],
