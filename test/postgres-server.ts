@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
 
@@ -21,6 +21,8 @@ export async function startPostgres(): Promise<PostgresServer> {
     initdb: string
     postgres: string
   }
+  // The package's own script, which npm leaves out where the scripts of packages are not allowed. It needs no network.
+  execFileSync(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: join(dirname(initdb), '..', '..') })
   const folder = mkdtempSync(join(tmpdir(), 'framewright-postgres-'))
   chmodSync(folder, 0o700)
   if (user.uid !== undefined) chownSync(folder, user.uid, user.gid)
