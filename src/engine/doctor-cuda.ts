@@ -21,8 +21,10 @@ export async function cudaFindings(run: (device: Device) => Promise<string | und
   if (gpus.length === 0 && !cudaProviderInstalled()) {
     return [{ subject: 'gpu', status: 'note', detail: 'none: videos are made on the CPU' }]
   }
-  const parts = [...gpuFindings(gpus), await providerFinding(), librariesFinding(), cudnnFinding()]
-  if (parts.some(({ status }) => status !== 'ok')) return parts
+  const needed = [await providerFinding(), librariesFinding(), cudnnFinding()]
+  const parts = [...gpuFindings(gpus), ...needed]
+  // Where a library is missing the runtime may end the process. Containers may do without nvidia-smi.
+  if (needed.some(({ status }) => status !== 'ok')) return parts
   const problem = await run({ type: 'cuda', index: 0 })
   if (problem === undefined) return [...parts, { subject: 'cuda', status: 'ok', detail: 'runs' }]
   const fix = 'Check with nvidia-smi that the GPU is free, and install the libraries anew.'

@@ -1,6 +1,9 @@
 import { BackendError, messageOf } from '../errors.ts'
 import { type Device, deviceText, type Feed } from './backend.ts'
 
+/** Characters of ONNX Runtime's own words in a message; all of them are in the cause. */
+const longestMessage = 500
+
 /**
  * Holds the feeds of a run to the graph's inputs.
  * @throws BackendError that names the inputs that are missing and those the graph does not have
@@ -78,6 +81,8 @@ function isMemoryError(message: string): boolean {
   return /bad_alloc|out of memory|failed to allocate|allocation failed/i.test(message)
 }
 
+/** Without the graphs that cuDNN prints into its messages. */
 function firstLine(message: string): string {
-  return message.split('\n', 1)[0]!.replace(/\.$/, '')
+  const line = message.split('\n', 1)[0]!.replace(/\.$/, '')
+  return line.length > longestMessage ? `${line.slice(0, longestMessage)}…` : line
 }
