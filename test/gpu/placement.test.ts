@@ -141,6 +141,7 @@ function attentionGraph(kind: 'plain' | 'bias' | 'key lengths'): Graph {
 }
 
 const missing = typeof machine === 'string' ? ` (skipped: ${machine})` : ''
+if (typeof machine === 'string') console.warn(`test/gpu is skipped: ${machine}`)
 
 function open(graph: Graph, run?: CudaRun): Promise<CudaTrace> {
   if (typeof machine === 'string') throw new Error(machine)
