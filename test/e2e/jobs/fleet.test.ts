@@ -140,7 +140,7 @@ test('50 tasks end once each, though a worker is killed while it makes a video',
 
 test('SIGTERM hands back what runs, with its checkpoint, and another worker goes on from there', async () => {
   for (const worker of workers.splice(0)) worker.kill('SIGKILL')
-  const [id] = (await create(1, 40, () => 7)) as [string]
+  const [id] = (await create(1, 20, () => 7)) as [string]
   const first = startWorker()
   await until(async () => ((await jobs.get(id))?.progress.step ?? 0) > 2)
   first.process.kill('SIGTERM')
@@ -152,7 +152,7 @@ test('SIGTERM hands back what runs, with its checkpoint, and another worker goes
   startWorker()
   const [resumed] = await ended([id], 120)
   expect(resumed).toMatchObject({ state: 'succeeded', attempt: 2 })
-  const [whole] = await ended(await create(1, 40, () => 7), 120)
+  const [whole] = await ended(await create(1, 20, () => 7), 120)
   expect(await pictures(resumed!)).toBe(await pictures(whole!))
 }, 300_000)
 
