@@ -12,7 +12,7 @@ export function startText({ plan, device }: StartEvent): string {
 /** A line for the file and a line for the time, each with its end. */
 export function summaryText(
   written: VideoWrittenEvent,
-  { plan, seconds, skippedSteps }: VideoEndEvent,
+  { plan, seconds, skippedSteps, unguidedSteps }: VideoEndEvent,
   factor: number,
 ): string {
   const size = `${plan.width * factor}x${plan.height * factor}`
@@ -20,16 +20,19 @@ export function summaryText(
   const file = `${written.path}: ${size}, ${length}, ${bytesText(written.bytes)}, seed ${plan.seed}`
   const stages = [
     `conditioning ${durationText(seconds.conditioning)}`,
-    `denoising ${durationText(seconds.denoising)} (${durationText(seconds.denoising / plan.steps)} a step${skippedText(skippedSteps)})`,
+    `denoising ${durationText(seconds.denoising)} (${durationText(seconds.denoising / plan.steps)} a step${leftOutText(skippedSteps, unguidedSteps)})`,
     `decoding ${durationText(seconds.decoding)}`,
     `total ${durationText(seconds.total)}`,
   ]
   return `${file}\n${stages.join(', ')}\n`
 }
 
-/** Steps in which the network did not run. */
-function skippedText(steps: number): string {
-  return steps === 0 ? '' : `, ${counted(steps, 'step')} skipped`
+/** Steps in which the network did not run, and those in which it ran for the prompt alone. */
+function leftOutText(skipped: number, unguided: number): string {
+  return [
+    skipped === 0 ? '' : `, ${counted(skipped, 'step')} skipped`,
+    unguided === 0 ? '' : `, ${counted(unguided, 'step')} without guidance`,
+  ].join('')
 }
 
 export function truncationWarning({ request }: VideoJob, event: ConditioningReadyEvent): string {

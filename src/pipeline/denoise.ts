@@ -98,7 +98,7 @@ export async function* denoiseSteps(
 }
 
 /** By expert. */
-function guidancesOf(plan: GeneratePlan): Guidance[] {
+export function guidancesOf(plan: GeneratePlan): Guidance[] {
   const { guidanceInterval: interval, guidanceRescale: rescale, guidanceMethod: method } = plan
   return [plan.guidance, plan.guidance2].map(scale => createGuidance({ scale, interval, rescale, method }))
 }

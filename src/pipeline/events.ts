@@ -86,6 +86,8 @@ export interface VideoEndEvent {
   readonly latents: Tensor
   /** Steps in which the network did not run. */
   readonly skippedSteps: number
+  /** Steps whose guidance the guidance interval left out, skipped or not; 0 for a run without guidance. */
+  readonly unguidedSteps: number
   readonly seconds: StageSeconds
 }
 

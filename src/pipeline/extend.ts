@@ -183,11 +183,14 @@ function faded(old: Uint8Array, fresh: Uint8Array, share: number): Uint8Array {
   return old.map((value, index) => Math.round(value + share * (fresh[index]! - value)))
 }
 
-function totalsOf(ends: readonly VideoEndEvent[]): Pick<VideoEndEvent, 'skippedSteps' | 'seconds'> {
+function totalsOf(
+  ends: readonly VideoEndEvent[],
+): Pick<VideoEndEvent, 'skippedSteps' | 'unguidedSteps' | 'seconds'> {
   const sum = (pick: (end: VideoEndEvent) => number) => ends.reduce((total, end) => total + pick(end), 0)
   const stage = (name: keyof StageSeconds) => sum(({ seconds }) => seconds[name])
   return {
     skippedSteps: sum(({ skippedSteps }) => skippedSteps),
+    unguidedSteps: sum(({ unguidedSteps }) => unguidedSteps),
     seconds: {
       conditioning: stage('conditioning'),
       denoising: stage('denoising'),

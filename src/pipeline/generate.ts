@@ -2,6 +2,7 @@ import { RequestError } from '../errors.ts'
 import { type LatentSize, pixelFramesOf, toLatent, toTokens } from '../geometry/video-geometry.ts'
 import type { Picture } from '../media/read-picture.ts'
 import { addNoise } from '../sampling/add-noise.ts'
+import { stepsWithoutGuidance } from '../sampling/guidance.ts'
 import { createGenerator, type NoiseGenerator } from '../sampling/noise.ts'
 import { readScheduler } from '../sampling/scheduler.ts'
 import { sliceAxis } from '../tensor/axis.ts'
@@ -9,7 +10,7 @@ import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { withClean } from './clean-frames.ts'
 import { type Conditions, condition, residentsOf } from './condition.ts'
 import { decodeChunks } from './decode.ts'
-import { denoiseSteps } from './denoise.ts'
+import { denoiseSteps, guidancesOf } from './denoise.ts'
 import { type DenoiseState, firstState } from './denoise-state.ts'
 import type {
   ConditioningReadyEvent,
@@ -92,7 +93,14 @@ export async function* generate(
     const clip = sliceAxis(latents, 1, visual.leadingFrames, denoised.latentFrames)
     yield* decodeFrames(model, { latents: clip, noise, plan }, runner, signal)
     clock.end('decoding')
-    yield { type: 'video-end', plan, latents: clip, skippedSteps: state.skippedSteps, seconds: clock.total() }
+    yield {
+      type: 'video-end',
+      plan,
+      latents: clip,
+      skippedSteps: state.skippedSteps,
+      unguidedSteps: stepsWithoutGuidance(guidancesOf(plan)[0]!, firstStep, plan.steps),
+      seconds: clock.total(),
+    }
   } finally {
     await runner.drop(residentsOf(conditions))
   }

@@ -51,6 +51,14 @@ export function guidanceActive(
   return scale > 1 && step >= Math.floor(start * steps) && step < Math.floor(end * steps)
 }
 
+/** How many of the steps from `first` on are outside the interval, where guidance would else be on. */
+export function stepsWithoutGuidance(guidance: Guidance, first: number, steps: number): number {
+  if (guidance.scale <= 1) return 0
+  let count = 0
+  for (let step = first; step < steps; step++) if (!guidanceActive(guidance, step, steps)) count++
+  return count
+}
+
 /** Whether a step's velocity is zero whatever the network gives: CFG-Zero* starts so, guided or not. */
 export function startsAtZero({ method }: Guidance, step: number): boolean {
   return method.name === 'cfg-zero-star' && step < method.zeroInitSteps

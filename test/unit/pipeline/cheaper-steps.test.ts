@@ -90,6 +90,8 @@ describe('guidance', () => {
     const { steps, end } = await make({ guidanceInterval: [0.25, 0.5] })
     expect(steps.filter(({ guided }) => guided).map(({ step }) => step)).toEqual([3, 4])
     expect(end.skippedSteps).toBe(0)
+    expect(end.unguidedSteps).toBe(6)
+    expect((await make({ guidanceInterval: [0.25, 0.5], guidance: 1 })).end.unguidedSteps).toBe(0)
   })
 
   test('by CFG-Zero* leaves the latents as they are in its first steps', async () => {
