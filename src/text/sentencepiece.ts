@@ -24,10 +24,14 @@ export function tokenizerJsonOf(
   const special = pieces.flatMap(({ text, kind }, id) =>
     kind === control || id === unknown ? [{ id, content: text, special: true }] : [],
   )
+  const known = new Set(special.map(({ id }) => id))
+  const beyond = [...added].flatMap(([id, content]) =>
+    known.has(id) ? [] : [{ id, content, special: true }],
+  )
   const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always' as const, split: true }
   const template = [{ Sequence: { id: 'A', type_id: 0 } }, { SpecialToken: { id: '</s>', type_id: 0 } }]
   return {
-    added_tokens: [...special, ...[...added].map(([id, content]) => ({ id, content, special: true }))],
+    added_tokens: [...special, ...beyond],
     normalizer: { type: 'Precompiled', precompiled_charsmap: Buffer.from(charsmap).toString('base64') },
     pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'WhitespaceSplit' }, metaspace] },
     post_processor: {

@@ -52,6 +52,7 @@ const tokenizerConfig = z.looseObject({
   eos_token: tokenText.nullish(),
   padding_side: z.literal('right').nullish(),
   truncation_side: z.literal('right').nullish(),
+  added_tokens_decoder: z.record(z.string().regex(/^\d+$/), tokenText).nullish(),
 })
 export type TokenizerConfig = z.infer<typeof tokenizerConfig>
 
@@ -67,17 +68,20 @@ export async function readTokenizerFiles(
   const model = await readFile(path).catch(() => undefined)
   const json =
     model !== undefined && !existsSync(join(folder, 'tokenizer.json'))
-      ? tokenizerJsonOf(model, path, await addedTokens(folder))
+      ? tokenizerJsonOf(model, path, await addedTokens(folder, config))
       : await readJson(join(folder, 'tokenizer.json'), tokenizerJson)
   return { json, config }
 }
 
-/** Tokens that were added to a SentencePiece model. */
-async function addedTokens(folder: string): Promise<ReadonlyMap<number, string>> {
+/** Tokens that were added to a SentencePiece model: older folders list them in a file, newer ones in the configuration. */
+async function addedTokens(folder: string, config: TokenizerConfig): Promise<ReadonlyMap<number, string>> {
   const path = join(folder, 'added_tokens.json')
-  if (!existsSync(path)) return new Map()
-  const byText = await readJson(path, z.record(z.string(), z.int().nonnegative()))
-  return new Map(Object.entries(byText).map(([text, id]) => [id, text]))
+  const byText = existsSync(path) ? await readJson(path, z.record(z.string(), z.int().nonnegative())) : {}
+  const configured = Object.entries(config.added_tokens_decoder ?? {})
+  return new Map([
+    ...configured.map(([id, text]) => [Number(id), text] as const),
+    ...Object.entries(byText).map(([text, id]) => [id, text] as const),
+  ])
 }
 
 async function readJson<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.infer<Schema>> {

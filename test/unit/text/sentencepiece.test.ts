@@ -77,6 +77,20 @@ test('tokens that were added to the model have the ids that their file gives', a
   expect([...ids].map(Number)).toContain(9999)
 })
 
+test('tokens that were added may stand in the configuration, beside those of the model', async () => {
+  const configured = join(folder, 'configured')
+  await mkdir(configured)
+  await writeFile(join(configured, 'spiece.model'), await modelOf(reference))
+  const tokens = { 1: { content: '</s>', special: true }, 9999: { content: '<extra_id_0>', special: true } }
+  const json = { ...config, added_tokens_decoder: tokens }
+  await writeFile(join(configured, 'tokenizer_config.json'), JSON.stringify(json))
+  const read = await readTokenizerFiles(configured)
+  const added = read.json.added_tokens.map(({ content }) => content)
+  expect(added.filter(content => content === '</s>')).toHaveLength(1)
+  const { ids } = promptTokenizer(read.json, read.config).encode('a <extra_id_0>', { length: 8 })
+  expect([...ids].map(Number)).toContain(9999)
+})
+
 describe('a file is refused', () => {
   const refused = async (bytes: Uint8Array) => {
     return await failure(Promise.resolve().then(() => tokenizerJsonOf(bytes, 'spiece.model', new Map())))
