@@ -5,6 +5,7 @@ import { type Engine, type EngineOptions, type EngineParts, openEngine } from '.
 import { type ExportOptions, type ExportReport, exportCheckpoint } from './engine/export.ts'
 import { inspectCheckpoint, type ModelReport } from './engine/inspect.ts'
 import { type SetupCudaOptions, setupCuda } from './engine/setup-cuda.ts'
+import type { EvaluateOptions, EvaluationReport, JudgedEvent } from './eval/evaluate.ts'
 import type { PullEvent } from './hub/events.ts'
 import type { JobsOptions, OpenedJobs, OpenJobs } from './jobs/contract.ts'
 import type { KeyStore } from './jobs/key-store.ts'
@@ -40,6 +41,24 @@ export async function diagnose(): Promise<Diagnosis> {
  */
 export function installCudaProvider(options: SetupCudaOptions = {}): AsyncGenerator<PullEvent> {
   return setupCuda(options)
+}
+
+/**
+ * Makes videos of a model's held-out prompts and judges what they show; the last event is the report. Loaded when it is
+ * called.
+ * @throws CheckpointError for a model without an `evaluation.json`
+ */
+export async function evaluateModel(
+  options: EvaluateOptions,
+): Promise<AsyncGenerator<JudgedEvent | EvaluationReport>> {
+  const { evaluate } = await import('./eval/evaluate.ts')
+  return evaluate(options)
+}
+
+/** A report as one HTML page. */
+export async function evaluationPage(report: EvaluationReport): Promise<string> {
+  const { reportPage } = await import('./eval/report-page.ts')
+  return reportPage(report)
 }
 
 /**
@@ -139,4 +158,4 @@ export type { DType } from './tensor/dtype.ts'
 export { type Tensor, tensor } from './tensor/tensor.ts'
 export { writeSafetensors } from './weights/write-safetensors.ts'
 export type { RunningWorker, WorkerOptions } from './worker/worker.ts'
-export type { PullEvent }
+export type { EvaluateOptions, EvaluationReport, JudgedEvent, PullEvent }

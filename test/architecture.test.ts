@@ -30,7 +30,7 @@ const sideways: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Programs: they import the public API, as a customer would, and what `partsOfPrograms` adds. */
-const programs = ['src/jobs', 'src/host', 'src/server', 'src/worker', 'src/ai-sdk', 'src/cli']
+const programs = ['src/jobs', 'src/host', 'src/server', 'src/worker', 'src/ai-sdk', 'src/eval', 'src/cli']
 
 /** Programs that others are made of. The public API loads them when one is started. */
 const partsOfPrograms: Readonly<Record<string, readonly string[]>> = {

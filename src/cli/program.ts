@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { Command } from 'commander'
 import { doctorCommand } from './doctor.ts'
+import { evalCommand } from './eval.ts'
 import { exportCommand } from './export.ts'
 import { generateCommand } from './generate.ts'
 import { inspectCommand } from './inspect.ts'
@@ -32,6 +33,7 @@ export function createProgram(): Command {
     setupCommand,
     doctorCommand,
     modelsCommand,
+    evalCommand,
     () => serveCommand(),
     () => workerCommand(),
     keysCommand,

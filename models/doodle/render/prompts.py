@@ -1,7 +1,7 @@
 """Held-out prompts with ground truth, for evaluation: `python -m render.prompts OUT.json --count 200`.
 
 Acts come in turn, so every motion and camera move gets its share; each scene's first actor is a triple that training
-never renders. Tracks are in frame coordinates, after the camera, one value per frame.
+never renders. Tracks are in frame coordinates, after the camera: one value per frame, or one for all.
 """
 
 import argparse
@@ -54,8 +54,9 @@ def record(scene: Scene) -> dict:
     }
 
 
-def rounded(values: list[float]) -> list[float]:
-    return [round(value, 5) for value in values]
+def rounded(values: list[float]) -> list[float] | float:
+    track = [round(value, 4) for value in values]
+    return track[0] if len(set(track)) == 1 else track
 
 
 def main() -> None:
@@ -64,7 +65,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     options = parser.parse_args()
     with open(options.path, "w") as file:
-        json.dump([record(held_out_scene(i)) for i in range(options.count)], file)
+        json.dump([record(held_out_scene(i)) for i in range(options.count)], file, separators=(",", ":"))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,74 @@
+import { writeFile } from 'node:fs/promises'
+import { Command } from 'commander'
+import { wholeNumber } from './arguments.ts'
+import { interruptSignal } from './interrupt.ts'
+
+interface Flags {
+  readonly prompts?: number
+  readonly seeds?: number
+  readonly further?: number
+  readonly device?: string
+  readonly threads?: number
+  readonly output?: string
+  readonly html?: string
+}
+
+const examples = `
+Examples:
+  framewright eval doodle --prompts 20 --further 0        a first look
+  framewright eval doodle -o eval.json --html eval.html   all 200 prompts, given frames, other settings`
+
+export function evalCommand(): Command {
+  return new Command('eval')
+    .description('Make videos of held-out prompts and measure what they show')
+    .argument('[model]', 'a model folder with an evaluation.json (default: doodle, built in)')
+    .option(
+      '--prompts <n>',
+      'prompts to use, evenly spread (default: all)',
+      wholeNumber('--prompts', { from: 1, to: 1_000_000 }),
+    )
+    .option(
+      '--seeds <n>',
+      'videos of each prompt (default: 1)',
+      wholeNumber('--seeds', { from: 1, to: 1_000_000 }),
+    )
+    .option(
+      '--further <n>',
+      'prompts for given frames and for each other setting (default: 20)',
+      wholeNumber('--further', { from: 0, to: 1_000_000 }),
+    )
+    .option('--device <name>', 'auto, cpu, cuda or cuda:N (default: auto)')
+    .option(
+      '--threads <n>',
+      'CPU threads (default: one a core)',
+      wholeNumber('--threads', { from: 1, to: 1_000_000 }),
+    )
+    .option('-o, --output <file>', 'write every figure as JSON')
+    .option('--html <file>', 'write a page with tables, bars and pictures')
+    .option('--debug', 'print the stack of errors')
+    .addHelpText('after', examples)
+    .action(run)
+}
+
+async function run(name: string | undefined, flags: Flags): Promise<void> {
+  const framewright = await import('../index.ts')
+  const model = await framewright.resolveModel(name)
+  const signal = interruptSignal(() => process.stderr.write('stopping; once more to stop at once\n'))
+  const { output, html, ...options } = flags
+  for await (const event of await framewright.evaluateModel({ ...options, model, signal })) {
+    if (event.type === 'judged') {
+      const { background, colour, shape, motion } = event.verdict
+      const marks = Object.entries({ background, colour, shape, motion }).map(([what, ok]) =>
+        ok ? what : `no ${what}`,
+      )
+      process.stderr.write(
+        `${event.index}/${event.of} ${event.setting}: ${event.prompt}: ${marks.join(', ')}\n`,
+      )
+      continue
+    }
+    const { sheet, ...figures } = { ...event, model: name ?? framewright.builtInModel }
+    if (output !== undefined) await writeFile(output, `${JSON.stringify(figures, undefined, 1)}\n`)
+    if (html !== undefined) await writeFile(html, await framewright.evaluationPage({ ...figures, sheet }))
+    process.stdout.write(`${JSON.stringify({ ...figures, clips: undefined }, undefined, 1)}\n`)
+  }
+}

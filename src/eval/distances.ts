@@ -1,0 +1,27 @@
+import type { Shape } from './palette.ts'
+
+type Distance = (x: number, y: number) => number
+
+const starOuter = 1.14
+const starInner = 0.5
+
+/** Signed distance to the outline of a shape of radius 1 about the origin, y down: negative inside. */
+export const distances: Readonly<Record<Shape, Distance>> = {
+  ball: (x, y) => Math.hypot(x, y) - 1,
+  ring: (x, y) => Math.abs(Math.hypot(x, y) - 0.74) - 0.28,
+  square: (x, y) => Math.max(Math.abs(x), Math.abs(y)) - 0.88,
+  triangle: (x, y) => Math.max(y - 0.15, (Math.sqrt(3) / 2) * Math.abs(x) - 0.5 * (y - 0.15)) - 0.58,
+  star(x, y) {
+    const tenth = Math.PI / 5
+    const turn = remainder(Math.atan2(x, -y) + tenth, 2 * tenth) - tenth
+    const radius = Math.hypot(x, y)
+    const [u, v] = [radius * Math.cos(turn), radius * Math.abs(Math.sin(turn))]
+    const [du, dv] = [starInner * Math.cos(tenth) - starOuter, starInner * Math.sin(tenth)]
+    return (dv * (u - starOuter) - du * v) / Math.hypot(du, dv)
+  },
+}
+
+/** The remainder of the divisor's sign. */
+export function remainder(value: number, divisor: number): number {
+  return value - Math.floor(value / divisor) * divisor
+}
