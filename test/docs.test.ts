@@ -34,6 +34,8 @@ describe('a command in the documents', () => {
       'control',
       'extend',
       'lora',
+      'cheaper-steps',
+      'two-experts',
     ]
     const shown = new Set(commands.map(([page]) => basename(page, '.md')))
     expect(modes.filter(mode => !shown.has(mode))).toEqual([])
