@@ -1,7 +1,7 @@
 """Stage 5, the checkpoint: `python -m train.export --vae RUN --dit RUN --tokenizer FOLDER --out FOLDER`.
 
-Writes the diffusers folder in half precision from the averaged weights. Without --dit, only the autoencoder, which is
-also what --init of train.vae starts from.
+Writes the diffusers folder in half precision from the averaged weights. Without --dit, only the autoencoder in 8 bits,
+which --init of train.vae starts from.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerFast
 from .dit_model import make_dit
 from .evaluate_vae import load_vae
 from .run_folder import RunFolder
+from .state_file import save_state
 from .text_model import make_text_encoder
 
 WEIGHT_LIMIT_BYTES = 12_000_000
@@ -43,7 +44,7 @@ def main() -> None:
         for name, weight in module.named_parameters(recurse=False):
             weight.data = weight.data.contiguous()
     if not options.dit:
-        vae.half().save_pretrained(options.out)
+        save_state(vae, options.out)
         return
     tokenizer = PreTrainedTokenizerFast.from_pretrained(options.tokenizer)
     model, state = load_dit(options.dit, len(tokenizer))

@@ -3,7 +3,7 @@
 Rendered clips are made on the fly and never repeat. Three steps of four see windows about an object, cheaper than the
 whole frame and full of what is hard: moving edges. The loss is an absolute error, a squared error and an absolute
 error of spatial gradients, all heavier on the objects, plus a very small KL term. Started again with the same --run,
-it goes on from the last saved state; with --init it starts from the weights of a diffusers folder.
+it goes on from the last saved state; with --init it starts from a kept state.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from render.scene import sample_scene
 from .average import Average
 from .optimizer import MuonAdam
 from .run_folder import RunFolder, rate_factor
+from .state_file import load_state
 from .vae_model import channels_last, decode_clip, encode_clip, make_vae, use_fast_norm
 
 VALIDATION_SEED = 1 << 40  # far above any training seed
@@ -79,7 +80,7 @@ def validate(vae: AutoencoderKLWan, clips: Tensor) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", required=True, help="folder for state, log and process id")
-    parser.add_argument("--init", help="diffusers folder of an autoencoder to start from")
+    parser.add_argument("--init", help="kept state of an autoencoder to start from")
     parser.add_argument("--freeze-encoder", action="store_true", help="train the decoder alone: latents stay as they are")
     parser.add_argument("--steps", type=int, default=40_000)
     parser.add_argument("--batch", type=int, default=3, help="whole clips a step, or half as many as windows")
@@ -105,7 +106,7 @@ def train(options: argparse.Namespace) -> None:
     if state:
         vae = make_vae(state["config"])
     else:
-        vae = channels_last(AutoencoderKLWan.from_pretrained(options.init).float()) if options.init else make_vae()
+        vae = channels_last(load_state(options.init)) if options.init else make_vae()
     vae.train()
     for part in (vae.encoder, vae.quant_conv):
         part.requires_grad_(not options.freeze_encoder)
