@@ -104,6 +104,10 @@ function factsOf({ vae, conditions }: LtxConfigs, checkpoint: CheckpointConfigs)
     decoder: { first: 'vae-decoder', next: undefined },
     encoder: undefined,
     ...ltxModes(conditions),
+    takes: [
+      ...(conditions ? (['imageNoiseScale'] as const) : []),
+      ...(vae.timestep_conditioning ? (['decodeTimestep', 'decodeNoiseScale', 'decodeSeed'] as const) : []),
+    ],
   }
 }
 

@@ -116,6 +116,7 @@ function factsOf({ index, transformers, vae }: WanConfigs, checkpoint: Checkpoin
     decoder: { first: 'vae-decoder-first', next: 'vae-decoder-next' },
     encoder: { first: 'vae-encoder-first', next: 'vae-encoder-next' },
     ...wanModes(transformers[0], index.expand_timesteps),
+    takes: [],
   }
 }
 

@@ -85,7 +85,8 @@ function decodingOf(plan: GeneratePlan): Partial<GenerationRecord> {
 /** Pictures and videos are named, not stored. */
 function visualsOf(plan: GeneratePlan): Partial<GenerationRecord> {
   const pictured = plan.image !== undefined || plan.keyframes.length > 0
-  const controlled = plan.mask !== undefined || plan.references.length > 0 || plan.video !== undefined
+  const control = plan.video !== undefined && plan.strength === undefined
+  const controlled = control || plan.mask !== undefined || plan.references.length > 0
   return {
     ...(plan.image !== undefined && { image: plan.image }),
     ...(plan.lastImage !== undefined && { lastImage: plan.lastImage }),
@@ -100,6 +101,6 @@ function visualsOf(plan: GeneratePlan): Partial<GenerationRecord> {
     ...(plan.mask !== undefined && { mask: plan.mask }),
     ...(plan.references.length > 0 && { references: plan.references }),
     ...(controlled && { controlScale: plan.controlScale }),
-    ...(pictured && { imageNoiseScale: plan.imageNoiseScale }),
+    ...(pictured && plan.imageNoiseScale !== undefined && { imageNoiseScale: plan.imageNoiseScale }),
   }
 }

@@ -51,7 +51,7 @@ export async function condition(
       pictures,
     })
   }
-  const { width, height, frames, fps, controlScale, imageNoiseScale } = plan
+  const { width, height, frames, fps, controlScale, imageNoiseScale = 0 } = plan
   const clip = { width, height, frames, fps, size, controlScale, imageNoiseScale }
   const visual = await model.conditionVisual(inputs, { ...clip, noise, run, encode })
   return { conditional, ...unconditional, visual }

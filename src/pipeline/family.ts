@@ -8,6 +8,7 @@ import type { Spacing } from '../sampling/schedules/schedule.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { OriginalNames } from '../weights/adapt.ts'
+import type { ModelField } from './model-fields.ts'
 import type { GeneratePlan } from './request.ts'
 
 /** A kind of checkpoint: how to recognise it, and how to read it. Shared code knows families only through this. */
@@ -90,6 +91,8 @@ export interface ModelFacts {
   /** What a request can ask for, and what it has to. */
   readonly modes: readonly Mode[]
   readonly requires: readonly Mode[]
+  /** Fields of a request that not every model has a use for, of which this one does. */
+  readonly takes: readonly ModelField[]
 }
 
 /** Ways to direct a video, beside the prompt: a first frame, a last one, frames in between, a video to start from, … */

@@ -7,6 +7,7 @@ import { samplerNames } from '../sampling/samplers/sampler.ts'
 import { addedFrames, type ExtendPlan, planExtension } from './extend-plan.ts'
 import type { ModelFacts } from './family.ts'
 import { invalidField } from './invalid-field.ts'
+import { checkFields } from './model-fields.ts'
 import { checkModes } from './visual.ts'
 
 const seedLimit = 2n ** 64n
@@ -129,7 +130,7 @@ export interface GeneratePlan {
   readonly references: readonly string[]
   readonly controlScale: readonly number[]
   readonly extend: ExtendPlan | undefined
-  readonly imageNoiseScale: number
+  readonly imageNoiseScale: number | undefined
   readonly decodeTimestep: number | undefined
   readonly decodeNoiseScale: number | undefined
   readonly decodeSeed: bigint | undefined
@@ -159,6 +160,7 @@ export function planRequest(
   const fps = fields.fps ?? defaults.fps
   const guidance = fields.guidance ?? defaults.guidance
   const extend = planExtension(fields, facts)
+  checkFields(fields, facts.takes)
   if (fields.guidance2 !== undefined && facts.experts.length === 1) throw oneExpert()
   const plan: GeneratePlan = {
     prompt: fields.prompt,
@@ -188,7 +190,9 @@ export function planRequest(
     references: fields.references ?? [],
     controlScale: [fields.controlScale ?? 1].flat(),
     extend,
-    imageNoiseScale: fields.imageNoiseScale ?? defaultImageNoiseScale,
+    imageNoiseScale: facts.takes.includes('imageNoiseScale')
+      ? (fields.imageNoiseScale ?? defaultImageNoiseScale)
+      : undefined,
     decodeTimestep: fields.decodeTimestep,
     decodeNoiseScale: fields.decodeNoiseScale,
     decodeSeed: fields.decodeSeed,

@@ -139,6 +139,36 @@ describe('a request that is wrong', () => {
     )
   })
 
+  test.each([
+    [{ strength: 0.5 }, 'strength: expected video beside it, got none.'],
+    [
+      { controlScale: 2 },
+      'controlScale: expected a control video, a mask or references beside it, got none.',
+    ],
+    [
+      { controlScale: 2, video: 'a.mp4', strength: 0.5 },
+      'controlScale: expected a control video, a mask or references beside it, got none.',
+    ],
+  ])('cannot have a field without the one that it goes with: %o', (fields, message) => {
+    expectRefused({ prompt: '', ...fields }, 'request/invalid', message)
+  })
+
+  test.each([
+    ['imageNoiseScale', 0.1],
+    ['decodeTimestep', 0.05],
+    ['decodeNoiseScale', 0.02],
+    ['decodeSeed', 3],
+  ] as const)('cannot have %s for a model that has no use for it', (name, value) => {
+    const request = { prompt: '', [name]: value }
+    expectRefused(
+      request,
+      'request/unsupported',
+      `${name}: expected a checkpoint that takes it, got one that does not. Leave it out.`,
+    )
+    const made = planRequest(request, { ...facts, takes: [name] }, () => 7n)
+    expect(made[name]).toBe(name === 'decodeSeed' ? BigInt(value) : value)
+  })
+
   test('cannot have more seconds than the model makes', () => {
     expectRefused(
       { prompt: '', seconds: 1e6 },
