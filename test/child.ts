@@ -10,6 +10,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
  */
 export async function runInChild<T>(source: string): Promise<T> {
   const run = promisify(execFile)
-  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', source], { cwd: root })
+  // On its standard input: ONNX Runtime does not bear a long command line.
+  const running = run(process.execPath, ['--input-type=module', '-'], { cwd: root })
+  running.child.stdin!.end(source)
+  const { stdout } = await running
   return JSON.parse(stdout) as T
 }
