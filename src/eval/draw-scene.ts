@@ -19,37 +19,51 @@ export interface DrawOptions {
 
 export function drawScene(scene: Scene, options: DrawOptions = {}): Clip {
   const { size = 64, frames = 17, actors = true } = options
-  return {
-    size,
-    frames: Array.from({ length: frames }, (_, frame) => drawFrame(scene, frame, size, actors)),
-  }
+  const still = scene.camera.motion === '' ? backdrop(scene, 0, size) : undefined
+  const drawn = Array.from({ length: frames }, (_, frame) => {
+    const colours = still?.slice() ?? backdrop(scene, frame, size)
+    // The first actor is in front.
+    if (actors) for (const actor of [...scene.actors].reverse()) drawActor(actor, frame, size, colours)
+    return Uint8Array.from(colours, value => Math.min(255, Math.max(0, Math.floor(value * 255 + 0.5))))
+  })
+  return { size, frames: drawn }
 }
 
-function drawFrame(scene: Scene, frame: number, size: number, actors: boolean): Uint8Array {
-  const data = new Uint8Array(size * size * 3)
+/** [size, size, 3] in [0, 1] */
+function backdrop(scene: Scene, frame: number, size: number): Float64Array {
+  const colours = new Float64Array(size * size * 3)
   const zoom = at(scene.camera.zoom, frame)
   const offset = at(scene.camera.offset, frame)
-  for (let row = 0; row < size; row++) {
-    for (let column = 0; column < size; column++) {
-      const [x, y] = [(column + 0.5) / size, (row + 0.5) / size]
-      let colour = paintBackground(
-        scene.background,
-        (x - 0.5) / zoom + 0.5 + offset,
-        (y - 0.5) / zoom + 0.5,
-        1 / (size * zoom),
-      )
-      // The first actor is in front.
-      if (actors)
-        for (const actor of [...scene.actors].reverse()) colour = drawActor(actor, frame, x, y, size, colour)
-      colour.forEach((value, channel) => {
-        data[(row * size + column) * 3 + channel] = Math.min(255, Math.max(0, Math.floor(value * 255 + 0.5)))
-      })
-    }
+  for (let pixel = 0; pixel < size * size; pixel++) {
+    const x = ((pixel % size) + 0.5) / size
+    const y = (Math.floor(pixel / size) + 0.5) / size
+    const [worldX, worldY] = [(x - 0.5) / zoom + 0.5 + offset, (y - 0.5) / zoom + 0.5]
+    colours.set(paintBackground(scene.background, worldX, worldY, 1 / (size * zoom)), 3 * pixel)
   }
-  return data
+  return colours
 }
 
-function drawActor(actor: Actor, frame: number, x: number, y: number, size: number, under: Rgb): Rgb {
+/** Farther than this many radii from its centre, no shape has a pixel. */
+const reach = 1.5
+
+function drawActor(actor: Actor, frame: number, size: number, colours: Float64Array): void {
+  const [x, y, radius] = [at(actor.x, frame), at(actor.y, frame), at(actor.radius, frame)]
+  const range = (middle: number) => {
+    const from = Math.max(0, Math.floor((middle - reach * radius) * size))
+    return [from, Math.min(size - 1, Math.ceil((middle + reach * radius) * size))] as const
+  }
+  const [[top, bottom], [left, right]] = [range(y), range(x)]
+  for (let row = top; row <= bottom; row++) {
+    for (let column = left; column <= right; column++) {
+      const pixel = 3 * (row * size + column)
+      const under = [colours[pixel]!, colours[pixel + 1]!, colours[pixel + 2]!] as const
+      const [px, py] = [(column + 0.5) / size, (row + 0.5) / size]
+      colours.set(actorColour(actor, frame, px, py, size, under), pixel)
+    }
+  }
+}
+
+function actorColour(actor: Actor, frame: number, x: number, y: number, size: number, under: Rgb): Rgb {
   const radius = at(actor.radius, frame)
   const [dx, dy] = [(x - at(actor.x, frame)) / radius, (y - at(actor.y, frame)) / radius]
   const angle = at(actor.angle, frame)

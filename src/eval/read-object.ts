@@ -43,10 +43,14 @@ function largestRegion(mask: Uint8Array, size: number): Mask {
     while (open.length > 0) {
       const pixel = open.pop()!
       areas[label]!++
-      for (const next of neighbours(pixel, size)) {
-        if (!mask[next] || labels[next]) continue
-        labels[next] = label
-        open.push(next)
+      const column = pixel % size
+      const [left, right] = [column > 0 ? -1 : 0, column < size - 1 ? 1 : 0]
+      for (let row = pixel - size; row <= pixel + size; row += size) {
+        for (let next = row + left; next <= row + right; next++) {
+          if (!mask[next] || labels[next]) continue // beyond the first and last row there is no pixel
+          labels[next] = label
+          open.push(next)
+        }
       }
     }
   }
@@ -54,15 +58,6 @@ function largestRegion(mask: Uint8Array, size: number): Mask {
   const largest = areas.indexOf(area)
   const data = labels.map(label => (area > 0 && label === largest ? 1 : 0))
   return { size, data: Uint8Array.from(data), area }
-}
-
-function neighbours(pixel: number, size: number): number[] {
-  const [row, column] = [Math.floor(pixel / size), pixel % size]
-  const around: number[] = []
-  for (let r = Math.max(0, row - 1); r <= Math.min(size - 1, row + 1); r++) {
-    for (let c = Math.max(0, column - 1); c <= Math.min(size - 1, column + 1); c++) around.push(r * size + c)
-  }
-  return around
 }
 
 /** Where an object is and how big, of the frame's width; undefined where there is none. */

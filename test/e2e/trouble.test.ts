@@ -101,7 +101,7 @@ describe('a disk that is full', () => {
 })
 
 test.skipIf(!linux)('a machine with too little memory is told so in a line', async () => {
-  const large = `'${prompt}' --steps 1 --size 512x512 --frames 81 --threads 1 --quiet -o memory.mp4`
+  const large = `'${prompt}' --steps 1 --size 1024x1024 --frames 81 --threads 1 --quiet -o memory.mp4`
   const { code, stdout, stderr } = await bash(folder, `ulimit -v 2500000; $FRAMEWRIGHT generate ${large}`)
   expect(stderr).toMatch(
     /^error: [\w-]+: expected enough memory, got .*\. Make fewer frames or a smaller size, use --residency release, or free memory\.\n$/,
