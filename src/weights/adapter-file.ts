@@ -76,7 +76,10 @@ export async function readAdapter(file: string): Promise<AdapterFile> {
     }
     const [pattern, part] = ending
     const name = key.replace(pattern, '')
-    parts.set(name, (parts.get(name) ?? new Map<Part, TensorLocation>()).set(part, tensor))
+    const module = parts.get(name) ?? new Map<Part, TensorLocation>()
+    const other = module.get(part)
+    if (other) throw twice(header, other.key, key)
+    parts.set(name, module.set(part, tensor))
   }
   if (unknown.length > 0 || parts.size === 0) throw unreadable(header, unknown)
   const alphas = declaredAlphas(header)
@@ -94,6 +97,10 @@ async function moduleOf(
   const component = componentPrefix.exec(inside)?.[1]
   const name = inside.replace(componentPrefix, '')
   const alpha = parts.get('alpha')
+  const lone = (['alpha', 'up-bias'] as const).find(
+    part => parts.has(part) && !parts.has('down') && !parts.has('up'),
+  )
+  if (lone) throw withoutMatrices(file, parts.get(lone)!.key)
   const lowRank = lowRankOf(file, stored, parts, alpha ? await scalarOf(alpha) : alphas(name))
   const additions: AdapterAddition[] = []
   const add = (part: Part, leaf: AdapterAddition['leaf'], scale: number) => {
@@ -181,6 +188,23 @@ function metadataOf(file: string, text: string): Record<string, unknown> {
     throw new CheckpointError('checkpoint/corrupt', what, { cause })
   }
   throw new CheckpointError('checkpoint/corrupt', what)
+}
+
+function twice(header: SafetensorsFile, first: string, second: string): CheckpointError {
+  return new CheckpointError('checkpoint/tensors', {
+    subject: `adapter ${header.path}`,
+    expected: 'one tensor for each part of a module',
+    got: `${first} and ${second}`,
+    advice: 'Split the file: an adapter is one set of weights.',
+  })
+}
+
+function withoutMatrices(file: string, key: string): CheckpointError {
+  return new CheckpointError('checkpoint/tensors', {
+    subject: `adapter ${file}: ${key}`,
+    expected: 'a down and an up matrix beside it',
+    got: 'none',
+  })
 }
 
 function unreadable(header: SafetensorsFile, unknown: readonly string[]): CheckpointError {

@@ -147,6 +147,21 @@ test('differences of weights, biases and modulations are added to the tensors th
 })
 
 describe('a file', () => {
+  test('with two tensors for one part of a module is refused with both', async () => {
+    const tensors = {
+      'a.lora_A.x.weight': pair.down,
+      'a.lora_A.y.weight': pair.down,
+      'a.lora_B.weight': pair.up,
+    }
+    await expect(adapter(tensors)).rejects.toThrow(
+      'expected one tensor for each part of a module, got a.lora_A.x.weight and a.lora_A.y.weight.',
+    )
+  })
+
+  test.each(['a.alpha', 'a.lora_B.bias'])('with %s and no matrices beside it is refused', async key => {
+    await expect(adapter({ [key]: zeros(1) })).rejects.toThrow(`${key}: expected a down and an up matrix`)
+  })
+
   test('with modules that the checkpoint has not is refused with a list of them', async () => {
     const file = await adapter({
       'blocks.7.attn1.to_q.lora_A.weight': pair.down,
