@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type { OpenJobs, ServeOptions } from '../index.ts'
-import { choice, repeated, wholeNumber } from './arguments.ts'
+import { repeated, wholeNumber } from './arguments.ts'
+import { addHostFlags } from './host-flags.ts'
 import { interruptSignal } from './interrupt.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -14,7 +15,7 @@ Clients of Runway's API take the address that is printed, those of OpenAI's API 
 
 /** @param openJobs what the tasks are kept in, unless it is what the flags say */
 export function serveCommand(openJobs?: OpenJobs): Command {
-  return new Command('serve')
+  const command = new Command('serve')
     .description("Serve models over HTTP: Runway's API and OpenAI's videos API")
     .option(
       '--host <address>',
@@ -32,37 +33,16 @@ export function serveCommand(openJobs?: OpenJobs): Command {
       'a name of the APIs and the model it stands for; may be repeated',
       repeated,
     )
-    .option('--device <name>', 'device to make videos on, one at a time on each; may be repeated', repeated)
+  return addHostFlags(command)
     .option('--no-device', 'make no videos here: workers do')
     .option('--folder <path>', 'where tasks and files are kept')
     .option('--database <address>', 'postgres://… to keep tasks in, instead of the folder')
     .option('--queue <name>', 'queue of the tasks in the database (default: default)')
     .option('--storage <path>', 'folder of the files, instead of one in the folder')
     .option(
-      '--precision <type>',
-      'float type of the transformer',
-      choice('--precision', ['f32', 'f16', 'bf16']),
-    )
-    .option('--threads <count>', 'CPU threads', wholeNumber('--threads', { from: 1, to: 1024 }))
-    .option(
-      '--residency <mode>',
-      'keep or release components after use',
-      choice('--residency', ['keep', 'release']),
-    )
-    .option(
       '--max-pixels <count>',
       'largest picture that is made as asked',
       wholeNumber('--max-pixels', { from: 1, to: 2 ** 26 }),
-    )
-    .option(
-      '--checkpoint-seconds <count>',
-      'between checkpoints of a run (default: 30)',
-      wholeNumber('--checkpoint-seconds', { from: 0, to: 86_400 }),
-    )
-    .option(
-      '--preview-steps <count>',
-      'steps between previews, 0 for none (default: 5)',
-      wholeNumber('--preview-steps', { from: 0, to: 1000 }),
     )
     .option(
       '--allow-host <name>',
@@ -80,11 +60,6 @@ export function serveCommand(openJobs?: OpenJobs): Command {
       wholeNumber('--keep-days', { from: 1, to: 36_500 }),
     )
     .option('--strict-version', 'refuse requests without X-Runway-Version, as Runway does')
-    .option(
-      '--log-level <level>',
-      'error, warn, info or debug',
-      choice('--log-level', ['silent', 'error', 'warn', 'info', 'debug']),
-    )
     .option('--debug', 'print the stack of errors')
     .addHelpText('after', examples)
     .action(async (flags: ServeFlags) => await serve(flags, openJobs))

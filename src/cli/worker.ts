@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type { OpenJobs, WorkerOptions } from '../index.ts'
-import { choice, repeated, wholeNumber } from './arguments.ts'
+import { repeated, wholeNumber } from './arguments.ts'
+import { addHostFlags } from './host-flags.ts'
 import { interruptSignal } from './interrupt.ts'
 
 const examples = `
@@ -13,34 +14,13 @@ SIGTERM hands back what is running, with a checkpoint: another worker goes on fr
 
 /** @param openJobs opens the tasks of the fleet, unless it is what the flags say */
 export function workerCommand(openJobs?: OpenJobs): Command {
-  return new Command('worker')
+  const command = new Command('worker')
     .description('Take tasks from the queue of a fleet, and make their videos')
     .requiredOption('--database <address>', 'PostgreSQL server of the tasks, postgres://…')
     .requiredOption('--storage <path>', 'folder of the files, which the servers and all workers see')
     .option('--queue <name>', 'queue that tasks are taken from (default: default)')
     .option('-m, --model <name>', 'model to take tasks of, named as for serve; may be repeated', repeated)
-    .option('--device <name>', 'device to make videos on, one at a time on each; may be repeated', repeated)
-    .option(
-      '--precision <type>',
-      'float type of the transformer',
-      choice('--precision', ['f32', 'f16', 'bf16']),
-    )
-    .option('--threads <count>', 'CPU threads', wholeNumber('--threads', { from: 1, to: 1024 }))
-    .option(
-      '--residency <mode>',
-      'keep or release components after use',
-      choice('--residency', ['keep', 'release']),
-    )
-    .option(
-      '--checkpoint-seconds <count>',
-      'between checkpoints of a run (default: 30)',
-      wholeNumber('--checkpoint-seconds', { from: 0, to: 86_400 }),
-    )
-    .option(
-      '--preview-steps <count>',
-      'steps between previews, 0 for none (default: 5)',
-      wholeNumber('--preview-steps', { from: 0, to: 1000 }),
-    )
+  return addHostFlags(command)
     .option(
       '--lease-seconds <count>',
       'without a sign of life after which others take over (default: 30)',
@@ -55,11 +35,6 @@ export function workerCommand(openJobs?: OpenJobs): Command {
       '--drain-seconds <count>',
       'that runs may go on after SIGTERM (default: 0)',
       wholeNumber('--drain-seconds', { from: 0, to: 86_400 }),
-    )
-    .option(
-      '--log-level <level>',
-      'error, warn, info or debug',
-      choice('--log-level', ['silent', 'error', 'warn', 'info', 'debug']),
     )
     .option('--debug', 'print the stack of errors')
     .addHelpText('after', examples)

@@ -1,0 +1,34 @@
+import type { Command } from 'commander'
+import { choice, repeated, wholeNumber } from './arguments.ts'
+
+/** Flags of every command that makes videos for tasks: where, how, and what is kept and told of a run meanwhile. */
+export function addHostFlags(command: Command): Command {
+  return command
+    .option('--device <name>', 'device to make videos on, one at a time on each; may be repeated', repeated)
+    .option(
+      '--precision <type>',
+      'float type of the transformer',
+      choice('--precision', ['f32', 'f16', 'bf16']),
+    )
+    .option('--threads <count>', 'CPU threads', wholeNumber('--threads', { from: 1, to: 1024 }))
+    .option(
+      '--residency <mode>',
+      'keep or release components after use',
+      choice('--residency', ['keep', 'release']),
+    )
+    .option(
+      '--checkpoint-seconds <count>',
+      'between checkpoints of a run (default: 30)',
+      wholeNumber('--checkpoint-seconds', { from: 0, to: 86_400 }),
+    )
+    .option(
+      '--preview-steps <count>',
+      'steps between previews, 0 for none (default: 5)',
+      wholeNumber('--preview-steps', { from: 0, to: 1000 }),
+    )
+    .option(
+      '--log-level <level>',
+      'error, warn, info or debug',
+      choice('--log-level', ['silent', 'error', 'warn', 'info', 'debug']),
+    )
+}
