@@ -3,6 +3,7 @@
 Flow matching: latents x0 and noise n mix to (1 - sigma) x0 + sigma n, and the model learns the velocity n - x0.
 Some latent frames stay clean (sigma 0) and are not scored, which teaches image, keyframe and interpolation
 conditions; some captions are dropped, for guidance. Started again with the same --run, it goes on from the last state.
+Under torchrun every process has a batch of its own.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from render.scene import sample_scene
 from .average import Average
 from .dit_model import make_dit, velocity
 from .optimizer import MuonAdam
+from .processes import Processes
 from .run_folder import RunFolder, rate_factor
 from .text_model import encode_text, make_text_encoder, tokenize
 
@@ -121,13 +123,14 @@ def main() -> None:
     parser.add_argument("--patch", type=int, default=2, help="latent pixels a token, each way")
     parser.add_argument("--layers", type=int, default=7)
     parser.add_argument("--steps", type=int, default=30_000)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=32, help="samples a step and process")
     parser.add_argument("--matrix-rate", type=float, default=2e-3, help="Muon's learning rate")
     parser.add_argument("--vector-rate", type=float, default=2e-3, help="AdamW's learning rate")
     parser.add_argument("--decay-share", type=float, default=0.5, help="last share of the steps, rates fall to zero")
     parser.add_argument("--average", type=float, default=0.998, help="decay of the weights' moving average")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action="store_true", help="fuse the blocks' element-wise work with torch.compile")
+    parser.add_argument("--bfloat16", action="store_true", help="for GPUs and processors with AVX512-BF16 or AMX; elsewhere slow")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--save-seconds", type=float, default=180)
     parser.add_argument("--report-seconds", type=float, default=120)
@@ -139,7 +142,8 @@ def train(options: argparse.Namespace) -> None:
     torch.set_flush_denormal(True)  # the output layer starts at zero, so first gradients are too small to compute fast with
     torch.manual_seed(0)
     device = torch.device(options.device)
-    folder = RunFolder(options.run, "dit")
+    processes = Processes()
+    folder = RunFolder(options.run, "dit", processes.lead)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(options.tokenizer)
     data = load_data(options.latents, tokenizer)
     size = {"latent_channels": data.latents.shape[1], "patch": options.patch, "layers": options.layers}
@@ -152,17 +156,24 @@ def train(options: argparse.Namespace) -> None:
         model = nn.ModuleDict({"transformer": make_dit(**size), "text_encoder": make_text_encoder(len(tokenizer))})
     model = model.to(device)
     optimizer = MuonAdam(
-        model.named_parameters(), is_matrix, options.matrix_rate, options.vector_rate, weight_decay=0.05
+        model.named_parameters(),
+        is_matrix,
+        options.matrix_rate,
+        options.vector_rate,
+        weight_decay=0.05,
+        bfloat16=options.bfloat16,
     )
     average = Average(list(model.parameters()), options.average)
-    step = 0
+    step = samples = 0
     if state:
         model.load_state_dict(state["weights"])
         optimizer.load_state_dict(state["optimizer"])
         average.load_state_dict(state["average"])
-        step, data.mean, data.std = state["step"], state["mean"], state["std"]
-    torch.manual_seed(step)
-    rng = Random(step)
+        step, samples = state["step"], state["samples"]
+        data.mean, data.std = state["mean"], state["std"]
+    seed = step * processes.count + processes.rank
+    torch.manual_seed(seed)
+    rng = Random(seed)
 
     def save() -> None:
         folder.save(
@@ -174,31 +185,38 @@ def train(options: argparse.Namespace) -> None:
                 "optimizer": optimizer.state_dict(),
                 "average": average.state_dict(),
                 "step": step,
+                "samples": samples,
             }
         )
 
     saved = reported = time.monotonic()
     losses: list[float] = []
-    while step < options.steps and not folder.stopping:
+    stopping = False
+    while step < options.steps and not stopping:
         factor = rate_factor(step, options.steps, 100, options.decay_share)
-        with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
+        with torch.autocast(device.type, torch.bfloat16, enabled=options.bfloat16):
             loss = dit_loss(model, data, options.batch, rng, device, options.compile)
         loss.backward()
+        processes.average_gradients(average.weights)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step(factor)
         optimizer.zero_grad()
         average.update()
         losses.append(loss.item())
         step += 1
+        samples += options.batch * processes.count
+        stopping = processes.any(folder.stopping)
+        if not processes.lead:
+            continue
         now = time.monotonic()
-        if now - saved > options.save_seconds or step == options.steps or folder.stopping:
+        if now - saved > options.save_seconds or step == options.steps or stopping:
             save()
             saved = now
         if now - reported > options.report_seconds or step == options.steps:
-            samples_per_second = len(losses) * options.batch / (now - reported)
+            samples_per_second = len(losses) * options.batch * processes.count / (now - reported)
             folder.log(
                 step=step,
-                samples=step * options.batch,
+                samples=samples,
                 loss=sum(losses) / len(losses),
                 rate=factor,
                 samples_per_second=samples_per_second,

@@ -12,10 +12,12 @@ import torch
 class RunFolder:
     """`stopping` turns true on SIGTERM or SIGINT: loops then save and end."""
 
-    def __init__(self, path: str, name: str) -> None:
+    def __init__(self, path: str, name: str, lead: bool = True) -> None:
+        """Of the processes that train together only the lead one writes its id."""
         self.path, self.name = Path(path), name
         self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / "pid").write_text(str(os.getpid()))
+        if lead:
+            (self.path / "pid").write_text(str(os.getpid()))
         self.state_path = self.path / f"{name}.pt"
         self.log_path = self.path / f"{name}.csv"
         self.stopping = False

@@ -3,7 +3,8 @@
 Rendered clips are made on the fly and never repeat. Three steps of four see windows about an object, cheaper than the
 whole frame and full of what is hard: moving edges. The loss is an absolute error, a squared error and an absolute
 error of spatial gradients, all heavier on the objects, plus a very small KL term. Started again with the same --run,
-it goes on from the last saved state; with --init it starts from a kept state.
+it goes on from the last saved state; with --init it starts from a kept state. Under torchrun every process has clips of
+its own.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from render.scene import sample_scene
 
 from .average import Average
 from .optimizer import MuonAdam
+from .processes import Processes
 from .run_folder import RunFolder, rate_factor
 from .state_file import load_state
 from .vae_model import channels_last, decode_clip, encode_clip, make_vae, use_fast_norm
@@ -83,13 +85,14 @@ def main() -> None:
     parser.add_argument("--init", help="kept state of an autoencoder to start from")
     parser.add_argument("--freeze-encoder", action="store_true", help="train the decoder alone: latents stay as they are")
     parser.add_argument("--steps", type=int, default=40_000)
-    parser.add_argument("--batch", type=int, default=3, help="whole clips a step, or half as many as windows")
+    parser.add_argument("--batch", type=int, default=3, help="whole clips a step and process, or half as many as windows")
     parser.add_argument("--window", type=int, default=40, help="side of the windows in pixels; 64 trains on whole frames")
     parser.add_argument("--matrix-rate", type=float, default=5e-3, help="Muon's learning rate")
     parser.add_argument("--vector-rate", type=float, default=3e-3, help="AdamW's learning rate")
     parser.add_argument("--decay-share", type=float, default=0.3, help="last share of the steps, rates fall to zero")
     parser.add_argument("--average", type=float, default=0.998, help="decay of the weights' moving average")
     parser.add_argument("--first-seed", type=int, default=0, help="of the first clip; keep runs apart by it")
+    parser.add_argument("--bfloat16", action="store_true", help="for processors with AVX512-BF16 or AMX; elsewhere slow")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--save-seconds", type=float, default=180)
     parser.add_argument("--report-seconds", type=float, default=300)
@@ -101,7 +104,8 @@ def train(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     use_fast_norm()
-    folder = RunFolder(options.run, "vae")
+    processes = Processes()
+    folder = RunFolder(options.run, "vae", processes.lead)
     state = folder.load()
     if state:
         vae = make_vae(state["config"])
@@ -112,7 +116,11 @@ def train(options: argparse.Namespace) -> None:
         part.requires_grad_(not options.freeze_encoder)
     config = {key: value for key, value in vae.config.items() if not key.startswith("_")}
     optimizer = MuonAdam(
-        vae.named_parameters(), lambda name, w: w.ndim >= 4 and w.shape[0] > 1, options.matrix_rate, options.vector_rate
+        vae.named_parameters(),
+        lambda name, w: w.ndim >= 4 and w.shape[0] > 1,
+        options.matrix_rate,
+        options.vector_rate,
+        bfloat16=options.bfloat16,
     )
     average = Average(list(vae.parameters()), options.average)
     step = clips = 0
@@ -121,7 +129,7 @@ def train(options: argparse.Namespace) -> None:
         optimizer.load_state_dict(state["optimizer"])
         average.load_state_dict(state["average"])
         step, clips = state["step"], state["clips"]
-        torch.set_rng_state(state["rng"])
+    torch.manual_seed(step * processes.count + processes.rank)
     validation = torch.stack([render(sample_scene(VALIDATION_SEED + i)) for i in range(32)])
 
     def save() -> None:
@@ -133,27 +141,32 @@ def train(options: argparse.Namespace) -> None:
                 "average": average.state_dict(),
                 "step": step,
                 "clips": clips,
-                "rng": torch.get_rng_state(),
             }
         )
 
     saved = reported = time.monotonic()
     errors: list[float] = []
-    while step < options.steps and not folder.stopping:
+    stopping = False
+    while step < options.steps and not stopping:
         whole = step % 4 == 0
         count, window = (options.batch, 64) if whole else (2 * options.batch, options.window)
-        frames, weights = make_batch(options.first_seed + clips, count, window)
-        loss, error = vae_loss(vae, frames, weights)
+        frames, weights = make_batch(options.first_seed + clips + processes.rank * count, count, window)
+        with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
+            loss, error = vae_loss(vae, frames, weights)
         loss.backward()
+        processes.average_gradients(average.weights)
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         factor = rate_factor(step, options.steps, 50, options.decay_share)
         optimizer.step(factor)
         optimizer.zero_grad()
         average.update()
         errors.append(error)
-        step, clips = step + 1, clips + count
+        step, clips = step + 1, clips + count * processes.count
+        stopping = processes.any(folder.stopping)
+        if not processes.lead:
+            continue
         now = time.monotonic()
-        if now - saved > options.save_seconds or step == options.steps or folder.stopping:
+        if now - saved > options.save_seconds or step == options.steps or stopping:
             save()
             saved = now
         if now - reported > options.report_seconds or step == options.steps:
