@@ -3,7 +3,7 @@ import path from 'node:path'
 import { wanTransformerConfig } from '../models/wan/config.ts'
 import { wanContext } from '../models/wan/context.ts'
 import { wanTransformer } from '../models/wan/transformer.ts'
-import type { WeightSource } from '../src/graph/scope.ts'
+import { wantedTensors } from '../src/graph/wanted-tensors.ts'
 import { createGenerator, type NoiseGenerator } from '../src/sampling/noise.ts'
 import { elementCount } from '../src/tensor/dtype.ts'
 import { type Tensor, tensor } from '../src/tensor/tensor.ts'
@@ -87,7 +87,12 @@ export function inputsOf({ tokens, latent }: Size, promptTokens: number): Map<st
 /** The tensors that the graphs ask for, each with numbers of the size that keeps activations near 1. */
 function randomWeights(noise: NoiseGenerator): Map<string, Tensor> {
   const weights = new Map<string, Tensor>()
-  for (const [key, shape] of wantedTensors()) {
+  const config = wanTransformerConfig.parse(transformerConfig)
+  const wanted = wantedTensors(source => {
+    wanContext(config, source, 'f32')
+    wanTransformer(config, source, 'f32')
+  })
+  for (const [key, shape] of wanted) {
     const fanIn = elementCount(shape.slice(1))
     const isScale = /norm\w*\.weight$/.test(key)
     const spread = isScale || shape.length === 1 ? 0.02 : 1 / Math.sqrt(fanIn)
@@ -95,24 +100,6 @@ function randomWeights(noise: NoiseGenerator): Map<string, Tensor> {
     weights.set(key, tensor('f32', shape, data))
   }
   return weights
-}
-
-function wantedTensors(): Map<string, readonly number[]> {
-  const wanted = new Map<string, readonly number[]>()
-  const source: WeightSource = {
-    has: () => false,
-    take: (key, shape) => {
-      wanted.set(key, shape)
-      return { dtype: 'f32', shape, file: '/', offset: 0, bytes: 4 * elementCount(shape) }
-    },
-    takeOneOf: ([key], shape) => source.take(key!, shape),
-    additions: () => [],
-    lowRank: () => [],
-  }
-  const config = wanTransformerConfig.parse(transformerConfig)
-  wanContext(config, source, 'f32')
-  wanTransformer(config, source, 'f32')
-  return wanted
 }
 
 function writeJson(file: string, content: object): void {

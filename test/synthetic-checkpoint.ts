@@ -1,6 +1,6 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { WeightSource } from '../src/graph/scope.ts'
+import { wantedTensors } from '../src/graph/wanted-tensors.ts'
 import type { Family } from '../src/pipeline/family.ts'
 import { createGenerator } from '../src/sampling/noise.ts'
 import { elementCount } from '../src/tensor/dtype.ts'
@@ -38,25 +38,11 @@ export async function writeSyntheticCheckpoint(folder: string, parts: SyntheticC
     defaults: {},
   })
   for (const component of new Set(graphs.map(graph => graph.component))) {
-    const wanted = new Map<string, readonly number[]>()
-    const source = recording(wanted)
-    for (const graph of graphs) if (graph.component === component) graph.build(source, 'f32')
+    const wanted = wantedTensors(weights => {
+      for (const graph of graphs) if (graph.component === component) graph.build(weights, 'f32')
+    })
     const file = join(folder, component, 'diffusion_pytorch_model.safetensors')
     await writeSafetensors(file, randomTensors(wanted))
-  }
-}
-
-function recording(wanted: Map<string, readonly number[]>): WeightSource {
-  const take: WeightSource['take'] = (key, shape) => {
-    wanted.set(key, shape)
-    return { dtype: 'f32', shape, file: '/', offset: 0, bytes: 4 * elementCount(shape) }
-  }
-  return {
-    has: () => false,
-    take,
-    takeOneOf: ([key], shape) => take(key!, shape),
-    additions: () => [],
-    lowRank: () => [],
   }
 }
 

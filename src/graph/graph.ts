@@ -30,6 +30,8 @@ export class Graph {
   readonly outputs: Value[] = []
   /** Intermediates that can be asked for as outputs. */
   readonly intermediates = new Map<string, Value>()
+  /** Every input, constant, weight and result, by its name in the nodes. */
+  readonly values = new Map<string, Value>()
 
   #path: string[] = []
   #names = new Map<string, number>()
@@ -59,7 +61,7 @@ export class Graph {
   /** @throws GraphError when the name is taken */
   input(name: string, dtype: DType, shape: Shape): Value {
     if (this.#names.has(name)) throw this.#taken('input', name)
-    const value = { graph: this, name: this.#unique(name), dtype, shape }
+    const value = this.#value(this.#unique(name), dtype, shape)
     this.inputs.push(value)
     return value
   }
@@ -99,7 +101,7 @@ export class Graph {
     const node = this.#unique(name ?? (this.path ? `${this.path}/${spec.op}` : spec.op))
     const values = results.map(({ dtype, shape }, index) => {
       const output = results.length === 1 ? node : `${node}:${index}`
-      return { graph: this, name: output, dtype, shape }
+      return this.#value(output, dtype, shape)
     })
     this.nodes.push({
       name: node,
@@ -118,7 +120,7 @@ export class Graph {
     const known = key === undefined ? undefined : this.#constants.get(key)
     if (known) return known
     const name = this.#unique('constant')
-    const value = { graph: this, name, dtype: source.dtype, shape: source.shape }
+    const value = this.#value(name, source.dtype, source.shape)
     this.initializers.push({ name, tensor: source })
     if (key !== undefined) this.#constants.set(key, value)
     return value
@@ -138,7 +140,7 @@ export class Graph {
       }
       return known
     }
-    const value = { graph: this, name: this.#unique(name), dtype: external.dtype, shape }
+    const value = this.#value(this.#unique(name), external.dtype, shape)
     this.initializers.push({ name: value.name, external, shape })
     this.#weights.set(name, value)
     return value
@@ -148,6 +150,12 @@ export class Graph {
   invalid(op: string, expected: string, got: string): GraphError {
     const subject = this.path ? `${this.name}: ${this.path}: ${op}` : `${this.name}: ${op}`
     return new GraphError('graph/invalid', { subject, expected, got })
+  }
+
+  #value(name: string, dtype: DType, shape: Shape): Value {
+    const value = { graph: this, name, dtype, shape }
+    this.values.set(name, value)
+    return value
   }
 
   #taken(role: string, name: string): GraphError {

@@ -1,0 +1,125 @@
+/** What a graph has to compute and to move, counted from its nodes: nothing is run. */
+import { bytesPerElement } from '../tensor/dtype.ts'
+import { evaluateDim, type Shape, shapeText } from './dims.ts'
+import type { Graph } from './graph.ts'
+import { type OpClass, opClassOf } from './op-class.ts'
+import type { Node, Value } from './value.ts'
+
+export interface OpCost {
+  readonly nodes: number
+  /** Two for every multiplication that is added up: of matrix products, attention and convolutions, as papers count. */
+  readonly flops: number
+  /** What the nodes read and write, each operand once: as if none were fused and no cache held anything. */
+  readonly bytes: number
+}
+
+export interface GraphCost extends OpCost {
+  readonly classes: Readonly<Partial<Record<OpClass, OpCost>>>
+}
+
+/** Sizes that the dimensions of a graph stand for. */
+export type Symbols = Readonly<Record<string, number>>
+
+/**
+ * The sizes that inputs of given shapes give to a graph's symbols.
+ * @param shapes of inputs by name; those that are left out say nothing
+ * @throws GraphError when a shape does not fit its input, or gives a symbol another size than another one
+ */
+export function symbolsFrom(graph: Graph, shapes: Readonly<Record<string, readonly number[]>>): Symbols {
+  const symbols: Record<string, number> = {}
+  const given = graph.inputs.flatMap(input => {
+    const shape = shapes[input.name]
+    return shape === undefined ? [] : [{ input, shape }]
+  })
+  for (const { input, shape } of given) {
+    for (const [axis, dim] of input.shape.entries()) {
+      if (typeof dim === 'string' && /^[a-z_]\w*$/i.test(dim)) symbols[dim] ??= shape[axis] ?? 0
+    }
+  }
+  for (const { input, shape } of given) {
+    const expected = sizesOf(input.shape, symbols)
+    if (expected.length === shape.length && expected.every((size, axis) => size === shape[axis])) continue
+    throw graph.invalid(input.name, shapeText(expected), shapeText(shape))
+  }
+  return symbols
+}
+
+/**
+ * Counts what one run of a graph costs.
+ * @throws RangeError for a dimension with a symbol that has no size
+ */
+export function graphCost(graph: Graph, symbols: Symbols): GraphCost {
+  const classes: Partial<Record<OpClass, OpCost>> = {}
+  for (const node of graph.nodes) {
+    const opClass = opClassOf(node.op)
+    classes[opClass] = sumOf(classes[opClass] ?? nothing, nodeCost(graph, node, symbols))
+  }
+  return { ...Object.values(classes).reduce(sumOf, nothing), classes }
+}
+
+/** The cost of running one graph after the other. */
+export function addCosts(a: GraphCost, b: GraphCost): GraphCost {
+  const classes: Partial<Record<OpClass, OpCost>> = { ...a.classes }
+  for (const [name, cost] of Object.entries(b.classes) as [OpClass, OpCost][]) {
+    classes[name] = sumOf(classes[name] ?? nothing, cost)
+  }
+  return { ...sumOf(a, b), classes }
+}
+
+export const nothing: OpCost = Object.freeze({ nodes: 0, flops: 0, bytes: 0 })
+
+function sumOf(a: OpCost, b: OpCost): OpCost {
+  return { nodes: a.nodes + b.nodes, flops: a.flops + b.flops, bytes: a.bytes + b.bytes }
+}
+
+function nodeCost(graph: Graph, node: Node, symbols: Symbols): OpCost {
+  const valuesOf = (names: readonly string[]) =>
+    names.flatMap(name => (name === '' ? [] : graph.values.get(name)!))
+  const inputs = valuesOf(node.inputs)
+  const outputs = valuesOf(node.outputs)
+  return {
+    nodes: 1,
+    flops: flopsOf(node, inputs, outputs, symbols),
+    bytes: bytesOf(node, inputs, outputs, symbols),
+  }
+}
+
+function flopsOf(node: Node, inputs: readonly Value[], outputs: readonly Value[], symbols: Symbols): number {
+  const [first, second, third] = inputs.map(({ shape }) => sizesOf(shape, symbols))
+  const result = elementsOf(outputs[0]!, symbols)
+  switch (opClassOf(node.op)) {
+    case 'matmul':
+      // Every element of the result is a sum over the operand's last axis.
+      return 2 * result * first!.at(-1)!
+    case 'convolution': {
+      // W is [out, in, …kernel]: so many products for every element of the result.
+      return 2 * result * second!.slice(1).reduce((product, size) => product * size, 1)
+    }
+    case 'attention': {
+      // Scores, [batch, queries, width] · [batch, keys, width]ᵀ, and their product with the values, over all heads.
+      const [batch, queries, width] = first as [number, number, number]
+      return 2 * batch * queries * second![1]! * (width + third![2]!)
+    }
+    default:
+      return 0
+  }
+}
+
+/** Operands of which no more is read than the result holds. */
+const partlyRead = new Set(['Gather', 'Slice'])
+
+function bytesOf(node: Node, inputs: readonly Value[], outputs: readonly Value[], symbols: Symbols): number {
+  if (opClassOf(node.op) === 'view') return 0
+  const bytes = (values: readonly Value[]) =>
+    values.reduce((sum, value) => sum + elementsOf(value, symbols) * bytesPerElement(value.dtype), 0)
+  const written = bytes(outputs)
+  return written + (partlyRead.has(node.op) ? written : bytes(inputs))
+}
+
+function elementsOf(value: Value, symbols: Symbols): number {
+  return sizesOf(value.shape, symbols).reduce((product, size) => product * size, 1)
+}
+
+function sizesOf(shape: Shape, symbols: Symbols): number[] {
+  return shape.map(dim => evaluateDim(dim, symbols))
+}
