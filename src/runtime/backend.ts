@@ -20,6 +20,14 @@ export interface ResidentTensor {
   readonly shape: readonly number[]
 }
 
+export interface OpenOptions {
+  /**
+   * What the file of ONNX Runtime's profile begins with, a path; it is written when the session is released. Unless
+   * given nothing is profiled.
+   */
+  readonly profile?: string
+}
+
 export type Feed = Tensor | ResidentTensor
 
 export interface RunOptions {
@@ -48,7 +56,7 @@ export interface Session {
 export interface Backend {
   readonly name: string
   readonly device: Device
-  open(model: GraphModel): Promise<Session>
+  open(model: GraphModel, options?: OpenOptions): Promise<Session>
   /** Frees resident tensors. */
   drop(residents: Iterable<ResidentTensor>): Promise<void>
   [Symbol.asyncDispose](): Promise<void>

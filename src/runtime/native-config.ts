@@ -1,4 +1,4 @@
-import type { Device, GraphModel, ResidentTensor } from './backend.ts'
+import type { Device, GraphModel, OpenOptions, ResidentTensor } from './backend.ts'
 import type { OpenConfig } from './native-binding.ts'
 import { type SessionConfig, sessionConfig } from './session-config.ts'
 
@@ -12,13 +12,11 @@ export interface NativeOptions {
   readonly libraries?: readonly string[]
 }
 
-export interface NativeOpenOptions {
+export interface NativeOpenOptions extends OpenOptions {
   /** Config entries of the session, by their whole key; they win over the usual ones. */
   readonly config?: Readonly<Record<string, string>>
   /** Residents that stand in for the graph's initializers of these names: weights that sessions share. */
   readonly initializers?: Readonly<Record<string, ResidentTensor>>
-  /** What the file of ONNX Runtime's profile begins with; it is written when the session is released. */
-  readonly profile?: string
 }
 
 /** How the addon opens a session: as the default backend does, with what only this one can set. */

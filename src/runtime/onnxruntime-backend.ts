@@ -7,6 +7,7 @@ import {
   type Feed,
   type GraphModel,
   isResident,
+  type OpenOptions,
   type ResidentTensor,
   type RunOptions,
   type RunResult,
@@ -46,10 +47,10 @@ export class OnnxRuntimeBackend implements Backend {
     })
   }
 
-  async open(model: GraphModel): Promise<Session> {
+  async open(model: GraphModel, options: OpenOptions = {}): Promise<Session> {
     this.#checkOpen(model.name)
     checkCommandLine()
-    const config = sessionConfig(model, this.device, this.#threads)
+    const config = sessionConfig(model, this.device, this.#threads, options)
     const opened = await this.#send<OpenMessage, OpenReply>('open', { bytes: model.bytes, config }).catch(
       cause => {
         throw openError(model.name, this.device, cause)

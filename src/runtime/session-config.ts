@@ -1,4 +1,4 @@
-import type { Device, GraphModel } from './backend.ts'
+import type { Device, GraphModel, OpenOptions } from './backend.ts'
 
 /** Above this many bytes weights stay in their files, mapped, instead of being copied into a faster layout. */
 const prepackLimitBytes = 1 << 30
@@ -22,6 +22,8 @@ export interface SessionConfig {
   readonly interOpNumThreads: 1
   /** Fatal ones only: what fails is thrown, and the console is the program's. */
   readonly logSeverityLevel: 4
+  readonly enableProfiling?: true
+  readonly profileFilePrefix?: string
   readonly extra: { readonly session: Record<string, string>; readonly optimization: Record<string, string> }
 }
 
@@ -30,7 +32,12 @@ export interface SessionConfig {
  * ones, and all on a GPU, are read from the mapped files.
  * @param threads threads of a run on a CPU; 0 for one a core
  */
-export function sessionConfig(model: GraphModel, device: Device, threads: number): SessionConfig {
+export function sessionConfig(
+  model: GraphModel,
+  device: Device,
+  threads: number,
+  { profile }: OpenOptions = {},
+): SessionConfig {
   const mapped = device.type === 'cuda' || !needsPrivateCopy(model)
   return {
     executionProviders: [device.type === 'cpu' ? 'cpu' : { name: 'cuda', deviceId: device.index }],
@@ -39,6 +46,7 @@ export function sessionConfig(model: GraphModel, device: Device, threads: number
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 4,
+    ...(profile !== undefined && { enableProfiling: true, profileFilePrefix: profile }),
     extra: {
       session: {
         model_external_initializers_file_folder_path: model.weightsFolder,

@@ -205,12 +205,12 @@ describe.skipIf(noAddon)(`the native backend${noAddon ? ` (skipped: ${noAddon})`
     })
   })
 
-  test('writes a profile when the session is released', async () => {
-    const session = await backend.open(plusOne, { profile: path.join(folder, 'profile') })
-    await session.run({ x: vector(1) }, { config: { 'memory.enable_memory_arena_shrinkage': 'cpu:0' } })
+  test('takes config entries of a run', async () => {
+    const session = await backend.open(plusOne)
+    const config = { 'memory.enable_memory_arena_shrinkage': 'cpu:0' }
+    const { tensors } = await session.run({ x: vector(1) }, { config })
+    expect([...tensors.y!.data]).toEqual([2])
     await session.release()
-    const [file] = execFileSync('ls', [folder], { encoding: 'utf8' }).match(/profile.*\.json/) ?? []
-    expect(file).toBeDefined()
   })
 
   test('runs what was asked for before it is disposed of, and frees everything', async () => {

@@ -1,5 +1,5 @@
 /** What every session backend promises. A backend's test calls it with a way to make one. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -261,6 +261,22 @@ export function backendContract(createBackend: () => Backend): void {
       expect(numbers((await session.run({ a: x, b: x })).tensors.sum)).toEqual([2, 4, 6, 8])
       await other[Symbol.asyncDispose]()
     })
+  })
+
+  test('a session that is profiled leaves a record of its nodes when it is released', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'backend-profile-'))
+    try {
+      const session = await backend.open(sum, { profile: join(folder, 'profile') })
+      await session.run({ a: x, b: x })
+      await session.release()
+      const [file] = readdirSync(folder).filter(name => /^profile.*\.json$/.test(name))
+      const events = JSON.parse(readFileSync(join(folder, file!), 'utf8')) as {
+        args?: { op_name?: string }
+      }[]
+      expect(events.map(({ args }) => args?.op_name)).toContain('Add')
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   test('a resident of another backend is an error, not the tensor of the same number here', async () => {
