@@ -18,6 +18,7 @@ const layers = [
   ['src/runtime'],
   ['src/pipeline'],
   ['src/engine'],
+  ['src/benchmark'],
 ] as const
 
 /** Imports between parts of one layer, and between encoders. Whatever is not listed is not allowed. */

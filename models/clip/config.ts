@@ -23,3 +23,14 @@ export const clipVisionConfig = z
   })
 
 export type ClipVisionConfig = z.infer<typeof clipVisionConfig>
+
+/** The picture encoder of Wan 2.1 image-to-video checkpoints. */
+export const clipVitH = {
+  model_type: 'clip_vision_model',
+  hidden_size: 1280,
+  intermediate_size: 5120,
+  num_hidden_layers: 32,
+  num_attention_heads: 16,
+  patch_size: 14,
+  hidden_act: 'gelu',
+}

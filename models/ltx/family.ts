@@ -26,6 +26,7 @@ import {
 } from './config.ts'
 import { ltxContext } from './context.ts'
 import { ltxOriginalNames } from './original-names.ts'
+import { ltxPublished } from './published.ts'
 import { ltxTextConditioner } from './text.ts'
 import { ltxTransformer } from './transformer.ts'
 import { ltxDecoder, ltxEncoder } from './vae.ts'
@@ -40,6 +41,7 @@ export const ltx: Family = {
     { name: 'LTX-Video 0.9.0, 0.9.1', repository: 'Lightricks/LTX-Video', ...ltxModes(false) },
     { name: 'LTX-Video 0.9.5, 0.9.7', repository: 'Lightricks/LTX-Video-0.9.5', ...ltxModes(true) },
   ],
+  published: ltxPublished,
   load: checkpoint => loadLtx(checkpoint),
 }
 

@@ -10,17 +10,18 @@
  * at the start of the clip are latent frames before it on that axis: only their rotary coordinates say where they
  * belong (diffusers' `LTXConditionPipeline` prepends their tokens, which is the same).
  */
+import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
 import { productOf } from '../../src/graph/dims.ts'
 import { Graph } from '../../src/graph/graph.ts'
 import { gelu, silu } from '../../src/graph/ops/activation.ts'
-import { attention, rotaryEmbedding } from '../../src/graph/ops/attention.ts'
+import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add } from '../../src/graph/ops/elementwise.ts'
 import { reshape, reshapeLike, split, transpose, unsqueeze } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import type { Value } from '../../src/graph/value.ts'
 import { linear, twoLayer } from '../../src/nn/linear.ts'
-import { adaptiveLayerNorm, adaptiveRmsNorm, rmsNormLayer } from '../../src/nn/normalization.ts'
+import { adaptiveLayerNorm, adaptiveRmsNorm, normWeight, rmsNormLayer } from '../../src/nn/normalization.ts'
 import { gatedResidual } from '../../src/nn/residual.ts'
 import { timestepFeatures } from '../../src/nn/timestep.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
@@ -40,13 +41,15 @@ const timestepChannels = 256
  * `rotary.cos` and `rotary.sin` f32 [batch, frames·height·width, model / 2], see `rotary.ts`; the context's
  * `blocks.i.key` and `blocks.i.value`, and `text.tokens` i32 [batch], how many of their rows are the prompt's: the
  * rest is padding, which gets no weight (diffusers' bias of −10000). Output: `velocity`, like `latents`.
+ * @param kernels the folders of kernels/ whose operators it may use
  */
 export function ltxTransformer(
   config: LtxTransformerConfig,
   weights: WeightSource,
   precision: FloatDType,
+  kernels: ReadonlySet<string> = new Set(),
 ): Graph {
-  const graph = new Graph('transformer', { precision })
+  const graph = new Graph('transformer', { precision, kernels })
   const scope = new Scope(graph, weights)
   const latents = graph.input('latents', 'f32', ['batch', config.in_channels, 'frames', 'height', 'width'])
   const timestep = graph.input('timestep', 'f32', ['batch', 'frames'])
@@ -70,7 +73,7 @@ export function ltxTransformer(
 interface BlockConditions {
   /** Six modulations of every frame, f32 [batch, frames, 6, model]. */
   readonly time: Value
-  /** Cosines and sines of every pair of channels of every head, f32 [batch, heads·tokens, headDim / 2]. */
+  /** Cosines and sines of every pair of channels, all heads together, f32 [batch, tokens, model / 2]. */
   readonly rotary: { cos: Value; sin: Value }
   /** Keys and values [batch, text, model], and how many of them count, i32 [batch]. */
   readonly context: { key: Value; value: Value; tokens: Value }
@@ -109,28 +112,16 @@ function selfAttention(
   const model = modelWidth(config)
   const bias = config.attention_bias
   const tokens = reshape(x, ['=', '*', model]) // [batch, tokens, model]
-  const rotated = (name: string, norm: string) => {
-    const normalized = rmsNormLayer(
-      scope,
-      norm,
-      linear(scope, name, tokens, model, { bias }),
-      queryKeyEpsilon,
-    )
-    return rotate(normalized, rotary, config)
+  const projected = {
+    query: linear(scope, 'to_q', tokens, model, { bias }),
+    key: linear(scope, 'to_k', tokens, model, { bias }),
   }
+  const scales = { query: normWeight(scope, 'norm_q', tokens), key: normWeight(scope, 'norm_k', tokens) }
+  const options = { epsilon: queryKeyEpsilon, headDim: config.attention_head_dim }
+  const { query, key } = qkNormRope(projected, scales, rotary, options)
   const value = linear(scope, 'to_v', tokens, model, { bias })
-  const heads = config.num_attention_heads
-  const mixed = attention(rotated('to_q', 'norm_q'), rotated('to_k', 'norm_k'), value, { heads }) // [batch, tokens, model]
+  const mixed = attention(query, key, value, { heads: config.num_attention_heads }) // [batch, tokens, model]
   return reshapeLike(linear(scope, 'to_out.0', mixed, model, { bias: config.attention_out_bias }), x)
-}
-
-/**
- * Rotary embedding with other angles for every head. To the op a head is a token of its own: pairs of channels never
- * cross heads, and the rows of the tables are cut as those of x.
- */
-function rotate(x: Value, rotary: BlockConditions['rotary'], config: LtxTransformerConfig): Value {
-  const heads = reshape(cast(x, 'f32'), ['=', '*', config.attention_head_dim]) // [batch, heads·tokens, headDim]
-  return cast(reshape(rotaryEmbedding(heads, rotary, 1), ['=', '*', modelWidth(config)]), x.dtype)
 }
 
 /** x [batch, frames, pixels, model] → the same; every token sees the prompt's tokens. */
@@ -182,13 +173,9 @@ function outputProjection(scope: Scope, x: Value, time: Value, config: LtxTransf
   return linear(scope, 'proj_out', normalized, config.in_channels)
 }
 
-/** The tables, a row a head: [batch, heads·tokens, headDim / 2]. */
 function rotaryInputs(graph: Graph, config: LtxTransformerConfig): BlockConditions['rotary'] {
   const shape = ['batch', productOf(['frames', 'height', 'width']), modelWidth(config) / 2]
-  const table = (name: string) => {
-    return reshape(graph.input(name, 'f32', shape), ['=', '*', config.attention_head_dim / 2])
-  }
-  return { cos: table('rotary.cos'), sin: table('rotary.sin') }
+  return { cos: graph.input('rotary.cos', 'f32', shape), sin: graph.input('rotary.sin', 'f32', shape) }
 }
 
 function contextInputs(

@@ -21,3 +21,13 @@ export const t5Config = z.object({
 })
 
 export type T5Config = z.infer<typeof t5Config>
+
+/** The encoder of every published LTX-Video checkpoint. */
+export const t5Xxl = {
+  model_type: 't5',
+  d_model: 4096,
+  d_ff: 10240,
+  num_layers: 24,
+  num_heads: 64,
+  feed_forward_proj: 'gated-gelu',
+}

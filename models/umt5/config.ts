@@ -15,3 +15,13 @@ export const umt5Config = z.object({
 })
 
 export type Umt5Config = z.infer<typeof umt5Config>
+
+/** The encoder of every published Wan checkpoint. */
+export const umt5Xxl = {
+  model_type: 'umt5',
+  vocab_size: 256384,
+  d_model: 4096,
+  d_ff: 10240,
+  num_layers: 24,
+  num_heads: 64,
+}

@@ -24,6 +24,7 @@ import { type WanTransformerConfig, type WanVaeConfig, wanTransformerConfig, wan
 import { wanContext, wanImageContext } from './context.ts'
 import { wanOriginalNames } from './original-names.ts'
 import { patchedShape } from './patches.ts'
+import { wanPublished } from './published.ts'
 import { wanTextConditioner } from './text.ts'
 import { wanTransformer } from './transformer.ts'
 import { wanDecoder, wanEncoder } from './vae.ts'
@@ -35,6 +36,7 @@ export const wan: Family = {
   name: 'wan',
   pipelines: ['WanPipeline', 'WanImageToVideoPipeline', 'WanVideoToVideoPipeline', 'WanVACEPipeline'],
   variants: wanVariants,
+  published: wanPublished,
   load: checkpoint => loadWan(readConfigs(checkpoint), checkpoint),
 }
 

@@ -2,16 +2,17 @@
  * A layer of the Wan transformer (diffusers `WanTransformerBlock`): self-attention with 3-D RoPE, cross-attention to
  * the prompt and, where the checkpoint takes one, to a picture, and a feed-forward network.
  */
+import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
 import type { Graph } from '../../src/graph/graph.ts'
 import { gelu } from '../../src/graph/ops/activation.ts'
-import { attention, rotaryEmbedding } from '../../src/graph/ops/attention.ts'
+import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add, multiply } from '../../src/graph/ops/elementwise.ts'
 import { reshape, reshapeLike, slice, split, unsqueeze } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import type { Value } from '../../src/graph/value.ts'
 import { linear } from '../../src/nn/linear.ts'
-import { adaptiveLayerNorm, layerNormLayer, rmsNormLayer } from '../../src/nn/normalization.ts'
+import { adaptiveLayerNorm, layerNormLayer, normWeight, rmsNormLayer } from '../../src/nn/normalization.ts'
 import { modelWidth, type WanTransformerConfig } from './config.ts'
 
 export interface BlockConditions {
@@ -62,18 +63,14 @@ function selfAttention(
   const heads = config.num_attention_heads
   const model = modelWidth(config)
   const tokens = reshape(x, ['=', '*', model]) // [batch, tokens, model]
-  const rotated = (name: string, norm: string) => {
-    const normalized = rmsNormLayer(scope, norm, linear(scope, name, tokens, model), config.eps)
-    return cast(rotaryEmbedding(cast(normalized, 'f32'), rotary, heads), x.dtype)
+  const projected = {
+    query: linear(scope, 'to_q', tokens, model),
+    key: linear(scope, 'to_k', tokens, model),
   }
-  const mixed = attention(
-    rotated('to_q', 'norm_q'),
-    rotated('to_k', 'norm_k'),
-    linear(scope, 'to_v', tokens, model),
-    {
-      heads,
-    },
-  ) // [batch, tokens, model]
+  const scales = { query: normWeight(scope, 'norm_q', tokens), key: normWeight(scope, 'norm_k', tokens) }
+  const options = { epsilon: config.eps, headDim: config.attention_head_dim }
+  const { query, key } = qkNormRope(projected, scales, rotary, options)
+  const mixed = attention(query, key, linear(scope, 'to_v', tokens, model), { heads }) // [batch, tokens, model]
   return reshapeLike(linear(scope, 'to_out.0', mixed, model), x)
 }
 

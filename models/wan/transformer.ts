@@ -32,13 +32,15 @@ import { controlHints } from './vace.ts'
  * patches); for image-to-video checkpoints `condition`, more channels of the same layout; for VACE `control` and
  * `control.scale`; `timestep` f32 [batch, frames]; `rotary.cos` and `rotary.sin` f32 [batch, tokens, headDim / 2];
  * the keys and values of every layer, and `text.bias` for the rows of the prompt. Output: `velocity`, like `latents`.
+ * @param kernels the folders of kernels/ whose operators it may use
  */
 export function wanTransformer(
   config: WanTransformerConfig,
   weights: WeightSource,
   precision: FloatDType,
+  kernels: ReadonlySet<string> = new Set(),
 ): Graph {
-  const graph = new Graph('transformer', { precision })
+  const graph = new Graph('transformer', { precision, kernels })
   const scope = new Scope(graph, weights)
   const latents = latentInput(graph, 'latents', outChannels(config), config)
   const extra = conditionChannels(config)

@@ -18,6 +18,8 @@ export interface Family {
   readonly pipelines: readonly string[]
   /** The kinds of checkpoints that have been published, for the documents. */
   readonly variants: readonly Variant[]
+  /** Published checkpoints of the family, without their weights: to be measured where they are not at hand. */
+  readonly published: readonly PublishedModel[]
   /**
    * Reads the configs.
    * @throws CheckpointError for a config that this family cannot run
@@ -30,6 +32,17 @@ export interface Variant extends Pick<ModelFacts, 'modes' | 'requires'> {
   readonly name: string
   /** Where one is: the name of a repository on the Hugging Face hub. */
   readonly repository: string
+}
+
+/** A published checkpoint, without its weights. */
+export interface PublishedModel {
+  readonly name: string
+  /** model_index.json, without its list of components. */
+  readonly index: Readonly<Record<string, unknown>>
+  /** The config of every component that has one. */
+  readonly components: Readonly<Record<string, object>>
+  /** The float type that the weights of a component are stored in. */
+  readonly stored: Readonly<Record<string, FloatDType>>
 }
 
 /** The JSON files of a checkpoint folder. */

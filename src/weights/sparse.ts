@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { CheckpointError } from '../errors.ts'
 import { bytesPerElement, elementCount } from '../tensor/dtype.ts'
 import { dtypeNamed } from './dtype-names.ts'
+import { RandomWeights } from './random-weights.ts'
 import { planHeader, type TensorEntry } from './write-header.ts'
 
 /** Tensors as lists of published checkpoints have them: key → [safetensors dtype name, shape]. */
@@ -14,22 +15,26 @@ export interface SynthesizeOptions {
   readonly baseName?: string
   /** Number of files; with 2 or more an index is written too. */
   readonly shards?: number
+  /** `zeros`, the default, takes no disk space; `random` takes that of the real weights. */
+  readonly values?: 'zeros' | 'random'
 }
 
 /**
- * Writes a checkpoint of zeros with the given tensors as sparse files: real headers and sizes, next to no disk space.
- * Graphs can be built and sessions opened over it as over the real one.
+ * Writes a checkpoint with the given tensors and no trained values: of zeros, as sparse files with real headers and
+ * sizes and next to no disk space, or of random numbers. Graphs can be built and sessions opened over it as over the
+ * real one.
  * @throws CheckpointError `checkpoint/tensors` for a dtype that safetensors does not have
  */
 export async function synthesizeWeights(
   tensors: TensorList,
   folder: string,
-  { baseName = 'diffusion_pytorch_model', shards = 1 }: SynthesizeOptions = {},
+  { baseName = 'diffusion_pytorch_model', shards = 1, values = 'zeros' }: SynthesizeOptions = {},
 ): Promise<void> {
   await mkdir(folder, { recursive: true })
   const groups = split(Object.entries(tensors).map(entryOf), shards)
   const names = groups.map((_, index) => shardName(baseName, index, groups.length))
-  for (const [index, group] of groups.entries()) await writeSparse(join(folder, names[index]!), group)
+  const random = values === 'random' ? new RandomWeights() : undefined
+  for (const [index, group] of groups.entries()) await writeFileOf(join(folder, names[index]!), group, random)
   if (groups.length === 1) return
   const pairs = groups.flatMap((group, index) => group.map(({ key }) => [key, names[index]!] as const))
   const index = { metadata: { total_size: sizeOf(groups.flat()) }, weight_map: Object.fromEntries(pairs) }
@@ -53,12 +58,17 @@ function split(entries: readonly TensorEntry[], shards: number): TensorEntry[][]
   return Array.from({ length: count }, (_, group) => entries.slice(start(group), start(group + 1)))
 }
 
-async function writeSparse(path: string, entries: readonly TensorEntry[]): Promise<void> {
-  const { header, dataBytes } = planHeader(entries)
+async function writeFileOf(
+  path: string,
+  entries: readonly TensorEntry[],
+  random: RandomWeights | undefined,
+): Promise<void> {
+  const { header, order, dataBytes } = planHeader(entries)
   const file = await open(path, 'w')
   try {
     await file.writeFile(header)
-    await file.truncate(header.length + dataBytes)
+    if (!random) return await file.truncate(header.length + dataBytes)
+    for (const entry of order) for (const bytes of random.bytesOf(entry)) await file.writeFile(bytes)
   } finally {
     await file.close()
   }

@@ -1,0 +1,103 @@
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { families } from '../../../models/index.ts'
+import { syntheticNames, tensorsOf, writeSynthetic } from '../../../src/benchmark/synthetic.ts'
+import { openCheckpoint } from '../../../src/engine/checkpoint.ts'
+import { buildComponent } from '../../../src/engine/graph-source.ts'
+import { openWeights } from '../../../src/weights/checkpoint.ts'
+import { readTensor } from '../../../src/weights/read-tensor.ts'
+import type { TensorList } from '../../../src/weights/sparse.ts'
+import { fixture, hasFixture } from '../../fixtures.ts'
+import { scratchFolder } from '../../scratch.ts'
+
+const scratch = scratchFolder()
+
+const published = families.flatMap(family => family.published.map(model => ({ family, model })))
+
+/** Which list of published tensors a component has to equal. */
+function listOf(name: string, component: string, config: object): string {
+  if (component === 'text_encoder') return name.startsWith('ltx') ? 'ltx-t5-xxl' : 'wan21-umt5-xxl'
+  if (component === 'image_encoder') return 'wan21-clip-vit-h'
+  if (component === 'vae' && !name.startsWith('ltx')) return 'z_dim' in config ? 'wan22-vae' : 'wan21-vae'
+  return name
+}
+
+describe.each(published)('the configs of $model.name', ({ family, model }) => {
+  const { graphs, ignoredTensors } = family.load({
+    folder: '/nowhere',
+    index: model.index,
+    components: model.components,
+    defaults: {},
+  })
+  const components = [...new Set(graphs.map(({ component }) => component))].flatMap(component => {
+    const list = `published/${listOf(model.name, component, model.components[component]!)}.json`
+    return hasFixture(list) ? [{ component, list }] : []
+  })
+
+  test.each(components)('give the tensors of the published $component', ({ component, list }) => {
+    const content = JSON.parse(readFileSync(fixture(list), 'utf8')) as Record<string, { tensors: TensorList }>
+    const [expected] = Object.entries(content).flatMap(([name, { tensors }]) =>
+      component.startsWith(name) ? [tensors] : [],
+    )
+    const ignored = ignoredTensors[component] ?? []
+    const recipes = graphs.filter(graph => graph.component === component)
+    const compared = (tensors: TensorList) => {
+      const entries = Object.entries(tensors)
+      return Object.fromEntries(
+        entries.filter(([key]) => !isTied(key) && !ignored.some(rule => key.search(rule) >= 0)),
+      )
+    }
+    expect(compared(tensorsOf(recipes, model.stored[component]!))).toEqual(compared(expected!))
+  })
+})
+
+/** A table that checkpoints hold under two names. */
+function isTied(key: string): boolean {
+  return key === 'encoder.embed_tokens.weight' || key === 'shared.weight'
+}
+
+describe('a synthetic checkpoint', () => {
+  test('opens, with random numbers where it is measured and nothing on disk elsewhere', async () => {
+    const folder = join(scratch, 'synthetic')
+    const options = {
+      name: 'wan-t2v-1.3b',
+      folder,
+      isMeasured: ({ role }: { role: string }) => role === 'vae',
+      layers: 1,
+    }
+    const { bytes } = await writeSynthetic(options, families)
+    const checkpoint = await openCheckpoint(folder, families)
+    const precision = { device: { type: 'cpu' }, requested: undefined } as const
+    for (const component of ['transformer', 'text_encoder', 'vae']) {
+      expect((await buildComponent(checkpoint, component, precision)).size).toBeGreaterThan(0)
+    }
+    const vae = await openWeights(join(folder, 'vae'))
+    expect(bytes).toBe(vae.bytes)
+    const { data } = await readTensor(vae.tensors.get('decoder.conv_in.weight')!)
+    const values = [...(data as Float32Array)]
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+    const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length)
+    expect(deviation).toBeCloseTo(1 / Math.sqrt(16 * 27), 3)
+    const text = statSync(join(folder, 'text_encoder/diffusion_pytorch_model.safetensors'))
+    expect(text.size).toBeGreaterThan(10e9)
+    expect(text.blocks * 512).toBeLessThan(1e6)
+  })
+
+  test('is not made again where it is', async () => {
+    const folder = join(scratch, 'again')
+    const options = { name: 'wan-t2v-1.3b', folder, layers: 1 }
+    await writeSynthetic({ ...options, isMeasured: ({ role }) => role === 'vae' }, families)
+    const file = join(folder, 'vae/diffusion_pytorch_model.safetensors')
+    const { mtimeMs } = statSync(file)
+    await writeSynthetic({ ...options, isMeasured: () => false }, families)
+    expect(statSync(file).mtimeMs).toBe(mtimeMs)
+  })
+
+  test('of a name that is not known is refused with those that are', async () => {
+    const options = { name: 'wan-t2v-15b', folder: scratch, isMeasured: () => false }
+    await expect(writeSynthetic(options, families)).rejects.toThrow(
+      `synthetic: expected one of ${syntheticNames(families).join(', ')}, got wan-t2v-15b.`,
+    )
+  })
+})
