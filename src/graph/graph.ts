@@ -24,6 +24,8 @@ export class Graph {
   readonly name: string
   /** The float type that weights are brought to and arithmetic is done in, where an op does not say otherwise. */
   readonly precision: FloatDType
+  /** The folders of kernels/ whose operators the graph may use; where it may not, ONNX's own ops do the same. */
+  readonly kernels: ReadonlySet<string>
   readonly nodes: Node[] = []
   readonly initializers: Initializer[] = []
   readonly inputs: Value[] = []
@@ -38,9 +40,10 @@ export class Graph {
   #constants = new Map<string, Value>()
   #weights = new Map<string, Value>()
 
-  constructor(name: string, options: { precision: FloatDType }) {
+  constructor(name: string, options: { precision: FloatDType; kernels?: ReadonlySet<string> }) {
     this.name = name
     this.precision = options.precision
+    this.kernels = options.kernels ?? new Set()
   }
 
   /** The scope that is being built, as a checkpoint key: `blocks.0.attn1`. */

@@ -32,6 +32,7 @@ const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
     'SimplifiedLayerNormalization',
     'SkipLayerNormalization',
     'SkipSimplifiedLayerNormalization',
+    'QkNormRope',
     'ReduceL2',
     'ReduceMean',
     'ReduceSum',

@@ -11,6 +11,9 @@ const { AttributeProto, ModelProto, TensorProto } = proto.onnx
 const opset = 23
 const irVersion = 11
 
+/** Of operators that only a session with our kernels knows. */
+const kernelDomain = 'framewright'
+
 export interface SerializeOptions {
   /** How a weight's file is spelled in the model: relative to the folder that the runtime is told. */
   readonly locate: (file: string) => string
@@ -27,6 +30,9 @@ export function serialize(graph: Graph, options: SerializeOptions): Uint8Array {
     opsetImport: [
       { domain: '', version: opset },
       { domain: 'com.microsoft', version: 1 },
+      ...(graph.nodes.some(({ domain }) => domain === kernelDomain)
+        ? [{ domain: kernelDomain, version: 1 }]
+        : []),
     ],
     graph: {
       name: graph.name,

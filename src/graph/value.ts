@@ -30,7 +30,8 @@ export type Attribute =
 export interface Node {
   readonly name: string
   readonly op: string
-  readonly domain: '' | 'com.microsoft'
+  /** `framewright` has the operators of kernels/. */
+  readonly domain: '' | 'com.microsoft' | 'framewright'
   /** Names of the inputs; '' for an optional one that is left out. */
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]

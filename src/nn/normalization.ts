@@ -7,9 +7,12 @@ import { dimAt, type Value } from '../graph/value.ts'
 
 /** RMS normalisation with the weight `<scope>.<name>.weight`, over the last axis, in x's dtype. */
 export function rmsNormLayer(scope: Scope, name: string, x: Value, epsilon: number): Value {
-  return scope.in(name, layer => {
-    return rmsNorm(x, layer.weight('weight', [Number(dimAt(x, -1))], { dtype: x.dtype }), epsilon)
-  })
+  return scope.in(name, () => rmsNorm(x, normWeight(scope, name, x), epsilon))
+}
+
+/** The weight `<scope>.<name>.weight` of a norm over the last axis of x, in x's dtype. */
+export function normWeight(scope: Scope, name: string, x: Value): Value {
+  return scope.in(name, layer => layer.weight('weight', [Number(dimAt(x, -1))], { dtype: x.dtype }))
 }
 
 /** RMS normalisation without a weight, over the last axis. */

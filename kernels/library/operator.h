@@ -1,0 +1,70 @@
+/** What an operator of the library is: its inputs and outputs for one provider and dtype, and what computes it. */
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "ort-operator-api.h"
+
+namespace framewright {
+
+constexpr ElementType f32 = 1, f16 = 10, bf16 = 16;
+
+enum class Provider { cpu, cuda };
+
+/** A tensor in the provider's memory. */
+struct Operand {
+  void* data;
+  std::vector<int64_t> shape;
+};
+
+/** One call of a kernel. Everything throws std::runtime_error with ONNX Runtime's message. */
+class Call {
+ public:
+  explicit Call(OrtKernelContext* context) : context_(context) {}
+  Operand input(size_t index) const;
+  void* output(size_t index, const std::vector<int64_t>& shape) const;
+  /** CUDA's stream that the provider computes on. */
+  void* stream() const;
+  /** Does `one` for every number below `total`, on the session's threads. It must not throw. */
+  void parallel(size_t total, const std::function<void(size_t)>& one) const;
+
+ private:
+  OrtKernelContext* context_;
+};
+
+/** A node of a session. It is called by one thread at a time or by several, as runs are. */
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  virtual void compute(const Call& call) const = 0;
+};
+
+/** The attributes of a node. */
+class Attributes {
+ public:
+  explicit Attributes(const OrtKernelInfo* info) : info_(info) {}
+  float number(const char* name) const;
+
+ private:
+  const OrtKernelInfo* info_;
+};
+
+struct Operator {
+  /** Of the node, in the domain `framewright`. */
+  const char* name;
+  Provider provider;
+  std::vector<ElementType> inputs;
+  std::vector<ElementType> outputs;
+  /** For every output, the input that has its shape. */
+  std::vector<size_t> shapedLike;
+  std::function<std::unique_ptr<Kernel>(const Attributes&)> create;
+};
+
+/** The operators of every kernel, for the providers and dtypes that have one. */
+std::vector<Operator> operators();
+
+}  // namespace framewright

@@ -1,0 +1,16 @@
+/** The kernels of the library: one line a folder. */
+#include "operator.h"
+
+namespace framewright {
+
+std::vector<Operator> qkNormRope();
+
+std::vector<Operator> operators() {
+  std::vector<Operator> all;
+  for (const auto& kernel : {qkNormRope}) {
+    for (Operator& each : kernel()) all.push_back(std::move(each));
+  }
+  return all;
+}
+
+}  // namespace framewright
