@@ -1,6 +1,7 @@
 /** `npm run bench -- <name> [options]`: one file answers one question. */
 import { parseArgs } from 'node:util'
-import { type BenchOptions, isBusy, machine, saveResults } from './results.ts'
+import { isBusy, machine } from '../src/benchmark/machine.ts'
+import { type BenchOptions, saveResults } from './results.ts'
 
 interface Bench {
   readonly question: string

@@ -1,43 +1,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { availableParallelism, cpus, totalmem } from 'node:os'
 import path from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { machine } from '../src/benchmark/machine.ts'
 
 export interface BenchOptions {
   /** How often everything is measured; medians are reported. */
   readonly rounds: number
   /** A Python that has torch and diffusers, to measure the same work there. */
   readonly peer: string | undefined
-}
-
-/** What a number has to be read with. */
-export function machine() {
-  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
-  return {
-    cpu: cpus()[0]?.model.trim() ?? 'unknown CPU',
-    cores: availableParallelism(),
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    platform: `${process.platform}-${process.arch}`,
-    node: process.versions.node,
-    onnxruntime: version,
-  }
-}
-
-/** Whether other work takes so much of the machine that times would say more about it than about what is measured. */
-export async function isBusy(): Promise<boolean> {
-  const ticks = () =>
-    cpus().reduce(
-      ({ idle, all }, { times }) => ({
-        idle: idle + times.idle,
-        all: all + Object.values(times).reduce((a, b) => a + b),
-      }),
-      { idle: 0, all: 0 },
-    )
-  const before = ticks()
-  await delay(1000)
-  const after = ticks()
-  return (after.idle - before.idle) / (after.all - before.all) < 0.8
 }
 
 /**

@@ -1,5 +1,9 @@
 /** The public API, name by name, and the place where the parts are put together. */
 import { families } from '../models/index.ts'
+import type { BenchmarkOptions } from './benchmark/benchmark.ts'
+import type { Comparison } from './benchmark/compare.ts'
+import type { BenchmarkProgress, BenchmarkReport, ClassShare } from './benchmark/report.ts'
+import { syntheticNames } from './benchmark/synthetic.ts'
 import { type Diagnosis, diagnoseInstallation } from './engine/doctor.ts'
 import { type Engine, type EngineOptions, type EngineParts, openEngine } from './engine/engine.ts'
 import { type ExportOptions, type ExportReport, exportCheckpoint } from './engine/export.ts'
@@ -62,6 +66,46 @@ export async function evaluationPage(report: EvaluationReport): Promise<string> 
 }
 
 /**
+ * Measures a model on this machine: a step, a video, loading, decoding, a prompt, or videos an hour. The last event is
+ * the report. Loaded when it is called.
+ * @throws RequestError for options that are wrong
+ */
+export async function benchmark(
+  options: BenchmarkOptions,
+): Promise<AsyncGenerator<BenchmarkProgress | BenchmarkReport>> {
+  const { runBenchmark } = await import('./benchmark/benchmark.ts')
+  return runBenchmark(options, { families, createBackend })
+}
+
+/** Which class of op takes how long in one repetition of a benchmark, with ONNX Runtime's profiler on. */
+export async function profileBenchmark(
+  options: BenchmarkOptions & { readonly model: string },
+): Promise<ClassShare[]> {
+  const { profileRepetition } = await import('./benchmark/profile-child.ts')
+  return await profileRepetition(options, { families, createBackend })
+}
+
+/** A benchmark's report as one HTML page with charts. */
+export async function benchmarkPage(report: BenchmarkReport): Promise<string> {
+  const { reportPage } = await import('./benchmark/page.ts')
+  return reportPage(report)
+}
+
+/**
+ * Sets two reports of benchmarks side by side, of this program or of a peer's.
+ * @throws RequestError for what is not a report
+ */
+export async function compareBenchmarks(first: unknown, second: unknown): Promise<Comparison> {
+  const { compareReports } = await import('./benchmark/compare.ts')
+  return compareReports(first, second)
+}
+
+/** The published checkpoints that can be measured without their weights. */
+export function syntheticModels(): string[] {
+  return syntheticNames(families)
+}
+
+/**
  * Serves models over HTTP, as Runway's API and OpenAI's videos API. Loaded when it is called.
  * @param open opens what the tasks are kept in; `openJobs` unless given
  * @throws RequestError when it would be open to others without a key; CheckpointError for a model that is not one
@@ -103,7 +147,6 @@ const createBackend: EngineParts['createBackend'] = lane => new OnnxRuntimeBacke
 export type { AdapterOptions } from './engine/adapters.ts'
 export { loadDenoiseState, saveDenoiseState } from './engine/denoise-file.ts'
 export type { Diagnosis, Finding } from './engine/doctor.ts'
-
 export type { Engine, EngineOptions, GenerateOptions } from './engine/engine.ts'
 export type { ExportOptions, ExportReport } from './engine/export.ts'
 export type { ComponentReport, ModelReport, SizeReport, SizeSteps } from './engine/inspect.ts'
@@ -158,4 +201,14 @@ export type { DType } from './tensor/dtype.ts'
 export { type Tensor, tensor } from './tensor/tensor.ts'
 export { writeSafetensors } from './weights/write-safetensors.ts'
 export type { RunningWorker, WorkerOptions } from './worker/worker.ts'
-export type { EvaluateOptions, EvaluationReport, JudgedEvent, PullEvent }
+export type {
+  BenchmarkOptions,
+  BenchmarkProgress,
+  BenchmarkReport,
+  ClassShare,
+  Comparison,
+  EvaluateOptions,
+  EvaluationReport,
+  JudgedEvent,
+  PullEvent,
+}

@@ -13,7 +13,7 @@ import {
 
 /** From the bottom up: a part may import the parts of every layer below its own, and what `sideways` adds. */
 const layers = [
-  ['src/errors.ts', 'src/tensor', 'src/geometry'],
+  ['src/errors.ts', 'src/tensor', 'src/geometry', 'src/report'],
   ['src/graph', 'src/nn', 'src/weights', 'src/text', 'src/sampling', 'src/media', 'src/hub'],
   ['src/runtime'],
   ['src/pipeline'],
@@ -31,10 +31,20 @@ const sideways: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Programs: they import the public API, as a customer would, and what `partsOfPrograms` adds. */
-const programs = ['src/jobs', 'src/host', 'src/server', 'src/worker', 'src/ai-sdk', 'src/eval', 'src/cli']
+const programs = [
+  'src/jobs',
+  'src/host',
+  'src/server',
+  'src/worker',
+  'src/ai-sdk',
+  'src/eval',
+  'src/profile',
+  'src/cli',
+]
 
 /** Programs that others are made of. The public API loads them when one is started. */
 const partsOfPrograms: Readonly<Record<string, readonly string[]>> = {
+  'src/eval': ['src/report'],
   'src/host': ['src/jobs'],
   'src/server': ['src/jobs', 'src/host'],
   'src/worker': ['src/jobs', 'src/host'],

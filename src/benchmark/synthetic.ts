@@ -3,7 +3,7 @@ import path from 'node:path'
 import { builtInModel, resolveModel } from '../engine/model-name.ts'
 import { CheckpointError, RequestError } from '../errors.ts'
 import { wantedTensors } from '../graph/wanted-tensors.ts'
-import type { Family, GraphRecipe, PublishedModel } from '../pipeline/family.ts'
+import type { Family, GraphRecipe, Model, PublishedModel } from '../pipeline/family.ts'
 import { bytesPerElement, elementCount, type FloatDType } from '../tensor/dtype.ts'
 import { safetensorsNames } from '../weights/dtype-names.ts'
 import { synthesizeWeights, type TensorList } from '../weights/sparse.ts'
@@ -14,7 +14,7 @@ export interface SyntheticOptions {
   /** Where it is put; what is there already is not made again. */
   readonly folder: string
   /** Whether a component is computed with: it gets random numbers, the others zeros that take no disk space. */
-  readonly isMeasured: (recipe: GraphRecipe) => boolean
+  readonly isMeasured: (recipe: GraphRecipe, model: Model) => boolean
   /** How the weights are stored, instead of as they were published. */
   readonly stored?: FloatDType
   /** So many of the transformer's layers, instead of all. */
@@ -49,11 +49,12 @@ export async function writeSynthetic(
   }
   const builtIn = await resolveModel(builtInModel)
   await cp(path.join(builtIn, 'tokenizer'), path.join(folder, 'tokenizer'), { recursive: true })
-  const { graphs } = family.load({ folder, index, components: model.components, defaults: {} })
+  const loaded = family.load({ folder, index, components: model.components, defaults: {} })
+  const { graphs } = loaded
   let bytes = 0
   for (const component of new Set(graphs.map(recipe => recipe.component))) {
     const recipes = graphs.filter(recipe => recipe.component === component)
-    const values = recipes.some(options.isMeasured) ? 'random' : 'zeros'
+    const values = recipes.some(recipe => options.isMeasured(recipe, loaded)) ? 'random' : 'zeros'
     const tensors = tensorsOf(recipes, options.stored ?? model.stored[component] ?? 'f32')
     if (values === 'random') bytes += bytesOf(tensors)
     await writeComponent(path.join(folder, component), tensors, values)

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { Command } from 'commander'
+import { benchCommand } from './bench.ts'
 import { doctorCommand } from './doctor.ts'
 import { evalCommand } from './eval.ts'
 import { exportCommand } from './export.ts'
@@ -34,6 +35,7 @@ export function createProgram(): Command {
     doctorCommand,
     modelsCommand,
     evalCommand,
+    benchCommand,
     () => serveCommand(),
     () => workerCommand(),
     keysCommand,

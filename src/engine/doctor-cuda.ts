@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import type { Device } from '../runtime/backend.ts'
 import {
   cudnnVersion,
@@ -10,6 +8,7 @@ import {
 } from '../runtime/cuda-libraries.ts'
 import { cudaProviderInstalled, isOfVersion, providerFile, runtimeVersion } from '../runtime/cuda-provider.ts'
 import type { Finding } from './doctor.ts'
+import { type Gpu, nvidiaGpus } from './nvidia-gpus.ts'
 
 /**
  * What making videos on an NVIDIA GPU needs, from the driver up, and whether it works. A machine can do without all
@@ -29,27 +28,6 @@ export async function cudaFindings(run: (device: Device) => Promise<string | und
   if (problem === undefined) return [...parts, { subject: 'cuda', status: 'ok', detail: 'runs' }]
   const fix = 'Check with nvidia-smi that the GPU is free, and install the libraries anew.'
   return [...parts, { subject: 'cuda', status: 'note', detail: problem, fix }]
-}
-
-interface Gpu {
-  readonly name: string
-  readonly memory: string
-  readonly driver: string
-}
-
-/** Every GPU as nvidia-smi has it; none where there is no such program. */
-async function nvidiaGpus(): Promise<Gpu[]> {
-  const query = ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader']
-  try {
-    const { stdout } = await promisify(execFile)('nvidia-smi', query, { timeout: 10_000 })
-    const rows = stdout.split('\n').filter(row => row.trim() !== '')
-    return rows.map(row => {
-      const [name = '', memory = '', driver = ''] = row.split(',').map(cell => cell.trim())
-      return { name, memory, driver }
-    })
-  } catch {
-    return []
-  }
 }
 
 function gpuFindings(gpus: readonly Gpu[]): Finding[] {

@@ -1,3 +1,4 @@
+import { type Bar, bars, escaped, htmlPage, table } from '../report/page.ts'
 import type { EvaluationReport, SettingReport } from './evaluate.ts'
 import { percent, type Share } from './summary.ts'
 
@@ -8,26 +9,19 @@ export function reportPage(report: EvaluationReport): string {
   const acts = Object.entries(settings.text?.motionByAct ?? {})
   const psnr =
     autoencoderPsnr === undefined ? '' : `<p>Autoencoder alone: ${autoencoderPsnr.toFixed(1)} dB.</p>`
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>Evaluation of ${escaped(report.model)}</title>
-<style>
-  body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem }
-  table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #ddd }
-  td:first-child, th:first-child { text-align: left } img { max-width: 100%; image-rendering: pixelated }
-</style>
-<h1>Evaluation of ${escaped(report.model)}</h1>
-<p>${report.prompts} held-out prompts, ${report.seeds} of each, on ${escaped(report.device)}, framewright ${escaped(report.version)}.</p>
+  const body = `<p>${report.prompts} held-out prompts, ${report.seeds} of each, on ${escaped(report.device)}, framewright ${escaped(report.version)}.</p>
 ${psnr}
 <h2>What the videos show</h2>
 ${table(['setting', ...columns], rows)}
 <h2>Motions, from text alone</h2>
-${bars(acts)}
+${bars(acts.map(([name, share]) => barOf(name, share)))}
 <h2>Videos, every other frame</h2>
-<img alt="Frames of the first videos" src="data:image/png;base64,${Buffer.from(sheet).toString('base64')}">
-</html>
-`
+<img alt="Frames of the first videos" src="data:image/png;base64,${Buffer.from(sheet).toString('base64')}">`
+  return htmlPage({ title: `Evaluation of ${report.model}`, body })
+}
+
+function barOf(name: string, { passed, asked }: Share): Bar {
+  return { name, share: asked === 0 ? 0 : passed / asked, label: `${passed} of ${asked}` }
 }
 
 const columns = [
@@ -53,25 +47,4 @@ function cellsOf(setting: SettingReport): string[] {
     setting.givenFramePsnr?.toFixed(1) ?? '–',
     setting.secondsPerVideo.toFixed(1),
   ]
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const row = (cells: readonly string[], tag: string) =>
-    `<tr>${cells.map(cell => `<${tag}>${escaped(cell)}</${tag}>`).join('')}</tr>`
-  return `<table>${row(head, 'th')}${rows.map(cells => row(cells, 'td')).join('')}</table>`
-}
-
-/** A bar for every share. */
-function bars(shares: readonly (readonly [string, Share])[]): string {
-  const height = 22
-  const lines = shares.map(([name, share], index) => {
-    const y = index * height
-    const width = share.asked === 0 ? 0 : (400 * share.passed) / share.asked
-    return `<text x="0" y="${y + 15}">${escaped(name)}</text><rect x="160" y="${y + 3}" width="${width}" height="15" fill="#4a7"/><text x="${170 + width}" y="${y + 15}">${share.passed} of ${share.asked}</text>`
-  })
-  return `<svg width="700" height="${shares.length * height}" font-size="13">${lines.join('')}</svg>`
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
 }

@@ -1,0 +1,41 @@
+import { graphSource } from '../engine/graph-source.ts'
+import { CancelledError } from '../errors.ts'
+import { needsPrivateCopy } from '../runtime/session-config.ts'
+import type { Answer, Setting } from './benchmark.ts'
+import { measurement } from './report.ts'
+
+/** Opens the transformer again and again, each time in a runtime that has nothing loaded. */
+export async function answerLoad(setting: Setting): Promise<Answer> {
+  const { checkpoint, precision, parts, device, threads, repeat, signal } = setting
+  const graph = checkpoint.model.facts.experts[0].graph
+  const model = await graphSource(checkpoint, precision).load(graph)
+  const seconds: number[] = []
+  for (let round = 0; round <= repeat; round++) {
+    if (signal.aborted) throw new CancelledError({ cause: signal.reason })
+    await using backend = parts.createBackend({ device, threads })
+    const started = performance.now()
+    const session = await backend.open(model)
+    seconds.push((performance.now() - started) / 1000)
+    await session.release()
+  }
+  const [first, ...rest] = seconds
+  // Nothing is read of weights that stay in their files.
+  const copied = device.type === 'cuda' || needsPrivateCopy(model)
+  return {
+    measurements: {
+      load: measurement(rest, 's', 'lower'),
+      'first load': measurement([first!], 's', 'lower'),
+      'weight bytes': measurement([model.weightBytes], 'bytes', 'lower'),
+      ...(copied && {
+        'load rate': measurement(
+          rest.map(each => model.weightBytes / each / 1e9),
+          'GB/s',
+          'higher',
+        ),
+      }),
+    },
+    notes: copied
+      ? ['After the first load the files are in memory, where the system keeps what it has read.']
+      : ['The weights stay in their files and are read by the runs that use them: there is no rate.'],
+  }
+}

@@ -1,0 +1,96 @@
+import type { Checkpoint } from '../engine/checkpoint.ts'
+import { buildComponent, type Precision } from '../engine/graph-source.ts'
+import type { Lane } from '../engine/lane.ts'
+import { type GraphCost, graphCost, symbolsFrom } from '../graph/cost.ts'
+import { evaluateDim } from '../graph/dims.ts'
+import type { Graph } from '../graph/graph.ts'
+import type { GraphRecipe, ResidentTensor, RunGraph, RunResult } from '../pipeline/family.ts'
+import type { GraphRunner } from '../pipeline/graph-runner.ts'
+import type { Feed } from '../runtime/backend.ts'
+import { createGenerator } from '../sampling/noise.ts'
+import { elementCount } from '../tensor/dtype.ts'
+import { type Tensor, tensor } from '../tensor/tensor.ts'
+
+/** A run of a graph that was measured. */
+export interface MeasuredRun {
+  readonly graph: string
+  readonly seconds: number
+  readonly cost: GraphCost
+}
+
+/**
+ * Runs the graphs that are measured on a lane, and keeps what each run took and what it had to compute. The others are
+ * not run: random numbers stand in for their results, so that nothing of them has to be loaded.
+ */
+export class MeasuredRunner implements GraphRunner {
+  readonly device: string
+  readonly runs: MeasuredRun[] = []
+  readonly #lane: Lane
+  readonly #graphs: GraphsOf
+  readonly #isMeasured: (recipe: GraphRecipe) => boolean
+
+  constructor(lane: Lane, graphs: GraphsOf, isMeasured: (recipe: GraphRecipe) => boolean) {
+    this.device = lane.device
+    this.#lane = lane
+    this.#graphs = graphs
+    this.#isMeasured = isMeasured
+  }
+
+  get runningSeconds(): number {
+    return this.#lane.runningSeconds
+  }
+
+  readonly run: RunGraph = async (name, feeds, options) => {
+    const { recipe, graph } = await this.#graphs(name)
+    const symbols = symbolsFrom(graph, shapesOf(feeds))
+    if (!this.#isMeasured(recipe)) return standIn(graph, symbols, options?.fetch)
+    // Counted before the clock is started; the lane opens the session in its own time.
+    const cost = graphCost(graph, symbols)
+    const before = this.#lane.runningSeconds
+    const result = await this.#lane.run(name, feeds, options)
+    this.runs.push({ graph: name, seconds: this.#lane.runningSeconds - before, cost })
+    return result
+  }
+
+  async drop(residents: Iterable<ResidentTensor>): Promise<void> {
+    await this.#lane.drop(residents)
+  }
+}
+
+type GraphsOf = (name: string) => Promise<{ readonly recipe: GraphRecipe; readonly graph: Graph }>
+
+/** The typed graphs of a checkpoint, each component built when it is first asked for. */
+export function typedGraphs(checkpoint: Checkpoint, precision: Precision): GraphsOf {
+  const components = new Map<string, Promise<ReadonlyMap<string, Graph>>>()
+  return async name => {
+    const recipe = checkpoint.model.graphs.find(each => each.name === name)
+    if (!recipe) throw new TypeError(`graph: expected one of the model's, got ${name}.`)
+    let built = components.get(recipe.component)
+    if (!built) {
+      built = buildComponent(checkpoint, recipe.component, precision)
+      components.set(recipe.component, built)
+    }
+    return { recipe, graph: (await built).get(name)! }
+  }
+}
+
+function shapesOf(feeds: Readonly<Record<string, Feed>>): Record<string, readonly number[]> {
+  return Object.fromEntries(Object.entries(feeds).map(([name, { shape }]) => [name, shape]))
+}
+
+/** Results in f32 are random, others zero; nothing is kept resident. */
+function standIn(
+  graph: Graph,
+  symbols: Readonly<Record<string, number>>,
+  fetch: readonly string[] | undefined,
+): RunResult {
+  const random = createGenerator(1n)
+  const asked = graph.outputs.filter(({ name }) => fetch?.includes(name) ?? true)
+  const tensors = asked.flatMap(({ name, dtype, shape }): [string, Tensor][] => {
+    const sizes = shape.map(dim => evaluateDim(dim, symbols))
+    const count = elementCount(sizes)
+    if (dtype === 'f32') return [[name, tensor('f32', sizes, random.randn(count))]]
+    return dtype === 'u8' ? [[name, tensor('u8', sizes, new Uint8Array(count))]] : []
+  })
+  return { tensors: Object.fromEntries(tensors), residents: {} }
+}

@@ -1,0 +1,131 @@
+/** What is repeated and measured, by question. */
+import { toLatent } from '../geometry/video-geometry.ts'
+import { condition, residentsOf } from '../pipeline/condition.ts'
+import { decodeChunks } from '../pipeline/decode.ts'
+import type { DenoiserInput, GraphRecipe, Model } from '../pipeline/family.ts'
+import { generate } from '../pipeline/generate.ts'
+import type { GeneratePlan } from '../pipeline/request.ts'
+import { createGenerator } from '../sampling/noise.ts'
+import { elementCount } from '../tensor/dtype.ts'
+import { tensor } from '../tensor/tensor.ts'
+import type { MeasuredRunner } from './measured-runner.ts'
+
+/** The questions that are answered by doing the same thing again and again on one lane. */
+export type RepeatedQuestion = 'step' | 'generate' | 'vae' | 'text'
+
+export interface WorkContext {
+  readonly model: Model
+  readonly plan: GeneratePlan
+  readonly runner: MeasuredRunner
+  readonly signal: AbortSignal
+}
+
+/** Seconds of parts of a repetition, by name. */
+export type Parts = Readonly<Record<string, readonly number[]>>
+
+export interface Work {
+  /** What a repetition is called: `step`, `video`, `clip`, `prompt`. */
+  readonly unit: string
+  /** Which graphs are run: the others have stand-ins. */
+  isMeasured(model: Model): (recipe: GraphRecipe) => boolean
+  /** Does once what is not measured; gives what is repeated. */
+  prepare(context: WorkContext): Promise<() => Promise<Parts>>
+}
+
+export const works: Readonly<Record<RepeatedQuestion, Work>> = {
+  step: {
+    unit: 'step',
+    isMeasured: denoises,
+    prepare: prepareStep,
+  },
+  vae: {
+    unit: 'clip',
+    isMeasured: () => recipe => recipe.role === 'vae',
+    prepare: async context => () => decodeClip(context),
+  },
+  text: {
+    unit: 'prompt',
+    isMeasured: () => recipe => recipe.component === 'text_encoder',
+    prepare: async context => () => encodePrompt(context),
+  },
+  generate: {
+    unit: 'video',
+    isMeasured: () => () => true,
+    prepare: async context => () => makeVideo(context),
+  },
+}
+
+/** The first expert's component: its network, and the context that is made of a prompt. */
+export function denoises({ facts, graphs }: Model): (recipe: GraphRecipe) => boolean {
+  const { component } = graphs.find(({ name }) => name === facts.experts[0].graph)!
+  return recipe => recipe.component === component
+}
+
+/** A step as the product takes it: one pass of the network, and a second one where there is guidance. */
+async function prepareStep({ model, plan, runner, signal }: WorkContext): Promise<() => Promise<Parts>> {
+  const noise = createGenerator(plan.seed)
+  const size = toLatent(model.facts.geometry, plan)
+  const conditions = await condition(model, plan, size, noise, runner, signal)
+  const { conditional, unconditional, visual } = conditions
+  const denoised = { ...size, latentFrames: size.latentFrames + visual.leadingFrames }
+  const { latentFrames, latentHeight, latentWidth } = denoised
+  const denoise = model.denoiser(denoised, runner.run)
+  const input: Omit<DenoiserInput, 'text'> = {
+    latents: noise.randn(elementCount([model.facts.latentChannels, latentFrames, latentHeight, latentWidth])),
+    timesteps: new Float32Array(latentFrames).fill(999),
+    expert: 0,
+    visual,
+  }
+  // What the conditions hold on the device lives as long as the backend.
+  residentsOf(conditions)
+  return async () => {
+    const forward: number[] = []
+    for (const text of unconditional ? [conditional, unconditional] : [conditional]) {
+      const started = performance.now()
+      await denoise({ ...input, text })
+      forward.push(secondsSince(started))
+    }
+    return { forward }
+  }
+}
+
+async function decodeClip({ model, plan, runner, signal }: WorkContext): Promise<Parts> {
+  const { facts } = model
+  const { latentFrames, latentHeight, latentWidth } = toLatent(facts.geometry, plan)
+  const shape = [facts.latentChannels, latentFrames, latentHeight, latentWidth]
+  const noise = createGenerator(plan.seed)
+  const latents = tensor('f32', shape, noise.randn(elementCount(shape)))
+  const chunks = decodeChunks({
+    decoder: facts.decoder,
+    latents,
+    feeds: model.decoderFeeds({ latents, noise, plan }, 'whole'),
+    chunk: plan.chunk,
+    tensors: false,
+    run: runner.run,
+    drop: residents => runner.drop(residents),
+    signal,
+  })
+  const chunk: number[] = []
+  for await (const { seconds } of chunks) chunk.push(seconds)
+  return { chunk }
+}
+
+async function encodePrompt({ model, plan, runner }: WorkContext): Promise<Parts> {
+  await model.conditionText({ prompt: plan.prompt, textTokens: plan.textTokens }, runner.run)
+  return {}
+}
+
+async function makeVideo({ model, plan, runner, signal }: WorkContext): Promise<Parts> {
+  const step: number[] = []
+  for await (const event of generate(model, plan, runner, signal)) {
+    if (event.type === 'step-end') step.push(event.seconds)
+    if (event.type !== 'video-end') continue
+    const { conditioning, denoising, decoding } = event.seconds
+    return { conditioning: [conditioning], denoising: [denoising], decoding: [decoding], step }
+  }
+  throw new TypeError('generate: expected a last event, got none.')
+}
+
+function secondsSince(started: number): number {
+  return (performance.now() - started) / 1000
+}
