@@ -51,6 +51,7 @@ constexpr int defaultMemory = 0;    // OrtMemType
   X(10, OrtStatus*, CreateSessionOptions, OrtSessionOptions**)                                                \
   X(13, OrtStatus*, SetSessionExecutionMode, OrtSessionOptions*, int mode)                                    \
   X(14, OrtStatus*, EnableProfiling, OrtSessionOptions*, const char* filePrefix)                              \
+  X(17, OrtStatus*, DisableMemPattern, OrtSessionOptions*)                                                    \
   X(22, OrtStatus*, SetSessionLogSeverityLevel, OrtSessionOptions*, int severity)                             \
   X(23, OrtStatus*, SetSessionGraphOptimizationLevel, OrtSessionOptions*, int level)                          \
   X(24, OrtStatus*, SetIntraOpNumThreads, OrtSessionOptions*, int threads)                                    \

@@ -21,6 +21,7 @@ void appendCuda(OrtSessionOptions* options, const Entries& entries) {
 void configure(OrtSessionOptions* options, const SessionSpec& spec) {
   check(ort().SetSessionGraphOptimizationLevel(options, spec.optimizationLevel));
   check(ort().SetSessionExecutionMode(options, spec.executionMode));
+  check(ort().DisableMemPattern(options));
   check(ort().SetIntraOpNumThreads(options, spec.intraOpThreads));
   check(ort().SetInterOpNumThreads(options, spec.interOpThreads));
   check(ort().SetSessionLogSeverityLevel(options, spec.logSeverity));

@@ -1,10 +1,10 @@
 import type { Device, GraphModel, OpenOptions } from './backend.ts'
 
 /** Above this many bytes weights stay in their files, mapped, instead of being copied into a faster layout. */
-const prepackLimitBytes = 1 << 30
+export const prepackLimitBytes = 1 << 30
 
 /** Constants larger than this are not folded when the weights stay in their files: a fold copies them. */
-const foldLimitBytes = 1 << 20
+export const foldLimitBytes = 1 << 20
 
 /** Not on a GPU: where it moves a transposition past the reading of a shape, the shape is then permuted on the CPU. */
 const optimizersOffGpu = 'TransposeOptimizer'
@@ -18,6 +18,11 @@ export interface SessionConfig {
   readonly executionProviders: readonly ['cpu' | { readonly name: 'cuda'; readonly deviceId: number }]
   readonly graphOptimizationLevel: 'all'
   readonly executionMode: 'sequential'
+  /**
+   * No patterns: a second run would put all of its results into one new block, beside the memory of the first run, which
+   * stays. That doubles what a session holds, and saves no time.
+   */
+  readonly enableMemPattern: false
   readonly intraOpNumThreads: number
   readonly interOpNumThreads: 1
   /** Fatal ones only: what fails is thrown, and the console is the program's. */
@@ -43,6 +48,7 @@ export function sessionConfig(
     executionProviders: [device.type === 'cpu' ? 'cpu' : { name: 'cuda', deviceId: device.index }],
     graphOptimizationLevel: 'all',
     executionMode: 'sequential',
+    enableMemPattern: false,
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 4,

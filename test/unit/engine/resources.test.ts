@@ -30,6 +30,32 @@ test('a video of 81 frames needs at most a tenth more memory at its peak than on
   }
 })
 
+test('a session holds as much after its third run as after its first', async () => {
+  const { first, third } = await runInChild<{ first: number; third: number }>(`
+    import { readFileSync } from 'node:fs'
+    import { families } from './dist/models/index.js'
+    import { openCheckpoint } from './dist/src/engine/checkpoint.js'
+    import { graphSource } from './dist/src/engine/graph-source.js'
+    import { OnnxRuntimeBackend } from './dist/src/runtime/onnxruntime-backend.js'
+    const checkpoint = await openCheckpoint(${model}, families)
+    const device = { type: 'cpu' }
+    const backend = new OnnxRuntimeBackend({ device, threads: 1 })
+    const session = await backend.open(await graphSource(checkpoint, { device }).load('vae-decoder-first'))
+    const latents = { dtype: 'f32', shape: [16, 1, 64, 64], data: new Float32Array(16 * 64 * 64) }
+    const privateMb = () => /RssAnon:\\s+(\\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))[1] / 1024
+    const before = privateMb()
+    const held = []
+    for (let run = 0; run < 3; run++) {
+      await session.run({ latents }, { fetch: ['frames'] })
+      held.push(privateMb() - before)
+    }
+    await backend[Symbol.asyncDispose]()
+    console.log(JSON.stringify({ first: held[0], third: held[2] }))
+  `)
+  expect(first).toBeGreaterThan(50)
+  expect(third / first).toBeLessThan(1.3)
+})
+
 test('the thread that asks stays free while a video is made', async () => {
   const delayMs = await runInChild<number>(`
     import { monitorEventLoopDelay } from 'node:perf_hooks'
