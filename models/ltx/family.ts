@@ -3,9 +3,9 @@ import type { LatentSize } from '../../src/geometry/video-geometry.ts'
 import type {
   CheckpointConfigs,
   DecodeContext,
+  DecoderPart,
   Denoiser,
   Family,
-  Feed,
   GraphRecipe,
   Model,
   ModelFacts,
@@ -13,7 +13,7 @@ import type {
 } from '../../src/pipeline/family.ts'
 import { createGenerator } from '../../src/sampling/noise.ts'
 import { linearQuadraticSigmas, linearSigmas } from '../../src/sampling/schedules/spacing.ts'
-import { float32Data, tensor } from '../../src/tensor/tensor.ts'
+import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { readConfig } from '../../src/weights/read-config.ts'
 import { type T5Config, t5Config } from '../t5/config.ts'
 import { t5Encoder } from '../t5/encoder.ts'
@@ -29,8 +29,8 @@ import { ltxOriginalNames } from './original-names.ts'
 import { ltxPublished } from './published.ts'
 import { ltxTextConditioner } from './text.ts'
 import { ltxTransformer } from './transformer.ts'
-import { ltxDecoder, ltxEncoder } from './vae.ts'
-import { injectedNoiseSizes } from './vae-decoder.ts'
+import { ltxDecoder, ltxDecoderRest, ltxDecoderStem, ltxEncoder } from './vae.ts'
+import { injectedNoiseSizes, stemNoises } from './vae-decoder.ts'
 import { conditionLtx } from './visual.ts'
 
 /** LTX-Video 0.9.0 to 0.9.7: text to video, and video from pictures and clips at any frame (diffusers `pipelines/ltx`). */
@@ -79,7 +79,7 @@ function loadLtx(checkpoint: CheckpointConfigs): Model {
     }),
     conditionVisual: (inputs, context) => conditionLtx(visual, inputs, context),
     denoiser: (size, run) => denoiser(facts, size, run),
-    decoderFeeds: context => decoderFeeds(configs.vae, context),
+    decoderFeeds: (context, part) => decoderFeeds(configs.vae, context, part),
   }
 }
 
@@ -104,6 +104,11 @@ function factsOf({ vae, conditions }: LtxConfigs, checkpoint: CheckpointConfigs)
     scheduler: checkpoint.components.scheduler,
     experts: [{ graph: 'transformer', fromTimestep: 0 }],
     decoder: { first: 'vae-decoder', next: undefined },
+    tiledDecoder: {
+      stem: { first: 'vae-decoder-stem', next: undefined },
+      rest: { first: 'vae-decoder-rest', next: undefined },
+      context: 4,
+    },
     encoder: undefined,
     ...ltxModes(conditions),
     takes: [
@@ -135,21 +140,24 @@ function graphsOf({ textEncoder, transformer, vae }: LtxConfigs): GraphRecipe[] 
       name: 'transformer',
       component: 'transformer',
       role: 'transformer',
-      build: (weights, precision) => ltxTransformer(transformer, weights, precision),
+      build: (...given) => ltxTransformer(transformer, ...given),
     },
-    {
-      name: 'vae-decoder',
-      component: 'vae',
-      role: 'vae',
-      build: (weights, precision) => ltxDecoder(vae, weights, precision),
-    },
-    {
-      name: 'vae-encoder',
-      component: 'vae',
-      role: 'vae',
-      build: (weights, precision) => ltxEncoder(vae, weights, precision),
-    },
+    ...Object.entries(coders).map(([name, build]): GraphRecipe => {
+      return {
+        name,
+        component: 'vae',
+        role: 'vae',
+        build: (weights, precision) => build(vae, weights, precision),
+      }
+    }),
   ]
+}
+
+const coders = {
+  'vae-decoder': ltxDecoder,
+  'vae-decoder-stem': ltxDecoderStem,
+  'vae-decoder-rest': ltxDecoderRest,
+  'vae-encoder': ltxEncoder,
 }
 
 function denoiser(facts: ModelFacts, size: LatentSize, run: RunGraph): Denoiser {
@@ -169,18 +177,29 @@ function denoiser(facts: ModelFacts, size: LatentSize, run: RunGraph): Denoiser 
  * Decoders with timestep conditioning see the latents at a little noise, drawn from the run's generator; the one of
  * 0.9.1 has noise of its own inside, which diffusers draws from torch's global generator.
  */
-function decoderFeeds(config: LtxVaeConfig, { latents, noise, plan }: DecodeContext): Record<string, Feed> {
+function decoderFeeds(
+  config: LtxVaeConfig,
+  { latents, noise, plan }: DecodeContext,
+  part: DecoderPart,
+): Record<string, Tensor> {
   if (!config.timestep_conditioning) return {}
   const timestep = plan.decodeTimestep ?? 0
   const [, , height, width] = latents.shape as [number, number, number, number]
   const inner = createGenerator(plan.decodeSeed ?? plan.seed)
-  const injected = injectedNoiseSizes(config, { height, width }).map(([rows, columns], index) => {
-    return [`injected.${index}`, tensor('f32', [rows, columns], inner.randn(rows * columns))] as const
+  const pictures = injectedNoiseSizes(config, { height, width }).map(([rows, columns]) => {
+    return tensor('f32', [rows, columns], inner.randn(rows * columns))
   })
+  const own = part === 'whole' ? pictures : parted(pictures, stemNoises(config))[part]
   return {
     timestep: tensor('f32', [1], Float32Array.of(timestep)),
-    noise: tensor('f32', latents.shape, noise.randn(latents.data.length)),
-    'noise.scale': tensor('f32', [1], Float32Array.of(plan.decodeNoiseScale ?? timestep)),
-    ...Object.fromEntries(injected),
+    ...Object.fromEntries(own.map((picture, index) => [`injected.${index}`, picture])),
+    ...(part !== 'rest' && {
+      noise: tensor('f32', latents.shape, noise.randn(latents.data.length)),
+      'noise.scale': tensor('f32', [1], Float32Array.of(plan.decodeNoiseScale ?? timestep)),
+    }),
   }
+}
+
+function parted<T>(all: readonly T[], stem: number): { stem: readonly T[]; rest: readonly T[] } {
+  return { stem: all.slice(0, stem), rest: all.slice(stem) }
 }

@@ -29,26 +29,50 @@ interface Level {
   readonly injectsNoise: boolean
 }
 
-/** Latents [frames, channels, h, w] → patches of pixels [8·frames − 7, 3·patch², 8·h, 8·w]. */
-export function decoderNetwork(
-  scope: Scope,
-  latents: Value,
-  timestep: Value | undefined,
-  config: LtxVaeConfig,
-): Value {
-  const [middle, ...levels] = decoderLevels(config)
-  const options = { causal: config.decoder_causal, layerNormEpsilon: config.resnet_norm_eps }
+/** What runs through the parts of a decoder. */
+export interface DecoderFlow {
+  /** The timestep [1] times the checkpoint's multiplier. */
+  readonly time: Value | undefined
+  readonly noise: InjectedNoise
+  readonly options: VaeOptions
+}
+
+export function decoderFlow(scope: Scope, timestep: Value | undefined, config: LtxVaeConfig): DecoderFlow {
   const time = timestep && multiply(timestep, scope.weight('timestep_scale_multiplier', [], { dtype: 'f32' }))
-  const shared = { time, noise: new InjectedNoise(scope.graph), options }
-  const entry = videoConv(scope, 'conv_in', latents, middle.width, options)
-  let x = scope.in('mid_block', block => decoderLevel(block, entry, middle, shared))
+  const options = { causal: config.decoder_causal, layerNormEpsilon: config.resnet_norm_eps }
+  return { time, noise: new InjectedNoise(scope.graph), options }
+}
+
+/** At the resolution of the latents: [frames, channels, h, w] → [frames, width, h, w]. */
+export function decoderStem(scope: Scope, latents: Value, flow: DecoderFlow, config: LtxVaeConfig): Value {
+  const [middle] = decoderLevels(config)
+  const entry = videoConv(scope, 'conv_in', latents, middle.width, flow.options)
+  return scope.in('mid_block', block => decoderLevel(block, entry, middle, flow))
+}
+
+/** What the stem gives → patches of pixels [8·frames − 7, 3·patch², 8·h, 8·w]. */
+export function decoderRest(scope: Scope, features: Value, flow: DecoderFlow, config: LtxVaeConfig): Value {
+  const [, ...levels] = decoderLevels(config)
+  const { time, options } = flow
+  let x = features
   levels.forEach((level, index) => {
-    x = scope.in(`up_blocks.${index}`, block => decoderLevel(block, x, level, shared))
+    x = scope.in(`up_blocks.${index}`, block => decoderLevel(block, x, level, flow))
   })
   const width = Number(dimAt(x, 1))
   const [output] = time ? modulations(scope, timeEmbedding(scope, time, 2 * width), width, 1) : []
   const active = silu(cast(modulate(channelNorm(x), output), x.dtype))
   return videoConv(scope, 'conv_out', active, config.out_channels * config.patch_size ** 2, options)
+}
+
+/** Channels of what the stem gives. */
+export function stemWidth(config: LtxVaeConfig): number {
+  return decoderLevels(config)[0].width
+}
+
+/** How many of the pictures of noise are the stem's: the first ones. */
+export function stemNoises(config: LtxVaeConfig): number {
+  const [{ injectsNoise, layers }] = decoderLevels(config)
+  return injectsNoise ? 2 * layers : 0
 }
 
 /**
@@ -104,14 +128,7 @@ function decoderLevels(config: LtxVaeConfig): [Level, ...Level[]] {
   return [middle, ...levels]
 }
 
-interface Shared {
-  /** The timestep [1] times the checkpoint's multiplier. */
-  readonly time: Value | undefined
-  readonly noise: InjectedNoise
-  readonly options: VaeOptions
-}
-
-function decoderLevel(scope: Scope, x: Value, level: Level, { time, noise, options }: Shared): Value {
+function decoderLevel(scope: Scope, x: Value, level: Level, { time, noise, options }: DecoderFlow): Value {
   if (level.narrowsFirst && time) {
     throw scope.graph.invalid('conv_in', 'one width throughout a level that sees the timestep', 'a change')
   }

@@ -15,7 +15,7 @@ import type { Value } from '../../src/graph/value.ts'
 import { patchify, unpatchify } from '../../src/nn/patchify.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { compression, type LtxVaeConfig } from './config.ts'
-import { decoderNetwork } from './vae-decoder.ts'
+import { decoderFlow, decoderRest, decoderStem, stemWidth } from './vae-decoder.ts'
 import { encoderNetwork } from './vae-encoder.ts'
 
 /**
@@ -28,18 +28,62 @@ import { encoderNetwork } from './vae-encoder.ts'
 export function ltxDecoder(config: LtxVaeConfig, weights: WeightSource, precision: FloatDType): Graph {
   const graph = new Graph('vae-decoder', { precision })
   const scope = new Scope(graph, weights)
+  const { pictures, timestep } = decoderInputs(scope, config)
+  const decoded = scope.in('decoder', decoder => {
+    const flow = decoderFlow(decoder, timestep, config)
+    return decoderRest(decoder, decoderStem(decoder, pictures, flow, config), flow, config)
+  })
+  decoderOutputs(decoded, config)
+  return graph
+}
+
+/** The decoder up to the first change of resolution: its inputs → `features` f32 [frames, width, h, w]. */
+export function ltxDecoderStem(config: LtxVaeConfig, weights: WeightSource, precision: FloatDType): Graph {
+  const graph = new Graph('vae-decoder-stem', { precision })
+  const scope = new Scope(graph, weights)
+  const { pictures, timestep } = decoderInputs(scope, config)
+  const features = scope.in('decoder', decoder => {
+    return decoderStem(decoder, pictures, decoderFlow(decoder, timestep, config), config)
+  })
+  graph.output('features', cast(features, 'f32'))
+  return graph
+}
+
+/** The rest of the decoder: `features`, `timestep`, and `injected.i` counted anew → the outputs of `ltxDecoder`. */
+export function ltxDecoderRest(config: LtxVaeConfig, weights: WeightSource, precision: FloatDType): Graph {
+  const graph = new Graph('vae-decoder-rest', { precision })
+  const scope = new Scope(graph, weights)
+  const features = graph.input('features', 'f32', ['frames', stemWidth(config), 'height', 'width'])
+  const timestep = timestepInput(graph, config)
+  const decoded = scope.in('decoder', decoder => {
+    return decoderRest(decoder, cast(features, precision), decoderFlow(decoder, timestep, config), config)
+  })
+  decoderOutputs(decoded, config)
+  return graph
+}
+
+function timestepInput(graph: Graph, { timestep_conditioning }: LtxVaeConfig): Value | undefined {
+  return timestep_conditioning ? graph.input('timestep', 'f32', [1]) : undefined
+}
+
+/** The latents as pictures [frames, channels, h, w], as they were before they were normalised. */
+function decoderInputs(scope: Scope, config: LtxVaeConfig): { pictures: Value; timestep: Value | undefined } {
+  const { graph } = scope
   const shape = [config.latent_channels, 'frames', 'height', 'width']
   const latents = graph.input('latents', 'f32', shape)
   const { mean, deviation } = statistics(scope, config)
   const clean = add(divide(multiply(latents, deviation), config.scaling_factor), mean)
-  const timestep = config.timestep_conditioning ? graph.input('timestep', 'f32', [1]) : undefined
+  const timestep = timestepInput(graph, config)
   const z = timestep ? withNoise(clean) : clean
-  const pictures = cast(transpose(z, [1, 0, 2, 3]), precision) // [frames, channels, h, w]
-  const patches = scope.in('decoder', decoder => decoderNetwork(decoder, pictures, timestep, config))
-  const decoded = cast(unpatchify(patches, config.patch_size), 'f32') // [8·frames − 7, 3, H, W]
+  return { pictures: cast(transpose(z, [1, 0, 2, 3]), graph.precision), timestep }
+}
+
+/** Patches of pixels → the outputs `frames` and `decoded`. */
+function decoderOutputs(patches: Value, { patch_size }: LtxVaeConfig): void {
+  const { graph } = patches
+  const decoded = cast(unpatchify(patches, patch_size), 'f32') // [8·frames − 7, 3, H, W]
   graph.output('frames', toRgb(decoded))
   graph.output('decoded', decoded)
-  return graph
 }
 
 /**

@@ -4,6 +4,7 @@ import { rotaryTables } from '../../src/geometry/rotary.ts'
 import type { LatentSize } from '../../src/geometry/video-geometry.ts'
 import { toTokens } from '../../src/geometry/video-geometry.ts'
 import type {
+  CausalGraphs,
   CheckpointConfigs,
   Defaults,
   Denoiser,
@@ -27,7 +28,7 @@ import { patchedShape } from './patches.ts'
 import { wanPublished } from './published.ts'
 import { wanTextConditioner } from './text.ts'
 import { wanTransformer } from './transformer.ts'
-import { wanDecoder, wanEncoder } from './vae.ts'
+import { wanDecoder, wanDecoderRest, wanDecoderStem, wanEncoder } from './vae.ts'
 import { wanVariants } from './variants.ts'
 import { wanModes, wanVisualConditioner } from './visual.ts'
 
@@ -115,11 +116,16 @@ function factsOf({ index, transformers, vae }: WanConfigs, checkpoint: Checkpoin
     textTokens: 512,
     scheduler: checkpoint.components.scheduler,
     experts: expertsOf(transformers.length, index.boundary_ratio ?? 0),
-    decoder: { first: 'vae-decoder-first', next: 'vae-decoder-next' },
-    encoder: { first: 'vae-encoder-first', next: 'vae-encoder-next' },
+    decoder: chunked('vae-decoder'),
+    tiledDecoder: { stem: chunked('vae-decoder-stem'), rest: chunked('vae-decoder-rest'), context: 5 },
+    encoder: chunked('vae-encoder'),
     ...wanModes(transformers[0], index.expand_timesteps),
     takes: [],
   }
+}
+
+function chunked(name: string): CausalGraphs {
+  return { first: `${name}-first`, next: `${name}-next` }
 }
 
 /** Wan's own: 480p at 16 fps for the 8× VAE, 720p at 24 fps for the 16× one; steps and guidance are diffusers'. */
@@ -154,24 +160,25 @@ function graphsOf({ textEncoder, transformers, vae, imageEncoder }: WanConfigs):
       {
         ...common,
         name: transformer,
-        build: (weights, precision) => wanTransformer(config, weights, precision),
+        build: (...given) => wanTransformer(config, ...given),
       },
     ]
   })
-  const chunks = (['first', 'next'] as const).flatMap((chunk): GraphRecipe[] => {
-    const common = { component: 'vae', role: 'vae' as const }
-    return [
-      {
-        ...common,
-        name: `vae-decoder-${chunk}`,
-        build: (weights, precision) => wanDecoder(vae, weights, precision, chunk),
-      },
-      {
-        ...common,
-        name: `vae-encoder-${chunk}`,
-        build: (weights, precision) => wanEncoder(vae, weights, precision, chunk),
-      },
-    ]
+  const coders = {
+    'vae-decoder': wanDecoder,
+    'vae-decoder-stem': wanDecoderStem,
+    'vae-decoder-rest': wanDecoderRest,
+    'vae-encoder': wanEncoder,
+  }
+  const chunks = (['first', 'next'] as const).flatMap(chunk => {
+    return Object.entries(coders).map(([name, build]): GraphRecipe => {
+      return {
+        name: `${name}-${chunk}`,
+        component: 'vae',
+        role: 'vae',
+        build: (weights, precision) => build(vae, weights, precision, chunk),
+      }
+    })
   })
   const text: GraphRecipe = {
     name: 'text-encoder',

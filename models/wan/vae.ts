@@ -7,6 +7,7 @@
  *   decoder   latents [channels, frames, h, w] ──▶ uint8 pictures [4·frames, H, W, 3]
  *   encoder   pictures [4·frames, 3, H, W] ──▶ latents [channels, frames, h, w]
  */
+import type { Dim } from '../../src/graph/dims.ts'
 import { Graph } from '../../src/graph/graph.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
@@ -43,24 +44,46 @@ export function wanDecoder(
   precision: FloatDType,
   chunk: Chunk,
 ): Graph {
-  const graph = new Graph(`vae-decoder-${chunk}`, { precision })
-  const scope = new Scope(graph, weights)
-  const caches = new CausalCaches(graph, chunk === 'first')
-  const frames = chunk === 'first' ? 1 : 'frames'
-  const latents = graph.input('latents', 'f32', [config.z_dim, frames, 'height', 'width'])
-
-  const denormalized = add(
-    multiply(latents, perChannel(graph, config.latents_std)),
-    perChannel(graph, config.latents_mean),
-  )
-  const pictures = cast(transpose(denormalized, [1, 0, 2, 3]), precision) // [frames, channels, h, w]
-  const z = pointwiseConv(scope, 'post_quant_conv', pictures, config.z_dim)
-  const patches = scope.in('decoder', decoder => decoderNetwork(decoder, z, config, caches))
-  const video = config.patch_size ? unpatchify(patches, config.patch_size) : patches // [4·frames, 3, H, W]
-  const decoded = clip(cast(video, 'f32'), -1, 1)
-  graph.output('frames', toRgb(decoded))
-  graph.output('decoded', decoded)
+  const { graph, scope, caches } = chunkGraph('vae-decoder', weights, precision, chunk)
+  const latents = graph.input('latents', 'f32', [config.z_dim, decodedFrames(chunk), 'height', 'width'])
+  const features = decoderStem(scope, latents, config, caches)
+  decoderOutputs(scope, features, config, caches)
   return graph
+}
+
+/** The part of the decoder in which all pixels of a picture see each other: `latents` → `features` f32 [frames, width, h, w]. */
+export function wanDecoderStem(
+  config: WanVaeConfig,
+  weights: WeightSource,
+  precision: FloatDType,
+  chunk: Chunk,
+): Graph {
+  const { graph, scope, caches } = chunkGraph('vae-decoder-stem', weights, precision, chunk)
+  const latents = graph.input('latents', 'f32', [config.z_dim, decodedFrames(chunk), 'height', 'width'])
+  graph.output('features', cast(decoderStem(scope, latents, config, caches), 'f32'))
+  return graph
+}
+
+/** The rest of the decoder, in which a pixel sees its surroundings alone: `features` → the outputs of `wanDecoder`. */
+export function wanDecoderRest(
+  config: WanVaeConfig,
+  weights: WeightSource,
+  precision: FloatDType,
+  chunk: Chunk,
+): Graph {
+  const { graph, scope, caches } = chunkGraph('vae-decoder-rest', weights, precision, chunk)
+  const shape = [decodedFrames(chunk), decoderWidths(config)[0]!, 'height', 'width']
+  decoderOutputs(scope, cast(graph.input('features', 'f32', shape), precision), config, caches)
+  return graph
+}
+
+function chunkGraph(name: string, weights: WeightSource, precision: FloatDType, chunk: Chunk) {
+  const graph = new Graph(`${name}-${chunk}`, { precision })
+  return { graph, scope: new Scope(graph, weights), caches: new CausalCaches(graph, chunk === 'first') }
+}
+
+function decodedFrames(chunk: Chunk): Dim {
+  return chunk === 'first' ? 1 : 'frames'
 }
 
 /**
@@ -92,13 +115,38 @@ export function wanEncoder(
   return graph
 }
 
-function decoderNetwork(scope: Scope, z: Value, config: WanVaeConfig, caches: CausalCaches): Value {
-  const widths = config.dim_mult
-    .toReversed()
-    .map(factor => factor * (config.decoder_base_dim ?? config.base_dim))
+/** Latents [channels, frames, h, w] → [frames, width, h, w]. */
+function decoderStem(scope: Scope, latents: Value, config: WanVaeConfig, caches: CausalCaches): Value {
+  const { graph } = scope
+  const scaled = multiply(latents, perChannel(graph, config.latents_std))
+  const denormalized = add(scaled, perChannel(graph, config.latents_mean))
+  const pictures = cast(transpose(denormalized, [1, 0, 2, 3]), graph.precision) // [frames, channels, h, w]
+  const z = pointwiseConv(scope, 'post_quant_conv', pictures, config.z_dim)
+  return scope.in('decoder', decoder => {
+    const entry = causalConv(decoder, 'conv_in', z, decoderWidths(config)[0]!, 3, caches)
+    return decoder.in('mid_block', block => middleBlock(block, entry, caches))
+  })
+}
+
+/** [frames, width, h, w] → the outputs `frames` and `decoded`. */
+function decoderOutputs(scope: Scope, features: Value, config: WanVaeConfig, caches: CausalCaches): void {
+  const patches = scope.in('decoder', decoder => decoderLevels(decoder, features, config, caches))
+  const video = config.patch_size ? unpatchify(patches, config.patch_size) : patches // [4·frames, 3, H, W]
+  const decoded = clip(cast(video, 'f32'), -1, 1)
+  scope.graph.output('frames', toRgb(decoded))
+  scope.graph.output('decoded', decoded)
+}
+
+/** Channels of the decoder's levels, from the lowest resolution up. */
+function decoderWidths(config: WanVaeConfig): number[] {
+  const base = config.decoder_base_dim ?? config.base_dim
+  return config.dim_mult.toReversed().map(factor => factor * base)
+}
+
+function decoderLevels(scope: Scope, features: Value, config: WanVaeConfig, caches: CausalCaches): Value {
+  const widths = decoderWidths(config)
   const doublesTime = config.temperal_downsample.toReversed()
-  const entry = causalConv(scope, 'conv_in', z, widths[0]!, 3, caches)
-  let x = scope.in('mid_block', block => middleBlock(block, entry, caches))
+  let x = features
   widths.forEach((width, index) => {
     const level = { width, changesSize: index < widths.length - 1, changesTime: doublesTime[index] ?? false }
     x = scope.in(`up_blocks.${index}`, block => upBlock(block, x, level, config, caches))

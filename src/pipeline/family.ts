@@ -83,8 +83,11 @@ export interface Model {
   spacing(steps: number): Spacing
   /** The network, for one size: everything that does not change with the step is made here. */
   denoiser(size: LatentSize, run: RunGraph): Denoiser
-  /** What the decoder takes beside the latents. */
-  decoderFeeds(context: DecodeContext): Readonly<Record<string, Feed>>
+  /**
+   * What the decoder, or a part of it, takes beside the latents or features. Of the rest's, those with two axes or more
+   * end in height and width, whole multiples of the latents'.
+   */
+  decoderFeeds(context: DecodeContext, part: DecoderPart): Readonly<Record<string, Tensor>>
 }
 
 export interface ModelFacts {
@@ -99,6 +102,7 @@ export interface ModelFacts {
   /** The networks that share the steps, from the noisiest on. */
   readonly experts: readonly [Expert, ...Expert[]]
   readonly decoder: CausalGraphs
+  readonly tiledDecoder: TiledDecoder
   /** The graphs that encode one, where that is done in chunks. */
   readonly encoder: CausalGraphs | undefined
   /** What a request can ask for, and what it has to. */
@@ -118,6 +122,20 @@ export interface CausalGraphs {
   readonly next: string | undefined
 }
 
+/**
+ * The decoder in two parts, so that the second can be run tile by tile: in the stem a pixel may see the whole picture, in
+ * the rest it sees its surroundings. What the stem gives, `features`, ends in height and width of the latents.
+ */
+export interface TiledDecoder {
+  readonly stem: CausalGraphs
+  readonly rest: CausalGraphs
+  /** Latents beyond the edge of a tile that a pixel of the rest depends on, as far as it can be seen. */
+  readonly context: number
+}
+
+/** The decoder as a whole, or a part of it. */
+export type DecoderPart = 'whole' | 'stem' | 'rest'
+
 export interface DecodeContext {
   /** [channels, frames, height, width] */
   readonly latents: Tensor
@@ -136,7 +154,8 @@ export interface GraphRecipe {
   /** The folder of the checkpoint that its weights are in. */
   readonly component: string
   readonly role: 'text-encoder' | 'transformer' | 'vae'
-  build(weights: WeightSource, precision: FloatDType): Graph
+  /** @param kernels the folders of kernels/ whose operators the graph may use; none unless given */
+  build(weights: WeightSource, precision: FloatDType, kernels?: ReadonlySet<string>): Graph
 }
 
 export type { Feed, ResidentTensor, RunOptions, RunResult }

@@ -131,7 +131,7 @@ async function* decodeFrames(
   const chunks = decodeChunks({
     decoder,
     latents,
-    feeds: model.decoderFeeds(context),
+    feeds: model.decoderFeeds(context, 'whole'),
     chunk: plan.chunk,
     tensors: plan.tensors,
     run,

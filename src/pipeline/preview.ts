@@ -51,7 +51,7 @@ export async function decodePreview(
 ): Promise<Omit<PreviewEvent, 'type' | 'step' | 'of'>> {
   const started = performance.now()
   // A generator of its own: the run's noise must not depend on who looks.
-  const feeds = model.decoderFeeds({ latents, plan, noise: createGenerator(plan.seed) })
+  const feeds = model.decoderFeeds({ latents, plan, noise: createGenerator(plan.seed) }, 'whole')
   const { tensors } = await runner.run(
     model.facts.decoder.first,
     { latents, ...feeds },
