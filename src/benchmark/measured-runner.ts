@@ -1,12 +1,14 @@
 import type { Checkpoint } from '../engine/checkpoint.ts'
-import { buildComponent, type Precision } from '../engine/graph-source.ts'
+import { buildComponent, type Precision, weightBytesOf } from '../engine/graph-source.ts'
 import type { Lane } from '../engine/lane.ts'
 import { type GraphCost, graphCost, symbolsFrom } from '../graph/cost.ts'
 import { evaluateDim } from '../graph/dims.ts'
 import type { Graph } from '../graph/graph.ts'
 import type { GraphRecipe, ResidentTensor, RunGraph, RunResult } from '../pipeline/family.ts'
 import type { GraphRunner } from '../pipeline/graph-runner.ts'
+import type { MemoryPlan } from '../pipeline/memory-plan.ts'
 import type { Feed } from '../runtime/backend.ts'
+import { needsPrivateCopy } from '../runtime/session-config.ts'
 import { createGenerator } from '../sampling/noise.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
@@ -45,11 +47,19 @@ export class MeasuredRunner implements GraphRunner {
     const symbols = symbolsFrom(graph, shapesOf(feeds))
     if (!this.#isMeasured(recipe)) return standIn(graph, symbols, options?.fetch)
     // Counted before the clock is started; the lane opens the session in its own time.
-    const cost = graphCost(graph, symbols)
+    const cost = graphCost(graph, symbols, { folded: this.device === 'cpu' && isCopied(graph) })
     const before = this.#lane.runningSeconds
     const result = await this.#lane.run(name, feeds, options)
     this.runs.push({ graph: name, seconds: this.#lane.runningSeconds - before, cost })
     return result
+  }
+
+  get memory(): MemoryPlan {
+    return this.#lane.memory
+  }
+
+  shrink(): Promise<boolean> {
+    return this.#lane.shrink()
   }
 
   async drop(residents: Iterable<ResidentTensor>): Promise<void> {
@@ -72,6 +82,12 @@ export function typedGraphs(checkpoint: Checkpoint, precision: Precision): Graph
     }
     return { recipe, graph: (await built).get(name)! }
   }
+}
+
+/** A CPU computes what follows from weights when it copies them. */
+function isCopied(graph: Graph): boolean {
+  const weightBytes = weightBytesOf(graph)
+  return needsPrivateCopy({ name: graph.name, bytes: new Uint8Array(), weightsFolder: '/', weightBytes })
 }
 
 function shapesOf(feeds: Readonly<Record<string, Feed>>): Record<string, readonly number[]> {

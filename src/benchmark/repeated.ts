@@ -67,7 +67,7 @@ export async function answerRepeated(
     },
     ...(cost && { work: cost }),
     notes: [
-      'compute and traffic are counted from the graphs and divided by the time inside their runs; traffic counts every operand of every node once.',
+      'compute and traffic are counted from the graphs and divided by the time inside their runs. Traffic counts every operand of every node once: where caches hold some of it, it can exceed what memory gives.',
     ],
   }
 }

@@ -4,10 +4,10 @@ import { contactSheet } from '../media/contact-sheet.ts'
 import type { ModelFacts } from '../pipeline/family.ts'
 import type { GenerateRequest } from '../pipeline/request.ts'
 
-/** Gives a request the pictures that a checkpoint cannot do without: grey ones, of its own size. */
+/** Gives a request the pictures that a checkpoint was made for, where it needs one: grey ones, of the clip's size. */
 export async function withRequiredPictures(
   request: GenerateRequest,
-  { requires, defaults }: ModelFacts,
+  { modes, requires, defaults }: ModelFacts,
   folder: string,
 ): Promise<GenerateRequest> {
   if (requires.length === 0) return request
@@ -17,7 +17,7 @@ export async function withRequiredPictures(
   await writeFile(file, await contactSheet({ frames, width, height, gap: 0 }))
   return {
     ...request,
-    ...(requires.includes('image') && { image: file }),
-    ...(requires.includes('last-image') && { lastImage: file }),
+    ...(modes.includes('image') && { image: file }),
+    ...(modes.includes('last-image') && { lastImage: file }),
   }
 }

@@ -33,7 +33,9 @@ export function symbolsFrom(graph: Graph, shapes: Readonly<Record<string, readon
   })
   for (const { input, shape } of given) {
     for (const [axis, dim] of input.shape.entries()) {
-      if (typeof dim === 'string' && /^[a-z_]\w*$/i.test(dim)) symbols[dim] ??= shape[axis] ?? 0
+      const [, factor = '1', symbol, rest = '0'] =
+        /^(?:(\d+)\*)?([a-z_]\w*)([+-]\d+)?$/i.exec(String(dim)) ?? []
+      if (symbol !== undefined) symbols[symbol] ??= ((shape[axis] ?? 0) - Number(rest)) / Number(factor)
     }
   }
   for (const { input, shape } of given) {
@@ -46,11 +48,21 @@ export function symbolsFrom(graph: Graph, shapes: Readonly<Record<string, readon
 
 /**
  * Counts what one run of a graph costs.
+ * @param options.folded whether what follows from the weights alone is computed once, when the graph is loaded
  * @throws RangeError for a dimension with a symbol that has no size
  */
-export function graphCost(graph: Graph, symbols: Symbols): GraphCost {
+export function graphCost(
+  graph: Graph,
+  symbols: Symbols,
+  { folded = false }: { readonly folded?: boolean } = {},
+): GraphCost {
   const classes: Partial<Record<OpClass, OpCost>> = {}
+  const constant = new Set(folded ? graph.initializers.map(({ name }) => name) : [])
   for (const node of graph.nodes) {
+    if (folded && node.inputs.every(name => name === '' || constant.has(name))) {
+      for (const name of node.outputs) constant.add(name)
+      continue
+    }
     const opClass = opClassOf(node.op)
     classes[opClass] = sumOf(classes[opClass] ?? nothing, nodeCost(graph, node, symbols))
   }

@@ -94,6 +94,17 @@ describe('an op', () => {
   })
 })
 
+test('what follows from weights alone is left out where it is computed beforehand', () => {
+  const graph = new Graph('folded', { precision: 'f32' })
+  const stored = { dtype: 'bf16', shape: [3, 5], file: '/', offset: 0, bytes: 30 } as const
+  const weight = cast(graph.weight('w', stored), 'f32')
+  graph.output('y', matmulTransposed(graph.input('x', 'f32', [2, 5]), weight))
+  expect(graphCost(graph, {}).classes.elementwise).toEqual({ nodes: 1, flops: 0, bytes: (2 + 4) * 15 })
+  const { classes } = graphCost(graph, {}, { folded: true })
+  expect(classes.elementwise).toBeUndefined()
+  expect(classes.matmul).toEqual({ nodes: 1, flops: 2 * 2 * 3 * 5, bytes: 4 * (10 + 15 + 6) })
+})
+
 describe('the sizes behind symbols', () => {
   const graph = new Graph('sizes', { precision: 'f32' })
   graph.input('a', 'f32', ['h', 'w'])
@@ -102,6 +113,10 @@ describe('the sizes behind symbols', () => {
   test('are read from the shapes of inputs, those of products checked', () => {
     expect(symbolsFrom(graph, { a: [4, 5], b: [20, 3] })).toEqual({ h: 4, w: 5 })
     expect(symbolsFrom(graph, { a: [4, 5] })).toEqual({ h: 4, w: 5 })
+    const strided = new Graph('strided', { precision: 'f32' })
+    strided.input('x', 'f32', ['4*t+1', '8*h'])
+    expect(symbolsFrom(strided, { x: [9, 24] })).toEqual({ t: 2, h: 3 })
+    expect(() => symbolsFrom(strided, { x: [9, 25, 1] })).toThrow(/expected \[9, 25\], got \[9, 25, 1\]/)
   })
 
   test.each([
