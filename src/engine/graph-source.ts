@@ -14,7 +14,8 @@ import type { Checkpoint, ExportManifest } from './checkpoint.ts'
 
 /** Gives the graphs of a checkpoint by name. */
 export interface GraphSource {
-  load(graph: string): Promise<GraphModel>
+  /** @param kernels that the sessions will have, see `Backend`; graphs that were exported use none */
+  load(graph: string, kernels?: ReadonlySet<string>): Promise<GraphModel>
   recipe(graph: string): GraphRecipe
 }
 
@@ -38,8 +39,8 @@ export function graphSource(
   if (checkpoint.exported) checkExported(checkpoint.exported, precision, adapters)
   const load = checkpoint.exported
     ? exportedGraphs(checkpoint)
-    : builtGraphs(recipe, (component: string) => {
-        return buildComponent(checkpoint, component, precision, adapters)
+    : builtGraphs(recipe, (component, kernels) => {
+        return buildComponent(checkpoint, component, precision, { adapters, kernels })
       })
   return { recipe, load }
 }
@@ -67,22 +68,26 @@ function checkExported(
   })
 }
 
+export interface BuildOptions {
+  readonly adapters?: readonly ModelAdapter[]
+  /** The folders of kernels/ whose operators the graphs may use; none unless given. */
+  readonly kernels?: ReadonlySet<string> | undefined
+}
+
 /** All graphs of a component are built together, so that every tensor of its files is accounted for. */
 export async function buildComponent(
   checkpoint: Checkpoint,
   component: string,
   precision: Precision,
-  adapters: readonly ModelAdapter[] = [],
+  { adapters = [], kernels }: BuildOptions = {},
 ): Promise<ReadonlyMap<string, Graph>> {
   const weights = await openWeights(path.join(checkpoint.folder, component))
   const own = adaptersOf(component, adapters)
   const ledger = new WeightLedger(weights, adaptationsOf(own, weights, checkpoint.model.originalNames))
   const recipes = checkpoint.model.graphs.filter(each => each.component === component)
   const graphs = recipes.map(recipe => {
-    return [
-      recipe.name,
-      recipe.build(ledger.graph(recipe.name), precisionOf(recipe.role, precision)),
-    ] as const
+    const dtype = precisionOf(recipe.role, precision)
+    return [recipe.name, recipe.build(ledger.graph(recipe.name), dtype, kernels)] as const
   })
   ledger.finish({ ignored: checkpoint.model.ignoredTensors[component] ?? [] })
   return new Map(graphs)
@@ -95,15 +100,16 @@ export function weightBytesOf(graph: Graph): number {
 
 function builtGraphs(
   recipe: GraphSource['recipe'],
-  build: (component: string) => Promise<ReadonlyMap<string, Graph>>,
+  build: (component: string, kernels: ReadonlySet<string>) => Promise<ReadonlyMap<string, Graph>>,
 ): GraphSource['load'] {
   const components = new Map<string, Promise<ReadonlyMap<string, Graph>>>()
-  return async name => {
+  return async (name, kernels = new Set()) => {
     const { component } = recipe(name)
-    let built = components.get(component)
+    const key = [component, ...kernels].join(' ')
+    let built = components.get(key)
     if (!built) {
-      built = build(component)
-      components.set(component, built)
+      built = build(component, kernels)
+      components.set(key, built)
     }
     const graph = (await built).get(name)!
     // Locations are real paths, relative to the root: the runtime refuses absolute ones and follows no links.

@@ -1,37 +1,86 @@
-import { readFileSync } from 'node:fs'
-import { freemem } from 'node:os'
-import { BackendError } from '../errors.ts'
 import type { ResidentTensor, RunGraph } from '../pipeline/family.ts'
 import type { GraphRunner } from '../pipeline/graph-runner.ts'
-import { type Backend, deviceText, type GraphModel, type Session } from '../runtime/backend.ts'
-import { needsPrivateCopy } from '../runtime/session-config.ts'
+import { letsGo, type MemoryPlan, type Residency, residencies } from '../pipeline/memory-plan.ts'
+import { isOutOfMemory } from '../pipeline/within-memory.ts'
+import { type Backend, deviceText, type Session } from '../runtime/backend.ts'
 import type { GraphSource } from './graph-source.ts'
 
-/** Whether components stay loaded after use, or make room for the next one. */
-export type Residency = 'keep' | 'release'
+/** Latent frames at a time where nothing else is asked for. */
+const usualChunk = 4
 
 /** One device's queue: the sessions that are open on it, and one generation at a time that uses them. */
 export class Lane implements GraphRunner {
   readonly device: string
   readonly #backend: Backend
   readonly #source: GraphSource
-  readonly #residency: Residency
   readonly #sessions = new Map<string, Promise<Session>>()
   readonly #residents = new Set<ResidentTensor>()
   #runningSeconds = 0
+  /** The run before: what a run lets go must not be in use by another one. */
+  #last: Promise<unknown> = Promise.resolve()
+  #memory: MemoryPlan
+  /** What is left to go over to when the memory runs out, from the largest on. */
+  #smaller: readonly MemoryPlan[] = []
 
   constructor(backend: Backend, source: GraphSource, residency: Residency) {
     this.device = deviceText(backend.device)
     this.#backend = backend
     this.#source = source
-    this.#residency = residency
+    this.#memory = { residency, chunk: usualChunk, tile: undefined }
   }
 
   get runningSeconds(): number {
     return this.#runningSeconds
   }
 
+  get memory(): MemoryPlan {
+    return this.#memory
+  }
+
+  /** Names of the graphs whose sessions are open. */
+  get open(): readonly string[] {
+    return [...this.#sessions.keys()]
+  }
+
+  /** Sets how the memory is used from now on, and what to go over to when it runs out. */
+  begin(plan: MemoryPlan, smaller: readonly MemoryPlan[]): void {
+    this.#memory = plan
+    this.#smaller = smaller
+  }
+
+  /**
+   * Runs a graph. Where the memory does not suffice everything is let go, the session with what it has gathered too, and
+   * the same run is tried once more: what it is fed is still there.
+   */
   readonly run: RunGraph = async (graph, feeds, options) => {
+    const result = this.#last.then(() => this.#runWithin(graph, feeds, options))
+    this.#last = result.catch(() => {})
+    return await result
+  }
+
+  async #runWithin(...[graph, feeds, options]: Parameters<RunGraph>): ReturnType<RunGraph> {
+    const alone = this.#sessions.size === 0
+    try {
+      return await this.#run(graph, feeds, options)
+    } catch (error) {
+      if (alone || !isOutOfMemory(error)) throw error
+      await this.#releaseWhere(() => true)
+      this.#memory = { ...this.#memory, residency: below(this.#memory.residency) }
+      return await this.#run(graph, feeds, options)
+    }
+  }
+
+  async shrink(): Promise<boolean> {
+    const { chunk, tile } = this.#memory
+    const next = this.#smaller.findIndex(plan => plan.chunk !== chunk || plan.tile !== tile)
+    const plan = this.#smaller[next]
+    if (plan === undefined) return false
+    this.begin(plan, this.#smaller.slice(next + 1))
+    await this.#releaseWhere(() => true)
+    return true
+  }
+
+  async #run(...[graph, feeds, options]: Parameters<RunGraph>): ReturnType<RunGraph> {
     const session = await this.#session(graph)
     const started = performance.now()
     try {
@@ -62,7 +111,7 @@ export class Lane implements GraphRunner {
   async #session(graph: string): Promise<Session> {
     const open = this.#sessions.get(graph)
     if (open) return await open
-    if (this.#residency === 'release') await this.#releaseOthers(graph)
+    await this.#makeRoom(graph)
     const opening = this.#open(graph)
     this.#sessions.set(graph, opening)
     opening.catch(() => this.#sessions.delete(graph))
@@ -70,15 +119,14 @@ export class Lane implements GraphRunner {
   }
 
   async #open(graph: string): Promise<Session> {
-    const model = await this.#source.load(graph)
-    if (this.#backend.device.type === 'cpu') checkMemory(model)
+    const model = await this.#source.load(graph, this.#backend.kernels)
     return await this.#backend.open(model)
   }
 
-  /** Frees the sessions of every other component. */
-  async #releaseOthers(graph: string): Promise<void> {
-    const { component } = this.#source.recipe(graph)
-    await this.#releaseWhere(name => this.#source.recipe(name).component !== component)
+  /** Frees the sessions that the plan does not keep beside a graph. */
+  async #makeRoom(graph: string): Promise<void> {
+    const running = this.#source.recipe(graph)
+    await this.#releaseWhere(name => letsGo(this.#memory.residency, running, this.#source.recipe(name)))
   }
 
   async #releaseWhere(matches: (graph: string) => boolean): Promise<void> {
@@ -93,33 +141,7 @@ export class Lane implements GraphRunner {
   }
 }
 
-/** Weights that are copied on loading must fit: a machine that swaps them never ends. */
-function checkMemory(model: GraphModel): void {
-  if (!needsPrivateCopy(model)) return
-  const available = availableBytes()
-  // Stored in 16 bits they double; and packing them holds two copies for a moment.
-  const needed = 4 * model.weightBytes
-  if (needed <= available) return
-  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`
-  throw new BackendError('runtime/memory', {
-    subject: model.name,
-    expected: `${gib(needed)} of free memory to load its weights`,
-    got: gib(available),
-    advice: 'Free memory, or use --residency release.',
-  })
-}
-
-/** What the machine has free, or what a container's limit leaves of it. */
-function availableBytes(): number {
-  const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY
-  return Math.min(machineBytes(), limit - process.memoryUsage.rss())
-}
-
-function machineBytes(): number {
-  try {
-    const [, kib] = /MemAvailable:\s+(\d+) kB/.exec(readFileSync('/proc/meminfo', 'utf8')) ?? []
-    return kib ? Number(kib) * 1024 : freemem()
-  } catch {
-    return freemem()
-  }
+/** The next residency that keeps less. */
+function below(residency: Residency): Residency {
+  return residencies[residencies.indexOf(residency) + 1] ?? residency
 }

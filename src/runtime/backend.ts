@@ -56,6 +56,8 @@ export interface Session {
 export interface Backend {
   readonly name: string
   readonly device: Device
+  /** The folders of kernels/ whose operators its sessions know: graphs may be built to use them. */
+  readonly kernels: ReadonlySet<string>
   open(model: GraphModel, options?: OpenOptions): Promise<Session>
   /** Frees resident tensors. */
   drop(residents: Iterable<ResidentTensor>): Promise<void>

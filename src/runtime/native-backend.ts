@@ -55,6 +55,7 @@ interface OpenSession {
 export class NativeBackend implements Backend {
   readonly name = 'native'
   readonly device: Device
+  readonly kernels: ReadonlySet<string>
   readonly #options: NativeOptions
   readonly #addon: NativeBinding
   readonly #lane: LaneHandle
@@ -68,6 +69,7 @@ export class NativeBackend implements Backend {
   /** @throws BackendError runtime/provider when the addon was not built */
   constructor(options: NativeOptions) {
     this.device = options.device
+    this.kernels = options.kernels?.kernels ?? new Set()
     this.#options = options
     this.#addon = loadNativeBinding()
     this.#lane = this.#addon.createLane()

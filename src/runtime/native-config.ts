@@ -1,4 +1,5 @@
 import type { Device, GraphModel, OpenOptions, ResidentTensor } from './backend.ts'
+import type { KernelLibrary } from './kernel-library.ts'
 import type { OpenConfig } from './native-binding.ts'
 import { type SessionConfig, sessionConfig } from './session-config.ts'
 
@@ -8,7 +9,9 @@ export interface NativeOptions {
   readonly threads: number
   /** Options of the CUDA provider besides `device_id`, by ONNX Runtime's names; those left out have its defaults. */
   readonly cudaOptions?: Readonly<Record<string, string>>
-  /** Files of custom-operator libraries, registered in every session. */
+  /** Our own kernels, for graphs that were built to use them. */
+  readonly kernels?: KernelLibrary | undefined
+  /** Files of further custom-operator libraries, registered in every session. */
   readonly libraries?: readonly string[]
 }
 
@@ -22,7 +25,7 @@ export interface NativeOpenOptions extends OpenOptions {
 /** How the addon opens a session: as the default backend does, with what only this one can set. */
 export function openConfig(
   model: GraphModel,
-  { device, threads, cudaOptions, libraries = [] }: NativeOptions,
+  { device, threads, cudaOptions, kernels, libraries = [] }: NativeOptions,
   { config, profile }: NativeOpenOptions,
   initializers: OpenConfig['initializers'],
 ): OpenConfig {
@@ -35,7 +38,7 @@ export function openConfig(
     logSeverity: base.logSeverityLevel,
     entries: { ...flatEntries(base), ...config },
     cuda: device.type === 'cpu' ? undefined : cudaConfig(device.index, cudaOptions),
-    libraries,
+    libraries: kernels ? [kernels.file, ...libraries] : libraries,
     initializers,
     profile,
   }

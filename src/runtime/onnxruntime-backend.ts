@@ -28,6 +28,7 @@ export interface OnnxRuntimeOptions {
 export class OnnxRuntimeBackend implements Backend {
   readonly name = 'onnxruntime-node'
   readonly device: Device
+  readonly kernels: ReadonlySet<string> = new Set()
   readonly #threads: number
   readonly #lane: Piscina
   readonly #residents = new WeakSet<ResidentTensor>()

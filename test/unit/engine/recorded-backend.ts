@@ -5,6 +5,7 @@ import { OnnxRuntimeBackend, type OnnxRuntimeOptions } from '../../../src/runtim
 export class RecordedBackend implements Backend {
   readonly name = 'recorded'
   readonly device: Backend['device']
+  readonly kernels: Backend['kernels']
   /** What was asked of it, in order: `open vae-decoder-first`, `run transformer`, `release context`. */
   readonly log: string[] = []
   /** Ids of the tensors that are resident. */
@@ -19,6 +20,7 @@ export class RecordedBackend implements Backend {
   constructor(options: OnnxRuntimeOptions) {
     this.#backend = new OnnxRuntimeBackend(options)
     this.device = this.#backend.device
+    this.kernels = this.#backend.kernels
   }
 
   /** How often a graph ran. */
