@@ -44,7 +44,7 @@ export async function measureSteps({ rounds, peer: python }: BenchOptions): Prom
   const folder = mkdtempSync(path.join(tmpdir(), 'framewright-bench-'))
   try {
     await writeSyntheticWan(folder)
-    await using peer = python ? await Peer.start(python, 'diffusers_denoise.py', [folder]) : undefined
+    await using peer = python ? await Peer.start(python, 'diffusers_step.py', [folder, '--serve']) : undefined
     await using lane = await openLane(folder)
     const steps: StepResult[] = []
     for (const size of sizes) {
