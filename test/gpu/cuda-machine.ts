@@ -11,7 +11,11 @@ import { messageOf } from '../../src/errors.ts'
 import { evaluateDim } from '../../src/graph/dims.ts'
 import type { Graph } from '../../src/graph/graph.ts'
 import { serialize } from '../../src/graph/serialize.ts'
+import type { GraphModel } from '../../src/runtime/backend.ts'
 import { runtimeFolder } from '../../src/runtime/cuda-provider.ts'
+import type { KernelLibrary } from '../../src/runtime/kernel-library.ts'
+import { addonFile } from '../../src/runtime/native-binding.ts'
+import { openConfig } from '../../src/runtime/native-config.ts'
 import { sessionConfig } from '../../src/runtime/session-config.ts'
 import { buildStandIns } from './stand-in.ts'
 
@@ -88,6 +92,8 @@ export interface CudaRun {
   /** Values of the symbols of the inputs' shapes; the graph is run when they are given. */
   readonly symbols?: Readonly<Record<string, number>>
   readonly variables?: Readonly<Record<string, string>>
+  /** Our own kernels, for a graph that uses them: the session is then one of the native backend. */
+  readonly kernels?: KernelLibrary | undefined
   /** Lets nodes be on the CPU, to say which. */
   readonly fallback?: true
 }
@@ -106,13 +112,11 @@ export async function openOnCuda(machine: CudaMachine, graph: Graph, run: CudaRu
   const bytes = serialize(graph, { locate: file => file.slice(1) })
   writeFileSync(model, bytes)
   const weights = { name: graph.name, bytes, weightsFolder: '/', weightBytes: weightBytesOf(graph) }
-  const config = sessionConfig(weights, { type: 'cuda', index: 0 }, 1)
-  const session = { ...config.extra.session, disable_cpu_ep_fallback: run.fallback ? '0' : '1' }
   const content = {
     runtime: machine.runtime,
     model,
     log,
-    config: { ...config, logSeverityLevel: run.fallback ? 0 : 2, extra: { ...config.extra, session } },
+    ...(run.kernels ? nativeSession(weights, run.kernels, run) : defaultSession(weights, run)),
     feeds: run.symbols && feedsOf(graph, run.symbols),
   }
   writeFileSync(job, JSON.stringify(content))
@@ -128,7 +132,7 @@ export async function openOnCuda(machine: CudaMachine, graph: Graph, run: CudaRu
     maxBuffer: 1 << 28,
   })
   const [, failure] = /^failed: (.*)/ms.exec(stdout) ?? []
-  if (failure?.includes('fallback') && !run.fallback) throw new Error(await nodesOnCpu(machine, graph))
+  if (failure?.includes('fallback') && !run.fallback) throw new Error(await nodesOnCpu(machine, graph, run))
   const { opened, ...counts } = readLog(readFileSync(log, 'utf8'))
   if (failure && !opened) throw new Error(failure.trim())
   // Weights are cast where they are used: folding the casts would copy them.
@@ -136,9 +140,26 @@ export async function openOnCuda(machine: CudaMachine, graph: Graph, run: CudaRu
   return { messages: messages.join('\n'), failure, ...counts }
 }
 
+const device = { type: 'cuda', index: 0 } as const
+
+/** How onnxruntime-node opens it. */
+function defaultSession(weights: GraphModel, { fallback }: CudaRun) {
+  const config = sessionConfig(weights, device, 1)
+  const session = { ...config.extra.session, disable_cpu_ep_fallback: fallback ? '0' : '1' }
+  const logSeverityLevel = fallback ? 0 : 2
+  return { config: { ...config, logSeverityLevel, extra: { ...config.extra, session } } }
+}
+
+/** How the addon of the native backend opens it. */
+function nativeSession(weights: GraphModel, kernels: KernelLibrary, { fallback }: CudaRun) {
+  const config = { 'session.disable_cpu_ep_fallback': fallback ? '0' : '1' }
+  const native = openConfig(weights, { device, threads: 1, kernels }, { config }, {})
+  return { addon: addonFile(), config: { ...native, logSeverity: fallback ? 0 : 2 } }
+}
+
 /** The nodes that the provider does not take, as ONNX Runtime lists them: `Op (name)`. */
-async function nodesOnCpu(machine: CudaMachine, graph: Graph): Promise<string> {
-  const { messages } = await openOnCuda(machine, graph, { fallback: true })
+async function nodesOnCpu(machine: CudaMachine, graph: Graph, { kernels }: CudaRun): Promise<string> {
+  const { messages } = await openOnCuda(machine, graph, { kernels, fallback: true })
   const [, ...lists] = messages.split(/Node\(s\) placed on /)
   const listed = lists.find(list => list.startsWith('[CPUExecutionProvider]')) ?? messages
   const nodes = [...listed.matchAll(/\]\s+(\w+ \(.*?\))/g)].map(([, node]) => node)

@@ -1,7 +1,7 @@
 /** Where ONNX Runtime's CUDA provider puts the graphs of published checkpoints, in the types they have on a GPU. */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { clipVisionConfig } from '../../models/clip/config.ts'
 import { clipVisionEncoder } from '../../models/clip/vision-encoder.ts'
 import { ltxTransformerConfig, ltxVaeConfig } from '../../models/ltx/config.ts'
@@ -21,10 +21,13 @@ import { Graph } from '../../src/graph/graph.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import type { WeightSource } from '../../src/graph/scope.ts'
+import { builtKernels, type KernelLibrary } from '../../src/runtime/kernel-library.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
 import { synthesizeWeights, type TensorList } from '../../src/weights/sparse.ts'
+import { buildKernels, noKernels } from '../contract/kernel-library.ts'
+import { buildAddon, noAddon } from '../contract/native-addon.ts'
 import { fixture } from '../fixtures.ts'
 import { scratchFolder } from '../scratch.ts'
 import { type CudaRun, type CudaTrace, cudaMachine, openOnCuda } from './cuda-machine.ts'
@@ -33,7 +36,12 @@ const scratch = scratchFolder()
 const machine = await cudaMachine(scratch)
 
 type Config = Record<string, unknown>
-type Build = (config: Config, weights: WeightSource, precision: FloatDType) => Graph
+type Build = (
+  config: Config,
+  weights: WeightSource,
+  precision: FloatDType,
+  kernels?: ReadonlySet<string>,
+) => Graph
 
 /** How the graphs of a component are built from its config, by name. */
 const components: Readonly<
@@ -42,43 +50,56 @@ const components: Readonly<
   WanTransformer3DModel: {
     precision: 'bf16',
     graphs: {
-      context: (config, ...rest) => wanContext(wanTransformerConfig.parse(config), ...rest),
+      context: (config, weights, precision) =>
+        wanContext(wanTransformerConfig.parse(config), weights, precision),
       transformer: (config, ...rest) => wanTransformer(wanTransformerConfig.parse(config), ...rest),
     },
   },
   UMT5EncoderModel: {
     precision: 'bf16',
-    graphs: { encoder: (config, ...rest) => umt5Encoder(umt5Config.parse(config), ...rest) },
+    graphs: {
+      encoder: (config, weights, precision) => umt5Encoder(umt5Config.parse(config), weights, precision),
+    },
   },
   CLIPVisionModel: {
     precision: 'bf16',
-    graphs: { encoder: (config, ...rest) => clipVisionEncoder(clipVisionConfig.parse(config), ...rest) },
+    graphs: {
+      encoder: (config, weights, precision) =>
+        clipVisionEncoder(clipVisionConfig.parse(config), weights, precision),
+    },
   },
   AutoencoderKLWan: {
     precision: 'f16',
     graphs: {
-      'first decoder': (config, ...rest) => wanDecoder(wanVaeConfig.parse(config), ...rest, 'first'),
-      decoder: (config, ...rest) => wanDecoder(wanVaeConfig.parse(config), ...rest, 'next'),
-      'first encoder': (config, ...rest) => wanEncoder(wanVaeConfig.parse(config), ...rest, 'first'),
-      encoder: (config, ...rest) => wanEncoder(wanVaeConfig.parse(config), ...rest, 'next'),
+      'first decoder': (config, weights, precision) =>
+        wanDecoder(wanVaeConfig.parse(config), weights, precision, 'first'),
+      decoder: (config, weights, precision) =>
+        wanDecoder(wanVaeConfig.parse(config), weights, precision, 'next'),
+      'first encoder': (config, weights, precision) =>
+        wanEncoder(wanVaeConfig.parse(config), weights, precision, 'first'),
+      encoder: (config, weights, precision) =>
+        wanEncoder(wanVaeConfig.parse(config), weights, precision, 'next'),
     },
   },
   LTXVideoTransformer3DModel: {
     precision: 'bf16',
     graphs: {
-      context: (config, ...rest) => ltxContext(ltxTransformerConfig.parse(config), ...rest),
+      context: (config, weights, precision) =>
+        ltxContext(ltxTransformerConfig.parse(config), weights, precision),
       transformer: (config, ...rest) => ltxTransformer(ltxTransformerConfig.parse(config), ...rest),
     },
   },
   T5EncoderModel: {
     precision: 'bf16',
-    graphs: { encoder: (config, ...rest) => t5Encoder(t5Config.parse(config), ...rest) },
+    graphs: {
+      encoder: (config, weights, precision) => t5Encoder(t5Config.parse(config), weights, precision),
+    },
   },
   AutoencoderKLLTXVideo: {
     precision: 'f16',
     graphs: {
-      decoder: (config, ...rest) => ltxDecoder(ltxVaeConfig.parse(config), ...rest),
-      encoder: (config, ...rest) => ltxEncoder(ltxVaeConfig.parse(config), ...rest),
+      decoder: (config, weights, precision) => ltxDecoder(ltxVaeConfig.parse(config), weights, precision),
+      encoder: (config, weights, precision) => ltxEncoder(ltxVaeConfig.parse(config), weights, precision),
     },
   },
 }
@@ -112,15 +133,17 @@ const cases = checkpoints.flatMap(checkpoint => {
 /**
  * A graph over the tensors of a published checkpoint, zeros in files that take no space.
  * @param layers of transformers: they are all alike, so a few are placed as all of them are
+ * @param kernels that transformers may use
  */
 async function buildPublished(
   { checkpoint, component, about, precision, graph, build }: (typeof cases)[number],
   layers = 3,
+  kernels?: ReadonlySet<string>,
 ) {
   const config = 'num_layers' in about.config ? { ...about.config, num_layers: layers } : about.config
   const folder = path.join(scratch, checkpoint, component)
   await synthesizeWeights(about.tensors, folder)
-  return build(config, new WeightLedger(await openWeights(folder)).graph(graph), precision)
+  return build(config, new WeightLedger(await openWeights(folder)).graph(graph), precision, kernels)
 }
 
 /** cuDNN's attention plans nothing on stand-ins: runs that are to end take the other kernels. */
@@ -177,16 +200,44 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
   test.each(Object.entries(launchesPerLayer))(
     'a layer of %s is %d launches',
     async (checkpoint, launches) => {
-      const transformer = cases.find(each => each.checkpoint === checkpoint && each.graph === 'transformer')!
-      const counts = []
-      for (const layers of [1, 2]) {
-        const symbols = { batch: 1, frames: 2, height: 16, width: 16, text: 512 }
-        const graph = await buildPublished(transformer, layers)
-        const trace = await open(graph, { symbols, variables: withoutCudnnAttention })
-        expect(trace.failure).toBeUndefined()
-        counts.push(trace.launches.length)
-      }
-      expect(counts[1]! - counts[0]!).toBe(launches)
+      expect(await launchesOfLayer(checkpoint)).toHaveLength(launches)
     },
   )
+
+  const noLibrary = noKernels ?? noAddon
+  describe.skipIf(noLibrary)(`with our own kernels${noLibrary ? ` (skipped: ${noLibrary})` : ''}`, () => {
+    beforeAll(async () => {
+      await Promise.all([buildAddon(), buildKernels()])
+    })
+
+    /** One for the norms and rotations of queries and keys, which are eight without. */
+    const launchesWithKernels = { 'wan-t2v-1.3b': 56, 'ltx-video-0.9.1': 51 } as const
+
+    test.each(Object.entries(launchesWithKernels))(
+      'every node is on the GPU without copies between, and a layer of %s is %d launches',
+      async (checkpoint, launches) => {
+        const found = await launchesOfLayer(checkpoint, builtKernels())
+        expect(found.filter(name => name.startsWith('qk_norm_rope'))).toEqual(['qk_norm_rope_bf16_8'])
+        expect(found).toHaveLength(launches)
+      },
+    )
+  })
 })
+
+/** What a layer adds to a transformer of one: kernels and matrix products. */
+async function launchesOfLayer(checkpoint: string, kernels?: KernelLibrary): Promise<readonly string[]> {
+  const transformer = cases.find(each => each.checkpoint === checkpoint && each.graph === 'transformer')!
+  const symbols = { batch: 1, frames: 2, height: 16, width: 16, text: 512 }
+  const counted = []
+  for (const layers of [1, 2]) {
+    const graph = await buildPublished(transformer, layers, kernels?.kernels)
+    const trace = await open(graph, { symbols, variables: withoutCudnnAttention, kernels })
+    expect(trace.failure).toBeUndefined()
+    expect(trace.messages).not.toMatch(/Memcpy/)
+    counted.push(trace.launches)
+  }
+  const [one, two] = counted as [readonly string[], readonly string[]]
+  const rest = [...two]
+  for (const name of one) rest.splice(rest.indexOf(name), 1)
+  return rest
+}

@@ -9,6 +9,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const runtimeSource = fileURLToPath(new URL('./stand-in/cudart.c', import.meta.url))
+const driverSource = fileURLToPath(new URL('./stand-in/driver.c', import.meta.url))
 
 /** Writes the libraries to a folder, for LD_LIBRARY_PATH. It needs gcc and readelf. */
 export function buildStandIns(provider: string, folder: string): void {
@@ -21,9 +22,8 @@ export function buildStandIns(provider: string, folder: string): void {
     const versions = `${library} { global: ${names.map(name => `${name};`).join(' ')} stand_in_log; local: *; };`
     compile(folder, library, [isRuntime ? runtime : declarations, ...rest].join('\n'), versions)
   }
-  for (const library of ['libcurand.so.10', 'libcuda.so.1']) {
-    compile(folder, library, 'int cuInit(unsigned flags) { return 0; }')
-  }
+  compile(folder, 'libcurand.so.10', declarations)
+  compile(folder, 'libcuda.so.1', readFileSync(driverSource, 'utf8'))
   compile(
     folder,
     'libcudnn.so.9',
