@@ -1,0 +1,28 @@
+import { existsSync } from 'node:fs'
+import type { Backend, Device } from './backend.ts'
+import { builtKernels } from './kernel-library.ts'
+import { NativeBackend } from './native-backend.ts'
+import { addonFile } from './native-binding.ts'
+import { OnnxRuntimeBackend } from './onnxruntime-backend.ts'
+
+/** What of ours was built on this machine. */
+export interface NativeParts {
+  readonly addon: boolean
+  readonly kernels: ReturnType<typeof builtKernels>
+}
+
+export function nativeParts(): NativeParts {
+  return { addon: existsSync(addonFile()), kernels: builtKernels() }
+}
+
+/**
+ * The backend of a device. On a GPU the native one where its addon was built, with our own kernels where those were
+ * too: there what stays resident stays in the GPU's memory. Else onnxruntime-node, which needs neither.
+ */
+export function chooseBackend(
+  options: { readonly device: Device; readonly threads: number },
+  { addon, kernels }: NativeParts = nativeParts(),
+): Backend {
+  const native = addon && options.device.type === 'cuda'
+  return native ? new NativeBackend({ ...options, kernels }) : new OnnxRuntimeBackend(options)
+}

@@ -1,0 +1,79 @@
+/** Whole videos through the native backend and our own kernels: what they are, what stays on the device, what is left. */
+import { beforeAll, describe, expect, test } from 'vitest'
+import { families } from '../../models/index.ts'
+import { openEngine } from '../../src/engine/engine.ts'
+import type { GenerateEvent } from '../../src/pipeline/events.ts'
+import type { Backend } from '../../src/runtime/backend.ts'
+import { chooseBackend, type NativeParts } from '../../src/runtime/choose-backend.ts'
+import { builtKernels } from '../../src/runtime/kernel-library.ts'
+import { NativeBackend } from '../../src/runtime/native-backend.ts'
+import { loadNativeBinding } from '../../src/runtime/native-binding.ts'
+import { OnnxRuntimeBackend } from '../../src/runtime/onnxruntime-backend.ts'
+import { fixture, hasFixture } from '../fixtures.ts'
+import { framesOf, tinyRequest } from '../unit/engine/tiny-engine.ts'
+import { buildKernels, noKernels } from './kernel-library.ts'
+import { buildAddon, noAddon } from './native-addon.ts'
+
+type CreateBackend = (lane: ConstructorParameters<typeof OnnxRuntimeBackend>[0]) => Backend
+
+async function make(model: string, createBackend: CreateBackend, onEvent = (_: GenerateEvent) => {}) {
+  const options = { model: fixture(`${model}/model`), device: 'cpu', threads: 1 }
+  const engine = await openEngine(options, { families, createBackend })
+  const events: GenerateEvent[] = []
+  try {
+    for await (const event of engine.generate({ ...tinyRequest, frames: 9, width: 64, height: 64 })) {
+      onEvent(event)
+      events.push(event)
+    }
+  } finally {
+    await engine[Symbol.asyncDispose]()
+  }
+  return framesOf(events)
+}
+
+const models = ['wan21-t2v', 'ltx-video'].filter(name => hasFixture(`${name}/model/model_index.json`))
+const missing = noAddon ?? noKernels
+
+describe.skipIf(missing)(`a video on the native backend${missing ? ` (skipped: ${missing})` : ''}`, () => {
+  beforeAll(async () => {
+    await Promise.all([buildAddon(), buildKernels()])
+  })
+
+  test.each(models)(
+    'of %s is the one of the default backend, and leaves nothing on the device',
+    async model => {
+      const before = loadNativeBinding().alive()
+      const residents: number[] = []
+      const counted = ({ type }: GenerateEvent) => {
+        if (type === 'step-end') residents.push(loadNativeBinding().alive().tensors - before.tensors)
+      }
+      const native = await make(
+        model,
+        lane => new NativeBackend({ ...lane, kernels: builtKernels() }),
+        counted,
+      )
+      const reference = await make(model, lane => new OnnxRuntimeBackend(lane))
+      expect(native.length).toBe(reference.length)
+      // The same arithmetic in another order: a value may round to the next level.
+      const furthest = native.reduce((most, level, at) => Math.max(most, Math.abs(level - reference[at]!)), 0)
+      expect(furthest).toBeLessThanOrEqual(1)
+      // Keys and values of the prompt, for every layer and both branches of guidance.
+      expect(residents).toHaveLength(tinyRequest.steps)
+      expect(Math.min(...residents)).toBeGreaterThanOrEqual(2 * 2 * 2)
+      expect(loadNativeBinding().alive()).toEqual(before)
+    },
+  )
+
+  test('is chosen for a GPU where the addon was built, with the kernels where they were', async () => {
+    const [gpu, cpu] = [{ type: 'cuda', index: 0 } as const, { type: 'cpu' } as const]
+    const chosen = async (device: typeof gpu | typeof cpu, parts: NativeParts) => {
+      await using backend = chooseBackend({ device, threads: 1 }, parts)
+      return [backend.name, [...backend.kernels]]
+    }
+    const kernels = builtKernels()
+    expect(await chosen(gpu, { addon: true, kernels })).toEqual(['native', ['qk-norm-rope']])
+    expect(await chosen(gpu, { addon: true, kernels: undefined })).toEqual(['native', []])
+    expect(await chosen(gpu, { addon: false, kernels })).toEqual(['onnxruntime-node', []])
+    expect(await chosen(cpu, { addon: true, kernels })).toEqual(['onnxruntime-node', []])
+  })
+})
