@@ -31,6 +31,16 @@ async function make(model: string, createBackend: CreateBackend, onEvent = (_: G
   return framesOf(events)
 }
 
+/** A native backend that notes which graphs came with a node of our own. */
+class NotingBackend extends NativeBackend {
+  readonly withKernels: string[] = []
+
+  override async open(...[model, options]: Parameters<NativeBackend['open']>) {
+    if (Buffer.from(model.bytes).includes('QkNormRope')) this.withKernels.push(model.name)
+    return await super.open(model, options)
+  }
+}
+
 const models = ['wan21-t2v', 'ltx-video'].filter(name => hasFixture(`${name}/model/model_index.json`))
 const missing = noAddon ?? noKernels
 
@@ -47,11 +57,14 @@ describe.skipIf(missing)(`a video on the native backend${missing ? ` (skipped: $
       const counted = ({ type }: GenerateEvent) => {
         if (type === 'step-end') residents.push(loadNativeBinding().alive().tensors - before.tensors)
       }
-      const native = await make(
-        model,
-        lane => new NativeBackend({ ...lane, kernels: builtKernels() }),
-        counted,
-      )
+      const backends: NotingBackend[] = []
+      const createBackend: CreateBackend = lane => {
+        const backend = new NotingBackend({ ...lane, kernels: builtKernels() })
+        backends.push(backend)
+        return backend
+      }
+      const native = await make(model, createBackend, counted)
+      expect(backends.map(({ withKernels }) => withKernels)).toEqual([['transformer']])
       const reference = await make(model, lane => new OnnxRuntimeBackend(lane))
       expect(native.length).toBe(reference.length)
       // The same arithmetic in another order: a value may round to the next level.
