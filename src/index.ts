@@ -13,7 +13,7 @@ import type { EvaluateOptions, EvaluationReport, JudgedEvent } from './eval/eval
 import type { PullEvent } from './hub/events.ts'
 import type { JobsOptions, OpenedJobs, OpenJobs } from './jobs/contract.ts'
 import type { KeyStore } from './jobs/key-store.ts'
-import { OnnxRuntimeBackend } from './runtime/onnxruntime-backend.ts'
+import { chooseBackend } from './runtime/choose-backend.ts'
 import type { KeysOptions } from './server/open-keys.ts'
 import type { RunningServer, ServeOptions } from './server/serve.ts'
 import type { RunningWorker, WorkerOptions } from './worker/worker.ts'
@@ -142,7 +142,7 @@ export async function openKeys(options: KeysOptions): Promise<KeyStore> {
   return await server.openServerKeys(options)
 }
 
-const createBackend: EngineParts['createBackend'] = lane => new OnnxRuntimeBackend(lane)
+const createBackend: EngineParts['createBackend'] = lane => chooseBackend(lane)
 
 export type { AdapterOptions } from './engine/adapters.ts'
 export { loadDenoiseState, saveDenoiseState } from './engine/denoise-file.ts'
