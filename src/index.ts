@@ -8,6 +8,7 @@ import { type Diagnosis, diagnoseInstallation } from './engine/doctor.ts'
 import { type Engine, type EngineOptions, type EngineParts, openEngine } from './engine/engine.ts'
 import { type ExportOptions, type ExportReport, exportCheckpoint } from './engine/export.ts'
 import { inspectCheckpoint, type ModelReport } from './engine/inspect.ts'
+import { type MemoryReport, type PlanMemoryOptions, planMemory } from './engine/plan-memory.ts'
 import { type SetupCudaOptions, setupCuda } from './engine/setup-cuda.ts'
 import type { EvaluateOptions, EvaluationReport, JudgedEvent } from './eval/evaluate.ts'
 import type { PullEvent } from './hub/events.ts'
@@ -26,6 +27,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 /** Describes a model folder from its configs and the headers of its weights. */
 export async function inspectModel(options: { readonly model: string }): Promise<ModelReport> {
   return await inspectCheckpoint(options.model, families)
+}
+
+/** Estimates the memory that a request needs, and says how it would be made in what there is. */
+export async function planModelMemory(options: PlanMemoryOptions): Promise<MemoryReport> {
+  return await planMemory(options, families)
 }
 
 /** Writes a model folder as ordinary .onnx files that can be run in its place. */
@@ -152,6 +158,7 @@ export type { ExportOptions, ExportReport } from './engine/export.ts'
 export type { ComponentReport, ModelReport, SizeReport, SizeSteps } from './engine/inspect.ts'
 export { builtInModel, resolveModel } from './engine/model-name.ts'
 export { packageVersion } from './engine/package-info.ts'
+export type { MemoryReport, PlanMemoryOptions } from './engine/plan-memory.ts'
 export { type OutputOptions, type RenderEvent, renderVideo, type VideoWrittenEvent } from './engine/render.ts'
 export type { SetupCudaOptions } from './engine/setup-cuda.ts'
 export {
@@ -186,6 +193,7 @@ export type {
   ConditioningReadyEvent,
   FramesDecodedEvent,
   GenerateEvent,
+  MemoryPlanEvent,
   PreviewEvent,
   StageSeconds,
   StartEvent,

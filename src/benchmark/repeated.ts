@@ -18,7 +18,9 @@ export interface OpenWork extends AsyncDisposable {
 export async function openWork(setting: Setting, work: Work, backend: Backend): Promise<OpenWork> {
   const { checkpoint, precision, plan, signal, options } = setting
   const { model } = checkpoint
-  const lane = new Lane(backend, graphSource(checkpoint, precision), options.residency ?? 'keep')
+  const { residency = 'auto' } = options
+  const kept = residency === 'auto' ? 'keep' : residency
+  const lane = new Lane(backend, graphSource(checkpoint, precision), kept)
   try {
     const runner = new MeasuredRunner(lane, typedGraphs(checkpoint, precision), work.isMeasured(model))
     const repetition = await work.prepare({ model, plan, runner, signal })

@@ -3,7 +3,7 @@ import { progressLine } from './progress-line.ts'
 import { durationText } from './quantities.ts'
 import type { Reporter, Streams } from './reporter.ts'
 import { StepClock } from './step-clock.ts'
-import { startText, summaryText, truncationWarning } from './summary.ts'
+import { memoryPlanText, startText, summaryText, truncationWarning } from './summary.ts'
 import type { VideoJob } from './video-jobs.ts'
 
 const clearLine = '\r\u001b[K'
@@ -25,6 +25,7 @@ export function barReporter(
       state.take(job, event)
       if (event.type === 'start') above(err, `${startText(event)}\n`)
       if (event.type === 'conditioning-ready' && event.truncated) above(err, truncationWarning(job, event))
+      if (event.type === 'memory-plan') above(err, `${memoryPlanText(event)}\n`)
       if (event.type === 'video-end') ends.set(job, event)
       if (event.type === 'video-written') above(out, summaryText(event, ends.get(job)!, factor))
       if (!state.finished) draw()
@@ -63,7 +64,7 @@ class RunState {
       this.#done++
       return
     }
-    if (event.type === 'preview') return
+    if (event.type === 'preview' || event.type === 'memory-plan') return
     if (event.type === 'step-end') this.#clock.add(event.seconds)
     this.#running.set(job, stateAfter(event, this.#clock))
   }
@@ -93,7 +94,7 @@ class RunState {
 const stepsShare = 0.9
 
 function stateAfter(
-  event: Exclude<RenderEvent, { type: 'video-written' | 'preview' }>,
+  event: Exclude<RenderEvent, { type: 'video-written' | 'preview' | 'memory-plan' }>,
   clock: StepClock,
 ): VideoState {
   switch (event.type) {

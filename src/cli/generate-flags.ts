@@ -61,6 +61,7 @@ export interface GenerateFlags {
   readonly precision?: NonNullable<EngineOptions['precision']>
   readonly threads?: number
   readonly chunk?: number
+  readonly memory?: number
   readonly residency?: NonNullable<EngineOptions['residency']>
   readonly count?: number
   readonly prompts?: string
@@ -73,6 +74,7 @@ export interface GenerateFlags {
 
 /** As the public API has them; kept here too, so that help needs no runtime. A test compares them. */
 export const samplerChoices = ['unipc', 'euler', 'dpm++2m', 'lcm'] as const
+export const residencyChoices = ['auto', 'keep', 'release-text', 'release'] as const
 export const guidanceMethodChoices = ['cfg', 'cfg-zero-star', 'apg'] as const
 
 export function addGenerateFlags(command: Command): Command {
@@ -208,11 +210,16 @@ function addMachineFlags(command: Command): void {
       'videos made at a time (default: 1)',
       wholeNumber('--lanes', { from: 1, to: 1024 }),
     )
+    .option(
+      '--memory <GB>',
+      'memory of the device that may be used (default: what is free)',
+      decimal('--memory'),
+    )
     .option('--chunk <n>', 'latent frames decoded at a time (default: 4)', wholeNumber('--chunk'))
     .option(
       '--residency <how>',
-      'keep components in memory, or release each after use (default: keep)',
-      choice('--residency', ['keep', 'release']),
+      'auto, keep, release-text or release: components that stay in memory (default: auto, as many as fit)',
+      choice('--residency', residencyChoices),
     )
 }
 

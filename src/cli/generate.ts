@@ -43,7 +43,7 @@ async function generate(prompt: string | undefined, flags: GenerateFlags): Promi
 }
 
 function engineOptions(model: string, flags: GenerateFlags): EngineOptions {
-  const { device, precision, threads, lanes, residency } = flags
+  const { device, precision, threads, lanes, residency, memory } = flags
   return {
     model,
     ...(device !== undefined && { device }),
@@ -51,6 +51,7 @@ function engineOptions(model: string, flags: GenerateFlags): EngineOptions {
     ...(threads !== undefined && { threads }),
     ...(lanes !== undefined && { lanes }),
     ...(residency && { residency }),
+    ...(memory !== undefined && { memory: memory * 1e9 }),
     adapters: [...(flags.lora ?? []), ...(flags.lora2 ?? []).map(adapter => ({ ...adapter, expert: 1 }))],
   }
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { choice, repeated, wholeNumber } from './arguments.ts'
+import { residencyChoices } from './generate-flags.ts'
 
 /** Flags of every command that makes videos for tasks: where, how, and what is kept and told of a run meanwhile. */
 export function addHostFlags(command: Command): Command {
@@ -13,8 +14,8 @@ export function addHostFlags(command: Command): Command {
     .option('--threads <count>', 'CPU threads', wholeNumber('--threads', { from: 1, to: 1024 }))
     .option(
       '--residency <mode>',
-      'keep or release components after use',
-      choice('--residency', ['keep', 'release']),
+      'auto, keep, release-text or release: components that stay in memory (default: auto, as many as fit)',
+      choice('--residency', residencyChoices),
     )
     .option(
       '--checkpoint-seconds <count>',

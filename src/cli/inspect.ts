@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import type { ModelReport, SizeSteps } from '../index.ts'
+import type { MemoryReport, ModelReport, SizeSteps } from '../index.ts'
+import { decimal, wholeNumber } from './arguments.ts'
 import { bytesText, counted, durationText, parametersText } from './quantities.ts'
 import { alignColumns } from './table.ts'
 
@@ -7,15 +8,42 @@ export function inspectCommand(): Command {
   return new Command('inspect')
     .description('Say what a model is: components, sizes, defaults')
     .argument('[model]', 'a model folder, or owner/name of a pulled one (default: doodle, built in)')
+    .option('--plan', 'say what memory a video needs, and how it would be made')
+    .option('--size <WxH>', 'with --plan: width and height in pixels (default: the model’s)')
+    .option('--frames <n>', 'with --plan: length in frames (default: the model’s)', wholeNumber('--frames'))
+    .option('--device <name>', 'with --plan: auto, cpu, cuda or cuda:N (default: auto)')
+    .option('--memory <GB>', 'with --plan: memory of the device (default: what is free)', decimal('--memory'))
     .option('--json', 'print it as JSON')
     .option('--debug', 'print the stack of errors')
     .addHelpText('after', '\nOnly configs and headers are read, so it is quick for models of any size.')
     .action(inspect)
 }
 
-async function inspect(name: string | undefined, { json }: { json?: boolean }): Promise<void> {
-  const { inspectModel, modeNames, resolveModel } = await import('../index.ts')
-  const report = await inspectModel({ model: await resolveModel(name) })
+interface InspectFlags {
+  readonly json?: boolean
+  readonly plan?: boolean
+  readonly size?: string
+  readonly frames?: number
+  readonly device?: string
+  readonly memory?: number
+}
+
+async function inspect(name: string | undefined, flags: InspectFlags): Promise<void> {
+  const { inspectModel, modeNames, planModelMemory, resolveModel } = await import('../index.ts')
+  const model = await resolveModel(name)
+  const { json, plan, memory, size, frames, device } = flags
+  if (plan) {
+    const report = await planModelMemory({
+      model,
+      ...(size !== undefined && { size }),
+      ...(frames !== undefined && { frames }),
+      ...(device !== undefined && { device }),
+      ...(memory !== undefined && { memory: memory * 1e9 }),
+    })
+    process.stdout.write(`${json ? JSON.stringify(report) : memoryText(report)}\n`)
+    return
+  }
+  const report = await inspectModel({ model })
   const text = json ? JSON.stringify(report) : reportText(report, mode => modeNames[mode])
   process.stdout.write(`${text}\n`)
 }
@@ -50,6 +78,22 @@ export function reportText(
   ])
   const total = ['all', '', parametersText(report.parameters), '', bytesText(report.bytes), '']
   return [alignColumns(facts), '', alignColumns([...components, total])].join('\n')
+}
+
+/** A row for each plan, the chosen one marked. */
+export function memoryText({ device, width, height, frames, free, plans, chosen }: MemoryReport): string {
+  const about = `${width}x${height}, ${counted(frames, 'frame')}, on ${device}`
+  const there = free === undefined ? 'what is free is not known' : `${bytesText(free)} free`
+  const rows = plans.map(({ text, conditioning, denoising, decoding }, index) => [
+    index === chosen ? '>' : '',
+    bytesText(conditioning),
+    bytesText(denoising),
+    bytesText(decoding),
+    text,
+  ])
+  const head = ['', 'prompt', 'steps', 'decoding', '']
+  const end = chosen === undefined ? ['', 'None of them fits.'] : []
+  return [`${about}: ${there}`, '', alignColumns([head, ...rows]), ...end].join('\n')
 }
 
 function sizesText(width: SizeSteps, height: SizeSteps): string {

@@ -2,7 +2,7 @@ import type { VideoEndEvent } from '../index.ts'
 import { durationText } from './quantities.ts'
 import type { Reporter, Streams } from './reporter.ts'
 import { StepClock } from './step-clock.ts'
-import { startText, summaryText, truncationWarning } from './summary.ts'
+import { memoryPlanText, startText, summaryText, truncationWarning } from './summary.ts'
 import type { VideoJob } from './video-jobs.ts'
 
 /** A line for every event, for logs. */
@@ -26,6 +26,7 @@ export function plainReporter(
           `step ${event.step}/${event.of}, ${durationText(event.seconds)} a step, ${durationText(left)} left`,
         )
       }
+      if (event.type === 'memory-plan') line(memoryPlanText(event))
       if (event.type === 'frames-decoded') line(`decoded ${event.first + event.count}/${event.of} frames`)
       if (event.type === 'video-end') ends.set(job, event)
       if (event.type === 'video-written') out.write(summaryText(event, ends.get(job)!, factor))

@@ -1,4 +1,10 @@
-import type { ConditioningReadyEvent, StartEvent, VideoEndEvent, VideoWrittenEvent } from '../index.ts'
+import type {
+  ConditioningReadyEvent,
+  MemoryPlanEvent,
+  StartEvent,
+  VideoEndEvent,
+  VideoWrittenEvent,
+} from '../index.ts'
 import { bytesText, counted, durationText } from './quantities.ts'
 import type { VideoJob } from './video-jobs.ts'
 
@@ -7,6 +13,11 @@ export function startText({ plan, device }: StartEvent): string {
   const { width, height, frames, fps, steps, guidance, seed } = plan
   const size = `${width}x${height}, ${counted(frames, 'frame')} at ${fps} fps`
   return `${size}, ${counted(steps, 'step')}, guidance ${guidance}, seed ${seed}, on ${device}`
+}
+
+/** That the memory ran out, and how the run goes on. */
+export function memoryPlanText({ text }: MemoryPlanEvent): string {
+  return `out of memory: the run goes on, ${text}`
 }
 
 /** A line for the file and a line for the time, each with its end. */

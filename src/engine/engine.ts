@@ -5,15 +5,18 @@ import type { GenerateEvent } from '../pipeline/events.ts'
 import { extend, likeSource } from '../pipeline/extend.ts'
 import type { Family, ModelFacts } from '../pipeline/family.ts'
 import { generate, type RunSettings } from '../pipeline/generate.ts'
+import type { Residency } from '../pipeline/memory-plan.ts'
 import { type GenerateRequest, planRequest } from '../pipeline/request.ts'
 import type { Backend, Device } from '../runtime/backend.ts'
 import { parseDevice } from '../runtime/device.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import { type AdapterOptions, openAdapters } from './adapters.ts'
 import { openCheckpoint } from './checkpoint.ts'
+import { DeviceMemory } from './device-memory.ts'
 import { graphSource } from './graph-source.ts'
-import { Lane, type Residency } from './lane.ts'
+import { Lane } from './lane.ts'
 import { LanePool } from './lane-pool.ts'
+import { MemoryEstimator } from './memory-estimate.ts'
 
 export interface EngineOptions {
   /** A model folder in the diffusers layout, or an exported one. */
@@ -28,8 +31,13 @@ export interface EngineOptions {
   readonly threads?: number
   /** Videos that are made at a time; 1 unless given. */
   readonly lanes?: number
-  /** `keep` (the default) holds components in memory after use; `release` frees each before the next loads. */
-  readonly residency?: Residency
+  /**
+   * What stays loaded after use: `keep` everything, `release-text` all but encoders, `release` one component at a time;
+   * `auto` (the default) as much as fits.
+   */
+  readonly residency?: Residency | 'auto'
+  /** Bytes of the device's memory that may be used; what is free unless given. */
+  readonly memory?: number
   /** LoRA files to run the model with, in any number. */
   readonly adapters?: readonly AdapterOptions[]
 }
@@ -66,13 +74,19 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
   const device = parseDevice(options.device ?? 'auto')
   const checkpoint = await openCheckpoint(options.model, parts.families, options.pipeline)
   const adapters = await openAdapters(options.adapters ?? [], checkpoint)
-  const source = graphSource(checkpoint, { device, requested: options.precision }, adapters)
+  const precision = { device, requested: options.precision }
+  const source = graphSource(checkpoint, precision, adapters)
   const lanes = checkedCount('lanes', options.lanes ?? 1)
   const threads = threadsPerLane(options, lanes)
   const pool = new LanePool(lanes, () => {
-    return new Lane(parts.createBackend({ device, threads }), source, options.residency ?? 'keep')
+    return new Lane(parts.createBackend({ device, threads }), source, 'keep')
   })
   const { model } = checkpoint
+  const { residency = 'auto' } = options
+  const memory = new DeviceMemory(device, new MemoryEstimator(checkpoint, precision), {
+    residencies: residency === 'auto' ? undefined : [residency],
+    limit: options.memory,
+  })
   return {
     facts: model.facts,
     device: device.type === 'cpu' ? 'cpu' : `cuda:${device.index}`,
@@ -82,6 +96,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
       const plan = planRequest(fitting, model.facts, randomSeed)
       const lane = await pool.acquire(signal)
       try {
+        await memory.admit(lane, plan)
         const make = plan.extend ? extend : generate
         yield* make(model, plan, lane, signal, settings)
       } catch (error) {
@@ -89,7 +104,10 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
           ? new CancelledError({ cause: error })
           : error
       } finally {
-        await lane.dropAll().finally(() => pool.giveBack(lane))
+        await lane.dropAll().finally(() => {
+          memory.settle(lane)
+          pool.giveBack(lane)
+        })
       }
     },
     [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),

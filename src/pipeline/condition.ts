@@ -5,10 +5,11 @@ import type { NoiseGenerator } from '../sampling/noise.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkAborted } from './abort.ts'
 import { encodeClip } from './encode.ts'
-import type { Model, ResidentTensor, TextConditioning, VisualConditioning } from './family.ts'
+import type { Model, ResidentTensor, TextConditioning, VisualConditioning, VisualInputs } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
 import type { GeneratePlan } from './request.ts'
 import { readVisualInputs } from './visual.ts'
+import { withinMemory } from './within-memory.ts'
 
 /** Everything that the network sees besides latents and timestep. */
 export interface Conditions {
@@ -28,8 +29,25 @@ export async function condition(
   signal: AbortSignal,
   opening?: readonly Picture[],
 ): Promise<Conditions> {
-  const { run } = runner
   const inputs = await readVisualInputs(plan, signal, opening)
+  return await conditionOn(model, plan, inputs, { size, noise, runner, signal })
+}
+
+export interface ConditionContext {
+  readonly size: LatentSize
+  readonly noise: NoiseGenerator
+  readonly runner: Pick<GraphRunner, 'run' | 'drop' | 'memory' | 'shrink'>
+  readonly signal: AbortSignal
+}
+
+/** Makes the conditions of both guidance branches of what was read. */
+export async function conditionOn(
+  model: Model,
+  plan: GeneratePlan,
+  inputs: VisualInputs,
+  { size, noise, runner, signal }: ConditionContext,
+): Promise<Conditions> {
+  const { run } = runner
   const text = async (prompt: string) => {
     checkAborted(signal)
     return await model.conditionText({ prompt, textTokens: plan.textTokens }, run)
@@ -42,13 +60,9 @@ export async function condition(
   const encode = (pictures: Tensor) => {
     if (!encoder)
       throw new TypeError(`${model.facts.family}: expected an encoder that works in chunks, got none.`)
-    return encodeClip({
-      encoder,
-      temporalStride: geometry.temporalStride,
-      chunk: plan.chunk,
-      run,
-      drop,
-      pictures,
+    const { temporalStride } = geometry
+    return withinMemory(runner, ({ chunk }) => {
+      return encodeClip({ encoder, temporalStride, chunk, run, drop, pictures })
     })
   }
   const { width, height, frames, fps, controlScale, imageNoiseScale = 0 } = plan

@@ -1,5 +1,6 @@
 import type { Tensor } from '../tensor/tensor.ts'
 import type { DenoiseState } from './denoise-state.ts'
+import type { MemoryPlan } from './memory-plan.ts'
 import type { GeneratePlan } from './request.ts'
 
 /** What happens while a video is made, in this order. */
@@ -8,6 +9,7 @@ export type GenerateEvent =
   | ConditioningReadyEvent
   | StepEndEvent
   | PreviewEvent
+  | MemoryPlanEvent
   | FramesDecodedEvent
   | VideoEndEvent
 
@@ -16,6 +18,7 @@ export interface StartEvent {
   readonly type: 'start'
   readonly plan: GeneratePlan
   readonly device: string
+  readonly memory: MemoryPlan
 }
 
 export interface ConditioningReadyEvent {
@@ -62,6 +65,14 @@ export interface PreviewEvent {
   /** RGB, [height, width, 3]. */
   readonly frame: Uint8Array
   readonly seconds: number
+}
+
+/** The memory ran out: the run goes on under another plan, from where it was. */
+export interface MemoryPlanEvent {
+  readonly type: 'memory-plan'
+  readonly memory: MemoryPlan
+  /** The plan in words. */
+  readonly text: string
 }
 
 export interface FramesDecodedEvent {

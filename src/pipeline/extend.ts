@@ -52,7 +52,7 @@ export async function* extend(
   const windows = windowsOf(model.facts, plan, plan.extend!, opening)
   const tail = new Tail(plan, opening, given + plan.frames)
 
-  yield { type: 'start', plan, device: runner.device }
+  yield { type: 'start', plan, device: runner.device, memory: runner.memory }
   const { frames, ...size } = await readVideo(path, { signal })
   for await (const data of frames) {
     checkAborted(signal)
@@ -66,6 +66,7 @@ export async function* extend(
     const done = index * plan.steps
     for await (const event of generate(model, window, runner, signal, settings)) {
       if (event.type === 'conditioning-ready' && index === 0) yield event
+      if (event.type === 'memory-plan') yield event
       if (event.type === 'step-end' || event.type === 'preview') {
         yield { ...event, step: done + event.step, of: windows.length * plan.steps }
       }

@@ -3,26 +3,29 @@ import { type LatentSize, pixelFramesOf, toLatent, toTokens } from '../geometry/
 import type { Picture } from '../media/read-picture.ts'
 import { addNoise } from '../sampling/add-noise.ts'
 import { stepsWithoutGuidance } from '../sampling/guidance.ts'
-import { createGenerator, type NoiseGenerator } from '../sampling/noise.ts'
+import { createGenerator, type NoiseGenerator, type NoisePosition } from '../sampling/noise.ts'
 import { readScheduler } from '../sampling/scheduler.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { withClean } from './clean-frames.ts'
 import { type Conditions, condition, residentsOf } from './condition.ts'
-import { decodeChunks } from './decode.ts'
+import { decodeClip } from './decode-clip.ts'
 import { denoiseSteps, guidancesOf } from './denoise.ts'
 import { type DenoiseState, firstState } from './denoise-state.ts'
 import type {
   ConditioningReadyEvent,
   FramesDecodedEvent,
   GenerateEvent,
+  MemoryPlanEvent,
   StageSeconds,
   StartEvent,
 } from './events.ts'
-import type { DecodeContext, Model, ResidentTensor, VisualConditioning } from './family.ts'
+import type { DecodeContext, Model, VisualConditioning } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
+import { planText } from './memory-plan.ts'
 import { decodePreview, expectedFrame } from './preview.ts'
 import type { GeneratePlan } from './request.ts'
+import { isOutOfMemory } from './within-memory.ts'
 
 /** How a run is made, beside what is made. */
 export interface RunSettings {
@@ -58,7 +61,8 @@ export async function* generate(
   const clock = stageClock(runner)
   const size = toLatent(model.facts.geometry, plan)
   const scheduler = readScheduler(model.facts.scheduler, schedulerOverrides(plan))
-  yield { type: 'start', plan, device: runner.device } satisfies StartEvent
+  yield { type: 'start', plan, device: runner.device, memory: runner.memory } satisfies StartEvent
+  const memory = memoryWatch(runner)
 
   const before = createGenerator(plan.seed)
   const conditions = await condition(model, plan, size, before, runner, signal, opening)
@@ -70,6 +74,7 @@ export async function* generate(
     const schedule = scheduler.schedule({ ...model.spacing(plan.steps), tokens })
     const firstStep = visual.start ? leftOutSteps(plan) : 0
     const initial = tensor('f32', shape, startLatents(visual, shape, before, schedule.sigmas[firstStep]!))
+    yield* memory.changes()
     yield conditioningReady(conditions, clock.end('conditioning'), plan.tensors ? initial : undefined)
 
     const denoise = model.denoiser(denoised, runner.run)
@@ -79,11 +84,12 @@ export async function* generate(
     const context = { model, plan, conditions, sampler: scheduler.sampler, schedule, denoise, noise, signal }
     for await (const step of denoiseSteps(context, initial, firstStep, state)) {
       state = step.state
+      yield* memory.changes()
       const { event, estimate } = step
       yield states ? { ...event, state } : event
       if (previewEvery === undefined || event.step % previewEvery !== 0 || event.step === event.of) continue
       const middle = visual.leadingFrames + Math.floor(size.latentFrames / 2)
-      const preview = await decodePreview(model, plan, expectedFrame(estimate, shape, middle), runner)
+      const preview = await decodePreview(model, plan, expectedFrame(estimate, shape, middle), runner, signal)
       yield { type: 'preview', step: event.step, of: event.of, ...preview }
     }
     clock.end('denoising')
@@ -91,7 +97,8 @@ export async function* generate(
 
     const latents = tensor('f32', shape, withClean(state.latents, visual.clean, shape))
     const clip = sliceAxis(latents, 1, visual.leadingFrames, denoised.latentFrames)
-    yield* decodeFrames(model, { latents: clip, noise, plan }, runner, signal)
+    yield* decodeFrames(model, { latents: clip, noise: noise.position(), plan }, runner, signal, memory)
+    yield* memory.changes()
     clock.end('decoding')
     yield {
       type: 'video-end',
@@ -117,35 +124,51 @@ function checkState({ step, latents }: DenoiseState, { shape, data }: Tensor, { 
   })
 }
 
+/**
+ * Decodes the clip, in smaller parts where it does not fit: the latents are kept, and frames that were given out before
+ * the memory ran out are not given out again.
+ */
 async function* decodeFrames(
   model: Model,
-  context: DecodeContext,
+  { latents, plan, noise }: Omit<DecodeContext, 'noise'> & { readonly noise: NoisePosition },
   runner: GraphRunner,
   signal: AbortSignal,
-): AsyncGenerator<FramesDecodedEvent> {
-  const { decoder, geometry } = model.facts
-  const { latents, plan } = context
-  const { run } = runner
-  const drop = (residents: Iterable<ResidentTensor>) => runner.drop(residents)
-  const of = pixelFramesOf(geometry, latents.shape[1]!)
-  const chunks = decodeChunks({
-    decoder,
-    latents,
-    feeds: model.decoderFeeds(context, 'whole'),
-    chunk: plan.chunk,
-    tensors: plan.tensors,
-    run,
-    drop,
-    signal,
-  })
-  let first = 0
-  for await (const { frames, decoded, seconds } of chunks) {
-    const [count, height, width] = frames.shape as [number, number, number]
-    const data = frames.data as Uint8Array
-    const tensors = decoded && { tensors: { decoded } }
-    yield { type: 'frames-decoded', first, count, of, width, height, frames: data, seconds, ...tensors }
-    first += count
+  memory: ReturnType<typeof memoryWatch>,
+): AsyncGenerator<FramesDecodedEvent | MemoryPlanEvent> {
+  const of = pixelFramesOf(model.facts.geometry, latents.shape[1]!)
+  let given = 0
+  for (;;) {
+    let first = 0
+    try {
+      const context = { latents, plan, noise: createGenerator(plan.seed, noise) }
+      for await (const { frames, decoded, seconds } of decodeClip(model, context, runner, signal)) {
+        const [count, height, width] = frames.shape as [number, number, number]
+        const part = { first, count, of, width, height, seconds }
+        first += count
+        yield* memory.changes()
+        if (first <= given) continue
+        yield framesDecoded(part, frames.data as Uint8Array, decoded, given)
+        given = first
+      }
+      return
+    } catch (error) {
+      if (!isOutOfMemory(error) || !(await runner.shrink())) throw error
+    }
   }
+}
+
+/** A part of the clip without the frames before `given`. */
+function framesDecoded(
+  { first, count, ...rest }: Omit<FramesDecodedEvent, 'type' | 'frames' | 'tensors'>,
+  frames: Uint8Array,
+  decoded: Tensor | undefined,
+  given: number,
+): FramesDecodedEvent {
+  const skipped = Math.max(0, given - first)
+  const tensors = decoded && { tensors: { decoded: sliceAxis(decoded, 0, skipped, count) } }
+  const pixels = frames.subarray((frames.length / count) * skipped)
+  const part = { first: first + skipped, count: count - skipped, ...rest }
+  return { type: 'frames-decoded', ...part, frames: pixels, ...tensors }
 }
 
 function conditioningReady(
@@ -185,6 +208,19 @@ function withFrames(size: LatentSize, latentFrames: number): LatentSize {
 
 function schedulerOverrides({ sampler, shift }: GeneratePlan) {
   return { ...(sampler && { sampler }), ...(shift !== undefined && { shift }) }
+}
+
+/** Tells of plans that the runner has gone over to. */
+function memoryWatch(runner: GraphRunner) {
+  let known = runner.memory
+  return {
+    *changes(): Generator<MemoryPlanEvent> {
+      const { memory } = runner
+      if (memory === known) return
+      known = memory
+      yield { type: 'memory-plan', memory, text: planText(memory) }
+    },
+  }
 }
 
 /** Seconds of every stage: each ends where the next begins. */

@@ -1,4 +1,5 @@
 import type { ResidentTensor, RunGraph } from './family.ts'
+import type { MemoryPlan } from './memory-plan.ts'
 
 /** Where the graphs of a generation run. */
 export interface GraphRunner {
@@ -7,4 +8,8 @@ export interface GraphRunner {
   readonly runningSeconds: number
   readonly run: RunGraph
   drop(residents: Iterable<ResidentTensor>): Promise<void>
+  /** How the memory is used now; a run that does not fit changes it to one that lets components go. */
+  readonly memory: MemoryPlan
+  /** Goes over to the next plan in which less is encoded or decoded at a time. False when there is none. */
+  shrink(): Promise<boolean>
 }

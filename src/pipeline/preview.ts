@@ -1,10 +1,12 @@
 import { createGenerator } from '../sampling/noise.ts'
 import type { Schedule } from '../sampling/schedules/schedule.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
+import { decodeClip } from './decode-clip.ts'
 import type { PreviewEvent } from './events.ts'
 import type { Model } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
 import type { GeneratePlan } from './request.ts'
+import { withinMemory } from './within-memory.ts'
 
 /** What the network said in a step. */
 export interface StepEstimate {
@@ -48,16 +50,16 @@ export async function decodePreview(
   plan: GeneratePlan,
   latents: Tensor,
   runner: GraphRunner,
+  signal: AbortSignal,
 ): Promise<Omit<PreviewEvent, 'type' | 'step' | 'of'>> {
   const started = performance.now()
   // A generator of its own: the run's noise must not depend on who looks.
-  const feeds = model.decoderFeeds({ latents, plan, noise: createGenerator(plan.seed) }, 'whole')
-  const { tensors } = await runner.run(
-    model.facts.decoder.first,
-    { latents, ...feeds },
-    { fetch: ['frames'] },
-  )
-  const [, height, width] = tensors.frames!.shape as [number, number, number]
+  const picture = await withinMemory(runner, async () => {
+    const context = { latents, plan: { ...plan, tensors: false }, noise: createGenerator(plan.seed) }
+    for await (const { frames } of decodeClip(model, context, runner, signal)) return frames
+    throw new TypeError('decoder: expected a frame, got none.')
+  })
+  const [, height, width] = picture.shape as [number, number, number]
   const seconds = (performance.now() - started) / 1000
-  return { width, height, frame: (tensors.frames!.data as Uint8Array).slice(0, width * height * 3), seconds }
+  return { width, height, frame: (picture.data as Uint8Array).slice(0, width * height * 3), seconds }
 }

@@ -12,12 +12,19 @@ import { cudaProviderInstalled } from './cuda-provider.ts'
  */
 export function parseDevice(text: string): Device {
   if (text === 'auto') return cudaAtHand() ? { type: 'cuda', index: 0 } : { type: 'cpu' }
+  const device = parseDeviceName(text)
+  if (device.type === 'cuda') checkCuda(text)
+  return device
+}
+
+/**
+ * Reads a device that need not be there: `cpu`, `cuda`, `cuda:1`.
+ * @throws RequestError for anything else
+ */
+export function parseDeviceName(text: string): Device {
   if (text === 'cpu') return { type: 'cpu' }
   const cuda = /^cuda(?::(\d{1,3}))?$/.exec(text)
-  if (cuda) {
-    checkCuda(text)
-    return { type: 'cuda', index: Number(cuda[1] ?? 0) }
-  }
+  if (cuda) return { type: 'cuda', index: Number(cuda[1] ?? 0) }
   throw new RequestError('request/invalid', {
     subject: 'device',
     expected: 'auto, cpu, cuda or cuda:N',

@@ -31,6 +31,7 @@ export function checkInputs(
 /** Why a session did not open. On a GPU the provider or the device is what is most likely wrong. */
 export function openError(name: string, device: Device, cause: unknown): BackendError {
   const message = messageOf(cause)
+  if (isMemoryError(message)) return memoryError(name, cause)
   if (device.type === 'cuda') {
     return new BackendError(
       'runtime/provider',
@@ -43,7 +44,7 @@ export function openError(name: string, device: Device, cause: unknown): Backend
       { cause },
     )
   }
-  return isMemoryError(message) ? memoryError(name, cause) : sessionError(name, 'a graph that loads', cause)
+  return sessionError(name, 'a graph that loads', cause)
 }
 
 /** Why a run failed. */
@@ -63,7 +64,7 @@ function sessionError(name: string, expected: string, cause: unknown): BackendEr
 
 function memoryError(name: string, cause: unknown): BackendError {
   const got = memoryReason(messageOf(cause))
-  const advice = 'Make fewer frames or a smaller size, use --residency release, or free memory.'
+  const advice = 'Make fewer frames or a smaller size, or free memory.'
   return new BackendError(
     'runtime/memory',
     { subject: name, expected: 'enough memory', got, advice },
@@ -77,8 +78,14 @@ function memoryReason(message: string): string {
   return bytes ? `no room for ${Math.ceil(Number(bytes) / 1e6)} MB more` : firstLine(message)
 }
 
+/**
+ * As the arenas of ONNX Runtime, the C++ library, CUDA, cuBLAS and cuDNN, and Node say it. Only those that ran out of
+ * memory: other failures would fail again.
+ */
 function isMemoryError(message: string): boolean {
-  return /bad_alloc|out of memory|failed to allocate|allocation failed/i.test(message)
+  return /bad[_ ]alloc|out of memory|failed to allocate|allocation failed|alloc_failed|is smaller than requested bytes/i.test(
+    message,
+  )
 }
 
 /** Without the graphs that cuDNN prints into its messages. */

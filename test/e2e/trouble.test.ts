@@ -104,7 +104,7 @@ test.skipIf(!linux)('a machine with too little memory is told so in a line', asy
   const large = `'${prompt}' --steps 1 --size 1024x1024 --frames 81 --threads 1 --quiet -o memory.mp4`
   const { code, stdout, stderr } = await bash(folder, `ulimit -v 2500000; $FRAMEWRIGHT generate ${large}`)
   expect(stderr).toMatch(
-    /^error: [\w-]+: expected enough memory, got .*\. Make fewer frames or a smaller size, use --residency release, or free memory\.\n$/,
+    /^error: [\w-]+: expected enough memory, got .*\. Make fewer frames or a smaller size, or free memory\.\n$/,
   )
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
   expect(readdirSync(folder).filter(name => name.includes('memory'))).toEqual([])

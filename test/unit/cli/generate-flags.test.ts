@@ -5,11 +5,13 @@ import {
   addGenerateFlags,
   type GenerateFlags,
   guidanceMethodChoices,
+  residencyChoices,
   samplerChoices,
 } from '../../../src/cli/generate-flags.ts'
 import { commandOf, settingsWithoutFlag } from '../../../src/cli/show-command.ts'
 import { planVideos } from '../../../src/cli/video-jobs.ts'
 import { type GenerationRecord, parseSize, samplerNames } from '../../../src/index.ts'
+import { residencies } from '../../../src/pipeline/memory-plan.ts'
 import { guidanceMethodNames } from '../../../src/sampling/guidance-method.ts'
 
 /** What `framewright generate` makes of its words. */
@@ -74,6 +76,7 @@ describe('the flags of generate', () => {
   it('name the samplers and guidance methods that there are', () => {
     expect(samplerChoices).toEqual(samplerNames)
     expect(guidanceMethodChoices).toEqual(guidanceMethodNames)
+    expect(residencyChoices).toEqual(['auto', ...residencies])
   })
 
   it('can say everything that a record holds, so that the command of a video makes it again', async () => {

@@ -1,0 +1,105 @@
+import { BackendError } from '../errors.ts'
+import type { MemoryPlan, Residency } from '../pipeline/memory-plan.ts'
+import type { GeneratePlan } from '../pipeline/request.ts'
+import type { Device } from '../runtime/backend.ts'
+import { freeMemory } from './free-memory.ts'
+import type { Lane } from './lane.ts'
+import {
+  estimateTolerance,
+  type MemoryEstimator,
+  type PlanEstimate,
+  type RequestEstimates,
+} from './memory-estimate.ts'
+
+export interface MemoryChoice {
+  readonly estimate: PlanEstimate
+  /** What to go over to when the memory runs out all the same, from the largest on. */
+  readonly smaller: readonly MemoryPlan[]
+}
+
+/**
+ * The first plan that fits, or the smallest one where it may fit as far as an estimate can be trusted; undefined where
+ * none does.
+ * @param free bytes; undefined where that is not known, for the first plan
+ */
+export async function choosePlan(
+  { plans, estimate }: RequestEstimates,
+  free: number | undefined,
+): Promise<MemoryChoice | { readonly smallest: PlanEstimate }> {
+  let last: PlanEstimate | undefined
+  for (const [index, plan] of plans.entries()) {
+    last = await estimate(plan)
+    if (free === undefined || last.bytes <= free) return { estimate: last, smaller: plans.slice(index + 1) }
+  }
+  const smallest = last!
+  return smallest.bytes * (1 - estimateTolerance) > free! ? { smallest } : { estimate: smallest, smaller: [] }
+}
+
+/** The memory of one device, which an engine's lanes share. */
+export class DeviceMemory {
+  readonly #device: Device
+  readonly #estimator: MemoryEstimator
+  readonly #residencies: readonly Residency[] | undefined
+  readonly #limit: number | undefined
+  readonly #rssAtStart = process.memoryUsage.rss()
+  /** Bytes that lanes have or are about to take. */
+  readonly #taken = new Map<Lane, number>()
+
+  /**
+   * @param options.residencies those that may be chosen from; all unless given
+   * @param options.limit bytes that may be used; what is free unless given
+   */
+  constructor(
+    device: Device,
+    estimator: MemoryEstimator,
+    options: { readonly residencies?: readonly Residency[] | undefined; readonly limit?: number | undefined },
+  ) {
+    this.#device = device
+    this.#estimator = estimator
+    this.#residencies = options.residencies
+    this.#limit = options.limit
+  }
+
+  /**
+   * Chooses how a lane is to make a video in the memory that others leave it.
+   * @throws BackendError `runtime/memory` for a request that cannot fit, before anything is loaded
+   */
+  async admit(lane: Lane, plan: GeneratePlan): Promise<void> {
+    const free = await this.#freeFor(lane)
+    const choice = await choosePlan(this.#estimator.request(plan, this.#residencies), free)
+    if ('smallest' in choice) throw tooLarge(choice.smallest, free!)
+    this.#taken.set(lane, choice.estimate.bytes)
+    lane.begin(choice.estimate.plan, choice.smaller)
+    lane.heldBytes = choice.estimate.heldBytes
+  }
+
+  /** The lane has made its video: it holds what its sessions hold. */
+  settle(lane: Lane): void {
+    this.#taken.set(lane, lane.open.length === 0 ? 0 : lane.heldBytes)
+  }
+
+  async #freeFor(lane: Lane): Promise<number | undefined> {
+    const free = this.#limit ?? (await freeMemory(this.#device))
+    if (free === undefined) return undefined
+    const others = [...this.#taken].flatMap(([other, bytes]) => (other === lane ? [] : bytes))
+    const taken = others.reduce((sum, bytes) => sum + bytes, 0)
+    return free + (this.#limit === undefined ? this.#used(lane, taken) : 0) - taken
+  }
+
+  /** What this engine has of what is not free. On a CPU all of it is in this process. */
+  #used(lane: Lane, taken: number): number {
+    if (this.#device.type === 'cpu') return Math.max(0, process.memoryUsage.rss() - this.#rssAtStart)
+    return taken + (this.#taken.get(lane) ?? 0)
+  }
+}
+
+function tooLarge({ bytes }: PlanEstimate, free: number): BackendError {
+  const gib = (count: number) => `${(count / 2 ** 30).toFixed(1)} GiB`
+  return new BackendError('runtime/memory', {
+    subject: 'request',
+    expected: `about ${gib(bytes)} of free memory`,
+    got: gib(free),
+    advice:
+      'Make fewer frames or a smaller size, or free memory: "framewright inspect --plan" shows what takes it.',
+  })
+}

@@ -1,0 +1,175 @@
+/** What a request needs of a device's memory under every plan, before anything is loaded. */
+import { pixelFramesOf, toLatent } from '../geometry/video-geometry.ts'
+import type { Graph } from '../graph/graph.ts'
+import type { GraphRecipe } from '../pipeline/family.ts'
+import { letsGo, type MemoryPlan, memoryPlans, type Residency } from '../pipeline/memory-plan.ts'
+import { type RehearsedRun, rehearseDecoding, rehearseDenoising } from '../pipeline/rehearse.ts'
+import type { GeneratePlan } from '../pipeline/request.ts'
+import { arenaBytes, runtimeBytes, weightBytes } from '../runtime/graph-memory.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import { buildComponent, type Precision, weightBytesOf } from './graph-source.ts'
+
+/** The fullest moments of a generation, in bytes, each with everything that is held then. */
+export interface PlanEstimate {
+  readonly plan: MemoryPlan
+  /** While the prompt and given pictures are encoded, while steps are made, while frames are decoded. */
+  readonly conditioning: number
+  readonly denoising: number
+  readonly decoding: number
+  /** The largest of them. */
+  readonly bytes: number
+  /** What is still held when the video is made. */
+  readonly heldBytes: number
+}
+
+/** How far an estimate may be from the truth: a test holds it to that. */
+export const estimateTolerance = 0.25
+
+/** What a request can be made with, and what that takes. */
+export interface RequestEstimates {
+  /** From the largest on. */
+  readonly plans: readonly MemoryPlan[]
+  estimate(plan: MemoryPlan): Promise<PlanEstimate>
+}
+
+interface GraphFacts {
+  readonly recipe: GraphRecipe
+  readonly graph: Graph
+  /** As they are stored. */
+  readonly storedBytes: number
+}
+
+/** Estimates for one checkpoint on one device. Its graphs are built when they are first asked about. */
+export class MemoryEstimator {
+  readonly #checkpoint: Checkpoint
+  readonly #precision: Precision
+  readonly #components = new Map<string, Promise<ReadonlyMap<string, Graph>>>()
+
+  constructor(checkpoint: Checkpoint, precision: Precision) {
+    this.#checkpoint = checkpoint
+    this.#precision = precision
+  }
+
+  /** The plans of a request, and their estimates. */
+  request(request: GeneratePlan, residencies?: readonly Residency[]): RequestEstimates {
+    const { model } = this.#checkpoint
+    const plan = asOneWindow(request)
+    const graphs = async (name: string) => (await this.#facts(name)).graph
+    const size = toLatent(model.facts.geometry, plan)
+    const before = remembered((chunk: number) => rehearseDenoising(model, plan, graphs, chunk))
+    const after = remembered(
+      (memory: MemoryPlan) => rehearseDecoding(model, plan, graphs, memory),
+      ({ chunk, tile }) => `${chunk} ${tile}`,
+    )
+    return {
+      plans: memoryPlans(model.facts, size, plan.chunk, residencies),
+      estimate: async memory =>
+        await this.#walk(memory, await before(memory.chunk), await after(memory), plan),
+    }
+  }
+
+  async #walk(
+    plan: MemoryPlan,
+    before: readonly RehearsedRun[],
+    after: readonly RehearsedRun[],
+    request: GeneratePlan,
+  ): Promise<PlanEstimate> {
+    const open = new OpenSessions(plan)
+    const peaks = { conditioning: 0, denoising: 0, decoding: 0 }
+    const experts = new Set(this.#checkpoint.model.facts.experts.map(({ graph }) => graph))
+    for (const run of before) {
+      const bytes = await this.#run(open, run)
+      const stage = experts.has(run.graph) ? 'denoising' : 'conditioning'
+      peaks[stage] = Math.max(peaks[stage], bytes)
+    }
+    const host = this.#hostBytes(plan, after, request)
+    for (const run of after) peaks.decoding = Math.max(peaks.decoding, host + (await this.#run(open, run)))
+    return { plan, ...peaks, bytes: Math.max(...Object.values(peaks)), heldBytes: open.heldBytes }
+  }
+
+  /** Bytes while a graph runs, which stays open. */
+  async #run(open: OpenSessions, run: RehearsedRun): Promise<number> {
+    const { recipe, graph, storedBytes } = await this.#facts(run.graph)
+    const { device } = this.#precision
+    const weights = weightBytes(graph, storedBytes, device)
+    const arena = arenaBytes(graph, storedBytes, run.symbols, device)
+    return open.run(recipe, { weights, arena }, run)
+  }
+
+  /** Tiles are put together in the memory of the machine: what goes into them, the clip, and a row of tiles. */
+  #hostBytes(
+    { tile }: MemoryPlan,
+    runs: readonly RehearsedRun[],
+    { width, height, frames }: GeneratePlan,
+  ): number {
+    if (tile === undefined || this.#precision.device.type !== 'cpu') return 0
+    const { tiledDecoder, geometry } = this.#checkpoint.model.facts
+    const stems = [tiledDecoder.stem.first, tiledDecoder.stem.next]
+    const stem = runs.filter(({ graph }) => stems.includes(graph)).at(-1)!
+    const perFrame = stem.outputBytes / (stem.symbols.frames ?? 1)
+    const latentFrames = (frames - pixelFramesOf(geometry, 1)) / geometry.temporalStride + 1
+    return perFrame * latentFrames + 2 * 3 * width * height * frames
+  }
+
+  async #facts(name: string): Promise<GraphFacts> {
+    const recipe = this.#checkpoint.model.graphs.find(each => each.name === name)!
+    let built = this.#components.get(recipe.component)
+    if (!built) {
+      built = buildComponent(this.#checkpoint, recipe.component, this.#precision)
+      this.#components.set(recipe.component, built)
+    }
+    const graph = (await built).get(name)!
+    return { recipe, graph, storedBytes: weightBytesOf(graph) }
+  }
+}
+
+/** Calls a function once for each argument. */
+function remembered<T, R>(
+  call: (argument: T) => R,
+  keyOf: (argument: T) => unknown = each => each,
+): (argument: T) => R {
+  const known = new Map<unknown, R>()
+  return argument => {
+    const key = keyOf(argument)
+    const found = known.get(key) ?? call(argument)
+    known.set(key, found)
+    return found
+  }
+}
+
+/** A clip that is extended is made window by window, each like a clip of its own. */
+function asOneWindow(plan: GeneratePlan): GeneratePlan {
+  return plan.extend ? { ...plan, extend: undefined, frames: plan.extend.window } : plan
+}
+
+interface SessionBytes {
+  readonly weights: number
+  readonly arena: number
+}
+
+/** The sessions that a plan keeps open, with what their arenas have grown to. */
+class OpenSessions {
+  readonly #plan: MemoryPlan
+  readonly #sessions = new Map<string, SessionBytes & { readonly recipe: GraphRecipe }>()
+
+  constructor(plan: MemoryPlan) {
+    this.#plan = plan
+  }
+
+  /** @returns the bytes that are held at most, while the session is opened or while it runs */
+  run(recipe: GraphRecipe, { weights, arena }: SessionBytes, run: RehearsedRun): number {
+    for (const [name, session] of this.#sessions) {
+      if (letsGo(this.#plan.residency, recipe, session.recipe)) this.#sessions.delete(name)
+    }
+    const before = this.#sessions.get(recipe.name)
+    // While they are packed, weights are there twice.
+    const opening = before ? 0 : this.heldBytes + 2 * weights
+    this.#sessions.set(recipe.name, { recipe, weights, arena: Math.max(arena, before?.arena ?? 0) })
+    const running = this.heldBytes + run.inputBytes + run.outputBytes
+    return Math.round(runtimeBytes + run.keptBytes + Math.max(opening, running))
+  }
+
+  get heldBytes(): number {
+    return [...this.#sessions.values()].reduce((sum, { weights, arena }) => sum + weights + arena, 0)
+  }
+}

@@ -1,0 +1,86 @@
+import { parseSize } from '../geometry/parse-size.ts'
+import type { Family, Mode, ModelFacts } from '../pipeline/family.ts'
+import { planText } from '../pipeline/memory-plan.ts'
+import { type GenerateRequest, planRequest } from '../pipeline/request.ts'
+import { deviceText } from '../runtime/backend.ts'
+import { parseDevice, parseDeviceName } from '../runtime/device.ts'
+import { openCheckpoint } from './checkpoint.ts'
+import { choosePlan } from './device-memory.ts'
+import type { EngineOptions } from './engine.ts'
+import { freeMemory } from './free-memory.ts'
+import { MemoryEstimator, type PlanEstimate } from './memory-estimate.ts'
+
+export interface PlanMemoryOptions extends Pick<EngineOptions, 'model' | 'device' | 'precision' | 'memory'> {
+  /** `832x480`; the model's default unless given. */
+  readonly size?: string
+  readonly frames?: number
+}
+
+/** What a request needs, and how it would be made. */
+export interface MemoryReport {
+  readonly device: string
+  readonly width: number
+  readonly height: number
+  readonly frames: number
+  /** Bytes that may be used; undefined for a GPU that does not tell. */
+  readonly free: number | undefined
+  /** From the largest on. */
+  readonly plans: readonly (PlanEstimate & { readonly text: string })[]
+  /** Index into the plans; undefined where none fits. */
+  readonly chosen: number | undefined
+}
+
+/**
+ * Estimates the memory of a request under every plan. Only configs and headers are read. The prompt is taken to be as
+ * long as the model reads, and what the model has to be given, to be given.
+ * @throws CheckpointError for a folder that is no model; RequestError for a size that it cannot make
+ */
+export async function planMemory(
+  { model: folder, device: name = 'auto', precision, memory, size, frames }: PlanMemoryOptions,
+  families: readonly Family[],
+): Promise<MemoryReport> {
+  // A device that is not here can be planned for.
+  const device = memory === undefined || name === 'auto' ? parseDevice(name) : parseDeviceName(name)
+  const checkpoint = await openCheckpoint(folder, families)
+  const { facts } = checkpoint.model
+  const prompt = 'word '.repeat(facts.textTokens)
+  const request = {
+    prompt,
+    negativePrompt: prompt,
+    ...required(facts),
+    ...(size !== undefined && parseSize(size)),
+    ...(frames !== undefined && { frames }),
+  }
+  const plan = planRequest(request, facts, () => 0n)
+  const free = memory ?? (await freeMemory(device))
+  const estimates = new MemoryEstimator(checkpoint, { device, requested: precision }).request(plan)
+  const plans: PlanEstimate[] = []
+  for (const each of estimates.plans) plans.push(await estimates.estimate(each))
+  const choice = await choosePlan(estimates, free)
+  const chosen =
+    'smallest' in choice ? undefined : plans.findIndex(each => each.plan === choice.estimate.plan)
+  return {
+    device: deviceText(device),
+    width: plan.width,
+    height: plan.height,
+    frames: plan.frames,
+    free,
+    plans: plans.map(each => ({ ...each, text: planText(each.plan) })),
+    chosen,
+  }
+}
+
+/** Something for every mode that the model cannot do without, and a last frame to a first one; nothing is read. */
+function required({ requires, modes }: ModelFacts): Partial<GenerateRequest> {
+  const last = requires.includes('image') && modes.includes('last-image') ? (['last-image'] as const) : []
+  const fields: Readonly<Record<Mode, Partial<GenerateRequest>>> = {
+    text: {},
+    image: { image: 'a picture' },
+    'last-image': { lastImage: 'a picture' },
+    keyframes: { keyframes: [{ frame: 0, path: 'a picture' }] },
+    video: { video: 'a clip', strength: 1 },
+    control: { video: 'a clip' },
+    references: { references: ['a picture'] },
+  }
+  return Object.assign({}, ...[...requires, ...last].map(mode => fields[mode])) as Partial<GenerateRequest>
+}

@@ -1,0 +1,86 @@
+import { CancelledError } from '../errors.ts'
+import { sliceAxis } from '../tensor/axis.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { isCache, nextCaches, nextName } from './causal-caches.ts'
+import type { CausalGraphs, Feed, ResidentTensor, RunGraph, RunOptions } from './family.ts'
+
+/** Where chunks are run, and how many frames are in one. */
+export interface ChunkSettings {
+  /** Latent frames of a chunk; the first frame is a chunk of its own. */
+  readonly chunk: number
+  readonly run: RunGraph
+  readonly drop: (residents: Iterable<ResidentTensor>) => Promise<void>
+  readonly signal: AbortSignal
+}
+
+export interface CausalRun extends ChunkSettings {
+  readonly graphs: CausalGraphs
+  /** What is cut into chunks: an input, and the axis of its frames. */
+  readonly input: { readonly name: string; readonly tensor: Tensor; readonly axis: number }
+  /** What every run takes beside it. */
+  readonly feeds: Readonly<Record<string, Feed>>
+  /** The outputs that are wanted. */
+  readonly outputs: readonly string[]
+}
+
+export interface ChunkResult {
+  readonly tensors: Readonly<Record<string, Tensor>>
+  readonly seconds: number
+}
+
+/**
+ * Runs a causal network chunk by chunk: its caches go from one run to the next, so memory does not grow with the clip.
+ * The next chunk is run while the caller works on the one it was given.
+ */
+export async function* runChunks(options: CausalRun): AsyncGenerator<ChunkResult, void, undefined> {
+  const { graphs, input, feeds, outputs } = options
+  const chunks = graphs.next ? cutFrames(input.tensor, input.axis, options.chunk) : [input.tensor]
+  let caches: Record<string, ResidentTensor> = {}
+  const runChunk = async (index: number): Promise<ChunkResult | undefined> => {
+    const part = chunks[index]
+    if (part === undefined) return undefined
+    if (options.signal.aborted) throw new CancelledError({ cause: options.signal.reason })
+    const started = performance.now()
+    const graph = index === 0 ? graphs.first : (graphs.next ?? graphs.first)
+    const result = await options.run(
+      graph,
+      { [input.name]: part, ...feeds, ...caches },
+      outputsOf(outputs, Object.keys(caches), index === chunks.length - 1),
+    )
+    await options.drop(Object.values(caches))
+    caches = nextCaches(result)
+    return { tensors: result.tensors, seconds: (performance.now() - started) / 1000 }
+  }
+
+  let ahead = runChunk(0)
+  try {
+    for (let index = 1; ; index++) {
+      const chunk = await ahead
+      if (chunk === undefined) return
+      ahead = runChunk(index)
+      ahead.catch(() => {}) // reported when it is awaited
+      yield chunk
+    }
+  } finally {
+    await ahead.catch(() => {})
+    await options.drop(Object.values(caches))
+  }
+}
+
+/** Caches are kept for the next chunk; the last one's are of no use, and the first one's names not known before. */
+function outputsOf(outputs: readonly string[], caches: readonly string[], last: boolean): RunOptions {
+  if (last) return { fetch: outputs }
+  return caches.length === 0
+    ? { keep: isCache }
+    : { fetch: [...outputs, ...caches.map(nextName)], keep: isCache }
+}
+
+/** The first latent frame, then chunks of up to `chunk` of them. */
+function cutFrames(source: Tensor, axis: number, chunk: number): Tensor[] {
+  const frames = source.shape[axis]!
+  const starts = [
+    0,
+    ...Array.from({ length: Math.ceil((frames - 1) / chunk) }, (_, index) => 1 + index * chunk),
+  ]
+  return starts.map((start, index) => sliceAxis(source, axis, start, starts[index + 1] ?? frames))
+}

@@ -1,0 +1,155 @@
+/** Goes through a generation without computing anything: which graphs run, in which order, on inputs of which sizes. */
+
+import { type LatentSize, toLatent } from '../geometry/video-geometry.ts'
+import { type Symbols, symbolsFrom } from '../graph/cost.ts'
+import { evaluateDim } from '../graph/dims.ts'
+import type { Graph } from '../graph/graph.ts'
+import type { Picture } from '../media/read-picture.ts'
+import { createGenerator } from '../sampling/noise.ts'
+import { bytesPerElement, elementCount } from '../tensor/dtype.ts'
+import { type Tensor, tensor } from '../tensor/tensor.ts'
+import { conditionOn } from './condition.ts'
+import { decodeClip } from './decode-clip.ts'
+import type { Feed, Model, ResidentTensor, RunGraph, VisualInputs } from './family.ts'
+import type { MemoryPlan } from './memory-plan.ts'
+import type { GeneratePlan } from './request.ts'
+
+/** A run of a graph, as far as memory goes. */
+export interface RehearsedRun {
+  readonly graph: string
+  readonly symbols: Symbols
+  /** Of the tensors that it is given, those on the device included. */
+  readonly inputBytes: number
+  /** Of the outputs that leave it. */
+  readonly outputBytes: number
+  /** Of what is kept on the device and not given to it. */
+  readonly keptBytes: number
+}
+
+type GraphNamed = (name: string) => Promise<Graph>
+
+/** The runs before the first frame is decoded: one step of every expert stands for all of its steps. */
+export async function rehearseDenoising(
+  model: Model,
+  plan: GeneratePlan,
+  graphs: GraphNamed,
+  chunk: number,
+): Promise<RehearsedRun[]> {
+  const stage = new Stage(graphs, { residency: 'keep', chunk, tile: undefined })
+  const { facts } = model
+  const size = toLatent(facts.geometry, plan)
+  const noise = createGenerator(plan.seed)
+  const inputs = greyInputs(plan)
+  const conditions = await conditionOn(model, plan, inputs, { size, noise, runner: stage, signal: never })
+  const { conditional, unconditional, visual } = conditions
+  const denoised = { ...size, latentFrames: size.latentFrames + visual.leadingFrames }
+  const denoise = model.denoiser(denoised, stage.run)
+  const latents = new Float32Array(elementCount(latentShape(model, denoised)))
+  const timesteps = new Float32Array(denoised.latentFrames)
+  for (const expert of facts.experts.keys()) {
+    for (const text of unconditional ? [conditional, unconditional] : [conditional]) {
+      await denoise({ latents, timesteps, expert, text, visual })
+    }
+  }
+  return stage.runs
+}
+
+/** The runs that decode a clip under a plan: its first chunks, and all tiles of those. */
+export async function rehearseDecoding(
+  model: Model,
+  plan: GeneratePlan,
+  graphs: GraphNamed,
+  memory: MemoryPlan,
+): Promise<RehearsedRun[]> {
+  const stage = new Stage(graphs, memory)
+  const size = toLatent(model.facts.geometry, plan)
+  const latentFrames = model.facts.decoder.next
+    ? Math.min(size.latentFrames, 1 + 2 * memory.chunk)
+    : size.latentFrames
+  const shape = latentShape(model, { ...size, latentFrames })
+  const latents = tensor('f32', shape, new Float32Array(elementCount(shape)))
+  const context = { latents, plan: { ...plan, tensors: false }, noise: createGenerator(plan.seed) }
+  for await (const _ of decodeClip(model, context, stage, never));
+  return stage.runs
+}
+
+const never = new AbortController().signal
+
+function latentShape({ facts }: Model, size: LatentSize): number[] {
+  return [facts.latentChannels, size.latentFrames, size.latentHeight, size.latentWidth]
+}
+
+/** Takes the place of a device. */
+class Stage {
+  readonly runs: RehearsedRun[] = []
+  readonly memory: MemoryPlan
+  readonly #graphs: GraphNamed
+  readonly #kept = new Set<ResidentTensor>()
+
+  constructor(graphs: GraphNamed, memory: MemoryPlan) {
+    this.#graphs = graphs
+    this.memory = memory
+  }
+
+  /** Results are zeros. */
+  readonly run: RunGraph = async (name, feeds, { fetch, keep = () => false } = {}) => {
+    const graph = await this.#graphs(name)
+    const shapes = Object.fromEntries(Object.entries(feeds).map(([input, { shape }]) => [input, shape]))
+    const symbols = symbolsFrom(graph, shapes)
+    const given = new Set<Feed>(Object.values(feeds))
+    const tensors: Record<string, Tensor> = {}
+    const residents: Record<string, ResidentTensor> = {}
+    const asked = graph.outputs.filter(output => fetch?.includes(output.name) ?? true)
+    const outputs = asked.map(({ name: output, dtype, shape }) => {
+      return { output, dtype, shape: shape.map(dim => evaluateDim(dim, symbols)) }
+    })
+    this.runs.push({
+      graph: name,
+      symbols,
+      inputBytes: sumOf([...given]),
+      outputBytes: sumOf(outputs),
+      keptBytes: sumOf([...this.#kept].filter(resident => !given.has(resident))),
+    })
+    for (const { output, dtype, shape } of outputs) {
+      if (keep(output)) residents[output] = { kind: 'resident', id: this.#kept.size, dtype, shape }
+      else tensors[output] = zeros(dtype, shape)
+    }
+    for (const resident of Object.values(residents)) this.#kept.add(resident)
+    return { tensors, residents }
+  }
+
+  async drop(residents: Iterable<ResidentTensor>): Promise<void> {
+    for (const resident of residents) this.#kept.delete(resident)
+  }
+
+  shrink(): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+}
+
+function zeros(dtype: Tensor['dtype'], shape: readonly number[]): Tensor {
+  const count = elementCount(shape)
+  return dtype === 'u8'
+    ? tensor(dtype, shape, new Uint8Array(count))
+    : tensor('f32', shape, new Float32Array(count))
+}
+
+function sumOf(tensors: readonly Pick<Tensor, 'dtype' | 'shape'>[]): number {
+  return tensors.reduce((sum, { dtype, shape }) => sum + bytesPerElement(dtype) * elementCount(shape), 0)
+}
+
+/** Grey in the place of every picture and clip of a request. */
+function greyInputs(plan: GeneratePlan): VisualInputs {
+  const { width, height, frames } = plan
+  const picture: Picture = { width, height, data: new Uint8Array(3 * width * height).fill(127) }
+  const clip = (given: string | undefined) =>
+    given === undefined ? undefined : new Array<Picture>(frames).fill(picture)
+  return {
+    image: plan.image === undefined ? undefined : picture,
+    lastImage: plan.lastImage === undefined ? undefined : picture,
+    keyframes: plan.keyframes.map(({ frame, strength }) => ({ frame, strength, pictures: [picture] })),
+    video: clip(plan.video),
+    mask: clip(plan.mask),
+    references: plan.references.map(() => picture),
+  }
+}

@@ -1,0 +1,91 @@
+import { afterAll, describe, expect, test } from 'vitest'
+import { families } from '../../../models/index.ts'
+import { openCheckpoint } from '../../../src/engine/checkpoint.ts'
+import { graphSource } from '../../../src/engine/graph-source.ts'
+import { Lane } from '../../../src/engine/lane.ts'
+import { builtInModel, resolveModel } from '../../../src/engine/model-name.ts'
+import { decodeClip } from '../../../src/pipeline/decode-clip.ts'
+import { planRequest } from '../../../src/pipeline/request.ts'
+import { fadeIn, spansOf, tileOverlap } from '../../../src/pipeline/tiles.ts'
+import { createGenerator } from '../../../src/sampling/noise.ts'
+import { elementCount } from '../../../src/tensor/dtype.ts'
+import { float32Data, tensor } from '../../../src/tensor/tensor.ts'
+import { fixture } from '../../fixtures.ts'
+import { RecordedBackend } from '../engine/recorded-backend.ts'
+
+const lanes: Lane[] = []
+afterAll(async () => {
+  for (const lane of lanes) await lane[Symbol.asyncDispose]()
+})
+
+/** The pictures of random latents, decoded whole and in tiles. */
+async function decodedBothWays(folder: string, latentSize: readonly [number, number, number], tile: number) {
+  const checkpoint = await openCheckpoint(folder, families)
+  const source = graphSource(checkpoint, { device: { type: 'cpu' }, requested: undefined })
+  const backend = new RecordedBackend({ device: { type: 'cpu' }, threads: 2 })
+  const lane = new Lane(backend, source, 'keep')
+  lanes.push(lane)
+  const { model } = checkpoint
+  const shape = [model.facts.latentChannels, ...latentSize]
+  const latents = tensor('f32', shape, createGenerator(3n).randn(elementCount(shape)))
+  const plan = planRequest({ prompt: '', tensors: true, seed: 1 }, model.facts, () => 1n)
+  const decoded = async () => {
+    const frames: number[] = []
+    const exact: number[] = []
+    const context = { latents, plan, noise: createGenerator(1n) }
+    for await (const chunk of decodeClip(model, context, lane, new AbortController().signal)) {
+      for (const byte of chunk.frames.data as Uint8Array) frames.push(byte)
+      for (const value of float32Data(chunk.decoded)) exact.push(value)
+    }
+    return { frames, exact }
+  }
+  lane.begin({ residency: 'keep', chunk: 2, tile: undefined }, [])
+  const whole = await decoded()
+  backend.log.length = 0
+  lane.begin({ residency: 'keep', chunk: 2, tile }, [])
+  return { whole, tiled: await decoded(), runs: backend.runs(model.facts.tiledDecoder.rest.first), backend }
+}
+
+function largestDifference(a: readonly number[], b: readonly number[]): number {
+  expect(b).toHaveLength(a.length)
+  return a.reduce((most, value, index) => Math.max(most, Math.abs(value - b[index]!)), 0)
+}
+
+describe('a clip that is decoded in tiles', () => {
+  test.each([
+    ['random weights', () => Promise.resolve(fixture('wan21-t2v/model'))],
+    ['trained weights', () => resolveModel(builtInModel)],
+  ])('differs from the whole by less than 0.01, with %s', async (_, folder) => {
+    const { whole, tiled, runs, backend } = await decodedBothWays(await folder(), [3, 40, 44], 24)
+    expect(runs).toBe(9)
+    const difference = largestDifference(whole.exact, tiled.exact)
+    console.info(`largest difference of tiles: ${difference.toExponential(1)} of -1 to 1`)
+    expect(difference).toBeLessThan(1e-2)
+    expect(largestDifference(whole.frames, tiled.frames)).toBeLessThanOrEqual(2)
+    expect(backend.residents.size).toBe(0)
+  })
+})
+
+describe('tiles', () => {
+  test('cover an axis, the last one ending where it does', () => {
+    expect(spansOf(20, 24, 12)).toEqual([{ start: 0, end: 20 }])
+    expect(spansOf(40, 24, 12)).toEqual([
+      { start: 0, end: 24 },
+      { start: 12, end: 36 },
+      { start: 16, end: 40 },
+    ])
+    expect(spansOf(36, 24, 12)).toEqual([
+      { start: 0, end: 24 },
+      { start: 12, end: 36 },
+    ])
+  })
+
+  test('count nothing in their context, then more and more, then fully', () => {
+    const weights = fadeIn({ start: 12, end: 24 }, { start: 0, end: 18 }, 2, 2)
+    expect([...weights.subarray(0, 4)]).toEqual([0, 0, 0, 0])
+    expect([...weights.subarray(4, 8)]).toEqual([0.125, 0.375, 0.625, 0.875])
+    expect(weights.subarray(8).every(weight => weight === 1)).toBe(true)
+    expect(fadeIn({ start: 0, end: 4 }, undefined, 2, 1).every(weight => weight === 1)).toBe(true)
+    expect(tileOverlap({ context: 2 })).toBe(6)
+  })
+})
