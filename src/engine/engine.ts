@@ -53,8 +53,8 @@ export interface Engine extends AsyncDisposable {
   readonly device: string
   readonly adapters: readonly AdapterOptions[]
   /**
-   * Makes a video, as a stream of events. It waits for a free lane; it ends at the next step when the signal aborts
-   * or the caller stops iterating.
+   * Makes a video, as a stream of events. It waits for a free lane; it ends when the signal aborts, at the next node
+   * of the graph that runs on the native backend and at the next step on the other, or when the caller stops iterating.
    * @throws RequestError for a request that the model cannot do, or a state of another; CancelledError when aborted
    */
   generate(
@@ -83,7 +83,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
   })
   const { model } = checkpoint
   const { residency = 'auto' } = options
-  const memory = new DeviceMemory(device, new MemoryEstimator(checkpoint, precision), {
+  const memory = new DeviceMemory(device, new MemoryEstimator(checkpoint, device, source), {
     residencies: residency === 'auto' ? undefined : [residency],
     limit: options.memory,
   })
@@ -95,6 +95,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
       const fitting = request.extend === undefined ? request : await likeSource(request, model.facts, signal)
       const plan = planRequest(fitting, model.facts, randomSeed)
       const lane = await pool.acquire(signal)
+      lane.until(signal)
       try {
         await memory.admit(lane, plan)
         const make = plan.extend ? extend : generate

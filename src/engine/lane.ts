@@ -16,6 +16,7 @@ export class Lane implements GraphRunner {
   readonly #sessions = new Map<string, Promise<Session>>()
   readonly #residents = new Set<ResidentTensor>()
   #runningSeconds = 0
+  #signal: AbortSignal | undefined
   /** The run before: what a run lets go must not be in use by another one. */
   #last: Promise<unknown> = Promise.resolve()
   /** What its sessions are estimated to hold after a video. */
@@ -48,6 +49,11 @@ export class Lane implements GraphRunner {
   begin(plan: MemoryPlan, smaller: readonly MemoryPlan[]): void {
     this.#memory = plan
     this.#smaller = smaller
+  }
+
+  /** Ends what runs from now on when the signal aborts, in the middle of a run where the backend can. */
+  until(signal: AbortSignal): void {
+    this.#signal = signal
   }
 
   /**
@@ -86,7 +92,7 @@ export class Lane implements GraphRunner {
     const session = await this.#session(graph)
     const started = performance.now()
     try {
-      const result = await session.run(feeds, options)
+      const result = await session.run(feeds, { ...options, signal: this.#signal })
       for (const resident of Object.values(result.residents)) this.#residents.add(resident)
       return result
     } finally {

@@ -35,6 +35,8 @@ export interface RunOptions {
   readonly fetch?: readonly string[]
   /** Those of them that stay resident; none unless given. */
   readonly keep?: (output: string) => boolean
+  /** Ends the run at its next node with a CancelledError, where the backend can end one; else it runs on. */
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface RunResult {

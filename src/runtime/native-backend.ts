@@ -27,8 +27,6 @@ import { type NativeOpenOptions, type NativeOptions, openConfig } from './native
 import { checkInputs, openError, runError } from './session-failure.ts'
 
 export interface NativeRunOptions extends RunOptions {
-  /** Ends the run at its next node, or takes it out of the queue. */
-  readonly signal?: AbortSignal
   /** Config entries of the run, by their whole key. */
   readonly config?: Readonly<Record<string, string>>
 }

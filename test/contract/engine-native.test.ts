@@ -2,11 +2,12 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { families } from '../../models/index.ts'
 import { openEngine } from '../../src/engine/engine.ts'
+import { CancelledError } from '../../src/errors.ts'
 import type { GenerateEvent } from '../../src/pipeline/events.ts'
 import type { Backend } from '../../src/runtime/backend.ts'
 import { chooseBackend, type NativeParts } from '../../src/runtime/choose-backend.ts'
 import { builtKernels } from '../../src/runtime/kernel-library.ts'
-import { NativeBackend } from '../../src/runtime/native-backend.ts'
+import { NativeBackend, type NativeSession } from '../../src/runtime/native-backend.ts'
 import { loadNativeBinding } from '../../src/runtime/native-binding.ts'
 import { OnnxRuntimeBackend } from '../../src/runtime/onnxruntime-backend.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
@@ -16,12 +17,18 @@ import { buildAddon, noAddon } from './native-addon.ts'
 
 type CreateBackend = (lane: ConstructorParameters<typeof OnnxRuntimeBackend>[0]) => Backend
 
-async function make(model: string, createBackend: CreateBackend, onEvent = (_: GenerateEvent) => {}) {
+async function make(
+  model: string,
+  createBackend: CreateBackend,
+  onEvent: (event: GenerateEvent) => void = () => {},
+  signal?: AbortSignal,
+) {
   const options = { model: fixture(`${model}/model`), device: 'cpu', threads: 1 }
   const engine = await openEngine(options, { families, createBackend })
   const events: GenerateEvent[] = []
+  const request = { ...tinyRequest, frames: 9, width: 64, height: 64 }
   try {
-    for await (const event of engine.generate({ ...tinyRequest, frames: 9, width: 64, height: 64 })) {
+    for await (const event of engine.generate(request, signal ? { signal } : {})) {
       onEvent(event)
       events.push(event)
     }
@@ -35,9 +42,18 @@ async function make(model: string, createBackend: CreateBackend, onEvent = (_: G
 class NotingBackend extends NativeBackend {
   readonly withKernels: string[] = []
 
-  override async open(...[model, options]: Parameters<NativeBackend['open']>) {
+  /** Called when a run of a graph is under way. */
+  onRun: (graph: string, run: Promise<unknown>) => void = () => {}
+
+  override async open(...[model, options]: Parameters<NativeBackend['open']>): Promise<NativeSession> {
     if (Buffer.from(model.bytes).includes('QkNormRope')) this.withKernels.push(model.name)
-    return await super.open(model, options)
+    const session = await super.open(model, options)
+    const run: NativeSession['run'] = (...given) => {
+      const running = session.run(...given)
+      this.onRun(model.name, running)
+      return running
+    }
+    return { ...session, run }
   }
 }
 
@@ -76,6 +92,27 @@ describe.skipIf(missing)(`a video on the native backend${missing ? ` (skipped: $
       expect(loadNativeBinding().alive()).toEqual(before)
     },
   )
+
+  test('ends in the middle of a step when it is aborted', async () => {
+    const before = loadNativeBinding().alive()
+    const abort = new AbortController()
+    const ends: unknown[] = []
+    const createBackend: CreateBackend = lane => {
+      const backend = new NotingBackend({ ...lane, kernels: builtKernels() })
+      backend.onRun = (graph, run) => {
+        if (graph !== 'transformer') return
+        run.then(
+          () => ends.push('done'),
+          error => ends.push(error),
+        )
+        abort.abort()
+      }
+      return backend
+    }
+    await expect(make(models[0]!, createBackend, undefined, abort.signal)).rejects.toThrow(CancelledError)
+    expect(ends).toEqual([expect.any(CancelledError)])
+    expect(loadNativeBinding().alive()).toEqual(before)
+  })
 
   test('is chosen for a GPU where the addon was built, with the kernels where they were', async () => {
     const [gpu, cpu] = [{ type: 'cuda', index: 0 } as const, { type: 'cpu' } as const]
