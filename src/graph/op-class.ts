@@ -76,6 +76,7 @@ const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
     'Split',
     'Tile',
     'Transpose',
+    'Upsample',
     'MemcpyFromHost',
     'MemcpyToHost',
   ],

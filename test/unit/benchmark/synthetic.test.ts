@@ -57,6 +57,11 @@ function isTied(key: string): boolean {
   return key === 'encoder.embed_tokens.weight' || key === 'shared.weight'
 }
 
+test('the page about measuring lists every name', () => {
+  const page = readFileSync('docs/benchmark.md', 'utf8')
+  expect(syntheticNames(families).filter(name => !page.includes(`\`${name}\``))).toEqual([])
+})
+
 describe('a synthetic checkpoint', () => {
   test('opens, with random numbers where it is measured and nothing on disk elsewhere', async () => {
     const folder = join(scratch, 'synthetic')
