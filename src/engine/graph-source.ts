@@ -16,6 +16,8 @@ import type { Checkpoint, ExportManifest } from './checkpoint.ts'
 export interface GraphSource {
   /** @param kernels that the sessions will have, see `Backend`; graphs that were exported use none */
   load(graph: string, kernels?: ReadonlySet<string>): Promise<GraphModel>
+  /** The graph with its types and shapes, without kernels; where it was exported, as it was then. */
+  graph(name: string): Promise<Graph>
   recipe(graph: string): GraphRecipe
 }
 
@@ -37,12 +39,16 @@ export function graphSource(
     return found
   }
   if (checkpoint.exported) checkExported(checkpoint.exported, precision, adapters)
-  const load = checkpoint.exported
-    ? exportedGraphs(checkpoint)
-    : builtGraphs(recipe, (component, kernels) => {
-        return buildComponent(checkpoint, component, precision, { adapters, kernels })
-      })
-  return { recipe, load }
+  const build = builtGraphs(recipe, (component, kernels) => {
+    return buildComponent(checkpoint, component, precision, { adapters, kernels })
+  })
+  return {
+    recipe,
+    graph: name => build(name),
+    load: checkpoint.exported
+      ? exportedGraphs(checkpoint)
+      : async (name, kernels) => graphModel(await build(name, kernels), name),
+  }
 }
 
 /** The precision of an exported graph is in its nodes, and so is what adapts it. */
@@ -101,7 +107,7 @@ export function weightBytesOf(graph: Graph): number {
 function builtGraphs(
   recipe: GraphSource['recipe'],
   build: (component: string, kernels: ReadonlySet<string>) => Promise<ReadonlyMap<string, Graph>>,
-): GraphSource['load'] {
+): (name: string, kernels?: ReadonlySet<string>) => Promise<Graph> {
   const components = new Map<string, Promise<ReadonlyMap<string, Graph>>>()
   return async (name, kernels = new Set()) => {
     const { component } = recipe(name)
@@ -111,11 +117,14 @@ function builtGraphs(
       built = build(component, kernels)
       components.set(key, built)
     }
-    const graph = (await built).get(name)!
-    // Locations are real paths, relative to the root: the runtime refuses absolute ones and follows no links.
-    const bytes = serialize(graph, { locate: file => path.relative('/', file) })
-    return { name, bytes, weightsFolder: '/', weightBytes: weightBytesOf(graph) }
+    return (await built).get(name)!
   }
+}
+
+function graphModel(graph: Graph, name: string): GraphModel {
+  // Locations are real paths, relative to the root: the runtime refuses absolute ones and follows no links.
+  const bytes = serialize(graph, { locate: file => path.relative('/', file) })
+  return { name, bytes, weightsFolder: '/', weightBytes: weightBytesOf(graph) }
 }
 
 function exportedGraphs({ folder, exported }: Checkpoint): GraphSource['load'] {

@@ -5,9 +5,10 @@ import type { GraphRecipe } from '../pipeline/family.ts'
 import { letsGo, type MemoryPlan, memoryPlans, type Residency } from '../pipeline/memory-plan.ts'
 import { type RehearsedRun, rehearseDecoding, rehearseDenoising } from '../pipeline/rehearse.ts'
 import type { GeneratePlan } from '../pipeline/request.ts'
+import type { Device } from '../runtime/backend.ts'
 import { arenaBytes, runtimeBytes, weightBytes } from '../runtime/graph-memory.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { buildComponent, type Precision, weightBytesOf } from './graph-source.ts'
+import { type GraphSource, weightBytesOf } from './graph-source.ts'
 
 /** The fullest moments of a generation, in bytes, each with everything that is held then. */
 export interface PlanEstimate {
@@ -37,24 +38,29 @@ interface GraphFacts {
   readonly graph: Graph
   /** As they are stored. */
   readonly storedBytes: number
+  /** While a session is open. */
+  readonly weights: number
 }
 
 /** Estimates for one checkpoint on one device. Its graphs are built when they are first asked about. */
 export class MemoryEstimator {
   readonly #checkpoint: Checkpoint
-  readonly #precision: Precision
-  readonly #components = new Map<string, Promise<ReadonlyMap<string, Graph>>>()
+  readonly #device: Device
+  readonly #source: GraphSource
+  readonly #facts = remembered((name: string) => this.#factsOf(name))
+  readonly #arenas = new Map<string, number>()
 
-  constructor(checkpoint: Checkpoint, precision: Precision) {
+  constructor(checkpoint: Checkpoint, device: Device, source: GraphSource) {
     this.#checkpoint = checkpoint
-    this.#precision = precision
+    this.#device = device
+    this.#source = source
   }
 
   /** The plans of a request, and their estimates. */
   request(request: GeneratePlan, residencies?: readonly Residency[]): RequestEstimates {
     const { model } = this.#checkpoint
     const plan = asOneWindow(request)
-    const graphs = async (name: string) => (await this.#facts(name)).graph
+    const graphs = (name: string) => this.#source.graph(name)
     const size = toLatent(model.facts.geometry, plan)
     const before = remembered((chunk: number) => rehearseDenoising(model, plan, graphs, chunk))
     const after = remembered(
@@ -89,11 +95,18 @@ export class MemoryEstimator {
 
   /** Bytes while a graph runs, which stays open. */
   async #run(open: OpenSessions, run: RehearsedRun): Promise<number> {
-    const { recipe, graph, storedBytes } = await this.#facts(run.graph)
-    const { device } = this.#precision
-    const weights = weightBytes(graph, storedBytes, device)
-    const arena = arenaBytes(graph, storedBytes, run.symbols, device)
-    return open.run(recipe, { weights, arena }, run)
+    const { recipe, weights } = await this.#facts(run.graph)
+    return open.run(recipe, { weights, arena: await this.#arena(run) }, run)
+  }
+
+  async #arena({ graph: name, symbols }: RehearsedRun): Promise<number> {
+    const key = JSON.stringify([name, symbols])
+    const known = this.#arenas.get(key)
+    if (known !== undefined) return known
+    const { graph, storedBytes } = await this.#facts(name)
+    const bytes = arenaBytes(graph, storedBytes, symbols, this.#device)
+    this.#arenas.set(key, bytes)
+    return bytes
   }
 
   /** Tiles are put together in the memory of the machine: what goes into them, the clip, and a row of tiles. */
@@ -102,7 +115,7 @@ export class MemoryEstimator {
     runs: readonly RehearsedRun[],
     { width, height, frames }: GeneratePlan,
   ): number {
-    if (tile === undefined || this.#precision.device.type !== 'cpu') return 0
+    if (tile === undefined || this.#device.type !== 'cpu') return 0
     const { tiledDecoder, geometry } = this.#checkpoint.model.facts
     const stems = [tiledDecoder.stem.first, tiledDecoder.stem.next]
     const stem = runs.filter(({ graph }) => stems.includes(graph)).at(-1)!
@@ -111,15 +124,11 @@ export class MemoryEstimator {
     return perFrame * latentFrames + 2 * 3 * width * height * frames
   }
 
-  async #facts(name: string): Promise<GraphFacts> {
-    const recipe = this.#checkpoint.model.graphs.find(each => each.name === name)!
-    let built = this.#components.get(recipe.component)
-    if (!built) {
-      built = buildComponent(this.#checkpoint, recipe.component, this.#precision)
-      this.#components.set(recipe.component, built)
-    }
-    const graph = (await built).get(name)!
-    return { recipe, graph, storedBytes: weightBytesOf(graph) }
+  async #factsOf(name: string): Promise<GraphFacts> {
+    const graph = await this.#source.graph(name)
+    const storedBytes = weightBytesOf(graph)
+    const weights = weightBytes(graph, storedBytes, this.#device)
+    return { recipe: this.#source.recipe(name), graph, storedBytes, weights }
   }
 }
 

@@ -8,6 +8,7 @@ import { openCheckpoint } from './checkpoint.ts'
 import { choosePlan } from './device-memory.ts'
 import type { EngineOptions } from './engine.ts'
 import { freeMemory } from './free-memory.ts'
+import { graphSource } from './graph-source.ts'
 import { MemoryEstimator, type PlanEstimate } from './memory-estimate.ts'
 
 export interface PlanMemoryOptions extends Pick<EngineOptions, 'model' | 'device' | 'precision' | 'memory'> {
@@ -53,7 +54,8 @@ export async function planMemory(
   }
   const plan = planRequest(request, facts, () => 0n)
   const free = memory ?? (await freeMemory(device))
-  const estimates = new MemoryEstimator(checkpoint, { device, requested: precision }).request(plan)
+  const source = graphSource(checkpoint, { device, requested: precision })
+  const estimates = new MemoryEstimator(checkpoint, device, source).request(plan)
   const plans: PlanEstimate[] = []
   for (const each of estimates.plans) plans.push(await estimates.estimate(each))
   const choice = await choosePlan(estimates, free)

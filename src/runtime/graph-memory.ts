@@ -12,9 +12,9 @@ export const runtimeBytes = 64 * 2 ** 20
 
 /**
  * What an arena takes for every byte that is alive at once. It grows by doubling, hands out blocks larger than was asked
- * for, and keeps what it has until the session goes. Measured on a CPU, 1.5 to 1.9 for transformers and decoders.
+ * for, and keeps what it has until the session goes. Measured on a CPU, 1.5 to 2.2 for transformers and decoders.
  */
-const arenaFactor = 1.7
+const arenaFactor = 1.85
 
 /**
  * Bytes of weights while a session is open: as they are stored, or as what is computed from them when it loads. All of

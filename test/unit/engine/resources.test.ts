@@ -1,10 +1,14 @@
+import { readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { wan } from '../../../models/wan/family.ts'
+import { estimateTolerance } from '../../../src/engine/memory-estimate.ts'
 import { synthesizeWeights } from '../../../src/weights/sparse.ts'
 import { runInChild } from '../../child.ts'
 import { fixture } from '../../fixtures.ts'
+import { writeSyntheticCheckpoint } from '../../synthetic-checkpoint.ts'
 
 const model = JSON.stringify(path.resolve(import.meta.dirname, '../../../models/doodle/checkpoint'))
 
@@ -28,6 +32,77 @@ test('a video of 81 frames needs at most a tenth more memory at its peak than on
   } finally {
     await rm(folder, { recursive: true })
   }
+})
+
+describe('the estimate of a video', () => {
+  /** Megabytes at the fullest moment: as estimated, and as the system counted them for a process. */
+  const measure = (folder: string, request: object, residency: string) =>
+    runInChild<{ estimatedMb: number; measuredMb: number }>(`
+    import { readFileSync } from 'node:fs'
+    import { families } from './dist/models/index.js'
+    import { openCheckpoint } from './dist/src/engine/checkpoint.js'
+    import { graphSource } from './dist/src/engine/graph-source.js'
+    import { MemoryEstimator } from './dist/src/engine/memory-estimate.js'
+    import { createEngine } from './dist/src/index.js'
+    import { planRequest } from './dist/src/pipeline/request.js'
+    const request = ${JSON.stringify({ prompt: 'a red ball on a blue floor', seed: 1, steps: 1, ...request })}
+    const mb = name => Number(readFileSync('/proc/self/status', 'utf8').split(name + ':')[1].split('kB')[0]) / 1024
+    const engine = await createEngine({ model: ${JSON.stringify(folder)}, device: 'cpu', threads: 2, residency: '${residency}' })
+    const before = mb('VmRSS')
+    for await (const event of engine.generate(request)) {}
+    const measuredMb = mb('VmHWM') - before
+    await engine[Symbol.asyncDispose]()
+    const checkpoint = await openCheckpoint(${JSON.stringify(folder)}, families)
+    const device = { type: 'cpu' }
+    const estimator = new MemoryEstimator(checkpoint, device, graphSource(checkpoint, { device }))
+    const { plans, estimate } = estimator.request(planRequest(request, checkpoint.model.facts, () => 1n), ['${residency}'])
+    console.log(JSON.stringify({ estimatedMb: (await estimate(plans[0])).bytes / 2 ** 20, measuredMb }))
+  `)
+
+  /** A Wan checkpoint of 100 MB, random. */
+  async function synthetic(folder: string): Promise<string> {
+    const config = (component: string) =>
+      JSON.parse(readFileSync(fixture(`wan21-t2v/model/${component}/config.json`), 'utf8')) as object
+    const scheduler = fixture('wan21-t2v/model/scheduler/scheduler_config.json')
+    await writeSyntheticCheckpoint(folder, {
+      family: wan,
+      index: JSON.parse(readFileSync(fixture('wan21-t2v/model/model_index.json'), 'utf8')),
+      scheduler: JSON.parse(readFileSync(scheduler, 'utf8')),
+      tokenizer: fixture('wan21-t2v/model/tokenizer'),
+      components: {
+        text_encoder: config('text_encoder'),
+        transformer: {
+          ...config('transformer'),
+          num_attention_heads: 8,
+          attention_head_dim: 64,
+          ffn_dim: 2048,
+          num_layers: 6,
+        },
+        vae: { ...config('vae'), base_dim: 16 },
+      },
+    })
+    return folder
+  }
+
+  const cases = [
+    ['the built-in model', { width: 128, height: 128, frames: 33 }, 'keep'],
+    ['the built-in model', { width: 384, height: 256, frames: 17 }, 'release'],
+    ['a synthetic one', { width: 64, height: 64, frames: 9 }, 'keep'],
+    ['a synthetic one', { width: 256, height: 192, frames: 33 }, 'release'],
+  ] as const
+
+  test.each(cases)(`of %s at %o (%s) is near what it took`, async (...[name, size, residency]) => {
+    const scratch = await mkdtemp(path.join(tmpdir(), 'estimate-'))
+    try {
+      const folder = name === 'a synthetic one' ? await synthetic(scratch) : (JSON.parse(model) as string)
+      const { estimatedMb, measuredMb } = await measure(folder, size, residency)
+      console.info(`${name}: estimated ${estimatedMb.toFixed(0)} MB, took ${measuredMb.toFixed(0)} MB`)
+      expect(estimatedMb / measuredMb).toBeGreaterThan(1 - estimateTolerance)
+      expect(estimatedMb / measuredMb).toBeLessThan(1 + estimateTolerance)
+    } finally {
+      await rm(scratch, { recursive: true })
+    }
+  })
 })
 
 test('a session holds as much after its third run as after its first', async () => {
