@@ -11,6 +11,7 @@ import type { GraphRecipe, Model } from '../pipeline/family.ts'
 import { type GeneratePlan, planRequest } from '../pipeline/request.ts'
 import { type Device, deviceText } from '../runtime/backend.ts'
 import { parseDevice } from '../runtime/device.ts'
+import type { FloatDType } from '../tensor/dtype.ts'
 import { answerLoad } from './load.ts'
 import { isBusy, machine } from './machine.ts'
 import { measurePeaks } from './peaks.ts'
@@ -20,6 +21,7 @@ import {
   type BenchmarkProgress,
   type BenchmarkReport,
   type Measurements,
+  type Peaks,
   type Question,
   questions,
 } from './report.ts'
@@ -214,18 +216,19 @@ async function gpuOf(device: Device) {
   return device.type === 'cuda' ? (await nvidiaGpus())[device.index] : undefined
 }
 
-/** In the float type of what is measured: that of the transformer, but for the decoder alone. */
-async function peaksOf({ parts, device, threads, precision, options }: Setting) {
-  const onGpu =
-    options.what === 'vae' && precision.requested !== 'f32' ? 'f16' : (precision.requested ?? 'bf16')
-  await using backend = parts.createBackend({ device, threads })
-  return await measurePeaks(backend, device.type === 'cpu' ? 'f32' : onGpu)
+/** The float type of what is measured: on a GPU the decoder's is not the transformer's. */
+function dtypeOf({ device, precision: { requested }, options: { what } }: Setting): FloatDType {
+  if (device.type === 'cpu' || requested === 'f32') return 'f32'
+  return what === 'vae' ? 'f16' : (requested ?? 'bf16')
 }
 
-function sharesOfPeaks(
-  measurements: Measurements,
-  peaks: NonNullable<BenchmarkReport['peaks']>,
-): Measurements {
+async function peaksOf(setting: Setting): Promise<Peaks> {
+  const { parts, device, threads } = setting
+  await using backend = parts.createBackend({ device, threads })
+  return await measurePeaks(backend, dtypeOf(setting))
+}
+
+function sharesOfPeaks(measurements: Measurements, peaks: Peaks): Measurements {
   const share = (name: string, limit: number) => {
     const found = measurements[name]
     if (!found) return undefined
@@ -240,14 +243,8 @@ function sharesOfPeaks(
   }
 }
 
-function settingsOf({
-  options,
-  plan,
-  device,
-  threads,
-  repeat,
-  precision,
-}: Setting): BenchmarkReport['settings'] {
+function settingsOf(setting: Setting): BenchmarkReport['settings'] {
+  const { options, plan, device, threads, repeat } = setting
   const { what, synthetic, stored, layers } = options
   const videos = what === 'generate' || what === 'throughput'
   return {
@@ -256,7 +253,7 @@ function settingsOf({
     ...(stored && { stored }),
     ...(layers !== undefined && { layers }),
     device: deviceText(device),
-    precision: precision.requested ?? (device.type === 'cpu' ? 'f32' : 'bf16'),
+    precision: dtypeOf(setting),
     threads: threads === 0 ? 'one a core' : threads,
     width: plan.width,
     height: plan.height,

@@ -1,5 +1,4 @@
-import type { Checkpoint } from '../engine/checkpoint.ts'
-import { buildComponent, type Precision, weightBytesOf } from '../engine/graph-source.ts'
+import { type GraphSource, weightBytesOf } from '../engine/graph-source.ts'
 import type { Lane } from '../engine/lane.ts'
 import { type GraphCost, graphCost, symbolsFrom } from '../graph/cost.ts'
 import { evaluateDim } from '../graph/dims.ts'
@@ -28,13 +27,13 @@ export class MeasuredRunner implements GraphRunner {
   readonly device: string
   readonly runs: MeasuredRun[] = []
   readonly #lane: Lane
-  readonly #graphs: GraphsOf
+  readonly #source: GraphSource
   readonly #isMeasured: (recipe: GraphRecipe) => boolean
 
-  constructor(lane: Lane, graphs: GraphsOf, isMeasured: (recipe: GraphRecipe) => boolean) {
+  constructor(lane: Lane, source: GraphSource, isMeasured: (recipe: GraphRecipe) => boolean) {
     this.device = lane.device
     this.#lane = lane
-    this.#graphs = graphs
+    this.#source = source
     this.#isMeasured = isMeasured
   }
 
@@ -43,9 +42,9 @@ export class MeasuredRunner implements GraphRunner {
   }
 
   readonly run: RunGraph = async (name, feeds, options) => {
-    const { recipe, graph } = await this.#graphs(name)
+    const graph = await this.#source.graph(name)
     const symbols = symbolsFrom(graph, shapesOf(feeds))
-    if (!this.#isMeasured(recipe)) return standIn(graph, symbols, options?.fetch)
+    if (!this.#isMeasured(this.#source.recipe(name))) return standIn(graph, symbols, options?.fetch)
     // Counted before the clock is started; the lane opens the session in its own time.
     const cost = graphCost(graph, symbols, { folded: this.device === 'cpu' && isCopied(graph) })
     const before = this.#lane.runningSeconds
@@ -64,23 +63,6 @@ export class MeasuredRunner implements GraphRunner {
 
   async drop(residents: Iterable<ResidentTensor>): Promise<void> {
     await this.#lane.drop(residents)
-  }
-}
-
-type GraphsOf = (name: string) => Promise<{ readonly recipe: GraphRecipe; readonly graph: Graph }>
-
-/** The typed graphs of a checkpoint, each component built when it is first asked for. */
-export function typedGraphs(checkpoint: Checkpoint, precision: Precision): GraphsOf {
-  const components = new Map<string, Promise<ReadonlyMap<string, Graph>>>()
-  return async name => {
-    const recipe = checkpoint.model.graphs.find(each => each.name === name)
-    if (!recipe) throw new TypeError(`graph: expected one of the model's, got ${name}.`)
-    let built = components.get(recipe.component)
-    if (!built) {
-      built = buildComponent(checkpoint, recipe.component, precision)
-      components.set(recipe.component, built)
-    }
-    return { recipe, graph: (await built).get(name)! }
   }
 }
 

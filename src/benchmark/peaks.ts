@@ -48,7 +48,12 @@ export async function measurePeaks(backend: Backend, dtype: FloatDType): Promise
 }
 
 /** x · wᵀ · wᵀ · …, of which one row is given back. */
-function productGraph(dtype: FloatDType, size: number, products: number, stored: ExternalTensor): Graph {
+export function productGraph(
+  dtype: FloatDType,
+  size: number,
+  products: number,
+  stored: ExternalTensor,
+): Graph {
   const graph = new Graph('matmul peak', { precision: dtype })
   const weight = graph.weight('w', stored)
   let x = outerProduct(graph, size, size)
@@ -58,7 +63,7 @@ function productGraph(dtype: FloatDType, size: number, products: number, stored:
 }
 
 /** x times one number after the other, none of which leaves it as it is. */
-function copyGraph(dtype: FloatDType, rows: number, columns: number, passes: number): Graph {
+export function copyGraph(dtype: FloatDType, rows: number, columns: number, passes: number): Graph {
   const graph = new Graph('copy peak', { precision: dtype })
   let x = outerProduct(graph, rows, columns)
   for (let index = 0; index < passes; index++) x = multiply(x, index % 2 === 0 ? 1.25 : 0.875)

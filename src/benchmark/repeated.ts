@@ -5,7 +5,7 @@ import { CancelledError } from '../errors.ts'
 import { addCosts, type GraphCost } from '../graph/cost.ts'
 import type { Backend } from '../runtime/backend.ts'
 import type { Answer, Setting } from './benchmark.ts'
-import { MeasuredRunner, typedGraphs } from './measured-runner.ts'
+import { MeasuredRunner } from './measured-runner.ts'
 import { type Measurements, measurement } from './report.ts'
 import type { Parts, Work } from './work.ts'
 
@@ -20,9 +20,10 @@ export async function openWork(setting: Setting, work: Work, backend: Backend): 
   const { model } = checkpoint
   const { residency = 'auto' } = options
   const kept = residency === 'auto' ? 'keep' : residency
-  const lane = new Lane(backend, graphSource(checkpoint, precision), kept)
+  const source = graphSource(checkpoint, precision)
+  const lane = new Lane(backend, source, kept)
   try {
-    const runner = new MeasuredRunner(lane, typedGraphs(checkpoint, precision), work.isMeasured(model))
+    const runner = new MeasuredRunner(lane, source, work.isMeasured(model))
     const repetition = await work.prepare({ model, plan, runner, signal })
     return { runner, repetition, [Symbol.asyncDispose]: () => lane[Symbol.asyncDispose]() }
   } catch (error) {

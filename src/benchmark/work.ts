@@ -1,6 +1,6 @@
 /** What is repeated and measured, by question. */
 import { toLatent } from '../geometry/video-geometry.ts'
-import { condition, residentsOf } from '../pipeline/condition.ts'
+import { condition } from '../pipeline/condition.ts'
 import { decodeChunks } from '../pipeline/decode.ts'
 import type { DenoiserInput, GraphRecipe, Model } from '../pipeline/family.ts'
 import { generate } from '../pipeline/generate.ts'
@@ -65,8 +65,8 @@ export function denoises({ facts, graphs }: Model): (recipe: GraphRecipe) => boo
 async function prepareStep({ model, plan, runner, signal }: WorkContext): Promise<() => Promise<Parts>> {
   const noise = createGenerator(plan.seed)
   const size = toLatent(model.facts.geometry, plan)
-  const conditions = await condition(model, plan, size, noise, runner, signal)
-  const { conditional, unconditional, visual } = conditions
+  // What they hold on the device lives as long as the lane.
+  const { conditional, unconditional, visual } = await condition(model, plan, size, noise, runner, signal)
   const denoised = { ...size, latentFrames: size.latentFrames + visual.leadingFrames }
   const { latentFrames, latentHeight, latentWidth } = denoised
   const denoise = model.denoiser(denoised, runner.run)
@@ -76,8 +76,6 @@ async function prepareStep({ model, plan, runner, signal }: WorkContext): Promis
     expert: 0,
     visual,
   }
-  // What the conditions hold on the device lives as long as the backend.
-  residentsOf(conditions)
   return async () => {
     const forward: number[] = []
     for (const text of unconditional ? [conditional, unconditional] : [conditional]) {

@@ -23,7 +23,17 @@ export function benchText(report: BenchmarkReport): string {
   }
   if (breakdown) {
     const rows = breakdown.map(({ opClass, share, seconds, nodes }) => {
-      return [opClass, `${(100 * share).toFixed(1)} %`, `${digits(seconds)} s`, `${nodes} nodes`]
+      const { flops = 0, bytes = 0 } = report.work?.classes[opClass] ?? {}
+      const compute = flops > 0 ? `${digits(flops / seconds / 1e12)} TFLOP/s` : ''
+      const traffic = bytes > 0 ? `${digits(bytes / seconds / 1e9)} GB/s` : ''
+      return [
+        opClass,
+        `${(100 * share).toFixed(1)} %`,
+        `${digits(seconds)} s`,
+        `${nodes} nodes`,
+        compute,
+        traffic,
+      ]
     })
     lines.push('', 'where the time goes', alignColumns(rows))
   }

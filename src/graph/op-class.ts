@@ -25,7 +25,7 @@ const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
   matmul: ['MatMul', 'FusedMatMul', 'FusedMatMulActivation', 'Gemm', 'FusedGemm', 'GemmFastGelu'],
   attention: ['MultiHeadAttention', 'Attention'],
   convolution: ['Conv', 'FusedConv', 'NhwcFusedConv', 'NhwcConv'],
-  // Norms, means and pools.
+  // Norms, means and pools, and our kernel of a norm with what follows it.
   reduction: [
     'LayerNormalization',
     'RMSNormalization',
@@ -38,6 +38,7 @@ const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
     'ReduceSum',
     'AveragePool',
     'Softmax',
+    'QkNormRope',
   ],
   elementwise: [
     'Add',
