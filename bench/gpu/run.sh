@@ -78,22 +78,26 @@ peer() {
 part goldens env FRAMEWRIGHT_TEST_DEVICE="$device" npx vitest run test/parity/precision.test.ts \
   --reporter=json --outputFile="$parts/goldens.json"
 
+# Ours first: a peer that compiles for long must not take their time.
 for model in $models; do
   # shellcheck disable=SC2086
   bench "$model-step" step --synthetic "$model" --stored bf16 --folder "$work/$model" $layers
-  peer "$model-peer-sdpa" "$model"
-  [ "$device" = cpu ] || peer "$model-peer-cudnn" "$model" --attention cudnn
-  peer "$model-peer-compiled" "$model" --compile
-  [ "$device" = cpu ] || peer "$model-peer-cudnn-compiled" "$model" --attention cudnn --compile
   # shellcheck disable=SC2086
   bench "$model-load" load --synthetic "$model" --stored bf16 --folder "$work/$model" $layers
-  rm -rf "${work:?}/$model"
 done
 first=${models%% *}
 # shellcheck disable=SC2086
 bench vae vae --synthetic "$first" $layers
 # shellcheck disable=SC2086
 bench text text --synthetic "$first" $layers
+
+# Then diffusers on the same weights: as it comes, then at its best, then what is between.
+for model in $models; do peer "$model-peer-sdpa" "$model"; done
+if [ "$device" != cpu ]; then
+  for model in $models; do peer "$model-peer-cudnn-compiled" "$model" --attention cudnn --compile; done
+  for model in $models; do peer "$model-peer-cudnn" "$model" --attention cudnn; done
+fi
+for model in $models; do peer "$model-peer-compiled" "$model" --compile; done
 
 for model in $models; do
   for other in "$parts/$model"-peer-*.json; do
