@@ -52,7 +52,11 @@ part() {
   echo "== $name (after $SECONDS s)"
   timeout --signal=INT --kill-after=10 "$left" "$@" 2>"$parts/$name.log"
   status=$?
-  if [ "$status" -eq 0 ]; then echo ok >"$parts/$name.end"; else
+  if [ "$status" -eq 0 ]; then
+    echo ok >"$parts/$name.end"
+  elif [ "$status" -eq 124 ]; then
+    echo "out of time after $left s" >"$parts/$name.end"
+  else
     tail -3 "$parts/$name.log"
     echo "failed ($status): $(tail -1 "$parts/$name.log")" >"$parts/$name.end"
   fi

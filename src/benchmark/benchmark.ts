@@ -106,7 +106,7 @@ export async function* runBenchmark(
     let breakdown: BenchmarkReport['breakdown']
     if (options.profile !== false && options.what in works) {
       yield progress('profiling one repetition in a process of its own')
-      const profile = await profileInChild({ ...options, model: folder, signal: setting.signal })
+      const profile = await profileInChild({ ...options, model: folder, signal: setting.signal }, temporary)
       if ('failure' in profile) notes.push(`There is no breakdown: ${profile.failure}`)
       else breakdown = profile.shares
     }

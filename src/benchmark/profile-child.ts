@@ -17,16 +17,14 @@ export type ProfileOptions = Omit<BenchmarkOptions, 'synthetic' | 'signal'> & { 
 /**
  * Profiles one repetition in a process of its own, where a GPU finishes every kernel before the next is asked for:
  * only then does the runtime's record say what a kernel took. That would slow what is measured.
+ * @param folder for its temporary files, which it cannot remove when it is ended
  */
-export async function profileInChild({
-  signal,
-  synthetic: _,
-  ...options
-}: BenchmarkOptions & { readonly signal: AbortSignal }): Promise<
-  { readonly shares: readonly ClassShare[] } | { readonly failure: string }
-> {
+export async function profileInChild(
+  { signal, synthetic: _, ...options }: BenchmarkOptions & { readonly signal: AbortSignal },
+  folder: string,
+): Promise<{ readonly shares: readonly ClassShare[] } | { readonly failure: string }> {
   const program = createRequire(import.meta.url).resolve('#profile-process')
-  const env = { ...process.env, CUDA_LAUNCH_BLOCKING: '1' }
+  const env = { ...process.env, CUDA_LAUNCH_BLOCKING: '1', TMPDIR: folder }
   try {
     const { stdout } = await promisify(execFile)(process.execPath, [program, JSON.stringify(options)], {
       env,
