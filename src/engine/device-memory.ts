@@ -3,7 +3,7 @@ import type { MemoryPlan, Residency } from '../pipeline/memory-plan.ts'
 import type { GeneratePlan } from '../pipeline/request.ts'
 import type { Device } from '../runtime/backend.ts'
 import { freeMemory } from './free-memory.ts'
-import type { Lane } from './lane.ts'
+import type { VideoLane } from './lane-pool.ts'
 import {
   estimateTolerance,
   type MemoryEstimator,
@@ -41,32 +41,40 @@ export class DeviceMemory {
   readonly #estimator: MemoryEstimator
   readonly #residencies: readonly Residency[] | undefined
   readonly #limit: number | undefined
+  readonly #pairs: boolean
   readonly #rssAtStart = process.memoryUsage.rss()
   /** Bytes that lanes have or are about to take. */
-  readonly #taken = new Map<Lane, number>()
+  readonly #taken = new Map<VideoLane, number>()
 
   /**
    * @param options.residencies those that may be chosen from; all unless given
+   * @param options.pairs whether both branches of guidance run on the device at once
    * @param options.limit bytes that may be used; what is free unless given
    */
   constructor(
     device: Device,
     estimator: MemoryEstimator,
-    options: { readonly residencies?: readonly Residency[] | undefined; readonly limit?: number | undefined },
+    options: {
+      readonly residencies?: readonly Residency[] | undefined
+      readonly limit?: number | undefined
+      readonly pairs?: boolean
+    },
   ) {
     this.#device = device
     this.#estimator = estimator
     this.#residencies = options.residencies
     this.#limit = options.limit
+    this.#pairs = options.pairs ?? false
   }
 
   /**
    * Chooses how a lane is to make a video in the memory that others leave it.
    * @throws BackendError `runtime/memory` for a request that cannot fit, before anything is loaded
    */
-  async admit(lane: Lane, plan: GeneratePlan): Promise<void> {
+  async admit(lane: VideoLane, plan: GeneratePlan): Promise<void> {
     const free = await this.#freeFor(lane)
-    const choice = await choosePlan(this.#estimator.request(plan, this.#residencies), free)
+    const estimates = this.#estimator.request(plan, this.#residencies)
+    const choice = await choosePlan(this.#pairs ? withSecondBranch(estimates) : estimates, free)
     if ('smallest' in choice) throw tooLarge(choice.smallest, free!)
     this.#taken.set(lane, choice.estimate.bytes)
     lane.begin(choice.estimate.plan, choice.smaller)
@@ -74,11 +82,11 @@ export class DeviceMemory {
   }
 
   /** The lane has made its video: it holds what its sessions hold. */
-  settle(lane: Lane): void {
+  settle(lane: VideoLane): void {
     this.#taken.set(lane, lane.open.length === 0 ? 0 : lane.heldBytes)
   }
 
-  async #freeFor(lane: Lane): Promise<number | undefined> {
+  async #freeFor(lane: VideoLane): Promise<number | undefined> {
     const free = this.#limit ?? (await freeMemory(this.#device))
     if (free === undefined) return undefined
     const others = [...this.#taken].flatMap(([other, bytes]) => (other === lane ? [] : bytes))
@@ -87,9 +95,22 @@ export class DeviceMemory {
   }
 
   /** What this engine has of what is not free. On a CPU all of it is in this process. */
-  #used(lane: Lane, taken: number): number {
+  #used(lane: VideoLane, taken: number): number {
     if (this.#device.type === 'cpu') return Math.max(0, process.memoryUsage.rss() - this.#rssAtStart)
     return taken + (this.#taken.get(lane) ?? 0)
+  }
+}
+
+/** With a second transformer on the same device. */
+function withSecondBranch({ plans, estimate }: RequestEstimates): RequestEstimates {
+  return {
+    plans,
+    estimate: async plan => {
+      const { denoising, decoding, ...rest } = await estimate(plan)
+      const kept = plan.residency === 'release' ? 0 : denoising
+      const both = { denoising: 2 * denoising, decoding: decoding + kept }
+      return { ...rest, ...both, bytes: Math.max(rest.conditioning, both.denoising, both.decoding) }
+    },
   }
 }
 

@@ -7,13 +7,14 @@ import type { Family, ModelFacts } from '../pipeline/family.ts'
 import { generate, type RunSettings } from '../pipeline/generate.ts'
 import type { Residency } from '../pipeline/memory-plan.ts'
 import { type GenerateRequest, planRequest } from '../pipeline/request.ts'
-import type { Backend, Device } from '../runtime/backend.ts'
-import { parseDevice } from '../runtime/device.ts'
+import { type Backend, type Device, deviceText } from '../runtime/backend.ts'
+import { parseDevices } from '../runtime/device.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import { type AdapterOptions, openAdapters } from './adapters.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import { DeviceMemory } from './device-memory.ts'
 import { graphSource } from './graph-source.ts'
+import { GuidancePair } from './guidance-pair.ts'
 import { Lane } from './lane.ts'
 import { LanePool } from './lane-pool.ts'
 import { MemoryEstimator } from './memory-estimate.ts'
@@ -23,7 +24,10 @@ export interface EngineOptions {
   readonly model: string
   /** The pipeline class to run it as, where a checkpoint can be run as several; that of its model_index.json unless given. */
   readonly pipeline?: string
-  /** `auto` (the default), `cpu`, `cuda` or `cuda:N`. */
+  /**
+   * `auto` (the default), `cpu`, `cuda` or `cuda:N`; two of a kind with a comma between them run the two branches of
+   * guidance at once, `cuda:0,cuda:1`.
+   */
   readonly device?: string
   /** Float type of the transformer; unless given f32 on a CPU, bf16 on a GPU. */
   readonly precision?: FloatDType
@@ -71,25 +75,27 @@ export interface EngineParts {
 
 /** Opens a checkpoint. Its components load when they are first needed. */
 export async function openEngine(options: EngineOptions, parts: EngineParts): Promise<Engine> {
-  const device = parseDevice(options.device ?? 'auto')
+  const [device, second] = parseDevices(options.device ?? 'auto')
   const checkpoint = await openCheckpoint(options.model, parts.families, options.pipeline)
   const adapters = await openAdapters(options.adapters ?? [], checkpoint)
   const precision = { device, requested: options.precision }
   const source = graphSource(checkpoint, precision, adapters)
   const lanes = checkedCount('lanes', options.lanes ?? 1)
-  const threads = threadsPerLane(options, lanes)
+  const threads = threadsPerLane(options, second ? 2 * lanes : lanes)
+  const openLane = (on: Device) => new Lane(parts.createBackend({ device: on, threads }), source, 'keep')
   const pool = new LanePool(lanes, () => {
-    return new Lane(parts.createBackend({ device, threads }), source, 'keep')
+    return second ? new GuidancePair(openLane(device), openLane(second), source) : openLane(device)
   })
   const { model } = checkpoint
   const { residency = 'auto' } = options
   const memory = new DeviceMemory(device, new MemoryEstimator(checkpoint, device, source), {
     residencies: residency === 'auto' ? undefined : [residency],
     limit: options.memory,
+    pairs: second !== undefined && deviceText(second) === deviceText(device),
   })
   return {
     facts: model.facts,
-    device: device.type === 'cpu' ? 'cpu' : `cuda:${device.index}`,
+    device: [device, ...(second ? [second] : [])].map(deviceText).join(),
     adapters: options.adapters ?? [],
     async *generate(request, { signal = new AbortController().signal, ...settings } = {}) {
       const fitting = request.extend === undefined ? request : await likeSource(request, model.facts, signal)

@@ -1,33 +1,37 @@
 import { CancelledError } from '../errors.ts'
+import type { GuidancePair } from './guidance-pair.ts'
 import type { Lane } from './lane.ts'
 
+/** What makes one video at a time. */
+export type VideoLane = Lane | GuidancePair
+
 interface Waiter {
-  readonly take: (lane: Lane) => void
+  readonly take: (lane: VideoLane) => void
   readonly fail: (error: unknown) => void
 }
 
 /** Lanes that are lent to one generation at a time, first come first served; each is made when it is first needed. */
 export class LanePool implements AsyncDisposable {
-  readonly #create: () => Lane
+  readonly #create: () => VideoLane
   readonly #limit: number
-  readonly #all: Lane[] = []
-  readonly #free: Lane[] = []
+  readonly #all: VideoLane[] = []
+  readonly #free: VideoLane[] = []
   readonly #waiters: Waiter[] = []
   #closed = false
 
-  constructor(limit: number, create: () => Lane) {
+  constructor(limit: number, create: () => VideoLane) {
     this.#limit = limit
     this.#create = create
   }
 
   /** @throws CancelledError when the signal aborts before a lane is free */
-  async acquire(signal: AbortSignal): Promise<Lane> {
+  async acquire(signal: AbortSignal): Promise<VideoLane> {
     if (signal.aborted || this.#closed) throw new CancelledError({ cause: signal.reason })
     const lane = this.#free.pop() ?? this.#grow()
     return lane ?? (await this.#wait(signal))
   }
 
-  giveBack(lane: Lane): void {
+  giveBack(lane: VideoLane): void {
     const next = this.#waiters.shift()
     if (next) next.take(lane)
     else this.#free.push(lane)
@@ -39,14 +43,14 @@ export class LanePool implements AsyncDisposable {
     await Promise.all(this.#all.map(lane => lane[Symbol.asyncDispose]()))
   }
 
-  #grow(): Lane | undefined {
+  #grow(): VideoLane | undefined {
     if (this.#all.length >= this.#limit) return undefined
     const lane = this.#create()
     this.#all.push(lane)
     return lane
   }
 
-  async #wait(signal: AbortSignal): Promise<Lane> {
+  async #wait(signal: AbortSignal): Promise<VideoLane> {
     return await new Promise((resolve, reject) => {
       const cancel = () => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1)

@@ -111,6 +111,12 @@ export class Lane implements GraphRunner {
     await this.drop(this.#residents)
   }
 
+  /** Frees the sessions that the plan does not keep beside a graph. */
+  async makeRoom(graph: string): Promise<void> {
+    const running = this.#source.recipe(graph)
+    await this.#releaseWhere(name => letsGo(this.#memory.residency, running, this.#source.recipe(name)))
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#releaseWhere(() => true)
     await this.#backend[Symbol.asyncDispose]()
@@ -119,7 +125,7 @@ export class Lane implements GraphRunner {
   async #session(graph: string): Promise<Session> {
     const open = this.#sessions.get(graph)
     if (open) return await open
-    await this.#makeRoom(graph)
+    await this.makeRoom(graph)
     const opening = this.#open(graph)
     this.#sessions.set(graph, opening)
     opening.catch(() => this.#sessions.delete(graph))
@@ -129,12 +135,6 @@ export class Lane implements GraphRunner {
   async #open(graph: string): Promise<Session> {
     const model = await this.#source.load(graph, this.#backend.kernels)
     return await this.#backend.open(model)
-  }
-
-  /** Frees the sessions that the plan does not keep beside a graph. */
-  async #makeRoom(graph: string): Promise<void> {
-    const running = this.#source.recipe(graph)
-    await this.#releaseWhere(name => letsGo(this.#memory.residency, running, this.#source.recipe(name)))
   }
 
   async #releaseWhere(matches: (graph: string) => boolean): Promise<void> {

@@ -22,6 +22,7 @@ export interface DenoiseContext {
   readonly sampler: Sampler
   readonly schedule: Schedule
   readonly denoise: Denoiser
+  readonly denoiseUnconditional?: Denoiser | undefined
   readonly noise: NoiseGenerator
   readonly signal: AbortSignal
 }
@@ -33,7 +34,17 @@ export interface DenoiseContext {
  * @param from the state before the first of these steps
  */
 export async function* denoiseSteps(
-  { model, plan, conditions, sampler, schedule, denoise, noise, signal }: DenoiseContext,
+  {
+    model,
+    plan,
+    conditions,
+    sampler,
+    schedule,
+    denoise,
+    denoiseUnconditional,
+    noise,
+    signal,
+  }: DenoiseContext,
   initial: Tensor,
   firstStep: number,
   from: DenoiseState,
@@ -41,7 +52,7 @@ export async function* denoiseSteps(
   const { visual } = conditions
   const { steps, stepCache: threshold } = plan
   const cache = threshold > 0 ? createStepCache({ threshold, firstStep, steps }) : undefined
-  const recipe = { denoise, conditions, guidances: guidancesOf(plan), cache, signal }
+  const recipe = { denoise, denoiseUnconditional, conditions, guidances: guidancesOf(plan), cache, signal }
   const of = (data: Float32Array) => tensor('f32', initial.shape, data)
   let { latents, history, velocity: velocityState, skippedSteps } = from
   for (let step = from.step; step < plan.steps; step++) {

@@ -81,7 +81,10 @@ export async function* generate(
     let state = resume ?? firstState(firstStep, initial.data as Float32Array, before.position())
     checkState(state, initial, plan)
     const noise = resume ? createGenerator(plan.seed, resume.noise) : before
-    const context = { model, plan, conditions, sampler: scheduler.sampler, schedule, denoise, noise, signal }
+    const { runUnconditional } = runner
+    const branch = runUnconditional && { denoiseUnconditional: model.denoiser(denoised, runUnconditional) }
+    const { sampler } = scheduler
+    const context = { model, plan, conditions, sampler, schedule, denoise, ...branch, noise, signal }
     for await (const step of denoiseSteps(context, initial, firstStep, state)) {
       state = step.state
       yield* memory.changes()

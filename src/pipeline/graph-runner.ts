@@ -7,9 +7,17 @@ export interface GraphRunner {
   /** Seconds spent inside runs so far. */
   readonly runningSeconds: number
   readonly run: RunGraph
+  /** Where the unconditional branch of a step runs beside the conditional one; the same place, after it, unless given. */
+  readonly runUnconditional?: RunGraph
   drop(residents: Iterable<ResidentTensor>): Promise<void>
   /** How the memory is used now; a run that does not fit changes it to one that lets components go. */
   readonly memory: MemoryPlan
   /** Goes over to the next plan in which less is encoded or decoded at a time. False when there is none. */
   shrink(): Promise<boolean>
+}
+
+/** Waits for both, also when one fails: nothing may run on after the caller went on. */
+export async function both<T>(first: Promise<T>, second: Promise<T>): Promise<[T, T]> {
+  await Promise.allSettled([first, second])
+  return [await first, await second]
 }

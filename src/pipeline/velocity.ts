@@ -17,10 +17,13 @@ import {
 import { checkAborted } from './abort.ts'
 import type { Conditions } from './condition.ts'
 import type { Denoiser, DenoiserInput } from './family.ts'
+import { both } from './graph-runner.ts'
 
 /** How the velocity of every step of a run is found. */
 export interface VelocityRecipe {
   readonly denoise: Denoiser
+  /** Of the unconditional branch, where it runs beside the conditional one. */
+  readonly denoiseUnconditional?: Denoiser | undefined
   readonly conditions: Conditions
   /** By expert; whether there is guidance at all is decided by the first one's, as in diffusers. */
   readonly guidances: readonly Guidance[]
@@ -51,9 +54,9 @@ export interface StepVelocity extends Velocities {
   readonly state: VelocityState
 }
 
-/** network, or what it gave before → guidance; the conditional branch runs first. */
+/** network, or what it gave before → guidance; the conditional branch runs first, or both at once. */
 export async function velocityOf(
-  { denoise, conditions, guidances, cache, signal }: VelocityRecipe,
+  { denoise, denoiseUnconditional, conditions, guidances, cache, signal }: VelocityRecipe,
   input: Omit<DenoiserInput, 'text' | 'visual'>,
   { step, steps }: { readonly step: number; readonly steps: number },
   before: VelocityState,
@@ -66,6 +69,14 @@ export async function velocityOf(
   const cached = expert === before.expert ? before.cache : emptyStepCache
   const reuse = cache && reuseStep(cache, cached, { latents, step, guided: negative !== undefined })
   const run = async (): Promise<Velocities> => {
+    if (negative && denoiseUnconditional) {
+      const together = { ...input, visual, latents: inSharedMemory(latents) }
+      const [conditional, other] = await both(
+        denoise({ ...together, text: prompt }),
+        denoiseUnconditional({ ...together, text: negative }),
+      )
+      return { conditional, unconditional: other }
+    }
     const conditional = await denoise({ ...input, visual, text: prompt })
     checkAborted(signal)
     if (!negative) return { conditional }
@@ -86,6 +97,13 @@ export async function velocityOf(
       expert,
     },
   }
+}
+
+/** A copy that several threads read where it is. */
+function inSharedMemory(values: Float32Array): Float32Array {
+  const shared = new Float32Array(new SharedArrayBuffer(values.byteLength))
+  shared.set(values)
+  return shared
 }
 
 function standstill(length: number, state: VelocityState): StepVelocity {

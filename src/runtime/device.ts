@@ -18,6 +18,22 @@ export function parseDevice(text: string): Device {
 }
 
 /**
+ * Reads a device, or two of a kind with a comma between them.
+ * @throws as `parseDevice`, and RequestError for two that differ in kind, or more
+ */
+export function parseDevices(text: string): readonly [Device, Device?] {
+  const [first = '', second, ...more] = text.split(',')
+  if (second === undefined) return [parseDevice(first)]
+  const pair = [parseDevice(first), parseDevice(second)] as const
+  if (more.length === 0 && pair[0].type === pair[1].type) return pair
+  throw new RequestError('request/invalid', {
+    subject: 'device',
+    expected: 'one, or two of a kind such as cuda:0,cuda:1',
+    got: text,
+  })
+}
+
+/**
  * Reads a device that need not be there: `cpu`, `cuda`, `cuda:1`.
  * @throws RequestError for anything else
  */

@@ -96,7 +96,12 @@ function ortTensor(name: string, feed: Feed): OrtTensor {
   }
   const type = ortTypes[feed.dtype]
   if (!type) throw new Error(`input ${name}: ${feed.dtype} cannot cross the graph's border`)
-  return new OrtTensor(type, feed.data as Float32Array, feed.shape)
+  return new OrtTensor(type, ownData(feed) as Float32Array, feed.shape)
+}
+
+/** Memory that threads share comes here without a copy; ONNX Runtime takes a thread's own. */
+function ownData({ data }: Tensor): Tensor['data'] {
+  return data.buffer instanceof SharedArrayBuffer ? data.slice() : data
 }
 
 function dtypeOf(output: OrtTensor): DType {
