@@ -36,6 +36,7 @@ describe('a command in the documents', () => {
       'lora',
       'cheaper-steps',
       'two-experts',
+      'memory',
     ]
     const shown = new Set(commands.map(([page]) => basename(page, '.md')))
     expect(modes.filter(mode => !shown.has(mode))).toEqual([])

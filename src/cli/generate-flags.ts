@@ -194,7 +194,7 @@ function addFinerFlags(command: Command): void {
 function addMachineFlags(command: Command): void {
   command
     .optionsGroup('The machine:')
-    .option('--device <name>', 'auto, cpu, cuda or cuda:N (default: auto)')
+    .option('--device <name>', 'auto, cpu, cuda or cuda:N; cuda:0,cuda:1 share each step (default: auto)')
     .option(
       '--precision <type>',
       'f32, bf16 or f16 (default: f32 on a CPU, bf16 on a GPU)',

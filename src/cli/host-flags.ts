@@ -5,7 +5,11 @@ import { residencyChoices } from './generate-flags.ts'
 /** Flags of every command that makes videos for tasks: where, how, and what is kept and told of a run meanwhile. */
 export function addHostFlags(command: Command): Command {
   return command
-    .option('--device <name>', 'device to make videos on, one at a time on each; may be repeated', repeated)
+    .option(
+      '--device <name>',
+      'device to make videos on, one at a time on each, or on a pair such as cuda:0,cuda:1; may be repeated',
+      repeated,
+    )
     .option(
       '--precision <type>',
       'float type of the transformer',
