@@ -86,6 +86,8 @@ export interface CudaTrace {
   readonly copied: number
   /** While it ran: kernels and matrix products in their order, by mangled name; none when it did not run. */
   readonly launches: readonly string[]
+  /** Bytes copied to the device and from it in a second run. */
+  readonly copiedAgain: { readonly toDevice: number; readonly toHost: number }
 }
 
 export interface CudaRun {
@@ -94,6 +96,8 @@ export interface CudaRun {
   readonly variables?: Readonly<Record<string, string>>
   /** Our own kernels, for a graph that uses them: the session is then one of the native backend. */
   readonly kernels?: KernelLibrary | undefined
+  /** The input that a second run is fed the first result through, which was kept; on the native backend. */
+  readonly again?: string
   /** Lets nodes be on the CPU, to say which. */
   readonly fallback?: true
 }
@@ -116,8 +120,9 @@ export async function openOnCuda(machine: CudaMachine, graph: Graph, run: CudaRu
     runtime: machine.runtime,
     model,
     log,
-    ...(run.kernels ? nativeSession(weights, run.kernels, run) : defaultSession(weights, run)),
+    ...(run.kernels || run.again ? nativeSession(weights, run) : defaultSession(weights, run)),
     feeds: run.symbols && feedsOf(graph, run.symbols),
+    again: run.again,
   }
   writeFileSync(job, JSON.stringify(content))
   const script = fileURLToPath(new URL('./open-session.mjs', import.meta.url))
@@ -151,7 +156,7 @@ function defaultSession(weights: GraphModel, { fallback }: CudaRun) {
 }
 
 /** How the addon of the native backend opens it. */
-function nativeSession(weights: GraphModel, kernels: KernelLibrary, { fallback }: CudaRun) {
+function nativeSession(weights: GraphModel, { kernels, fallback }: CudaRun) {
   const config = { 'session.disable_cpu_ep_fallback': fallback ? '0' : '1' }
   const native = openConfig(weights, { device, threads: 1, kernels }, { config }, {})
   return { addon: addonFile(), config: { ...native, logSeverity: fallback ? 0 : 2 } }
@@ -181,12 +186,15 @@ function readLog(log: string) {
   let allocated = 0
   let copied = 0
   const launches: string[] = []
+  const copiedAgain = { toDevice: 0, toHost: 0 }
   for (const line of log.split('\n')) {
     const [what, first = '', second = ''] = line.split(' ')
     if (what === 'mark') phase = first
     if (what === 'alloc' && phase === 'open') allocated += Number(first)
     if (what === 'copy' && phase === 'open' && first === '1') copied += Number(second)
+    if (what === 'copy' && phase === 'again')
+      copiedAgain[first === '1' ? 'toDevice' : 'toHost'] += Number(second)
     if (what === 'launch' && phase === 'run') launches.push(first)
   }
-  return { opened: phase !== 'open', allocated, copied, launches }
+  return { opened: phase !== 'open', allocated, copied, launches, copiedAgain }
 }

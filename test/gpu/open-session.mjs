@@ -3,7 +3,7 @@ import { appendFileSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 
-const { runtime, addon, model, config, feeds, log } = JSON.parse(readFileSync(process.argv[2], 'utf8'))
+const { runtime, addon, model, config, feeds, again, log } = JSON.parse(readFileSync(process.argv[2], 'utf8'))
 const require = createRequire(`${runtime}/`)
 const mark = text => appendFileSync(log, `mark ${text}\n`)
 
@@ -38,8 +38,14 @@ async function openNative() {
   const { handle, outputs } = await binding.open(lane, readFileSync(model), config)
   return async inputs => {
     const bound = Object.entries(inputs).map(([name, each]) => [name, { ...each, type: numbers[each.type] }])
-    const fetches = outputs.map(name => ({ name, keep: false }))
-    await binding.run(lane, handle, binding.createRun({}), { feeds: Object.fromEntries(bound), fetches })
+    const runOf = (feeds, keep) => {
+      const fetches = outputs.map(name => ({ name, keep }))
+      return binding.run(lane, handle, binding.createRun({}), { feeds, fetches })
+    }
+    const results = await runOf(Object.fromEntries(bound), again !== undefined)
+    if (again === undefined) return
+    mark('again')
+    await runOf({ [again]: { handle: results[0].handle } }, false)
   }
 }
 

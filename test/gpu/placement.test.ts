@@ -20,6 +20,7 @@ import { weightBytesOf } from '../../src/engine/graph-source.ts'
 import { Graph } from '../../src/graph/graph.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
+import { add } from '../../src/graph/ops/elementwise.ts'
 import type { WeightSource } from '../../src/graph/scope.ts'
 import { builtKernels, type KernelLibrary } from '../../src/runtime/kernel-library.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
@@ -201,6 +202,18 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
     'a layer of %s is %d launches',
     async (checkpoint, launches) => {
       expect(await launchesOfLayer(checkpoint)).toHaveLength(launches)
+    },
+  )
+
+  test.skipIf(noAddon)(
+    'what a native session keeps stays there, and is fed again without a copy',
+    async () => {
+      await buildAddon()
+      const graph = new Graph('kept', { precision: 'f32' })
+      graph.output('y', add(graph.input('x', 'f32', [256, 1024]), 1))
+      const { failure, copiedAgain } = await open(graph, { symbols: {}, again: 'x' })
+      expect(failure).toBeUndefined()
+      expect(copiedAgain).toEqual({ toDevice: 0, toHost: 4 * 256 * 1024 })
     },
   )
 
