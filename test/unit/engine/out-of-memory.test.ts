@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { families } from '../../../models/index.ts'
 import { type EngineOptions, openEngine } from '../../../src/engine/engine.ts'
+import { planMemory } from '../../../src/engine/plan-memory.ts'
 import type { GraphModel, Session } from '../../../src/runtime/backend.ts'
 import { openError, runError } from '../../../src/runtime/session-failure.ts'
 import { fixture } from '../../fixtures.ts'
@@ -172,8 +173,11 @@ describe('admission', () => {
     }
     expect(await starts(8e9)).toEqual({ residency: 'keep', chunk: 4, tile: undefined })
     expect(await starts(8e9, 'release')).toEqual({ residency: 'release', chunk: 4, tile: undefined })
-    const cramped = await starts(150e6)
-    expect(cramped.residency).toBe('release')
-    expect(cramped.chunk).toBe(1)
+    const { plans } = await planMemory(
+      { model: fixture('wan21-t2v/model'), device: 'cpu', size: '224x192', frames: 13 },
+      families,
+    )
+    const slowest = plans.find(({ plan }) => plan.chunk === 1 && plan.tile === undefined)!
+    expect(await starts(slowest.bytes)).toEqual(slowest.plan)
   })
 })
