@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
-import { wholeNumber } from './arguments.ts'
+import type { EvaluateOptions } from '../index.ts'
+import { choice, wholeNumber } from './arguments.ts'
 import { interruptSignal } from './interrupt.ts'
 
 interface Flags {
@@ -9,6 +10,7 @@ interface Flags {
   readonly further?: number
   readonly device?: string
   readonly threads?: number
+  readonly precision?: NonNullable<EvaluateOptions['precision']>
   readonly output?: string
   readonly html?: string
 }
@@ -24,7 +26,7 @@ export function evalCommand(): Command {
     .argument('[model]', 'a model folder with an evaluation.json (default: doodle, built in)')
     .option(
       '--prompts <n>',
-      'prompts to use, evenly spread (default: all)',
+      'prompts to use, from the first on (default: all)',
       wholeNumber('--prompts', { from: 1, to: 1_000_000 }),
     )
     .option(
@@ -42,6 +44,11 @@ export function evalCommand(): Command {
       '--threads <n>',
       'CPU threads (default: one a core)',
       wholeNumber('--threads', { from: 1, to: 1_000_000 }),
+    )
+    .option(
+      '--precision <type>',
+      'f32, bf16 or f16 (default: f32 on a CPU, bf16 on a GPU)',
+      choice('--precision', ['f32', 'bf16', 'f16']),
     )
     .option('-o, --output <file>', 'write every figure as JSON')
     .option('--html <file>', 'write a page with tables, bars and pictures')

@@ -1,7 +1,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { contactSheet, createEngine, type Engine, type GenerateRequest, packageVersion } from '../index.ts'
+import {
+  contactSheet,
+  createEngine,
+  type Engine,
+  type EngineOptions,
+  type GenerateRequest,
+  packageVersion,
+} from '../index.ts'
 import { type Clip, drawScene } from './draw-scene.ts'
 import { judge, type Verdict } from './judge.ts'
 import { readScenes, type Scene } from './scenes.ts'
@@ -10,7 +17,7 @@ import { type Summary, summaryOf } from './summary.ts'
 export interface EvaluateOptions {
   /** A model folder with an `evaluation.json`. */
   readonly model: string
-  /** Prompts to use, evenly spread; all unless given. */
+  /** Prompts to use, from the first on; acts come in turn, so every one has its share. All unless given. */
   readonly prompts?: number
   /** Videos of each prompt; 1 unless given. Seeds are 0, 1, … */
   readonly seeds?: number
@@ -18,6 +25,8 @@ export interface EvaluateOptions {
   readonly further?: number
   readonly device?: string
   readonly threads?: number
+  /** Of the weights' arithmetic, as `createEngine` takes it: two runs show what it costs. */
+  readonly precision?: EngineOptions['precision']
   readonly signal?: AbortSignal
 }
 
@@ -74,14 +83,15 @@ const last = 16
  */
 export async function* evaluate(options: EvaluateOptions): AsyncGenerator<JudgedEvent | EvaluationReport> {
   const all = await readScenes(options.model)
-  const scenes = spread(all, options.prompts ?? all.length)
+  const scenes = all.slice(0, options.prompts)
   const settings = settingsFor(scenes, options)
   const of = settings.reduce((sum, setting) => sum + setting.scenes.length * setting.seeds, 0)
-  const { device, threads, signal } = options
+  const { device, threads, precision, signal } = options
   await using engine = await createEngine({
     model: options.model,
     ...(device && { device }),
     ...(threads && { threads }),
+    ...(precision && { precision }),
   })
   const folder = await mkdtemp(join(tmpdir(), 'framewright-eval-'))
   try {
@@ -132,7 +142,7 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Judged
       ),
       autoencoderPsnr:
         (options.further ?? 20) > 0
-          ? await autoencoderPsnr(engine, spread(scenes, options.further ?? 20), folder, signal)
+          ? await autoencoderPsnr(engine, scenes.slice(0, options.further ?? 20), folder, signal)
           : undefined,
       clips: judged.map(({ type: _type, index: _index, of: _of, psnr: _psnr, ...clip }) => clip),
       sheet: await sheetOf(shown),
@@ -144,7 +154,7 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Judged
 
 /** The prompts alone, then given frames, then other settings. */
 function settingsFor(scenes: readonly Scene[], { seeds = 1, further = 20 }: EvaluateOptions): Setting[] {
-  const few = spread(scenes, further)
+  const few = scenes.slice(0, further)
   const setting = (name: string, ask: Setting['ask'], given: readonly number[] = []): Setting => {
     return { name, scenes: few, seeds: 1, ask, given }
   }
@@ -161,12 +171,6 @@ function settingsFor(scenes: readonly Scene[], { seeds = 1, further = 20 }: Eval
     setting('guidance 4', () => ({ guidance: 4 })),
     setting('step cache 0.05', () => ({ stepCache: 0.05 })),
   ]
-}
-
-/** So many of a list, evenly spread. */
-function spread<T>(list: readonly T[], count: number): T[] {
-  const most = Math.min(count, list.length)
-  return Array.from({ length: most }, (_, index) => list[Math.floor((index * list.length) / most)]!)
 }
 
 async function givenFiles(folder: string, truth: Clip, given: readonly number[]): Promise<string[]> {

@@ -1,7 +1,7 @@
 """Stage 2, the latents: `python -m train.encode --run RUN --vae FOLDER --count 50000`.
 
 Renders clips and stores what the autoencoder makes of them, in shards; started again, it goes on after the last whole
-shard. A clip is its seed, so captions and ground truth need no storage.
+shard. A clip is its seed, so captions and ground truth need no storage. Under torchrun the processes share the shards.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from render.draw import render
 from render.scene import sample_scene
 
 from .evaluate_vae import load_vae
+from .processes import Processes
 from .vae import to_signed
 from .vae_model import encode_clip, use_fast_norm
 
@@ -39,7 +40,8 @@ def main() -> None:
     use_fast_norm()
     vae, _ = load_vae(options.vae, options.vae_run)
     Path(options.run).mkdir(parents=True, exist_ok=True)
-    for index in range((options.count + SHARD - 1) // SHARD):
+    processes = Processes()
+    for index in range(processes.rank, (options.count + SHARD - 1) // SHARD, processes.count):
         path = shard_path(options.run, index)
         if path.exists():
             continue
