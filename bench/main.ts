@@ -13,6 +13,10 @@ const benches: Readonly<Record<string, Bench>> = {
     question: 'How long does a step take, a video, and the way from a cold start to the first step?',
     run: async () => (await import('./denoise.bench.ts')).measureDenoising,
   },
+  serve: {
+    question: 'How long does a server take to answer 200 clients, and does its memory grow with its tasks?',
+    run: async () => (await import('./serve.bench.ts')).measureServing,
+  },
 }
 
 const { values, positionals } = parseArgs({

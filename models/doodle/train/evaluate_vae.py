@@ -9,7 +9,6 @@ import argparse
 import csv
 import os
 import time
-from pathlib import Path
 from random import Random
 
 import torch
@@ -22,18 +21,15 @@ from render.scene import Scene, sample_scene
 from render.sheet import contact_sheet
 
 from .run_folder import RunFolder
-from .state_file import load_state
 from .shape_reader import read_clip_shape
 from .vae import VALIDATION_SEED, psnr, to_signed
-from .vae_model import channels_last, decode_clip, encode_clip, make_vae, use_fast_norm
+from .vae_model import decode_clip, encode_clip, from_folder, make_vae, use_fast_norm
 
 
 def load_vae(folder: str | None, run: str | None) -> tuple[AutoencoderKLWan, int]:
-    """From a diffusers folder or a kept state, or the averaged weights of a run; and the steps trained so far."""
-    if folder and (Path(folder) / "weights.safetensors").exists():
-        return channels_last(load_state(folder)).eval(), 0
+    """From a diffusers folder, or the averaged weights of a run; and the steps trained so far."""
     if folder:
-        return channels_last(AutoencoderKLWan.from_pretrained(folder).float()).eval(), 0
+        return from_folder(folder).eval(), 0
     state = RunFolder.read(run, "vae")
     vae = make_vae(state["config"]).eval()
     vae.load_state_dict(state["weights"])

@@ -1,7 +1,6 @@
 """Stage 5, the checkpoint: `python -m train.export --vae RUN --dit RUN --tokenizer FOLDER --out FOLDER`.
 
-Writes the diffusers folder in half precision from the averaged weights. Without --dit, only the autoencoder in 8 bits,
-which --init of train.vae starts from.
+Writes the diffusers folder in half precision from the averaged weights.
 """
 
 import argparse
@@ -15,7 +14,6 @@ from transformers import PreTrainedTokenizerFast
 from .dit_model import make_dit
 from .evaluate_vae import load_vae
 from .run_folder import RunFolder
-from .state_file import save_state
 from .text_model import make_text_encoder
 
 WEIGHT_LIMIT_BYTES = 12_000_000
@@ -35,17 +33,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vae", help="run of train.vae")
     parser.add_argument("--vae-folder", help="or a diffusers folder of the autoencoder")
-    parser.add_argument("--dit", help="run of train.dit")
-    parser.add_argument("--tokenizer")
+    parser.add_argument("--dit", required=True, help="run of train.dit")
+    parser.add_argument("--tokenizer", required=True)
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
     vae, _ = load_vae(options.vae_folder, options.vae)
     for module in vae.modules():  # channels last is for training only
         for name, weight in module.named_parameters(recurse=False):
             weight.data = weight.data.contiguous()
-    if not options.dit:
-        save_state(vae, options.out)
-        return
     tokenizer = PreTrainedTokenizerFast.from_pretrained(options.tokenizer)
     model, state = load_dit(options.dit, len(tokenizer))
     vae.register_to_config(

@@ -3,7 +3,7 @@
 Rendered clips are made on the fly and never repeat. Three steps of four see windows about an object, cheaper than the
 whole frame and full of what is hard: moving edges. The loss is an absolute error, a squared error and an absolute
 error of spatial gradients, all heavier on the objects, plus a very small KL term. Started again with the same --run,
-it goes on from the last saved state; with --init it starts from a kept state. Under torchrun every process has clips of
+it goes on from the last saved state; with --init it starts from the autoencoder of a diffusers folder. Under torchrun every process has clips of
 its own.
 """
 
@@ -23,8 +23,7 @@ from .average import Average
 from .optimizer import MuonAdam
 from .processes import Processes
 from .run_folder import RunFolder, rate_factor
-from .state_file import load_state
-from .vae_model import channels_last, decode_clip, encode_clip, make_vae, use_fast_norm
+from .vae_model import decode_clip, encode_clip, from_folder, make_vae, use_fast_norm
 
 VALIDATION_SEED = 1 << 40  # far above any training seed
 OBJECT_WEIGHT, GRADIENT_WEIGHT, SQUARE_WEIGHT, KL_WEIGHT = 4.0, 0.5, 0.5, 1e-4
@@ -82,7 +81,7 @@ def validate(vae: AutoencoderKLWan, clips: Tensor) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", required=True, help="folder for state, log and process id")
-    parser.add_argument("--init", help="kept state of an autoencoder to start from")
+    parser.add_argument("--init", help="diffusers folder of an autoencoder to start from")
     parser.add_argument("--freeze-encoder", action="store_true", help="train the decoder alone: latents stay as they are")
     parser.add_argument("--steps", type=int, default=40_000)
     parser.add_argument("--batch", type=int, default=3, help="whole clips a step and process, or half as many as windows")
@@ -110,7 +109,7 @@ def train(options: argparse.Namespace) -> None:
     if state:
         vae = make_vae(state["config"])
     else:
-        vae = channels_last(load_state(options.init)) if options.init else make_vae()
+        vae = from_folder(options.init) if options.init else make_vae()
     vae.train()
     for part in (vae.encoder, vae.quant_conv):
         part.requires_grad_(not options.freeze_encoder)

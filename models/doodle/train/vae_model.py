@@ -34,6 +34,11 @@ def make_vae(config: dict = CONFIG) -> AutoencoderKLWan:
     return channels_last(vae)
 
 
+def from_folder(folder: str) -> AutoencoderKLWan:
+    """A diffusers folder's autoencoder, in single precision."""
+    return channels_last(AutoencoderKLWan.from_pretrained(folder).float())
+
+
 def channels_last(vae: AutoencoderKLWan) -> AutoencoderKLWan:
     for module in vae.modules():
         if isinstance(module, nn.Conv3d):

@@ -1,0 +1,172 @@
+/**
+ * How long does a server take to answer many clients while it makes videos, and does its memory grow with the tasks it
+ * has done? The server is a process of its own with its tasks on disk; the clients are this process, on the same machine.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { Agent, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as wait } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { printTable, rounded } from './results.ts'
+
+const [clients, seconds, pollMs, shortTasks] = [200, 60, 1000, 1000]
+const program = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
+const agent = new Agent({ keepAlive: true, maxSockets: clients })
+
+interface Answer {
+  readonly status: number
+  readonly body: string
+  readonly ms: number
+}
+
+export async function measureServing(): Promise<object> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'framewright-serve-'))
+  const server = await start(folder)
+  try {
+    const load = await underLoad(server.url)
+    const memory = await overManyTasks(server)
+    printTable(`${clients} clients for ${seconds} s while videos are made`, [load])
+    printTable(`memory over ${shortTasks} tasks, MiB`, memory)
+    return { clients, seconds, load, memory }
+  } finally {
+    server.child.kill('SIGTERM')
+    await once(server.child, 'exit')
+    agent.destroy()
+    rmSync(folder, { recursive: true })
+  }
+}
+
+async function start(folder: string): Promise<{ child: ChildProcess; url: string }> {
+  const flags = [
+    '--port',
+    '0',
+    '--folder',
+    folder,
+    '--device',
+    'cpu',
+    '--threads',
+    '1',
+    '--log-level',
+    'error',
+  ]
+  const child = spawn(process.execPath, [program, 'serve', ...flags], {
+    stdio: ['ignore', 'inherit', 'pipe'],
+  })
+  for await (const line of createInterface({ input: child.stderr! })) {
+    const [, url] = /^listening on (\S+)$/.exec(line) ?? []
+    if (url === undefined) continue
+    child.stderr!.resume()
+    return { child, url }
+  }
+  throw new Error('the server ended before it listened')
+}
+
+/** Every client asks for a task once a second; one in twenty also makes one, cancels and deletes it. */
+async function underLoad(url: string): Promise<Readonly<Record<string, number>>> {
+  const long: string[] = []
+  for (let count = 0; count < 20; count++) long.push(await post(url, 1000, 17))
+  while (!(await call(url, 'GET', `/v1/tasks/${long[0]}`)).body.includes('RUNNING')) await wait(50)
+  await eventLoopDelay(url) // what it counts starts anew with every reading
+  const polls: number[] = []
+  let [wrong, posts] = [0, 0]
+  const until = performance.now() + seconds * 1000
+  const client = async (number: number): Promise<void> => {
+    await wait((number / clients) * pollMs)
+    while (performance.now() < until) {
+      const answer = await call(url, 'GET', `/v1/tasks/${long[number % long.length]}`)
+      polls.push(answer.ms)
+      if (answer.status !== 200) wrong++
+      await wait(pollMs)
+      if (number % 20 !== 0) continue
+      const made = await post(url, 20, 17)
+      posts++
+      for (let times = 0; times < 2; times++)
+        if ((await call(url, 'DELETE', `/v1/tasks/${made}`)).status !== 204) wrong++
+    }
+  }
+  await Promise.all(Array.from({ length: clients }, (_, number) => client(number)))
+  const delay = await eventLoopDelay(url)
+  for (const id of long) await call(url, 'DELETE', `/v1/tasks/${id}`)
+  polls.sort((a, b) => a - b)
+  const at = (share: number): number => rounded(polls[Math.floor(polls.length * share)]!)
+  return {
+    polls: polls.length,
+    posts,
+    wrong,
+    medianMs: at(0.5),
+    p99Ms: at(0.99),
+    eventLoopP99Ms: rounded(delay * 1000),
+  }
+}
+
+async function overManyTasks({ child, url }: { child: ChildProcess; url: string }) {
+  const rows: Record<string, number>[] = []
+  const batch = 100
+  for (let done = batch; done <= shortTasks; done += batch) {
+    const ids: string[] = []
+    for (let count = 0; count < batch; count++) ids.push(await post(url, 1, 9))
+    for (const id of ids) await ended(url, id)
+    const [server, host] = memoryOf(child.pid!)
+    rows.push({ tasks: done, server: server!, host: host! })
+  }
+  return rows
+}
+
+async function ended(url: string, id: string): Promise<void> {
+  for (;;) {
+    const { body } = await call(url, 'GET', `/v1/tasks/${id}`)
+    const { status } = JSON.parse(body) as { status: string }
+    if (status === 'SUCCEEDED') return
+    if (status === 'FAILED') throw new Error(`task ${id} failed: ${body}`)
+    await wait(100)
+  }
+}
+
+/** Resident memory of a process and of those it started, MiB. */
+function memoryOf(pid: number): number[] {
+  const resident = (id: string): number =>
+    Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${id}/status`, 'utf8'))![1]) / 1024)
+  const children = readdirSync(`/proc/${pid}/task`).flatMap(thread =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean),
+  )
+  return [String(pid), ...children].map(resident)
+}
+
+async function eventLoopDelay(url: string): Promise<number> {
+  const { body } = await call(url, 'GET', '/metrics')
+  return Number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(body)![1])
+}
+
+async function post(url: string, numInferenceSteps: number, numFrames: number): Promise<string> {
+  const task = { model: 'gen4.5', promptText: 'a red ball', ratio: '1280:720', duration: 2 }
+  const answer = await call(url, 'POST', '/v1/text_to_video', {
+    ...task,
+    // Two equal requests in a row are one task, as for clients that try again.
+    seed: Math.floor(Math.random() * 2 ** 32),
+    numInferenceSteps,
+    numFrames,
+  })
+  if (answer.status !== 200) throw new Error(`a task was refused: ${answer.status} ${answer.body}`)
+  return (JSON.parse(answer.body) as { id: string }).id
+}
+
+async function call(url: string, method: string, path: string, body?: object): Promise<Answer> {
+  const started = performance.now()
+  const headers = { 'content-type': 'application/json' }
+  return await new Promise((resolve, reject) => {
+    const sent = request(url + path, { method, agent, headers }, response => {
+      const chunks: Buffer[] = []
+      response.on('data', chunk => chunks.push(chunk))
+      response.on('end', () => {
+        const ms = performance.now() - started
+        resolve({ status: response.statusCode!, body: Buffer.concat(chunks).toString(), ms })
+      })
+    })
+    sent.on('error', reject)
+    sent.end(body && JSON.stringify(body))
+  })
+}

@@ -1,0 +1,48 @@
+"""Reference cases: `python -m train.golden --checkpoint checkpoint --out ../../test/fixtures/goldens/doodle`.
+
+What diffusers makes of the checkpoint, in single precision from f16 weights: a case's call, seed and shapes as JSON, its
+final latents and 8-bit frames as safetensors. The project's tests hold its own videos to them.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import WanPipeline
+from safetensors.numpy import save_file
+
+CALLS = (
+    ({"prompt": "a red ball bounces on a blue floor", "max_sequence_length": 32}, 1),
+    ({"prompt": "a yellow star moves to the right over the ocean", "max_sequence_length": 512}, 2),
+)
+SHARED = {"height": 64, "width": 64, "num_frames": 17, "num_inference_steps": 20, "guidance_scale": 2.0}
+
+
+@torch.no_grad()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", required=True)
+    parser.add_argument("--out", required=True)
+    options = parser.parse_args()
+    out = Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    pipeline = WanPipeline.from_pretrained(options.checkpoint).to(torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    for number, (call, seed) in enumerate(CALLS, start=1):
+        call = {**SHARED, "negative_prompt": "", **call}
+        latents = pipeline(**call, generator=torch.Generator().manual_seed(seed), output_type="latent").frames
+        frames = pipeline(**call, generator=torch.Generator().manual_seed(seed), output_type="np").frames[0]
+        tensors = {
+            "final_latents": latents.float().numpy(),
+            "frames_uint8": np.ascontiguousarray((frames * 255).round().astype(np.uint8)),
+        }
+        save_file(tensors, out / f"case-{number}.safetensors")
+        shapes = {name: list(value.shape) for name, value in tensors.items()}
+        (out / f"case-{number}.json").write_text(json.dumps({"call": call, "seed": seed, "tensors": shapes}, indent=1) + "\n")
+        print(call["prompt"], shapes)
+
+
+if __name__ == "__main__":
+    main()
