@@ -104,12 +104,12 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Judged
         for (let seed = 0; seed < setting.seeds; seed++) {
           const started = performance.now()
           const request = {
-            ...setting.ask(files),
             prompt: scene.prompt,
             seed,
             width: truth.size,
             height: truth.size,
             frames: last + 1,
+            ...setting.ask(files),
           }
           const clip = await makeClip(engine, request, signal)
           const seconds = (performance.now() - started) / 1000
@@ -170,6 +170,10 @@ function settingsFor(scenes: readonly Scene[], { seeds = 1, further = 20 }: Eval
     setting('guidance 1', () => ({ guidance: 1 })),
     setting('guidance 4', () => ({ guidance: 4 })),
     setting('step cache 0.05', () => ({ stepCache: 0.05 })),
+    setting('48x48', () => ({ width: 48, height: 48 })),
+    setting('80x80', () => ({ width: 80, height: 80 })),
+    setting('13 frames', () => ({ frames: 13 })),
+    setting('21 frames', () => ({ frames: 21 })),
   ]
 }
 
