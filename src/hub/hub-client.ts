@@ -8,14 +8,16 @@ export interface HubClient {
 }
 
 export interface HubClientOptions {
+  /** What the address is of: a hub, unless given. */
+  readonly from?: 'hub' | 'registry'
   readonly endpoint: string
   readonly token: string | undefined
   readonly signal: AbortSignal | undefined
 }
 
 /** @throws RequestError when the endpoint is not an address */
-export function hubClient({ endpoint, token, signal }: HubClientOptions): HubClient {
-  if (!/^https?:/.test(endpoint) || !URL.canParse(endpoint)) throw noAddress(endpoint)
+export function hubClient({ from = 'hub', endpoint, token, signal }: HubClientOptions): HubClient {
+  if (!/^https?:/.test(endpoint) || !URL.canParse(endpoint)) throw noAddress(from, endpoint)
   const home = new URL(endpoint).origin
   return {
     endpoint: endpoint.replace(/\/+$/, ''),
@@ -33,11 +35,11 @@ export function fileUrl(client: HubClient, id: string, commit: string, path: str
   return `${client.endpoint}/${id}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`
 }
 
-function noAddress(endpoint: string): RequestError {
+function noAddress(from: 'hub' | 'registry', endpoint: string): RequestError {
   return new RequestError('request/invalid', {
-    subject: 'endpoint',
-    expected: 'the http(s) address of a hub',
+    subject: from === 'hub' ? 'endpoint' : from,
+    expected: `the http(s) address of a ${from}`,
     got: JSON.stringify(endpoint),
-    advice: 'Check HF_ENDPOINT.',
+    advice: `Check ${from === 'hub' ? 'HF_ENDPOINT' : 'npm_config_registry'}.`,
   })
 }

@@ -33,7 +33,7 @@ export async function* pullNpmPackage(
   const { name, version, bytes } = release
   const endpoint = registryAddress()
   try {
-    const client = hubClient({ endpoint, token: undefined, signal })
+    const client = hubClient({ from: 'registry', endpoint, token: undefined, signal })
     const file = { path: path.basename(target), bytes, checksum: checksumOf(release.integrity) }
     await mkdir(path.dirname(target), { recursive: true })
     await checkFreeSpace(path.dirname(target), [file])
@@ -50,7 +50,7 @@ export async function* pullNpmPackage(
     yield* downloadFile(file, { url, target, client, retry: defaultRetry, signal })
     yield { type: 'file-end', file: file.path, bytes, reused: false }
   } catch (error) {
-    throw pullError(error, { id: name, revision: version, endpoint, signal })
+    throw pullError(error, { from: 'registry', id: name, revision: version, endpoint, signal })
   }
 }
 

@@ -3,6 +3,8 @@ import type { ModelName } from './model-folder.ts'
 import { isTransient, statusOf } from './retry.ts'
 
 export interface PullContext extends ModelName {
+  /** What is pulled: a model of the hub, unless given, or a package of a registry of npm's kind. */
+  readonly from?: 'hub' | 'registry'
   readonly endpoint: string
   readonly signal: AbortSignal | undefined
 }
@@ -15,8 +17,11 @@ export function pullError(error: unknown, context: PullContext): unknown {
   return expectation === undefined ? error : new HubError('hub/download', expectation, { cause: error })
 }
 
-function explain(error: unknown, { id, revision, endpoint }: PullContext): Expectation | undefined {
-  const subject = `model ${id}${revision === 'main' ? '' : ` at ${revision}`}`
+function explain(
+  error: unknown,
+  { from = 'hub', id, revision, endpoint }: PullContext,
+): Expectation | undefined {
+  const { subject, kind, what, where, denied, absent } = wordings[from](id, revision)
   switch (statusOf(error)) {
     case undefined:
       break
@@ -24,32 +29,62 @@ function explain(error: unknown, { id, revision, endpoint }: PullContext): Expec
     case 403:
       return {
         subject,
-        expected: `a repository on ${endpoint} that may be read`,
+        expected: `${what} on ${where}${endpoint} that may be read`,
         got: messageOf(error),
-        advice: 'Check the name; for a gated model accept its terms on its page and set HF_TOKEN.',
+        advice: denied,
       }
     case 404:
       return {
         subject,
-        expected: `a repository on ${endpoint}`,
+        expected: `${what} on ${where}${endpoint}`,
         got: messageOf(error),
-        advice: 'Check the name.',
+        advice: absent,
       }
     default:
-      return { subject, expected: `an answer of ${endpoint}`, got: messageOf(error), advice: resume }
+      return { subject, expected: `an answer of ${where}${endpoint}`, got: messageOf(error), advice: resume }
   }
   if (isTransient(error)) {
-    return { subject, expected: `a connection to ${endpoint}`, got: reasonOf(error), advice: resume }
+    return { subject, expected: `a connection to ${where}${endpoint}`, got: reasonOf(error), advice: resume }
   }
   if (isFileError(error)) {
     return {
       subject: error.path ?? subject,
-      expected: 'a folder that can be written to, with room for the model',
+      expected: `a folder that can be written to, with room for the ${kind}`,
       got: error.message,
       advice: 'Set FRAMEWRIGHT_HOME to another folder, or make room; the pull goes on where it stopped.',
     }
   }
   return undefined
+}
+
+interface Wording {
+  readonly subject: string
+  readonly kind: string
+  /** What is looked for, and where: put before the address. */
+  readonly what: string
+  readonly where: string
+  /** Advice for what may not be read, and for what is not there. */
+  readonly denied: string
+  readonly absent: string
+}
+
+const wordings = {
+  hub: (id: string, revision: string): Wording => ({
+    subject: `model ${id}${revision === 'main' ? '' : ` at ${revision}`}`,
+    kind: 'model',
+    what: 'a repository',
+    where: '',
+    denied: 'Check the name; for a gated model accept its terms on its page and set HF_TOKEN.',
+    absent: 'Check the name.',
+  }),
+  registry: (id: string, version: string): Wording => ({
+    subject: `package ${id} ${version}`,
+    kind: 'package',
+    what: 'a package',
+    where: 'the registry ',
+    denied: 'Set npm_config_registry to a registry that may be read without signing in, such as npm’s own.',
+    absent: 'Set npm_config_registry to a registry that has it, such as npm’s own.',
+  }),
 }
 
 const resume = 'Run the command again; it goes on where it stopped.'

@@ -16,6 +16,7 @@ let folder = ''
 let server: Server
 let archive: Buffer
 let requests: string[] = []
+let status = 200
 
 beforeEach(async () => {
   folder = path.join(root, String(count++))
@@ -24,9 +25,10 @@ beforeEach(async () => {
   archive = execFileSync('tar', ['-czf', '-', '-C', folder, 'package'], { encoding: 'buffer' })
   expect(inside).toContain(folder)
   requests = []
+  status = 200
   server = createServer((request, response) => {
     requests.push(request.url!)
-    response.end(archive)
+    response.writeHead(status).end(archive)
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   vi.stubEnv('npm_config_registry', `http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
@@ -82,6 +84,25 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('the CUDA
     await setup()
     expect(await setup()).toEqual(['pull-end'])
     expect(requests).toHaveLength(1)
+  })
+
+  test.each([
+    [404, 'a package on the registry ADDRESS', /Set npm_config_registry to a registry that has it/],
+    [403, 'a package on the registry ADDRESS that may be read', /without signing in/],
+  ])('is told to be missing from the registry when that answers %d', async (answer, expected, advice) => {
+    status = answer
+    const address = process.env.npm_config_registry!.replace(/\/$/, '')
+    const error = await setup().catch((reason: Error) => reason.message)
+    expect(error).toContain(`package provider 0.1.0: expected ${expected.replace('ADDRESS', address)}, got `)
+    expect(error).toMatch(advice)
+    expect(error).not.toMatch(/model|repository|HF_/)
+  })
+
+  test('is not looked for at what is no address', async () => {
+    vi.stubEnv('npm_config_registry', 'nowhere')
+    await expect(setup()).rejects.toThrow(
+      'registry: expected the http(s) address of a registry, got "nowhere". Check npm_config_registry.',
+    )
   })
 
   test('is refused when it is not what its integrity says', async () => {
