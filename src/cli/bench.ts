@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import type { BenchmarkOptions, BenchmarkReport } from '../index.ts'
 import { choice, wholeNumber } from './arguments.ts'
 import { benchText, comparisonText } from './bench-text.ts'
+import { residencyChoices } from './generate-flags.ts'
 import { interruptSignal } from './interrupt.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -49,7 +50,7 @@ interface Flags {
   readonly device?: string
   readonly precision?: 'f32' | 'f16' | 'bf16'
   readonly threads?: number
-  readonly residency?: 'keep' | 'release'
+  readonly residency?: (typeof residencyChoices)[number]
   readonly repeat?: number
   readonly profile: boolean
   readonly json?: string
@@ -95,8 +96,8 @@ function questionCommand(what: BenchmarkOptions['what'], description: string): C
     )
     .option(
       '--residency <mode>',
-      'keep or release components after use',
-      choice('--residency', ['keep', 'release']),
+      'auto, keep, release-text or release: components that stay in memory (default: auto)',
+      choice('--residency', residencyChoices),
     )
     .option('--repeat <n>', 'times that everything is measured (default: 5)', count('--repeat'))
     .option('--no-profile', 'leave out where the time goes, by class of op')

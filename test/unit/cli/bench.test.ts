@@ -14,6 +14,10 @@ async function endOf(...words: string[]) {
 describe('framewright bench', () => {
   it.each([
     [['step', '--repeat', '0'], '--repeat: expected a whole number from 1 to 1000000, got "0".'],
+    [
+      ['step', '--residency', 'none'],
+      '--residency: expected one of auto, keep, release-text, release, got "none".',
+    ],
     [['step', '--stored', 'f64'], '--stored: expected one of f32, f16, bf16, got "f64".'],
     [
       ['throughput', '--concurrency', 'x'],
