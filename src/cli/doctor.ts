@@ -20,10 +20,15 @@ async function doctor({ json }: { json?: boolean }): Promise<void> {
 
 const marks = { ok: 'ok', note: '-', broken: 'BROKEN' } as const
 
+const verdicts = {
+  cpu: 'Videos can be made on the CPU.',
+  'cuda:0': 'Videos can be made on the GPU, and on the CPU.',
+} as const
+
 /** A line for every finding, and below it how to mend it. */
-function diagnosisText({ ready, findings }: Diagnosis): string {
+export function diagnosisText({ ready, device, findings }: Diagnosis): string {
   const lines = alignColumns(findings.map(({ subject, status, detail }) => [subject, marks[status], detail]))
   const fixes = findings.flatMap(({ subject, fix }) => (fix === undefined ? [] : [`${subject}: ${fix}`]))
-  const verdict = ready ? 'Videos can be made on the CPU.' : 'Videos cannot be made yet.'
+  const verdict = ready ? verdicts[device] : 'Videos cannot be made yet.'
   return `${[lines, ...(fixes.length > 0 ? ['', 'To do:', ...fixes] : []), '', verdict].join('\n')}\n`
 }

@@ -1,4 +1,6 @@
+import { messageOf } from '../errors.ts'
 import type { Device } from '../runtime/backend.ts'
+import { type NativeParts, nativeParts } from '../runtime/choose-backend.ts'
 import {
   cudnnVersion,
   isAtLeast,
@@ -7,6 +9,7 @@ import {
   oldestDriver,
 } from '../runtime/cuda-libraries.ts'
 import { cudaProviderInstalled, isOfVersion, providerFile, runtimeVersion } from '../runtime/cuda-provider.ts'
+import { loadNativeBinding } from '../runtime/native-binding.ts'
 import type { Finding } from './doctor.ts'
 import { type Gpu, nvidiaGpus } from './nvidia-gpus.ts'
 
@@ -21,13 +24,51 @@ export async function cudaFindings(run: (device: Device) => Promise<string | und
     return [{ subject: 'gpu', status: 'note', detail: 'none: videos are made on the CPU' }]
   }
   const needed = [await providerFinding(), librariesFinding(), cudnnFinding()]
-  const parts = [...gpuFindings(gpus), ...needed]
+  const parts = [...gpuFindings(gpus), ...needed, ...nativeFindings(nativeParts())]
   // Where a library is missing the runtime may end the process. Containers may do without nvidia-smi.
   if (needed.some(({ status }) => status !== 'ok')) return parts
   const problem = await run({ type: 'cuda', index: 0 })
   if (problem === undefined) return [...parts, { subject: 'cuda', status: 'ok', detail: 'runs' }]
   const fix = 'Check with nvidia-smi that the GPU is free, and install the libraries anew.'
   return [...parts, { subject: 'cuda', status: 'note', detail: problem, fix }]
+}
+
+/**
+ * What of ours was built for a GPU, and so is used on one. Neither is needed.
+ * @param load tries the addon; throws where it does not load
+ */
+export function nativeFindings(
+  { addon, kernels }: NativeParts,
+  load: () => unknown = loadNativeBinding,
+): Finding[] {
+  const backend = addonFinding(addon, load)
+  return [backend, kernelsFinding(backend.status === 'ok', kernels)]
+}
+
+function addonFinding(built: boolean, load: () => unknown): Finding {
+  const subject = 'native backend'
+  const fix = 'npm run build:native'
+  if (!built) {
+    return { subject, status: 'note', detail: 'not built: onnxruntime-node is used on a GPU', fix }
+  }
+  try {
+    load()
+    return { subject, status: 'ok', detail: 'built, used on a GPU' }
+  } catch (error) {
+    return { subject, status: 'note', detail: messageOf(error), fix }
+  }
+}
+
+function kernelsFinding(used: boolean, kernels: NativeParts['kernels']): Finding {
+  const subject = 'kernel library'
+  if (!kernels) {
+    const detail = 'not built: every operator is the runtime’s'
+    return { subject, status: 'note', detail, fix: 'npm run build:kernels' }
+  }
+  const names = [...kernels.kernels].join(', ')
+  if (used) return { subject, status: 'ok', detail: `${names}, used on a GPU` }
+  const detail = `${names}, not used without the native backend`
+  return { subject, status: 'note', detail, fix: 'npm run build:native' }
 }
 
 function gpuFindings(gpus: readonly Gpu[]): Finding[] {

@@ -29,6 +29,8 @@ export interface Finding {
 export interface Diagnosis {
   /** Whether videos can be made on this machine's CPU. */
   readonly ready: boolean
+  /** Where videos are made when no device is named: on a GPU where one works, else on the CPU. */
+  readonly device: 'cpu' | 'cuda:0'
   readonly findings: readonly Finding[]
 }
 
@@ -38,19 +40,22 @@ const oldestNode = [20, 9] as const
 /** Looks at everything that making a video needs, by using it. It never throws: what is wrong is in the findings. */
 export async function diagnoseInstallation(createBackend: EngineParts['createBackend']): Promise<Diagnosis> {
   const run = (device: Device) => tryDevice(createBackend, device)
+  const cuda = await cudaFindings(run)
   const checks = [
     { subject: 'framewright', status: 'ok', detail: packageVersion() } satisfies Finding,
     nodeFinding(),
     runtimeFinding(),
     cpuFinding(run),
-    ...(await cudaFindings(run)),
+    ...cuda,
     memoryFinding(),
     builtInFinding(),
     codecFinding(),
     modelsFinding(),
   ]
   const findings = await Promise.all(checks)
-  return { ready: findings.every(({ status }) => status !== 'broken'), findings }
+  const ready = findings.every(({ status }) => status !== 'broken')
+  const device = cuda.some(({ subject, status }) => subject === 'cuda' && status === 'ok') ? 'cuda:0' : 'cpu'
+  return { ready, device, findings }
 }
 
 function nodeFinding(): Finding {
