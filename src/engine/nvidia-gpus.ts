@@ -10,6 +10,22 @@ export interface Gpu {
   readonly usedBytes: number
 }
 
+export interface GpuMemory {
+  /** `cuda:0` */
+  readonly device: string
+  /** Of all programs together. */
+  readonly usedBytes: number
+  readonly totalBytes: number
+}
+
+/** The memory of every GPU that nvidia-smi lists. */
+export async function gpuMemory(): Promise<GpuMemory[]> {
+  const gpus = await nvidiaGpus()
+  return gpus.map(({ memory, usedBytes }, index) => {
+    return { device: `cuda:${index}`, usedBytes, totalBytes: Number.parseInt(memory, 10) * 2 ** 20 }
+  })
+}
+
 /** Every GPU as nvidia-smi has it; none where there is no such program. */
 export async function nvidiaGpus(): Promise<Gpu[]> {
   const query = ['--query-gpu=name,memory.total,driver_version,memory.used', '--format=csv,noheader']

@@ -53,6 +53,9 @@ export class EngineHost implements AsyncDisposable {
   #runs = 0
   #starts = 0
   #residentBytes = 0
+  #engineDevice: string | undefined
+  #modelHits = 0
+  #modelMisses = 0
   #closing = false
 
   constructor(options: EngineHostOptions) {
@@ -80,6 +83,21 @@ export class EngineHost implements AsyncDisposable {
   /** Memory of the process, as it last said; 0 without one. */
   get residentBytes(): number {
     return this.#process ? this.#residentBytes : 0
+  }
+
+  /** Where the loaded model is: `cpu`, `cuda:0`, or two with a comma between them; undefined where none is loaded. */
+  get engineDevice(): string | undefined {
+    return this.#engineDevice
+  }
+
+  /** Runs whose model was loaded already. */
+  get modelHits(): number {
+    return this.#modelHits
+  }
+
+  /** Runs whose model had to be opened. */
+  get modelMisses(): number {
+    return this.#modelMisses
   }
 
   /**
@@ -146,6 +164,12 @@ export class EngineHost implements AsyncDisposable {
       return
     }
     if (message.id !== this.#active?.id) return
+    if (message.type === 'model') {
+      this.#engineDevice = message.device
+      if (message.reused) this.#modelHits++
+      else this.#modelMisses++
+      return
+    }
     if (message.type === 'progress') this.#active.onProgress(message.progress)
     else if (message.type === 'note') this.#options.onEvent({ type: 'note', text: message.text })
     else this.#active.end(message.end)
@@ -189,6 +213,7 @@ export class EngineHost implements AsyncDisposable {
     if (this.#process !== child) return
     clearTimeout(this.#watching)
     this.#process = undefined
+    this.#engineDevice = undefined
     this.#options.onEvent({ type: 'exited', reason, expected: this.#closing })
     const said = this.#tail.text
     this.#active?.crash(

@@ -60,7 +60,9 @@ async function run(id: string, spec: RunSpec): Promise<void> {
   const note = (text: string) => reply({ type: 'note', id, text })
   const checkpoint = new RunCheckpoint(spec)
   const end = await outcome(async () => {
+    const reused = loaded?.model === spec.model
     const engine = await engineFor(spec.model)
+    reply({ type: 'model', id, device: engine.device, reused })
     return await makeVideo(spec, {
       engine,
       checkpoint,

@@ -40,6 +40,8 @@ export type HostCommand =
 export type HostReply =
   | { readonly type: 'ready' }
   | { readonly type: 'pong'; readonly number: number; readonly residentBytes: number }
+  /** The model of a run is there, as an engine of `device`. `reused`: the run before had left it loaded. */
+  | { readonly type: 'model'; readonly id: string; readonly device: string; readonly reused: boolean }
   | { readonly type: 'progress'; readonly id: string; readonly progress: HostProgress }
   /** Something that whoever reads the log wants to know. */
   | { readonly type: 'note'; readonly id: string; readonly text: string }

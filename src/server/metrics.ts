@@ -1,5 +1,7 @@
+import { totalmem } from 'node:os'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { EngineHost } from '../host/engine-host.ts'
+import { type GpuMemory, gpuMemory } from '../index.ts'
 import type { QueueStats, RunOutcome, TaskRecord } from '../jobs/contract.ts'
 
 /** What Prometheus collects. Names follow its conventions: base units, `_total` for counters. */
@@ -15,22 +17,32 @@ export interface Metrics {
   step(device: string, seconds: number): void
 }
 
+/** What is read of an engine host. */
+export type HostFigures = Pick<
+  EngineHost,
+  'device' | 'busy' | 'residentBytes' | 'restarts' | 'engineDevice' | 'modelHits' | 'modelMisses'
+>
+
 export interface MetricsSources {
   /** Of the queue. */
   readonly stats: () => Promise<QueueStats>
   /** Engine hosts of this process. */
-  readonly hosts: () => readonly EngineHost[]
+  readonly hosts: () => readonly HostFigures[]
+  /** Memory of the GPUs; what nvidia-smi says unless given. */
+  readonly gpus?: () => Promise<readonly GpuMemory[]>
 }
 
 const stepBuckets = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
 const taskBuckets = [1, 3, 10, 30, 60, 120, 300, 600, 1800, 3600]
 
-export function createMetrics({ stats, hosts }: MetricsSources): Metrics {
+export function createMetrics({ stats, hosts, gpus = gpuMemory }: MetricsSources): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
   const readQueue = queueGauges(registry, stats)
   hostGauges(registry, hosts)
+  const readMemory = memoryGauges(registry, hosts, gpus)
+  modelCacheCounter(registry, hosts)
   const requests = new Histogram({
     name: 'framewright_http_request_duration_seconds',
     help: 'Time to answer a request, by route and status.',
@@ -72,7 +84,7 @@ export function createMetrics({ stats, hosts }: MetricsSources): Metrics {
   })
   return {
     async render() {
-      await readQueue()
+      await Promise.all([readQueue(), readMemory()])
       return { text: await registry.metrics(), contentType: registry.contentType }
     },
     request: (route, status, seconds) => requests.observe({ route, status }, seconds),
@@ -104,8 +116,8 @@ function queueGauges(registry: Registry, read: MetricsSources['stats']): () => P
   }
 }
 
-function hostGauges(registry: Registry, hosts: () => readonly EngineHost[]): void {
-  const perHost = (name: string, help: string, read: (host: EngineHost) => number) => {
+function hostGauges(registry: Registry, hosts: MetricsSources['hosts']): void {
+  const perHost = (name: string, help: string, read: (host: HostFigures) => number) => {
     const gauge: Gauge<'device'> = new Gauge({
       name,
       help,
@@ -125,4 +137,65 @@ function hostGauges(registry: Registry, hosts: () => readonly EngineHost[]): voi
     'How often the engine host was started again.',
     host => host.restarts,
   )
+}
+
+/** @returns reads the memory of the devices that hold a model; the gauges keep what it was then */
+function memoryGauges(
+  registry: Registry,
+  hosts: MetricsSources['hosts'],
+  gpus: () => Promise<readonly GpuMemory[]>,
+): () => Promise<void> {
+  const gauge = (name: string, help: string) => {
+    return new Gauge({ name, help, labelNames: ['device'], registers: [registry] })
+  }
+  const used = gauge(
+    'framewright_device_memory_used_bytes',
+    'Memory in use on a device that holds a model: of the engine host on the CPU, of all programs on a GPU.',
+  )
+  const total = gauge('framewright_device_memory_total_bytes', 'Memory of a device that holds a model.')
+  // Who asks at the same time shares one look: it starts a program.
+  let looking: Promise<readonly GpuMemory[]> | undefined
+  const look = () => {
+    looking ??= gpus().finally(() => {
+      looking = undefined
+    })
+    return looking
+  }
+  return async () => {
+    const onGpu = hosts().some(({ engineDevice }) => engineDevice?.startsWith('cuda'))
+    const there = onGpu ? await look() : []
+    used.reset()
+    total.reset()
+    for (const { engineDevice, residentBytes } of hosts()) {
+      for (const device of engineDevice?.split(',') ?? []) {
+        const memory =
+          device === 'cpu'
+            ? {
+                usedBytes: residentBytes,
+                totalBytes: Math.min(totalmem(), process.constrainedMemory() || Infinity),
+              }
+            : there.find(gpu => gpu.device === device)
+        if (!memory) continue
+        used.set({ device }, memory.usedBytes)
+        total.set({ device }, memory.totalBytes)
+      }
+    }
+  }
+}
+
+/** An engine host keeps the model of its last run: the one cache there is between videos. */
+function modelCacheCounter(registry: Registry, hosts: MetricsSources['hosts']): void {
+  const counter: Counter<'cache' | 'device' | 'result'> = new Counter({
+    name: 'framewright_cache_requests_total',
+    help: 'Runs that found the model of their engine host loaded (hit), and those that had to load it (miss).',
+    labelNames: ['cache', 'device', 'result'],
+    registers: [registry],
+    collect() {
+      counter.reset()
+      for (const { device, modelHits, modelMisses } of hosts()) {
+        counter.inc({ cache: 'model', device, result: 'hit' }, modelHits)
+        counter.inc({ cache: 'model', device, result: 'miss' }, modelMisses)
+      }
+    },
+  })
 }

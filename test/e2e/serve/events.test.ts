@@ -166,6 +166,10 @@ describe('the server', () => {
     )
     expect(text).toMatch(/^framewright_step_duration_seconds_count\{device="cpu"\} [1-9]\d/m)
     expect(text).toMatch(/^framewright_host_resident_bytes\{device="cpu"\} \d+$/m)
+    expect(text).toMatch(/^framewright_device_memory_total_bytes\{device="cpu"\} [1-9]\d+$/m)
+    expect(text).toMatch(
+      /^framewright_cache_requests_total\{cache="model",device="cpu",result="miss"\} [1-9]/m,
+    )
     // Ids do not become labels: their number has no end.
     expect(text).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}/)
   })

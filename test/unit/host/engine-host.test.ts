@@ -77,6 +77,7 @@ describe('an engine host', () => {
   test('makes a video, its pictures and previews, and says how far it is', async () => {
     const run = start(spec('whole'))
     const end = await run.end
+    expect(host).toMatchObject({ engineDevice: 'cpu', modelHits: 0, modelMisses: 1 })
     expect(end).toMatchObject({
       type: 'done',
       result: { width: 64, height: 64, frames: 9, seed: '18446744073709551615', resumedAt: 0 },
