@@ -30,6 +30,7 @@ const values = [
   'exportModel',
   'fileKind',
   'gpuMemory',
+  'inspectAdapter',
   'inspectModel',
   'installCudaProvider',
   'listModels',
@@ -58,6 +59,7 @@ const values = [
 
 const types = [
   'AdapterOptions',
+  'AdapterReport',
   'ApiKey',
   'BenchmarkOptions',
   'BenchmarkProgress',

@@ -1,13 +1,16 @@
 import { Command } from 'commander'
-import type { MemoryReport, ModelReport, SizeSteps } from '../index.ts'
+import type { AdapterReport, MemoryReport, ModelReport, SizeSteps } from '../index.ts'
 import { decimal, wholeNumber } from './arguments.ts'
 import { bytesText, counted, durationText, parametersText } from './quantities.ts'
 import { alignColumns } from './table.ts'
 
 export function inspectCommand(): Command {
   return new Command('inspect')
-    .description('Say what a model is: components, sizes, defaults')
-    .argument('[model]', 'a model folder, or owner/name of a pulled one (default: doodle, built in)')
+    .description('Say what a model is: components, sizes, defaults; or what an adapter is')
+    .argument(
+      '[model]',
+      'a model folder, owner/name of a pulled one, or an adapter’s .safetensors (default: doodle, built in)',
+    )
     .option('--plan', 'say what memory a video needs, and how it would be made')
     .option('--size <WxH>', 'with --plan: width and height in pixels (default: the model’s)')
     .option('--frames <n>', 'with --plan: length in frames (default: the model’s)', wholeNumber('--frames'))
@@ -29,7 +32,14 @@ interface InspectFlags {
 }
 
 async function inspect(name: string | undefined, flags: InspectFlags): Promise<void> {
-  const { inspectModel, modeNames, planModelMemory, resolveModel } = await import('../index.ts')
+  const { inspectAdapter, inspectModel, modeNames, planModelMemory, resolveModel } = await import(
+    '../index.ts'
+  )
+  if (name?.endsWith('.safetensors') && !flags.plan) {
+    const report = await inspectAdapter(name)
+    process.stdout.write(`${flags.json ? JSON.stringify(report) : adapterText(report)}\n`)
+    return
+  }
   const model = await resolveModel(name)
   const { json, plan, memory, size, frames, device } = flags
   if (plan) {
@@ -46,6 +56,22 @@ async function inspect(name: string | undefined, flags: InspectFlags): Promise<v
   const report = await inspectModel({ model })
   const text = json ? JSON.stringify(report) : reportText(report, mode => modeNames[mode])
   process.stdout.write(`${text}\n`)
+}
+
+/** The report of an adapter for people. */
+export function adapterText({ file, kind, ranks, alphas, modules, dtypes, bytes }: AdapterReport): string {
+  const lowRank = [
+    ['rank', ranks.join(', ')],
+    ['alpha', alphas.join(', ')],
+  ]
+  return alignColumns([
+    ['adapter', file],
+    ['kind', kind === 'lora' ? 'LoRA' : 'whole differences'],
+    ...(kind === 'lora' ? lowRank : []),
+    ['changes', counted(modules, 'module')],
+    ['dtype', dtypes.join(' ')],
+    ['size', bytesText(bytes)],
+  ])
 }
 
 /** The report for people. */
