@@ -21,7 +21,8 @@ import { type Gpu, nvidiaGpus } from './nvidia-gpus.ts'
 export async function cudaFindings(run: (device: Device) => Promise<string | undefined>): Promise<Finding[]> {
   const gpus = await nvidiaGpus()
   if (gpus.length === 0 && !cudaProviderInstalled()) {
-    return [{ subject: 'gpu', status: 'note', detail: 'none: videos are made on the CPU' }]
+    const none: Finding = { subject: 'gpu', status: 'note', detail: 'none: videos are made on the CPU' }
+    return [none, ...idleFindings(nativeParts())]
   }
   const needed = [await providerFinding(), librariesFinding(), cudnnFinding()]
   const parts = [...gpuFindings(gpus), ...needed, ...nativeFindings(nativeParts())]
@@ -43,6 +44,15 @@ export function nativeFindings(
 ): Finding[] {
   const backend = addonFinding(addon, load)
   return [backend, kernelsFinding(backend.status === 'ok', kernels)]
+}
+
+/** The same where there is no GPU to use them on: nothing is to be done. */
+export function idleFindings({ addon, kernels }: NativeParts): Finding[] {
+  const finding = (subject: string, built: boolean): Finding => {
+    const detail = `${built ? 'built' : 'not built'}, not used: only a GPU uses it`
+    return { subject, status: 'note', detail }
+  }
+  return [finding('native backend', addon), finding('kernel library', kernels !== undefined)]
 }
 
 function addonFinding(built: boolean, load: () => unknown): Finding {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { nativeFindings } from '../../../src/engine/doctor-cuda.ts'
+import { idleFindings, nativeFindings } from '../../../src/engine/doctor-cuda.ts'
 
 const kernels = { file: '/kernels.so', kernels: new Set(['a-kernel', 'another']) }
 
@@ -27,6 +27,14 @@ describe('what was built for a GPU', () => {
       detail: 'a-kernel, another, not used without the native backend',
       fix: 'npm run build:native',
     })
+  })
+
+  test('is not used without a GPU, and nothing is to be done', () => {
+    const end = 'not used: only a GPU uses it'
+    expect(idleFindings({ addon: true, kernels: undefined })).toEqual([
+      { subject: 'native backend', status: 'note', detail: `built, ${end}` },
+      { subject: 'kernel library', status: 'note', detail: `not built, ${end}` },
+    ])
   })
 
   test('is to be built again where the addon does not load', () => {
