@@ -5,24 +5,17 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { HttpClient } from './http-client.ts'
 import { printTable, rounded } from './results.ts'
 
 const [clients, seconds, pollMs, shortTasks] = [200, 60, 1000, 1000]
+const { call, close } = new HttpClient(clients)
 const program = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
-const agent = new Agent({ keepAlive: true, maxSockets: clients })
-
-interface Answer {
-  readonly status: number
-  readonly body: string
-  readonly ms: number
-}
-
 export async function measureServing(): Promise<object> {
   const folder = mkdtempSync(path.join(tmpdir(), 'framewright-serve-'))
   const server = await start(folder)
@@ -35,7 +28,7 @@ export async function measureServing(): Promise<object> {
   } finally {
     server.child.kill('SIGTERM')
     await once(server.child, 'exit')
-    agent.destroy()
+    close()
     rmSync(folder, { recursive: true })
   }
 }
@@ -152,21 +145,4 @@ async function post(url: string, numInferenceSteps: number, numFrames: number): 
   })
   if (answer.status !== 200) throw new Error(`a task was refused: ${answer.status} ${answer.body}`)
   return (JSON.parse(answer.body) as { id: string }).id
-}
-
-async function call(url: string, method: string, path: string, body?: object): Promise<Answer> {
-  const started = performance.now()
-  const headers = { 'content-type': 'application/json' }
-  return await new Promise((resolve, reject) => {
-    const sent = request(url + path, { method, agent, headers }, response => {
-      const chunks: Buffer[] = []
-      response.on('data', chunk => chunks.push(chunk))
-      response.on('end', () => {
-        const ms = performance.now() - started
-        resolve({ status: response.statusCode!, body: Buffer.concat(chunks).toString(), ms })
-      })
-    })
-    sent.on('error', reject)
-    sent.end(body && JSON.stringify(body))
-  })
 }

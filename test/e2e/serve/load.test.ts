@@ -1,7 +1,7 @@
 /** Many clients at once, while a video is made. */
-import { Agent, request } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { type Answer, HttpClient } from '../../../bench/http-client.ts'
 import { scratchFolder } from '../../scratch.ts'
 import { startTestServer } from './test-server.ts'
 
@@ -9,30 +9,7 @@ const clients = 200
 const seconds = 4
 const pollMs = 1000
 
-interface Answer {
-  readonly status: number
-  readonly body: string
-  readonly ms: number
-}
-
-const agent = new Agent({ keepAlive: true, maxSockets: clients })
-
-async function call(url: string, method: string, path: string, body?: object): Promise<Answer> {
-  const started = performance.now()
-  const headers = { 'content-type': 'application/json' }
-  return await new Promise((resolve, reject) => {
-    const sent = request(url + path, { method, agent, headers }, response => {
-      const chunks: Buffer[] = []
-      response.on('data', chunk => chunks.push(chunk))
-      response.on('end', () => {
-        const ms = performance.now() - started
-        resolve({ status: response.statusCode!, body: Buffer.concat(chunks).toString(), ms })
-      })
-    })
-    sent.on('error', reject)
-    sent.end(body && JSON.stringify(body))
-  })
-}
+const { call, close } = new HttpClient(clients)
 
 test(`${clients} clients that post and poll for ${seconds} s all get answers while a video is made`, async () => {
   await using server = await startTestServer(scratchFolder())
@@ -64,7 +41,7 @@ test(`${clients} clients that post and poll for ${seconds} s all get answers whi
     }
   }
   await Promise.all(Array.from({ length: clients }, (_, number) => client(number)))
-  agent.destroy()
+  close()
   expect(wrong).toEqual([])
   expect(polls.length).toBeGreaterThan(clients)
   polls.sort((a, b) => a - b)
