@@ -2,23 +2,21 @@
  * How long does a server take to answer many clients while it makes videos, and does its memory grow with the tasks it
  * has done? The server is a process of its own with its tasks on disk; the clients are this process, on the same machine.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { HttpClient } from './http-client.ts'
 import { printTable, rounded } from './results.ts'
+import { type ServerProcess, startServerProcess } from './server-process.ts'
 
 const [clients, seconds, pollMs, shortTasks] = [200, 60, 1000, 1000]
 const { call, close } = new HttpClient(clients)
-const program = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
+
 export async function measureServing(): Promise<object> {
   const folder = mkdtempSync(path.join(tmpdir(), 'framewright-serve-'))
-  const server = await start(folder)
+  const server = await startServerProcess(folder)
   try {
     const load = await underLoad(server.url)
     const memory = await overManyTasks(server)
@@ -31,31 +29,6 @@ export async function measureServing(): Promise<object> {
     close()
     rmSync(folder, { recursive: true })
   }
-}
-
-async function start(folder: string): Promise<{ child: ChildProcess; url: string }> {
-  const flags = [
-    '--port',
-    '0',
-    '--folder',
-    folder,
-    '--device',
-    'cpu',
-    '--threads',
-    '1',
-    '--log-level',
-    'error',
-  ]
-  const child = spawn(process.execPath, [program, 'serve', ...flags], {
-    stdio: ['ignore', 'inherit', 'pipe'],
-  })
-  for await (const line of createInterface({ input: child.stderr! })) {
-    const [, url] = /^listening on (\S+)$/.exec(line) ?? []
-    if (url === undefined) continue
-    child.stderr!.resume()
-    return { child, url }
-  }
-  throw new Error('the server ended before it listened')
 }
 
 /** Every client asks for a task once a second; one in twenty also makes one, cancels and deletes it. */
@@ -96,7 +69,7 @@ async function underLoad(url: string): Promise<Readonly<Record<string, number>>>
   }
 }
 
-async function overManyTasks({ child, url }: { child: ChildProcess; url: string }) {
+async function overManyTasks({ child, url }: ServerProcess) {
   const rows: Record<string, number>[] = []
   const batch = 100
   for (let done = batch; done <= shortTasks; done += batch) {

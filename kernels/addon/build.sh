@@ -32,19 +32,9 @@ flags=(-std=c++17 -O2 -fPIC -fvisibility=hidden -pthread -Wall -Wextra -DNAPI_VE
 if [ -n "${SANITIZE:-}" ]; then flags+=(-g -O1 -fno-omit-frame-pointer "-fsanitize=$SANITIZE"); fi
 sources=(addon.cc copy-out.cc jobs.cc js-value.cc lane.cc ort-handle.cc request.cc resident.cc session-options.cc session.cc)
 
-mkdir -p build
-# Two test files may ask for it at once.
-if command -v flock >/dev/null; then exec 9>build/lock && flock 9; fi
+. ../build-step.sh
 result=build/framewright_native.node
 command="$compiler ${flags[*]} -shared ${sources[*]}"
-if [ -f "$result" ] && [ "$command" = "$(cat build/command 2>/dev/null)" ] &&
-  [ -z "$(find . -maxdepth 1 \( -name '*.cc' -o -name '*.h' \) -newer "$result")" ]; then
-  echo "kernels/addon/$result is up to date"
-  exit
-fi
-
-# Put in place in one step: a process that has the old addon loaded keeps it.
+build_once "$result" "$command" . -maxdepth 1 \( -name '*.cc' -o -name '*.h' \)
 $command -o "build/$$.part" -ldl
-mv "build/$$.part" "$result"
-echo "$command" >build/command
-echo "kernels/addon/$result"
+built "$result" "$command"

@@ -33,17 +33,10 @@ targets+=(-gencode arch=compute_75,code=compute_75)
 device=("$nvcc" -std=c++17 -O3 -fatbin -ccbin "$compiler" "${targets[@]}")
 host=("$compiler" -std=c++17 -O2 -fPIC -fvisibility=hidden -Wall -Wextra)
 
-mkdir -p build
-# Two test files may ask for it at once.
-if command -v flock >/dev/null; then exec 9>build/lock && flock 9; fi
+. ../build-step.sh
 result=build/framewright_kernels.so
 command="${device[*]} ${host[*]}"
-if [ -f "$result" ] && [ "$command" = "$(cat build/command 2>/dev/null)" ] &&
-  [ -z "$(find .. -maxdepth 2 \( -name '*.cc' -o -name '*.h' -o -name '*.cu' \) -newer "$result")" ]; then
-  echo "kernels/library/$result is up to date"
-  exit
-fi
-
+build_once "$result" "$command" .. -maxdepth 2 \( -name '*.cc' -o -name '*.h' -o -name '*.cu' \)
 rm -f build/*.fatbin build/*.S
 names=()
 images=()
@@ -63,9 +56,6 @@ ASSEMBLY
   images+=("build/$name.S")
 done
 
-# Put in place in one step: a process that has the old library loaded keeps it.
 "${host[@]}" -shared -Wl,-z,nodelete ./*.cc ../*/operator.cc "${images[@]}" -o "build/$$.part" -ldl
 printf '%s\n' "${names[@]}" >build/kernels
-mv "build/$$.part" "$result"
-echo "$command" >build/command
-echo "kernels/library/$result"
+built "$result" "$command"

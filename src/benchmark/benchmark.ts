@@ -101,7 +101,7 @@ export async function* runBenchmark(
     yield progress(`measuring ${options.what} on ${deviceText(setting.device)}, ${setting.repeat} times`)
     const answer = await answerOf(setting, gpu?.usedBytes)
     yield progress('measuring the limits of the device')
-    const peaks = await peaksOf(setting)
+    const peaks = await peaksOf(setting, path.join(temporary, 'peaks'))
     const notes = [...answer.notes]
     let breakdown: BenchmarkReport['breakdown']
     if (options.profile !== false && options.what in works) {
@@ -222,10 +222,10 @@ function dtypeOf({ device, precision: { requested }, options: { what } }: Settin
   return what === 'vae' ? 'f16' : (requested ?? 'bf16')
 }
 
-async function peaksOf(setting: Setting): Promise<Peaks> {
+async function peaksOf(setting: Setting, folder: string): Promise<Peaks> {
   const { parts, device, threads } = setting
   await using backend = parts.createBackend({ device, threads })
-  return await measurePeaks(backend, dtypeOf(setting))
+  return await measurePeaks(backend, dtypeOf(setting), folder)
 }
 
 function sharesOfPeaks(measurements: Measurements, peaks: Peaks): Measurements {

@@ -1,12 +1,17 @@
 import { type GraphSource, weightBytesOf } from '../engine/graph-source.ts'
 import type { Lane } from '../engine/lane.ts'
-import { type GraphCost, graphCost, symbolsFrom } from '../graph/cost.ts'
-import { evaluateDim } from '../graph/dims.ts'
+import {
+  type GraphCost,
+  graphCost,
+  type Symbols,
+  shapesOf,
+  sizedOutputs,
+  symbolsFrom,
+} from '../graph/cost.ts'
 import type { Graph } from '../graph/graph.ts'
 import type { GraphRecipe, ResidentTensor, RunGraph, RunResult } from '../pipeline/family.ts'
 import type { GraphRunner } from '../pipeline/graph-runner.ts'
 import type { MemoryPlan } from '../pipeline/memory-plan.ts'
-import type { Feed } from '../runtime/backend.ts'
 import { needsPrivateCopy } from '../runtime/session-config.ts'
 import { createGenerator } from '../sampling/noise.ts'
 import { elementCount } from '../tensor/dtype.ts'
@@ -68,27 +73,17 @@ export class MeasuredRunner implements GraphRunner {
 
 /** A CPU computes what follows from weights when it copies them. */
 function isCopied(graph: Graph): boolean {
-  const weightBytes = weightBytesOf(graph)
-  return needsPrivateCopy({ name: graph.name, bytes: new Uint8Array(), weightsFolder: '/', weightBytes })
-}
-
-function shapesOf(feeds: Readonly<Record<string, Feed>>): Record<string, readonly number[]> {
-  return Object.fromEntries(Object.entries(feeds).map(([name, { shape }]) => [name, shape]))
+  return needsPrivateCopy({ weightBytes: weightBytesOf(graph) })
 }
 
 /** Results in f32 are random, others zero; nothing is kept resident. */
-function standIn(
-  graph: Graph,
-  symbols: Readonly<Record<string, number>>,
-  fetch: readonly string[] | undefined,
-): RunResult {
+function standIn(graph: Graph, symbols: Symbols, fetch: readonly string[] | undefined): RunResult {
   const random = createGenerator(1n)
-  const asked = graph.outputs.filter(({ name }) => fetch?.includes(name) ?? true)
-  const tensors = asked.flatMap(({ name, dtype, shape }): [string, Tensor][] => {
-    const sizes = shape.map(dim => evaluateDim(dim, symbols))
-    const count = elementCount(sizes)
-    if (dtype === 'f32') return [[name, tensor('f32', sizes, random.randn(count))]]
-    return dtype === 'u8' ? [[name, tensor('u8', sizes, new Uint8Array(count))]] : []
+  const outputs = sizedOutputs(graph, symbols, fetch)
+  const tensors = outputs.flatMap(({ name, dtype, shape }): [string, Tensor][] => {
+    const count = elementCount(shape)
+    if (dtype === 'f32') return [[name, tensor('f32', shape, random.randn(count))]]
+    return dtype === 'u8' ? [[name, tensor('u8', shape, new Uint8Array(count))]] : []
   })
   return { tensors: Object.fromEntries(tensors), residents: {} }
 }

@@ -1,6 +1,4 @@
 /** How fast the device is at best: large matrix products, and large tensors read and written. */
-import { mkdtemp, realpath, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Graph } from '../graph/graph.ts'
 import { cast } from '../graph/ops/cast.ts'
@@ -26,24 +24,20 @@ const sizes = {
 /** Runs of which the fastest counts: whatever else the machine does only makes it slower. */
 const runs = 5
 
-export async function measurePeaks(backend: Backend, dtype: FloatDType): Promise<Peaks> {
+/** @param folder for the weights of the products */
+export async function measurePeaks(backend: Backend, dtype: FloatDType, folder: string): Promise<Peaks> {
   const { matrix, products, rows, columns, passes } = sizes[backend.device.type]
-  const folder = await mkdtemp(path.join(await realpath(tmpdir()), 'framewright-peaks-'))
-  try {
-    await synthesizeWeights({ w: [safetensorsNames[dtype], [matrix, matrix]] }, folder, { values: 'random' })
-    const { tensors, bytes } = await openWeights(folder)
-    const product = productGraph(dtype, matrix, products, tensors.get('w')!)
-    const seconds = await fastestRun(backend, product, bytes, [matrix, matrix])
-    const copy = copyGraph(dtype, rows, columns, passes)
-    const copySeconds = await fastestRun(backend, copy, 0, [rows, columns])
-    // The tensor is written once and then read and written in every pass.
-    const moved = rows * columns * bytesPerElement(dtype) * (1 + 2 * passes)
-    return {
-      matmul: { tflops: (2 * matrix ** 3 * products) / seconds / 1e12, dtype, size: matrix },
-      copy: { gigabytesPerSecond: moved / copySeconds / 1e9, bytes: moved },
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true })
+  await synthesizeWeights({ w: [safetensorsNames[dtype], [matrix, matrix]] }, folder, { values: 'random' })
+  const { tensors, bytes } = await openWeights(folder)
+  const product = productGraph(dtype, matrix, products, tensors.get('w')!)
+  const seconds = await fastestRun(backend, product, bytes, [matrix, matrix])
+  const copy = copyGraph(dtype, rows, columns, passes)
+  const copySeconds = await fastestRun(backend, copy, 0, [rows, columns])
+  // The tensor is written once and then read and written in every pass.
+  const moved = rows * columns * bytesPerElement(dtype) * (1 + 2 * passes)
+  return {
+    matmul: { tflops: (2 * matrix ** 3 * products) / seconds / 1e12, dtype, size: matrix },
+    copy: { gigabytesPerSecond: moved / copySeconds / 1e9, bytes: moved },
   }
 }
 

@@ -45,6 +45,8 @@ export class DeviceMemory {
   readonly #rssAtStart = process.memoryUsage.rss()
   /** Bytes that lanes have or are about to take. */
   readonly #taken = new Map<VideoLane, number>()
+  /** Of those, what their sessions still hold after a video. */
+  readonly #held = new Map<VideoLane, number>()
 
   /**
    * @param options.residencies those that may be chosen from; all unless given
@@ -78,12 +80,12 @@ export class DeviceMemory {
     if ('smallest' in choice) throw tooLarge(choice.smallest, free!)
     this.#taken.set(lane, choice.estimate.bytes)
     lane.begin(choice.estimate.plan, choice.smaller)
-    lane.heldBytes = choice.estimate.heldBytes
+    this.#held.set(lane, choice.estimate.heldBytes)
   }
 
   /** The lane has made its video: it holds what its sessions hold. */
   settle(lane: VideoLane): void {
-    this.#taken.set(lane, lane.open.length === 0 ? 0 : lane.heldBytes)
+    this.#taken.set(lane, lane.open.length === 0 ? 0 : (this.#held.get(lane) ?? 0))
   }
 
   async #freeFor(lane: VideoLane): Promise<number | undefined> {

@@ -85,8 +85,8 @@ function gpuFindings(gpus: readonly Gpu[]): Finding[] {
   const subject = 'gpu'
   const fix = `Install NVIDIA's driver ${oldestDriver} or newer: https://www.nvidia.com/drivers`
   if (gpus.length === 0) return [{ subject, status: 'note', detail: 'none that nvidia-smi lists', fix }]
-  return gpus.map(({ name, memory, driver }) => {
-    const detail = `${name}, ${memory}, driver ${driver}`
+  return gpus.map(({ name, totalBytes, driver }) => {
+    const detail = `${name}, ${totalBytes / 2 ** 20} MiB, driver ${driver}`
     if (isAtLeast(driver, [oldestDriver])) return { subject, status: 'ok', detail }
     return { subject, status: 'note', detail: `${detail}, too old for CUDA 13`, fix }
   })

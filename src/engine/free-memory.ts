@@ -27,5 +27,5 @@ function machineBytes(): number {
 /** Of the GPU that nvidia-smi has at that place. */
 async function freeGpuMemory(index: number): Promise<number | undefined> {
   const gpu = (await nvidiaGpus())[index]
-  return gpu && Number.parseInt(gpu.memory, 10) * 2 ** 20 - gpu.usedBytes
+  return gpu && gpu.totalBytes - gpu.usedBytes
 }

@@ -37,14 +37,6 @@ export class GuidancePair implements GraphRunner {
     return [...this.#first.open, ...this.#second.open]
   }
 
-  get heldBytes(): number {
-    return this.#first.heldBytes
-  }
-
-  set heldBytes(bytes: number) {
-    this.#first.heldBytes = bytes
-  }
-
   begin(plan: MemoryPlan, smaller: readonly MemoryPlan[]): void {
     this.#first.begin(plan, smaller)
     this.#second.begin(plan, smaller)

@@ -19,8 +19,6 @@ export class Lane implements GraphRunner {
   #signal: AbortSignal | undefined
   /** The run before: what a run lets go must not be in use by another one. */
   #last: Promise<unknown> = Promise.resolve()
-  /** What its sessions are estimated to hold after a video. */
-  heldBytes = 0
   #memory: MemoryPlan
   /** What is left to go over to when the memory runs out, from the largest on. */
   #smaller: readonly MemoryPlan[] = []

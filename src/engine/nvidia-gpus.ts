@@ -3,9 +3,8 @@ import { promisify } from 'node:util'
 
 export interface Gpu {
   readonly name: string
-  /** `143771 MiB` */
-  readonly memory: string
   readonly driver: string
+  readonly totalBytes: number
   /** Of all programs together. */
   readonly usedBytes: number
 }
@@ -21,9 +20,7 @@ export interface GpuMemory {
 /** The memory of every GPU that nvidia-smi lists. */
 export async function gpuMemory(): Promise<GpuMemory[]> {
   const gpus = await nvidiaGpus()
-  return gpus.map(({ memory, usedBytes }, index) => {
-    return { device: `cuda:${index}`, usedBytes, totalBytes: Number.parseInt(memory, 10) * 2 ** 20 }
-  })
+  return gpus.map(({ usedBytes, totalBytes }, index) => ({ device: `cuda:${index}`, usedBytes, totalBytes }))
 }
 
 /** Every GPU as nvidia-smi has it; none where there is no such program. */
@@ -33,10 +30,15 @@ export async function nvidiaGpus(): Promise<Gpu[]> {
     const { stdout } = await promisify(execFile)('nvidia-smi', query, { timeout: 10_000 })
     const rows = stdout.split('\n').filter(row => row.trim() !== '')
     return rows.map(row => {
-      const [name = '', memory = '', driver = '', used = ''] = row.split(',').map(cell => cell.trim())
-      return { name, memory, driver, usedBytes: Number.parseInt(used, 10) * 2 ** 20 }
+      const [name = '', total = '', driver = '', used = ''] = row.split(',').map(cell => cell.trim())
+      return { name, driver, totalBytes: bytesOf(total), usedBytes: bytesOf(used) }
     })
   } catch {
     return []
   }
+}
+
+/** `143771 MiB` */
+function bytesOf(text: string): number {
+  return Number.parseInt(text, 10) * 2 ** 20
 }

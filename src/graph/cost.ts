@@ -1,6 +1,7 @@
 /** What a graph has to compute and to move, counted from its nodes: nothing is run. */
-import { bytesPerElement } from '../tensor/dtype.ts'
+import { bytesPerElement, type DType } from '../tensor/dtype.ts'
 import { evaluateDim, type Shape, shapeText } from './dims.ts'
+import { foldedValues } from './folded-values.ts'
 import type { Graph } from './graph.ts'
 import { type OpClass, opClassOf } from './op-class.ts'
 import type { Node, Value } from './value.ts'
@@ -46,6 +47,23 @@ export function symbolsFrom(graph: Graph, shapes: Readonly<Record<string, readon
   return symbols
 }
 
+/** The shapes of what a run is fed, by name. */
+export function shapesOf(
+  feeds: Readonly<Record<string, { readonly shape: readonly number[] }>>,
+): Record<string, readonly number[]> {
+  return Object.fromEntries(Object.entries(feeds).map(([name, { shape }]) => [name, shape]))
+}
+
+/** The outputs that a run with such sizes gives, or those of them that are asked for. */
+export function sizedOutputs(
+  graph: Graph,
+  symbols: Symbols,
+  asked?: readonly string[],
+): { readonly name: string; readonly dtype: DType; readonly shape: readonly number[] }[] {
+  const given = graph.outputs.filter(({ name }) => asked?.includes(name) ?? true)
+  return given.map(({ name, dtype, shape }) => ({ name, dtype, shape: sizesOf(shape, symbols) }))
+}
+
 /**
  * Counts what one run of a graph costs.
  * @param options.folded whether what follows from the weights alone is computed once, when the graph is loaded
@@ -57,12 +75,9 @@ export function graphCost(
   { folded = false }: { readonly folded?: boolean } = {},
 ): GraphCost {
   const classes: Partial<Record<OpClass, OpCost>> = {}
-  const constant = new Set(folded ? graph.initializers.map(({ name }) => name) : [])
+  const constant = folded ? foldedValues(graph) : new Set<string>()
   for (const node of graph.nodes) {
-    if (folded && node.inputs.every(name => name === '' || constant.has(name))) {
-      for (const name of node.outputs) constant.add(name)
-      continue
-    }
+    if (node.outputs.every(name => constant.has(name))) continue
     const opClass = opClassOf(node.op)
     classes[opClass] = sumOf(classes[opClass] ?? nothing, nodeCost(graph, node, symbols))
   }

@@ -38,7 +38,6 @@ const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
     'ReduceSum',
     'AveragePool',
     'Softmax',
-    'QkNormRope',
   ],
   elementwise: [
     'Add',

@@ -1,5 +1,5 @@
 import type { Tensor } from '../tensor/tensor.ts'
-import { type ChunkResult, type ChunkSettings, runChunks } from './causal-run.ts'
+import { type ChunkSettings, runChunks } from './causal-run.ts'
 import type { CausalGraphs, Feed } from './family.ts'
 
 export interface DecodeOptions extends ChunkSettings {
@@ -26,15 +26,11 @@ export async function* decodeChunks(options: DecodeOptions): AsyncGenerator<Deco
   const input = { name: 'latents', tensor: latents, axis: 1 }
   const outputs = decodedOutputs(tensors)
   for await (const chunk of runChunks({ ...options, graphs, input, outputs })) {
-    yield decodedChunk(chunk, tensors)
+    const { frames, decoded } = chunk.tensors
+    yield { frames: frames!, ...(tensors && decoded && { decoded }), seconds: chunk.seconds }
   }
 }
 
 export function decodedOutputs(tensors: boolean): string[] {
   return ['frames', ...(tensors ? ['decoded'] : [])]
-}
-
-export function decodedChunk({ tensors, seconds }: ChunkResult, wanted: boolean): DecodedChunk {
-  const { frames, decoded } = tensors
-  return { frames: frames!, ...(wanted && decoded && { decoded }), seconds }
 }

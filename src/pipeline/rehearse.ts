@@ -1,8 +1,7 @@
 /** Goes through a generation without computing anything: which graphs run, in which order, on inputs of which sizes. */
 
 import { type LatentSize, toLatent } from '../geometry/video-geometry.ts'
-import { type Symbols, symbolsFrom } from '../graph/cost.ts'
-import { evaluateDim } from '../graph/dims.ts'
+import { type Symbols, shapesOf, sizedOutputs, symbolsFrom } from '../graph/cost.ts'
 import type { Graph } from '../graph/graph.ts'
 import type { Picture } from '../media/read-picture.ts'
 import { createGenerator } from '../sampling/noise.ts'
@@ -94,15 +93,11 @@ class Stage {
   /** Results are zeros. */
   readonly run: RunGraph = async (name, feeds, { fetch, keep = () => false } = {}) => {
     const graph = await this.#graphs(name)
-    const shapes = Object.fromEntries(Object.entries(feeds).map(([input, { shape }]) => [input, shape]))
-    const symbols = symbolsFrom(graph, shapes)
+    const symbols = symbolsFrom(graph, shapesOf(feeds))
     const given = new Set<Feed>(Object.values(feeds))
     const tensors: Record<string, Tensor> = {}
     const residents: Record<string, ResidentTensor> = {}
-    const asked = graph.outputs.filter(output => fetch?.includes(output.name) ?? true)
-    const outputs = asked.map(({ name: output, dtype, shape }) => {
-      return { output, dtype, shape: shape.map(dim => evaluateDim(dim, symbols)) }
-    })
+    const outputs = sizedOutputs(graph, symbols, fetch)
     this.runs.push({
       graph: name,
       symbols,
@@ -110,7 +105,7 @@ class Stage {
       outputBytes: sumOf(outputs),
       keptBytes: sumOf([...this.#kept].filter(resident => !given.has(resident))),
     })
-    for (const { output, dtype, shape } of outputs) {
+    for (const { name: output, dtype, shape } of outputs) {
       if (keep(output)) residents[output] = { kind: 'resident', id: this.#kept.size, dtype, shape }
       else tensors[output] = zeros(dtype, shape)
     }

@@ -1,11 +1,11 @@
 /** What ONNX Runtime needs to hold a graph and to run it, estimated from the graph. */
 import type { Symbols } from '../graph/cost.ts'
+import { constantBytes, foldedValues } from '../graph/folded-values.ts'
 import type { Graph } from '../graph/graph.ts'
-import { peakBytes, type SizesOf, sizesOf } from '../graph/live-memory.ts'
+import { peakBytes, type SizesOf } from '../graph/live-memory.ts'
 import type { Node } from '../graph/value.ts'
-import { bytesPerElement, elementCount } from '../tensor/dtype.ts'
 import type { Device } from './backend.ts'
-import { foldLimitBytes, prepackLimitBytes } from './session-config.ts'
+import { foldLimitBytes, needsPrivateCopy } from './session-config.ts'
 
 /** What a process needs for ONNX Runtime itself: its libraries, a worker thread, the first blocks of an allocator. */
 export const runtimeBytes = 64 * 2 ** 20
@@ -21,7 +21,7 @@ const arenaFactor = 1.85
  * them are counted, mapped ones too: where they do not fit, every run reads them from the disk.
  */
 export function weightBytes(graph: Graph, stored: number, device: Device): number {
-  const folded = foldedValues(graph, stored, device)
+  const folded = foldedBy(graph, stored, device)
   const known = new Set(graph.initializers.map(({ name }) => name))
   const used = new Set<string>()
   for (const node of graph.nodes) {
@@ -33,38 +33,14 @@ export function weightBytes(graph: Graph, stored: number, device: Device): numbe
 
 /** Bytes that an arena holds after a run with inputs of these sizes. */
 export function arenaBytes(graph: Graph, stored: number, symbols: Symbols, device: Device): number {
-  const folded = foldedValues(graph, stored, device)
+  const folded = foldedBy(graph, stored, device)
   return arenaFactor * peakBytes(graph, symbols, workspaceBytes, folded)
 }
 
-/** Bytes of a graph's outputs of these names. */
-export function outputBytes(graph: Graph, names: readonly string[], symbols: Symbols): number {
-  const sizes = sizesOf(graph, symbols)
-  return names.reduce((sum, name) => sum + sizes.bytes(name), 0)
-}
-
-/** Constants that are computed when a session loads, from weights and constants alone. */
-function foldedValues(graph: Graph, stored: number, device: Device): ReadonlySet<string> {
-  const limit =
-    device.type === 'cpu' && stored <= prepackLimitBytes ? Number.POSITIVE_INFINITY : foldLimitBytes
-  const constant = new Set(graph.initializers.map(({ name }) => name))
-  const folded = new Set<string>()
-  for (const node of graph.nodes) {
-    const inputs = node.inputs.filter(input => input !== '')
-    if (inputs.length === 0 || !inputs.every(input => constant.has(input))) continue
-    for (const output of node.outputs) {
-      if (constantBytes(graph, output) > limit) continue
-      constant.add(output)
-      folded.add(output)
-    }
-  }
-  return folded
-}
-
-/** Of a weight, or a result that does not depend on inputs. */
-function constantBytes(graph: Graph, name: string): number {
-  const { shape, dtype } = graph.values.get(name)!
-  return elementCount(shape.map(Number)) * bytesPerElement(dtype)
+/** What the runtime folds when a session loads, see `sessionConfig`. */
+function foldedBy(graph: Graph, stored: number, device: Device): ReadonlySet<string> {
+  const copied = device.type === 'cpu' && needsPrivateCopy({ weightBytes: stored })
+  return copied ? foldedValues(graph) : foldedValues(graph, foldLimitBytes)
 }
 
 /**

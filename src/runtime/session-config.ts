@@ -1,7 +1,7 @@
 import type { Device, GraphModel, OpenOptions } from './backend.ts'
 
 /** Above this many bytes weights stay in their files, mapped, instead of being copied into a faster layout. */
-export const prepackLimitBytes = 1 << 30
+const prepackLimitBytes = 1 << 30
 
 /** Constants larger than this are not folded when the weights stay in their files: a fold copies them. */
 export const foldLimitBytes = 1 << 20
@@ -10,8 +10,8 @@ export const foldLimitBytes = 1 << 20
 const optimizersOffGpu = 'TransposeOptimizer'
 
 /** Whether a CPU copies the weights of a graph when it loads them. */
-export function needsPrivateCopy(model: GraphModel): boolean {
-  return model.weightBytes <= prepackLimitBytes
+export function needsPrivateCopy({ weightBytes }: Pick<GraphModel, 'weightBytes'>): boolean {
+  return weightBytes <= prepackLimitBytes
 }
 
 export interface SessionConfig {

@@ -10,7 +10,6 @@ import { wanTransformerConfig } from '../../models/wan/config.ts'
 import { wanContext } from '../../models/wan/context.ts'
 import { wanTransformer } from '../../models/wan/transformer.ts'
 import { messageOf } from '../../src/errors.ts'
-import { rotaryTables } from '../../src/geometry/rotary.ts'
 import { Graph } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { serialize } from '../../src/graph/serialize.ts'
@@ -19,12 +18,13 @@ import { parseDevice } from '../../src/runtime/device.ts'
 import { builtKernels } from '../../src/runtime/kernel-library.ts'
 import { NativeBackend } from '../../src/runtime/native-backend.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
-import { reshaped, type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
+import { wanFeeds } from '../wan-feeds.ts'
 import { buildKernels, noKernels } from './kernel-library.ts'
 import { buildAddon, noAddon } from './native-addon.ts'
 
@@ -237,18 +237,10 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
       expect(transformer.nodes.filter(({ op }) => op === 'RotaryEmbedding')).toEqual([])
 
       const latents = reference.get('step_000.model_input')!
-      const [batch, channels, t, h, w] = latents.shape as [number, number, number, number, number]
-      const [pt, ph, pw] = config.patch_size
-      const grid = { frames: t / pt, height: h / ph, width: w / pw }
-      const { cos, sin, shape } = rotaryTables({ grid, headDim: config.attention_head_dim })
       const timestep = Number(reference.get('step_000.timestep')!.data[0])
       const result = await runNative(transformer, {
         ...(await runNative(context, { text: reference.get('prompt_embeds')! })),
-        latents: reshaped(latents, [batch, channels, grid.frames, pt, grid.height, ph, grid.width, pw]),
-        timestep: tensor('f32', [1, grid.frames], new Float32Array(grid.frames).fill(timestep)),
-        'text.bias': tensor('f32', [1, 512], new Float32Array(512)),
-        'rotary.cos': tensor('f32', [1, ...shape], cos),
-        'rotary.sin': tensor('f32', [1, ...shape], sin),
+        ...wanFeeds(config, latents, timestep),
       })
       const expected = reference.get('step_000.noise_pred_cond')!
       const error = relativeError(result.velocity!.data as Float32Array, expected.data as Float32Array)

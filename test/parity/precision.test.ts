@@ -12,13 +12,12 @@ import { wanContext } from '../../models/wan/context.ts'
 import { wanTransformer } from '../../models/wan/transformer.ts'
 import { wanDecoder } from '../../models/wan/vae.ts'
 import { weightBytesOf } from '../../src/engine/graph-source.ts'
-import { rotaryTables } from '../../src/geometry/rotary.ts'
 import type { Graph } from '../../src/graph/graph.ts'
 import { serialize } from '../../src/graph/serialize.ts'
 import { parseDevice } from '../../src/runtime/device.ts'
 import { OnnxRuntimeBackend } from '../../src/runtime/onnxruntime-backend.ts'
 import { elementCount, type FloatDType } from '../../src/tensor/dtype.ts'
-import { reshaped, type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
 import { relativeError } from '../compare.ts'
@@ -26,6 +25,7 @@ import { fixture, hasFixture } from '../fixtures.ts'
 import { runGraph } from '../graph-session.ts'
 import { roundedGraph } from '../rounded-graph.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
+import { wanFeeds } from '../wan-feeds.ts'
 
 const device = parseDevice(process.env.FRAMEWRIGHT_TEST_DEVICE ?? 'cpu')
 
@@ -54,11 +54,6 @@ describe.each(transformers)('a step of %s', name => {
     const context = wanContext(config, ledger.graph('context'), precision)
     const transformer = wanTransformer(config, ledger.graph('transformer'), precision)
     const latents = reference.get('step_000.model_input')!
-    const [batch, channels, t, h, w] = latents.shape as [number, number, number, number, number]
-    const [pt, ph, pw] = config.patch_size
-    const grid = { frames: t / pt, height: h / ph, width: w / pw, tokens: (t * h * w) / (pt * ph * pw) }
-    const rotary = rotaryTables({ grid, headDim: config.attention_head_dim })
-    const half = config.attention_head_dim / 2
     const prompt = await compute(context, { text: reference.get('prompt_embeds')! })
     const errors: number[] = []
     for (let step = 0; ; step++) {
@@ -69,11 +64,7 @@ describe.each(transformers)('a step of %s', name => {
       const timestep = Number(of('timestep')!.data[0])
       const { velocity } = await compute(transformer, {
         ...prompt,
-        latents: reshaped(seen, [batch, channels, grid.frames, pt, grid.height, ph, grid.width, pw]),
-        timestep: tensor('f32', [1, grid.frames], new Float32Array(grid.frames).fill(timestep)),
-        'text.bias': tensor('f32', [1, 512], new Float32Array(512)),
-        'rotary.cos': tensor('f32', [1, grid.tokens, half], rotary.cos),
-        'rotary.sin': tensor('f32', [1, grid.tokens, half], rotary.sin),
+        ...wanFeeds(config, seen, timestep),
       })
       errors.push(errorOf(velocity!, expected))
     }

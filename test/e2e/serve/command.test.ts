@@ -1,15 +1,13 @@
 /** `framewright serve` as a person starts it: a process, its tasks on disk, and what is left of it when it is killed. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import RunwayML from '@runwayml/sdk'
 import { afterAll, describe, expect, test } from 'vitest'
+import { startServerProcess } from '../../../bench/server-process.ts'
 import { scratchFolder } from '../../scratch.ts'
 
-const program = fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url))
 const folder = scratchFolder()
 const started: ChildProcess[] = []
 afterAll(() => {
@@ -22,17 +20,9 @@ interface Served {
 }
 
 async function serve(name: string): Promise<Served> {
-  const flags = ['--port', '0', '--folder', join(folder, name), '--device', 'cpu', '--threads', '1']
-  const args = [program, 'serve', ...flags, '--checkpoint-seconds', '0', '--log-level', 'error']
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'pipe'] })
-  started.push(child)
-  for await (const line of createInterface({ input: child.stderr! })) {
-    const [, url] = /^listening on (\S+)$/.exec(line) ?? []
-    if (url === undefined) continue
-    child.stderr!.resume()
-    return { child, client: new RunwayML({ baseURL: url, apiKey: 'any', maxRetries: 0 }) }
-  }
-  throw new Error('the server ended before it listened')
+  const flags = ['--checkpoint-seconds', '0']
+  const { child, url } = await startServerProcess(join(folder, name), flags, each => started.push(each))
+  return { child, client: new RunwayML({ baseURL: url, apiKey: 'any', maxRetries: 0 }) }
 }
 
 async function create({ client }: Served, seed: number, steps: number): Promise<string> {

@@ -1,0 +1,26 @@
+import type { WanTransformerConfig } from '../models/wan/config.ts'
+import { rotaryTables } from '../src/geometry/rotary.ts'
+import { reshaped, type Tensor, tensor } from '../src/tensor/tensor.ts'
+
+/**
+ * What a Wan transformer takes beside the keys and values of a prompt of 512 rows.
+ * @param latents [batch, channels, t, h, w], as diffusers gives them to the network
+ */
+export function wanFeeds(
+  config: WanTransformerConfig,
+  latents: Tensor,
+  timestep: number,
+): Record<string, Tensor> {
+  const [batch, channels, t, h, w] = latents.shape as [number, number, number, number, number]
+  const [pt, ph, pw] = config.patch_size
+  const grid = { frames: t / pt, height: h / ph, width: w / pw, tokens: (t * h * w) / (pt * ph * pw) }
+  const rotary = rotaryTables({ grid, headDim: config.attention_head_dim })
+  const half = config.attention_head_dim / 2
+  return {
+    latents: reshaped(latents, [batch, channels, grid.frames, pt, grid.height, ph, grid.width, pw]),
+    timestep: tensor('f32', [1, grid.frames], new Float32Array(grid.frames).fill(timestep)),
+    'text.bias': tensor('f32', [1, 512], new Float32Array(512)),
+    'rotary.cos': tensor('f32', [1, grid.tokens, half], rotary.cos),
+    'rotary.sin': tensor('f32', [1, grid.tokens, half], rotary.sin),
+  }
+}
