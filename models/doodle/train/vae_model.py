@@ -2,7 +2,7 @@
 
 diffusers runs this autoencoder in chunks (1 frame, then 4 at a time) with a cache of past activations. The layers are
 causal, so the same numbers come out of one pass over the whole clip, about twice as fast and with fewer copies;
-`python -m train.check_vae` compares the two. Decoding here does not clamp, so that gradients reach every pixel.
+`test_vae_model.py` compares the two. Decoding here does not clamp, so that gradients reach every pixel.
 """
 
 import torch
