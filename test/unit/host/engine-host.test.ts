@@ -1,9 +1,9 @@
 /** Real processes with a real model: the host is the compiled one, as it is forked by its compiled name. */
-import { mkdir, readFile } from 'node:fs/promises'
+import { access, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { EngineHost, type HostEvent } from '../../../src/host/engine-host.ts'
 import type { HostProgress, RunEnd, RunSpec } from '../../../src/host/protocol.ts'
 import { runInChild } from '../../child.ts'
@@ -130,6 +130,11 @@ describe('a host that is killed in the middle', () => {
   test('fails its run alone; the next one goes on from the checkpoint to the same video', async () => {
     const run = start(spec('killed'))
     await run.reached(6)
+    // It is written beside the steps, and may come later than they.
+    await vi.waitFor(() => access(join(folder, 'killed', 'state.safetensors')), {
+      interval: 1,
+      timeout: 5000,
+    })
     const pid = host.pid!
     process.kill(pid, 'SIGKILL')
     const { code, message } = await failure(run.end)
