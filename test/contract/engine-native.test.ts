@@ -21,12 +21,12 @@ async function make(
   model: string,
   createBackend: CreateBackend,
   onEvent: (event: GenerateEvent) => void = () => {},
-  signal?: AbortSignal,
+  { signal, side = 64 }: { readonly signal?: AbortSignal; readonly side?: number } = {},
 ) {
   const options = { model: fixture(`${model}/model`), device: 'cpu', threads: 1 }
   const engine = await openEngine(options, { families, createBackend })
   const events: GenerateEvent[] = []
-  const request = { ...tinyRequest, frames: 9, width: 64, height: 64 }
+  const request = { ...tinyRequest, frames: 9, width: side, height: side }
   try {
     for await (const event of engine.generate(request, signal ? { signal } : {})) {
       onEvent(event)
@@ -111,7 +111,9 @@ describe.skipIf(noAddon)(`a video on the native backend${noAddon ? ` (skipped: $
       }
       return backend
     }
-    await expect(make(models[0]!, createBackend, undefined, abort.signal)).rejects.toThrow(CancelledError)
+    // Of a size at which a step takes long enough for the abort to come in its middle.
+    const long = { signal: abort.signal, side: 256 }
+    await expect(make(models[0]!, createBackend, undefined, long)).rejects.toThrow(CancelledError)
     expect(ends).toEqual([expect.any(CancelledError)])
     expect(loadNativeBinding().alive()).toEqual(before)
   })
