@@ -1,6 +1,7 @@
 """Scenes: what a clip shows, drawn at random from a seed, with the ground truth of every frame."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from random import Random
 
 from .motions import DIRECTIONS, FLOOR, Track, clip_times, meet, move
@@ -69,6 +70,12 @@ class Wish:
     background: str | None = None
     camera: str | None = None
     held_out: bool = False
+    pair_share: float = PAIR_SHARE  # of the motions that two objects can have, how often they do
+    shape_weights: Mapping[str, int] = field(default_factory=dict)  # 1 where it says nothing
+
+
+# What a small model draws badly after it has learned the rest: two objects at once, and stars.
+HARD = Wish(pair_share=1.0, shape_weights={"star": 4})
 
 
 def sample_scene(seed: int, wish: Wish = Wish(), frames: int = 17) -> Scene:
@@ -90,11 +97,12 @@ def sample_scene(seed: int, wish: Wish = Wish(), frames: int = 17) -> Scene:
 
 def sample_actors(rng: Random, wish: Wish, frames: int) -> list[Actor]:
     motion = wish.motion or rng.choices(MOTIONS, [MOTION_WEIGHTS.get(name, 1.0) for name in MOTIONS])[0]
-    if rng.random() >= PAIR_SHARE or (motion not in DIRECTIONS and motion not in ("bounce", "fall")):
+    if rng.random() >= wish.pair_share or (motion not in DIRECTIONS and motion not in ("bounce", "fall")):
         return [sample_actor(rng, wish, motion, motion, RADIUS, frames)]
     first = sample_actor(rng, wish, motion, motion, PAIR_RADIUS, frames)
     motion = rng.choice(("still", "still", "left", "right", "up", "down"))
-    second = sample_actor(rng, Wish(), motion, motion, PAIR_RADIUS, frames, avoid=first.colour)
+    other = Wish(shape_weights=wish.shape_weights)
+    second = sample_actor(rng, other, motion, motion, PAIR_RADIUS, frames, avoid=first.colour)
     return [first, second]
 
 
@@ -116,7 +124,8 @@ def sample_actor(
     """`act` is the motion or camera move that counts for the held-out rule."""
     shapes = (wish.shape,) if wish.shape else shapes_for(motion)
     colours = (wish.colour,) if wish.colour else tuple(name for name in COLOURS if name != avoid)
-    choices = [(s, c) for s in shapes for c in colours if is_held_out(s, c, act) == wish.held_out]
+    weighted = [shape for shape in shapes for _ in range(wish.shape_weights.get(shape, 1))]
+    choices = [(s, c) for s in weighted for c in colours if is_held_out(s, c, act) == wish.held_out]
     if not choices:
         raise ValueError(f"{wish.colour} {wish.shape}, {act}: held out is {not wish.held_out}, asked otherwise")
     shape, colour = rng.choice(choices)

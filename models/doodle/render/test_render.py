@@ -6,7 +6,7 @@ import torch
 from .captions import describe
 from .draw import render, render_with_mask
 from .motions import FLOOR
-from .scene import Wish, sample_scene
+from .scene import HARD, Scene, Wish, sample_scene
 from .vocabulary import CAMERAS, COLOURS, MOTIONS, SHAPES, is_held_out
 
 
@@ -28,6 +28,22 @@ class Scenes(unittest.TestCase):
             for actor in scene.actors:
                 act = scene.camera_motion or actor.motion
                 self.assertFalse(is_held_out(actor.shape, actor.colour, act))
+
+    def test_hard_scenes_show_more_pairs_and_stars_and_no_held_out_triple(self) -> None:
+        usual = [sample_scene(seed) for seed in range(1000)]
+        hard = [sample_scene(seed, HARD) for seed in range(1000)]
+
+        def pairs(scenes: list[Scene]) -> int:
+            return sum(len(scene.actors) == 2 for scene in scenes)
+
+        def stars(scenes: list[Scene]) -> int:
+            return sum(actor.shape == "star" for scene in scenes for actor in scene.actors)
+
+        self.assertGreater(pairs(hard), 4 * pairs(usual))
+        self.assertGreater(stars(hard), 2 * stars(usual))
+        for scene in hard:
+            for actor in scene.actors:
+                self.assertFalse(is_held_out(actor.shape, actor.colour, scene.camera_motion or actor.motion))
 
     def test_held_out_scenes_show_one(self) -> None:
         for seed in range(200):

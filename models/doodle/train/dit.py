@@ -22,6 +22,7 @@ from render.scene import sample_scene
 
 from .average import Average
 from .dit_model import make_dit, velocity
+from .encode import shard_wish
 from .optimizer import MuonAdam
 from .processes import Processes
 from .run_folder import RunFolder, rate_factor
@@ -49,7 +50,8 @@ def load_data(folder: str, tokenizer: PreTrainedTokenizerFast) -> DataSet:
     tokens = []
     for shard in shards:
         seeds = range(shard["first_seed"], shard["first_seed"] + len(shard["latents"]))
-        texts = [describe(scene, Random(scene.seed + k)) for scene in map(sample_scene, seeds) for k in range(CAPTIONS)]
+        scenes = [sample_scene(seed, shard_wish(shard["hard"])) for seed in seeds]
+        texts = [describe(scene, Random(scene.seed + k)) for scene in scenes for k in range(CAPTIONS)]
         tokens.append(tokenize(tokenizer, texts).to(torch.int16).view(len(seeds), CAPTIONS, -1))
     sample = latents[:4096].float()
     mean, std = sample.mean((0, 2, 3, 4), keepdim=True), sample.std((0, 2, 3, 4), keepdim=True)
