@@ -6,10 +6,11 @@ import { families } from '../models/index.ts'
 import { openCheckpoint } from '../src/engine/checkpoint.ts'
 import { graphSource } from '../src/engine/graph-source.ts'
 import { Lane } from '../src/engine/lane.ts'
-import type { Denoiser, DenoiserInput, TextConditioning } from '../src/pipeline/family.ts'
+import type { TextConditioning } from '../src/pipeline/family.ts'
+import { networkPass, type PassInput } from '../src/pipeline/network-pass.ts'
 import { OnnxRuntimeBackend } from '../src/runtime/onnxruntime-backend.ts'
 import { sliceAxis } from '../src/tensor/axis.ts'
-import { float32Data, type Tensor, tensor } from '../src/tensor/tensor.ts'
+import { float32Data, reshaped, type Tensor, tensor } from '../src/tensor/tensor.ts'
 import { openWeights } from '../src/weights/checkpoint.ts'
 import { readTensor } from '../src/weights/read-tensor.ts'
 import { writeSafetensors } from '../src/weights/write-safetensors.ts'
@@ -114,18 +115,16 @@ async function openLane(folder: string): Promise<OpenLane> {
   return {
     prepare: async ({ latent: [latentFrames, latentHeight, latentWidth] }, promptTokens, inputs) => {
       const text = await textConditioning(lane, inputs.get('text')!, promptTokens)
-      const denoise: Denoiser = checkpoint.model.denoiser(
-        { latentFrames, latentHeight, latentWidth },
-        lane.run,
-      )
-      const input: DenoiserInput = {
-        latents: float32Data(inputs.get('latents')),
+      const denoiser = checkpoint.model.denoiser({ latentFrames, latentHeight, latentWidth })
+      const denoise = networkPass(checkpoint.model, denoiser, lane.run)
+      const input: PassInput = {
+        latents: reshaped(inputs.get('latents')!, denoiser.latentShape),
         timesteps: new Float32Array(latentFrames).fill(float32Data(inputs.get('timestep'))[0]!),
         expert: 0,
         text,
         visual: { feeds: [], leadingFrames: 0 },
       }
-      return async () => await denoise(input)
+      return async () => float32Data((await denoise(input)) as Tensor)
     },
     [Symbol.asyncDispose]: () => lane[Symbol.asyncDispose](),
   }

@@ -9,11 +9,10 @@ import type {
   GraphRecipe,
   Model,
   ModelFacts,
-  RunGraph,
 } from '../../src/pipeline/family.ts'
 import { createGenerator } from '../../src/sampling/noise.ts'
 import { linearQuadraticSigmas, linearSigmas } from '../../src/sampling/schedules/spacing.ts'
-import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { readConfig } from '../../src/weights/read-config.ts'
 import { type T5Config, t5Config } from '../t5/config.ts'
 import { t5Encoder } from '../t5/encoder.ts'
@@ -78,7 +77,7 @@ function loadLtx(checkpoint: CheckpointConfigs): Model {
       maskPadding: configs.conditions,
     }),
     conditionVisual: (inputs, context) => conditionLtx(visual, inputs, context),
-    denoiser: (size, run) => denoiser(facts, size, run),
+    denoiser: size => denoiser(facts, size),
     decoderFeeds: (context, part) => decoderFeeds(configs.vae, context, part),
   }
 }
@@ -160,16 +159,10 @@ const coders = {
   'vae-encoder': ltxEncoder,
 }
 
-function denoiser(facts: ModelFacts, size: LatentSize, run: RunGraph): Denoiser {
-  const shape = [1, facts.latentChannels, size.latentFrames, size.latentHeight, size.latentWidth]
-  return async ({ latents, timesteps, expert, text, visual }) => {
-    const { tensors } = await run(facts.experts[expert]!.graph, {
-      ...text.feeds[expert],
-      ...visual.feeds[expert],
-      latents: tensor('f32', shape, latents),
-      timestep: tensor('f32', [1, size.latentFrames], timesteps),
-    })
-    return float32Data(tensors.velocity)
+function denoiser(facts: ModelFacts, size: LatentSize): Denoiser {
+  return {
+    latentShape: [1, facts.latentChannels, size.latentFrames, size.latentHeight, size.latentWidth],
+    feeds: timesteps => ({ timestep: tensor('f32', [1, size.latentFrames], timesteps) }),
   }
 }
 

@@ -13,9 +13,8 @@ import type {
   GraphRecipe,
   Model,
   ModelFacts,
-  RunGraph,
 } from '../../src/pipeline/family.ts'
-import { float32Data, tensor } from '../../src/tensor/tensor.ts'
+import { tensor } from '../../src/tensor/tensor.ts'
 import { checkConfig, readConfig } from '../../src/weights/read-config.ts'
 import { type ClipVisionConfig, clipVisionConfig } from '../clip/config.ts'
 import { clipVisionEncoder, clipVisionIgnored } from '../clip/vision-encoder.ts'
@@ -94,7 +93,7 @@ function loadWan(configs: WanConfigs, checkpoint: CheckpointConfigs): Model {
         context: imageContext,
       },
     }),
-    denoiser: (size, run) => denoiser(facts, transformer, size, run),
+    denoiser: size => denoiser(facts, transformer, size),
     spacing: steps => ({ steps }),
     decoderFeeds: () => ({}),
   }
@@ -219,12 +218,7 @@ function ignoredTensors({ transformers, imageEncoder }: WanConfigs): Model['igno
 }
 
 /** Feeds of the transformer: latents cut into patches, a timestep for every frame, RoPE's tables, the conditions. */
-function denoiser(
-  facts: ModelFacts,
-  config: WanTransformerConfig,
-  size: LatentSize,
-  run: RunGraph,
-): Denoiser {
+function denoiser(facts: ModelFacts, config: WanTransformerConfig, size: LatentSize): Denoiser {
   const grid = toTokens(facts.geometry, size)
   const tables = rotaryTables({ grid, headDim: config.attention_head_dim })
   const rotaryShape = [1, ...tables.shape]
@@ -233,20 +227,12 @@ function denoiser(
     'rotary.sin': tensor('f32', rotaryShape, tables.sin),
   }
   const latentShape = [facts.latentChannels, size.latentFrames, size.latentHeight, size.latentWidth]
-  const patched = patchedShape(config, facts, latentShape)
   const [framesPerToken] = config.patch_size
-  return async ({ latents, timesteps, expert, text, visual }) => {
-    const { tensors } = await run(facts.experts[expert]!.graph, {
-      ...fixed,
-      ...text.feeds[expert],
-      ...visual.feeds[expert],
-      latents: tensor('f32', patched, latents),
-      timestep: tensor(
-        'f32',
-        [1, grid.frames],
-        timesteps.filter((_, frame) => frame % framesPerToken === 0),
-      ),
-    })
-    return float32Data(tensors.velocity)
+  return {
+    latentShape: patchedShape(config, facts, latentShape),
+    feeds: timesteps => {
+      const perToken = timesteps.filter((_, frame) => frame % framesPerToken === 0)
+      return { ...fixed, timestep: tensor('f32', [1, grid.frames], perToken) }
+    },
   }
 }

@@ -62,6 +62,10 @@ export class MeasuredRunner implements GraphRunner {
     return this.#lane.memory
   }
 
+  openValues(shape: readonly number[]) {
+    return this.#lane.openValues(shape)
+  }
+
   shrink(): Promise<boolean> {
     return this.#lane.shrink()
   }

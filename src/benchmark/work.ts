@@ -2,8 +2,9 @@
 import { toLatent } from '../geometry/video-geometry.ts'
 import { condition } from '../pipeline/condition.ts'
 import { decodeChunks } from '../pipeline/decode.ts'
-import type { DenoiserInput, GraphRecipe, Model } from '../pipeline/family.ts'
+import type { GraphRecipe, Model } from '../pipeline/family.ts'
 import { generate } from '../pipeline/generate.ts'
+import { networkPass, type PassInput } from '../pipeline/network-pass.ts'
 import type { GeneratePlan } from '../pipeline/request.ts'
 import { createGenerator } from '../sampling/noise.ts'
 import { elementCount } from '../tensor/dtype.ts'
@@ -68,11 +69,13 @@ async function prepareStep({ model, plan, runner, signal }: WorkContext): Promis
   // What they hold on the device lives as long as the lane.
   const { conditional, unconditional, visual } = await condition(model, plan, size, noise, runner, signal)
   const denoised = { ...size, latentFrames: size.latentFrames + visual.leadingFrames }
-  const { latentFrames, latentHeight, latentWidth } = denoised
-  const denoise = model.denoiser(denoised, runner.run)
-  const input: Omit<DenoiserInput, 'text'> = {
-    latents: noise.randn(elementCount([model.facts.latentChannels, latentFrames, latentHeight, latentWidth])),
-    timesteps: new Float32Array(latentFrames).fill(999),
+  const denoiser = model.denoiser(denoised)
+  const denoise = networkPass(model, denoiser, runner.run)
+  const values = runner.openValues(denoiser.latentShape)
+  const latents = values.of(noise.randn(elementCount(denoiser.latentShape)))
+  const input: Omit<PassInput, 'text'> = {
+    latents: await values.feed(latents),
+    timesteps: new Float32Array(denoised.latentFrames).fill(999),
     expert: 0,
     visual,
   }
@@ -80,9 +83,10 @@ async function prepareStep({ model, plan, runner, signal }: WorkContext): Promis
     const forward: number[] = []
     for (const text of unconditional ? [conditional, unconditional] : [conditional]) {
       const started = performance.now()
-      await denoise({ ...input, text })
+      values.taken(await denoise({ ...input, text }))
       forward.push(secondsSince(started))
     }
+    await values.keepOnly([latents])
     return { forward }
   }
 }

@@ -1,6 +1,7 @@
 import type { Feed, ResidentTensor, RunGraph } from '../pipeline/family.ts'
 import { both, type GraphRunner } from '../pipeline/graph-runner.ts'
 import type { MemoryPlan } from '../pipeline/memory-plan.ts'
+import { hostValues } from '../pipeline/run-values.ts'
 import { isResident } from '../runtime/backend.ts'
 import type { GraphSource } from './graph-source.ts'
 import type { Lane } from './lane.ts'
@@ -67,6 +68,11 @@ export class GuidancePair implements GraphRunner {
 
   readonly runUnconditional: RunGraph = async (graph, feeds, options) => {
     return await this.#second.run(graph, this.#asTwins(feeds), options)
+  }
+
+  /** Both lanes read the latents where they are. */
+  openValues(shape: readonly number[]) {
+    return hostValues(shape, { shared: true })
   }
 
   async drop(residents: Iterable<ResidentTensor>): Promise<void> {

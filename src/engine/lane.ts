@@ -1,9 +1,19 @@
-import type { ResidentTensor, RunGraph } from '../pipeline/family.ts'
+import type { Feed, ResidentTensor, RunGraph, RunOptions, RunResult } from '../pipeline/family.ts'
 import type { GraphRunner } from '../pipeline/graph-runner.ts'
 import { letsGo, type MemoryPlan, type Residency, residencies } from '../pipeline/memory-plan.ts'
+import { hostValues, type RunValues } from '../pipeline/run-values.ts'
 import { isOutOfMemory } from '../pipeline/within-memory.ts'
 import { type Backend, deviceText, type Session } from '../runtime/backend.ts'
+import { DeviceValues } from './device-values.ts'
 import type { GraphSource } from './graph-source.ts'
+import { valueModel } from './value-graphs.ts'
+
+/** A run of a session that is opened when its turn comes. */
+type SessionRun = [
+  open: () => Promise<Session>,
+  feeds: Readonly<Record<string, Feed>>,
+  options: RunOptions | undefined,
+]
 
 /** Latent frames at a time where nothing else is asked for. */
 const usualChunk = 4
@@ -14,6 +24,8 @@ export class Lane implements GraphRunner {
   readonly #backend: Backend
   readonly #source: GraphSource
   readonly #sessions = new Map<string, Promise<Session>>()
+  /** Of the graphs that compute on the state of a run: they have no weights, and stay. */
+  readonly #valueSessions = new Map<string, Promise<Session>>()
   readonly #residents = new Set<ResidentTensor>()
   #runningSeconds = 0
   #signal: AbortSignal | undefined
@@ -58,21 +70,33 @@ export class Lane implements GraphRunner {
    * Runs a graph. Where the memory does not suffice everything is let go, the session with what it has gathered too, and
    * the same run is tried once more: what it is fed is still there.
    */
-  readonly run: RunGraph = async (graph, feeds, options) => {
-    const result = this.#last.then(() => this.#runWithin(graph, feeds, options))
+  readonly run: RunGraph = (graph, feeds, options) => {
+    return this.#inTurn(() => this.#session(graph), feeds, options)
+  }
+
+  openValues(shape: readonly number[]): RunValues<unknown> {
+    if (!this.#backend.keepsState) return hostValues(shape)
+    return new DeviceValues(shape, {
+      run: (op, rank, feeds, options) => this.#inTurn(() => this.#valueSession(op, rank), feeds, options),
+      drop: residents => this.drop(residents),
+    })
+  }
+
+  async #inTurn(...run: SessionRun): Promise<RunResult> {
+    const result = this.#last.then(() => this.#runWithin(...run))
     this.#last = result.catch(() => {})
     return await result
   }
 
-  async #runWithin(...[graph, feeds, options]: Parameters<RunGraph>): ReturnType<RunGraph> {
+  async #runWithin(...run: SessionRun): Promise<RunResult> {
     const alone = this.#sessions.size === 0
     try {
-      return await this.#run(graph, feeds, options)
+      return await this.#run(...run)
     } catch (error) {
       if (alone || !isOutOfMemory(error)) throw error
       await this.#releaseWhere(() => true)
       this.#memory = { ...this.#memory, residency: below(this.#memory.residency) }
-      return await this.#run(graph, feeds, options)
+      return await this.#run(...run)
     }
   }
 
@@ -86,8 +110,8 @@ export class Lane implements GraphRunner {
     return true
   }
 
-  async #run(...[graph, feeds, options]: Parameters<RunGraph>): ReturnType<RunGraph> {
-    const session = await this.#session(graph)
+  async #run(...[open, feeds, options]: SessionRun): Promise<RunResult> {
+    const session = await open()
     const started = performance.now()
     try {
       const result = await session.run(feeds, { ...options, signal: this.#signal })
@@ -117,6 +141,9 @@ export class Lane implements GraphRunner {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#releaseWhere(() => true)
+    await Promise.allSettled(
+      [...this.#valueSessions.values()].map(async session => (await session).release()),
+    )
     await this.#backend[Symbol.asyncDispose]()
   }
 
@@ -128,6 +155,14 @@ export class Lane implements GraphRunner {
     this.#sessions.set(graph, opening)
     opening.catch(() => this.#sessions.delete(graph))
     return await opening
+  }
+
+  async #valueSession(op: string, rank: number): Promise<Session> {
+    const name = `${op} ${rank}`
+    const open = this.#valueSessions.get(name) ?? this.#backend.open(valueModel(op, rank))
+    this.#valueSessions.set(name, open)
+    open.catch(() => this.#valueSessions.delete(name))
+    return await open
   }
 
   async #open(graph: string): Promise<Session> {

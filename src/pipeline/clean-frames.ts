@@ -1,47 +1,35 @@
-import type { Schedule } from '../sampling/schedules/schedule.ts'
 import type { CleanFrames, VisualConditioning } from './family.ts'
 import { heldTimesteps } from './held-frames.ts'
+import type { RunValues } from './run-values.ts'
 
-export interface StepInput {
-  readonly latents: Float32Array
-  readonly timestep: number
-  /** [channels, frames, h, w] */
-  readonly shape: readonly number[]
-  readonly schedule: Schedule
-  readonly visual: VisualConditioning
-}
-
-/** What the network sees at a step: given frames clean and at timestep 0, held ones at theirs, others as they are. */
-export function seen({ latents, timestep, shape, schedule, visual }: StepInput): {
-  latents: Float32Array
-  timesteps: Float32Array
-} {
-  const { clean, held } = visual
+/** The timestep of every latent frame at a step: 0 of given frames, of held ones their own, of others the step's. */
+export function timestepsAt(
+  { clean, held }: VisualConditioning,
+  timestep: number,
+  { frames, trainTimesteps }: { readonly frames: number; readonly trainTimesteps: number },
+): Float32Array {
   const timesteps = held
-    ? heldTimesteps(held, timestep, schedule.trainTimesteps)
-    : new Float32Array(shape[1]!).fill(timestep)
+    ? heldTimesteps(held, timestep, trainTimesteps)
+    : new Float32Array(frames).fill(timestep)
   clean?.frames.forEach((given, frame) => {
     if (given) timesteps[frame] = 0
   })
-  return { latents: withClean(latents, clean, shape), timesteps }
+  return timesteps
 }
 
-/** The latents [channels, frames, h, w] with the given frames put in; the same array when there are none. */
-export function withClean(
-  latents: Float32Array,
+/** Puts the given frames into latents [channels, frames, height, width]; without any they stay what they are. */
+export function cleanFrames<V>(
+  values: RunValues<V>,
   clean: CleanFrames | undefined,
   shape: readonly number[],
-): Float32Array {
-  if (!clean) return latents
+): { put(latents: V): V; readonly arrays: readonly V[] } {
+  if (!clean) return { put: latents => latents, arrays: [] }
   const [channels, frames, height, width] = shape as [number, number, number, number]
   const plane = height * width
-  const mixed = latents.slice()
-  for (let frame = 0; frame < frames; frame++) {
-    if (!clean.frames[frame]) continue
-    for (let channel = 0; channel < channels; channel++) {
-      const at = (channel * frames + frame) * plane
-      mixed.set(clean.latents.subarray(at, at + plane), at)
-    }
+  const mask = new Float32Array(channels * frames * plane)
+  for (let row = 0; row < channels * frames; row++) {
+    if (clean.frames[row % frames]) mask.fill(1, row * plane, (row + 1) * plane)
   }
-  return mixed
+  const [given, where] = [values.of(clean.latents), values.of(mask)]
+  return { put: latents => values.replaced(latents, given, where), arrays: [given, where] }
 }

@@ -1,30 +1,40 @@
 import { createGuidance, type Guidance } from '../sampling/guidance.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
-import type { Sampler } from '../sampling/samplers/sampler.ts'
+import { type Sampler, stepTokens } from '../sampling/samplers/sampler.ts'
 import type { Schedule } from '../sampling/schedules/schedule.ts'
 import { createStepCache } from '../sampling/step-cache.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { checkAborted } from './abort.ts'
-import { seen } from './clean-frames.ts'
+import { cleanFrames, timestepsAt } from './clean-frames.ts'
 import type { Conditions } from './condition.ts'
-import type { DenoiseState } from './denoise-state.ts'
+import { arraysOf, type DenoiseState } from './denoise-state.ts'
 import type { StepEndEvent } from './events.ts'
-import type { Denoiser, Model, ModelFacts } from './family.ts'
+import type { HeldFrames, Model, ModelFacts } from './family.ts'
 import { stepHeld, stirHeld } from './held-frames.ts'
+import type { NetworkPass } from './network-pass.ts'
 import type { StepEstimate } from './preview.ts'
 import type { GeneratePlan } from './request.ts'
+import type { RunValues } from './run-values.ts'
 import { velocityOf } from './velocity.ts'
 
-export interface DenoiseContext {
+export interface DenoiseContext<V> {
   readonly model: Model
   readonly plan: GeneratePlan
+  readonly values: RunValues<V>
   readonly conditions: Conditions
   readonly sampler: Sampler
   readonly schedule: Schedule
-  readonly denoise: Denoiser
-  readonly denoiseUnconditional?: Denoiser | undefined
+  readonly denoise: NetworkPass
+  readonly denoiseUnconditional?: NetworkPass | undefined
   readonly noise: NoiseGenerator
   readonly signal: AbortSignal
+}
+
+/** A step that was done. Its arrays can be read until the next one is asked for. */
+export interface DenoisedStep<V> {
+  readonly event: StepEndEvent
+  readonly state: DenoiseState<V>
+  readonly estimate: StepEstimate<V>
 }
 
 /**
@@ -33,78 +43,112 @@ export interface DenoiseContext {
  * @param firstStep of the run, from the start of the schedule
  * @param from the state before the first of these steps
  */
-export async function* denoiseSteps(
-  {
-    model,
-    plan,
-    conditions,
-    sampler,
-    schedule,
-    denoise,
-    denoiseUnconditional,
-    noise,
-    signal,
-  }: DenoiseContext,
+export async function* denoiseSteps<V>(
+  context: DenoiseContext<V>,
   initial: Tensor,
   firstStep: number,
-  from: DenoiseState,
-): AsyncGenerator<{ event: StepEndEvent; state: DenoiseState; estimate: StepEstimate }> {
-  const { visual } = conditions
+  from: DenoiseState<V>,
+): AsyncGenerator<DenoisedStep<V>> {
+  const { model, plan, values, conditions, sampler, schedule, noise, signal } = context
+  const { denoise, denoiseUnconditional } = context
   const { steps, stepCache: threshold } = plan
+  const { held, clean } = conditions.visual
+  const { shape } = initial
   const cache = threshold > 0 ? createStepCache({ threshold, firstStep, steps }) : undefined
   const recipe = { denoise, denoiseUnconditional, conditions, guidances: guidancesOf(plan), cache, signal }
-  const of = (data: Float32Array) => tensor('f32', initial.shape, data)
-  let { latents, history, velocity: velocityState, skippedSteps } = from
-  for (let step = from.step; step < plan.steps; step++) {
+  const given = cleanFrames(values, clean, shape)
+  const size = { frames: shape[1]!, trainTimesteps: schedule.trainTimesteps }
+  let state = from
+  for (; state.step < steps; ) {
     checkAborted(signal)
     const started = performance.now()
+    const { step, history } = state
     const timestep = schedule.timesteps[step]!
-    const expert = expertAt(model.facts, timestep)
     const level = timestep / schedule.trainTimesteps
-    const given = initial.data as Float32Array
-    if (visual.held) latents = stirHeld(visual.held, { latents, given, shape: initial.shape }, level, noise)
-    const input = { ...seen({ latents, timestep, shape: initial.shape, schedule, visual }), expert }
-    const found = await velocityOf(recipe, input, { step, steps }, velocityState)
-    const { velocity, conditional, unconditional, skipped } = found
-    velocityState = found.state
-    if (skipped) skippedSteps++
-    const fresh = sampler.stochastic ? { noise: noise.randn(latents.length) } : {}
-    const at = { step, schedule, history, ...fresh }
-    const { held } = visual
-    const stepped = held
-      ? stepHeld(held, { latents, velocity, shape: initial.shape }, level, (frames, change) =>
-          sampler.step({ ...at, latents: frames, velocity: change, tokenTimesteps: input.timesteps }),
-        )
-      : sampler.step({ ...at, latents, velocity })
-    ;({ latents, history } = stepped)
+    const holding = held && { held, level, initial, schedule, sampler }
+    const latents = holding ? await stirred(values, holding, state.latents, noise) : state.latents
+    const timesteps = timestepsAt(conditions.visual, timestep, size)
+    const input = { latents: given.put(latents), timesteps, expert: expertAt(model.facts, timestep) }
+    const found = await velocityOf(values, recipe, input, { step, steps }, state.velocity)
+    const { velocity, skipped } = found
+    const fresh = sampler.stochastic ? { noise: values.of(noise.randn(initial.data.length)) } : {}
+    const stepped = holding
+      ? { latents: await steppedApart(values, holding, latents, velocity, timesteps), history }
+      : sampler.step(values, { latents, velocity, step, schedule, history, ...fresh })
+    state = {
+      ...stepped,
+      step: step + 1,
+      velocity: found.state,
+      noise: noise.position(),
+      skippedSteps: state.skippedSteps + (skipped ? 1 : 0),
+    }
+    const shown = plan.tensors ? [found.conditional, found.unconditional ?? velocity] : []
+    await values.keepOnly([...arraysOf(state), ...given.arrays, ...shown, input.latents, velocity])
     yield {
-      estimate: { latents: input.latents, velocity, timesteps: input.timesteps, schedule },
-      state: {
-        step: step + 1,
-        latents,
-        history,
-        velocity: velocityState,
-        noise: noise.position(),
-        skippedSteps,
-      },
+      state,
+      estimate: { latents: input.latents, velocity, timesteps },
       event: {
         type: 'step-end',
         step: step - firstStep + 1,
-        of: plan.steps - firstStep,
+        of: steps - firstStep,
         sigma: schedule.sigmas[step + 1]!,
         timestep,
         skipped,
-        guided: unconditional !== undefined,
+        guided: found.unconditional !== undefined,
         seconds: (performance.now() - started) / 1000,
         ...(plan.tensors && {
-          tensors: {
-            conditional: of(conditional),
-            ...(unconditional && { unconditional: of(unconditional) }),
-            latents: of(latents),
-          },
+          tensors: await tensorsOf(values, { ...found, latents: state.latents }, shape),
         }),
       },
     }
+  }
+}
+
+interface Holding {
+  readonly held: HeldFrames
+  readonly level: number
+  readonly initial: Tensor
+  readonly schedule: Schedule
+  readonly sampler: Sampler
+}
+
+async function stirred<V>(
+  values: RunValues<V>,
+  { held, level, initial }: Holding,
+  latents: V,
+  noise: NoiseGenerator,
+): Promise<V> {
+  if (held.noiseScale === 0) return latents
+  const { shape, data } = initial
+  const given = data as Float32Array
+  return values.of(stirHeld(held, { latents: await values.read(latents), given, shape }, level, noise))
+}
+
+/** A step in which frames are at levels of their own: what is done to single frames is done on the host. */
+async function steppedApart<V>(
+  values: RunValues<V>,
+  { held, level, initial: { shape }, schedule, sampler }: Holding,
+  latents: V,
+  velocity: V,
+  timesteps: Float32Array,
+): Promise<V> {
+  const host = { latents: await values.read(latents), velocity: await values.read(velocity), shape }
+  const step = (tokens: Float32Array, change: Float32Array) =>
+    stepTokens(sampler, { latents: tokens, velocity: change, timesteps, schedule })
+  return values.of(stepHeld(held, host, level, step))
+}
+
+async function tensorsOf<V>(
+  values: RunValues<V>,
+  step: { readonly conditional: V; readonly unconditional?: V; readonly latents: V },
+  shape: readonly number[],
+): Promise<NonNullable<StepEndEvent['tensors']>> {
+  const read = async (array: V) => tensor('f32', shape, await values.read(array))
+  const { conditional, unconditional, latents } = step
+  return {
+    conditional: await read(conditional),
+    ...(unconditional !== undefined && { unconditional: await read(unconditional) }),
+    latents: await read(latents),
   }
 }
 

@@ -81,8 +81,11 @@ export interface Model {
   conditionVisual(inputs: VisualInputs, context: VisualContext): Promise<VisualConditioning>
   /** Where the noise levels of a run are placed, before the scheduler shifts them. */
   spacing(steps: number): Spacing
-  /** The network, for one size: everything that does not change with the step is made here. */
-  denoiser(size: LatentSize, run: RunGraph): Denoiser
+  /**
+   * How the network is fed at one size: everything that does not change with the step is made here. The graphs of its
+   * experts have the input `latents` and the output `velocity`, in the shape of the latents.
+   */
+  denoiser(size: LatentSize): Denoiser
   /**
    * What the decoder, or a part of it, takes beside the latents or features. Of the rest's, those with two axes or more
    * end in height and width, whole multiples of the latents'.
@@ -245,19 +248,10 @@ export interface CleanFrames {
   readonly frames: readonly boolean[]
 }
 
-/**
- * One pass of the network.
- * @returns the velocity, in the layout of the latents
- */
-export type Denoiser = (input: DenoiserInput) => Promise<Float32Array>
-
-export interface DenoiserInput {
-  /** [channels, frames, height, width] */
-  readonly latents: Float32Array
-  /** The timestep of every latent frame. */
-  readonly timesteps: Float32Array
-  /** Index into the facts' experts. */
-  readonly expert: number
-  readonly text: TextConditioning
-  readonly visual: VisualConditioning
+/** How the network is fed at one size. */
+export interface Denoiser {
+  /** The shape that it takes latents [channels, frames, height, width] in, which leaves their bytes as they are. */
+  readonly latentShape: readonly number[]
+  /** What it takes beside latents and conditions, at a timestep for every latent frame. */
+  feeds(timesteps: Float32Array): Readonly<Record<string, Tensor>>
 }

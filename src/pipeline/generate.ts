@@ -7,11 +7,11 @@ import { createGenerator, type NoiseGenerator, type NoisePosition } from '../sam
 import { readScheduler } from '../sampling/scheduler.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import { withClean } from './clean-frames.ts'
+import { cleanFrames } from './clean-frames.ts'
 import { type Conditions, condition, residentsOf } from './condition.ts'
 import { decodeClip } from './decode-clip.ts'
 import { denoiseSteps, guidancesOf } from './denoise.ts'
-import { type DenoiseState, firstState } from './denoise-state.ts'
+import { broughtIn, type DenoiseState, firstState, readOut } from './denoise-state.ts'
 import type {
   ConditioningReadyEvent,
   FramesDecodedEvent,
@@ -23,6 +23,7 @@ import type {
 import type { DecodeContext, Model, VisualConditioning } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
 import { planText } from './memory-plan.ts'
+import { networkPass } from './network-pass.ts'
 import { decodePreview, expectedFrame } from './preview.ts'
 import type { GeneratePlan } from './request.ts'
 import { isOutOfMemory } from './within-memory.ts'
@@ -77,28 +78,36 @@ export async function* generate(
     yield* memory.changes()
     yield conditioningReady(conditions, clock.end('conditioning'), plan.tensors ? initial : undefined)
 
-    const denoise = model.denoiser(denoised, runner.run)
-    let state = resume ?? firstState(firstStep, initial.data as Float32Array, before.position())
-    checkState(state, initial, plan)
+    const denoiser = model.denoiser(denoised)
+    const denoise = networkPass(model, denoiser, runner.run)
+    const values = runner.openValues(denoiser.latentShape)
+    const first = resume ?? firstState(firstStep, initial.data as Float32Array, before.position())
+    checkState(first, initial, plan)
+    let state = broughtIn(values, first)
     const noise = resume ? createGenerator(plan.seed, resume.noise) : before
     const { runUnconditional } = runner
-    const branch = runUnconditional && { denoiseUnconditional: model.denoiser(denoised, runUnconditional) }
+    const branch = runUnconditional && {
+      denoiseUnconditional: networkPass(model, denoiser, runUnconditional),
+    }
     const { sampler } = scheduler
-    const context = { model, plan, conditions, sampler, schedule, denoise, ...branch, noise, signal }
+    const context = { model, plan, values, conditions, sampler, schedule, denoise, ...branch, noise, signal }
     for await (const step of denoiseSteps(context, initial, firstStep, state)) {
       state = step.state
       yield* memory.changes()
       const { event, estimate } = step
-      yield states ? { ...event, state } : event
+      yield states ? { ...event, state: await readOut(values, state) } : event
       if (previewEvery === undefined || event.step % previewEvery !== 0 || event.step === event.of) continue
       const middle = visual.leadingFrames + Math.floor(size.latentFrames / 2)
-      const preview = await decodePreview(model, plan, expectedFrame(estimate, shape, middle), runner, signal)
+      const frame = await expectedFrame(values, estimate, schedule, shape, middle)
+      const preview = await decodePreview(model, plan, frame, runner, signal)
       yield { type: 'preview', step: event.step, of: event.of, ...preview }
     }
     clock.end('denoising')
     await runner.drop(residentsOf(conditions))
 
-    const latents = tensor('f32', shape, withClean(state.latents, visual.clean, shape))
+    const { put } = cleanFrames(values, visual.clean, shape)
+    const latents = tensor('f32', shape, await values.read(put(state.latents)))
+    await values.keepOnly([])
     const clip = sliceAxis(latents, 1, visual.leadingFrames, denoised.latentFrames)
     yield* decodeFrames(model, { latents: clip, noise: noise.position(), plan }, runner, signal, memory)
     yield* memory.changes()

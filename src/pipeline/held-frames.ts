@@ -1,5 +1,4 @@
 import type { NoiseGenerator } from '../sampling/noise.ts'
-import type { SamplerResult } from '../sampling/samplers/sampler.ts'
 import type { HeldFrames } from './family.ts'
 
 /** Strengths closer to 1 than this are 1, and levels closer than this are equal (diffusers' tolerance). */
@@ -52,8 +51,8 @@ export function stepHeld(
   held: HeldFrames,
   { latents, velocity, shape }: { latents: Float32Array; velocity: Float32Array; shape: readonly number[] },
   level: number,
-  step: (latents: Float32Array, velocity: Float32Array) => SamplerResult,
-): SamplerResult {
+  step: (latents: Float32Array, velocity: Float32Array) => Float32Array,
+): Float32Array {
   const stepped = step(framesFirst(latents, shape), framesFirst(velocity, shape))
   const [channels, frames, height, width] = shape as [number, number, number, number]
   const plane = height * width
@@ -62,10 +61,10 @@ export function stepHeld(
     if (!(level - tolerance < Math.fround(1 - held.strengths[frame]!))) continue
     for (let channel = 0; channel < channels; channel++) {
       const from = (frame * channels + channel) * plane
-      result.set(stepped.latents.subarray(from, from + plane), (channel * frames + frame) * plane)
+      result.set(stepped.subarray(from, from + plane), (channel * frames + frame) * plane)
     }
   }
-  return { ...stepped, latents: result }
+  return result
 }
 
 /** [channels, frames, h, w] → [frames, channels, h, w]. */

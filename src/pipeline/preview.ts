@@ -1,44 +1,39 @@
 import { createGenerator } from '../sampling/noise.ts'
+import { denoisedBy } from '../sampling/samplers/sampler.ts'
 import type { Schedule } from '../sampling/schedules/schedule.ts'
+import { sliceAxis } from '../tensor/axis.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { decodeClip } from './decode-clip.ts'
 import type { PreviewEvent } from './events.ts'
 import type { Model } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
 import type { GeneratePlan } from './request.ts'
+import type { RunValues } from './run-values.ts'
 import { withinMemory } from './within-memory.ts'
 
 /** What the network said in a step. */
-export interface StepEstimate {
-  /** What it saw, [channels, frames, height, width], flat. */
-  readonly latents: Float32Array
-  readonly velocity: Float32Array
+export interface StepEstimate<V> {
+  /** What it saw. */
+  readonly latents: V
+  readonly velocity: V
   /** Of every latent frame. */
   readonly timesteps: Float32Array
-  readonly schedule: Schedule
 }
 
 /**
  * One latent frame as the network expects it to become: latents − sigma · velocity.
- * @param shape of the latents
+ * @param shape of the latents, [channels, frames, height, width]
  * @returns f32 [channels, 1, height, width]
  */
-export function expectedFrame(
-  { latents, velocity, timesteps, schedule }: StepEstimate,
+export async function expectedFrame<V>(
+  values: RunValues<V>,
+  { latents, velocity, timesteps }: StepEstimate<V>,
+  { trainTimesteps }: Pick<Schedule, 'trainTimesteps'>,
   shape: readonly number[],
   frame: number,
-): Tensor {
-  const [channels, frames, height, width] = shape as [number, number, number, number]
-  const plane = height * width
-  const sigma = timesteps[frame]! / schedule.trainTimesteps
-  const data = new Float32Array(channels * plane)
-  for (let channel = 0; channel < channels; channel++) {
-    const from = (channel * frames + frame) * plane
-    for (let i = 0; i < plane; i++) {
-      data[channel * plane + i] = latents[from + i]! - sigma * velocity[from + i]!
-    }
-  }
-  return tensor('f32', [channels, 1, height, width], data)
+): Promise<Tensor> {
+  const clip = denoisedBy(values, latents, velocity, timesteps[frame]! / trainTimesteps)
+  return sliceAxis(tensor('f32', shape, await values.read(clip)), 1, frame, frame + 1)
 }
 
 /**

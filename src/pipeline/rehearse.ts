@@ -11,6 +11,7 @@ import { conditionOn } from './condition.ts'
 import { decodeClip } from './decode-clip.ts'
 import type { Feed, Model, ResidentTensor, RunGraph, VisualInputs } from './family.ts'
 import type { MemoryPlan } from './memory-plan.ts'
+import { networkPass } from './network-pass.ts'
 import type { GeneratePlan } from './request.ts'
 
 /** A run of a graph, as far as memory goes. */
@@ -42,8 +43,10 @@ export async function rehearseDenoising(
   const conditions = await conditionOn(model, plan, inputs, { size, noise, runner: stage, signal: never })
   const { conditional, unconditional, visual } = conditions
   const denoised = { ...size, latentFrames: size.latentFrames + visual.leadingFrames }
-  const denoise = model.denoiser(denoised, stage.run)
-  const latents = new Float32Array(elementCount(latentShape(model, denoised)))
+  const denoiser = model.denoiser(denoised)
+  const denoise = networkPass(model, denoiser, stage.run)
+  const { latentShape: shape } = denoiser
+  const latents = tensor('f32', shape, new Float32Array(elementCount(shape)))
   const timesteps = new Float32Array(denoised.latentFrames)
   for (const expert of facts.experts.keys()) {
     for (const text of unconditional ? [conditional, unconditional] : [conditional]) {

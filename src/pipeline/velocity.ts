@@ -16,14 +16,15 @@ import {
 } from '../sampling/step-cache.ts'
 import { checkAborted } from './abort.ts'
 import type { Conditions } from './condition.ts'
-import type { Denoiser, DenoiserInput } from './family.ts'
 import { both } from './graph-runner.ts'
+import type { NetworkPass } from './network-pass.ts'
+import type { RunValues } from './run-values.ts'
 
 /** How the velocity of every step of a run is found. */
 export interface VelocityRecipe {
-  readonly denoise: Denoiser
+  readonly denoise: NetworkPass
   /** Of the unconditional branch, where it runs beside the conditional one. */
-  readonly denoiseUnconditional?: Denoiser | undefined
+  readonly denoiseUnconditional?: NetworkPass | undefined
   readonly conditions: Conditions
   /** By expert; whether there is guidance at all is decided by the first one's, as in diffusers. */
   readonly guidances: readonly Guidance[]
@@ -32,81 +33,87 @@ export interface VelocityRecipe {
   readonly signal: AbortSignal
 }
 
-/** What a step leaves for the next one: plain data. */
-export interface VelocityState {
-  readonly guidance: GuidanceState
-  readonly cache: StepCacheState
+/** What a step leaves for the next one: with arrays in the host's memory, plain data. */
+export interface VelocityState<V = Float32Array> {
+  readonly guidance: GuidanceState<V>
+  readonly cache: StepCacheState<V>
   /** The expert that the cache is of. */
   readonly expert: number
 }
 
-export const emptyVelocityState: VelocityState = Object.freeze({
+export const emptyVelocityState: VelocityState<never> = Object.freeze({
   guidance: emptyGuidanceState,
   cache: emptyStepCache,
   expert: 0,
 })
 
-export interface StepVelocity extends Velocities {
+/** What a pass of the network depends on, beside the conditions. */
+export interface StepInput<V> {
+  readonly latents: V
+  /** The timestep of every latent frame. */
+  readonly timesteps: Float32Array
+  readonly expert: number
+}
+
+export interface StepVelocity<V> extends Velocities<V> {
   /** What the sampler steps along. */
-  readonly velocity: Float32Array
+  readonly velocity: V
   /** Whether the network did not have to run. */
   readonly skipped: boolean
-  readonly state: VelocityState
+  readonly state: VelocityState<V>
 }
 
 /** network, or what it gave before → guidance; the conditional branch runs first, or both at once. */
-export async function velocityOf(
-  { denoise, denoiseUnconditional, conditions, guidances, cache, signal }: VelocityRecipe,
-  input: Omit<DenoiserInput, 'text' | 'visual'>,
+export async function velocityOf<V>(
+  values: RunValues<V>,
+  recipe: VelocityRecipe,
+  input: StepInput<V>,
   { step, steps }: { readonly step: number; readonly steps: number },
-  before: VelocityState,
-): Promise<StepVelocity> {
+  before: VelocityState<V>,
+): Promise<StepVelocity<V>> {
+  const { conditions, guidances, cache } = recipe
   const { latents, expert } = input
   const guidance = guidances[expert]!
-  if (startsAtZero(guidance, step)) return standstill(latents.length, before)
-  const { conditional: prompt, unconditional, visual } = conditions
-  const negative = guidanceActive(guidances[0]!, step, steps) ? unconditional : undefined
+  if (startsAtZero(guidance, step)) return standstill(values, latents, before)
+  const guides = conditions.unconditional !== undefined && guidanceActive(guidances[0]!, step, steps)
   const cached = expert === before.expert ? before.cache : emptyStepCache
-  const reuse = cache && reuseStep(cache, cached, { latents, step, guided: negative !== undefined })
-  const run = async (): Promise<Velocities> => {
-    if (negative && denoiseUnconditional) {
-      const together = { ...input, visual, latents: inSharedMemory(latents) }
-      const [conditional, other] = await both(
-        denoise({ ...together, text: prompt }),
-        denoiseUnconditional({ ...together, text: negative }),
-      )
-      return { conditional, unconditional: other }
-    }
-    const conditional = await denoise({ ...input, visual, text: prompt })
-    checkAborted(signal)
-    if (!negative) return { conditional }
-    return { conditional, unconditional: await denoise({ ...input, visual, text: negative }) }
-  }
-  const velocities = reuse?.velocities ?? (await run())
+  const reuse = cache && (await reuseStep(values, cache, cached, { latents, step, guided: guides }))
+  const velocities = reuse?.velocities ?? (await networkVelocities(values, recipe, input, guides))
   const skipped = velocities === reuse?.velocities
-  const { velocity, state } = velocities.unconditional
-    ? guided(guidance, velocities.conditional, velocities.unconditional, before.guidance)
-    : { velocity: velocities.conditional, state: before.guidance }
-  return {
-    ...velocities,
-    velocity,
-    skipped,
-    state: {
-      guidance: state,
-      cache: !reuse ? cached : skipped ? reuse.state : computedStep(reuse.state, latents, velocities),
-      expert,
-    },
+  const { conditional, unconditional } = velocities
+  const { velocity, state } =
+    unconditional === undefined
+      ? { velocity: conditional, state: before.guidance }
+      : await guided(values, guidance, conditional, unconditional, before.guidance)
+  const known =
+    reuse && !skipped ? await computedStep(values, reuse.state, latents, velocities) : reuse?.state
+  return { ...velocities, velocity, skipped, state: { guidance: state, cache: known ?? cached, expert } }
+}
+
+async function networkVelocities<V>(
+  values: RunValues<V>,
+  { denoise, denoiseUnconditional, conditions, signal }: VelocityRecipe,
+  { latents, timesteps, expert }: StepInput<V>,
+  guides: boolean,
+): Promise<Velocities<V>> {
+  const { conditional: prompt, unconditional: negative, visual } = conditions
+  const input = { latents: await values.feed(latents), timesteps, expert, visual }
+  if (!guides || !negative) {
+    return { conditional: values.taken(await denoise({ ...input, text: prompt })) }
   }
+  if (denoiseUnconditional) {
+    const [conditional, other] = await both(
+      denoise({ ...input, text: prompt }),
+      denoiseUnconditional({ ...input, text: negative }),
+    )
+    return { conditional: values.taken(conditional), unconditional: values.taken(other) }
+  }
+  const conditional = values.taken(await denoise({ ...input, text: prompt }))
+  checkAborted(signal)
+  return { conditional, unconditional: values.taken(await denoise({ ...input, text: negative })) }
 }
 
-/** A copy that several threads read where it is. */
-function inSharedMemory(values: Float32Array): Float32Array {
-  const shared = new Float32Array(new SharedArrayBuffer(values.byteLength))
-  shared.set(values)
-  return shared
-}
-
-function standstill(length: number, state: VelocityState): StepVelocity {
-  const velocity = new Float32Array(length)
+function standstill<V>(values: RunValues<V>, latents: V, state: VelocityState<V>): StepVelocity<V> {
+  const velocity = values.combination([[0, latents]])
   return { velocity, conditional: velocity, skipped: true, state }
 }

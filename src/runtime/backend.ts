@@ -60,6 +60,11 @@ export interface Backend {
   readonly device: Device
   /** The folders of kernels/ whose operators its sessions know: graphs may be built to use them. */
   readonly kernels: ReadonlySet<string>
+  /**
+   * Whether the state of a run is kept where its sessions are: residents are in the device's memory, and to run a graph
+   * of a few nodes on them is cheap.
+   */
+  readonly keepsState: boolean
   open(model: GraphModel, options?: OpenOptions): Promise<Session>
   /** Frees resident tensors. */
   drop(residents: Iterable<ResidentTensor>): Promise<void>

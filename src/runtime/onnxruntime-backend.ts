@@ -27,6 +27,7 @@ export interface OnnxRuntimeOptions {
 /** One lane: a worker thread with onnxruntime-node in it, which takes one message after the other, in their order. */
 export class OnnxRuntimeBackend implements Backend {
   readonly name = 'onnxruntime-node'
+  readonly keepsState = false
   readonly device: Device
   readonly kernels: ReadonlySet<string> = new Set()
   readonly #threads: number

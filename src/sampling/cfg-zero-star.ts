@@ -1,24 +1,24 @@
-import { innerProduct } from './inner-product.ts'
+import type { Arithmetic } from './arithmetic.ts'
 
 /** Keeps the scale finite for an unconditional velocity of zeros: diffusers' value. */
 const epsilon = 1e-8
 
 /**
- * CFG-Zero* (Fan et al. 2025, https://arxiv.org/abs/2503.18886, algorithm 1), in a new array: the unconditional
+ * CFG-Zero* (Fan et al. 2025, https://arxiv.org/abs/2503.18886, algorithm 1): the unconditional
  * velocity is first scaled by s* = ⟨conditional, unconditional⟩ / ‖unconditional‖², which brings it as near to the
  * conditional one as a scale can. One sample; `ClassifierFreeZeroStarGuidance` of diffusers.
  */
-export function zeroStarVelocity(
+export async function zeroStarVelocity<V>(
+  on: Arithmetic<V>,
   scale: number,
-  conditional: Float32Array,
-  unconditional: Float32Array,
-): Float32Array {
-  const optimal =
-    innerProduct(conditional, unconditional) / (innerProduct(unconditional, unconditional) + epsilon)
-  const result = new Float32Array(conditional.length)
-  for (let i = 0; i < result.length; i++) {
-    const base = optimal * unconditional[i]!
-    result[i] = base + scale * (conditional[i]! - base)
-  }
-  return result
+  conditional: V,
+  unconditional: V,
+): Promise<V> {
+  const along = await on.innerProduct(conditional, unconditional)
+  const optimal = along / ((await on.innerProduct(unconditional, unconditional)) + epsilon)
+  // s* u + scale · (c − s* u)
+  return on.combination([
+    [scale, conditional],
+    [(1 - scale) * optimal, unconditional],
+  ])
 }

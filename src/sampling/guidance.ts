@@ -1,4 +1,5 @@
 import { RequestError } from '../errors.ts'
+import type { Arithmetic } from './arithmetic.ts'
 import { zeroStarVelocity } from './cfg-zero-star.ts'
 import { type GuidanceMethod, guidanceMethod } from './guidance-method.ts'
 import { projectedVelocity } from './projected-guidance.ts'
@@ -15,13 +16,13 @@ export interface Guidance {
 }
 
 /** What a guided step leaves for the next one: plain data. Do not write to its arrays. */
-export interface GuidanceState {
+export interface GuidanceState<V = Float32Array> {
   /** Adaptive projected guidance: the running difference that the condition makes. */
-  readonly average?: Float32Array
+  readonly average?: V
 }
 
 /** The state before the first guided step of a run. */
-export const emptyGuidanceState: GuidanceState = Object.freeze({})
+export const emptyGuidanceState: GuidanceState<never> = Object.freeze({})
 
 /**
  * Guidance with the defaults filled in: all steps, no rescale, classifier-free.
@@ -65,77 +66,65 @@ export function startsAtZero({ method }: Guidance, step: number): boolean {
 }
 
 /**
- * The guided velocity of one sample, in a new array, by the method of the guidance, rescaled if asked; and the state
- * for the next guided step.
+ * The guided velocity of one sample by the method of the guidance, rescaled if asked; and the state for the next guided
+ * step.
  */
-export function guided(
+export async function guided<V>(
+  on: Arithmetic<V>,
   guidance: Guidance,
-  conditional: Float32Array,
-  unconditional: Float32Array,
-  state: GuidanceState = emptyGuidanceState,
-): { velocity: Float32Array; state: GuidanceState } {
-  if (unconditional.length !== conditional.length) {
-    throw new RangeError(`unconditional: expected ${conditional.length} values, got ${unconditional.length}.`)
-  }
+  conditional: V,
+  unconditional: V,
+  state: GuidanceState<V> = emptyGuidanceState,
+): Promise<{ velocity: V; state: GuidanceState<V> }> {
   const { rescale } = guidance
-  const result = byMethod(guidance, conditional, unconditional, state)
-  if (rescale > 0) scaleInPlace(result.velocity, rescaleFactor(result.velocity, conditional, rescale))
-  return result
+  const result = await byMethod(on, guidance, conditional, unconditional, state)
+  if (rescale === 0) return result
+  const factor = await rescaleFactor(on, result.velocity, conditional, rescale)
+  return { ...result, velocity: on.combination([[factor, result.velocity]]) }
 }
 
-function byMethod(
+async function byMethod<V>(
+  on: Arithmetic<V>,
   { method, scale }: Guidance,
-  conditional: Float32Array,
-  unconditional: Float32Array,
-  state: GuidanceState,
-): { velocity: Float32Array; state: GuidanceState } {
+  conditional: V,
+  unconditional: V,
+  state: GuidanceState<V>,
+): Promise<{ velocity: V; state: GuidanceState<V> }> {
   switch (method.name) {
     case 'cfg':
-      return { velocity: classifierFree(scale, conditional, unconditional), state }
+      return { velocity: classifierFree(on, scale, conditional, unconditional), state }
     case 'cfg-zero-star':
-      return { velocity: zeroStarVelocity(scale, conditional, unconditional), state }
+      return { velocity: await zeroStarVelocity(on, scale, conditional, unconditional), state }
     case 'apg': {
-      const { velocity, average } = projectedVelocity(
-        method,
-        scale,
-        conditional,
-        unconditional,
-        state.average,
-      )
-      return { velocity, state: { average } }
+      const { average: before } = state
+      const found = await projectedVelocity(on, method, scale, conditional, unconditional, before)
+      return { velocity: found.velocity, state: { average: found.average } }
     }
   }
 }
 
-/**
- * unconditional + scale · (conditional − unconditional), in a new array
- * (Ho & Salimans, https://arxiv.org/abs/2207.12598).
- */
-function classifierFree(scale: number, conditional: Float32Array, unconditional: Float32Array): Float32Array {
-  const result = new Float32Array(conditional.length)
-  for (let i = 0; i < result.length; i++) {
-    result[i] = unconditional[i]! + scale * (conditional[i]! - unconditional[i]!)
-  }
-  return result
+/** unconditional + scale · (conditional − unconditional) (Ho & Salimans, https://arxiv.org/abs/2207.12598). */
+function classifierFree<V>(on: Arithmetic<V>, scale: number, conditional: V, unconditional: V): V {
+  return on.combination([
+    [scale, conditional],
+    [1 - scale, unconditional],
+  ])
 }
 
 /** Lin et al., https://arxiv.org/abs/2305.08891, equations 15 and 16; `rescale_noise_cfg` of diffusers' pipelines. */
-function rescaleFactor(velocity: Float32Array, conditional: Float32Array, rescale: number): number {
-  return rescale * (spread(conditional) / spread(velocity)) + (1 - rescale)
-}
-
-function scaleInPlace(values: Float32Array, factor: number): void {
-  for (let i = 0; i < values.length; i++) values[i]! *= factor
+async function rescaleFactor<V>(
+  on: Arithmetic<V>,
+  velocity: V,
+  conditional: V,
+  rescale: number,
+): Promise<number> {
+  return rescale * ((await spread(on, conditional)) / (await spread(on, velocity))) + (1 - rescale)
 }
 
 /** The standard deviation of n values times √(n − 1), which a ratio of two of them does not have. */
-function spread(values: Float32Array): number {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += values[i]!
-  const mean = sum / values.length
-  let squares = 0
-  for (let i = 0; i < values.length; i++) squares += (values[i]! - mean) ** 2
-  return Math.sqrt(squares)
+async function spread<V>(on: Arithmetic<V>, values: V): Promise<number> {
+  const sum = await on.sum(values)
+  return Math.sqrt((await on.innerProduct(values, values)) - (sum * sum) / on.count(values))
 }
 
 function invalid(subject: string, expected: string, got: unknown): RequestError {

@@ -1,5 +1,5 @@
+import type { Arithmetic } from './arithmetic.ts'
 import type { Projected } from './guidance-method.ts'
-import { innerProduct } from './inner-product.ts'
 
 /** The least ‖conditional‖² that is divided by: diffusers' 1e-12 for the norm. */
 const leastSquare = 1e-24
@@ -10,28 +10,31 @@ const leastSquare = 1e-24
  * the steps before, scaled down to a norm, and loses part of what is parallel to the conditional velocity, which is
  * the part that saturates. One sample.
  * @param average the running difference that the guided step before gave; none before the first
- * @returns the velocity and the running difference for the next step, both in new arrays
+ * @returns the velocity and the running difference for the next step
  */
-export function projectedVelocity(
+export async function projectedVelocity<V>(
+  on: Arithmetic<V>,
   { eta, normThreshold, momentum }: Projected,
   scale: number,
-  conditional: Float32Array,
-  unconditional: Float32Array,
-  average?: Float32Array,
-): { velocity: Float32Array; average: Float32Array } {
-  const difference = new Float32Array(conditional.length)
-  for (let i = 0; i < difference.length; i++) {
-    difference[i] = conditional[i]! - unconditional[i]! + (average ? momentum * average[i]! : 0)
-  }
-  const shrink =
-    normThreshold > 0 ? Math.min(1, normThreshold / Math.sqrt(innerProduct(difference, difference))) : 1
-  const alongConditional =
-    innerProduct(difference, conditional) / Math.max(innerProduct(conditional, conditional), leastSquare)
+  conditional: V,
+  unconditional: V,
+  average?: V,
+): Promise<{ velocity: V; average: V }> {
+  const difference = on.combination([
+    [1, conditional],
+    [-1, unconditional],
+    ...(average === undefined ? [] : [[momentum, average] as const]),
+  ])
+  const norm = normThreshold > 0 ? Math.sqrt(await on.innerProduct(difference, difference)) : 0
+  const shrink = norm > normThreshold ? normThreshold / norm : 1
+  const square = Math.max(await on.innerProduct(conditional, conditional), leastSquare)
+  const alongConditional = (await on.innerProduct(difference, conditional)) / square
   // orthogonal + eta · parallel = difference − (1 − eta) · parallel
-  const removed = (1 - eta) * alongConditional
-  const velocity = new Float32Array(conditional.length)
-  for (let i = 0; i < velocity.length; i++) {
-    velocity[i] = unconditional[i]! + scale * shrink * (difference[i]! - removed * conditional[i]!)
-  }
+  const strength = scale * shrink
+  const velocity = on.combination([
+    [1, unconditional],
+    [strength, difference],
+    [-strength * (1 - eta) * alongConditional, conditional],
+  ])
   return { velocity, average: difference }
 }

@@ -1,4 +1,5 @@
 import { RequestError } from '../errors.ts'
+import type { Arithmetic } from './arithmetic.ts'
 
 /**
  * When a step may reuse what the network gave before, instead of running it: EasyCache (Zhou et al. 2025,
@@ -14,29 +15,29 @@ export interface StepCache {
 }
 
 /** The velocities of one step, by branch of guidance. */
-export interface Velocities {
-  readonly conditional: Float32Array
+export interface Velocities<V = Float32Array> {
+  readonly conditional: V
   /** Only in guided steps. */
-  readonly unconditional?: Float32Array
+  readonly unconditional?: V
 }
 
 /**
  * What a step leaves for the next one. Plain data without functions: it can be cloned, stored and sent, and a run
  * resumed from it. Its arrays are shared with the steps before; do not write to them.
  */
-export interface StepCacheState {
+export interface StepCacheState<V = Float32Array> {
   /** Estimated relative change of the output since the last computed step. */
   readonly change: number
   /** ‖change of the output‖ / ‖change of the input‖ between the last two computed steps. */
   readonly rate?: number
   /** Latents of the step before, computed or not. */
-  readonly before?: Float32Array
+  readonly before?: V
   /** The last computed step. */
-  readonly computed?: { readonly latents: Float32Array; readonly velocities: Velocities }
+  readonly computed?: { readonly latents: V; readonly velocities: Velocities<V> }
 }
 
 /** The state before the first step of a run, or of another network. */
-export const emptyStepCache: StepCacheState = Object.freeze({ change: 0 })
+export const emptyStepCache: StepCacheState<never> = Object.freeze({ change: 0 })
 
 /**
  * A cache over the steps firstStep … steps − 1. The first fifth of them, and two at least, are always computed
@@ -63,65 +64,66 @@ export function createStepCache(options: { threshold: number; firstStep: number;
  * @returns the velocities where they can be reused (latents + last update, by branch), and the state: for the next
  *   step then, for `computedStep` otherwise
  */
-export function reuseStep(
+export async function reuseStep<V>(
+  on: Arithmetic<V>,
   cache: StepCache,
-  state: StepCacheState,
-  at: { readonly latents: Float32Array; readonly step: number; readonly guided: boolean },
-): { velocities?: Velocities; state: StepCacheState } {
+  state: StepCacheState<V>,
+  at: { readonly latents: V; readonly step: number; readonly guided: boolean },
+): Promise<{ velocities?: Velocities<V>; state: StepCacheState<V> }> {
   const { latents, step, guided } = at
-  const change = state.change + estimatedChange(state, latents)
+  const change = state.change + (await estimatedChange(on, state, latents))
   const { computed } = state
-  const known = computed && (!guided || computed.velocities.unconditional)
+  const known = computed && (!guided || computed.velocities.unconditional !== undefined)
   const allowed = step >= cache.from && step < cache.until
   // Without a rate the change is not a number, and the comparison false.
   if (!(known && allowed && change < cache.threshold))
     return { state: { ...state, before: latents, change: 0 } }
   const { conditional, unconditional } = computed.velocities
-  const reused = (velocity: Float32Array) => withLastUpdate(latents, velocity, computed.latents)
+  const reused = (velocity: V) => withLastUpdate(on, latents, velocity, computed.latents)
   return {
     velocities: {
       conditional: reused(conditional),
-      ...(guided && unconditional && { unconditional: reused(unconditional) }),
+      ...(guided && unconditional !== undefined && { unconditional: reused(unconditional) }),
     },
     state: { ...state, before: latents, change },
   }
 }
 
 /** The state for the next step, after the network has run on these latents. */
-export function computedStep(
-  state: StepCacheState,
-  latents: Float32Array,
-  velocities: Velocities,
-): StepCacheState {
-  const rate = state.computed && {
+export async function computedStep<V>(
+  on: Arithmetic<V>,
+  state: StepCacheState<V>,
+  latents: V,
+  velocities: Velocities<V>,
+): Promise<StepCacheState<V>> {
+  const { computed: last } = state
+  const rate = last && {
     rate:
-      distance(velocities.conditional, state.computed.velocities.conditional) /
-      distance(latents, state.computed.latents),
+      (await on.distance(velocities.conditional, last.velocities.conditional)) /
+      (await on.distance(latents, last.latents)),
   }
   return { ...state, ...rate, computed: { latents, velocities } }
 }
 
 /** Equation 4 of the paper; not a number before two steps are computed. */
-function estimatedChange({ rate, before, computed }: StepCacheState, latents: Float32Array): number {
+async function estimatedChange<V>(
+  on: Arithmetic<V>,
+  { rate, before, computed }: StepCacheState<V>,
+  latents: V,
+): Promise<number> {
   if (rate === undefined || before === undefined || computed === undefined) return Number.NaN
-  return (rate * distance(latents, before)) / size(computed.velocities.conditional)
+  const moved = await on.distance(latents, before)
+  return (rate * moved) / (await on.distance(computed.velocities.conditional))
 }
 
-function withLastUpdate(latents: Float32Array, velocity: Float32Array, seen: Float32Array): Float32Array {
-  const result = new Float32Array(latents.length)
-  for (let i = 0; i < result.length; i++) result[i] = latents[i]! + Math.fround(velocity[i]! - seen[i]!)
-  return result
-}
-
-/** Σ |a − b|: ratios of these are ratios of means. */
-function distance(a: Float32Array, b: Float32Array): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += Math.abs(a[i]! - b[i]!)
-  return sum
-}
-
-function size(values: Float32Array): number {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += Math.abs(values[i]!)
-  return sum
+/** The update is rounded before it is added, as the authors have it. */
+function withLastUpdate<V>(on: Arithmetic<V>, latents: V, velocity: V, seen: V): V {
+  const update = on.combination([
+    [1, velocity],
+    [-1, seen],
+  ])
+  return on.combination([
+    [1, latents],
+    [1, update],
+  ])
 }

@@ -1,21 +1,47 @@
 /** Whole videos through the native backend and our own kernels: what they are, what stays on the device, what is left. */
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import sharp from 'sharp'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { families } from '../../models/index.ts'
 import { openEngine } from '../../src/engine/engine.ts'
 import { CancelledError } from '../../src/errors.ts'
+import type { DenoiseState } from '../../src/pipeline/denoise-state.ts'
 import type { GenerateEvent } from '../../src/pipeline/events.ts'
-import type { Backend } from '../../src/runtime/backend.ts'
+import type { GenerateRequest } from '../../src/pipeline/request.ts'
+import { type Backend, isResident } from '../../src/runtime/backend.ts'
 import { chooseBackend, type NativeParts } from '../../src/runtime/choose-backend.ts'
 import { builtKernels } from '../../src/runtime/kernel-library.ts'
 import { NativeBackend, type NativeSession } from '../../src/runtime/native-backend.ts'
 import { loadNativeBinding } from '../../src/runtime/native-binding.ts'
 import { OnnxRuntimeBackend } from '../../src/runtime/onnxruntime-backend.ts'
+import { float32Data } from '../../src/tensor/tensor.ts'
+import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
+import { scratchFolder } from '../scratch.ts'
 import { framesOf, tinyRequest } from '../unit/engine/tiny-engine.ts'
 import { buildKernels, noKernels } from './kernel-library.ts'
 import { buildAddon, noAddon } from './native-addon.ts'
 
-type CreateBackend = (lane: ConstructorParameters<typeof OnnxRuntimeBackend>[0]) => Backend
+const builtIn = path.resolve(import.meta.dirname, '../../models/doodle/checkpoint')
+const folder = scratchFolder()
+const clip = path.join(folder, 'clip')
+const [start, end] = [path.join(clip, '0.png'), path.join(clip, '8.png')]
+
+/** Nine pictures of a bar that moves to the right. */
+async function writeClip(): Promise<void> {
+  await mkdir(clip)
+  for (let frame = 0; frame < 9; frame++) {
+    const data = new Uint8Array(64 * 64 * 3).map((_, i) =>
+      Math.floor(i / 3) % 64 < 8 + 4 * frame ? 200 : 30,
+    )
+    const raw = { width: 64, height: 64, channels: 3 } as const
+    await sharp(data, { raw }).toFile(path.join(clip, `${frame}.png`))
+  }
+}
+
+type Lane = ConstructorParameters<typeof OnnxRuntimeBackend>[0]
+type CreateBackend = (lane: Lane) => Backend
 
 async function make(
   model: string,
@@ -42,6 +68,9 @@ async function make(
 class NotingBackend extends NativeBackend {
   readonly withKernels: string[] = []
 
+  /** Of every run of a transformer: whether its latents were on the device, and its result stayed there. */
+  readonly stays: boolean[] = []
+
   /** Called when a run of a graph is under way. */
   onRun: (graph: string, run: Promise<unknown>) => void = () => {}
 
@@ -50,6 +79,10 @@ class NotingBackend extends NativeBackend {
     const session = await super.open(model, options)
     const run: NativeSession['run'] = (...given) => {
       const running = session.run(...given)
+      const [feeds, { keep } = {}] = given
+      if (model.name === 'transformer') {
+        this.stays.push(isResident(feeds.latents!) && keep?.('velocity') === true)
+      }
       this.onRun(model.name, running)
       return running
     }
@@ -64,7 +97,7 @@ if (noKernels) console.warn(`videos are made without our own kernels: ${noKernel
 
 describe.skipIf(noAddon)(`a video on the native backend${noAddon ? ` (skipped: ${noAddon})` : ''}`, () => {
   beforeAll(async () => {
-    await Promise.all([buildAddon(), noKernels ? undefined : buildKernels()])
+    await Promise.all([writeClip(), buildAddon(), noKernels ? undefined : buildKernels()])
   })
 
   test.each(models)(
@@ -83,6 +116,7 @@ describe.skipIf(noAddon)(`a video on the native backend${noAddon ? ` (skipped: $
       }
       const native = await make(model, createBackend, counted)
       expect(backends.map(({ withKernels }) => withKernels)).toEqual([noKernels ? [] : ['transformer']])
+      expect(backends[0]!.stays).toEqual(new Array(2 * tinyRequest.steps).fill(true))
       const reference = await make(model, lane => new OnnxRuntimeBackend(lane))
       expect(native.length).toBe(reference.length)
       // The same arithmetic in another order: a value may round to the next level.
@@ -94,6 +128,71 @@ describe.skipIf(noAddon)(`a video on the native backend${noAddon ? ` (skipped: $
       expect(loadNativeBinding().alive()).toEqual(before)
     },
   )
+
+  /** Ways to make a video that do more to the state of a run than the plain one. */
+  const ways: Readonly<Record<string, Partial<GenerateRequest>>> = {
+    'a step cache': { stepCache: 0.9, steps: 8 },
+    'projected guidance, rescaled': { guidanceMethod: 'apg', guidanceRescale: 0.5 },
+    'CFG-Zero*': { guidanceMethod: 'cfg-zero-star' },
+    'DPM++': { sampler: 'dpm++2m' },
+    'fresh noise in every step': { sampler: 'lcm' },
+    'a first and a last frame': { image: start, lastImage: end },
+    'a keyframe': { keyframes: [{ path: start, frame: 5 }] },
+    'a clip to start from': { video: clip, strength: 0.6 },
+  }
+  const cases = Object.entries(ways).map(([name, way]) => ({ name, way, model: builtIn }))
+  if (hasFixture('ltx-condition/model/model_index.json')) {
+    const way = { keyframes: [{ path: start, frame: 0, strength: 0.7 }], imageNoiseScale: 0.15 }
+    cases.push({ name: 'frames that are held', way, model: fixture('ltx-condition/model') })
+  }
+
+  test.each(cases)('with $name ends in the latents of the host', async ({ way, model }) => {
+    const latents = async (createBackend: CreateBackend) => {
+      const engine = await openEngine({ model, device: 'cpu', threads: 1 }, { families, createBackend })
+      await using _closing = engine
+      const states: DenoiseState[] = []
+      const request = { prompt: 'a red ball bounces', steps: 4, frames: 9, guidance: 3, seed: 5, ...way }
+      for await (const event of engine.generate(request, { states: true, previewEvery: 2 })) {
+        if (event.type === 'step-end') states.push(event.state!)
+        if (event.type === 'video-end') return { states, end: event }
+      }
+      throw new Error('the run ended early')
+    }
+    const before = loadNativeBinding().alive()
+    const native = await latents(lane => new NativeBackend(lane))
+    expect(loadNativeBinding().alive()).toEqual(before)
+    const reference = await latents(lane => new OnnxRuntimeBackend(lane))
+    expect(native.end.skippedSteps).toBe(reference.end.skippedSteps)
+    for (const [step, { latents }] of native.states.entries()) {
+      expect(relativeError(latents, reference.states[step]!.latents)).toBeLessThan(1e-5)
+    }
+    expect(relativeError(float32Data(native.end.latents), float32Data(reference.end.latents))).toBeLessThan(
+      1e-5,
+    )
+  })
+
+  test('goes on from a state of the host, and a run there from its own', async () => {
+    const run = async (createBackend: CreateBackend, resume?: DenoiseState) => {
+      const engine = await openEngine(
+        { model: builtIn, device: 'cpu', threads: 1 },
+        { families, createBackend },
+      )
+      await using _closing = engine
+      const states: DenoiseState[] = []
+      const request = { prompt: 'a blue square falls', steps: 5, frames: 9, seed: 6 }
+      for await (const event of engine.generate(request, { states: true, ...(resume && { resume }) })) {
+        if (event.type === 'step-end') states.push(event.state!)
+      }
+      return states
+    }
+    const native = (lane: Lane) => new NativeBackend(lane)
+    const whole = await run(native)
+    // The same backend, from plain data: to the last bit.
+    const resumed = await run(native, structuredClone(whole[1]!))
+    expect(resumed.at(-1)).toEqual(whole.at(-1))
+    const onHost = await run(lane => new OnnxRuntimeBackend(lane), structuredClone(whole[1]!))
+    expect(relativeError(onHost.at(-1)!.latents, whole.at(-1)!.latents)).toBeLessThan(1e-5)
+  })
 
   test('ends in the middle of a step when it is aborted', async () => {
     const before = loadNativeBinding().alive()

@@ -1,7 +1,8 @@
 import { deserialize, serialize } from 'node:v8'
 import { describe, expect, test } from 'vitest'
+import { hostArithmetic } from '../../src/sampling/arithmetic.ts'
 import { createGenerator } from '../../src/sampling/noise.ts'
-import { emptyHistory, type History, type Sampler } from '../../src/sampling/samplers/sampler.ts'
+import { emptyHistory, type History, type Sampler, stepTokens } from '../../src/sampling/samplers/sampler.ts'
 import { readScheduler, type Scheduler } from '../../src/sampling/scheduler.ts'
 import type { Schedule } from '../../src/sampling/schedules/schedule.ts'
 import { relativeError } from '../compare.ts'
@@ -67,7 +68,7 @@ interface Point {
 
 /** One step with noise that depends on the step alone, so that a resumed run meets the same. */
 function stepAt(sampler: Sampler, schedule: Schedule, point: Point, step: number, velocity: Velocity): Point {
-  return sampler.step({
+  return sampler.step(hostArithmetic, {
     ...point,
     velocity: velocity(point.latents, schedule.sigmas[step]!),
     step,
@@ -84,7 +85,7 @@ function run(
   first = 0,
   from?: Point,
 ): Point[] {
-  const points = [from ?? { latents: start, history: emptyHistory }]
+  const points: Point[] = [from ?? { latents: start, history: emptyHistory }]
   for (let step = first; step < schedule.timesteps.length; step++) {
     points.push(stepAt(sampler, schedule, points.at(-1)!, step, velocity))
   }
@@ -145,7 +146,7 @@ describe.each(Object.entries(configs))('%s', (_, config) => {
         noise: createGenerator(step).randn(size),
       }
       const before = structuredClone(state)
-      const result = sampler.step(state)
+      const result = sampler.step(hostArithmetic, state)
       expect(state).toEqual(before)
       expect(result.latents).not.toBe(latents)
       expect(result.latents).not.toBe(state.velocity)
@@ -177,29 +178,33 @@ describe.each(Object.entries(configs))('%s', (_, config) => {
     const schedule = scheduler.schedule({ steps: 3 })
     const state = { latents: start, velocity: data, step: 0, schedule, history: emptyHistory, noise: data }
     for (const step of [-1, 3, 0.5, Number.NaN]) {
-      expect(() => sampler.step({ ...state, step })).toThrow(`step: expected 0 to 2, got ${step}.`)
+      expect(() => sampler.step(hostArithmetic, { ...state, step })).toThrow(
+        `step: expected 0 to 2, got ${step}.`,
+      )
     }
-    expect(() => sampler.step({ ...state, velocity: data.subarray(1) })).toThrow(
-      'velocity: expected 600 values, got 599.',
+    expect(() => sampler.step(hostArithmetic, { ...state, velocity: data.subarray(1) })).toThrow(
+      'terms: expected 600 values each, got 599.',
     )
     if (!sampler.stochastic) return
     const { noise, ...withoutNoise } = state
-    expect(() => sampler.step(withoutNoise)).toThrow(
-      `noise: expected 600 values for the sampler ${sampler.name}, got none.`,
+    expect(() => sampler.step(hostArithmetic, withoutNoise)).toThrow(
+      `noise: expected values for the sampler ${sampler.name}, got none.`,
     )
-    expect(() => sampler.step({ ...withoutNoise, noise: noise.subarray(2) })).toThrow('got 598.')
+    expect(() => sampler.step(hostArithmetic, { ...withoutNoise, noise: noise.subarray(2) })).toThrow(
+      'got 598.',
+    )
   })
 
   test('steps tokens apart or says that it cannot', () => {
     const schedule = scheduler.schedule({ steps: 3 })
-    const tokenTimesteps = new Float32Array(size / 4).fill(schedule.timesteps[1]!)
-    const state = { latents: start, velocity: data, step: 1, schedule, history: emptyHistory, noise: data }
+    const timesteps = new Float32Array(size / 4).fill(schedule.timesteps[1]!)
+    const state = { latents: start, velocity: data, schedule }
+    const stepped = () => stepTokens(sampler, { ...state, timesteps })
     if (sampler.name === 'euler') {
-      expect(sampler.step({ ...state, tokenTimesteps }).latents).toEqual(sampler.step(state).latents)
+      const whole = sampler.step(hostArithmetic, { ...state, step: 1, history: emptyHistory })
+      expect(stepped()).toEqual(whole.latents)
     } else {
-      expect(() => sampler.step({ ...state, tokenTimesteps })).toThrow(
-        expect.objectContaining({ code: 'request/unsupported' }),
-      )
+      expect(stepped).toThrow(expect.objectContaining({ code: 'request/unsupported' }))
     }
   })
 })

@@ -17,6 +17,7 @@ import { wanContext } from '../../models/wan/context.ts'
 import { wanTransformer } from '../../models/wan/transformer.ts'
 import { wanDecoder, wanEncoder } from '../../models/wan/vae.ts'
 import { weightBytesOf } from '../../src/engine/graph-source.ts'
+import { valueGraph, valueOps } from '../../src/engine/value-graphs.ts'
 import { Graph } from '../../src/graph/graph.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
@@ -184,6 +185,11 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
       expect(share).toBeLessThan(1.01)
       expect(share).toBeGreaterThan(precision === 'f16' ? 0.96 : 0.99)
     })
+  })
+
+  test.each(Object.keys(valueOps))('what is done to the state of a run is taken: %s', async op => {
+    const { messages } = await open(valueGraph(op, 5))
+    expect(messages).not.toMatch(/Memcpy/)
   })
 
   test.each(['plain', 'bias', 'key lengths'] as const)(

@@ -1,6 +1,6 @@
 import type { Shape } from '../dims.ts'
 import { shapeText } from '../dims.ts'
-import { requireFloat } from '../operand.ts'
+import { requireDTypeOf, requireFloat } from '../operand.ts'
 import type { Value } from '../value.ts'
 import { scalarLike } from './constant.ts'
 
@@ -45,6 +45,17 @@ export function exponential(value: Value): Value {
 /** Rounds to the nearest whole number, halves to even. */
 export function round(value: Value): Value {
   return unary('Round', value)
+}
+
+/** Without the sign, in any type of numbers. */
+export function absolute(value: Value): Value {
+  return value.graph.add({ op: 'Abs', inputs: [value] }, value.dtype, value.shape)
+}
+
+/** `then` where the condition holds, `otherwise` where it does not; all of one shape. */
+export function select(condition: Value, then: Value, otherwise: Value): Value {
+  requireDTypeOf('Where', then, otherwise)
+  return then.graph.add({ op: 'Where', inputs: [condition, then, otherwise] }, then.dtype, then.shape)
 }
 
 /** Limits every element to [low, high]. */

@@ -1,6 +1,6 @@
-import { combination, denoisedBy, type Term } from './combination.ts'
+import type { Term } from '../arithmetic.ts'
 import { halfLogSnr, signalOf } from './log-snr.ts'
-import { checkStep, type Sampler, type SamplerStep } from './sampler.ts'
+import { checkStep, denoisedBy, type Sampler, type SamplerStep } from './sampler.ts'
 
 export interface DpmOptions {
   readonly order: number
@@ -23,16 +23,16 @@ export function createDpm(options: DpmOptions = defaultDpmOptions): Sampler {
     name: 'dpm++2m',
     order: options.order,
     stochastic: false,
-    step(state) {
+    step(on, state) {
       checkStep(sampler, state)
       const { latents, velocity, step, schedule, history } = state
-      const denoised = denoisedBy(latents, velocity, schedule.sigmas[step]!)
+      const denoised = denoisedBy(on, latents, velocity, schedule.sigmas[step]!)
       const estimates = [denoised, ...history.denoised] as const
       const terms = advance(orderOf(options, state), options.kind, schedule.sigmas, step)
       return {
-        latents: combination([
+        latents: on.combination([
           [terms.latents, latents],
-          ...terms.estimates.map((weight, i): Term => [weight, estimates[i]!]),
+          ...terms.estimates.map((weight, i): Term<typeof latents> => [weight, estimates[i]!]),
         ]),
         history: { denoised: estimates.slice(0, options.order - 1) },
       }
@@ -41,7 +41,10 @@ export function createDpm(options: DpmOptions = defaultDpmOptions): Sampler {
   return Object.freeze(sampler)
 }
 
-function orderOf({ order, lowerOrderFinal }: DpmOptions, { step, schedule, history }: SamplerStep): number {
+function orderOf<V>(
+  { order, lowerOrderFinal }: DpmOptions,
+  { step, schedule, history }: SamplerStep<V>,
+): number {
   const remaining = schedule.timesteps.length - step
   if (remaining === 1) return 1
   const limit = remaining === 2 && lowerOrderFinal && schedule.timesteps.length < 15 ? 2 : order

@@ -1,39 +1,40 @@
 import type { Schedule } from '../schedules/schedule.ts'
-import { combination } from './combination.ts'
-import { checkStep, emptyHistory, type Sampler, type SamplerStep } from './sampler.ts'
+import { checkStep, emptyHistory, type Sampler, type TokenStep } from './sampler.ts'
 
 /** Euler's method on dx/dsigma = velocity (diffusers' FlowMatchEulerDiscreteScheduler). It needs no history. */
-export const euler: Sampler = Object.freeze({
+export const euler: Sampler = Object.freeze<Sampler>({
   name: 'euler',
   order: 1,
   stochastic: false,
-  step(state: SamplerStep) {
+  step(on, state) {
     checkStep(euler, state)
-    const latents = state.tokenTimesteps ? stepTokens(state, state.tokenTimesteps) : stepAll(state)
-    return { latents, history: emptyHistory }
+    const {
+      latents,
+      velocity,
+      step,
+      schedule: { sigmas },
+    } = state
+    const change = Math.fround(sigmas[step + 1]! - sigmas[step]!)
+    return {
+      latents: on.combination([
+        [1, latents],
+        [change, velocity],
+      ]),
+      history: emptyHistory,
+    }
+  },
+  stepTokens({ latents, velocity, timesteps, schedule }: TokenStep) {
+    const channels = latents.length / timesteps.length
+    const result = new Float32Array(latents.length)
+    timesteps.forEach((timestep, token) => {
+      const change = nextLower(timestep, schedule)
+      for (let i = token * channels; i < (token + 1) * channels; i++) {
+        result[i] = latents[i]! + change * velocity[i]!
+      }
+    })
+    return result
   },
 })
-
-function stepAll({ latents, velocity, step, schedule: { sigmas } }: SamplerStep): Float32Array {
-  return combination([
-    [1, latents],
-    [Math.fround(sigmas[step + 1]! - sigmas[step]!), velocity],
-  ])
-}
-
-/** latents are [tokens, channels]; a token's own timestep says where it is. */
-function stepTokens(state: SamplerStep, tokenTimesteps: Float32Array): Float32Array {
-  const { latents, velocity, schedule } = state
-  const channels = latents.length / tokenTimesteps.length
-  const result = new Float32Array(latents.length)
-  tokenTimesteps.forEach((timestep, token) => {
-    const change = nextLower(timestep, schedule)
-    for (let i = token * channels; i < (token + 1) * channels; i++) {
-      result[i] = latents[i]! + change * velocity[i]!
-    }
-  })
-  return result
-}
 
 /** The change of sigma from a timestep to the schedule's next level below it. */
 function nextLower(timestep: number, { sigmas, trainTimesteps }: Schedule): number {

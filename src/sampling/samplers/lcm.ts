@@ -1,21 +1,20 @@
-import { combination, denoisedBy } from './combination.ts'
-import { checkStep, emptyHistory, type Sampler, type SamplerStep } from './sampler.ts'
+import { checkStep, denoisedBy, emptyHistory, type Sampler } from './sampler.ts'
 
 /**
  * Denoises fully, then adds fresh noise of the next level: diffusers' FlowMatchLCMScheduler, and its
  * FlowMatchEulerDiscreteScheduler with stochastic_sampling. For checkpoints distilled to a few steps.
  */
-export const lcm: Sampler = Object.freeze({
+export const lcm: Sampler = Object.freeze<Sampler>({
   name: 'lcm',
   order: 1,
   stochastic: true,
-  step(state: SamplerStep) {
+  step(on, state) {
     checkStep(lcm, state)
     const { latents, velocity, step, schedule, noise } = state
     const next = schedule.sigmas[step + 1]!
-    const denoised = denoisedBy(latents, velocity, schedule.sigmas[step]!)
+    const denoised = denoisedBy(on, latents, velocity, schedule.sigmas[step]!)
     return {
-      latents: combination([
+      latents: on.combination([
         [Math.fround(1 - next), denoised],
         [next, noise!],
       ]),

@@ -1,4 +1,5 @@
 import { RequestError } from '../../errors.ts'
+import type { Arithmetic } from '../arithmetic.ts'
 import type { Schedule } from '../schedules/schedule.ts'
 
 /**
@@ -13,41 +14,45 @@ export type SamplerName = (typeof samplerNames)[number]
  * What a step leaves for the next one. Plain data without functions: it can be cloned, stored and sent, and a run
  * resumed from it. Its arrays are shared with the steps before; do not write to them.
  */
-export interface History {
+export interface History<V = Float32Array> {
   /** Denoised estimates of the steps so far, newest first, as many as the sampler looks back. */
-  readonly denoised: readonly Float32Array[]
+  readonly denoised: readonly V[]
   /** UniPC: the latents that its last prediction started from. */
-  readonly origin?: Float32Array
+  readonly origin?: V
   /** UniPC: the order of its last prediction. */
   readonly order?: number
 }
 
 /** The history before the first step of a run, wherever in the schedule that is. */
-export const emptyHistory: History = Object.freeze({ denoised: Object.freeze([]) })
+export const emptyHistory: History<never> = Object.freeze({ denoised: Object.freeze([]) })
 
 /** Everything a step is computed from. A run may begin at any step of the schedule, with an empty history. */
-export interface SamplerStep {
+export interface SamplerStep<V = Float32Array> {
   /** Latents at `schedule.sigmas[step]`, of any shape. */
-  readonly latents: Float32Array
+  readonly latents: V
   /** The network's (guided) velocity for them: noise − data, as many elements. */
-  readonly velocity: Float32Array
+  readonly velocity: V
   /** 0 … steps − 1. */
   readonly step: number
   readonly schedule: Schedule
-  readonly history: History
+  readonly history: History<V>
   /** Fresh standard normals, as many as latents. Stochastic samplers need them in every step, the last too. */
-  readonly noise?: Float32Array
-  /**
-   * A timestep for each token, where tokens are at different noise levels; latents are then [tokens, channels].
-   * Each token goes to the next lower level of the schedule. Euler only.
-   */
-  readonly tokenTimesteps?: Float32Array
+  readonly noise?: V
+}
+
+/** A step in which tokens are at different noise levels; latents are [tokens, channels], in the host's memory. */
+export interface TokenStep {
+  readonly latents: Float32Array
+  readonly velocity: Float32Array
+  /** Of every token, which goes to the next lower level of the schedule. */
+  readonly timesteps: Float32Array
+  readonly schedule: Schedule
 }
 
 /** Latents at `schedule.sigmas[step + 1]`, in a new array, and the history for that step. */
-export interface SamplerResult {
-  readonly latents: Float32Array
-  readonly history: History
+export interface SamplerResult<V = Float32Array> {
+  readonly latents: V
+  readonly history: History<V>
 }
 
 /** A solver of the flow's differential equation. `step` is pure: it writes to none of its inputs and keeps nothing. */
@@ -57,40 +62,51 @@ export interface Sampler {
   readonly order: number
   /** Whether steps need `noise`: drawn from the run's generator once a step, after the initial latents. */
   readonly stochastic: boolean
-  step(state: SamplerStep): SamplerResult
+  step<V>(on: Arithmetic<V>, state: SamplerStep<V>): SamplerResult<V>
+  /** Only where tokens can be stepped apart. */
+  stepTokens?(state: TokenStep): Float32Array
+}
+
+/** The clean latents that a velocity points at from noise level sigma: latents − sigma · velocity. */
+export function denoisedBy<V>(on: Arithmetic<V>, latents: V, velocity: V, sigma: number): V {
+  return on.combination([
+    [1, latents],
+    [-sigma, velocity],
+  ])
 }
 
 /**
  * Checks what the types do not say about a step.
- * @throws RequestError `request/invalid` when lengths differ, the step is outside of the schedule or noise is missing;
- *   `request/unsupported` when the sampler cannot step tokens apart
+ * @throws RequestError `request/invalid` when the step is outside of the schedule or noise is missing
  */
-export function checkStep(sampler: Sampler, state: SamplerStep): void {
-  const { latents, velocity, step, schedule, noise, tokenTimesteps } = state
+export function checkStep<V>(sampler: Sampler, { step, schedule, noise }: SamplerStep<V>): void {
   const steps = schedule.timesteps.length
   if (!(Number.isInteger(step) && step >= 0 && step < steps)) {
     throw invalid('step', `0 to ${steps - 1}`, step)
   }
-  if (velocity.length !== latents.length)
-    throw invalid('velocity', `${latents.length} values`, velocity.length)
-  if (sampler.stochastic && noise?.length !== latents.length) {
-    throw invalid(
-      'noise',
-      `${latents.length} values for the sampler ${sampler.name}`,
-      noise?.length ?? 'none',
-    )
+  if (sampler.stochastic && noise === undefined) {
+    throw invalid('noise', `values for the sampler ${sampler.name}`, 'none')
   }
-  if (tokenTimesteps === undefined) return
-  if (latents.length % tokenTimesteps.length !== 0) {
-    throw invalid('tokenTimesteps', `a divisor of ${latents.length} values`, tokenTimesteps.length)
-  }
-  if (sampler.name !== 'euler') {
+}
+
+/**
+ * One step of tokens that are at different noise levels.
+ * @throws RequestError `request/unsupported` when the sampler cannot step tokens apart, `request/invalid` when there is
+ *   not a timestep for every token
+ */
+export function stepTokens(sampler: Sampler, state: TokenStep): Float32Array {
+  if (!sampler.stepTokens) {
     throw new RequestError('request/unsupported', {
       subject: 'sampler',
       expected: 'euler, the one that can step tokens of different noise levels',
       got: sampler.name,
     })
   }
+  const { latents, timesteps } = state
+  if (latents.length % timesteps.length !== 0) {
+    throw invalid('timesteps', `a divisor of ${latents.length} values`, timesteps.length)
+  }
+  return sampler.stepTokens(state)
 }
 
 function invalid(subject: string, expected: string, got: unknown): RequestError {

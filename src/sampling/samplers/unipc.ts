@@ -1,5 +1,5 @@
-import { combination, denoisedBy, type Term } from './combination.ts'
-import { checkStep, type Sampler, type SamplerStep } from './sampler.ts'
+import type { Arithmetic, Term } from '../arithmetic.ts'
+import { checkStep, denoisedBy, type Sampler, type SamplerStep } from './sampler.ts'
 import {
   type BhKind,
   correctorWeights,
@@ -35,18 +35,18 @@ export function createUniPC(options: UniPCOptions = defaultUniPCOptions): Sample
     name: 'unipc',
     order: options.order,
     stochastic: false,
-    step(state) {
+    step(on, state) {
       checkStep(sampler, state)
       const { latents, velocity, step, schedule, history } = state
-      const denoised = denoisedBy(latents, velocity, schedule.sigmas[step]!)
+      const denoised = denoisedBy(on, latents, velocity, schedule.sigmas[step]!)
       const origin = options.disabledCorrectors.includes(step - 1)
         ? latents
-        : corrected(state, denoised, options.kind)
+        : corrected(on, state, denoised, options.kind)
       const estimates = [denoised, ...history.denoised].slice(0, options.order)
       const order = predictorOrder(options, state)
       const towards = transition({ sigmas: schedule.sigmas, from: step, order, kind: options.kind })
       return {
-        latents: weighted(towards, origin, estimates, predictorWeights(towards)),
+        latents: weighted(on, towards, origin, estimates, predictorWeights(towards)),
         history: { denoised: estimates, origin, order },
       }
     },
@@ -54,7 +54,7 @@ export function createUniPC(options: UniPCOptions = defaultUniPCOptions): Sample
   return Object.freeze(sampler)
 }
 
-function predictorOrder(options: UniPCOptions, { step, schedule, history }: SamplerStep): number {
+function predictorOrder<V>(options: UniPCOptions, { step, schedule, history }: SamplerStep<V>): number {
   if (schedule.sigmas[step + 1] === 0) return 1
   const remaining = schedule.timesteps.length - step
   const limit = options.lowerOrderFinal ? Math.min(options.order, remaining) : options.order
@@ -62,19 +62,25 @@ function predictorOrder(options: UniPCOptions, { step, schedule, history }: Samp
 }
 
 /** The given latents, predicted again from where the last step started, with the estimate made at them. */
-function corrected({ latents, step, schedule, history }: SamplerStep, denoised: Float32Array, kind: BhKind) {
+function corrected<V>(
+  on: Arithmetic<V>,
+  { latents, step, schedule, history }: SamplerStep<V>,
+  denoised: V,
+  kind: BhKind,
+): V {
   const { origin, order } = history
   if (origin === undefined || order === undefined) return latents
   const towards = transition({ sigmas: schedule.sigmas, from: step - 1, order, kind })
   const estimates = [...history.denoised.slice(0, order), denoised]
-  return weighted(towards, origin, estimates, correctorWeights(towards))
+  return weighted(on, towards, origin, estimates, correctorWeights(towards))
 }
 
-function weighted(
+function weighted<V>(
+  on: Arithmetic<V>,
   { carry }: Transition,
-  origin: Float32Array,
-  estimates: readonly Float32Array[],
+  origin: V,
+  estimates: readonly V[],
   weights: readonly number[],
-): Float32Array {
-  return combination([[carry, origin], ...weights.map((weight, i): Term => [weight, estimates[i]!])])
+): V {
+  return on.combination([[carry, origin], ...weights.map((weight, i): Term<V> => [weight, estimates[i]!])])
 }

@@ -3,6 +3,7 @@ import { OnnxRuntimeBackend, type OnnxRuntimeOptions } from '../../../src/runtim
 
 /** A real backend whose use can be looked at. */
 export class RecordedBackend implements Backend {
+  readonly keepsState = false
   readonly name = 'recorded'
   readonly device: Backend['device']
   readonly kernels: Backend['kernels']

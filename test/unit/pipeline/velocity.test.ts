@@ -1,9 +1,17 @@
 import { beforeEach, expect, test } from 'vitest'
 import { CancelledError } from '../../../src/errors.ts'
-import type { DenoiserInput, TextConditioning } from '../../../src/pipeline/family.ts'
-import { emptyVelocityState, type VelocityRecipe, velocityOf } from '../../../src/pipeline/velocity.ts'
+import type { TextConditioning } from '../../../src/pipeline/family.ts'
+import type { PassInput } from '../../../src/pipeline/network-pass.ts'
+import { hostValues } from '../../../src/pipeline/run-values.ts'
+import {
+  emptyVelocityState,
+  type VelocityRecipe,
+  type VelocityState,
+  velocityOf,
+} from '../../../src/pipeline/velocity.ts'
 import { createGuidance } from '../../../src/sampling/guidance.ts'
 import { type GuidanceMethodName, guidanceMethod } from '../../../src/sampling/guidance-method.ts'
+import { float32Data, type Tensor, tensor } from '../../../src/tensor/tensor.ts'
 
 const prompt: TextConditioning = { feeds: [], tokens: 1, truncated: false }
 const negative: TextConditioning = { feeds: [], tokens: 1, truncated: false }
@@ -16,9 +24,14 @@ beforeEach(() => {
 })
 
 /** A network of one number that moves slowly: half its latents with the prompt, a quarter without. */
-async function denoise({ latents, expert, text }: DenoiserInput): Promise<Float32Array> {
+async function denoise({ latents, expert, text }: PassInput): Promise<Tensor> {
   passes.push(`${expert} ${text === prompt ? 'conditional' : 'unconditional'}`)
-  return latents.map(value => value * (text === prompt ? 0.5 : 0.25))
+  const values = float32Data(latents as Tensor)
+  return tensor(
+    'f32',
+    [1],
+    values.map(value => value * (text === prompt ? 0.5 : 0.25)),
+  )
 }
 
 function recipe(options: {
@@ -39,10 +52,10 @@ function recipe(options: {
 /** Latents 10, 9, 8, … through steps, each by the expert given for it. */
 async function velocities(of: VelocityRecipe, experts: readonly number[]) {
   const found = []
-  let state = emptyVelocityState
+  let state: VelocityState = emptyVelocityState
   for (const [step, expert] of experts.entries()) {
     const input = { latents: Float32Array.of(10 - step), timesteps: Float32Array.of(1), expert }
-    const result = await velocityOf(of, input, { step, steps }, state)
+    const result = await velocityOf(hostValues([1]), of, input, { step, steps }, state)
     state = structuredClone(result.state)
     found.push(result)
   }
@@ -111,7 +124,7 @@ test('the momentum of projected guidance goes from step to step, also through sk
 
 test('the second branch does not run once the signal has aborted', async () => {
   const controller = new AbortController()
-  const aborting = async (input: DenoiserInput) => {
+  const aborting = async (input: PassInput) => {
     controller.abort()
     return await denoise(input)
   }

@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { createGuidance, emptyGuidanceState, guided, startsAtZero } from '../../../src/sampling/guidance.ts'
+import { hostArithmetic } from '../../../src/sampling/arithmetic.ts'
+import {
+  createGuidance,
+  emptyGuidanceState,
+  type GuidanceState,
+  guided,
+  startsAtZero,
+} from '../../../src/sampling/guidance.ts'
 import {
   type GuidanceMethodName,
   type GuidanceMethodOptions,
@@ -45,16 +52,22 @@ function guidanceOf({ method, scale, rescale, zeroSteps, eta, normThreshold, mom
   return createGuidance({ scale, rescale, method: guidanceMethod(method, options) })
 }
 
-test.each(runs)("$tensor: every step of the run equals diffusers' guider", run => {
+test.each(runs)("$tensor: every step of the run equals diffusers' guider", async run => {
   const guidance = guidanceOf(run)
-  let state = emptyGuidanceState
+  let state: GuidanceState = emptyGuidanceState
   for (let step = 0; step < steps; step++) {
     const expected = at(step, run.tensor)
     if (startsAtZero(guidance, step)) {
       expect(expected.every(value => value === 0)).toBe(true)
       continue
     }
-    const result = guided(guidance, at(step, 'conditional'), at(step, 'unconditional'), state)
+    const result = await guided(
+      hostArithmetic,
+      guidance,
+      at(step, 'conditional'),
+      at(step, 'unconditional'),
+      state,
+    )
     expect(relativeError(result.velocity, expected)).toBeLessThan(1e-6)
     state = structuredClone(result.state)
   }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { hostArithmetic } from '../../../src/sampling/arithmetic.ts'
 import { createGuidance, guidanceActive, guided } from '../../../src/sampling/guidance.ts'
 import { createGenerator } from '../../../src/sampling/noise.ts'
 import { relativeError } from '../../compare.ts'
@@ -13,9 +14,9 @@ const reference = readFixtureTensors(fixture('modules/guidance/guidance.safetens
 
 test.each(settings)(
   "scale $scale with rescale $rescale equals diffusers' result",
-  ({ tensor, ...options }) => {
+  async ({ tensor, ...options }) => {
     const branches = [float32Of(reference, 'conditional'), float32Of(reference, 'unconditional')] as const
-    const { velocity } = guided(createGuidance(options), ...branches)
+    const { velocity } = await guided(hostArithmetic, createGuidance(options), ...branches)
     expect(relativeError(velocity, float32Of(reference, tensor))).toBeLessThan(1e-6)
   },
 )
@@ -23,44 +24,49 @@ test.each(settings)(
 const conditional = createGenerator(1).randn(64)
 const unconditional = createGenerator(2).randn(64)
 
+function guide(
+  options: Parameters<typeof createGuidance>[0],
+  ...branches: [Float32Array, Float32Array] | []
+): ReturnType<typeof guided<Float32Array>> {
+  const [first = conditional, second = unconditional] = branches
+  return guided(hostArithmetic, createGuidance(options), first, second)
+}
+
 function deviation(values: Float32Array): number {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length
   return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1))
 }
 
 describe('the guided velocity', () => {
-  test('goes from the unconditional one scale times as far as the conditional one', () => {
-    const { velocity } = guided(createGuidance({ scale: 5 }), Float32Array.of(1, 2), Float32Array.of(0.5, 4))
+  test('goes from the unconditional one scale times as far as the conditional one', async () => {
+    const { velocity } = await guide({ scale: 5 }, Float32Array.of(1, 2), Float32Array.of(0.5, 4))
     expect([...velocity]).toEqual([3, -6])
   })
 
-  test('with scale 1 is the conditional one', () => {
-    const { velocity } = guided(createGuidance({ scale: 1 }), conditional, unconditional)
+  test('with scale 1 is the conditional one', async () => {
+    const { velocity } = await guide({ scale: 1 })
     for (const [i, value] of velocity.entries()) expect(value).toBeCloseTo(conditional[i]!, 6)
   })
 
-  test('fully rescaled spreads like the conditional one', () => {
-    const { velocity } = guided(createGuidance({ scale: 7, rescale: 1 }), conditional, unconditional)
+  test('fully rescaled spreads like the conditional one', async () => {
+    const { velocity } = await guide({ scale: 7, rescale: 1 })
     expect(deviation(velocity)).toBeCloseTo(deviation(conditional), 5)
   })
 
-  test('partly rescaled lies between the plain and the rescaled one', () => {
-    const [plain, half, full] = [0, 0.5, 1].map(
-      rescale => guided(createGuidance({ scale: 4, rescale }), conditional, unconditional).velocity,
-    )
+  test('partly rescaled lies between the plain and the rescaled one', async () => {
+    const found = [0, 0.5, 1].map(async rescale => (await guide({ scale: 4, rescale })).velocity)
+    const [plain, half, full] = await Promise.all(found)
     for (const [i, value] of half!.entries()) expect(value).toBeCloseTo((plain![i]! + full![i]!) / 2, 5)
   })
 
-  test('is a new array', () => {
+  test('is a new array', async () => {
     const copies = [conditional.slice(), unconditional.slice()]
-    guided(createGuidance({ scale: 4, rescale: 0.7 }), conditional, unconditional)
+    await guide({ scale: 4, rescale: 0.7 })
     expect([conditional, unconditional]).toEqual(copies)
   })
 
-  test('of branches that differ in size is refused', () => {
-    expect(() => guided(createGuidance({ scale: 4 }), conditional, unconditional.subarray(1))).toThrow(
-      RangeError,
-    )
+  test('of branches that differ in size is refused', async () => {
+    await expect(guide({ scale: 4 }, conditional, unconditional.subarray(1))).rejects.toThrow(RangeError)
   })
 })
 

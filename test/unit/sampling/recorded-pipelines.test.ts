@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { hostArithmetic } from '../../../src/sampling/arithmetic.ts'
 import { createGuidance, type Guidance, guidanceActive, guided } from '../../../src/sampling/guidance.ts'
 import { createGenerator } from '../../../src/sampling/noise.ts'
-import { emptyHistory } from '../../../src/sampling/samplers/sampler.ts'
+import { emptyHistory, type History } from '../../../src/sampling/samplers/sampler.ts'
 import { readScheduler } from '../../../src/sampling/scheduler.ts'
 import type { ScheduleRequest } from '../../../src/sampling/schedules/schedule.ts'
 import { linearSigmas } from '../../../src/sampling/schedules/spacing.ts'
@@ -65,7 +66,7 @@ function requestOf(
 }
 
 describe("guidance and sampler take the network's outputs to the latents of every step", () => {
-  test.skipIf(!complete).each(cases)('%s', name => {
+  test.skipIf(!complete).each(cases)('%s', async name => {
     const { recorded, scheduler, tensors } = read(name)
     const schedule = scheduler.schedule(requestOf(recorded, tensors.get('initial_latents')!.shape[1]!))
     expect(schedule.sigmas).toEqual(float32Of(tensors, 'sigmas'))
@@ -73,12 +74,18 @@ describe("guidance and sampler take the network's outputs to the latents of ever
     const steps = schedule.timesteps.length
     const first = steps - recorded.step_models.length
     let latents = float32Of(tensors, 'initial_latents')
-    let history = emptyHistory
+    let history: History = emptyHistory
     for (let step = first; step < steps; step++) {
       const prefix = `step_${String(step - first).padStart(3, '0')}`
       const guidance = guidanceOf(recorded, step - first)
-      const velocity = velocityAt(tensors, prefix, guidance, guidanceActive(guidance, step, steps))
-      ;({ latents, history } = scheduler.sampler.step({ latents, velocity, step, schedule, history }))
+      const velocity = await velocityAt(tensors, prefix, guidance, guidanceActive(guidance, step, steps))
+      ;({ latents, history } = scheduler.sampler.step(hostArithmetic, {
+        latents,
+        velocity,
+        step,
+        schedule,
+        history,
+      }))
       expect(relativeError(latents, float32Of(tensors, `${prefix}.latents`))).toBeLessThan(1e-6)
     }
   })
@@ -103,14 +110,16 @@ function guidanceOf({ call, step_models }: Recorded, index: number): Guidance {
   })
 }
 
-function velocityAt(
+async function velocityAt(
   tensors: ReadonlyMap<string, Tensor>,
   prefix: string,
   guidance: Guidance,
   active: boolean,
-): Float32Array {
+): Promise<Float32Array> {
   const conditional = float32Of(tensors, `${prefix}.noise_pred_cond`)
   const unconditional = `${prefix}.noise_pred_uncond`
   expect(tensors.has(unconditional)).toBe(active)
-  return active ? guided(guidance, conditional, float32Of(tensors, unconditional)).velocity : conditional
+  if (!active) return conditional
+  const other = float32Of(tensors, unconditional)
+  return (await guided(hostArithmetic, guidance, conditional, other)).velocity
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { hostArithmetic } from '../../../src/sampling/arithmetic.ts'
 import {
   computedStep,
   createStepCache,
@@ -19,12 +20,15 @@ interface Step {
 }
 
 /** Runs steps through a cache; `state` goes through a clone between steps, as a stored run would. */
-function play(cache: StepCache, steps: readonly Step[], initial: StepCacheState = emptyStepCache) {
+async function play(cache: StepCache, steps: readonly Step[], initial: StepCacheState = emptyStepCache) {
   let state = initial
   const used: { velocities: Velocities; skipped: boolean }[] = []
   for (const [step, { latents, velocities, guided }] of steps.entries()) {
-    const reuse = reuseStep(cache, state, { latents, step, guided })
-    state = structuredClone(reuse.velocities ? reuse.state : computedStep(reuse.state, latents, velocities))
+    const reuse = await reuseStep(hostArithmetic, cache, state, { latents, step, guided })
+    const next = reuse.velocities
+      ? reuse.state
+      : await computedStep(hostArithmetic, reuse.state, latents, velocities)
+    state = structuredClone(next)
     used.push({ velocities: reuse.velocities ?? velocities, skipped: reuse.velocities !== undefined })
   }
   return { used, state, skipped: used.flatMap(({ skipped }, step) => (skipped ? step : [])) }
@@ -58,8 +62,8 @@ describe("the authors' own EasyCache", () => {
     guided: true,
   }))
 
-  test.each(runs)('skips the same steps at threshold $threshold', ({ threshold, skipped, stored }) => {
-    const played = play(createStepCache({ threshold, firstStep: 0, steps: count }), steps)
+  test.each(runs)('skips the same steps at threshold $threshold', async ({ threshold, skipped, stored }) => {
+    const played = await play(createStepCache({ threshold, firstStep: 0, steps: count }), steps)
     expect(played.skipped).toEqual(skipped)
     if (!stored) return
     for (const [step, { velocities }] of played.used.entries()) {
@@ -70,38 +74,38 @@ describe("the authors' own EasyCache", () => {
 })
 
 describe('a step', () => {
-  test('that is reused has its own latents plus the last update', () => {
-    const { used } = play(always, numbers([10, 9, 8], [2, 2.5, 99]))
+  test('that is reused has its own latents plus the last update', async () => {
+    const { used } = await play(always, numbers([10, 9, 8], [2, 2.5, 99]))
     // The last update is 2.5 − 9.
     expect(used[2]).toEqual({ velocities: { conditional: Float32Array.of(1.5) }, skipped: true })
   })
 
-  test('is computed when the estimated change reaches the threshold', () => {
+  test('is computed when the estimated change reaches the threshold', async () => {
     // Rate 0.5 / 1; the latents move by 1, so the estimate is 0.5 · 1 / 2.5 = 0.2.
     const run = numbers([10, 9, 8], [2, 2.5, 3])
-    expect(play({ ...always, threshold: 0.21 }, run).skipped).toEqual([2])
-    expect(play({ ...always, threshold: 0.2 }, run).skipped).toEqual([])
+    expect((await play({ ...always, threshold: 0.21 }, run)).skipped).toEqual([2])
+    expect((await play({ ...always, threshold: 0.2 }, run)).skipped).toEqual([])
   })
 
-  test('is computed when the changes of several steps add up, which then starts anew', () => {
+  test('is computed when the changes of several steps add up, which then starts anew', async () => {
     const run = numbers([10, 9, 8, 7, 6, 5, 4], [2, 2.5, 0, 0, 3, 0, 0])
     // 0.2 a step: 0.2 and 0.4 are below 0.5, 0.6 is not. Then the rate is 0.5 / 3, and 0.056 is added a step.
-    expect(play(always, run).skipped).toEqual([2, 3, 5, 6])
+    expect((await play(always, run)).skipped).toEqual([2, 3, 5, 6])
   })
 
-  test('is never skipped before two steps are computed', () => {
-    expect(play({ ...always, from: 0 }, numbers([10, 9, 8], [2, 2, 2])).skipped).toEqual([2])
+  test('is never skipped before two steps are computed', async () => {
+    expect((await play({ ...always, from: 0 }, numbers([10, 9, 8], [2, 2, 2]))).skipped).toEqual([2])
   })
 
-  test('is never skipped with threshold 0, even if nothing changes', () => {
-    expect(play({ ...always, threshold: 0 }, numbers([4, 3, 3, 3], [2, 2, 2, 2])).skipped).toEqual([])
+  test('is never skipped with threshold 0, even if nothing changes', async () => {
+    expect((await play({ ...always, threshold: 0 }, numbers([4, 3, 3, 3], [2, 2, 2, 2]))).skipped).toEqual([])
   })
 
-  test('is computed when the change cannot be told', () => {
+  test('is computed when the change cannot be told', async () => {
     // The latents did not move, so that the rate is 0 / 0.
-    expect(play(always, numbers([3, 3, 3], [2, 2, 2])).skipped).toEqual([])
+    expect((await play(always, numbers([3, 3, 3], [2, 2, 2]))).skipped).toEqual([])
     // The output is zero, so that any change is infinitely large beside it.
-    expect(play(always, numbers([3, 2, 1], [1, 0, 1])).skipped).toEqual([])
+    expect((await play(always, numbers([3, 2, 1], [1, 0, 1]))).skipped).toEqual([])
   })
 })
 
@@ -109,8 +113,8 @@ describe('branches', () => {
   const both = { conditional: Float32Array.of(2), unconditional: Float32Array.of(4) }
   const [first, second, third] = numbers([10, 9, 8], [2, 2, 2]) as [Step, Step, Step]
 
-  test('each get their own last update', () => {
-    const { used } = play(
+  test('each get their own last update', async () => {
+    const { used } = await play(
       always,
       [first, second, third].map(step => ({ ...step, velocities: both, guided: true })),
     )
@@ -120,20 +124,22 @@ describe('branches', () => {
     })
   })
 
-  test('that the last computed step did not have make a step be computed', () => {
-    expect(play(always, [first, second, { ...third, velocities: both, guided: true }]).skipped).toEqual([])
+  test('that the last computed step did not have make a step be computed', async () => {
+    expect(
+      (await play(always, [first, second, { ...third, velocities: both, guided: true }])).skipped,
+    ).toEqual([])
   })
 
-  test('that are no longer needed are left out', () => {
+  test('that are no longer needed are left out', async () => {
     const guided = { velocities: both, guided: true }
-    const { used, skipped } = play(always, [{ ...first, ...guided }, { ...second, ...guided }, third])
+    const { used, skipped } = await play(always, [{ ...first, ...guided }, { ...second, ...guided }, third])
     expect(skipped).toEqual([2])
     expect(used[2]!.velocities).toEqual({ conditional: Float32Array.of(1) })
   })
 })
 
 describe('a cache', () => {
-  test('leaves the first fifth, at least two steps, and the last step alone', () => {
+  test('leaves the first fifth, at least two steps, and the last step alone', async () => {
     const range = (firstStep: number, steps: number) => {
       const { from, until } = createStepCache({ threshold: 0.1, firstStep, steps })
       return [from, until]
@@ -143,15 +149,15 @@ describe('a cache', () => {
     expect(range(20, 50)).toEqual([26, 49])
   })
 
-  test('of a run of four steps may skip one', () => {
+  test('of a run of four steps may skip one', async () => {
     const cache = createStepCache({ threshold: 1, firstStep: 0, steps: 4 })
-    expect(play(cache, numbers([4, 3.9, 3.8, 3.7], [1, 1, 1, 1])).skipped).toEqual([2])
+    expect((await play(cache, numbers([4, 3.9, 3.8, 3.7], [1, 1, 1, 1]))).skipped).toEqual([2])
   })
 
-  test('does not write to latents or velocities', () => {
+  test('does not write to latents or velocities', async () => {
     const run = numbers([10, 9, 8, 7], [2, 2, 2, 2])
     const copy = structuredClone(run)
-    play(always, run)
+    await play(always, run)
     expect(run).toEqual(copy)
   })
 

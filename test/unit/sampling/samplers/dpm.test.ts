@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
+import { hostArithmetic } from '../../../../src/sampling/arithmetic.ts'
 import { createGenerator } from '../../../../src/sampling/noise.ts'
-import { denoisedBy } from '../../../../src/sampling/samplers/combination.ts'
 import { createDpm, defaultDpmOptions } from '../../../../src/sampling/samplers/dpm.ts'
-import { emptyHistory } from '../../../../src/sampling/samplers/sampler.ts'
+import { denoisedBy, emptyHistory, type SamplerResult } from '../../../../src/sampling/samplers/sampler.ts'
 import { readScheduler } from '../../../../src/sampling/scheduler.ts'
 import { uniPCConfig } from '../scheduler-reference.ts'
 
@@ -12,10 +12,10 @@ const { schedule } = readScheduler(uniPCConfig(), { sampler: 'dpm++2m' })
 function latentsOf(options: Partial<typeof defaultDpmOptions>, steps: number): Float32Array[] {
   const sampler = createDpm({ ...defaultDpmOptions, ...options })
   const levels = schedule({ steps })
-  let point = { latents: createGenerator(1).randn(16), history: emptyHistory }
+  let point: SamplerResult = { latents: createGenerator(1).randn(16), history: emptyHistory }
   return Array.from({ length: steps }, (_, step) => {
     const velocity = createGenerator(step + 2).randn(16)
-    point = sampler.step({ ...point, velocity, step, schedule: levels })
+    point = sampler.step(hostArithmetic, { ...point, velocity, step, schedule: levels })
     return point.latents
   })
 }
@@ -26,7 +26,12 @@ test('the first step is of first order, whatever the order', () => {
 
 test('the last step is the denoised estimate', () => {
   const latents = latentsOf({ order: 2 }, 5)
-  const estimate = denoisedBy(latents[3]!, createGenerator(6).randn(16), schedule({ steps: 5 }).sigmas[4]!)
+  const estimate = denoisedBy(
+    hostArithmetic,
+    latents[3]!,
+    createGenerator(6).randn(16),
+    schedule({ steps: 5 }).sigmas[4]!,
+  )
   expect(latents[4]).toEqual(estimate)
 })
 

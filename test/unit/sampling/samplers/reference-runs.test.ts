@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { hostArithmetic } from '../../../../src/sampling/arithmetic.ts'
 import { createGenerator } from '../../../../src/sampling/noise.ts'
-import { emptyHistory } from '../../../../src/sampling/samplers/sampler.ts'
+import { emptyHistory, type History, stepTokens } from '../../../../src/sampling/samplers/sampler.ts'
 import { relativeError } from '../../../compare.ts'
 import { float32Of } from '../../../safetensors-fixture.ts'
 import { type RunCase, requestOf, runs, schedulerOf, schedulerTensors } from '../scheduler-reference.ts'
@@ -35,18 +36,17 @@ function replay(listed: RunCase): Float32Array[] {
   const schedule = makeSchedule(requestOf(listed))
   const generator = createGenerator(listed.step_generator_seed ?? 0)
   let latents = initial
-  let history = emptyHistory
+  let history: History = emptyHistory
   return velocities.map((velocity, step) => {
     const timestep = schedule.timesteps[step]!
-    ;({ latents, history } = sampler.step({
-      latents,
-      velocity,
-      step,
-      schedule,
-      history,
-      ...(sampler.stochastic && { noise: generator.randn(latents.length) }),
-      ...(limit && { tokenTimesteps: limit.map(highest => Math.min(timestep, highest)) }),
-    }))
+    if (limit) {
+      const timesteps = limit.map(highest => Math.min(timestep, highest))
+      latents = stepTokens(sampler, { latents, velocity, timesteps, schedule })
+      return latents
+    }
+    const noise = sampler.stochastic ? { noise: generator.randn(latents.length) } : {}
+    const state = { latents, velocity, step, schedule, history, ...noise }
+    ;({ latents, history } = sampler.step(hostArithmetic, state))
     return latents
   })
 }

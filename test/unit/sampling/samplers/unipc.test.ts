@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest'
+import { hostArithmetic } from '../../../../src/sampling/arithmetic.ts'
 import { createGenerator } from '../../../../src/sampling/noise.ts'
-import { denoisedBy } from '../../../../src/sampling/samplers/combination.ts'
-import { emptyHistory, type Sampler, type SamplerResult } from '../../../../src/sampling/samplers/sampler.ts'
+import {
+  denoisedBy,
+  emptyHistory,
+  type Sampler,
+  type SamplerResult,
+} from '../../../../src/sampling/samplers/sampler.ts'
 import { createUniPC, defaultUniPCOptions } from '../../../../src/sampling/samplers/unipc.ts'
 import { readScheduler } from '../../../../src/sampling/scheduler.ts'
 import { uniPCConfig } from '../scheduler-reference.ts'
@@ -15,7 +20,9 @@ function stepThrough(sampler: Sampler, count: number): SamplerResult[] {
   const results: SamplerResult[] = []
   for (let step = 0; step < count; step++) {
     const { latents, history } = results.at(-1) ?? { latents: start, history: emptyHistory }
-    results.push(sampler.step({ latents, history, velocity: velocities[step]!, step, schedule }))
+    results.push(
+      sampler.step(hostArithmetic, { latents, history, velocity: velocities[step]!, step, schedule }),
+    )
   }
   return results
 }
@@ -27,7 +34,7 @@ describe('the step to level 0, where the formulas have no limit', () => {
     ['third order bh1 to the end', { order: 3, kind: 'bh1', lowerOrderFinal: false }],
   ] as const)('is the denoised estimate with %s', (_, options) => {
     const results = stepThrough(createUniPC({ ...defaultUniPCOptions, ...options }), 4)
-    const estimate = denoisedBy(results[2]!.latents, velocities[3]!, schedule.sigmas[3]!)
+    const estimate = denoisedBy(hostArithmetic, results[2]!.latents, velocities[3]!, schedule.sigmas[3]!)
     for (const [i, value] of results[3]!.latents.entries()) expect(value).toBeCloseTo(estimate[i]!, 6)
   })
 })

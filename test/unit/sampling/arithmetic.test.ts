@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
-import { combination, type Term } from '../../../../src/sampling/samplers/combination.ts'
+import { hostArithmetic, type Term } from '../../../src/sampling/arithmetic.ts'
+
+const { combination } = hostArithmetic
 
 test.each([1, 2, 3, 4, 5])('weighs and sums %i arrays', count => {
   const terms = Array.from({ length: count }, (_, k): Term => [k + 1, Float32Array.of(1, 10 ** k)])
@@ -27,4 +29,20 @@ test('no elements give no elements', () => {
 test('more terms than any formula has are refused, not left out', () => {
   const term: Term = [1, Float32Array.of(1)]
   expect(() => combination([term, term, term, term, term, term])).toThrow('expected up to 5 terms, got 6.')
+})
+
+test('arrays of different lengths are refused', () => {
+  const terms = [
+    [1, Float32Array.of(1, 2)],
+    [1, Float32Array.of(1)],
+  ] as const
+  expect(() => combination(terms)).toThrow('terms: expected 2 values each, got 1.')
+})
+
+test('sums are in double precision', async () => {
+  const [large, small] = [Float32Array.of(1e8, 1), Float32Array.of(1, -1)]
+  expect(await hostArithmetic.sum(large)).toBe(1e8 + 1)
+  expect(await hostArithmetic.innerProduct(large, small)).toBe(1e8 - 1)
+  expect(await hostArithmetic.distance(large, small)).toBe(1e8 - 1 + 2)
+  expect(await hostArithmetic.distance(small)).toBe(2)
 })

@@ -1,0 +1,74 @@
+import { Graph } from '../graph/graph.ts'
+import { cast } from '../graph/ops/cast.ts'
+import { absolute, add, multiply, select, subtract } from '../graph/ops/elementwise.ts'
+import { sumOfAll } from '../graph/ops/reduction.ts'
+import { serialize } from '../graph/serialize.ts'
+import type { Value } from '../graph/value.ts'
+import type { GraphModel } from '../runtime/backend.ts'
+import { mostTerms } from '../sampling/arithmetic.ts'
+
+/**
+ * What is done to the arrays of a run's state between the passes of its network, as graphs: inputs `0`, `1`, … f32 of one
+ * shape, and `weight.0`, … f64 [1]; output `result`, f32 of that shape or f64 without axes. Sums are in float64, as on the
+ * host.
+ */
+export const valueOps: Readonly<Record<string, ValueOp>> = {
+  copy: { arrays: 1, weights: 0, build: ([values]) => values! },
+  /** The second where the third is 1, the first where it is 0. */
+  replace: {
+    arrays: 3,
+    weights: 0,
+    build: ([values, given, mask]) => select(cast(mask!, 'bool'), given!, values!),
+  },
+  sum: { arrays: 1, weights: 0, build: ([values]) => sumOfAll(cast(values!, 'f64')) },
+  size: { arrays: 1, weights: 0, build: ([values]) => sumOfAll(absolute(cast(values!, 'f64'))) },
+  distance: {
+    arrays: 2,
+    weights: 0,
+    build: ([a, b]) => sumOfAll(absolute(subtract(cast(a!, 'f64'), cast(b!, 'f64')))),
+  },
+  'inner-product': {
+    arrays: 2,
+    weights: 0,
+    build: ([a, b]) => sumOfAll(multiply(cast(a!, 'f64'), cast(b!, 'f64'))),
+  },
+  ...Object.fromEntries(
+    Array.from({ length: mostTerms }, (_, index) => [
+      `combine-${index + 1}`,
+      { arrays: index + 1, weights: index + 1, build: weightedSum },
+    ]),
+  ),
+}
+
+interface ValueOp {
+  readonly arrays: number
+  readonly weights: number
+  build(arrays: readonly Value[], weights: readonly Value[]): Value
+}
+
+function weightedSum(arrays: readonly Value[], weights: readonly Value[]): Value {
+  const terms = arrays.map((array, index) => multiply(cast(array, 'f64'), weights[index]!))
+  return cast(
+    terms.reduce((sum, term) => add(sum, term)),
+    'f32',
+  )
+}
+
+/** @param rank axes of the arrays */
+export function valueGraph(name: string, rank: number): Graph {
+  const { arrays, weights, build } = valueOps[name]!
+  const graph = new Graph(`state/${name}`, { precision: 'f32' })
+  const shape = Array.from({ length: rank }, (_, axis) => `axis.${axis}`)
+  const inputs = Array.from({ length: arrays }, (_, index) => graph.input(`${index}`, 'f32', shape))
+  const scales = Array.from({ length: weights }, (_, index) => graph.input(`weight.${index}`, 'f64', [1]))
+  graph.output('result', build(inputs, scales))
+  return graph
+}
+
+export function valueModel(name: string, rank: number): GraphModel {
+  const locate = () => {
+    throw new TypeError(`state/${name}: expected no weights.`)
+  }
+  const bytes = serialize(valueGraph(name, rank), { locate })
+  return { name: `state/${name}`, bytes, weightsFolder: '/', weightBytes: 0 }
+}

@@ -1,0 +1,7 @@
+import type { Value } from '../value.ts'
+
+/** The sum of all elements, a tensor without axes. */
+export function sumOfAll(value: Value): Value {
+  const attributes = { keepdims: { int: 0 } }
+  return value.graph.add({ op: 'ReduceSum', inputs: [value], attributes }, value.dtype, [])
+}
