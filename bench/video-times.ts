@@ -1,8 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { createEngine, type Engine, resolveModel, type StageSeconds } from '../src/index.ts'
+import { readSafetensorsHeader } from '../src/weights/read-header.ts'
+import { readTensor } from '../src/weights/read-tensor.ts'
+import { Peer } from './peer.ts'
 import { type BenchOptions, median, printTable, rounded } from './results.ts'
 
 /** Sizes of the videos that the built-in model is asked for; steps and guidance are its own. */
@@ -18,24 +24,21 @@ type Video = (typeof videos)[number]
  * Seconds of whole videos, the first of an engine, which opens its sessions, and the second; the share of that which
  * is not inside runs of graphs; and the seconds from the start of a process to the first step.
  */
-export async function measureVideos({ rounds }: BenchOptions): Promise<object> {
-  const results: VideoResult[] = []
-  for (const video of videos) results.push(await measureVideo(video, rounds))
-  printTable(
-    'a video of the built-in model',
-    results.map(({ size, frames, firstSeconds, secondSeconds, outsideRuns }) => ({
-      size,
-      frames,
-      'first s': firstSeconds,
-      'second s': secondSeconds,
-      'outside runs %': rounded(100 * outsideRuns),
-    })),
-  )
-  const starts: number[] = []
-  for (let round = 0; round < rounds; round++) starts.push(await secondsToFirstStep())
-  const coldStartSeconds = rounded(median(starts))
-  console.log(`from a cold start to the first step: ${coldStartSeconds} s`)
-  return { videos: results, coldStartSeconds }
+export async function measureVideos({ rounds, peer: python }: BenchOptions): Promise<object> {
+  const model = await resolveModel()
+  const peer = python === undefined ? undefined : await Peer.start(python, 'diffusers_video.py', [model])
+  try {
+    const results: VideoResult[] = []
+    for (const video of videos) results.push(await measureVideo(model, video, rounds, peer))
+    printTable('a video of the built-in model', results.map(rowOf))
+    const starts: number[] = []
+    for (let round = 0; round < rounds; round++) starts.push(await secondsToFirstStep())
+    const coldStartSeconds = rounded(median(starts))
+    console.log(`from a cold start to the first step: ${coldStartSeconds} s`)
+    return { videos: results, ...(peer && { videoPeer: peer.about }), coldStartSeconds }
+  } finally {
+    await peer?.[Symbol.asyncDispose]()
+  }
 }
 
 interface VideoResult {
@@ -45,18 +48,54 @@ interface VideoResult {
   readonly secondSeconds: number
   /** Of the second video: the share of its time in which no graph ran, from 0 to 1. */
   readonly outsideRuns: number
+  /** The same video by the peer, of the same weights, prompt, steps and seed, once its first one is made. */
+  readonly peerSeconds?: number
+  readonly ratio?: number
+  /** Of the values of all pixels, the share that is the peer's to one level of 255. */
+  readonly withinOneLevel?: number
 }
 
-async function measureVideo(video: Video, rounds: number): Promise<VideoResult> {
+function rowOf({
+  size,
+  frames,
+  firstSeconds,
+  secondSeconds,
+  outsideRuns,
+  ...against
+}: VideoResult): Record<string, string | number> {
+  const { peerSeconds = 0, ratio = 0, withinOneLevel } = against
+  return {
+    size,
+    frames,
+    'first s': firstSeconds,
+    'second s': secondSeconds,
+    'outside runs %': rounded(100 * outsideRuns),
+    ...(withinOneLevel !== undefined && {
+      'peer s': peerSeconds,
+      ratio,
+      'within 1/255 %': rounded(100 * withinOneLevel),
+    }),
+  }
+}
+
+async function measureVideo(
+  model: string,
+  video: Video,
+  rounds: number,
+  peer: Peer | undefined,
+): Promise<VideoResult> {
   const first: number[] = []
   const second: number[] = []
   const outside: number[] = []
+  const theirs: number[] = []
+  const same = peer && (await shareOfPeer(model, video, peer))
   for (let round = 0; round < rounds; round++) {
-    await using engine = await createEngine({ model: await resolveModel(), device: 'cpu' })
-    first.push((await make(engine, video)).total)
-    const { total, running } = await make(engine, video)
+    await using engine = await createEngine({ model, device: 'cpu' })
+    first.push((await make(engine, video)).seconds.total)
+    const { total, running } = (await make(engine, video)).seconds
     second.push(total)
     outside.push(1 - running / total)
+    if (peer) theirs.push(Number((await peer.ask(await questionOf(engine, video))).seconds))
   }
   return {
     size: `${video.width}x${video.height}`,
@@ -64,12 +103,64 @@ async function measureVideo(video: Video, rounds: number): Promise<VideoResult> 
     firstSeconds: rounded(median(first)),
     secondSeconds: rounded(median(second)),
     outsideRuns: rounded(median(outside)),
+    ...(same !== undefined && {
+      peerSeconds: rounded(median(theirs)),
+      ratio: rounded(median(theirs) / median(second)),
+      withinOneLevel: Number(same.toFixed(6)),
+    }),
   }
 }
 
-async function make(engine: Engine, video: Video): Promise<StageSeconds> {
-  const request = { prompt: 'a red ball moves to the right on a white background', seed: 1, ...video }
-  for await (const event of engine.generate(request)) if (event.type === 'video-end') return event.seconds
+/** The peer's first video, which also warms it up, beside ours. */
+async function shareOfPeer(model: string, video: Video, peer: Peer): Promise<number> {
+  await using engine = await createEngine({ model, device: 'cpu' })
+  const folder = await mkdtemp(join(tmpdir(), 'framewright-bench-'))
+  try {
+    const save = join(folder, 'frames.safetensors')
+    await peer.ask({ ...(await questionOf(engine, video)), save })
+    const { tensors } = await readSafetensorsHeader(save)
+    const expected = (await readTensor(tensors.get('frames')!)).data as Uint8Array
+    const { pixels } = await make(engine, video)
+    if (pixels.length !== expected.length) {
+      throw new Error(`the peer's frames: expected ${pixels.length} values, got ${expected.length}.`)
+    }
+    const near = pixels.filter((value, at) => Math.abs(value - expected[at]!) <= 1)
+    return near.length / pixels.length
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+const prompt = 'a red ball moves to the right on a white background'
+const seed = 1
+/** `model_max_length` of the model's tokenizer, which diffusers has to be told. */
+const textTokens = 32
+
+/** What diffusers' pipeline is called with for the same video. */
+async function questionOf({ facts }: Engine, { width, height, frames }: Video): Promise<object> {
+  const { steps, guidance, negativePrompt } = facts.defaults
+  const call = {
+    prompt,
+    negative_prompt: negativePrompt,
+    width,
+    height,
+    num_frames: frames,
+    num_inference_steps: steps,
+    guidance_scale: guidance,
+    max_sequence_length: textTokens,
+  }
+  return { call, seed }
+}
+
+async function make(
+  engine: Engine,
+  video: Video,
+): Promise<{ readonly seconds: StageSeconds; readonly pixels: Uint8Array }> {
+  const parts: Uint8Array[] = []
+  for await (const event of engine.generate({ prompt, seed, ...video })) {
+    if (event.type === 'frames-decoded') parts.push(event.frames)
+    if (event.type === 'video-end') return { seconds: event.seconds, pixels: Buffer.concat(parts) }
+  }
   throw new Error('the video did not end')
 }
 
