@@ -25,6 +25,13 @@ export interface TaskRequest {
    * files as keys of `Storage`.
    */
   readonly generate: JsonObject
+  /** Adapters to run the model with, by the names that runners have them under; none unless given. */
+  readonly adapters?: readonly TaskAdapter[]
+}
+
+export interface TaskAdapter {
+  readonly name: string
+  readonly scale: number
 }
 
 export interface NewTask {
@@ -216,6 +223,8 @@ export type RunOutcome =
 export interface TaskRunner extends AsyncDisposable {
   /** Models that it takes tasks of, as `TaskRequest.model` names them. */
   readonly models: readonly string[]
+  /** Names of adapters that it has. It takes no tasks with others; none unless given. */
+  readonly adapters?: readonly string[]
   /** Tasks that it works on at a time: one a device. */
   readonly lanes: number
   /** Does not throw. */

@@ -10,7 +10,7 @@ export interface Session {
 export interface Database extends Session {
   /** Whether this process is the only one that can have it open. */
   readonly embedded: boolean
-  /** All of it or nothing: a throw undoes it. */
+  /** All of it or nothing: a throw undoes it. Statements that are asked for at once are done in their order. */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>
   /** Calls back for every NOTIFY on the channel, from any process, until the database is closed. */
   listen(channel: string, onMessage: (payload: string) => void): Promise<void>

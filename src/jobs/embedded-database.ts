@@ -1,21 +1,37 @@
-import { access, mkdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { Results, Transaction } from '@electric-sql/pglite'
+import { once } from 'node:events'
+import { mkdir } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { Worker } from 'node:worker_threads'
 import { JobsError } from '../index.ts'
 import type { Database, Row, Session } from './database.ts'
+import type { ThreadMessage, ThreadRequest } from './embedded-thread.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 
-type PGlite = import('@electric-sql/pglite').PGlite
+interface Waiter {
+  readonly done: (rows: readonly Row[]) => void
+  readonly fail: (error: Error) => void
+}
 
-/** PostgreSQL inside this process, in a folder that no other process has open. */
+/** PostgreSQL inside this process, in a thread of its own and a folder that no other process has open. */
 export class EmbeddedDatabase implements Database {
   readonly embedded = true
-  readonly #pglite: PGlite
+  readonly #folder: string
+  readonly #thread: Worker
   readonly #lock: FolderLock
+  readonly #waiting = new Map<number, Waiter>()
+  readonly #listeners = new Map<string, ((payload: string) => void)[]>()
+  #lastId = 0
+  #lastTransaction = 0
+  /** Why nothing can be asked any more. */
+  #ended: string | undefined
 
-  private constructor(pglite: PGlite, lock: FolderLock) {
-    this.#pglite = pglite
+  private constructor(folder: string, thread: Worker, lock: FolderLock) {
+    this.#folder = folder
+    this.#thread = thread
     this.#lock = lock
+    thread.on('message', message => this.#hear(message as ThreadMessage))
+    thread.on('error', error => this.#end(error.message))
+    thread.on('exit', () => this.#end('one that has ended'))
   }
 
   /** @throws JobsError when another process has it open, or it is damaged */
@@ -23,7 +39,7 @@ export class EmbeddedDatabase implements Database {
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const lock = await lockFolder(folder)
     try {
-      return new EmbeddedDatabase(await openFolder(folder), lock)
+      return new EmbeddedDatabase(folder, await startThread(folder), lock)
     } catch (error) {
       await lock.release()
       throw new JobsError(
@@ -31,7 +47,7 @@ export class EmbeddedDatabase implements Database {
         {
           subject: `database ${folder}`,
           expected: 'a folder of tasks',
-          got: (error as Error).message ?? String(error),
+          got: (error as Error).message,
           advice: 'Move it away to begin anew, or restore it from a copy.',
         },
         { cause: error },
@@ -40,61 +56,104 @@ export class EmbeddedDatabase implements Database {
   }
 
   async query(text: string, values?: readonly unknown[]): Promise<readonly Row[]> {
-    return await rowsOf(this.#pglite, text, values)
+    return await this.#ask({ kind: 'query', text, ...(values && { values }) })
   }
 
   async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return await this.#pglite.transaction(async open => {
-      return await work({ query: (text, values) => rowsOf(open, text, values) })
-    })
+    const transaction = ++this.#lastTransaction
+    // What the work asks is sent right behind: nothing waits for the way there and back while the others have to wait.
+    const begun = this.#ask({ kind: 'begin', transaction })
+    begun.catch(() => {}) // told by the end
+    const session: Session = {
+      query: (text, values) => this.#ask({ kind: 'query', text, ...(values && { values }), in: transaction }),
+    }
+    let result: T
+    try {
+      result = await work(session)
+    } catch (error) {
+      await begun
+      await this.#ask({ kind: 'end', transaction, commit: false })
+      throw error
+    }
+    await this.#ask({ kind: 'end', transaction, commit: true })
+    return result
   }
 
   async listen(channel: string, onMessage: (payload: string) => void): Promise<void> {
-    await this.#pglite.listen(channel, onMessage)
+    const listeners = this.#listeners.get(channel) ?? []
+    this.#listeners.set(channel, [...listeners, onMessage])
+    if (listeners.length === 0) await this.#ask({ kind: 'listen', channel })
   }
 
   async close(): Promise<void> {
-    if (this.#pglite.closed) return
-    await this.#pglite.close()
-    await this.#lock.release()
+    if (this.#ended !== undefined) return
+    const closing = this.#ask({ kind: 'close' })
+    this.#ended = 'a closed one'
+    try {
+      await closing
+    } finally {
+      await this.#thread.terminate()
+      await this.#lock.release()
+    }
+  }
+
+  async #ask(request: ThreadRequest): Promise<readonly Row[]> {
+    if (this.#ended !== undefined) throw this.#notOpen(this.#ended)
+    const id = ++this.#lastId
+    return await new Promise((done, fail) => {
+      this.#waiting.set(id, { done, fail })
+      this.#thread.postMessage({ id, request })
+    })
+  }
+
+  #hear(message: ThreadMessage): void {
+    switch (message.kind) {
+      case 'done':
+        this.#take(message.id)?.done(message.rows)
+        break
+      case 'failed':
+        this.#take(message.id)?.fail(Object.assign(new Error(message.message), message.fields))
+        break
+      case 'notified':
+        for (const each of this.#listeners.get(message.channel) ?? []) each(message.payload)
+    }
+  }
+
+  #take(id: number): Waiter | undefined {
+    const waiter = this.#waiting.get(id)
+    this.#waiting.delete(id)
+    return waiter
+  }
+
+  /** Whoever waits is told; nobody waits for ever. */
+  #end(got: string): void {
+    this.#ended ??= got
+    for (const { fail } of this.#waiting.values()) fail(this.#notOpen(got))
+    this.#waiting.clear()
+  }
+
+  #notOpen(got: string): JobsError {
+    return new JobsError('jobs/database', {
+      subject: `database ${this.#folder}`,
+      expected: 'an open database',
+      got,
+      advice: 'Start the program again: what was accepted is on disk.',
+    })
   }
 }
 
-/** A new database is made beside its place and moved there, so that one that is half made is never opened. */
-async function openFolder(folder: string): Promise<PGlite> {
-  const { PGlite } = await import('@electric-sql/pglite')
-  const place = join(folder, 'postgres')
-  const made = join(folder, 'postgres.new')
-  await rm(made, { recursive: true, force: true })
-  if (!(await isThere(join(place, 'PG_VERSION')))) {
-    const fresh = await PGlite.create(made)
-    await fresh.close()
-    await rename(made, place)
-  }
-  return await PGlite.create(place)
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  )
-}
-
-async function rowsOf(
-  session: Pick<PGlite, 'query' | 'exec'> | Transaction,
-  text: string,
-  values?: readonly unknown[],
-): Promise<readonly Row[]> {
-  if (values && values.length > 0) {
-    // undefined is not a value of PGlite's.
-    return (
-      await session.query<Row>(
-        text,
-        values.map(value => value ?? null),
-      )
-    ).rows
-  }
-  const results: Results[] = await session.exec(text)
-  return (results.at(-1)?.rows ?? []) as Row[]
+/** @throws what kept the database from opening */
+async function startThread(folder: string): Promise<Worker> {
+  // The compiled thread, also when this file runs from source.
+  const thread = new Worker(createRequire(import.meta.url).resolve('#embedded-thread'), {
+    workerData: folder,
+  })
+  const ended = once(thread, 'exit').then((): never => {
+    throw new Error('a thread that ended')
+  })
+  const [message] = (await Promise.race([once(thread, 'message'), ended])) as [ThreadMessage]
+  ended.catch(() => {}) // from now on the database hears of it
+  if (message.kind !== 'not open') return thread
+  await thread.terminate()
+  throw new Error(message.error)
 }

@@ -58,12 +58,19 @@ export class PostgresDatabase implements Database {
     for (let attempt = 1; ; attempt++) {
       const client = await this.#pool.connect()
       let broken: Error | undefined
+      let last: Promise<unknown> = Promise.resolve()
+      const query: Session['query'] = (text, values) => {
+        const rows = last.then(() => rowsOf(client, text, values))
+        last = rows.catch(() => {})
+        return rows
+      }
       try {
         await client.query('BEGIN')
-        const result = await work({ query: (text, values) => rowsOf(client, text, values) })
+        const result = await work({ query })
         await client.query('COMMIT')
         return result
       } catch (error) {
+        await last
         await client.query('ROLLBACK').catch(failure => {
           broken = failure as Error
         })

@@ -59,6 +59,7 @@ const steps: readonly string[] = [
     seen_at timestamptz NOT NULL
   );
   `,
+  "ALTER TABLE framewright.workers ADD COLUMN adapters json NOT NULL DEFAULT '[]'",
 ]
 
 /** Brings the tables to what this version needs. Processes that start together wait for each other. */

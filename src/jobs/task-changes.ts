@@ -14,7 +14,7 @@ export class TaskChanges {
     await database.listen(channel, payload => {
       const [id = '', state = ''] = payload.split(' ')
       changes.#emitter.emit(id, state)
-      changes.#emitter.emit('any', id, state)
+      if (id !== webhooks) changes.#emitter.emit('any', id, state)
     })
     return changes
   }
@@ -26,10 +26,24 @@ export class TaskChanges {
   }
 
   /** @returns stops it */
+  onWebhook(listener: () => void): () => void {
+    this.#emitter.on(webhooks, listener)
+    return () => this.#emitter.off(webhooks, listener)
+  }
+
+  /** @returns stops it */
   onAny(listener: (id: string, state: TaskState) => void): () => void {
     this.#emitter.on('any', listener)
     return () => this.#emitter.off('any', listener)
   }
+}
+
+/** In the place of a task's id: there is a webhook to be sent. */
+const webhooks = 'webhooks'
+
+/** Says that there is a webhook to be sent; heard when the transaction is done. */
+export async function announceWebhook(session: Session): Promise<void> {
+  await session.query('SELECT pg_notify($1, $2)', [channel, webhooks])
 }
 
 /** Heard when the transaction that it is part of is done. */

@@ -1,4 +1,4 @@
-import type { RunOutcome, TaskFailure, TaskProgress, TaskRecord } from './contract.ts'
+import type { RunOutcome, TaskFailure, TaskProgress, TaskRecord, TaskRunner } from './contract.ts'
 import type { Database, Session } from './database.ts'
 import { announce } from './task-changes.ts'
 import type { TaskOfModel, TaskQueue } from './task-queue.ts'
@@ -30,13 +30,20 @@ export class TaskClaims {
     this.#options = options
   }
 
-  /** Takes the task that goes first among those of the models. */
-  async take(models: readonly string[]): Promise<TaskRecord | undefined> {
+  /** Takes the task that goes first among those that a runner can do. */
+  async take({
+    models,
+    adapters = [],
+  }: Pick<TaskRunner, 'models' | 'adapters'>): Promise<TaskRecord | undefined> {
     const { database, queue, name } = this.#options
     const waiting = await database.query(
-      `SELECT model FROM framewright.tasks WHERE queue = $1 AND state = 'queued' AND model = ANY($2::text[])
+      `SELECT model FROM framewright.tasks
+       WHERE queue = $1 AND state = 'queued' AND request->>'model' = ANY($2::text[]) AND NOT EXISTS (
+         SELECT 1 FROM json_array_elements(coalesce(request->'adapters', '[]')) adapter
+         WHERE adapter->>'name' <> ALL ($3::text[])
+       )
        GROUP BY model ORDER BY max(priority) DESC, min(seq)`,
-      [name, models],
+      [name, models, adapters],
     )
     for (const { model } of waiting as readonly { model: string }[]) {
       await queue.prepare(model)

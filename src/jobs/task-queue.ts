@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import PgBoss from 'pg-boss'
+import type { TaskRequest } from './contract.ts'
 import type { Database, Session } from './database.ts'
+import { announceWebhook } from './task-changes.ts'
 
 export interface QueueOptions {
   readonly queue: string
@@ -17,7 +19,8 @@ const deadLetter = 'dead'
 const year = 365
 
 /**
- * The queues in pg-boss: one for each model, so that a worker takes only what it can do, and one for webhooks. A job
+ * The queues in pg-boss: one for each model with its adapters, so that a worker takes only what it can do, and one for
+ * webhooks. A job
  * of a model's queue has the id of its task. Everything is done in a session, so that a job and its task change
  * together or not at all. Whoever touches both takes the job first: the order keeps transactions from deadlock.
  */
@@ -122,6 +125,7 @@ export class TaskQueue {
         db: asDb(session),
       },
     )
+    await announceWebhook(session)
   }
 
   async takeWebhook(): Promise<{ readonly id: string; readonly task: string } | undefined> {
@@ -145,7 +149,14 @@ export class TaskQueue {
 
 export interface TaskOfModel {
   readonly id: string
+  /** See `queueModelOf`. */
   readonly model: string
+}
+
+/** The model of a request with its adapters: what a runner needs to have decides which queue a task waits in. */
+export function queueModelOf({ model, adapters = [] }: TaskRequest): string {
+  const names = [...new Set(adapters.map(({ name }) => name))].sort()
+  return names.length === 0 ? model : JSON.stringify([model, ...names])
 }
 
 function asDb(session: Session): PgBoss.Db {

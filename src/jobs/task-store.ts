@@ -11,7 +11,8 @@ import {
 } from './contract.ts'
 import type { Database, Session } from './database.ts'
 import { announce } from './task-changes.ts'
-import type { TaskQueue } from './task-queue.ts'
+import { queueModelOf, type TaskQueue } from './task-queue.ts'
+import { TaskReader } from './task-reader.ts'
 import { taskColumns, taskOf } from './task-rows.ts'
 
 export interface StoreParts {
@@ -29,19 +30,21 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 /** Tasks as those see them who create and ask for them. */
 export class TaskStore {
   readonly #database: Database
+  readonly #reader: TaskReader
   readonly #queue: TaskQueue
   readonly #storage: Storage
   readonly #name: string
 
   constructor({ database, queue, storage, name }: StoreParts) {
     this.#database = database
+    this.#reader = new TaskReader(database)
     this.#queue = queue
     this.#storage = storage
     this.#name = name
   }
 
   async create(task: NewTask): Promise<CreatedTask> {
-    await this.#queue.prepare(task.request.model)
+    await this.#queue.prepare(queueModelOf(task.request))
     return await this.#database.transaction(async session => {
       const id = randomUUID()
       const before = task.idempotency && (await idempotent(session, id, task.owner, task.idempotency))
@@ -50,30 +53,34 @@ export class TaskStore {
         return { task: there, outcome: before.same ? 'repeated' : 'conflict' } as const
       }
       const { owner, api, request, about, priority = 0, webhook } = task
-      await session.query(
-        `INSERT INTO framewright.tasks (id, queue, model, owner, api, request, about, priority, webhook, progress)
-         VALUES ($1, $2, $3, $4, $5, $6::json, $7::json, $8, $9::json, $10::json)`,
-        [
-          id,
-          this.#name,
-          request.model,
-          owner,
-          api,
-          JSON.stringify(request),
-          JSON.stringify(about),
-          priority,
-          webhook ? JSON.stringify(webhook) : null,
-          JSON.stringify(noProgress),
-        ],
-      )
-      await this.#queue.put(session, { id, model: request.model, priority })
-      await announce(session, id, 'queued')
-      return { task: (await find(session, id))!, outcome: 'created' } as const
+      const model = queueModelOf(request)
+      const [, , , created] = await Promise.all([
+        session.query(
+          `INSERT INTO framewright.tasks (id, queue, model, owner, api, request, about, priority, webhook, progress)
+           VALUES ($1, $2, $3, $4, $5, $6::json, $7::json, $8, $9::json, $10::json)`,
+          [
+            id,
+            this.#name,
+            model,
+            owner,
+            api,
+            JSON.stringify(request),
+            JSON.stringify(about),
+            priority,
+            webhook ? JSON.stringify(webhook) : null,
+            JSON.stringify(noProgress),
+          ],
+        ),
+        this.#queue.put(session, { id, model, priority }),
+        announce(session, id, 'queued'),
+        find(session, id),
+      ])
+      return { task: created!, outcome: 'created' } as const
     })
   }
 
   async get(id: string): Promise<TaskRecord | undefined> {
-    return uuid.test(id) ? await find(this.#database, id) : undefined
+    return uuid.test(id) ? await this.#reader.get(id.toLowerCase()) : undefined
   }
 
   async list({ owner, api, after, limit, order }: ListTasks): Promise<readonly TaskRecord[]> {
@@ -101,13 +108,15 @@ export class TaskStore {
     const before = await this.get(id)
     if (!before || finalStates.includes(before.state)) return before
     await this.#database.transaction(async session => {
-      await this.#queue.end(session, { id, model: before.request.model }, 'cancel')
-      const [row] = await session.query(
-        `UPDATE framewright.tasks SET state = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL
-         WHERE id = $1 AND state IN ('queued', 'running') RETURNING id`,
-        [id],
-      )
-      if (!row) return
+      const [, rows] = await Promise.all([
+        this.#queue.end(session, { id, model: queueModelOf(before.request) }, 'cancel'),
+        session.query(
+          `UPDATE framewright.tasks SET state = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL
+           WHERE id = $1 AND state IN ('queued', 'running') RETURNING id`,
+          [id],
+        ),
+      ])
+      if (rows.length === 0) return
       if (before.webhook) await this.#queue.putWebhook(session, id)
       await announce(session, id, 'cancelled')
     })
@@ -121,8 +130,10 @@ export class TaskStore {
     // Files first: what is left when this is cut short still has a record, and is removed with it later.
     for (const key of [`outputs/${id}`, `previews/${id}`, checkpointKey(id)]) await this.#storage.remove(key)
     return await this.#database.transaction(async session => {
-      await this.#queue.forget(session, { id, model: task.request.model })
-      const rows = await session.query('DELETE FROM framewright.tasks WHERE id = $1 RETURNING id', [id])
+      const [, rows] = await Promise.all([
+        this.#queue.forget(session, { id, model: queueModelOf(task.request) }),
+        session.query('DELETE FROM framewright.tasks WHERE id = $1 RETURNING id', [id]),
+      ])
       return rows.length > 0
     })
   }

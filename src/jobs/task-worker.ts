@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { RunOutcome, StopReason, Storage, TaskProgress, TaskRecord, TaskRunner } from './contract.ts'
 import type { TaskChanges } from './task-changes.ts'
 import type { Claim, TaskClaims } from './task-claims.ts'
+import { queueModelOf } from './task-queue.ts'
 import { checkpointKey } from './task-store.ts'
 import { Wakeup } from './wakeup.ts'
 
@@ -62,7 +63,7 @@ export class TaskWorker {
       const full = this.#runs.size >= runner.lanes
       const task = full
         ? undefined
-        : await claims.take(runner.models).catch(error => {
+        : await claims.take(runner).catch(error => {
             onError(error as Error)
             return undefined
           })
@@ -83,7 +84,7 @@ export class TaskWorker {
 
   async #run(task: TaskRecord): Promise<void> {
     const { changes, runner, storage, runSeconds } = this.#parts
-    const claim: Claim = { id: task.id, model: task.request.model, attempt: task.attempt }
+    const claim: Claim = { id: task.id, model: queueModelOf(task.request), attempt: task.attempt }
     const stop = new AbortController()
     this.#stops.add(stop)
     if (this.#draining && this.#parts.drainSeconds === 0) stop.abort('drain' satisfies StopReason)

@@ -25,7 +25,7 @@ export class WebhookDelivery {
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts
-    this.#unsubscribe = parts.changes.onAny(() => this.#wakeup.wake())
+    this.#unsubscribe = parts.changes.onWebhook(() => this.#wakeup.wake())
     this.#loop = this.#deliver()
   }
 

@@ -11,7 +11,7 @@ export interface SignsOptions {
   readonly onError: (error: Error) => void
 }
 
-/** Says in the database which process takes tasks, of which models, and that it lives. */
+/** Says in the database which process takes tasks, of which models and adapters, and that it lives. */
 export class WorkerSigns {
   readonly #database: Database
   readonly #id: string
@@ -36,9 +36,16 @@ export class WorkerSigns {
   static async start(database: Database, options: SignsOptions): Promise<WorkerSigns> {
     const { id, queue, runner } = options
     await database.query(
-      `INSERT INTO framewright.workers (id, name, queue, models, lanes, seen_at)
-       VALUES ($1, $2, $3, $4::json, $5, clock_timestamp())`,
-      [id, `${hostname()}:${process.pid}`, queue, JSON.stringify(runner.models), runner.lanes],
+      `INSERT INTO framewright.workers (id, name, queue, models, adapters, lanes, seen_at)
+       VALUES ($1, $2, $3, $4::json, $5::json, $6, clock_timestamp())`,
+      [
+        id,
+        `${hostname()}:${process.pid}`,
+        queue,
+        JSON.stringify(runner.models),
+        JSON.stringify(runner.adapters ?? []),
+        runner.lanes,
+      ],
     )
     return new WorkerSigns(database, options)
   }

@@ -184,6 +184,40 @@ describe('the queue', () => {
     expect((await producer.get(elsewhere))?.state).toBe('queued')
   })
 
+  test('gives a task with adapters to a worker that has all of them', async () => {
+    const database = await server.createDatabase()
+    await using producer = await open(database)
+    const create = async (...names: string[]) => {
+      const adapters = names.map(name => ({ name, scale: 0.5 }))
+      const request = { model: 'm', generate: { prompt: 'x', seed: '1' }, ...(names.length && { adapters }) }
+      return (await producer.create(task('m', { request }))).task.id
+    }
+    const ids = [
+      await create('ink', 'oil'),
+      await create('ink'),
+      await create(),
+      await create('ink', 'chalk'),
+    ]
+    const waiting = async (count: number) => (await producer.stats()).queued === count
+    const plain = runnerOf(async () => done)
+    {
+      await using _worker = await open(database, { runner: plain.runner })
+      await until(() => waiting(3))
+      await wait(100)
+    }
+    expect(plain.runs.map(run => run.task.id)).toEqual([ids[2]])
+    const able = runnerOf(async () => done)
+    await using _worker = await open(database, {
+      runner: { ...able.runner, adapters: ['oil', 'ink', 'pen'] },
+    })
+    await until(() => waiting(1))
+    await wait(100)
+    expect(able.runs.map(run => run.task.id)).toEqual([ids[0], ids[1]])
+    expect(able.runs[1]!.task.request).toMatchObject({ model: 'm', adapters: [{ name: 'ink', scale: 0.5 }] })
+    expect((await producer.cancel(ids[3]!))?.state).toBe('cancelled')
+    expect(await waiting(0)).toBe(true)
+  })
+
   test('hears of a task in another process at once', async () => {
     const database = await server.createDatabase()
     await using producer = await open(database)
