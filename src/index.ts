@@ -4,6 +4,8 @@ import type { BenchmarkOptions } from './benchmark/benchmark.ts'
 import type { Comparison } from './benchmark/compare.ts'
 import type { BenchmarkProgress, BenchmarkReport, ClassShare } from './benchmark/report.ts'
 import { syntheticNames } from './benchmark/synthetic.ts'
+import { type AdapterOptions, checkAdapters } from './engine/adapters.ts'
+import { openCheckpoint } from './engine/checkpoint.ts'
 import { type Diagnosis, diagnoseInstallation } from './engine/doctor.ts'
 import { type Engine, type EngineOptions, type EngineParts, openEngine } from './engine/engine.ts'
 import { type ExportOptions, type ExportReport, exportCheckpoint } from './engine/export.ts'
@@ -27,6 +29,17 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 /** Describes a model folder from its configs and the headers of its weights. */
 export async function inspectModel(options: { readonly model: string }): Promise<ModelReport> {
   return await inspectCheckpoint(options.model, families)
+}
+
+/**
+ * Checks that adapters are of a model, from the headers of their files.
+ * @throws CheckpointError for one that is not
+ */
+export async function checkModelAdapters(options: {
+  readonly model: string
+  readonly adapters: readonly AdapterOptions[]
+}): Promise<void> {
+  await checkAdapters(options.adapters, await openCheckpoint(options.model, families))
 }
 
 /** Estimates the memory that a request needs, and says how it would be made in what there is. */
@@ -179,6 +192,7 @@ export {
   RequestError,
 } from './errors.ts'
 export { parseSize } from './geometry/parse-size.ts'
+export type { NamedAdapter, NamedAdapters } from './host/named-adapters.ts'
 export { listModels, modelPath, type PulledModel } from './hub/models.ts'
 export { type PullOptions, pullModel } from './hub/pull.ts'
 export type { ApiKey, JobsOptions, KeyLimits, OpenedJobs, OpenJobs } from './jobs/contract.ts'

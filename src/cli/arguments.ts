@@ -94,6 +94,17 @@ export function adapterArgument(flag: string) {
   }
 }
 
+/** `NAME=FILE`, gathered over all uses of the flag. */
+export function namedFileArgument(flag: string) {
+  return (text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> => {
+    const [, name, file] = /^([^=]+)=(.+)$/s.exec(text) ?? []
+    const example = 'For example sketch=loras/sketch.safetensors.'
+    if (name === undefined || file === undefined) throw invalid(flag, 'NAME=FILE', text, example)
+    if (Object.hasOwn(before, name)) throw invalid(flag, 'each name once', text)
+    return { ...before, [name]: file }
+  }
+}
+
 /** A value of a flag that may be given several times. */
 export function repeated(text: string, before: readonly string[] = []): string[] {
   return [...before, text]

@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
-import { choice, repeated, wholeNumber } from './arguments.ts'
+import type { NamedAdapters } from '../index.ts'
+import { choice, namedFileArgument, repeated, wholeNumber } from './arguments.ts'
 import { residencyChoices } from './generate-flags.ts'
+import { UsageError } from './usage-error.ts'
 
 /** Flags of every command that makes videos for tasks: where, how, and what is kept and told of a run meanwhile. */
 export function addHostFlags(command: Command): Command {
@@ -9,6 +11,16 @@ export function addHostFlags(command: Command): Command {
       '--device <name>',
       'device to make videos on, one at a time on each, or on a pair such as cuda:0,cuda:1; may be repeated',
       repeated,
+    )
+    .option(
+      '--lora <name=file>',
+      'a LoRA that requests may ask for by its name; may be repeated',
+      namedFileArgument('--lora'),
+    )
+    .option(
+      '--lora-2 <name=file>',
+      'one for the second expert, of models with two; may be repeated',
+      namedFileArgument('--lora-2'),
     )
     .option(
       '--precision <type>',
@@ -36,4 +48,23 @@ export function addHostFlags(command: Command): Command {
       'error, warn, info or debug',
       choice('--log-level', ['silent', 'error', 'warn', 'info', 'debug']),
     )
+}
+
+export interface AdapterFlags {
+  readonly lora?: Readonly<Record<string, string>>
+  readonly lora2?: Readonly<Record<string, string>>
+}
+
+/** What the flags say of adapters. @throws UsageError for a name that both have */
+export function namedAdapters({ lora = {}, lora2 = {} }: AdapterFlags): { adapters?: NamedAdapters } {
+  const twice = Object.keys(lora2).find(name => Object.hasOwn(lora, name))
+  if (twice !== undefined) {
+    const advice = 'Requests tell adapters by their names.'
+    throw new UsageError({ subject: '--lora-2', expected: 'a name of its own', got: twice, advice })
+  }
+  const entries = [
+    ...Object.entries(lora).map(([name, path]) => [name, { path }] as const),
+    ...Object.entries(lora2).map(([name, path]) => [name, { path, expert: 1 }] as const),
+  ]
+  return entries.length > 0 ? { adapters: Object.fromEntries(entries) } : {}
 }

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { OpenJobs, ServeOptions } from '../index.ts'
 import { repeated, wholeNumber } from './arguments.ts'
-import { addHostFlags } from './host-flags.ts'
+import { type AdapterFlags, addHostFlags, namedAdapters } from './host-flags.ts'
 import { interruptSignal } from './interrupt.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -9,6 +9,7 @@ const examples = `
 Examples:
   framewright serve
   framewright serve -m Wan-AI/Wan2.1-T2V-1.3B-Diffusers --device cuda:0 --device cuda:1
+  framewright serve --lora sketch=sketch.safetensors   (requests: "loras": [{ "name": "sketch" }])
   framewright serve --host 0.0.0.0 --public-url https://video.example.com
 
 Clients of Runway's API take the address that is printed, those of OpenAI's API the same with /v1.`
@@ -66,7 +67,8 @@ export function serveCommand(openJobs?: OpenJobs): Command {
 }
 
 interface ServeFlags
-  extends Pick<ServeOptions, 'host' | 'port' | 'publicUrl' | 'folder' | 'database' | 'queue' | 'storage'> {
+  extends Pick<ServeOptions, 'host' | 'port' | 'publicUrl' | 'folder' | 'database' | 'queue' | 'storage'>,
+    AdapterFlags {
   readonly model?: string[]
   readonly alias?: string[]
   /** False with --no-device; true when nothing is said. */
@@ -98,9 +100,10 @@ async function serve(flags: ServeFlags, openJobs: OpenJobs | undefined): Promise
 
 /** @throws UsageError for an alias that is not one */
 export function serveOptions(flags: ServeFlags): ServeOptions {
-  const { model, alias, device, allowHost, keepDays, ...same } = flags
+  const { model, alias, device, allowHost, keepDays, lora, lora2, ...same } = flags
   const all = {
     ...same,
+    ...namedAdapters({ ...(lora && { lora }), ...(lora2 && { lora2 }) }),
     models: model,
     aliases: alias && Object.fromEntries(alias.map(aliasOf)),
     devices: device === false ? [] : device === true ? undefined : device,

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { OpenJobs, WorkerOptions } from '../index.ts'
 import { repeated, wholeNumber } from './arguments.ts'
-import { addHostFlags } from './host-flags.ts'
+import { type AdapterFlags, addHostFlags, namedAdapters } from './host-flags.ts'
 import { interruptSignal } from './interrupt.ts'
 
 const examples = `
@@ -41,7 +41,7 @@ export function workerCommand(openJobs?: OpenJobs): Command {
     .action(async (flags: WorkerFlags) => await work(flags, openJobs))
 }
 
-interface WorkerFlags extends Omit<WorkerOptions, 'models' | 'devices'> {
+interface WorkerFlags extends Omit<WorkerOptions, 'models' | 'devices' | 'adapters'>, AdapterFlags {
   readonly model?: string[]
   readonly device?: string[]
   readonly debug?: boolean
@@ -57,6 +57,11 @@ async function work(flags: WorkerFlags, openJobs: OpenJobs | undefined): Promise
   })
 }
 
-export function workerOptions({ model, device, debug: _, ...same }: WorkerFlags): WorkerOptions {
-  return { ...same, ...(model && { models: model }), ...(device && { devices: device }) }
+export function workerOptions({ model, device, lora, lora2, debug: _, ...same }: WorkerFlags): WorkerOptions {
+  return {
+    ...same,
+    ...namedAdapters({ ...(lora && { lora }), ...(lora2 && { lora2 }) }),
+    ...(model && { models: model }),
+    ...(device && { devices: device }),
+  }
 }

@@ -1,6 +1,8 @@
+import path from 'node:path'
 import { CheckpointError, RequestError } from '../errors.ts'
-import type { ScaledAdapter } from '../weights/adapt.ts'
+import { adaptationsOf, type ScaledAdapter } from '../weights/adapt.ts'
 import { type AdapterFile, readAdapter } from '../weights/adapter-file.ts'
+import { openWeights } from '../weights/checkpoint.ts'
 import type { Checkpoint } from './checkpoint.ts'
 
 /** A LoRA file for an engine. */
@@ -30,18 +32,36 @@ export async function openAdapters(
     return model.graphs.find(({ name }) => name === graph)!.component
   })
   return await Promise.all(
-    options.map(async ({ path, scale = 1, expert = 0 }) => {
+    options.map(async ({ path: place, scale = 1, expert = 0 }) => {
       const component = components[expert]
-      if (!Number.isFinite(scale)) throw invalid(`scale of ${path}`, 'a finite number', scale)
+      if (!Number.isFinite(scale)) throw invalid(`scale of ${place}`, 'a finite number', scale)
       if (component === undefined) {
         const last = components.length - 1
-        throw invalid(`expert of ${path}`, last === 0 ? '0: the model has one' : `0 to ${last}`, expert)
+        throw invalid(`expert of ${place}`, last === 0 ? '0: the model has one' : `0 to ${last}`, expert)
       }
-      const file = await readAdapter(path)
+      const file = await readAdapter(place)
       checkComponents(file, components)
       return { file, scale, component }
     }),
   )
+}
+
+/**
+ * Checks that adapters are of a checkpoint, from headers alone.
+ * @throws what `openAdapters` throws; CheckpointError for tensors that the checkpoint has not, or in other shapes
+ */
+export async function checkAdapters(
+  options: readonly AdapterOptions[],
+  checkpoint: Checkpoint,
+): Promise<void> {
+  const adapters = await openAdapters(options, checkpoint)
+  const { model, folder } = checkpoint
+  for (const component of new Set(model.graphs.map(graph => graph.component))) {
+    const own = adaptersOf(component, adapters)
+    if (own.length > 0) {
+      adaptationsOf(own, await openWeights(path.join(folder, component)), model.originalNames)
+    }
+  }
 }
 
 /** The parts of the adapters that change one component. */

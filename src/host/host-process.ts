@@ -2,6 +2,7 @@
  * The engine host: a process of its own that holds the model of one device and makes one video at a time, for the
  * server or worker that forked it. Started with the device and the engine's options as JSON in its only argument.
  */
+import { constants, setPriority } from 'node:os'
 import {
   CancelledError,
   createEngine,
@@ -14,7 +15,7 @@ import { makeVideo } from './make-video.ts'
 import type { HostCommand, HostReply, RunEnd, RunSpec } from './protocol.ts'
 import { RunCheckpoint } from './run-checkpoint.ts'
 
-export type HostEngineOptions = Omit<EngineOptions, 'model' | 'lanes'>
+export type HostEngineOptions = Omit<EngineOptions, 'model' | 'adapters' | 'lanes'>
 
 interface ActiveRun {
   readonly id: string
@@ -23,10 +24,13 @@ interface ActiveRun {
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as HostEngineOptions
-let loaded: { readonly model: string; readonly engine: Engine } | undefined
+/** `of` is what the engine was made of. */
+let loaded: { readonly of: string; readonly engine: Engine } | undefined
 let active: ActiveRun | undefined
 let queue: Promise<void> = Promise.resolve()
 
+// A video on a CPU takes all of its cores: whoever asks the server for something goes first. Threads inherit it.
+if (!options.device?.startsWith('cuda')) setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
 // Whoever stops the server says so over the channel; signals for the whole process group are not for us.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})
@@ -60,8 +64,7 @@ async function run(id: string, spec: RunSpec): Promise<void> {
   const note = (text: string) => reply({ type: 'note', id, text })
   const checkpoint = new RunCheckpoint(spec)
   const end = await outcome(async () => {
-    const reused = loaded?.model === spec.model
-    const engine = await engineFor(spec.model)
+    const { engine, reused } = await engineFor(spec)
     reply({ type: 'model', id, device: engine.device, reused })
     return await makeVideo(spec, {
       engine,
@@ -89,14 +92,16 @@ async function outcome(make: () => Promise<Extract<RunEnd, { type: 'done' }>['re
   }
 }
 
-/** One model at a time: the memory of a device is not for two. */
-async function engineFor(model: string): Promise<Engine> {
-  if (loaded?.model === model) return loaded.engine
+/** One model at a time, with its adapters: the memory of a device is not for two. */
+async function engineFor({ model, adapters: named }: RunSpec): Promise<{ engine: Engine; reused: boolean }> {
+  const adapters = named.map(({ name: _, ...adapter }) => adapter)
+  const of = JSON.stringify([model, adapters])
+  if (loaded?.of === of) return { engine: loaded.engine, reused: true }
   await loaded?.engine[Symbol.asyncDispose]()
   loaded = undefined
-  const engine = await createEngine({ ...options, model: await resolveModel(model) })
-  loaded = { model, engine }
-  return engine
+  const engine = await createEngine({ ...options, model: await resolveModel(model), adapters })
+  loaded = { of, engine }
+  return { engine, reused: false }
 }
 
 async function close(): Promise<void> {

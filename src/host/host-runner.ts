@@ -1,21 +1,25 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { FramewrightError } from '../index.ts'
+import { FramewrightError, RequestError } from '../index.ts'
 import type {
   Json,
   JsonObject,
   RunOutcome,
   Storage,
   TaskOutput,
+  TaskRequest,
   TaskRun,
   TaskRunner,
 } from '../jobs/contract.ts'
 import { EngineHost, type EngineHostOptions, type HostEvent } from './engine-host.ts'
 import type { HostEngineOptions } from './host-process.ts'
+import type { NamedAdapter, NamedAdapters } from './named-adapters.ts'
 import type { HostProgress, RunEnd, RunSpec } from './protocol.ts'
 
 export interface HostRunnerOptions {
   readonly models: readonly string[]
+  /** LoRA files by the names that tasks call them by. */
+  readonly adapters: NamedAdapters
   /** One for each engine host. */
   readonly devices: readonly string[]
   readonly engine?: Omit<HostEngineOptions, 'device'>
@@ -34,6 +38,7 @@ const fileFields = ['image', 'lastImage', 'video', 'mask', 'extend'] as const
 /** Makes the videos of tasks in engine hosts: one process a device, one video at a time on each. */
 export class HostRunner implements TaskRunner {
   readonly models: readonly string[]
+  readonly adapters: readonly string[]
   readonly hosts: readonly EngineHost[]
   readonly #options: HostRunnerOptions
   readonly #free: EngineHost[]
@@ -42,6 +47,7 @@ export class HostRunner implements TaskRunner {
   constructor(options: HostRunnerOptions) {
     this.#options = options
     this.models = options.models
+    this.adapters = Object.keys(options.adapters)
     this.hosts = options.devices.map(device => {
       return new EngineHost({
         engine: { ...options.engine, device },
@@ -92,7 +98,7 @@ export class HostRunner implements TaskRunner {
 
   #spec(
     id: string,
-    { model, generate }: { readonly model: string; readonly generate: JsonObject },
+    { model, generate, adapters = [] }: TaskRequest,
     { video, thumbnail, spritesheet }: Outputs,
     checkpoint: string,
   ): RunSpec {
@@ -100,12 +106,24 @@ export class HostRunner implements TaskRunner {
     return {
       model,
       generate: withPaths(generate, storage),
+      adapters: adapters.map(({ name, scale }) => ({ name, scale, ...this.#adapter(name) })),
       video: storage.pathOf(video.key),
       thumbnail: storage.pathOf(thumbnail.key),
       spritesheet: storage.pathOf(spritesheet.key),
       checkpoint: { path: storage.pathOf(checkpoint), everySeconds: checkpointSeconds },
       preview: { everySteps: previewSteps, folder: storage.pathOf(`previews/${id}`) },
     }
+  }
+
+  #adapter(name: string): NamedAdapter {
+    const known = this.#options.adapters[name]
+    if (known) return known
+    throw new RequestError('request/invalid', {
+      subject: `adapter ${name}`,
+      expected: `one of ${this.adapters.join(', ') || 'none'}`,
+      got: 'another',
+      advice: 'Start the program with --lora NAME=FILE.',
+    })
   }
 
   #outputs(id: string, attempt: number): Outputs {

@@ -1,4 +1,5 @@
 /** What a supervisor and an engine host say to each other: JSON, over the channel of `child_process.fork`. */
+import type { AdapterOptions } from '../index.ts'
 import type { JsonObject, TaskFailure, TaskProgress } from '../jobs/contract.ts'
 
 /** One video to make, with absolute paths. */
@@ -7,6 +8,8 @@ export interface RunSpec {
   readonly model: string
   /** Fields of `GenerateRequest` as JSON: seeds as decimal strings, files as paths. */
   readonly generate: JsonObject
+  /** Adapters to run the model with, by the names that tasks call them by. */
+  readonly adapters: readonly RunAdapter[]
   /** Files to write: an MP4, a JPEG and a PNG. */
   readonly video: string
   readonly thumbnail: string
@@ -15,6 +18,11 @@ export interface RunSpec {
   readonly checkpoint: { readonly path: string; readonly everySeconds: number }
   /** A JPEG every so many steps, `<folder>/<step>.jpg`; 0 for none. */
   readonly preview: { readonly everySteps: number; readonly folder: string }
+}
+
+/** Scale of its own, file and expert of the runner's. */
+export interface RunAdapter extends AdapterOptions {
+  readonly name: string
 }
 
 export interface RunResult {

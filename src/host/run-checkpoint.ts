@@ -11,10 +11,13 @@ export class RunCheckpoint {
   #saving: Promise<void> | undefined
   #latest: DenoiseState | undefined
 
-  constructor({ checkpoint, model, generate }: RunSpec) {
+  constructor({ checkpoint, model, generate, adapters }: RunSpec) {
     this.#path = checkpoint.path
     this.#intervalMs = checkpoint.everySeconds * 1000
-    this.#request = JSON.stringify([model, Object.entries(generate).sort(([a], [b]) => (a < b ? -1 : 1))])
+    const fields = Object.entries(generate).sort(([a], [b]) => (a < b ? -1 : 1))
+    // By name: another machine may have the file elsewhere.
+    const names = adapters.map(({ name, scale }) => [name, scale])
+    this.#request = JSON.stringify([model, fields, ...names])
   }
 
   /**

@@ -7,6 +7,11 @@ export const seedField = z
   .min(0)
   .max(2 ** 32 - 1)
 
+/** Names are the operator's: a request cannot bring a file. */
+export const lorasField = z
+  .array(z.object({ name: z.string().min(1).max(64), scale: z.number().min(-10).max(10).default(1) }))
+  .max(8)
+
 /**
  * What a request may say beyond the APIs that it is made in: extensions of ours, named as their fields are. All of
  * them go to the engine as they are.
@@ -24,6 +29,8 @@ export const extensionFields = z.object({
   flowShift: z.number().positive().max(100).optional(),
   sampler: z.enum(samplerNames).optional(),
   stepCache: z.number().min(0).max(1).optional(),
+  /** Adapters of the operator, by name, that the model runs with. */
+  loras: lorasField.optional(),
   /** Where the end of the task is announced. */
   webhookUrl: z.url().max(2048).optional(),
 })

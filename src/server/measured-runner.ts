@@ -5,6 +5,7 @@ import type { Metrics } from './metrics.ts'
 export function measuredRunner(runner: TaskRunner, metrics: Metrics): TaskRunner {
   return {
     models: runner.models,
+    ...(runner.adapters && { adapters: runner.adapters }),
     lanes: runner.lanes,
     async run(run) {
       metrics.started(run.task)

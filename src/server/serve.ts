@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { HostEvent } from '../host/engine-host.ts'
 import type { HostEngineOptions } from '../host/host-process.ts'
 import { HostRunner } from '../host/host-runner.ts'
+import type { NamedAdapters } from '../host/named-adapters.ts'
 import { RequestError } from '../index.ts'
 import type { Keys, OpenedJobs, OpenJobs } from '../jobs/contract.ts'
 import { FolderStorage } from '../jobs/folder-storage.ts'
@@ -44,6 +45,8 @@ export interface ServeOptions {
   readonly residency?: NonNullable<HostEngineOptions['residency']>
   /** Largest picture that is made as it was asked for, in pixels. */
   readonly maxPixels?: number
+  /** LoRA files by the names that requests call them by; none unless given. */
+  readonly adapters?: NamedAdapters
   /** Seconds between checkpoints of a run; 30 unless given. */
   readonly checkpointSeconds?: number
   /** Steps between previews; 5 unless given, 0 for none. */
@@ -141,6 +144,7 @@ function createRunner(options: ServeOptions, { catalogue, storage, metrics, log 
   const { precision, threads, residency, checkpointSeconds, previewSteps } = options
   return new HostRunner({
     models: catalogue.checkpoints,
+    adapters: options.adapters ?? {},
     devices: options.devices ?? ['auto'],
     engine: {
       ...(precision && { precision }),

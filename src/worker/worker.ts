@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { pino } from 'pino'
 import type { HostEngineOptions } from '../host/host-process.ts'
 import { HostRunner } from '../host/host-runner.ts'
+import { checkNamedAdapters, type NamedAdapters } from '../host/named-adapters.ts'
 import { builtInModel, RequestError } from '../index.ts'
 import type { OpenJobs, TaskRunner } from '../jobs/contract.ts'
 import { FolderStorage } from '../jobs/folder-storage.ts'
@@ -15,6 +16,8 @@ export interface WorkerOptions {
   readonly queue?: string
   /** Checkpoints to take tasks of, named as the servers name them; the built-in one unless given. */
   readonly models?: readonly string[]
+  /** LoRA files by the names that tasks call them by; none unless given. A task with another one is left to others. */
+  readonly adapters?: NamedAdapters
   /** Devices to make videos on, one at a time on each; `auto` unless given. */
   readonly devices?: readonly string[]
   readonly precision?: NonNullable<HostEngineOptions['precision']>
@@ -55,8 +58,11 @@ export async function startWorker(options: WorkerOptions, openJobs: OpenJobs): P
   const log = pino({ level: options.logLevel ?? 'info', base: { worker: `${hostname()}:${process.pid}` } })
   const storage = new FolderStorage(options.storage)
   const { precision, threads, residency, checkpointSeconds, previewSteps } = options
+  const models = options.models?.length ? options.models : [builtInModel]
+  await checkNamedAdapters(options.adapters ?? {}, models)
   const runner = new HostRunner({
-    models: options.models?.length ? options.models : [builtInModel],
+    models,
+    adapters: options.adapters ?? {},
     devices: options.devices?.length ? options.devices : ['auto'],
     engine: {
       ...(precision && { precision }),
@@ -83,7 +89,10 @@ export async function startWorker(options: WorkerOptions, openJobs: OpenJobs): P
       ...(drainSeconds !== undefined && { drainSeconds }),
       onError: error => log.error({ error: error.message }, 'tasks'),
     })
-    log.info({ models: runner.models, lanes: runner.lanes, storage: options.storage }, 'working')
+    log.info(
+      { models: runner.models, adapters: runner.adapters, lanes: runner.lanes, storage: options.storage },
+      'working',
+    )
     return {
       models: runner.models,
       async [Symbol.asyncDispose]() {
@@ -101,10 +110,11 @@ export async function startWorker(options: WorkerOptions, openJobs: OpenJobs): P
   function logged(inner: TaskRunner): TaskRunner {
     return {
       models: inner.models,
+      ...(inner.adapters && { adapters: inner.adapters }),
       lanes: inner.lanes,
       async run(run) {
         const { id, attempt, request } = run.task
-        log.info({ task: id, attempt, model: request.model }, 'task begun')
+        log.info({ task: id, attempt, model: request.model, adapters: request.adapters }, 'task begun')
         const began = performance.now()
         const outcome = await inner.run(run)
         const seconds = Math.round(performance.now() - began) / 1000

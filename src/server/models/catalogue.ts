@@ -1,3 +1,4 @@
+import { checkNamedAdapters, type NamedAdapters } from '../../host/named-adapters.ts'
 import { builtInModel } from '../../index.ts'
 import { inspectServed, type ServedModel } from './served-model.ts'
 
@@ -7,6 +8,8 @@ export interface CatalogueOptions {
   readonly models?: readonly string[]
   /** Names of the APIs, such as `gen4.5`, with the checkpoint that each stands for. */
   readonly aliases?: Readonly<Record<string, string>>
+  /** LoRA files by the names that requests call them by. */
+  readonly adapters?: NamedAdapters
   readonly maxPixels?: number
 }
 
@@ -22,15 +25,18 @@ export class Catalogue {
     this.#first = [...served.values()][0]!
   }
 
-  /** @throws CheckpointError when one of them is not a model */
+  /** @throws CheckpointError when one of them is not a model, or an adapter is of none of them */
   static async open({
     models = [builtInModel],
     aliases = {},
+    adapters = {},
     maxPixels,
   }: CatalogueOptions): Promise<Catalogue> {
+    const named = [...(models.length > 0 ? models : [builtInModel]), ...Object.values(aliases)]
+    const fitting = await checkNamedAdapters(adapters, named)
     const served = new Map<string, ServedModel>()
-    for (const checkpoint of [...(models.length > 0 ? models : [builtInModel]), ...Object.values(aliases)]) {
-      if (!served.has(checkpoint)) served.set(checkpoint, await inspectServed(checkpoint, maxPixels))
+    for (const [checkpoint, names] of fitting) {
+      served.set(checkpoint, await inspectServed(checkpoint, { maxPixels, adapters: names }))
     }
     return new Catalogue(served, aliases)
   }

@@ -7,6 +7,8 @@ export interface ServedModel {
   readonly modes: ModelReport['modes']
   readonly defaults: ModelReport['defaults']
   readonly sizes: ModelReport['sizes']
+  /** Names of the adapters that are of it. */
+  readonly adapters: readonly string[]
   /** Largest picture that is made as it was asked for; larger ones are scaled down, in their shape. */
   readonly maxPixels: number
 }
@@ -15,13 +17,20 @@ export interface ServedModel {
 const sizeRange = 6
 
 /** Reads what a checkpoint can do; no session is opened. @throws CheckpointError when it is not a model */
-export async function inspectServed(checkpoint: string, maxPixels?: number): Promise<ServedModel> {
+export async function inspectServed(
+  checkpoint: string,
+  {
+    maxPixels,
+    adapters = [],
+  }: { readonly maxPixels?: number | undefined; readonly adapters?: readonly string[] } = {},
+): Promise<ServedModel> {
   const { modes, defaults, sizes } = await inspectModel({ model: await resolveModel(checkpoint) })
   return {
     checkpoint,
     modes,
     defaults,
     sizes,
+    adapters,
     maxPixels: maxPixels ?? sizeRange * defaults.width * defaults.height,
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { lorasField } from '../generation-fields.ts'
 
 /** Forms carry text alone: a number may come as its digits. */
 function numeric<T extends z.ZodType<number, number>>(schema: T) {
@@ -61,6 +62,8 @@ export const createBody = z.object({
   guidance_scale_2: numeric(z.number().min(0).max(100)).optional(),
   negative_prompt: z.string().max(32_000).optional(),
   flow_shift: numeric(z.number().positive().max(100)).optional(),
+  /** Ours: adapters of the operator, by name. */
+  loras: jsonField(lorasField).optional(),
   /** Ours. */
   strength: numeric(z.number().gt(0).max(1)).optional(),
   webhook_url: z.url().max(2048).optional(),

@@ -8,7 +8,8 @@ import { runwayModels } from '../runway/models.ts'
 import type { Services } from '../services.ts'
 import { checkMode } from '../tasks/check-modes.ts'
 import { createTask } from '../tasks/create-task.ts'
-import { planVideo, type WantedVideo } from '../tasks/plan-video.ts'
+import { planTask } from '../tasks/plan-task.ts'
+import type { WantedVideo } from '../tasks/plan-video.ts'
 import { type CreateBody, createBody } from './create-body.ts'
 import type { ReceivedBody } from './read-body.ts'
 
@@ -47,7 +48,7 @@ export async function createVideo(
       const lastImage = await takeLastImage(services, model, owner.id, fields)
       const video = extras.video ?? reference.video
       const own = extras.from === 'edit' || (video !== undefined && extras.from === undefined)
-      const generate = planVideo(model, {
+      const request = planTask(model, {
         ...wanted(fields),
         // A video has a shape of its own.
         size: sizeOf(fields.size ?? (video ? undefined : defaults.size)),
@@ -56,7 +57,7 @@ export async function createVideo(
         lastImage,
         ...(extras.from === 'extension' ? { extend: video } : { video }),
       })
-      return { checkpoint: model.checkpoint, generate, about: aboutOf(fields, name, generate, extras) }
+      return { request, about: aboutOf(fields, name, request.generate, extras) }
     },
   })
 }
@@ -96,6 +97,7 @@ function extensionsOf(fields: CreateBody): ExtensionFields {
     guidanceScale2: fields.guidance_scale_2,
     negativePrompt: fields.negative_prompt,
     flowShift: fields.flow_shift,
+    loras: fields.loras,
   }
 }
 

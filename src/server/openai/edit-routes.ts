@@ -35,6 +35,7 @@ function remix(services: Services): Route {
       const near = services.catalogue.modelFor(String(model)).modes.includes('video')
       const video = near ? await takeOutput(services, source) : undefined
       const { steps, frames, fps } = source.request.generate
+      const { adapters: loras } = source.request
       const body = {
         prompt,
         model,
@@ -43,6 +44,7 @@ function remix(services: Services): Route {
         num_inference_steps: steps,
         num_frames: frames,
         fps,
+        loras,
       }
       const task = await createVideo(
         services,

@@ -7,20 +7,15 @@ import { openaiModels } from './create-video.ts'
 export function openaiModelRoutes({ catalogue }: Services): Route[] {
   const names = () => [...new Set([...catalogue.checkpoints, ...catalogue.aliases, ...openaiModels])]
   const modelObject = (id: string) => {
-    return {
-      id,
-      object: 'model',
-      created: 0,
-      owned_by: 'framewright',
-      checkpoint: catalogue.modelFor(id).checkpoint,
-    }
+    const { checkpoint, adapters } = catalogue.modelFor(id)
+    return { id, object: 'model', created: 0, owned_by: 'framewright', checkpoint, loras: adapters }
   }
   return [
     {
       method: 'GET',
       path: '/v1/models',
       api: 'openai',
-      summary: 'Names of models, with the checkpoint behind each',
+      summary: 'Names of models, with the checkpoint behind each and its adapters',
       access: 'key',
       async handle() {
         return json({ object: 'list', data: names().map(modelObject) })

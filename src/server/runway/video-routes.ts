@@ -6,7 +6,8 @@ import type { ServedModel } from '../models/served-model.ts'
 import type { Services } from '../services.ts'
 import { checkMode } from '../tasks/check-modes.ts'
 import { createTask } from '../tasks/create-task.ts'
-import { planVideo, type WantedVideo } from '../tasks/plan-video.ts'
+import { planTask } from '../tasks/plan-task.ts'
+import type { WantedVideo } from '../tasks/plan-video.ts'
 import { imageToVideoModels, textToVideoModels, videoToVideoModels } from './models.ts'
 import { imagesOf, imageToVideoBody, sizeOf, textToVideoBody, videoToVideoBody } from './video-bodies.ts'
 
@@ -165,8 +166,7 @@ async function create(
     identity: [incoming.url, asked.body],
     webhookUrl: asked.webhookUrl,
     prepare: async () => ({
-      checkpoint: model.checkpoint,
-      generate: planVideo(model, await prepare()),
+      request: planTask(model, await prepare()),
       about: { model: asked.name },
     }),
   })

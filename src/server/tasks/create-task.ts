@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { JsonObject, TaskRecord } from '../../jobs/contract.ts'
+import type { JsonObject, TaskRecord, TaskRequest } from '../../jobs/contract.ts'
 import { AddressError, checkUrl } from '../assets/vetted-request.ts'
 import { HttpError, invalidField } from '../http/http-error.ts'
 import type { Owner, Services } from '../services.ts'
@@ -13,7 +13,7 @@ export interface TaskToCreate {
   readonly identity: unknown
   readonly webhookUrl: string | undefined
   /** Makes the request: files are taken in here, once for all repetitions. */
-  readonly prepare: () => Promise<{ checkpoint: string; generate: JsonObject; about: JsonObject }>
+  readonly prepare: () => Promise<{ request: TaskRequest; about: JsonObject }>
 }
 
 const idempotencySeconds = 24 * 3600
@@ -33,11 +33,11 @@ export async function createTask(services: Services, wanted: TaskToCreate): Prom
   const create = async () => {
     await checkLimits(services, owner)
     checkWebhook(services, wanted.webhookUrl)
-    const { checkpoint, generate, about } = await wanted.prepare()
+    const { request, about } = await wanted.prepare()
     const { task, outcome } = await services.jobs.create({
       owner: owner.id,
       api: wanted.api,
-      request: { model: checkpoint, generate },
+      request,
       about: { ...about, fingerprint },
       ...(typeof key === 'string' && {
         idempotency: { key: key.slice(0, 256), fingerprint, seconds: idempotencySeconds },

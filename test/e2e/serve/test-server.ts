@@ -7,7 +7,7 @@ import { type HttpServerOptions, startHttpServer } from '../../../src/server/htt
 import { createLog } from '../../../src/server/log.ts'
 import { measuredRunner } from '../../../src/server/measured-runner.ts'
 import { createMetrics, type Metrics } from '../../../src/server/metrics.ts'
-import { Catalogue } from '../../../src/server/models/catalogue.ts'
+import { Catalogue, type CatalogueOptions } from '../../../src/server/models/catalogue.ts'
 import { webhookEvent } from '../../../src/server/webhooks/webhook-event.ts'
 import { createWebhookSender } from '../../../src/server/webhooks/webhook-sender.ts'
 import { MemoryJobs, MemoryKeys } from '../../unit/server/memory-jobs.ts'
@@ -27,14 +27,16 @@ export async function startTestServer(
   options: Partial<HttpServerOptions> & {
     secrets?: ConstructorParameters<typeof MemoryKeys>[0]
     runner?: Partial<HostRunnerOptions>
+    catalogue?: CatalogueOptions
   } = {},
 ): Promise<TestServer> {
-  const { secrets = {}, runner: runnerOptions, ...rest } = options
+  const { secrets = {}, runner: runnerOptions, catalogue: offered = {}, ...rest } = options
   const storage = new FolderStorage(join(folder, 'storage'))
-  const catalogue = await Catalogue.open({})
+  const catalogue = await Catalogue.open(offered)
   const metrics: Metrics = createMetrics({ stats: () => jobs.stats(), hosts: () => runner.hosts })
   const runner: HostRunner = new HostRunner({
     models: catalogue.checkpoints,
+    adapters: offered.adapters ?? {},
     devices: ['cpu'],
     engine: { threads: 1 },
     storage,

@@ -36,6 +36,7 @@ function spec(name: string, fields: Partial<RunSpec> = {}): RunSpec {
       maxTextTokens: 16,
       seed: '18446744073709551615',
     },
+    adapters: [],
     video: at('video.mp4'),
     thumbnail: at('thumbnail.jpg'),
     spritesheet: at('spritesheet.png'),

@@ -21,6 +21,7 @@ const storage = new FolderStorage(folder)
 const model = fixture('wan21-t2v/model')
 const runner = new HostRunner({
   models: [model],
+  adapters: {},
   devices: ['cpu'],
   engine: { threads: 1 },
   storage,

@@ -20,6 +20,7 @@ const model: ServedModel = {
     height: { first: 16, step: 16 },
     frames: { first: 1, step: 4, last: 161 },
   },
+  adapters: [],
   maxPixels: 6 * 832 * 480,
 }
 

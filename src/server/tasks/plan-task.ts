@@ -1,0 +1,32 @@
+import type { TaskAdapter, TaskRequest } from '../../jobs/contract.ts'
+import type { ExtensionFields } from '../generation-fields.ts'
+import { invalidField } from '../http/http-error.ts'
+import type { ServedModel } from '../models/served-model.ts'
+import { planVideo, type WantedVideo } from './plan-video.ts'
+
+/** What is asked of a runner: nothing of it is left to chance. */
+export function planTask(model: ServedModel, wanted: WantedVideo): TaskRequest {
+  const adapters = adaptersOf(model, wanted.extensions)
+  return {
+    model: model.checkpoint,
+    generate: planVideo(model, wanted),
+    ...(adapters.length > 0 && { adapters }),
+  }
+}
+
+/** @throws HttpError 400 that says which adapters the model has */
+export function adaptersOf(model: ServedModel, { loras = [] }: ExtensionFields): readonly TaskAdapter[] {
+  const known = model.adapters
+  const stray = loras.findIndex(({ name }) => !known.includes(name))
+  if (stray >= 0) {
+    const got = JSON.stringify(loras[stray]!.name)
+    const message =
+      known.length === 0
+        ? `The checkpoint behind this model has no adapters here, got ${got}.`
+        : `Expected an adapter of this model, ${known.join(' or ')}, got ${got}.`
+    throw invalidField(['loras', stray, 'name'], message)
+  }
+  const twice = loras.findIndex(({ name }, at) => loras.findIndex(each => each.name === name) < at)
+  if (twice >= 0) throw invalidField(['loras', twice, 'name'], 'Expected each adapter once.')
+  return loras
+}
