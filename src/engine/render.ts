@@ -1,6 +1,7 @@
 import { openVideoWriter, type VideoWriter, type WriterOptions } from '../media/writer.ts'
 import type { GenerateEvent } from '../pipeline/events.ts'
 import type { GeneratePlan, GenerateRequest } from '../pipeline/request.ts'
+import type { AdapterOptions } from './adapters.ts'
 import type { Engine, GenerateOptions } from './engine.ts'
 import { recordOf } from './generation-record.ts'
 
@@ -10,6 +11,8 @@ export interface OutputOptions {
   /** What is put into the file's metadata beside the request: the model's name and the program's version. */
   readonly model: string
   readonly version: string
+  /** How the metadata names the adapters; by the engine's own paths unless given. */
+  readonly adapters?: readonly AdapterOptions[]
   readonly codec?: WriterOptions['codec']
   readonly upscale?: WriterOptions['upscale']
 }
@@ -72,7 +75,7 @@ function writerOptions(
     width: plan.width,
     height: plan.height,
     fps: plan.fps,
-    metadata: recordOf(plan, { ...output, adapters }),
+    metadata: recordOf(plan, { adapters, ...output }),
     ...(signal && { signal }),
     ...(output.codec && { codec: output.codec }),
     ...(output.upscale && { upscale: output.upscale }),

@@ -42,7 +42,9 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
   }
   const progress = new RunProgress()
   const stills = new ClipStills()
-  const output = { path: spec.video, model: spec.model, version: packageVersion() }
+  // Where a server keeps its adapters is nothing that a video's metadata should tell.
+  const adapters = spec.adapters.map(({ name, ...adapter }) => ({ ...adapter, path: name }))
+  const output = { path: spec.video, model: spec.model, version: packageVersion(), adapters }
   let end: VideoEndEvent | undefined
   for await (const event of renderVideo(engine, await requestOf(spec, signal), output, options)) {
     if (event.type === 'step-end' && event.state) checkpoint.step(event.state, note)

@@ -20,9 +20,9 @@ const year = 365
 
 /**
  * The queues in pg-boss: one for each model with its adapters, so that a worker takes only what it can do, and one for
- * webhooks. A job
- * of a model's queue has the id of its task. Everything is done in a session, so that a job and its task change
- * together or not at all. Whoever touches both takes the job first: the order keeps transactions from deadlock.
+ * webhooks. A job of a model's queue has the id of its task. Everything is done in a session, so that a job and its
+ * task change together or not at all. Whoever touches both takes the job first: the order keeps transactions from
+ * deadlock.
  */
 export class TaskQueue {
   readonly #boss: PgBoss

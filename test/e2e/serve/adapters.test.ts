@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createEngine, type GenerateRequest, renderVideo } from '../../../src/index.ts'
+import { createEngine, type GenerateRequest, readRecord, renderVideo } from '../../../src/index.ts'
 import { readVideo } from '../../../src/media/read-video.ts'
 import { fixture } from '../../fixtures.ts'
 import { scratchFolder } from '../../scratch.ts'
@@ -47,6 +47,8 @@ async function pixelsOf(path: string): Promise<Buffer> {
 }
 
 let clips = 0
+/** The video that the server made last. */
+let latest = ''
 
 /** The pixels of the video that a request makes. */
 async function served(loras?: object): Promise<Buffer> {
@@ -58,6 +60,7 @@ async function served(loras?: object): Promise<Buffer> {
       const path = join(folder, `${++clips}.mp4`)
       const video = await fetch((task.output as string[])[0]!)
       await writeFile(path, Buffer.from(await video.arrayBuffer()))
+      latest = path
       return await pixelsOf(path)
     }
     await wait(50)
@@ -95,8 +98,14 @@ describe('a video with adapters', () => {
       { path: second, scale: -0.5 },
     ])
     expect(both.equals(expected)).toBe(true)
+    const record = await readRecord(latest)
+    expect(record?.adapters).toEqual([
+      { path: 'first', scale: 0.5 },
+      { path: 'second', scale: -0.5 },
+    ])
     expect((await served()).equals(plain)).toBe(true)
     expect((await served([])).equals(plain)).toBe(true)
+    expect((await served([{ name: 'second', scale: 0 }])).equals(plain)).toBe(true)
   })
 
   test('keeps them with its task, for a repeated attempt', async () => {

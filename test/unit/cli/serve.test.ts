@@ -41,6 +41,21 @@ test('flags become options', () => {
     strictVersion: true,
     residency: 'release',
   })
+  const adapters = [
+    '--lora',
+    'ink=a=b.safetensors',
+    '--lora',
+    'oil=oil.safetensors',
+    '--lora-2',
+    'low=low.st',
+  ]
+  expect(optionsOf(...adapters)).toEqual({
+    adapters: {
+      ink: { path: 'a=b.safetensors' },
+      oil: { path: 'oil.safetensors' },
+      low: { path: 'low.st', expert: 1 },
+    },
+  })
   expect(optionsOf('--no-device')).toEqual({ devices: [] })
 })
 
@@ -48,8 +63,16 @@ test.each([
   ['--port', '70000', '--port: expected a whole number from 0 to 65535, got "70000".'],
   ['--alias', 'gen4.5', '--alias: expected NAME=MODEL, got "gen4.5". For example'],
   ['--precision', 'f8', '--precision: expected one of f32, f16, bf16, got "f8".'],
+  ['--lora', 'ink.safetensors', '--lora: expected NAME=FILE, got "ink.safetensors".'],
 ])('%s %s is refused', (flag, value, message) => {
   expect(() => optionsOf(flag, value)).toThrow(message)
+})
+
+test('an adapter has a name of its own', () => {
+  expect(() => optionsOf('--lora', 'ink=a', '--lora', 'ink=b')).toThrow('--lora: expected each name once')
+  expect(() => optionsOf('--lora', 'ink=a', '--lora-2', 'ink=b')).toThrow(
+    '--lora-2: expected a name of its own',
+  )
 })
 
 test('the command serves until it is interrupted', async () => {
