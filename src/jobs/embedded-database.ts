@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { JobsError } from '../index.ts'
 import type { Database, Row, Session } from './database.ts'
@@ -22,6 +23,7 @@ export class EmbeddedDatabase implements Database {
   readonly #listeners = new Map<string, ((payload: string) => void)[]>()
   #lastId = 0
   #lastTransaction = 0
+  #closing: Promise<void> | undefined
   /** Why nothing can be asked any more. */
   #ended: string | undefined
 
@@ -86,9 +88,13 @@ export class EmbeddedDatabase implements Database {
   }
 
   async close(): Promise<void> {
-    if (this.#ended !== undefined) return
-    const closing = this.#ask({ kind: 'close' })
-    this.#ended = 'a closed one'
+    this.#closing ??= this.#close()
+    await this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const closing = this.#ended === undefined ? this.#ask({ kind: 'close' }) : undefined
+    this.#ended ??= 'a closed one'
     try {
       await closing
     } finally {
@@ -145,9 +151,9 @@ export class EmbeddedDatabase implements Database {
 /** @throws what kept the database from opening */
 async function startThread(folder: string): Promise<Worker> {
   // The compiled thread, also when this file runs from source.
-  const thread = new Worker(createRequire(import.meta.url).resolve('#embedded-thread'), {
-    workerData: folder,
-  })
+  const { href } = pathToFileURL(createRequire(import.meta.url).resolve('#embedded-thread'))
+  // Not as the thread's program: a process that was given its own with --input-type refuses that.
+  const thread = new Worker(`import(${JSON.stringify(href)})`, { eval: true, workerData: folder })
   const ended = once(thread, 'exit').then((): never => {
     throw new Error('a thread that ended')
   })

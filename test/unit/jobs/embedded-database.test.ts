@@ -1,7 +1,8 @@
 /** The database that runs in a thread: what goes over the border, and what happens when it cannot. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Worker } from 'node:worker_threads'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { JobsError } from '../../../src/errors.ts'
 import { EmbeddedDatabase } from '../../../src/jobs/embedded-database.ts'
 import { scratchFolder } from '../../scratch.ts'
@@ -103,6 +104,24 @@ describe('a folder', () => {
     await expect(open()).rejects.toThrow(/expected a folder of tasks.*Move it away/)
     await expect(open()).rejects.toThrow(/expected a folder of tasks/)
   }, 120_000)
+
+  test('whose thread dies fails whoever waits, and can be opened again', async () => {
+    const place = join(folder, 'dies')
+    const dying = await EmbeddedDatabase.open(place)
+    const posts = vi.spyOn(Worker.prototype, 'postMessage')
+    await dying.query('SELECT 1')
+    const thread = posts.mock.contexts[0] as Worker
+    posts.mockRestore()
+    const waiting = dying.query('SELECT count(*) FROM generate_series(1, 1000000000)')
+    const refused = expect(waiting).rejects.toThrow('expected an open database, got one that has ended')
+    await thread.terminate()
+    await refused
+    await expect(dying.query('SELECT 1')).rejects.toThrow('Start the program again')
+    await dying.close()
+    const again = await EmbeddedDatabase.open(place)
+    expect(await again.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
+    await again.close()
+  }, 300_000)
 
   test('that is closed answers no more', async () => {
     const closed = await EmbeddedDatabase.open(join(folder, 'closed'))
