@@ -95,7 +95,7 @@ async function measureVideo(
     const { total, running } = (await make(engine, video)).seconds
     second.push(total)
     outside.push(1 - running / total)
-    if (peer) theirs.push(Number((await peer.ask(await questionOf(engine, video))).seconds))
+    if (peer) theirs.push(Number((await peer.ask(questionOf(engine, video))).seconds))
   }
   return {
     size: `${video.width}x${video.height}`,
@@ -117,7 +117,7 @@ async function shareOfPeer(model: string, video: Video, peer: Peer): Promise<num
   const folder = await mkdtemp(join(tmpdir(), 'framewright-bench-'))
   try {
     const save = join(folder, 'frames.safetensors')
-    await peer.ask({ ...(await questionOf(engine, video)), save })
+    await peer.ask({ ...questionOf(engine, video), save })
     const { tensors } = await readSafetensorsHeader(save)
     const expected = (await readTensor(tensors.get('frames')!)).data as Uint8Array
     const { pixels } = await make(engine, video)
@@ -137,7 +137,7 @@ const seed = 1
 const textTokens = 32
 
 /** What diffusers' pipeline is called with for the same video. */
-async function questionOf({ facts }: Engine, { width, height, frames }: Video): Promise<object> {
+function questionOf({ facts }: Engine, { width, height, frames }: Video): object {
   const { steps, guidance, negativePrompt } = facts.defaults
   const call = {
     prompt,

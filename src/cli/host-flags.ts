@@ -55,8 +55,12 @@ export interface AdapterFlags {
   readonly lora2?: Readonly<Record<string, string>>
 }
 
-/** What the flags say of adapters. @throws UsageError for a name that both have */
-export function namedAdapters({ lora = {}, lora2 = {} }: AdapterFlags): { adapters?: NamedAdapters } {
+/** The flags with what they say of adapters as one. @throws UsageError for a name that both have */
+export function withAdapters<F extends AdapterFlags>({
+  lora = {},
+  lora2 = {},
+  ...rest
+}: F): Omit<F, keyof AdapterFlags> & { readonly adapters?: NamedAdapters } {
   const twice = Object.keys(lora2).find(name => Object.hasOwn(lora, name))
   if (twice !== undefined) {
     const advice = 'Requests tell adapters by their names.'
@@ -66,5 +70,5 @@ export function namedAdapters({ lora = {}, lora2 = {} }: AdapterFlags): { adapte
     ...Object.entries(lora).map(([name, path]) => [name, { path }] as const),
     ...Object.entries(lora2).map(([name, path]) => [name, { path, expert: 1 }] as const),
   ]
-  return entries.length > 0 ? { adapters: Object.fromEntries(entries) } : {}
+  return { ...rest, ...(entries.length > 0 && { adapters: Object.fromEntries(entries) }) }
 }

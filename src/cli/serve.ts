@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { OpenJobs, ServeOptions } from '../index.ts'
 import { repeated, wholeNumber } from './arguments.ts'
-import { type AdapterFlags, addHostFlags, namedAdapters } from './host-flags.ts'
+import { type AdapterFlags, addHostFlags, withAdapters } from './host-flags.ts'
 import { interruptSignal } from './interrupt.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -100,10 +100,9 @@ async function serve(flags: ServeFlags, openJobs: OpenJobs | undefined): Promise
 
 /** @throws UsageError for an alias that is not one */
 export function serveOptions(flags: ServeFlags): ServeOptions {
-  const { model, alias, device, allowHost, keepDays, lora, lora2, ...same } = flags
+  const { model, alias, device, allowHost, keepDays, ...same } = withAdapters(flags)
   const all = {
     ...same,
-    ...namedAdapters({ ...(lora && { lora }), ...(lora2 && { lora2 }) }),
     models: model,
     aliases: alias && Object.fromEntries(alias.map(aliasOf)),
     devices: device === false ? [] : device === true ? undefined : device,

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { OpenJobs, WorkerOptions } from '../index.ts'
 import { repeated, wholeNumber } from './arguments.ts'
-import { type AdapterFlags, addHostFlags, namedAdapters } from './host-flags.ts'
+import { type AdapterFlags, addHostFlags, withAdapters } from './host-flags.ts'
 import { interruptSignal } from './interrupt.ts'
 
 const examples = `
@@ -57,11 +57,7 @@ async function work(flags: WorkerFlags, openJobs: OpenJobs | undefined): Promise
   })
 }
 
-export function workerOptions({ model, device, lora, lora2, debug: _, ...same }: WorkerFlags): WorkerOptions {
-  return {
-    ...same,
-    ...namedAdapters({ ...(lora && { lora }), ...(lora2 && { lora2 }) }),
-    ...(model && { models: model }),
-    ...(device && { devices: device }),
-  }
+export function workerOptions(flags: WorkerFlags): WorkerOptions {
+  const { model, device, debug: _, ...same } = withAdapters(flags)
+  return { ...same, ...(model && { models: model }), ...(device && { devices: device }) }
 }

@@ -1,4 +1,4 @@
-import path from 'node:path'
+import { join } from 'node:path'
 import { CheckpointError, RequestError } from '../errors.ts'
 import { adaptationsOf, type ScaledAdapter } from '../weights/adapt.ts'
 import { type AdapterFile, readAdapter } from '../weights/adapter-file.ts'
@@ -32,14 +32,14 @@ export async function openAdapters(
     return model.graphs.find(({ name }) => name === graph)!.component
   })
   return await Promise.all(
-    options.map(async ({ path: place, scale = 1, expert = 0 }) => {
+    options.map(async ({ path, scale = 1, expert = 0 }) => {
       const component = components[expert]
-      if (!Number.isFinite(scale)) throw invalid(`scale of ${place}`, 'a finite number', scale)
+      if (!Number.isFinite(scale)) throw invalid(`scale of ${path}`, 'a finite number', scale)
       if (component === undefined) {
         const last = components.length - 1
-        throw invalid(`expert of ${place}`, last === 0 ? '0: the model has one' : `0 to ${last}`, expert)
+        throw invalid(`expert of ${path}`, last === 0 ? '0: the model has one' : `0 to ${last}`, expert)
       }
-      const file = await readAdapter(place)
+      const file = await readAdapter(path)
       checkComponents(file, components)
       return { file, scale, component }
     }),
@@ -59,7 +59,7 @@ export async function checkAdapters(
   for (const component of new Set(model.graphs.map(graph => graph.component))) {
     const own = adaptersOf(component, adapters)
     if (own.length > 0) {
-      adaptationsOf(own, await openWeights(path.join(folder, component)), model.originalNames)
+      adaptationsOf(own, await openWeights(join(folder, component)), model.originalNames)
     }
   }
 }

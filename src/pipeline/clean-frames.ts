@@ -17,12 +17,20 @@ export function timestepsAt(
   return timesteps
 }
 
-/** Puts the given frames into latents [channels, frames, height, width]; without any they stay what they are. */
-export function cleanFrames<V>(
+/** The frames that are given, where the state of the run is. */
+export interface GivenFrames<V> {
+  /** Puts them into latents; without any these stay what they are. */
+  put(latents: V): V
+  /** What it needs for that. */
+  readonly arrays: readonly V[]
+}
+
+/** @param shape of the latents, [channels, frames, height, width] */
+export function givenFrames<V>(
   values: RunValues<V>,
   clean: CleanFrames | undefined,
   shape: readonly number[],
-): { put(latents: V): V; readonly arrays: readonly V[] } {
+): GivenFrames<V> {
   if (!clean) return { put: latents => latents, arrays: [] }
   const [channels, frames, height, width] = shape as [number, number, number, number]
   const plane = height * width

@@ -5,7 +5,7 @@ import type { Schedule } from '../sampling/schedules/schedule.ts'
 import { createStepCache } from '../sampling/step-cache.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { checkAborted } from './abort.ts'
-import { cleanFrames, timestepsAt } from './clean-frames.ts'
+import { type GivenFrames, timestepsAt } from './clean-frames.ts'
 import type { Conditions } from './condition.ts'
 import { arraysOf, type DenoiseState } from './denoise-state.ts'
 import type { StepEndEvent } from './events.ts'
@@ -21,6 +21,7 @@ export interface DenoiseContext<V> {
   readonly model: Model
   readonly plan: GeneratePlan
   readonly values: RunValues<V>
+  readonly given: GivenFrames<V>
   readonly conditions: Conditions
   readonly sampler: Sampler
   readonly schedule: Schedule
@@ -49,17 +50,16 @@ export async function* denoiseSteps<V>(
   firstStep: number,
   from: DenoiseState<V>,
 ): AsyncGenerator<DenoisedStep<V>> {
-  const { model, plan, values, conditions, sampler, schedule, noise, signal } = context
+  const { model, plan, values, given, conditions, sampler, schedule, noise, signal } = context
   const { denoise, denoiseUnconditional } = context
   const { steps, stepCache: threshold } = plan
-  const { held, clean } = conditions.visual
+  const { held } = conditions.visual
   const { shape } = initial
   const cache = threshold > 0 ? createStepCache({ threshold, firstStep, steps }) : undefined
   const recipe = { denoise, denoiseUnconditional, conditions, guidances: guidancesOf(plan), cache, signal }
-  const given = cleanFrames(values, clean, shape)
   const size = { frames: shape[1]!, trainTimesteps: schedule.trainTimesteps }
   let state = from
-  for (; state.step < steps; ) {
+  while (state.step < steps) {
     checkAborted(signal)
     const started = performance.now()
     const { step, history } = state

@@ -7,7 +7,7 @@ import { createGenerator, type NoiseGenerator, type NoisePosition } from '../sam
 import { readScheduler } from '../sampling/scheduler.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import { cleanFrames } from './clean-frames.ts'
+import { givenFrames } from './clean-frames.ts'
 import { type Conditions, condition, residentsOf } from './condition.ts'
 import { decodeClip } from './decode-clip.ts'
 import { denoiseSteps, guidancesOf } from './denoise.ts'
@@ -84,13 +84,14 @@ export async function* generate(
     const first = resume ?? firstState(firstStep, initial.data as Float32Array, before.position())
     checkState(first, initial, plan)
     let state = broughtIn(values, first)
+    const given = givenFrames(values, visual.clean, shape)
     const noise = resume ? createGenerator(plan.seed, resume.noise) : before
     const { runUnconditional } = runner
     const branch = runUnconditional && {
       denoiseUnconditional: networkPass(model, denoiser, runUnconditional),
     }
-    const { sampler } = scheduler
-    const context = { model, plan, values, conditions, sampler, schedule, denoise, ...branch, noise, signal }
+    const solver = { sampler: scheduler.sampler, schedule, noise }
+    const context = { model, plan, values, given, conditions, ...solver, denoise, ...branch, signal }
     for await (const step of denoiseSteps(context, initial, firstStep, state)) {
       state = step.state
       yield* memory.changes()
@@ -105,8 +106,7 @@ export async function* generate(
     clock.end('denoising')
     await runner.drop(residentsOf(conditions))
 
-    const { put } = cleanFrames(values, visual.clean, shape)
-    const latents = tensor('f32', shape, await values.read(put(state.latents)))
+    const latents = tensor('f32', shape, await values.read(given.put(state.latents)))
     await values.keepOnly([])
     const clip = sliceAxis(latents, 1, visual.leadingFrames, denoised.latentFrames)
     yield* decodeFrames(model, { latents: clip, noise: noise.position(), plan }, runner, signal, memory)

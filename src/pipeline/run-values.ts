@@ -34,7 +34,11 @@ export function hostValues(
       if (isResident(result)) throw new TypeError('velocity: expected one on the host, got a resident one.')
       return float32Data(result)
     },
-    replaced: (values, given, mask) => values.map((value, i) => (mask[i] ? given[i]! : value)),
+    replaced: (values, given, mask) => {
+      const result = values.slice()
+      for (let i = 0; i < result.length; i++) if (mask[i]) result[i] = given[i]!
+      return result
+    },
     keepOnly: async () => {},
   }
 }

@@ -15,7 +15,7 @@ export function planTask(model: ServedModel, wanted: WantedVideo): TaskRequest {
 }
 
 /** @throws HttpError 400 that says which adapters the model has */
-export function adaptersOf(model: ServedModel, { loras = [] }: ExtensionFields): readonly TaskAdapter[] {
+function adaptersOf(model: ServedModel, { loras = [] }: ExtensionFields): readonly TaskAdapter[] {
   const known = model.adapters
   const stray = loras.findIndex(({ name }) => !known.includes(name))
   if (stray >= 0) {
