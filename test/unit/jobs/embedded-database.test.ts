@@ -96,6 +96,9 @@ test('a notification is heard by all who listen', async () => {
 })
 
 describe('a folder', () => {
+  // Of the tests that end it: to make a database takes longer than to open one.
+  const place = join(folder, 'ended')
+
   test('that is damaged is refused, and not kept locked', async () => {
     const damaged = join(folder, 'damaged')
     await mkdir(join(damaged, 'postgres'), { recursive: true })
@@ -106,7 +109,6 @@ describe('a folder', () => {
   }, 120_000)
 
   test('whose thread dies fails whoever waits, and can be opened again', async () => {
-    const place = join(folder, 'dies')
     const dying = await EmbeddedDatabase.open(place)
     const posts = vi.spyOn(Worker.prototype, 'postMessage')
     await dying.query('SELECT 1')
@@ -124,13 +126,13 @@ describe('a folder', () => {
   }, 300_000)
 
   test('that is closed answers no more', async () => {
-    const closed = await EmbeddedDatabase.open(join(folder, 'closed'))
+    const closed = await EmbeddedDatabase.open(place)
     const last = closed.query('SELECT 1 AS one')
     await closed.close()
     expect(await last).toEqual([{ one: 1 }])
     await expect(closed.query('SELECT 1')).rejects.toThrow(JobsError)
     await closed.close()
-    const again = await EmbeddedDatabase.open(join(folder, 'closed'))
+    const again = await EmbeddedDatabase.open(place)
     await again.close()
   }, 300_000)
 })
