@@ -33,12 +33,16 @@ export type ThreadMessage =
 
 interface OpenTransaction {
   readonly session: Transaction
+  /** Resolves, or rejects, when the database is free again. */
+  readonly whole: Promise<void>
   end(commit: boolean): Promise<void>
 }
 
 const port = parentPort!
 const transactions = new Map<number, Promise<OpenTransaction>>()
 const undone = Symbol('undone')
+/** When the last transaction is over. */
+let over: Promise<unknown> = Promise.resolve()
 
 const send = (message: ThreadMessage) => port.postMessage(message)
 
@@ -84,7 +88,10 @@ async function answer(pglite: PGlite, request: ThreadRequest): Promise<readonly 
       return await rowsOf(session, request.text, request.values)
     }
     case 'begin': {
-      const open = begin(pglite)
+      // PGlite takes turns in order of arrival: a transaction asks for its turn when the one before is over, so that
+      // what is asked outside of them waits for one of them, and not for all that came at once.
+      const open = over.then(() => begin(pglite))
+      over = open.then(({ whole }) => whole).catch(() => {})
       transactions.set(request.transaction, open)
       await open
       return []
@@ -123,7 +130,7 @@ async function begin(pglite: PGlite): Promise<OpenTransaction> {
             if (error !== undone) throw error
           })
         }
-        resolve({ session, end })
+        resolve({ session, whole, end })
       })
     })
     whole.catch(reject) // when it cannot begin; later it is `end` that tells

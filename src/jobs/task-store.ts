@@ -54,10 +54,11 @@ export class TaskStore {
       }
       const { owner, api, request, about, priority = 0, webhook } = task
       const model = queueModelOf(request)
-      const [, , , created] = await Promise.all([
+      const [[created]] = await Promise.all([
         session.query(
-          `INSERT INTO framewright.tasks (id, queue, model, owner, api, request, about, priority, webhook, progress)
-           VALUES ($1, $2, $3, $4, $5, $6::json, $7::json, $8, $9::json, $10::json)`,
+          `INSERT INTO framewright.tasks AS t
+             (id, queue, model, owner, api, request, about, priority, webhook, progress)
+           VALUES ($1, $2, $3, $4, $5, $6::json, $7::json, $8, $9::json, $10::json) RETURNING ${taskColumns}`,
           [
             id,
             this.#name,
@@ -73,9 +74,8 @@ export class TaskStore {
         ),
         this.#queue.put(session, { id, model, priority }),
         announce(session, id, 'queued'),
-        find(session, id),
       ])
-      return { task: created!, outcome: 'created' } as const
+      return { task: taskOf(created!), outcome: 'created' } as const
     })
   }
 
@@ -107,21 +107,24 @@ export class TaskStore {
   async cancel(id: string): Promise<TaskRecord | undefined> {
     const before = await this.get(id)
     if (!before || finalStates.includes(before.state)) return before
-    await this.#database.transaction(async session => {
-      const [, rows] = await Promise.all([
+    const cancelled = await this.#database.transaction(async session => {
+      const [, [row]] = await Promise.all([
         this.#queue.end(session, { id, model: queueModelOf(before.request) }, 'cancel'),
         session.query(
-          `UPDATE framewright.tasks SET state = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL
-           WHERE id = $1 AND state IN ('queued', 'running') RETURNING id`,
+          `UPDATE framewright.tasks t SET state = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL
+           WHERE t.id = $1 AND t.state IN ('queued', 'running') RETURNING ${taskColumns}`,
           [id],
         ),
       ])
-      if (rows.length === 0) return
-      if (before.webhook) await this.#queue.putWebhook(session, id)
-      await announce(session, id, 'cancelled')
+      if (!row) return undefined
+      await Promise.all([
+        before.webhook && this.#queue.putWebhook(session, id),
+        announce(session, id, 'cancelled'),
+      ])
+      return taskOf(row)
     })
     await this.#storage.remove(checkpointKey(id))
-    return await this.get(id)
+    return cancelled ?? (await this.get(id))
   }
 
   async remove(id: string): Promise<boolean> {

@@ -60,6 +60,18 @@ describe('a transaction', () => {
     await database.query('DELETE FROM numbers')
   })
 
+  test('waits for what was asked outside, so that many at once hold up nobody for long', async () => {
+    const order: string[] = []
+    const transaction = async (name: string) => {
+      await database.transaction(async session => await session.query('SELECT 1'))
+      order.push(name)
+    }
+    const transactions = Promise.all(['first', 'second', 'third', 'fourth'].map(transaction))
+    const outside = count().then(() => order.push('outside'))
+    await Promise.all([transactions, outside])
+    expect(order).toEqual(['first', 'outside', 'second', 'third', 'fourth'])
+  })
+
   test('is undone by a throw, and by a statement that fails', async () => {
     const thrown = database.transaction(async session => {
       await session.query('INSERT INTO numbers VALUES (1)')
