@@ -21,6 +21,26 @@ export const distances: Readonly<Record<Shape, Distance>> = {
   },
 }
 
+/** Farther than this many radii from its centre, no shape has a point. */
+const reach = 1.5
+
+interface Box {
+  readonly top: number
+  readonly bottom: number
+  readonly left: number
+  readonly right: number
+}
+
+/**
+ * The first and last rows and columns of a frame's pixels that a shape may have.
+ * @param x of its centre, of the frame's width like `y` and `radius`
+ */
+export function boxAround(x: number, y: number, radius: number, size: number): Box {
+  const first = (middle: number) => Math.max(0, Math.floor((middle - reach * radius) * size))
+  const last = (middle: number) => Math.min(size - 1, Math.ceil((middle + reach * radius) * size))
+  return { top: first(y), bottom: last(y), left: first(x), right: last(x) }
+}
+
 /** The remainder of the divisor's sign. */
 export function remainder(value: number, divisor: number): number {
   return value - Math.floor(value / divisor) * divisor

@@ -1,5 +1,5 @@
 /** Scenes to pixels, as `models/doodle/render/draw.py` draws them. */
-import { distances } from './distances.ts'
+import { boxAround, distances } from './distances.ts'
 import { coverage, over, paintBackground } from './draw-background.ts'
 import { colours, type Rgb } from './palette.ts'
 import { type Actor, at, type Scene } from './scenes.ts'
@@ -24,9 +24,18 @@ export function drawScene(scene: Scene, options: DrawOptions = {}): Clip {
     const colours = still?.slice() ?? backdrop(scene, frame, size)
     // The first actor is in front.
     if (actors) for (const actor of [...scene.actors].reverse()) drawActor(actor, frame, size, colours)
-    return Uint8Array.from(colours, value => Math.min(255, Math.max(0, Math.floor(value * 255 + 0.5))))
+    return levelsOf(colours)
   })
   return { size, frames: drawn }
+}
+
+/** [0, 1] to [0, 255] */
+function levelsOf(colours: Float64Array): Uint8Array {
+  const levels = new Uint8Array(colours.length)
+  for (let i = 0; i < levels.length; i++) {
+    levels[i] = Math.min(255, Math.max(0, Math.floor(colours[i]! * 255 + 0.5)))
+  }
+  return levels
 }
 
 /** [size, size, 3] in [0, 1] */
@@ -43,16 +52,9 @@ function backdrop(scene: Scene, frame: number, size: number): Float64Array {
   return colours
 }
 
-/** Farther than this many radii from its centre, no shape has a pixel. */
-const reach = 1.5
-
 function drawActor(actor: Actor, frame: number, size: number, colours: Float64Array): void {
   const [x, y, radius] = [at(actor.x, frame), at(actor.y, frame), at(actor.radius, frame)]
-  const range = (middle: number) => {
-    const from = Math.max(0, Math.floor((middle - reach * radius) * size))
-    return [from, Math.min(size - 1, Math.ceil((middle + reach * radius) * size))] as const
-  }
-  const [[top, bottom], [left, right]] = [range(y), range(x)]
+  const { top, bottom, left, right } = boxAround(x, y, radius, size)
   for (let row = top; row <= bottom; row++) {
     for (let column = left; column <= right; column++) {
       const pixel = 3 * (row * size + column)

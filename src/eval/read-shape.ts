@@ -1,4 +1,4 @@
-import { distances } from './distances.ts'
+import { boxAround, distances } from './distances.ts'
 import { type Shape, shapes } from './palette.ts'
 import type { Mask, Place } from './read-object.ts'
 
@@ -54,16 +54,20 @@ export function shapeOf(mask: Mask, place: Place | undefined): Shape | undefined
   return templates[overlaps.indexOf(Math.max(...overlaps))]!.shape
 }
 
-function overlap(template: Template, { size, data }: Mask, place: Place): number {
+function overlap(template: Template, { size, data, area }: Mask, place: Place): number {
+  const { shape, cos, sin } = template
   const scale = place.radius / template.radius
-  let [both, either] = [0, 0]
-  for (let i = 0; i < data.length; i++) {
-    const x = (((i % size) + 0.5) / size - place.x) / scale + template.x
-    const y = ((Math.floor(i / size) + 0.5) / size - place.y) / scale + template.y
-    const { cos, sin } = template
-    const inside = distances[template.shape](x * cos + y * sin, y * cos - x * sin) < 0
-    if (inside && data[i]) both++
-    if (inside || data[i]) either++
+  const [middleX, middleY] = [place.x - template.x * scale, place.y - template.y * scale]
+  const { top, bottom, left, right } = boxAround(middleX, middleY, scale, size)
+  let [inside, both] = [0, 0]
+  for (let row = top; row <= bottom; row++) {
+    const y = ((row + 0.5) / size - middleY) / scale
+    for (let column = left; column <= right; column++) {
+      const x = ((column + 0.5) / size - middleX) / scale
+      if (distances[shape](x * cos + y * sin, y * cos - x * sin) >= 0) continue
+      inside++
+      both += data[row * size + column]!
+    }
   }
-  return both / either
+  return both / (inside + area - both)
 }
