@@ -10,6 +10,8 @@ export default defineConfig({
     hookTimeout: 120_000,
     pool: 'forks',
     maxWorkers: 2,
+    // Two workers and the programs they start share the cores: threads that wait for each other's turn take longer.
+    env: { FRAMEWRIGHT_THREADS: '1' },
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
   },
 })

@@ -1,4 +1,5 @@
 /** Readers of flag values. Nothing is guessed: "12abc" is an error that names the flag. */
+import { Option } from 'commander'
 import { UsageError } from './usage-error.ts'
 
 const wholeNumbers = /^-?\d{1,15}$/
@@ -12,6 +13,13 @@ export function wholeNumber(flag: string, range?: { readonly from: number; reado
     if (wholeNumbers.test(text) && inside) return value
     throw invalid(flag, `a whole number${range ? ` from ${range.from} to ${range.to}` : ''}`, text)
   }
+}
+
+/** The same flag of every command that computes. */
+export function threadsOption(): Option {
+  return new Option('--threads <n>', 'CPU threads in all (default: one a core)')
+    .env('FRAMEWRIGHT_THREADS')
+    .argParser(wholeNumber('--threads, or FRAMEWRIGHT_THREADS', { from: 1, to: 1024 }))
 }
 
 export function decimal(flag: string) {

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import type { BenchmarkOptions, BenchmarkReport } from '../index.ts'
-import { choice, wholeNumber } from './arguments.ts'
+import { choice, threadsOption, wholeNumber } from './arguments.ts'
 import { benchText, comparisonText } from './bench-text.ts'
 import { residencyChoices } from './generate-flags.ts'
 import { interruptSignal } from './interrupt.ts'
@@ -89,11 +89,7 @@ function questionCommand(what: BenchmarkOptions['what'], description: string): C
   return command
     .option('--device <name>', 'auto, cpu, cuda or cuda:N (default: auto)')
     .option('--precision <type>', 'float type of the transformer', choice('--precision', dtypes))
-    .option(
-      '--threads <n>',
-      'CPU threads (default: one a core)',
-      wholeNumber('--threads', { from: 1, to: 1024 }),
-    )
+    .addOption(threadsOption())
     .option(
       '--residency <mode>',
       'auto, keep, release-text or release: components that stay in memory (default: auto)',

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import type { EvaluateOptions } from '../index.ts'
-import { choice, wholeNumber } from './arguments.ts'
+import { choice, threadsOption, wholeNumber } from './arguments.ts'
 import { interruptSignal } from './interrupt.ts'
 
 interface Flags {
@@ -40,11 +40,7 @@ export function evalCommand(): Command {
       wholeNumber('--further', { from: 0, to: 1_000_000 }),
     )
     .option('--device <name>', 'auto, cpu, cuda or cuda:N (default: auto)')
-    .option(
-      '--threads <n>',
-      'CPU threads (default: one a core)',
-      wholeNumber('--threads', { from: 1, to: 1_000_000 }),
-    )
+    .addOption(threadsOption())
     .option(
       '--precision <type>',
       'f32, bf16 or f16 (default: f32 on a CPU, bf16 on a GPU)',

@@ -11,6 +11,7 @@ import {
   keyframeArgument,
   repeated,
   seedArgument,
+  threadsOption,
   type UpscaleArgument,
   upscaleArgument,
   wholeNumber,
@@ -200,11 +201,7 @@ function addMachineFlags(command: Command): void {
       'f32, bf16 or f16 (default: f32 on a CPU, bf16 on a GPU)',
       choice('--precision', ['f32', 'bf16', 'f16']),
     )
-    .option(
-      '--threads <n>',
-      'CPU threads in all (default: one a core)',
-      wholeNumber('--threads', { from: 1, to: 1024 }),
-    )
+    .addOption(threadsOption())
     .option(
       '--lanes <n>',
       'videos made at a time (default: 1)',

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { NamedAdapters } from '../index.ts'
-import { choice, namedFileArgument, repeated, wholeNumber } from './arguments.ts'
+import { choice, namedFileArgument, repeated, threadsOption, wholeNumber } from './arguments.ts'
 import { residencyChoices } from './generate-flags.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -27,7 +27,7 @@ export function addHostFlags(command: Command): Command {
       'float type of the transformer',
       choice('--precision', ['f32', 'f16', 'bf16']),
     )
-    .option('--threads <count>', 'CPU threads', wholeNumber('--threads', { from: 1, to: 1024 }))
+    .addOption(threadsOption())
     .option(
       '--residency <mode>',
       'auto, keep, release-text or release: components that stay in memory (default: auto, as many as fit)',

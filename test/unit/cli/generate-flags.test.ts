@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { Command } from 'commander'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import {
   addGenerateFlags,
   type GenerateFlags,
@@ -94,6 +94,22 @@ describe('the flags of generate', () => {
       'b:0.5',
       'c:d.png',
     ])
+  })
+
+  it('take the number of threads from the environment, unless they say it', () => {
+    const threadsOf = (...words: string[]) => {
+      return addGenerateFlags(new Command('generate')).parse(words, { from: 'user' }).opts<GenerateFlags>()
+        .threads
+    }
+    vi.stubEnv('FRAMEWRIGHT_THREADS', '3')
+    expect([threadsOf(), threadsOf('--threads', '5')]).toEqual([3, 5])
+    vi.stubEnv('FRAMEWRIGHT_THREADS', 'many')
+    expect(() => threadsOf()).toThrow(
+      '--threads, or FRAMEWRIGHT_THREADS: expected a whole number from 1 to 1024',
+    )
+    vi.stubEnv('FRAMEWRIGHT_THREADS', undefined)
+    expect(threadsOf()).toBeUndefined()
+    vi.unstubAllEnvs()
   })
 
   it('make a video of every seed of every prompt, with names that tell them apart', async () => {
