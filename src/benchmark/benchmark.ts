@@ -100,8 +100,12 @@ export async function* runBenchmark(
     const gpu = await gpuOf(setting.device)
     yield progress(`measuring ${options.what} on ${deviceText(setting.device)}, ${setting.repeat} times`)
     const answer = await answerOf(setting, gpu?.usedBytes)
-    yield progress('measuring the limits of the device')
-    const peaks = await peaksOf(setting, path.join(temporary, 'peaks'))
+    let peaks: Peaks | undefined
+    // Where no work was counted, nothing can be held against the limits.
+    if (answer.work) {
+      yield progress('measuring the limits of the device')
+      peaks = await peaksOf(setting, path.join(temporary, 'peaks'))
+    }
     const notes = [...answer.notes]
     let breakdown: BenchmarkReport['breakdown']
     if (options.profile !== false && options.what in works) {
@@ -119,9 +123,9 @@ export async function* runBenchmark(
       machine: { ...machine(), ...(gpu && { gpu: gpu.name, driver: gpu.driver }) },
       busy,
       settings: settingsOf(setting),
-      measurements: { ...answer.measurements, ...sharesOfPeaks(answer.measurements, peaks) },
+      measurements: { ...answer.measurements, ...(peaks && sharesOfPeaks(answer.measurements, peaks)) },
       ...(answer.work && { work: answer.work }),
-      peaks,
+      ...(peaks && { peaks }),
       ...(breakdown && { breakdown }),
       notes,
     }

@@ -17,7 +17,7 @@ import type { Peaks } from './report.ts'
 
 /** Sizes at which a device is near its limit: on a GPU more than its caches hold, on a CPU what takes no long time. */
 const sizes = {
-  cpu: { matrix: 1024, products: 8, rows: 4096, columns: 4096, passes: 8 },
+  cpu: { matrix: 1024, products: 4, rows: 4096, columns: 4096, passes: 4 },
   cuda: { matrix: 8192, products: 64, rows: 16384, columns: 16384, passes: 32 },
 } as const
 
