@@ -10,3 +10,11 @@ export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): numbe
   const error = Math.sqrt(difference / norm)
   return Number.isFinite(error) ? error : Number.POSITIVE_INFINITY
 }
+
+/** The largest difference between two arrays of one length. */
+export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY
+  let largest = 0
+  for (let at = 0; at < a.length; at++) largest = Math.max(largest, Math.abs(a[at]! - b[at]!))
+  return largest
+}

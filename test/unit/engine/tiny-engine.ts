@@ -47,6 +47,6 @@ export async function collect(events: AsyncIterable<GenerateEvent>): Promise<Gen
 }
 
 /** The pixels of a clip. */
-export function framesOf(events: readonly GenerateEvent[]): number[] {
-  return events.flatMap(event => (event.type === 'frames-decoded' ? [...event.frames] : []))
+export function framesOf(events: readonly GenerateEvent[]): Buffer {
+  return Buffer.concat(events.flatMap(event => (event.type === 'frames-decoded' ? [event.frames] : [])))
 }

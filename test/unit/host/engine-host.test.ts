@@ -99,7 +99,7 @@ describe('an engine host', () => {
 
   test('does not hold up the process that it works for', async () => {
     const delay = monitorEventLoopDelay({ resolution: 5 })
-    const run = start(spec('loop', { generate: { ...spec('loop').generate, width: 768, height: 768 } }))
+    const run = start(spec('loop', { generate: { ...spec('loop').generate, width: 640, height: 640 } }))
     await run.reached(1)
     delay.enable()
     await run.reached(4)

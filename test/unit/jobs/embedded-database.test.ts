@@ -108,8 +108,9 @@ test('a notification is heard by all who listen', async () => {
 })
 
 describe('a folder', () => {
-  // Of the tests that end it: to make a database takes longer than to open one.
-  const place = join(folder, 'ended')
+  // To make a database takes longer than to open one.
+  const place = join(folder, 'database')
+  beforeAll(async () => await database.close())
 
   test('that is damaged is refused, and not kept locked', async () => {
     const damaged = join(folder, 'damaged')

@@ -81,14 +81,6 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return result
 }
 
-/** The largest difference between two arrays of one length. */
-export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  if (a.length !== b.length) return Number.POSITIVE_INFINITY
-  let largest = 0
-  for (let at = 0; at < a.length; at++) largest = Math.max(largest, Math.abs(a[at]! - b[at]!))
-  return largest
-}
-
 /** Peak signal-to-noise ratio in decibels. */
 export function psnr(a: Uint8Array, b: Uint8Array): number {
   let squares = 0

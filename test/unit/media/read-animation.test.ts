@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { repetitions } from '../../../src/media/read-animation.ts'
 import { readVideo } from '../../../src/media/read-video.ts'
 import { openVideoWriter } from '../../../src/media/writer.ts'
+import { largestDifference } from '../../compare.ts'
 import {
   collect,
   colours,
   discFrames,
   flatFrames,
-  largestDifference,
   record,
   temporaryFolder,
   writeClip,

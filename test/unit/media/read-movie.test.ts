@@ -5,15 +5,8 @@ import { loadCodecs } from '../../../src/media/mediabunny.ts'
 import { readVideo } from '../../../src/media/read-video.ts'
 import { rgbToYuv } from '../../../src/media/rgb-to-yuv.ts'
 import { lumaWeights, yuvToRgb } from '../../../src/media/yuv-to-rgb.ts'
-import {
-  collect,
-  colours,
-  discFrames,
-  flatFrames,
-  largestDifference,
-  temporaryFolder,
-  writeClip,
-} from './clip-samples.ts'
+import { largestDifference } from '../../compare.ts'
+import { collect, colours, discFrames, flatFrames, temporaryFolder, writeClip } from './clip-samples.ts'
 
 const folder = temporaryFolder()
 

@@ -3,7 +3,8 @@ import { crc32, deflateSync } from 'node:zlib'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { readPicture } from '../../../src/media/read-picture.ts'
-import { discFrames, largestDifference, temporaryFolder } from './clip-samples.ts'
+import { largestDifference } from '../../compare.ts'
+import { discFrames, temporaryFolder } from './clip-samples.ts'
 
 const folder = temporaryFolder()
 const width = 24

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { rgbToYuv } from '../../../src/media/rgb-to-yuv.ts'
 import { lumaWeights, type YuvFormat, yuvToRgb } from '../../../src/media/yuv-to-rgb.ts'
-import { largestDifference } from './clip-samples.ts'
+import { largestDifference } from '../../compare.ts'
 
 const limited: YuvFormat = {
   chromaShift: [1, 1],
