@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createEngine, type GenerateRequest, readRecord, renderVideo } from '../../../src/index.ts'
 import { readVideo } from '../../../src/media/read-video.ts'
 import { fixture } from '../../fixtures.ts'
@@ -116,6 +116,21 @@ describe('a video with adapters', () => {
     const [task] = [...server.jobs.tasks.values()].slice(-1)
     expect(body.status).toBe('queued')
     expect(task!.request).toMatchObject({ model, adapters: [{ name: 'second', scale: 1 }] })
+  })
+
+  test('is made again with them, from another prompt', async () => {
+    const { body } = await post('/v1/videos', {
+      ...{ model, prompt: 'a cat', size: '32x32', num_frames: 5, num_inference_steps: 1 },
+      loras: [{ name: 'first', scale: 0.5 }],
+    })
+    await vi.waitFor(async () => {
+      const video = (await (await fetch(`${server.url}/v1/videos/${body.id}`)).json()) as { status: string }
+      expect(video.status).toBe('completed')
+    }, 30_000)
+    const remix = await post(`/v1/videos/${body.id}/remix`, { prompt: 'a dog' })
+    expect(remix.body).toMatchObject({ remixed_from_video_id: body.id, prompt: 'a dog' })
+    const [task] = [...server.jobs.tasks.values()].slice(-1)
+    expect(task!.request).toMatchObject({ model, adapters: [{ name: 'first', scale: 0.5 }] })
   })
 
   test('is refused for one that is not there, with the names that are', async () => {

@@ -190,6 +190,29 @@ test('a drained run leaves a checkpoint of its last step, to go on from', async 
   await sameVideo('drained')
 })
 
+test('a run with an adapter goes on with it, and not from the checkpoint of another strength', async () => {
+  const adapted = (name: string, scale: number) => {
+    const adapter = { name: 'sketch', path: fixture('lora/peft.safetensors'), scale }
+    const checkpoint = { path: spec('adapted').checkpoint.path, everySeconds: 1e6 }
+    return spec(name, { adapters: [adapter], checkpoint })
+  }
+  const run = start(adapted('adapted', 0.5))
+  await run.reached(5)
+  run.abort.abort('drain')
+  expect(await run.end).toEqual({ type: 'stopped' })
+  const other = await start(adapted('stronger', 1)).end
+  expect(other).toMatchObject({ type: 'done', result: { resumedAt: 0 } })
+  const end = await start(adapted('adapted', 0.5)).end
+  if (end.type !== 'done') throw new Error(JSON.stringify(end))
+  expect(end.result.resumedAt).toBeGreaterThanOrEqual(5)
+  expect((await start(adapted('at once', 0.5)).end).type).toBe('done')
+  const videos = ['adapted', 'at once', 'stronger', 'whole'].map(name => readFile(spec(name).video))
+  const [resumed, atOnce, stronger, plain] = await Promise.all(videos)
+  expect(resumed!.equals(atOnce!)).toBe(true)
+  expect(resumed!.equals(stronger!)).toBe(false)
+  expect(resumed!.equals(plain!)).toBe(false)
+})
+
 test('the checkpoint of another request is left out, and that is said', async () => {
   await mkdir(join(folder, 'other'), { recursive: true })
   const path = spec('drained').checkpoint.path
