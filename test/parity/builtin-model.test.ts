@@ -9,7 +9,11 @@ describe('the built-in checkpoint', () => {
   test.each([1, 2])('case %d: makes the frames that diffusers makes with it', async number => {
     const { call, seed } = JSON.parse(readFileSync(fixture(`doodle/case-${number}.json`), 'utf8'))
     const reference = readFixtureTensors(fixture(`doodle/case-${number}.safetensors`))
-    await using engine = await createEngine({ model: await resolveModel('doodle'), device: 'cpu' })
+    await using engine = await createEngine({
+      model: await resolveModel('doodle'),
+      device: 'cpu',
+      threads: 1,
+    })
     const parts: Uint8Array[] = []
     for await (const event of engine.generate({ prompt: call.prompt, seed })) {
       if (event.type === 'frames-decoded') parts.push(event.frames)

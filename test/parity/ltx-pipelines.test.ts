@@ -45,7 +45,7 @@ describe.each(folders)('$folder', ({ folder, cases }) => {
     async ({ name, about }) => {
       const reference = readFixtureTensors(`${fixture(folder)}/${name}.safetensors`)
       const model = `${fixture(folder)}/model`
-      await using engine = await createEngine({ model, pipeline: about.pipeline, device: 'cpu' })
+      await using engine = await createEngine({ model, pipeline: about.pipeline, device: 'cpu', threads: 1 })
       const frames: Uint8Array[] = []
       const decoded: Float32Array[] = []
       for await (const event of engine.generate(requestOf(about, folder))) {

@@ -11,7 +11,7 @@ import { fixture } from '../../fixtures.ts'
 
 let engine: Engine
 beforeAll(async () => {
-  engine = await createEngine({ model: fixture('wan21-t2v/model'), device: 'cpu' })
+  engine = await createEngine({ model: fixture('wan21-t2v/model'), device: 'cpu', threads: 1 })
 })
 afterAll(async () => {
   await engine[Symbol.asyncDispose]()

@@ -39,7 +39,7 @@ const request = { prompt: 'a red ball', steps: 1, guidance: 1, seed: 3 } satisfi
 
 let engine: Engine
 beforeAll(async () => {
-  engine = await createEngine({ model: await resolveModel(builtInModel), device: 'cpu' })
+  engine = await createEngine({ model: await resolveModel(builtInModel), device: 'cpu', threads: 1 })
 })
 afterAll(() => engine[Symbol.asyncDispose]())
 
