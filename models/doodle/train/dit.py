@@ -32,7 +32,6 @@ CAPTIONS = 4  # wordings of each clip
 DROPPED_CAPTIONS = 0.1
 CLEAN_FIRST, CLEAN_ENDS, CLEAN_RANDOM = 0.18, 0.07, 0.10  # shares of clips with given latent frames
 FIRST_FRAME_WEIGHT = 2.0  # the frame that all others follow is the one that looks worst when it is scored like them
-SIGMA_SHIFT = 2.0
 TEXT_ROWS = (32.0, 512.0)  # this model's limit, and diffusers' default
 
 
@@ -82,14 +81,14 @@ def clean_frames(count: int, frames: int, rng: Random) -> Tensor:
     return clean
 
 
-def draw_sigma(count: int) -> Tensor:
-    """Logit-normal, shifted towards noise."""
+def draw_sigma(count: int, shift: float) -> Tensor:
+    """Logit-normal, shifted towards noise (Esser et al. 2024, "Scaling Rectified Flow Transformers", equation 23)."""
     u = torch.sigmoid(torch.randn(count))
-    return SIGMA_SHIFT * u / (1 + (SIGMA_SHIFT - 1) * u)
+    return shift * u / (1 + (shift - 1) * u)
 
 
 def dit_loss(
-    model: nn.ModuleDict, data: DataSet, count: int, rng: Random, device: torch.device, compiled: bool
+    model: nn.ModuleDict, data: DataSet, count: int, shift: float, rng: Random, device: torch.device, compiled: bool
 ) -> Tensor:
     index = torch.randint(len(data.latents), (count,))
     x0 = ((data.latents[index].float() - data.mean) / data.std).to(device)
@@ -98,7 +97,7 @@ def dit_loss(
     empty[0] = 1  # the empty prompt is one </s>
     tokens[torch.rand(count) < DROPPED_CAPTIONS] = empty
     clean = clean_frames(count, x0.shape[2], rng).to(device)
-    sigma = draw_sigma(count)[:, None].to(device) * (1 - clean)  # [b, t]
+    sigma = draw_sigma(count, shift)[:, None].to(device) * (1 - clean)  # [b, t]
     level = sigma[:, None, :, None, None]
     noise = torch.randn(x0.shape).to(device)
     text = encode_text(model["text_encoder"], tokens.to(device))
@@ -129,6 +128,7 @@ def main() -> None:
     parser.add_argument("--matrix-rate", type=float, default=2e-3, help="Muon's learning rate")
     parser.add_argument("--vector-rate", type=float, default=2e-3, help="AdamW's learning rate")
     parser.add_argument("--decay-share", type=float, default=0.5, help="last share of the steps, rates fall to zero")
+    parser.add_argument("--sigma-shift", type=float, default=2.0, help="above 1: more noise, where layout is decided")
     parser.add_argument("--average", type=float, default=0.998, help="decay of the weights' moving average")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action="store_true", help="fuse the blocks' element-wise work with torch.compile")
@@ -197,7 +197,7 @@ def train(options: argparse.Namespace) -> None:
     while step < options.steps and not stopping:
         factor = rate_factor(step, options.steps, 100, options.decay_share)
         with torch.autocast(device.type, torch.bfloat16, enabled=options.bfloat16):
-            loss = dit_loss(model, data, options.batch, rng, device, options.compile)
+            loss = dit_loss(model, data, options.batch, options.sigma_shift, rng, device, options.compile)
         loss.backward()
         processes.average_gradients(average.weights)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
