@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { serveCommand, serveOptions } from '../../../src/cli/serve.ts'
 import type { OpenJobs, ServeOptions } from '../../../src/index.ts'
 import { scratchFolder } from '../../scratch.ts'
@@ -19,7 +19,11 @@ function optionsOf(...args: string[]): ServeOptions {
   return seen!
 }
 
-afterEach(() => vi.restoreAllMocks())
+beforeEach(() => void vi.stubEnv('FRAMEWRIGHT_THREADS', undefined))
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.unstubAllEnvs()
+})
 
 test('nothing said leaves everything to the server', () => {
   expect(optionsOf()).toEqual({})
