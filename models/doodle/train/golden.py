@@ -17,15 +17,20 @@ CALLS = (
     ("a red ball bounces on a blue floor", 1),
     ("a yellow star moves to the right on a white background", 2),
 )
-SHARED = {
-    "negative_prompt": "",
-    "height": 64,
-    "width": 64,
-    "num_frames": 17,
-    "num_inference_steps": 20,
-    "guidance_scale": 2.0,
-    "max_sequence_length": 32,
-}
+
+
+def default_call(checkpoint: Path) -> dict:
+    """What the project asks of the checkpoint where nothing is said."""
+    defaults = json.loads((checkpoint / "framewright.json").read_text())
+    return {
+        "negative_prompt": "",
+        "height": defaults["height"],
+        "width": defaults["width"],
+        "num_frames": defaults["frames"],
+        "num_inference_steps": defaults["steps"],
+        "guidance_scale": float(defaults["guidance"]),
+        "max_sequence_length": 32,
+    }
 
 
 @torch.no_grad()
@@ -39,7 +44,7 @@ def main() -> None:
     pipeline = WanPipeline.from_pretrained(options.checkpoint).to(torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     for number, (prompt, seed) in enumerate(CALLS, start=1):
-        call = {"prompt": prompt, **SHARED}
+        call = {"prompt": prompt, **default_call(Path(options.checkpoint))}
         latents = pipeline(**call, generator=torch.Generator().manual_seed(seed), output_type="latent").frames
         frames = pipeline(**call, generator=torch.Generator().manual_seed(seed), output_type="np").frames[0]
         tensors = {
