@@ -1,30 +1,36 @@
 /**
- * Sums up a run: `node summary.mjs <report of vitest> [failed command…]`. Prints what failed, and last
- * `N passed, N failed`, counted from the report. A file that cannot be loaded counts as one failure, and so does a
- * command that failed without a failed test to show for it. The exit status is 1 when there is any failure.
+ * Sums up a run: `node summary.mjs <command>=<its report of vitest>… -- [failed command…]`. Prints what failed, and
+ * last `N passed, N failed`, counted from the reports. A file that cannot be loaded counts as one failure, and so does a
+ * command that failed without a failed test to show for it, or has no report. The exit status is 1 when there is any
+ * failure.
  */
 import { readFileSync } from 'node:fs'
 
-const [file, ...failedCommands] = process.argv.slice(2)
-const report = read(file)
-const files = report?.testResults ?? []
-const passed = report?.numPassedTests ?? 0
-const tests = files.flatMap(each => each.assertionResults.filter(test => test.status === 'failed'))
-const unloaded = files.filter(
-  each => each.status === 'failed' && !each.assertionResults.some(test => test.status === 'failed'),
-)
-const commands = failedCommands.filter(
-  command => command !== 'npm test' || tests.length + unloaded.length === 0,
-)
-if (report === undefined && !commands.includes('npm test')) commands.push('npm test')
+const words = process.argv.slice(2)
+const end = words.indexOf('--')
+const failedCommands = words.slice(end + 1)
+const suites = words.slice(0, end).map(word => {
+  const [command, file] = word.split('=')
+  return { command, ...countsOf(read(file)) }
+})
 
-for (const test of tests) console.log(`failed: ${test.fullName}`)
-for (const each of unloaded) console.log(`failed: ${each.name}`)
-for (const command of commands) console.log(`failed: ${command}`)
+const shown = suites.filter(({ failures }) => failures.length > 0).map(({ command }) => command)
+const missing = suites.filter(({ there }) => !there).map(({ command }) => command)
+const commands = new Set([...failedCommands.filter(command => !shown.includes(command)), ...missing])
+const failures = [...suites.flatMap(suite => suite.failures), ...commands]
 
-const failed = tests.length + unloaded.length + commands.length
-console.log(`${passed} passed, ${failed} failed`)
-process.exitCode = failed === 0 ? 0 : 1
+for (const each of failures) console.log(`failed: ${each}`)
+console.log(`${suites.reduce((sum, { passed }) => sum + passed, 0)} passed, ${failures.length} failed`)
+process.exitCode = failures.length === 0 ? 0 : 1
+
+/** How many tests of a report passed, and the names of those, and of files, that failed. */
+function countsOf(report) {
+  const failures = (report?.testResults ?? []).flatMap(({ status, name, assertionResults }) => {
+    const tests = assertionResults.filter(test => test.status === 'failed').map(test => test.fullName)
+    return status === 'failed' && tests.length === 0 ? [name] : tests
+  })
+  return { there: report !== undefined, passed: report?.numPassedTests ?? 0, failures }
+}
 
 function read(path) {
   try {

@@ -29,12 +29,13 @@ function blocks(text: string, language: string): string[] {
 
 describe('the README', () => {
   test('has the commands that install and test, and CI runs just these', () => {
-    const commands = commandsIn(readme).filter(line => /^npm (ci|test|install)/.test(line))
-    expect(new Set(commands)).toEqual(new Set(['npm ci', 'npm test']))
+    const commands = commandsIn(readme).filter(line => /^npm (ci|run test|test|install)/.test(line))
+    expect(new Set(commands)).toEqual(new Set(['npm ci', 'npm test', 'npm run test:e2e']))
     const lines = ci.split('\n').map(line => line.replace(/ \|\| .*$/, ''))
     expect(lines.filter(line => line.startsWith('npm '))).toEqual([
       'npm ci',
       'npm test',
+      'npm run test:e2e',
       'npm run lint',
       'npm run typecheck',
     ])
@@ -142,12 +143,31 @@ describe('.ci/summary.mjs', () => {
     const path = join(folder, 'report.json')
     if (report) writeFileSync(path, JSON.stringify(report))
     else rmSync(path, { force: true })
-    const ended = await run(process.execPath, ['.ci/summary.mjs', path, ...commands]).then(
+    const ended = await run(process.execPath, [
+      '.ci/summary.mjs',
+      `npm test=${path}`,
+      '--',
+      ...commands,
+    ]).then(
       ({ stdout }) => ({ stdout, code: 0 }),
       (error: { stdout: string; code: number }) => error,
     )
     expect(ended.stdout.trim()).toBe(output)
     expect(ended.code).toBe(code)
+  })
+
+  test('several suites are one sum', async () => {
+    const suites = [
+      [passed, passed],
+      [passed, failed],
+    ].map((results, index) => {
+      const path = join(folder, `suite-${index}.json`)
+      const numPassedTests = results.filter(({ status }) => status === 'passed').length
+      writeFileSync(path, JSON.stringify({ numPassedTests, testResults: [file(results)] }))
+      return `npm run test${index}=${path}`
+    })
+    const ended = run(process.execPath, ['.ci/summary.mjs', ...suites, '--', 'npm run test1'])
+    await expect(ended).rejects.toMatchObject({ stdout: 'failed: b\n3 passed, 1 failed\n', code: 1 })
   })
 
   function file(assertionResults: object[]): object {

@@ -3,14 +3,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { wan } from '../../../models/wan/family.ts'
-import { estimateTolerance } from '../../../src/engine/memory-estimate.ts'
-import { synthesizeWeights } from '../../../src/weights/sparse.ts'
-import { runInChild } from '../../child.ts'
-import { fixture } from '../../fixtures.ts'
-import { writeSyntheticCheckpoint } from '../../synthetic-checkpoint.ts'
+import { wan } from '../../models/wan/family.ts'
+import { estimateTolerance } from '../../src/engine/memory-estimate.ts'
+import { synthesizeWeights } from '../../src/weights/sparse.ts'
+import { runInChild } from '../child.ts'
+import { fixture } from '../fixtures.ts'
+import { writeSyntheticCheckpoint } from '../synthetic-checkpoint.ts'
 
-const model = JSON.stringify(path.resolve(import.meta.dirname, '../../../models/doodle/checkpoint'))
+const model = JSON.stringify(path.resolve(import.meta.dirname, '../../models/doodle/checkpoint'))
 
 test('a video of 81 frames needs at most a tenth more memory at its peak than one of 33', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'peak-'))
