@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, describe, expect, test, vi } from 'vitest'
-import { EngineHost, type HostEvent } from '../../../src/host/engine-host.ts'
-import type { HostProgress, RunEnd, RunSpec } from '../../../src/host/protocol.ts'
-import { runInChild } from '../../child.ts'
-import { fixture } from '../../fixtures.ts'
-import { failure, scratchFolder } from '../../scratch.ts'
+import { EngineHost, type HostEvent } from '../../src/host/engine-host.ts'
+import type { HostProgress, RunEnd, RunSpec } from '../../src/host/protocol.ts'
+import { runInChild } from '../child.ts'
+import { fixture } from '../fixtures.ts'
+import { failure, scratchFolder } from '../scratch.ts'
 
 const folder = scratchFolder()
 const model = fixture('wan21-t2v/model')
