@@ -15,9 +15,12 @@ export function wholeNumber(flag: string, range?: { readonly from: number; reado
   }
 }
 
-/** The same flag of every command that computes. */
-export function threadsOption(): Option {
-  return new Option('--threads <n>', 'CPU threads in all (default: one a core)')
+/**
+ * The same flag of every command that computes.
+ * @param what its number counts, for the help
+ */
+export function threadsOption(what = 'CPU threads'): Option {
+  return new Option('--threads <n>', `${what} (default: one a core)`)
     .env('FRAMEWRIGHT_THREADS')
     .argParser(wholeNumber('--threads, or FRAMEWRIGHT_THREADS', { from: 1, to: 1024 }))
 }

@@ -201,7 +201,7 @@ function addMachineFlags(command: Command): void {
       'f32, bf16 or f16 (default: f32 on a CPU, bf16 on a GPU)',
       choice('--precision', ['f32', 'bf16', 'f16']),
     )
-    .addOption(threadsOption())
+    .addOption(threadsOption('CPU threads in all'))
     .option(
       '--lanes <n>',
       'videos made at a time (default: 1)',

@@ -27,7 +27,7 @@ export function addHostFlags(command: Command): Command {
       'float type of the transformer',
       choice('--precision', ['f32', 'f16', 'bf16']),
     )
-    .addOption(threadsOption())
+    .addOption(threadsOption('CPU threads of each device'))
     .option(
       '--residency <mode>',
       'auto, keep, release-text or release: components that stay in memory (default: auto, as many as fit)',

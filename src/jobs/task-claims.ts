@@ -133,21 +133,20 @@ export class TaskClaims {
     const { queue, worker, leaseSeconds } = this.#options
     const id = await queue.take(session, model)
     if (id === undefined) return undefined
-    const taken = await session.query(
-      `UPDATE framewright.tasks
+    const [taken] = await session.query(
+      `UPDATE framewright.tasks t
        SET state = 'running', attempt = attempt + 1, worker = $2, started_at = coalesce(started_at, clock_timestamp()),
          lease_until = clock_timestamp() + $3 * interval '1 second'
-       WHERE id = $1 AND state IN ('queued', 'running') RETURNING id`,
+       WHERE t.id = $1 AND t.state IN ('queued', 'running') RETURNING ${taskColumns}`,
       [id, worker, leaseSeconds],
     )
-    if (taken.length === 0) {
+    if (!taken) {
       // A job without a task that could run: it is dropped, and the next one taken.
       await queue.end(session, { id, model }, 'complete')
       return await this.#takeOf(session, model)
     }
     await announce(session, id, 'running')
-    const [row] = await session.query(`SELECT ${taskColumns} FROM framewright.tasks t WHERE t.id = $1`, [id])
-    return taskOf(row!)
+    return taskOf(taken)
   }
 
   async #end(session: Session, claim: Claim, outcome: RunOutcome): Promise<'ended' | 'queued'> {

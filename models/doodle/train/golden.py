@@ -43,8 +43,9 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     pipeline = WanPipeline.from_pretrained(options.checkpoint).to(torch.float32)
     pipeline.set_progress_bar_config(disable=True)
+    defaults = default_call(Path(options.checkpoint))
     for number, (prompt, seed) in enumerate(CALLS, start=1):
-        call = {"prompt": prompt, **default_call(Path(options.checkpoint))}
+        call = {"prompt": prompt, **defaults}
         latents = pipeline(**call, generator=torch.Generator().manual_seed(seed), output_type="latent").frames
         frames = pipeline(**call, generator=torch.Generator().manual_seed(seed), output_type="np").frames[0]
         tensors = {
