@@ -135,7 +135,7 @@ test('the thread that asks stays free while a video is made', async () => {
   const delayMs = await runInChild<number>(`
     import { monitorEventLoopDelay } from 'node:perf_hooks'
     import { createEngine } from './dist/src/index.js'
-    const engine = await createEngine({ model: ${model}, device: 'cpu', threads: 1 })
+    const engine = await createEngine({ model: ${model}, device: 'cpu' })
     for await (const event of engine.generate({ prompt: 'a red ball', steps: 1 })) {}
     const delay = monitorEventLoopDelay({ resolution: 1 })
     for await (const event of engine.generate({ prompt: 'a red ball', steps: 10, width: 128, height: 128 })) {

@@ -9,8 +9,9 @@ import { decodeClip } from '../../../src/pipeline/decode-clip.ts'
 import { planRequest } from '../../../src/pipeline/request.ts'
 import { fadeIn, spansOf, tileOverlap } from '../../../src/pipeline/tiles.ts'
 import { createGenerator } from '../../../src/sampling/noise.ts'
+import { concatenate } from '../../../src/tensor/axis.ts'
 import { elementCount } from '../../../src/tensor/dtype.ts'
-import { float32Data, tensor } from '../../../src/tensor/tensor.ts'
+import { type Tensor, tensor } from '../../../src/tensor/tensor.ts'
 import { largestDifference } from '../../compare.ts'
 import { ltxConfigs } from '../../contract/ltx-configs.ts'
 import { fixture } from '../../fixtures.ts'
@@ -36,29 +37,19 @@ async function decodedBothWays(folder: string, latentSize: readonly [number, num
   const plan = planRequest({ prompt: '', tensors: true, seed: 1 }, model.facts, () => 1n)
   const decoded = async () => {
     const frames: Uint8Array[] = []
-    const exact: Float32Array[] = []
+    const exact: Tensor[] = []
     const context = { latents, plan, noise: createGenerator(1n) }
     for await (const chunk of decodeClip(model, context, lane, new AbortController().signal)) {
       frames.push(chunk.frames.data as Uint8Array)
-      exact.push(float32Data(chunk.decoded))
+      exact.push(chunk.decoded!)
     }
-    return { frames: Buffer.concat(frames), exact: joined(exact) }
+    return { frames: Buffer.concat(frames), exact: concatenate(exact, 0).data }
   }
   lane.begin({ residency: 'keep', chunk: 2, tile: undefined }, [])
   const whole = await decoded()
   backend.log.length = 0
   lane.begin({ residency: 'keep', chunk: 2, tile }, [])
   return { whole, tiled: await decoded(), runs: backend.runs(model.facts.tiledDecoder.rest.first), backend }
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    all.set(part, at)
-    at += part.length
-  }
-  return all
 }
 
 const scratch = scratchFolder()
