@@ -1,5 +1,5 @@
 /** What npm is told about the package. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { accessSync, constants, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
@@ -13,6 +13,11 @@ test('the lock file has a checksum for every package of every platform', () => {
   expect(installed.length).toBeGreaterThan(100)
   const unchecked = installed.filter(([, { integrity }]) => !integrity?.startsWith('sha512-'))
   expect(unchecked.map(([folder]) => folder)).toEqual([])
+})
+
+test('its command can be run after every build: npx sets no permissions of a folder that it has seen', () => {
+  const { bin } = JSON.parse(readFileSync('package.json', 'utf8')) as { bin: { framewright: string } }
+  expect(() => accessSync(bin.framewright, constants.X_OK)).not.toThrow()
 })
 
 test('pictures can be read on the oldest Node.js, which cannot load the ES modules of their library', () => {
