@@ -13,7 +13,7 @@ import {
 
 /** From the bottom up: a part may import the parts of every layer below its own, and what `sideways` adds. */
 const layers = [
-  ['src/errors.ts', 'src/tensor', 'src/geometry', 'src/report'],
+  ['src/errors.ts', 'src/tensor', 'src/geometry'],
   ['src/graph', 'src/nn', 'src/weights', 'src/text', 'src/sampling', 'src/media', 'src/hub'],
   ['src/runtime'],
   ['src/pipeline'],
@@ -30,24 +30,17 @@ const sideways: Readonly<Record<string, readonly string[]>> = {
   'models/umt5': ['models/t5'],
 }
 
-/** Programs: they import the public API, as a customer would, and what `partsOfPrograms` adds. */
-const programs = [
-  'src/jobs',
-  'src/host',
-  'src/server',
-  'src/worker',
-  'src/ai-sdk',
-  'src/eval',
-  'src/profile',
-  'src/cli',
-]
-
-/** Programs that others are made of. The public API loads them when one is started. */
-const partsOfPrograms: Readonly<Record<string, readonly string[]>> = {
-  'src/eval': ['src/report'],
+/**
+ * Programs: they import the layers below, `src/api` for what is composed of families and backends, and the programs
+ * listed here. `src/api` loads them when one is started.
+ */
+const programs: Readonly<Record<string, readonly string[]>> = {
+  'src/jobs': [],
   'src/host': ['src/jobs'],
   'src/server': ['src/jobs', 'src/host'],
-  'src/worker': ['src/jobs', 'src/host'],
+  'src/ai-sdk': [],
+  'src/eval': [],
+  'src/cli': ['src/jobs', 'src/host', 'src/server', 'src/eval'],
 }
 
 /** Folders of `models` that families share. Every other one is a family, and families know nothing of each other. */
@@ -143,12 +136,19 @@ describe('imports', () => {
     ['src/weights/a.ts', 'src/graph/graph.ts', true, false],
     ['src/runtime/a.ts', 'src/engine/engine.ts', false, false],
     ['src/engine/a.ts', 'models/wan/family.ts', false, false],
-    ['src/cli/a.ts', 'src/index.ts', false, true],
-    ['src/cli/a.ts', 'src/engine/engine.ts', false, false],
+    ['src/cli/a.ts', 'src/index.ts', false, false],
+    ['src/cli/a.ts', 'src/engine/engine.ts', false, true],
+    ['src/cli/a.ts', 'src/api/engine.ts', false, true],
+    ['src/engine/a.ts', 'src/api/engine.ts', false, false],
+    ['src/cli/a.ts', 'models/index.ts', false, false],
+    ['src/cli/a.ts', 'src/server/serve.ts', true, true],
     ['src/cli/a.ts', 'src/server/serve.ts', false, false],
     ['src/server/a.ts', 'src/jobs/contract.ts', false, true],
     ['src/jobs/a.ts', 'src/server/serve.ts', false, false],
-    ['src/index.ts', 'src/server/serve.ts', true, true],
+    ['src/api/a.ts', 'src/server/serve.ts', true, true],
+    ['src/api/a.ts', 'src/server/serve.ts', false, false],
+    ['src/api/a.ts', 'src/cli/main.ts', true, false],
+    ['src/index.ts', 'src/api/engine.ts', false, true],
     ['src/index.ts', 'src/server/serve.ts', false, false],
     ['models/wan/a.ts', 'models/umt5/encoder.ts', false, true],
     ['models/ltx/a.ts', 'models/wan/vae.ts', false, false],
@@ -161,7 +161,8 @@ describe('imports', () => {
     ['models/wan/a.ts', 'kernels/sparse/reference.ts', false, false],
     ['kernels/sparse/op.ts', 'src/nn/linear.ts', false, false],
     ['src/sampling/a.ts', 'models/index.ts', false, false],
-    ['src/index.ts', 'models/index.ts', false, true],
+    ['src/index.ts', 'models/index.ts', false, false],
+    ['src/api/a.ts', 'models/index.ts', false, true],
     ['bench/a.ts', 'src/graph/graph.ts', false, true],
   ])('the rules: %s → %s, types only: %s, allowed: %s', (from, target, typeOnly, allowed) => {
     const found = violation({ path: from, text: '' }, { target, inside: true, typeOnly, dynamic: false })
@@ -214,7 +215,7 @@ describe('shared code', () => {
 
   test('never asks which family it has: no literal is the name of one', () => {
     const wrong = checked
-      .filter(({ path }) => path.startsWith('src/') && path !== 'src/index.ts')
+      .filter(({ path }) => path.startsWith('src/'))
       .flatMap(file =>
         stringLiterals(file)
           .filter(asksFamily)
@@ -252,19 +253,23 @@ function partOf(file: string): string {
 
 function violation(file: SourceFile, { target, inside, typeOnly, dynamic }: Import): string | undefined {
   if (!inside || partOf(file.path) === partOf(target)) return undefined
-  const started = (dynamic || typeOnly) && programs.includes(partOf(target))
-  if (file.path === 'src/index.ts' && started && partOf(target) !== 'src/cli') return undefined
-  return mayImport(file.path, target, typeOnly) ? undefined : `${file.path} imports ${target}`
+  const onDemand = dynamic || typeOnly
+  return mayImport(file.path, target, typeOnly, onDemand) ? undefined : `${file.path} imports ${target}`
 }
 
-function mayImport(file: string, target: string, typeOnly: boolean): boolean {
+function mayImport(file: string, target: string, typeOnly: boolean, onDemand: boolean): boolean {
   const from = partOf(file)
   const to = partOf(target)
   if (from === 'bench') return true
-  if (from === 'src/index.ts') return to === 'models/index.ts' || layerOf(to) >= 0
+  if (target === 'src/index.ts') return false
+  const startable = to in programs && to !== 'src/cli'
+  if (from === 'src/api') return to === 'models/index.ts' || layerOf(to) >= 0 || (startable && onDemand)
+  if (from === 'src/index.ts') return to === 'src/api' || layerOf(to) >= 0 || (startable && typeOnly)
   if (from === 'models/index.ts') return typeOnly ? target === 'src/pipeline/family.ts' : isFamily(to)
-  if (programs.includes(from)) {
-    return target === 'src/index.ts' || (partsOfPrograms[from]?.includes(to) ?? false)
+  const allowedPrograms = programs[from]
+  if (allowedPrograms !== undefined) {
+    if (to === 'src/api' || layerOf(to) >= 0) return true
+    return allowedPrograms.includes(to) && (from !== 'src/cli' || typeOnly)
   }
   if (from === 'kernels') return layerOf(to) === 0 || to === 'src/graph'
   if (from.startsWith('models/')) {

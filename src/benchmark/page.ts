@@ -1,5 +1,5 @@
 import { type OpClass, opClasses } from '../graph/op-class.ts'
-import { bars, escaped, htmlPage, table } from '../report/page.ts'
+import { bars, escaped, htmlPage, table } from './html-page.ts'
 import type { BenchmarkReport, Measurement } from './report.ts'
 
 /** The report as one page without references to other files. */

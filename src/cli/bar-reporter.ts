@@ -1,4 +1,5 @@
-import type { RenderEvent, VideoEndEvent } from '../index.ts'
+import type { RenderEvent } from '../engine/render.ts'
+import type { VideoEndEvent } from '../pipeline/events.ts'
 import { progressLine } from './progress-line.ts'
 import { durationText } from './quantities.ts'
 import type { Reporter, Streams } from './reporter.ts'

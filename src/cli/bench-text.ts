@@ -1,4 +1,5 @@
-import type { BenchmarkReport, Comparison } from '../index.ts'
+import type { Comparison } from '../benchmark/compare.ts'
+import type { BenchmarkReport } from '../benchmark/report.ts'
 import { alignColumns } from './table.ts'
 
 /** A report as a terminal shows it. */

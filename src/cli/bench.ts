@@ -1,6 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
-import type { BenchmarkOptions, BenchmarkReport } from '../index.ts'
+import type { BenchmarkOptions } from '../benchmark/benchmark.ts'
+import type { BenchmarkReport } from '../benchmark/report.ts'
+import { builtInModel, resolveModel } from '../engine/model-name.ts'
+import { parseSize } from '../geometry/parse-size.ts'
 import { choice, threadsOption, wholeNumber } from './arguments.ts'
 import { benchText, comparisonText } from './bench-text.ts'
 import { residencyChoices } from './generate-flags.ts'
@@ -118,7 +121,7 @@ function compareCommand(): Command {
 }
 
 async function measure(what: BenchmarkOptions['what'], flags: Flags): Promise<void> {
-  const framewright = await import('../index.ts')
+  const { benchmark } = await import('../api/benchmark.ts')
   const { model, synthetic, folder, size, json, html, ...rest } = flags
   if (model !== undefined && synthetic !== undefined) {
     throw new UsageError({ subject: '--synthetic', expected: 'no --model beside it', got: model })
@@ -126,7 +129,7 @@ async function measure(what: BenchmarkOptions['what'], flags: Flags): Promise<vo
   if (folder !== undefined && synthetic === undefined) {
     throw new UsageError({ subject: '--folder', expected: '--synthetic beside it', got: 'none' })
   }
-  const place = synthetic === undefined ? await framewright.resolveModel(model) : folder
+  const place = synthetic === undefined ? await resolveModel(model) : folder
   const signal = interruptSignal(() => process.stderr.write('stopping; once more to stop at once\n'))
   const options: BenchmarkOptions = {
     ...rest,
@@ -134,11 +137,11 @@ async function measure(what: BenchmarkOptions['what'], flags: Flags): Promise<vo
     signal,
     ...(place !== undefined && { model: place }),
     ...(synthetic !== undefined && { synthetic }),
-    ...(size !== undefined && framewright.parseSize(size)),
+    ...(size !== undefined && parseSize(size)),
   }
-  for await (const event of await framewright.benchmark(options)) {
+  for await (const event of await benchmark(options)) {
     if (event.type === 'progress') process.stderr.write(`${event.message}\n`)
-    else await write(named(event, model ?? synthetic ?? framewright.builtInModel), { json, html })
+    else await write(named(event, model ?? synthetic ?? builtInModel), { json, html })
   }
 }
 
@@ -151,14 +154,14 @@ async function write(
   report: BenchmarkReport,
   { json, html }: { readonly json: string | undefined; readonly html: string | undefined },
 ): Promise<void> {
-  const { benchmarkPage } = await import('../index.ts')
+  const { benchmarkPage } = await import('../api/benchmark.ts')
   if (json !== undefined) await writeFile(json, `${JSON.stringify(report, undefined, 1)}\n`)
   if (html !== undefined) await writeFile(html, await benchmarkPage(report))
   process.stdout.write(benchText(report))
 }
 
 async function compare(first: string, second: string): Promise<void> {
-  const { compareBenchmarks } = await import('../index.ts')
+  const { compareBenchmarks } = await import('../api/benchmark.ts')
   process.stdout.write(
     comparisonText(await compareBenchmarks(await readReport(first), await readReport(second))),
   )

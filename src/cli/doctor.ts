@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { Diagnosis } from '../index.ts'
+import type { Diagnosis } from '../engine/doctor.ts'
 import { alignColumns } from './table.ts'
 
 export function doctorCommand(): Command {
@@ -12,7 +12,7 @@ export function doctorCommand(): Command {
 }
 
 async function doctor({ json }: { json?: boolean }): Promise<void> {
-  const { diagnose } = await import('../index.ts')
+  const { diagnose } = await import('../api/installation.ts')
   const diagnosis = await diagnose()
   process.stdout.write(json ? `${JSON.stringify(diagnosis)}\n` : diagnosisText(diagnosis))
   if (!diagnosis.ready) process.exitCode = 1

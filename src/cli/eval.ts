@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
-import type { EvaluateOptions } from '../index.ts'
+import { builtInModel, resolveModel } from '../engine/model-name.ts'
+import type { EvaluateOptions } from '../eval/evaluate.ts'
 import { choice, threadsOption, wholeNumber } from './arguments.ts'
 import { interruptSignal } from './interrupt.ts'
 
@@ -54,11 +55,11 @@ export function evalCommand(): Command {
 }
 
 async function run(name: string | undefined, flags: Flags): Promise<void> {
-  const framewright = await import('../index.ts')
-  const model = await framewright.resolveModel(name)
+  const { evaluateModel, evaluationPage } = await import('../api/evaluation.ts')
+  const model = await resolveModel(name)
   const signal = interruptSignal(() => process.stderr.write('stopping; once more to stop at once\n'))
   const { output, html, ...options } = flags
-  for await (const event of await framewright.evaluateModel({ ...options, model, signal })) {
+  for await (const event of await evaluateModel({ ...options, model, signal })) {
     if (event.type === 'judged') {
       const { background, colour, shape, motion } = event.verdict
       const marks = Object.entries({ background, colour, shape, motion }).map(([what, ok]) =>
@@ -69,9 +70,9 @@ async function run(name: string | undefined, flags: Flags): Promise<void> {
       )
       continue
     }
-    const { sheet, ...figures } = { ...event, model: name ?? framewright.builtInModel }
+    const { sheet, ...figures } = { ...event, model: name ?? builtInModel }
     if (output !== undefined) await writeFile(output, `${JSON.stringify(figures, undefined, 1)}\n`)
-    if (html !== undefined) await writeFile(html, await framewright.evaluationPage({ ...figures, sheet }))
+    if (html !== undefined) await writeFile(html, await evaluationPage({ ...figures, sheet }))
     process.stdout.write(`${JSON.stringify({ ...figures, clips: undefined }, undefined, 1)}\n`)
   }
 }

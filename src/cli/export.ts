@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import type { ExportReport } from '../index.ts'
+import type { ExportReport } from '../engine/export.ts'
+import { resolveModel } from '../engine/model-name.ts'
 import { interruptSignal } from './interrupt.ts'
 import { bytesText, counted } from './quantities.ts'
 
@@ -31,7 +32,7 @@ interface ExportFlags {
 }
 
 async function exportFolder(name: string, { output, copy, json }: ExportFlags): Promise<void> {
-  const { exportModel, resolveModel } = await import('../index.ts')
+  const { exportModel } = await import('../api/models.ts')
   const signal = interruptSignal(() => process.stderr.write('stopping\n'))
   const model = await resolveModel(name)
   const report = await exportModel({ model, output, signal, ...(copy && { copy }) })

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import type { EngineOptions, SamplerName } from '../index.ts'
+import type { EngineOptions } from '../engine/engine.ts'
+import type { SamplerName } from '../sampling/samplers/sampler.ts'
 import {
   type AdapterArgument,
   adapterArgument,

@@ -1,5 +1,9 @@
 import { Command } from 'commander'
-import type { Engine, EngineOptions, RenderEvent } from '../index.ts'
+import type { Engine, EngineOptions } from '../engine/engine.ts'
+import { builtInModel, resolveModel } from '../engine/model-name.ts'
+import { packageVersion } from '../engine/package-info.ts'
+import type { RenderEvent } from '../engine/render.ts'
+import { writeSafetensors } from '../weights/write-safetensors.ts'
 import { addGenerateFlags, type GenerateFlags } from './generate-flags.ts'
 import { interruptSignal } from './interrupt.ts'
 import { checkOutputs } from './output-checks.ts'
@@ -27,14 +31,14 @@ export function generateCommand(): Command {
 }
 
 async function generate(prompt: string | undefined, flags: GenerateFlags): Promise<void> {
-  const framewright = await import('../index.ts')
-  const jobs = await planVideos(prompt, flags, framewright.parseSize)
-  await checkOutputs(jobs, framewright.checkOutput)
-  const model = await framewright.resolveModel(flags.model)
-  await using engine = await framewright.createEngine(engineOptions(model, flags))
+  const { createEngine } = await import('../api/engine.ts')
+  const jobs = await planVideos(prompt, flags)
+  await checkOutputs(jobs)
+  const model = await resolveModel(flags.model)
+  await using engine = await createEngine(engineOptions(model, flags))
   const report = createReporter(flags, jobs.length)
   const signal = interruptSignal(() => report.note('stopping after this step; once more to stop at once'))
-  const context = { engine, flags, report, framewright }
+  const context = { engine, flags, report }
   try {
     await onLanes(jobs, flags.lanes ?? 1, signal, async (job, stop) => await makeVideo(job, stop, context))
   } finally {
@@ -60,19 +64,19 @@ interface Context {
   readonly engine: Engine
   readonly flags: GenerateFlags
   readonly report: Reporter
-  readonly framewright: typeof import('../index.ts')
 }
 
 async function makeVideo(job: VideoJob, signal: AbortSignal, context: Context): Promise<void> {
-  const { engine, flags, report, framewright } = context
+  const { engine, flags, report } = context
+  const { renderVideo } = await import('../engine/render.ts')
   const output = {
     path: job.output,
-    model: flags.model ?? framewright.builtInModel,
-    version: framewright.packageVersion(),
+    model: flags.model ?? builtInModel,
+    version: packageVersion(),
     ...(flags.upscale && { upscale: flags.upscale }),
   }
   let end: Extract<RenderEvent, { type: 'video-end' }> | undefined
-  for await (const event of framewright.renderVideo(engine, job.request, output, { signal })) {
+  for await (const event of renderVideo(engine, job.request, output, { signal })) {
     report.event(job, event)
     if (event.type === 'video-end') end = event
   }
@@ -82,5 +86,5 @@ async function makeVideo(job: VideoJob, signal: AbortSignal, context: Context): 
     ['seed', String(end.plan.seed)],
     ['model', output.model],
   ])
-  await framewright.writeSafetensors(job.latents, new Map([['latents', end.latents]]), about)
+  await writeSafetensors(job.latents, new Map([['latents', end.latents]]), about)
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { NamedAdapters } from '../index.ts'
+import type { NamedAdapters } from '../host/named-adapters.ts'
 import { choice, namedFileArgument, repeated, threadsOption, wholeNumber } from './arguments.ts'
 import { residencyChoices } from './generate-flags.ts'
 import { UsageError } from './usage-error.ts'

@@ -1,5 +1,9 @@
 import { Command } from 'commander'
-import type { AdapterReport, MemoryReport, ModelReport, SizeSteps } from '../index.ts'
+import type { ModelReport, SizeSteps } from '../engine/inspect.ts'
+import { type AdapterReport, inspectAdapter } from '../engine/inspect-adapter.ts'
+import { resolveModel } from '../engine/model-name.ts'
+import type { MemoryReport } from '../engine/plan-memory.ts'
+import { modeNames } from '../pipeline/visual.ts'
 import { decimal, wholeNumber } from './arguments.ts'
 import { bytesText, counted, durationText, parametersText } from './quantities.ts'
 import { alignColumns } from './table.ts'
@@ -32,9 +36,7 @@ interface InspectFlags {
 }
 
 async function inspect(name: string | undefined, flags: InspectFlags): Promise<void> {
-  const { inspectAdapter, inspectModel, modeNames, planModelMemory, resolveModel } = await import(
-    '../index.ts'
-  )
+  const { inspectModel, planModelMemory } = await import('../api/models.ts')
   if (name?.endsWith('.safetensors') && !flags.plan) {
     const report = await inspectAdapter(name)
     process.stdout.write(`${flags.json ? JSON.stringify(report) : adapterText(report)}\n`)

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import type { KeyStore, KeysOptions } from '../index.ts'
+import type { KeyStore } from '../jobs/key-store.ts'
+import type { KeysOptions } from '../server/open-keys.ts'
 import { wholeNumber } from './arguments.ts'
 import { alignColumns } from './table.ts'
 import { UsageError } from './usage-error.ts'
@@ -76,7 +77,7 @@ async function revoke(id: string, at: KeysOptions): Promise<void> {
 }
 
 async function open({ folder, database }: KeysOptions): Promise<KeyStore> {
-  const { openKeys } = await import('../index.ts')
+  const { openKeys } = await import('../api/server.ts')
   return await openKeys({
     ...(folder !== undefined && { folder }),
     ...(database !== undefined && { database }),

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { PullEvent } from '../index.ts'
+import type { PullEvent } from '../hub/events.ts'
 import { interruptSignal } from './interrupt.ts'
 import { jsonLine } from './json-reporter.ts'
 import { pullReporter } from './pull-reporter.ts'
@@ -42,7 +42,7 @@ export function modelsCommand(): Command {
 }
 
 async function list({ json }: { json?: boolean }): Promise<void> {
-  const { listModels } = await import('../index.ts')
+  const { listModels } = await import('../hub/models.ts')
   const models = await listModels()
   if (json) {
     process.stdout.write(`${JSON.stringify(models)}\n`)
@@ -66,7 +66,7 @@ interface PullFlags {
 }
 
 async function pull(id: string, { revision, json, quiet }: PullFlags): Promise<void> {
-  const { pullModel } = await import('../index.ts')
+  const { pullModel } = await import('../hub/pull.ts')
   const signal = interruptSignal(() => process.stderr.write('\nstopping; the next pull goes on from here\n'))
   const events = pullModel(id, { signal, ...(revision !== undefined && { revision }) })
   const report = json
@@ -80,6 +80,6 @@ async function pull(id: string, { revision, json, quiet }: PullFlags): Promise<v
 }
 
 async function path(id: string, { revision }: { revision?: string }): Promise<void> {
-  const { modelPath } = await import('../index.ts')
+  const { modelPath } = await import('../hub/models.ts')
   process.stdout.write(`${await modelPath(id, { ...(revision !== undefined && { revision }) })}\n`)
 }

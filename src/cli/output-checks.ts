@@ -1,6 +1,6 @@
 import { access, constants } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import type { checkOutput } from '../index.ts'
+import { checkOutput } from '../media/output-path.ts'
 import { UsageError } from './usage-error.ts'
 import type { VideoJob } from './video-jobs.ts'
 
@@ -8,9 +8,9 @@ import type { VideoJob } from './video-jobs.ts'
  * Checks that everything a run is to write can be written, before a model is loaded for it.
  * @throws MediaError, UsageError
  */
-export async function checkOutputs(jobs: readonly VideoJob[], check: typeof checkOutput): Promise<void> {
+export async function checkOutputs(jobs: readonly VideoJob[]): Promise<void> {
   for (const { output, latents } of jobs) {
-    await check(output)
+    await checkOutput(output)
     if (latents !== undefined) await checkLatents(latents)
   }
 }

@@ -1,4 +1,4 @@
-import type { VideoEndEvent } from '../index.ts'
+import type { VideoEndEvent } from '../pipeline/events.ts'
 import { durationText } from './quantities.ts'
 import type { Reporter, Streams } from './reporter.ts'
 import { StepClock } from './step-clock.ts'

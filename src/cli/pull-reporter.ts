@@ -1,4 +1,4 @@
-import type { PullEvent } from '../index.ts'
+import type { PullEvent } from '../hub/events.ts'
 import { progressLine } from './progress-line.ts'
 import { bytesText, counted, durationText } from './quantities.ts'
 import type { Streams } from './reporter.ts'

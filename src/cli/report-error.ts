@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import type { FramewrightError } from '../index.ts'
+import type { FramewrightError } from '../errors.ts'
 import { ParserEnd } from './parser-end.ts'
 import { UsageError } from './usage-error.ts'
 

@@ -1,4 +1,4 @@
-import type { RenderEvent } from '../index.ts'
+import type { RenderEvent } from '../engine/render.ts'
 import { barReporter } from './bar-reporter.ts'
 import { jsonReporter } from './json-reporter.ts'
 import { plainReporter } from './plain-reporter.ts'

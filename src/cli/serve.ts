@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import type { OpenJobs, ServeOptions } from '../index.ts'
+import type { OpenJobs } from '../jobs/contract.ts'
+import type { ServeOptions } from '../server/serve.ts'
 import { repeated, wholeNumber } from './arguments.ts'
 import { type AdapterFlags, addHostFlags, withAdapters } from './host-flags.ts'
 import { interruptSignal } from './interrupt.ts'
@@ -88,7 +89,7 @@ interface ServeFlags
 
 async function serve(flags: ServeFlags, openJobs: OpenJobs | undefined): Promise<void> {
   const options = serveOptions(flags)
-  const { startServer } = await import('../index.ts')
+  const { startServer } = await import('../api/server.ts')
   const signal = interruptSignal(() => process.stderr.write('stopping: what is running is handed back\n'))
   await using server = await startServer(options, openJobs)
   process.stderr.write(`listening on ${server.url}\n`)

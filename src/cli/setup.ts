@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { PullEvent } from '../index.ts'
+import type { PullEvent } from '../hub/events.ts'
 import { interruptSignal } from './interrupt.ts'
 import { jsonLine } from './json-reporter.ts'
 import { pullReporter } from './pull-reporter.ts'
@@ -29,7 +29,7 @@ interface SetupFlags {
 }
 
 async function setupCuda({ from, json, quiet }: SetupFlags): Promise<void> {
-  const { installCudaProvider } = await import('../index.ts')
+  const { installCudaProvider } = await import('../api/installation.ts')
   const signal = interruptSignal(() => process.stderr.write('\nstopping; the next setup goes on from here\n'))
   const report = json
     ? { event: (event: PullEvent) => void process.stdout.write(`${jsonLine(event)}\n`), close: () => {} }

@@ -1,4 +1,4 @@
-import type { GenerationRecord } from '../index.ts'
+import type { GenerationRecord } from '../media/record.ts'
 import { shellQuote } from './shell-quote.ts'
 
 type Value = GenerationRecord[string]

@@ -1,4 +1,6 @@
 import { Command } from 'commander'
+import { packageVersion } from '../engine/package-info.ts'
+import { MediaError } from '../errors.ts'
 import { commandOf, settingsWithoutFlag } from './show-command.ts'
 
 export function showCommand(): Command {
@@ -15,7 +17,7 @@ export function showCommand(): Command {
 }
 
 async function show(path: string, { json }: { json?: boolean }): Promise<void> {
-  const { MediaError, packageVersion, readRecord } = await import('../index.ts')
+  const { readRecord } = await import('../media/read-record.ts')
   const record = await readRecord(path)
   if (record === undefined) {
     throw new MediaError('media/input', {

@@ -1,10 +1,10 @@
+import type { VideoWrittenEvent } from '../engine/render.ts'
 import type {
   ConditioningReadyEvent,
   MemoryPlanEvent,
   StartEvent,
   VideoEndEvent,
-  VideoWrittenEvent,
-} from '../index.ts'
+} from '../pipeline/events.ts'
 import { bytesText, counted, durationText } from './quantities.ts'
 import type { VideoJob } from './video-jobs.ts'
 

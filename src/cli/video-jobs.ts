@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
-import type { GenerateRequest, parseSize } from '../index.ts'
+import { parseSize } from '../geometry/parse-size.ts'
+import type { GenerateRequest } from '../pipeline/request.ts'
 import type { GenerateFlags } from './generate-flags.ts'
 import { defaultNames, outputNames } from './output-names.ts'
 import { UsageError } from './usage-error.ts'
@@ -22,14 +23,10 @@ const largestSeed = 2n ** 64n - 1n
  * The videos that a command line asks for: `--count` of each prompt, from consecutive seeds.
  * @throws UsageError when flags contradict each other; RequestError for a size that cannot be read
  */
-export async function planVideos(
-  prompt: string | undefined,
-  flags: GenerateFlags,
-  readSize: typeof parseSize,
-): Promise<VideoJob[]> {
+export async function planVideos(prompt: string | undefined, flags: GenerateFlags): Promise<VideoJob[]> {
   const prompts = await promptsOf(prompt, flags)
   const seeds = seedsOf(flags)
-  const settings = settingsOf(flags, readSize)
+  const settings = settingsOf(flags)
   const requests = prompts.flatMap(text => seeds.map(seed => ({ ...settings, prompt: text, seed })))
   const outputs = flags.output === undefined ? defaultNames(requests) : outputNames(flags.output, requests)
   const latents =
@@ -83,10 +80,7 @@ function seedsOf({ seed, count = 1 }: GenerateFlags): bigint[] {
 }
 
 /** The request without its prompt and seed: what is not given is left to the model. */
-function settingsOf(
-  flags: GenerateFlags,
-  readSize: typeof parseSize,
-): Omit<GenerateRequest, 'prompt' | 'seed'> {
+function settingsOf(flags: GenerateFlags): Omit<GenerateRequest, 'prompt' | 'seed'> {
   if (flags.frames !== undefined && flags.seconds !== undefined) {
     throw new UsageError({
       subject: '--seconds',
@@ -94,7 +88,7 @@ function settingsOf(
       got: `--frames ${flags.frames}`,
     })
   }
-  const size = flags.size === undefined ? undefined : readSize(flags.size)
+  const size = flags.size === undefined ? undefined : parseSize(flags.size)
   const all = {
     negativePrompt: flags.negative,
     width: size?.width,

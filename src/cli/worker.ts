@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import type { OpenJobs, WorkerOptions } from '../index.ts'
+import type { WorkerOptions } from '../host/worker.ts'
+import type { OpenJobs } from '../jobs/contract.ts'
 import { repeated, wholeNumber } from './arguments.ts'
 import { type AdapterFlags, addHostFlags, withAdapters } from './host-flags.ts'
 import { interruptSignal } from './interrupt.ts'
@@ -48,7 +49,7 @@ interface WorkerFlags extends Omit<WorkerOptions, 'models' | 'devices' | 'adapte
 }
 
 async function work(flags: WorkerFlags, openJobs: OpenJobs | undefined): Promise<void> {
-  const { startWorker } = await import('../index.ts')
+  const { startWorker } = await import('../api/worker.ts')
   const signal = interruptSignal(() => process.stderr.write('draining: what is running is handed back\n'))
   await using _worker = await startWorker(workerOptions(flags), openJobs)
   await new Promise<void>(resolve => {

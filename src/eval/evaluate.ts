@@ -1,14 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  contactSheet,
-  createEngine,
-  type Engine,
-  type EngineOptions,
-  type GenerateRequest,
-  packageVersion,
-} from '../index.ts'
+import { createEngine } from '../api/engine.ts'
+import type { Engine, EngineOptions } from '../engine/engine.ts'
+import { packageVersion } from '../engine/package-info.ts'
+import { contactSheet } from '../media/contact-sheet.ts'
+import type { GenerateRequest } from '../pipeline/request.ts'
 import { type Clip, drawScene } from './draw-scene.ts'
 import { judge, type Verdict } from './judge.ts'
 import { readScenes, type Scene } from './scenes.ts'

@@ -1,4 +1,4 @@
-import { type Bar, bars, escaped, htmlPage, table } from '../report/page.ts'
+import { type Bar, bars, escaped, htmlPage, table } from '../benchmark/html-page.ts'
 import type { EvaluationReport, SettingReport } from './evaluate.ts'
 import { percent, type Share } from './summary.ts'
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { CheckpointError } from '../index.ts'
+import { CheckpointError } from '../errors.ts'
 import { colours, shapes } from './palette.ts'
 
 /** The file of a model folder that holds prompts and what their videos have to show. */

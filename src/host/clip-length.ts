@@ -1,4 +1,5 @@
-import { inspectModel, readVideo } from '../index.ts'
+import { inspectModel } from '../api/models.ts'
+import { readVideo } from '../media/read-video.ts'
 
 /**
  * Frames to make from a video when nothing else says how many: as many as it has, as far as the model can make that

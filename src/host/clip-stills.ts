@@ -1,5 +1,7 @@
 import { writeFile } from 'node:fs/promises'
-import { contactSheet, encodeJpeg, type FramesDecodedEvent } from '../index.ts'
+import { contactSheet } from '../media/contact-sheet.ts'
+import { encodeJpeg } from '../media/encode-jpeg.ts'
+import type { FramesDecodedEvent } from '../pipeline/events.ts'
 
 /** Frames of a spritesheet. */
 const sheetFrames = 16

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { createRequire } from 'node:module'
-import { HostError } from '../index.ts'
+import { HostError } from '../errors.ts'
 import type { HostEngineOptions } from './host-process.ts'
 import { HostTail } from './host-tail.ts'
 import type { HostCommand, HostProgress, HostReply, RunEnd, RunSpec } from './protocol.ts'

@@ -3,14 +3,10 @@
  * server or worker that forked it. Started with the device and the engine's options as JSON in its only argument.
  */
 import { constants, setPriority } from 'node:os'
-import {
-  CancelledError,
-  createEngine,
-  type Engine,
-  type EngineOptions,
-  FramewrightError,
-  resolveModel,
-} from '../index.ts'
+import { createEngine } from '../api/engine.ts'
+import type { Engine, EngineOptions } from '../engine/engine.ts'
+import { resolveModel } from '../engine/model-name.ts'
+import { CancelledError, FramewrightError } from '../errors.ts'
 import { makeVideo } from './make-video.ts'
 import type { HostCommand, HostReply, RunEnd, RunSpec } from './protocol.ts'
 import { RunCheckpoint } from './run-checkpoint.ts'

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { FramewrightError, RequestError } from '../index.ts'
+import { FramewrightError, RequestError } from '../errors.ts'
 import type {
   Json,
   JsonObject,

@@ -1,15 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import {
-  type Engine,
-  encodeJpeg,
-  type GenerateRequest,
-  type PreviewEvent,
-  packageVersion,
-  renderVideo,
-  resolveModel,
-  type VideoEndEvent,
-} from '../index.ts'
+import type { Engine } from '../engine/engine.ts'
+import { resolveModel } from '../engine/model-name.ts'
+import { packageVersion } from '../engine/package-info.ts'
+import { renderVideo } from '../engine/render.ts'
+import { encodeJpeg } from '../media/encode-jpeg.ts'
+import type { PreviewEvent, VideoEndEvent } from '../pipeline/events.ts'
+import type { GenerateRequest } from '../pipeline/request.ts'
 import { framesLike } from './clip-length.ts'
 import { ClipStills } from './clip-stills.ts'
 import type { HostProgress, RunResult, RunSpec } from './protocol.ts'

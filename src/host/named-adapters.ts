@@ -1,10 +1,7 @@
-import {
-  type AdapterOptions,
-  CheckpointError,
-  checkModelAdapters,
-  RequestError,
-  resolveModel,
-} from '../index.ts'
+import { checkModelAdapters } from '../api/models.ts'
+import type { AdapterOptions } from '../engine/adapters.ts'
+import { resolveModel } from '../engine/model-name.ts'
+import { CheckpointError, RequestError } from '../errors.ts'
 
 /** A LoRA that is offered under a name: how strongly it counts, a request says. */
 export type NamedAdapter = Omit<AdapterOptions, 'scale'>

@@ -1,5 +1,5 @@
 /** What a supervisor and an engine host say to each other: JSON, over the channel of `child_process.fork`. */
-import type { AdapterOptions } from '../index.ts'
+import type { AdapterOptions } from '../engine/adapters.ts'
 import type { JsonObject, TaskFailure, TaskProgress } from '../jobs/contract.ts'
 
 /** One video to make, with absolute paths. */

@@ -1,5 +1,7 @@
 import { access } from 'node:fs/promises'
-import { type DenoiseState, FramewrightError, loadDenoiseState, saveDenoiseState } from '../index.ts'
+import { loadDenoiseState, saveDenoiseState } from '../engine/denoise-file.ts'
+import { FramewrightError } from '../errors.ts'
+import type { DenoiseState } from '../pipeline/denoise-state.ts'
 import type { RunSpec } from './protocol.ts'
 
 /** The saved state of one run: read at its start, written at an interval while it goes on. */

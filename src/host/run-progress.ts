@@ -1,4 +1,4 @@
-import type { RenderEvent } from '../index.ts'
+import type { RenderEvent } from '../engine/render.ts'
 import type { HostProgress } from './protocol.ts'
 
 /** Shares of a run: the steps have what conditioning and decoding leave. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { RequestError } from '../index.ts'
+import { RequestError } from '../errors.ts'
 import {
   type CreatedTask,
   finalStates,

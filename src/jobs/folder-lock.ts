@@ -3,7 +3,7 @@ import { realpath, rm } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { JobsError } from '../index.ts'
+import { JobsError } from '../errors.ts'
 
 export interface FolderLock {
   release(): Promise<void>

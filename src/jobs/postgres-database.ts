@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
-import { JobsError } from '../index.ts'
+import { JobsError } from '../errors.ts'
 import type { Database, Row, Session } from './database.ts'
 
 /** Of what a deadlock or a conflict has undone, and passes when it is run again. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { samplerNames } from '../index.ts'
+import { samplerNames } from '../sampling/samplers/sampler.ts'
 
 /** Seeds of Runway's API; ours go further, but clients keep them in 32 bits. */
 export const seedField = z

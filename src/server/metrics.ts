@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { type GpuMemory, gpuMemory } from '../engine/nvidia-gpus.ts'
 import type { EngineHost } from '../host/engine-host.ts'
-import { type GpuMemory, gpuMemory } from '../index.ts'
 import type { QueueStats, RunOutcome, TaskRecord } from '../jobs/contract.ts'
 
 /** What Prometheus collects. Names follow its conventions: base units, `_total` for counters. */

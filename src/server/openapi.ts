@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { packageVersion } from '../index.ts'
+import { packageVersion } from '../engine/package-info.ts'
 import type { Route } from './http/route.ts'
 
 /** The routes as an OpenAPI 3.1 document. */

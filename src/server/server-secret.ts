@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { RequestError } from '../index.ts'
+import { RequestError } from '../errors.ts'
 
 const secretBytes = 32
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { type FileKind, FramewrightError, fileKind } from '../../index.ts'
+import { FramewrightError } from '../../errors.ts'
 import type { Storage } from '../../jobs/contract.ts'
+import { type FileKind, fileKind } from '../../media/file-kind.ts'
 import { invalidField } from '../http/http-error.ts'
 import { type AssetKind, assetLimits, fetchesAtOnce, uploadHours } from './asset-limits.ts'
 import { AssetError, fetchAsset } from './fetch-asset.ts'

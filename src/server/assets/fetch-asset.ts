@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { packageVersion } from '../../index.ts'
+import { packageVersion } from '../../engine/package-info.ts'
 import { HttpError } from '../http/http-error.ts'
 import { readBytes } from '../http/read-json.ts'
 import { type AssetKind, assetLimits, fetchSeconds } from './asset-limits.ts'

@@ -1,4 +1,4 @@
-import { packageVersion } from '../../index.ts'
+import { packageVersion } from '../../engine/package-info.ts'
 import { json, type Route } from '../http/route.ts'
 import { openApiDocument } from '../openapi.ts'
 import type { Services } from '../services.ts'

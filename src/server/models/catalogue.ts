@@ -1,5 +1,5 @@
+import { builtInModel } from '../../engine/model-name.ts'
 import { checkNamedAdapters, type NamedAdapters } from '../../host/named-adapters.ts'
-import { builtInModel } from '../../index.ts'
 import { inspectServed, type ServedModel } from './served-model.ts'
 
 /** Which checkpoints are offered, and by which names. */

@@ -1,4 +1,6 @@
-import { inspectModel, type ModelReport, resolveModel, type SizeSteps } from '../../index.ts'
+import { inspectModel } from '../../api/models.ts'
+import type { ModelReport, SizeSteps } from '../../engine/inspect.ts'
+import { resolveModel } from '../../engine/model-name.ts'
 
 /** A checkpoint that is offered, and what it can do. */
 export interface ServedModel {

@@ -1,4 +1,4 @@
-import { packageVersion } from '../../index.ts'
+import { packageVersion } from '../../engine/package-info.ts'
 import type { TaskRecord, WebhookSender } from '../../jobs/contract.ts'
 import { type AddressPolicy, vettedRequest } from '../assets/vetted-request.ts'
 import { webhookHeaders, webhookSecret } from './webhook-signature.ts'

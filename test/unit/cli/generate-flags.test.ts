@@ -18,7 +18,7 @@ import { guidanceMethodNames } from '../../../src/sampling/guidance-method.ts'
 async function jobsOf(words: readonly string[]) {
   const command = addGenerateFlags(new Command('generate').argument('[prompt]'))
   command.exitOverride().parse(words, { from: 'user' })
-  return await planVideos(command.args[0], command.opts<GenerateFlags>(), parseSize)
+  return await planVideos(command.args[0], command.opts<GenerateFlags>())
 }
 
 /** The words that a POSIX shell makes of a command. */

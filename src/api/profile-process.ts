@@ -1,5 +1,6 @@
 /** A process of its own that profiles one repetition of a benchmark: options as JSON in its only argument. */
-import { type BenchmarkOptions, profileBenchmark } from '../index.ts'
+import type { BenchmarkOptions } from '../benchmark/benchmark.ts'
+import { profileBenchmark } from './benchmark.ts'
 
 try {
   const options = JSON.parse(process.argv[2] ?? '{}') as BenchmarkOptions & { readonly model: string }

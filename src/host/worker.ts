@@ -1,11 +1,12 @@
 import { hostname } from 'node:os'
 import { pino } from 'pino'
-import type { HostEngineOptions } from '../host/host-process.ts'
-import { HostRunner } from '../host/host-runner.ts'
-import { checkNamedAdapters, type NamedAdapters } from '../host/named-adapters.ts'
-import { builtInModel, RequestError } from '../index.ts'
+import { builtInModel } from '../engine/model-name.ts'
+import { RequestError } from '../errors.ts'
 import type { OpenJobs, TaskRunner } from '../jobs/contract.ts'
 import { FolderStorage } from '../jobs/folder-storage.ts'
+import type { HostEngineOptions } from './host-process.ts'
+import { HostRunner } from './host-runner.ts'
+import { checkNamedAdapters, type NamedAdapters } from './named-adapters.ts'
 
 export interface WorkerOptions {
   /** PostgreSQL server of the tasks, `postgres://…`. */

@@ -1,0 +1,18 @@
+import { type Diagnosis, diagnoseInstallation } from '../engine/doctor.ts'
+import { type SetupCudaOptions, setupCuda } from '../engine/setup-cuda.ts'
+import type { PullEvent } from '../hub/events.ts'
+import { composition } from './composition.ts'
+
+/** Looks at everything that making a video needs on this machine. */
+export async function diagnose(): Promise<Diagnosis> {
+  return await diagnoseInstallation(composition.createBackend)
+}
+
+/**
+ * Puts ONNX Runtime's CUDA provider of the runtime's own version where the runtime looks for it. Iterate to run it.
+ * @throws BackendError where there is none or it cannot be placed; HubError when it cannot be fetched; CancelledError
+ *   after an abort
+ */
+export function installCudaProvider(options: SetupCudaOptions = {}): AsyncGenerator<PullEvent> {
+  return setupCuda(options)
+}

@@ -1,0 +1,40 @@
+import { syntheticNames } from '../benchmark/synthetic.ts'
+import { type AdapterOptions, checkAdapters } from '../engine/adapters.ts'
+import { openCheckpoint } from '../engine/checkpoint.ts'
+import { type ExportOptions, type ExportReport, exportCheckpoint } from '../engine/export.ts'
+import { inspectCheckpoint, type ModelReport } from '../engine/inspect.ts'
+import { type MemoryReport, type PlanMemoryOptions, planMemory } from '../engine/plan-memory.ts'
+import { composition } from './composition.ts'
+
+const { families } = composition
+
+/** Describes a model folder from its configs and the headers of its weights. */
+export async function inspectModel(options: { readonly model: string }): Promise<ModelReport> {
+  return await inspectCheckpoint(options.model, families)
+}
+
+/**
+ * Checks that adapters are of a model, from the headers of their files.
+ * @throws CheckpointError for one that is not
+ */
+export async function checkModelAdapters(options: {
+  readonly model: string
+  readonly adapters: readonly AdapterOptions[]
+}): Promise<void> {
+  await checkAdapters(options.adapters, await openCheckpoint(options.model, families))
+}
+
+/** Estimates the memory that a request needs, and says how it would be made in what there is. */
+export async function planModelMemory(options: PlanMemoryOptions): Promise<MemoryReport> {
+  return await planMemory(options, families)
+}
+
+/** Writes a model folder as ordinary .onnx files that can be run in its place. */
+export async function exportModel(options: ExportOptions): Promise<ExportReport> {
+  return await exportCheckpoint(options, families)
+}
+
+/** The published checkpoints that can be measured without their weights. */
+export function syntheticModels(): string[] {
+  return syntheticNames(families)
+}

@@ -1,0 +1,24 @@
+import type { OpenJobs } from '../jobs/contract.ts'
+import type { KeyStore } from '../jobs/key-store.ts'
+import type { KeysOptions } from '../server/open-keys.ts'
+import type { RunningServer, ServeOptions } from '../server/serve.ts'
+import { openJobs } from './jobs.ts'
+
+/**
+ * Serves models over HTTP, as Runway's API and OpenAI's videos API. Loaded when it is called.
+ * @param open opens what the tasks are kept in
+ * @throws RequestError when it would be open to others without a key; CheckpointError for a model that is not one
+ */
+export async function startServer(options: ServeOptions, open: OpenJobs = openJobs): Promise<RunningServer> {
+  const server = await import('../server/serve.ts')
+  return await server.startServer(options, open)
+}
+
+/**
+ * Opens the API keys of a server, whether or not it runs.
+ * @throws JobsError when the database cannot be reached
+ */
+export async function openKeys(options: KeysOptions): Promise<KeyStore> {
+  const server = await import('../server/open-keys.ts')
+  return await server.openServerKeys(options)
+}
