@@ -1,6 +1,6 @@
 import { Graph } from '../src/graph/graph.ts'
+import type { Node } from '../src/graph/node.ts'
 import { dtypeOfOnnx, onnxDType } from '../src/graph/onnx-dtype.ts'
-import type { Node } from '../src/graph/value.ts'
 import type { DType } from '../src/tensor/dtype.ts'
 
 /**

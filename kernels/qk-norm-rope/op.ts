@@ -1,6 +1,6 @@
 import { shapeText } from '../../src/graph/dims.ts'
-import { requireDTypeOf, requireFloat, requireRank, requireVector } from '../../src/graph/operand.ts'
-import { dimAt, type Value } from '../../src/graph/value.ts'
+import type { Value } from '../../src/graph/graph.ts'
+import { dimAt, requireDTypeOf, requireFloat, requireRank, requireVector } from '../../src/graph/operand.ts'
 import { normalizedAndRotated } from './reference.ts'
 
 /** The folder of the kernel, as a graph's `kernels` has it. */

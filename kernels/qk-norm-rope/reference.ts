@@ -1,9 +1,11 @@
 /** What the kernel does, in ONNX's own ops. */
+
+import type { Value } from '../../src/graph/graph.ts'
+import { dimAt } from '../../src/graph/operand.ts'
 import { rotaryEmbedding } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { reshape } from '../../src/graph/ops/layout.ts'
 import { rmsNorm } from '../../src/graph/ops/normalization.ts'
-import { dimAt, type Value } from '../../src/graph/value.ts'
 
 /**
  * x [batch, tokens, width], normalised in its dtype, turned in f32, given back in its dtype. The kernel has the same

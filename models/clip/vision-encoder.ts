@@ -6,14 +6,13 @@
  *   pixels [images, channels, size, size] ── patches, class token, positions ──▶ [images, tokens, model]
  *     ── norm ── (layers − 1) × (norm → attention; norm → MLP) ──▶ [images, tokens, model], tokens = 1 + patches
  */
-import { Graph } from '../../src/graph/graph.ts'
+import { Graph, type Value } from '../../src/graph/graph.ts'
 import { gelu, quickGelu } from '../../src/graph/ops/activation.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add } from '../../src/graph/ops/elementwise.ts'
 import { concat, expandLike, reshape, slice, transpose } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
-import type { Value } from '../../src/graph/value.ts'
 import { linear } from '../../src/nn/linear.ts'
 import { layerNormLayer } from '../../src/nn/normalization.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'

@@ -2,14 +2,15 @@
  * The pieces of the LTX-Video VAE (diffusers `autoencoder_kl_ltx.py`). Frames are laid out as a batch of pictures,
  * [frames, channels, height, width].
  */
-import type { Graph } from '../../src/graph/graph.ts'
+
+import type { Graph, Value } from '../../src/graph/graph.ts'
+import { dimAt } from '../../src/graph/operand.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add, divide, multiply, squareRoot } from '../../src/graph/ops/elementwise.ts'
 import { concat, reshape, slice, split, transpose } from '../../src/graph/ops/layout.ts'
 import { l2Norm } from '../../src/graph/ops/normalization.ts'
 import type { Scope } from '../../src/graph/scope.ts'
-import { dimAt, type Value } from '../../src/graph/value.ts'
 import { frameWindows, windowConv } from '../../src/nn/conv3d.ts'
 import { linear, twoLayer } from '../../src/nn/linear.ts'
 import { layerNormLayer } from '../../src/nn/normalization.ts'

@@ -1,8 +1,9 @@
+import type { Value } from '../../src/graph/graph.ts'
+import { dimAt } from '../../src/graph/operand.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { multiply } from '../../src/graph/ops/elementwise.ts'
 import type { Scope } from '../../src/graph/scope.ts'
-import { dimAt, type Value } from '../../src/graph/value.ts'
 import type { LtxVaeConfig } from './config.ts'
 import {
   channelNorm,

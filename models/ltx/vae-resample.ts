@@ -1,10 +1,12 @@
 /** Changes of resolution in the LTX-Video VAE: pixels and frames that fall together become channels, and back. */
+
+import type { Value } from '../../src/graph/graph.ts'
+import { dimAt } from '../../src/graph/operand.ts'
 import { depthToSpace, spaceToDepth } from '../../src/graph/ops/convolution.ts'
 import { add } from '../../src/graph/ops/elementwise.ts'
 import { concat, gather, reshape, reshapeLike, slice } from '../../src/graph/ops/layout.ts'
 import { meanOver } from '../../src/graph/ops/pooling.ts'
 import type { Scope } from '../../src/graph/scope.ts'
-import { dimAt, type Value } from '../../src/graph/value.ts'
 import { type VaeOptions, videoConv } from './vae-blocks.ts'
 
 /** By how much time, and height and width, are divided. */

@@ -6,12 +6,11 @@
  *   decoder   latents [channels, frames, h, w] ──▶ uint8 pictures [8·frames − 7, 32·h, 32·w, 3]
  *   encoder   pictures [8·frames + 1, 3, 32·h, 32·w] ──▶ latents [channels, frames + 1, h, w]
  */
-import { Graph } from '../../src/graph/graph.ts'
+import { Graph, type Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add, clip, divide, exponential, multiply, round, subtract } from '../../src/graph/ops/elementwise.ts'
 import { slice, transpose } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
-import type { Value } from '../../src/graph/value.ts'
 import { patchify, unpatchify } from '../../src/nn/patchify.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { compression, type LtxVaeConfig } from './config.ts'

@@ -5,14 +5,13 @@
  *   ids [batch, tokens] ── embedding ──▶ [batch, tokens, model]
  *     ── layers × (RMS norm → attention + bias; RMS norm → gated GELU) ── RMS norm ──▶ [batch, tokens, model]
  */
-import { Graph } from '../../src/graph/graph.ts'
+import { Graph, type Value } from '../../src/graph/graph.ts'
 import { gelu } from '../../src/graph/ops/activation.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add, multiply, subtract } from '../../src/graph/ops/elementwise.ts'
 import { gather, transpose, unsqueeze } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
-import type { Value } from '../../src/graph/value.ts'
 import { linear } from '../../src/nn/linear.ts'
 import { rmsNormLayer } from '../../src/nn/normalization.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'

@@ -2,12 +2,13 @@
  * What the Wan transformer's cross-attentions see: keys and values of every layer, which do not change with the step
  * and are computed once for a prompt and once for a picture.
  */
-import { Graph } from '../../src/graph/graph.ts'
+
+import { Graph, type Value } from '../../src/graph/graph.ts'
+import { dimAt } from '../../src/graph/operand.ts'
 import { gelu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add } from '../../src/graph/ops/elementwise.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
-import { dimAt, type Value } from '../../src/graph/value.ts'
 import { linear, twoLayer } from '../../src/nn/linear.ts'
 import { layerNormLayer, rmsNormLayer } from '../../src/nn/normalization.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'

@@ -1,12 +1,13 @@
 /** What comes before and after the layers of the Wan transformer: patches, time, positions, projection. */
+
 import { productOf } from '../../src/graph/dims.ts'
-import type { Graph } from '../../src/graph/graph.ts'
+import type { Graph, Value } from '../../src/graph/graph.ts'
+import { dimAt } from '../../src/graph/operand.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add } from '../../src/graph/ops/elementwise.ts'
 import { reshape, reshapeLike, split, transpose, unsqueeze } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
-import { dimAt, type Value } from '../../src/graph/value.ts'
 import { linear, twoLayer } from '../../src/nn/linear.ts'
 import { adaptiveLayerNorm } from '../../src/nn/normalization.ts'
 import { timestepFeatures } from '../../src/nn/timestep.ts'

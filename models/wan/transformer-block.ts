@@ -3,14 +3,13 @@
  * the prompt and, where the checkpoint takes one, to a picture, and a feed-forward network.
  */
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
-import type { Graph } from '../../src/graph/graph.ts'
+import type { Graph, Value } from '../../src/graph/graph.ts'
 import { gelu } from '../../src/graph/ops/activation.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add, multiply } from '../../src/graph/ops/elementwise.ts'
 import { reshape, reshapeLike, slice, split, unsqueeze } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
-import type { Value } from '../../src/graph/value.ts'
 import { linear } from '../../src/nn/linear.ts'
 import { adaptiveLayerNorm, layerNormLayer, normWeight, rmsNormLayer } from '../../src/nn/normalization.ts'
 import { modelWidth, type WanTransformerConfig } from './config.ts'

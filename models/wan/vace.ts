@@ -2,11 +2,11 @@
  * VACE (Jiang et al. 2025, "VACE: All-in-One Video Creation and Editing"; diffusers `transformer_wan_vace.py`): a
  * second, thinner stack of layers reads a control video and gives a hint to some layers of the main one.
  */
+import type { Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add, multiply } from '../../src/graph/ops/elementwise.ts'
 import { split } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
-import type { Value } from '../../src/graph/value.ts'
 import { linear } from '../../src/nn/linear.ts'
 import { modelWidth, type WanTransformerConfig } from './config.ts'
 import { latentInput, patchEmbedding } from './embedding.ts'

@@ -3,7 +3,9 @@
  * [frames, channels, height, width]: what the network does within a frame is then a 2-D op, and a causal 3-D
  * convolution is a 2-D one over the channels of three consecutive frames.
  */
-import type { Graph } from '../../src/graph/graph.ts'
+
+import type { Graph, Value } from '../../src/graph/graph.ts'
+import { dimAt } from '../../src/graph/operand.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
@@ -20,7 +22,6 @@ import {
 } from '../../src/graph/ops/layout.ts'
 import { l2Norm } from '../../src/graph/ops/normalization.ts'
 import type { Scope } from '../../src/graph/scope.ts'
-import { dimAt, type Value } from '../../src/graph/value.ts'
 import { linear } from '../../src/nn/linear.ts'
 
 /**

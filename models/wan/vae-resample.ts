@@ -1,10 +1,12 @@
 /** Changes of resolution in the Wan VAE: along the main path, and along the residual VAE's shortcuts. */
+
+import type { Value } from '../../src/graph/graph.ts'
+import { dimAt } from '../../src/graph/operand.ts'
 import { conv2d, depthToSpace, upsampleNearest2x } from '../../src/graph/ops/convolution.ts'
 import { multiply } from '../../src/graph/ops/elementwise.ts'
 import { concat, gather, padBefore, reshape, reshapeLike, slice } from '../../src/graph/ops/layout.ts'
 import { averagePool, meanOver } from '../../src/graph/ops/pooling.ts'
 import type { Scope } from '../../src/graph/scope.ts'
-import { dimAt, type Value } from '../../src/graph/value.ts'
 import { type CausalCaches, causalConv, windowConv } from './vae-blocks.ts'
 
 /**

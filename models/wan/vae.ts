@@ -7,16 +7,16 @@
  *   decoder   latents [channels, frames, h, w] ──▶ uint8 pictures [4·frames, H, W, 3]
  *   encoder   pictures [4·frames, 3, H, W] ──▶ latents [channels, frames, h, w]
  */
+
 import type { Dim } from '../../src/graph/dims.ts'
-import { Graph } from '../../src/graph/graph.ts'
+import { Graph, type Value } from '../../src/graph/graph.ts'
+import { dimAt } from '../../src/graph/operand.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { depthToSpace, spaceToDepth } from '../../src/graph/ops/convolution.ts'
 import { add, clip, divide, multiply, round, subtract } from '../../src/graph/ops/elementwise.ts'
 import { gather, slice, transpose } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
-import type { Value } from '../../src/graph/value.ts'
-import { dimAt } from '../../src/graph/value.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import type { WanVaeConfig } from './config.ts'

@@ -1,5 +1,5 @@
-import type { BenchmarkOptions } from '../benchmark/benchmark.ts'
 import type { Comparison } from '../benchmark/compare.ts'
+import type { BenchmarkOptions } from '../benchmark/context.ts'
 import type { BenchmarkProgress, BenchmarkReport, ClassShare } from '../benchmark/report.ts'
 import { composition } from './composition.ts'
 

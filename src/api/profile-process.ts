@@ -1,5 +1,5 @@
 /** A process of its own that profiles one repetition of a benchmark: options as JSON in its only argument. */
-import type { BenchmarkOptions } from '../benchmark/benchmark.ts'
+import type { BenchmarkOptions } from '../benchmark/context.ts'
 import { profileBenchmark } from './benchmark.ts'
 
 try {

@@ -1,22 +1,19 @@
 import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { type Checkpoint, openCheckpoint } from '../engine/checkpoint.ts'
-import type { EngineOptions, EngineParts } from '../engine/engine.ts'
-import type { Precision } from '../engine/graph-source.ts'
+import type { EngineParts } from '../engine/engine.ts'
 import { nvidiaGpus } from '../engine/nvidia-gpus.ts'
 import { packageVersion } from '../engine/package-info.ts'
 import { CancelledError, RequestError } from '../errors.ts'
 import type { GraphRecipe, Model } from '../pipeline/family.ts'
-import { type GeneratePlan, planRequest } from '../pipeline/request.ts'
 import { type Device, deviceText } from '../runtime/backend.ts'
-import { parseDevice } from '../runtime/device.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
-import { answerLoad } from './load.ts'
+import { type BenchmarkOptions, type Context, openContext, type Result } from './context.ts'
+import { measureLoad } from './load.ts'
 import { isBusy, machine } from './machine.ts'
 import { measurePeaks } from './peaks.ts'
 import { profileInChild } from './profile-child.ts'
-import { answerRepeated } from './repeated.ts'
+import { measureRepeated } from './repeated.ts'
 import {
   type BenchmarkProgress,
   type BenchmarkReport,
@@ -25,55 +22,9 @@ import {
   type Question,
   questions,
 } from './report.ts'
-import { withRequiredPictures } from './required-pictures.ts'
 import { writeSynthetic } from './synthetic.ts'
-import { answerThroughput } from './throughput.ts'
+import { measureThroughput } from './throughput.ts'
 import { denoises, works } from './work.ts'
-
-export interface BenchmarkOptions
-  extends Pick<EngineOptions, 'device' | 'precision' | 'threads' | 'residency'> {
-  readonly what: Question
-  /** A model folder; with `synthetic`, where that is put and kept. */
-  readonly model?: string
-  /** The name of a published checkpoint to measure with random weights. */
-  readonly synthetic?: string
-  /** With `synthetic`: how its weights are stored; as they were published unless given. */
-  readonly stored?: 'f32' | 'f16' | 'bf16'
-  /** With `synthetic`: so many layers of its transformer; all unless given. */
-  readonly layers?: number
-  readonly width?: number
-  readonly height?: number
-  readonly frames?: number
-  /** Of `generate` and `throughput`; the model's own unless given. */
-  readonly steps?: number
-  /** Times that everything is measured; 5 unless given. */
-  readonly repeat?: number
-  /** Of `throughput`: videos made at a time; 2 unless given. */
-  readonly concurrency?: number
-  /** Whether to say where time goes, by class of op, in a process of its own; true unless given. */
-  readonly profile?: boolean
-  readonly signal?: AbortSignal
-}
-
-/** Everything that an answer is found with. */
-export interface Setting {
-  readonly options: BenchmarkOptions
-  readonly parts: EngineParts
-  readonly checkpoint: Checkpoint
-  readonly device: Device
-  readonly precision: Precision
-  readonly plan: GeneratePlan
-  /** 0 for one a core. */
-  readonly threads: number
-  readonly repeat: number
-  readonly signal: AbortSignal
-}
-
-/** What a question is answered with. */
-export type Answer = Pick<BenchmarkReport, 'measurements' | 'work' | 'notes'>
-
-const prompt =
-  'A red fox trots along a frozen river at dawn, mist rising from the ice, the low sun behind bare birches; the camera follows it slowly from the side.'
 
 /**
  * Measures a model on this machine; the last event is the report.
@@ -96,21 +47,21 @@ export async function* runBenchmark(
       )
       yield progress(`${(bytes / 1e9).toFixed(2)} GB of random weights`)
     }
-    const setting = await openSetting({ ...options, model: folder }, parts, temporary)
-    const gpu = await gpuOf(setting.device)
-    yield progress(`measuring ${options.what} on ${deviceText(setting.device)}, ${setting.repeat} times`)
-    const answer = await answerOf(setting, gpu?.usedBytes)
+    const context = await openContext({ ...options, model: folder }, parts, temporary)
+    const gpu = await gpuOf(context.device)
+    yield progress(`measuring ${options.what} on ${deviceText(context.device)}, ${context.repeat} times`)
+    const result = await measure(context, gpu?.usedBytes)
     let peaks: Peaks | undefined
     // Where no work was counted, nothing can be held against the limits.
-    if (answer.work) {
+    if (result.work) {
       yield progress('measuring the limits of the device')
-      peaks = await peaksOf(setting, path.join(temporary, 'peaks'))
+      peaks = await peaksOf(context, path.join(temporary, 'peaks'))
     }
-    const notes = [...answer.notes]
+    const notes = [...result.notes]
     let breakdown: BenchmarkReport['breakdown']
     if (options.profile !== false && options.what in works) {
       yield progress('profiling one repetition in a process of its own')
-      const profile = await profileInChild({ ...options, model: folder, signal: setting.signal }, temporary)
+      const profile = await profileInChild({ ...options, model: folder, signal: context.signal }, temporary)
       if ('failure' in profile) notes.push(`There is no breakdown: ${profile.failure}`)
       else breakdown = profile.shares
     }
@@ -122,53 +73,15 @@ export async function* runBenchmark(
       measured: new Date().toISOString().slice(0, 10),
       machine: { ...machine(), ...(gpu && { gpu: gpu.name, driver: gpu.driver }) },
       busy,
-      settings: settingsOf(setting),
-      measurements: { ...answer.measurements, ...(peaks && sharesOfPeaks(answer.measurements, peaks)) },
-      ...(answer.work && { work: answer.work }),
+      settings: settingsOf(context),
+      measurements: { ...result.measurements, ...(peaks && sharesOfPeaks(result.measurements, peaks)) },
+      ...(result.work && { work: result.work }),
       ...(peaks && { peaks }),
       ...(breakdown && { breakdown }),
       notes,
     }
   } finally {
     await rm(temporary, { recursive: true, force: true })
-  }
-}
-
-/** Opens the model and fills in what was not given. */
-export async function openSetting(
-  options: BenchmarkOptions & { readonly model: string },
-  parts: EngineParts,
-  temporary: string,
-): Promise<Setting> {
-  const device = parseDevice(options.device ?? 'auto')
-  const checkpoint = await openCheckpoint(options.model, parts.families)
-  if (checkpoint.exported) {
-    throw new RequestError('request/unsupported', {
-      subject: 'model',
-      expected: 'a checkpoint, whose graphs can be counted',
-      got: 'one that was exported',
-    })
-  }
-  const { facts } = checkpoint.model
-  const { width, height, frames, steps } = options
-  const request = {
-    prompt,
-    ...(width !== undefined && { width }),
-    ...(height !== undefined && { height }),
-    ...(frames !== undefined && { frames }),
-    ...(steps !== undefined && { steps }),
-  }
-  const whole = await withRequiredPictures(request, facts, temporary)
-  return {
-    options,
-    parts,
-    checkpoint,
-    device,
-    precision: { device, requested: options.precision },
-    plan: planRequest(whole, facts, () => 1n),
-    threads: options.threads ?? 0,
-    repeat: options.repeat ?? 5,
-    signal: options.signal ?? new AbortController().signal,
   }
 }
 
@@ -208,12 +121,12 @@ function measuredBy(what: Question, model: Model): (recipe: GraphRecipe) => bool
   return works[what === 'throughput' ? 'generate' : what].isMeasured(model)
 }
 
-async function answerOf(setting: Setting, gpuBytesBefore: number | undefined): Promise<Answer> {
-  const { what } = setting.options
-  if (setting.signal.aborted) throw new CancelledError({ cause: setting.signal.reason })
-  if (what === 'load') return await answerLoad(setting)
-  if (what === 'throughput') return await answerThroughput(setting)
-  return await answerRepeated(setting, works[what], gpuBytesBefore)
+async function measure(context: Context, gpuBytesBefore: number | undefined): Promise<Result> {
+  const { what } = context.options
+  if (context.signal.aborted) throw new CancelledError({ cause: context.signal.reason })
+  if (what === 'load') return await measureLoad(context)
+  if (what === 'throughput') return await measureThroughput(context)
+  return await measureRepeated(context, works[what], gpuBytesBefore)
 }
 
 async function gpuOf(device: Device) {
@@ -221,15 +134,15 @@ async function gpuOf(device: Device) {
 }
 
 /** The float type of what is measured: on a GPU the decoder's is not the transformer's. */
-function dtypeOf({ device, precision: { requested }, options: { what } }: Setting): FloatDType {
+function dtypeOf({ device, precision: { requested }, options: { what } }: Context): FloatDType {
   if (device.type === 'cpu' || requested === 'f32') return 'f32'
   return what === 'vae' ? 'f16' : (requested ?? 'bf16')
 }
 
-async function peaksOf(setting: Setting, folder: string): Promise<Peaks> {
-  const { parts, device, threads } = setting
+async function peaksOf(context: Context, folder: string): Promise<Peaks> {
+  const { parts, device, threads } = context
   await using backend = parts.createBackend({ device, threads })
-  return await measurePeaks(backend, dtypeOf(setting), folder)
+  return await measurePeaks(backend, dtypeOf(context), folder)
 }
 
 function sharesOfPeaks(measurements: Measurements, peaks: Peaks): Measurements {
@@ -247,8 +160,8 @@ function sharesOfPeaks(measurements: Measurements, peaks: Peaks): Measurements {
   }
 }
 
-function settingsOf(setting: Setting): BenchmarkReport['settings'] {
-  const { options, plan, device, threads, repeat } = setting
+function settingsOf(context: Context): BenchmarkReport['settings'] {
+  const { options, plan, device, threads, repeat } = context
   const { what, synthetic, stored, layers } = options
   const videos = what === 'generate' || what === 'throughput'
   return {
@@ -257,7 +170,7 @@ function settingsOf(setting: Setting): BenchmarkReport['settings'] {
     ...(stored && { stored }),
     ...(layers !== undefined && { layers }),
     device: deviceText(device),
-    precision: dtypeOf(setting),
+    precision: dtypeOf(context),
     threads: threads === 0 ? 'one a core' : threads,
     width: plan.width,
     height: plan.height,

@@ -5,12 +5,12 @@ import { add } from '../graph/ops/elementwise.ts'
 import { serialize } from '../graph/serialize.ts'
 import type { Backend } from '../runtime/backend.ts'
 import { needsPrivateCopy } from '../runtime/session-config.ts'
-import type { Answer, Setting } from './benchmark.ts'
+import type { Context, Result } from './context.ts'
 import { measurement } from './report.ts'
 
 /** Opens the transformer again and again, each time in a runtime that has nothing loaded. */
-export async function answerLoad(setting: Setting): Promise<Answer> {
-  const { checkpoint, precision, parts, device, threads, repeat, signal } = setting
+export async function measureLoad(context: Context): Promise<Result> {
+  const { checkpoint, precision, parts, device, threads, repeat, signal } = context
   const graph = checkpoint.model.facts.experts[0].graph
   const source = graphSource(checkpoint, precision)
   const { weightBytes } = await source.load(graph)

@@ -1,12 +1,13 @@
 /** How fast the device is at best: large matrix products, and large tensors read and written. */
+
 import path from 'node:path'
-import { Graph } from '../graph/graph.ts'
+import { Graph, type Value } from '../graph/graph.ts'
+import type { ExternalTensor } from '../graph/node.ts'
 import { cast } from '../graph/ops/cast.ts'
 import { multiply } from '../graph/ops/elementwise.ts'
 import { slice } from '../graph/ops/layout.ts'
 import { matmulTransposed } from '../graph/ops/matmul.ts'
 import { serialize } from '../graph/serialize.ts'
-import type { ExternalTensor, Value } from '../graph/value.ts'
 import type { Backend } from '../runtime/backend.ts'
 import { bytesPerElement, type FloatDType } from '../tensor/dtype.ts'
 import { tensor } from '../tensor/tensor.ts'

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import type { EngineParts } from '../engine/engine.ts'
 import { CancelledError, messageOf } from '../errors.ts'
-import { type BenchmarkOptions, openSetting } from './benchmark.ts'
+import { type BenchmarkOptions, openContext } from './context.ts'
 import { profiled, readProfiles } from './profile.ts'
 import { openWork } from './repeated.ts'
 import type { ClassShare } from './report.ts'
@@ -44,12 +44,12 @@ export async function profileRepetition(options: ProfileOptions, parts: EnginePa
   const work = works[options.what as RepeatedQuestion]
   const folder = await mkdtemp(path.join(await realpath(tmpdir()), 'framewright-profile-'))
   try {
-    const setting = await openSetting(options, parts, folder)
-    const { device, threads } = setting
+    const context = await openContext(options, parts, folder)
+    const { device, threads } = context
     const runs = new Map<string, number>()
     {
       const backend = profiled(parts.createBackend({ device, threads }), folder)
-      await using open = await openWork(setting, work, backend)
+      await using open = await openWork(context, work, backend)
       await open.repetition()
       open.runner.runs.length = 0
       await open.repetition()

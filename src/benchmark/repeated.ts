@@ -4,7 +4,7 @@ import { nvidiaGpus } from '../engine/nvidia-gpus.ts'
 import { CancelledError } from '../errors.ts'
 import { addCosts, type GraphCost } from '../graph/cost.ts'
 import type { Backend } from '../runtime/backend.ts'
-import type { Answer, Setting } from './benchmark.ts'
+import type { Context, Result } from './context.ts'
 import { MeasuredRunner } from './measured-runner.ts'
 import { type Measurements, measurement } from './report.ts'
 import type { Parts, Work } from './work.ts'
@@ -15,8 +15,8 @@ export interface OpenWork extends AsyncDisposable {
   readonly repetition: () => Promise<Parts>
 }
 
-export async function openWork(setting: Setting, work: Work, backend: Backend): Promise<OpenWork> {
-  const { checkpoint, precision, plan, signal, options } = setting
+export async function openWork(context: Context, work: Work, backend: Backend): Promise<OpenWork> {
+  const { checkpoint, precision, plan, signal, options } = context
   const { model } = checkpoint
   const { residency = 'auto' } = options
   const kept = residency === 'auto' ? 'keep' : residency
@@ -33,14 +33,14 @@ export async function openWork(setting: Setting, work: Work, backend: Backend): 
 }
 
 /** Does a work once to load and allocate, and then again and again with a clock. */
-export async function answerRepeated(
-  setting: Setting,
+export async function measureRepeated(
+  context: Context,
   work: Work,
   gpuBytesBefore: number | undefined,
-): Promise<Answer> {
-  const { parts, device, threads, repeat, signal } = setting
+): Promise<Result> {
+  const { parts, device, threads, repeat, signal } = context
   const started = performance.now()
-  await using open = await openWork(setting, work, parts.createBackend({ device, threads }))
+  await using open = await openWork(context, work, parts.createBackend({ device, threads }))
   await open.repetition()
   const first = (performance.now() - started) / 1000
   const seconds: number[] = []
@@ -57,7 +57,7 @@ export async function answerRepeated(
     cost = open.runner.runs.map(run => run.cost).reduce(addCosts)
     for (const [name, values] of Object.entries(found)) byPart[name] = [...(byPart[name] ?? []), ...values]
   }
-  const memory = await memoryMeasurement(setting, gpuBytesBefore)
+  const memory = await memoryMeasurement(context, gpuBytesBefore)
   return {
     measurements: {
       [work.unit]: measurement(seconds, 's', 'lower'),
@@ -91,7 +91,7 @@ function rates({ flops, bytes }: GraphCost, running: readonly number[]): Measure
 }
 
 /** On a GPU what all runs have left allocated, as the runtime gives nothing back; on a CPU the process's most. */
-async function memoryMeasurement({ device }: Setting, before: number | undefined): Promise<Measurements> {
+async function memoryMeasurement({ device }: Context, before: number | undefined): Promise<Measurements> {
   if (device.type === 'cpu') {
     const bytes = process.resourceUsage().maxRSS * 1024
     return { 'peak memory': measurement([bytes], 'bytes', 'lower') }

@@ -1,10 +1,10 @@
 import { openEngine } from '../engine/engine.ts'
-import type { Answer, Setting } from './benchmark.ts'
+import type { Context, Result } from './context.ts'
 import { measurement } from './report.ts'
 
 /** Makes videos, so many at a time, as a server under load does. */
-export async function answerThroughput(setting: Setting): Promise<Answer> {
-  const { options, parts, checkpoint, plan, repeat, signal } = setting
+export async function measureThroughput(context: Context): Promise<Result> {
+  const { options, parts, checkpoint, plan, repeat, signal } = context
   const lanes = options.concurrency ?? 2
   const { device, precision, threads, residency } = options
   await using engine = await openEngine(

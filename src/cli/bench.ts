@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
-import type { BenchmarkOptions } from '../benchmark/benchmark.ts'
+import type { BenchmarkOptions } from '../benchmark/context.ts'
 import type { BenchmarkReport } from '../benchmark/report.ts'
 import { builtInModel, resolveModel } from '../engine/model-name.ts'
 import { parseSize } from '../geometry/parse-size.ts'

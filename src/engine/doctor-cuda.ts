@@ -10,7 +10,7 @@ import {
 } from '../runtime/cuda-libraries.ts'
 import { cudaProviderInstalled, isOfVersion, providerFile, runtimeVersion } from '../runtime/cuda-provider.ts'
 import { loadNativeBinding } from '../runtime/native-binding.ts'
-import type { Finding } from './doctor.ts'
+import type { Finding } from './finding.ts'
 import { type Gpu, nvidiaGpus } from './nvidia-gpus.ts'
 
 /**

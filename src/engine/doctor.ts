@@ -13,18 +13,9 @@ import { type Device, deviceText } from '../runtime/backend.ts'
 import { tensor } from '../tensor/tensor.ts'
 import { cudaFindings } from './doctor-cuda.ts'
 import type { EngineParts } from './engine.ts'
+import type { Finding } from './finding.ts'
 import { resolveModel } from './model-name.ts'
 import { packageFolder, packageVersion } from './package-info.ts'
-
-/** What one part of the installation is like. */
-export interface Finding {
-  readonly subject: string
-  /** `note`: something that can be done without is not there. `broken`: something that is needed does not work. */
-  readonly status: 'ok' | 'note' | 'broken'
-  readonly detail: string
-  /** A command or a step that mends it. */
-  readonly fix?: string
-}
 
 export interface Diagnosis {
   /** Whether videos can be made on this machine's CPU. */

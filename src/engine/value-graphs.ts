@@ -1,9 +1,8 @@
-import { Graph } from '../graph/graph.ts'
+import { Graph, type Value } from '../graph/graph.ts'
 import { cast } from '../graph/ops/cast.ts'
 import { absolute, add, multiply, select, subtract } from '../graph/ops/elementwise.ts'
 import { sumOfAll } from '../graph/ops/reduction.ts'
 import { serialize } from '../graph/serialize.ts'
-import type { Value } from '../graph/value.ts'
 import type { GraphModel } from '../runtime/backend.ts'
 import { mostTerms } from '../sampling/arithmetic.ts'
 

@@ -1,10 +1,11 @@
 /** What a graph has to compute and to move, counted from its nodes: nothing is run. */
+
 import { bytesPerElement, type DType } from '../tensor/dtype.ts'
 import { evaluateDim, type Shape, shapeText } from './dims.ts'
 import { foldedValues } from './folded-values.ts'
-import type { Graph } from './graph.ts'
+import type { Graph, Value } from './graph.ts'
+import type { Node } from './node.ts'
 import { type OpClass, opClassOf } from './op-class.ts'
-import type { Node, Value } from './value.ts'
 
 export interface OpCost {
   readonly nodes: number

@@ -3,7 +3,15 @@ import type { DType, FloatDType } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { tensor } from '../tensor/tensor.ts'
 import { type Shape, sameShape, shapeText } from './dims.ts'
-import type { Attribute, ExternalTensor, Node, Value } from './value.ts'
+import type { Attribute, ExternalTensor, Node } from './node.ts'
+
+/** A tensor that the graph will compute: what every op takes and gives. */
+export interface Value {
+  readonly graph: Graph
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: Shape
+}
 
 export type Initializer =
   | { readonly name: string; readonly tensor: Tensor }

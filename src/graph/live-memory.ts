@@ -1,10 +1,11 @@
 /** What a run of a graph holds in memory at its fullest moment, from its nodes and their shapes: nothing is run. */
+
 import { bytesPerElement } from '../tensor/dtype.ts'
 import type { Symbols } from './cost.ts'
 import { type Dim, evaluateDim } from './dims.ts'
-import type { Graph } from './graph.ts'
+import type { Graph, Value } from './graph.ts'
+import type { Node } from './node.ts'
 import { opClassOf } from './op-class.ts'
-import type { Node, Value } from './value.ts'
 
 /**
  * Bytes of the results that are alive at once at the worst node, walking the graph in its order: a result lives from

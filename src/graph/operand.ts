@@ -1,6 +1,7 @@
 /** What ops demand of their operands. Each check throws a GraphError that names scope, op, expected and got. */
-import { shapeText } from './dims.ts'
-import type { Value } from './value.ts'
+
+import { type Dim, shapeText } from './dims.ts'
+import type { Value } from './graph.ts'
 
 /** @throws GraphError when a value does not have `rank` axes */
 export function requireRank(op: string, value: Value, rank: number): void {
@@ -34,4 +35,12 @@ export function axisOf(op: string, value: Value, axis: number): number {
   const rank = value.shape.length
   if (Number.isInteger(axis) && axis >= -rank && axis < rank) return axis < 0 ? axis + rank : axis
   throw value.graph.invalid(op, `an axis of ${shapeText(value.shape)}`, `${axis}`)
+}
+
+/** The dimension at an axis that is known to exist. */
+export function dimAt(value: Value, axis: number): Dim {
+  const dim = value.shape.at(axis)
+  if (dim === undefined)
+    throw value.graph.invalid('axis', `an axis of ${value.name} ${value.shape}`, `${axis}`)
+  return dim
 }

@@ -1,8 +1,8 @@
 import type { DType } from '../tensor/dtype.ts'
-import type { Graph } from './graph.ts'
+import type { Graph, Value } from './graph.ts'
+import type { ExternalTensor } from './node.ts'
 import { cast } from './ops/cast.ts'
 import { add, multiply } from './ops/elementwise.ts'
-import type { ExternalTensor, Value } from './value.ts'
 
 /** Where a graph's weights come from: a checkpoint that keeps account of what was taken. */
 export interface WeightSource {

@@ -1,9 +1,9 @@
 import proto, { type onnx } from 'onnx-proto'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Shape } from './dims.ts'
-import type { Graph, Initializer } from './graph.ts'
+import type { Graph, Initializer, Value } from './graph.ts'
+import type { Attribute, ExternalTensor, Node } from './node.ts'
 import { onnxDType } from './onnx-dtype.ts'
-import type { Attribute, ExternalTensor, Node, Value } from './value.ts'
 
 const { AttributeProto, ModelProto, TensorProto } = proto.onnx
 

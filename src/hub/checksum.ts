@@ -2,12 +2,6 @@ import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { HubFile } from './repository.ts'
 
-/** What proves that a file arrived whole: the hub's SHA-256 of a large file or git's object id of a small one, npm's SHA-512. */
-export interface Checksum {
-  readonly algorithm: 'sha256' | 'sha512' | 'git-sha1'
-  readonly hex: string
-}
-
 /** A hash to feed a file's content into, which then is to equal its checksum. */
 export function hashOf({ bytes, checksum }: HubFile): Hash {
   if (checksum.algorithm !== 'git-sha1') return createHash(checksum.algorithm)

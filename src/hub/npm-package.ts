@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import type { Checksum } from './checksum.ts'
 import { checkFreeSpace } from './disk-space.ts'
 import { downloadFile } from './download-file.ts'
 import { registryAddress } from './environment.ts'
 import type { PullEvent } from './events.ts'
 import { hubClient } from './hub-client.ts'
 import { pullError } from './pull-error.ts'
+import type { Checksum } from './repository.ts'
 import { defaultRetry } from './retry.ts'
 
 /** One version of a package, pinned by what it has to contain: whichever registry serves it, it is the same. */

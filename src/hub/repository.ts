@@ -1,10 +1,15 @@
 import { listFiles, modelInfo } from '@huggingface/hub'
 import { z } from 'zod'
 import { HubError } from '../errors.ts'
-import type { Checksum } from './checksum.ts'
 import { checkFilePath } from './file-path.ts'
 import type { HubClient } from './hub-client.ts'
 import type { ModelName } from './model-folder.ts'
+
+/** What proves that a file arrived whole: the hub's SHA-256 of a large file or git's object id of a small one, npm's SHA-512. */
+export interface Checksum {
+  readonly algorithm: 'sha256' | 'sha512' | 'git-sha1'
+  readonly hex: string
+}
 
 /** A file of a repository on the hub. */
 export interface HubFile {

@@ -8,7 +8,7 @@ import {
 } from './decode-picture.ts'
 import { loadSharp } from './load-sharp.ts'
 import { recordedFrames, recordedRate } from './read-record.ts'
-import type { ReadVideoOptions, VideoInput } from './read-video.ts'
+import type { ReadVideoOptions, VideoInput } from './video-input.ts'
 import { checkWholeGif } from './whole-file.ts'
 
 /**

@@ -6,8 +6,8 @@ import { guardedSamples, openGuardedInput } from './guarded-input.ts'
 import { libraryReason } from './library-reason.ts'
 import { loadCodecs } from './mediabunny.ts'
 import { recordedRate } from './read-record.ts'
-import type { ReadVideoOptions, VideoInput } from './read-video.ts'
 import { frameToRgb } from './video-frame.ts'
+import type { ReadVideoOptions, VideoInput } from './video-input.ts'
 import { checkWhole } from './whole-file.ts'
 
 /** MP4, MOV, WebM and Matroska. */

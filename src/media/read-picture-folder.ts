@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { CancelledError, MediaError } from '../errors.ts'
 import { readPicture } from './read-picture.ts'
 import { recordedRate } from './read-record.ts'
-import type { ReadVideoOptions, VideoInput } from './read-video.ts'
+import type { ReadVideoOptions, VideoInput } from './video-input.ts'
 
 const pictureName = /\.(png|jpe?g|webp|avif)$/i
 

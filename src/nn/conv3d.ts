@@ -2,10 +2,12 @@
  * Three-dimensional convolutions over frames laid out as a batch of pictures, [frames, channels, height, width]: one
  * with a kernel of three frames is a 2-D convolution over the channels of three frames.
  */
+
+import type { Value } from '../graph/graph.ts'
+import { dimAt } from '../graph/operand.ts'
 import { conv2d } from '../graph/ops/convolution.ts'
 import { concat, reshape, slice, transpose } from '../graph/ops/layout.ts'
 import type { Scope } from '../graph/scope.ts'
-import { dimAt, type Value } from '../graph/value.ts'
 
 export interface WindowConvOptions {
   /** Height and width of the kernel; 3 unless given. */

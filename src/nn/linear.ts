@@ -1,8 +1,9 @@
+import type { Value } from '../graph/graph.ts'
+import { dimAt } from '../graph/operand.ts'
 import { gelu, silu } from '../graph/ops/activation.ts'
 import { add, multiply } from '../graph/ops/elementwise.ts'
 import { matmulTransposed } from '../graph/ops/matmul.ts'
 import type { LowRankBranch, Scope } from '../graph/scope.ts'
-import { dimAt, type Value } from '../graph/value.ts'
 
 export interface LinearOptions {
   /** Whether the layer has a bias; true unless given. */

@@ -1,9 +1,10 @@
+import type { Value } from '../graph/graph.ts'
+import { dimAt } from '../graph/operand.ts'
 import { cast } from '../graph/ops/cast.ts'
 import { filledLike } from '../graph/ops/constant.ts'
 import { add, multiply } from '../graph/ops/elementwise.ts'
 import { layerNorm, rmsNorm } from '../graph/ops/normalization.ts'
 import type { Scope } from '../graph/scope.ts'
-import { dimAt, type Value } from '../graph/value.ts'
 
 /** RMS normalisation with the weight `<scope>.<name>.weight`, over the last axis, in x's dtype. */
 export function rmsNormLayer(scope: Scope, name: string, x: Value, epsilon: number): Value {

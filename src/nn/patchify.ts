@@ -1,7 +1,9 @@
 /** Patches of a picture as channels, in the order (channel, column, row) that video VAEs keep them in. */
+
+import type { Value } from '../graph/graph.ts'
+import { dimAt } from '../graph/operand.ts'
 import { depthToSpace, spaceToDepth } from '../graph/ops/convolution.ts'
 import { gather } from '../graph/ops/layout.ts'
-import { dimAt, type Value } from '../graph/value.ts'
 
 /** Pixels into channels (c, column, row): [n, c, h·size, w·size] → [n, c·size², h, w]. */
 export function patchify(x: Value, size: number): Value {

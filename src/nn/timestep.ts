@@ -1,6 +1,6 @@
+import type { Value } from '../graph/graph.ts'
 import { cos, multiply, sin } from '../graph/ops/elementwise.ts'
 import { concat, unsqueeze } from '../graph/ops/layout.ts'
-import type { Value } from '../graph/value.ts'
 import { tensor } from '../tensor/tensor.ts'
 
 /**

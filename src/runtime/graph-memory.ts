@@ -1,9 +1,10 @@
 /** What ONNX Runtime needs to hold a graph and to run it, estimated from the graph. */
+
 import type { Symbols } from '../graph/cost.ts'
 import { constantBytes, foldedValues } from '../graph/folded-values.ts'
 import type { Graph } from '../graph/graph.ts'
 import { peakBytes, type SizesOf } from '../graph/live-memory.ts'
-import type { Node } from '../graph/value.ts'
+import type { Node } from '../graph/node.ts'
 import type { Device } from './backend.ts'
 import { foldLimitBytes, needsPrivateCopy } from './session-config.ts'
 

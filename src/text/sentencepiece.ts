@@ -1,5 +1,5 @@
 import { CheckpointError } from '../errors.ts'
-import type { TokenizerJson } from './tokenizer-files.ts'
+import type { TokenizerJson } from './tokenizer-json.ts'
 
 /** Kinds of pieces, of sentencepiece's `ModelProto.SentencePiece.Type`. */
 const control = 3

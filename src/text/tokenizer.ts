@@ -1,5 +1,6 @@
 import { CheckpointError, FramewrightError, messageOf, RequestError } from '../errors.ts'
-import { readTokenizerFiles, type TokenizerConfig, type TokenizerJson } from './tokenizer-files.ts'
+import { readTokenizerFiles, type TokenizerConfig } from './tokenizer-files.ts'
+import type { TokenizerJson } from './tokenizer-json.ts'
 import { buildTokenizer, type LibraryTokenizer } from './tokenizer-parts.ts'
 import { asTransformersReads } from './transformers-rules.ts'
 

@@ -1,4 +1,5 @@
-import type { PartConfig, TokenizerConfig, TokenizerJson } from './tokenizer-files.ts'
+import type { TokenizerConfig } from './tokenizer-files.ts'
+import type { PartConfig, TokenizerJson } from './tokenizer-json.ts'
 
 /**
  * The tokenizer that transformers 5 makes of a folder, which is what diffusers' pipelines use. For T5's class it

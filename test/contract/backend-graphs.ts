@@ -1,9 +1,8 @@
 /** Small graphs that the contract of backends is checked with. */
-import { Graph } from '../../src/graph/graph.ts'
+import { Graph, type Value } from '../../src/graph/graph.ts'
 import { add, multiply } from '../../src/graph/ops/elementwise.ts'
 import { matmulTransposed } from '../../src/graph/ops/matmul.ts'
 import { serialize } from '../../src/graph/serialize.ts'
-import type { Value } from '../../src/graph/value.ts'
 import type { GraphModel } from '../../src/runtime/backend.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 

@@ -2,10 +2,9 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { Graph } from '../../src/graph/graph.ts'
+import { Graph, type Value } from '../../src/graph/graph.ts'
 import { matmulTransposed } from '../../src/graph/ops/matmul.ts'
 import { serialize } from '../../src/graph/serialize.ts'
-import type { Value } from '../../src/graph/value.ts'
 import type { GraphModel } from '../../src/runtime/backend.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 

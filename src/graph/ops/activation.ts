@@ -1,5 +1,5 @@
+import type { Value } from '../graph.ts'
 import { requireFloat } from '../operand.ts'
-import type { Value } from '../value.ts'
 
 /** x · sigmoid(x). Emitted as QuickGelu with alpha 1, which is one kernel on every provider; Swish is not. */
 export function silu(value: Value): Value {

@@ -1,6 +1,6 @@
 import { type Dim, shapeText } from '../dims.ts'
-import { requireDTypeOf, requireRank } from '../operand.ts'
-import { dimAt, type Value } from '../value.ts'
+import type { Value } from '../graph.ts'
+import { dimAt, requireDTypeOf, requireRank } from '../operand.ts'
 
 const op = 'MultiHeadAttention'
 

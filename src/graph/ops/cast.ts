@@ -1,6 +1,6 @@
 import type { DType } from '../../tensor/dtype.ts'
+import type { Value } from '../graph.ts'
 import { onnxDType } from '../onnx-dtype.ts'
-import type { Value } from '../value.ts'
 
 /** The value in another dtype; the value itself when it has that dtype. */
 export function cast(value: Value, dtype: DType): Value {

@@ -1,6 +1,6 @@
 import { toBfloat16Bits, toFloat16Bits } from '../../tensor/float16.ts'
 import { type Tensor, tensor } from '../../tensor/tensor.ts'
-import type { Value } from '../value.ts'
+import type { Value } from '../graph.ts'
 
 /** A scalar constant in the dtype of a float value. */
 export function scalarLike(value: Value, number: number): Value {

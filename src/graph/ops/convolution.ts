@@ -1,6 +1,6 @@
 import { addDims, type Dim, divideDims, multiplyDims, shapeText } from '../dims.ts'
-import { requireDTypeOf, requireRank, requireVector } from '../operand.ts'
-import { dimAt, type Value } from '../value.ts'
+import type { Value } from '../graph.ts'
+import { dimAt, requireDTypeOf, requireRank, requireVector } from '../operand.ts'
 
 export interface Conv2dOptions {
   readonly stride?: number

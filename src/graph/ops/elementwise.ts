@@ -1,7 +1,7 @@
 import type { Shape } from '../dims.ts'
 import { shapeText } from '../dims.ts'
+import type { Value } from '../graph.ts'
 import { requireDTypeOf, requireFloat } from '../operand.ts'
-import type { Value } from '../value.ts'
 import { scalarLike } from './constant.ts'
 
 export function add(a: Value, b: Value | number): Value {

@@ -1,6 +1,6 @@
 import { addDims, type Dim, divideDims, productOf, type Shape, sameShape, shapeText } from '../dims.ts'
-import { axisOf, requireDTypeOf } from '../operand.ts'
-import { dimAt, type Value } from '../value.ts'
+import type { Value } from '../graph.ts'
+import { axisOf, dimAt, requireDTypeOf } from '../operand.ts'
 
 /**
  * The same elements under another shape. A dimension may be a number, `'='` (that of the operand at the same

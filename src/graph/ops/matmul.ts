@@ -1,5 +1,6 @@
 import { shapeText } from '../dims.ts'
-import { dimAt, type Value } from '../value.ts'
+import type { Value } from '../graph.ts'
+import { dimAt } from '../operand.ts'
 
 /**
  * x · Wᵀ for a weight in torch's layout.

@@ -1,6 +1,6 @@
 import { shapeText } from '../dims.ts'
-import { axisOf, requireDTypeOf, requireVector } from '../operand.ts'
-import { dimAt, type Value } from '../value.ts'
+import type { Value } from '../graph.ts'
+import { axisOf, dimAt, requireDTypeOf, requireVector } from '../operand.ts'
 import { filledLike } from './constant.ts'
 import { add, subtract } from './elementwise.ts'
 

@@ -1,6 +1,6 @@
 import { divideDims, shapeText } from '../dims.ts'
-import { axisOf, requireRank } from '../operand.ts'
-import { dimAt, type Value } from '../value.ts'
+import type { Value } from '../graph.ts'
+import { axisOf, dimAt, requireRank } from '../operand.ts'
 
 /** The mean of every size×size window: [n, c, h, w] → [n, c, h / size, w / size]. */
 export function averagePool(x: Value, size: number): Value {

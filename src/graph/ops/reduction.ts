@@ -1,4 +1,4 @@
-import type { Value } from '../value.ts'
+import type { Value } from '../graph.ts'
 
 /** The sum of all elements, a tensor without axes. */
 export function sumOfAll(value: Value): Value {

@@ -10,7 +10,7 @@ import {
 } from '../../../src/cli/generate-flags.ts'
 import { commandOf, settingsWithoutFlag } from '../../../src/cli/show-command.ts'
 import { planVideos } from '../../../src/cli/video-jobs.ts'
-import { type GenerationRecord, parseSize, samplerNames } from '../../../src/index.ts'
+import { type GenerationRecord, samplerNames } from '../../../src/index.ts'
 import { residencies } from '../../../src/pipeline/memory-plan.ts'
 import { guidanceMethodNames } from '../../../src/sampling/guidance-method.ts'
 

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { qkNormRope } from '../../../kernels/qk-norm-rope/op.ts'
-import { Graph } from '../../../src/graph/graph.ts'
+import { Graph, type Value } from '../../../src/graph/graph.ts'
 import { cast } from '../../../src/graph/ops/cast.ts'
 import { serialize } from '../../../src/graph/serialize.ts'
-import type { Value } from '../../../src/graph/value.ts'
 import { evaluate, filler, mistakeIn, type Operand, symbols } from '../graph/ops/evaluate.ts'
 
 const [headDim, width, epsilon] = [4, 8, 1e-6] as const

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Value } from '../../../../src/graph/graph.ts'
 import { gelu, silu } from '../../../../src/graph/ops/activation.ts'
 import { cast } from '../../../../src/graph/ops/cast.ts'
 import { filledLike, scalarLike } from '../../../../src/graph/ops/constant.ts'
@@ -13,7 +14,6 @@ import {
   sin,
   subtract,
 } from '../../../../src/graph/ops/elementwise.ts'
-import type { Value } from '../../../../src/graph/value.ts'
 import { evaluate, filler, mistakeIn, numbersOf, type Operand } from './evaluate.ts'
 
 const tokens: Operand = { shape: ['batch', 'tokens', 8] }

@@ -1,7 +1,6 @@
 import { expect } from 'vitest'
 import { evaluateDim, type Shape } from '../../../../src/graph/dims.ts'
-import { Graph } from '../../../../src/graph/graph.ts'
-import type { Value } from '../../../../src/graph/value.ts'
+import { Graph, type Value } from '../../../../src/graph/graph.ts'
 import { elementCount } from '../../../../src/tensor/dtype.ts'
 import { type Tensor, tensor } from '../../../../src/tensor/tensor.ts'
 import { runGraph } from '../../../graph-session.ts'

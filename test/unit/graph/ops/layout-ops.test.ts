@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Value } from '../../../../src/graph/graph.ts'
 import {
   concat,
   gather,
@@ -10,7 +11,6 @@ import {
   transpose,
   unsqueeze,
 } from '../../../../src/graph/ops/layout.ts'
-import type { Value } from '../../../../src/graph/value.ts'
 import { evaluate, filler, mistakeIn, numbersOf, type Operand } from './evaluate.ts'
 
 const tokens: Operand = { shape: ['batch', 'tokens', 8] } // [2, 5, 8]
