@@ -63,12 +63,14 @@ export { readRecord } from './media/read-record.ts'
 export { readVideo } from './media/read-video.ts'
 export type { GenerationRecord } from './media/record.ts'
 export type { ReadVideoOptions, VideoInput } from './media/video-input.ts'
+export { type Notice, type NoticeCode, noticeCodes } from './notices.ts'
 export type { DenoiseState } from './pipeline/denoise-state.ts'
 export type {
   ConditioningReadyEvent,
   FramesDecodedEvent,
   GenerateEvent,
   MemoryPlanEvent,
+  NoticeEvent,
   PreviewEvent,
   StageSeconds,
   StartEvent,

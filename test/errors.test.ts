@@ -10,6 +10,7 @@ import {
   RequestError,
 } from '../src/errors.ts'
 import * as api from '../src/index.ts'
+import { noticeCodes } from '../src/notices.ts'
 import { pathsBelow, readSource, stringLiterals } from './source-tree.ts'
 
 const page = readFileSync('docs/errors.md', 'utf8')
@@ -20,6 +21,11 @@ const rows = [...page.matchAll(/^\| `([a-z/-]+)` +\| `(\w+)` +\| (.+?) +\| (.+?)
 describe('docs/errors.md', () => {
   test('has every code, in order, with what it means', () => {
     expect(rows.map(({ code, meaning }) => [code, meaning])).toEqual(Object.entries(errorCodes))
+  })
+
+  test('has every code of a notice, in order, with what it means', () => {
+    const found = [...page.matchAll(/^\| `([a-z/-]+)` +\| ([^|`]+?) +\|$/gm)].map(([, ...row]) => row)
+    expect(found).toEqual(Object.entries(noticeCodes))
   })
 
   test('says of every code which class carries it, and what to do', () => {
@@ -34,10 +40,11 @@ describe('docs/errors.md', () => {
 describe('codes', () => {
   const thrown = ['src', 'models']
     .flatMap(pathsBelow)
-    .filter(file => file.endsWith('.ts') && file !== 'src/errors.ts')
+    .filter(file => file.endsWith('.ts') && !['src/errors.ts', 'src/notices.ts'].includes(file))
     .flatMap(file => stringLiterals(readSource(file)))
 
-  test.each(Object.keys(errorCodes).filter(code => code !== 'cancelled'))('%s is used somewhere', code => {
+  const codes = [...Object.keys(errorCodes), ...Object.keys(noticeCodes)]
+  test.each(codes.filter(code => code !== 'cancelled'))('%s is used somewhere', code => {
     expect(thrown).toContain(code)
   })
 })

@@ -99,6 +99,7 @@ function factsOf({ vae, conditions }: LtxConfigs, checkpoint: CheckpointConfigs)
       negativePrompt: '',
       ...checkpoint.defaults,
     },
+    trained: checkpoint.trained,
     textTokens: conditions ? 256 : 128,
     scheduler: checkpoint.components.scheduler,
     experts: [{ graph: 'transformer', fromTimestep: 0 }],

@@ -22,13 +22,14 @@ export function ltxTextConditioner(options: LtxTextOptions): Model['conditionTex
   return async ({ prompt, textTokens }, run) => {
     opening ??= openTokenizer(options.tokenizerFolder)
     const tokenizer = await opening
-    const { ids, tokens, truncated } = tokenizer.encode(prompt, { length: textTokens })
+    const { ids, tokens, truncated, unknown } = tokenizer.encode(prompt, { length: textTokens })
     const text = await embed(options.maskPadding ? ids.slice(0, tokens) : ids, options.textEncoder, run)
     const { residents } = await run(options.context, { text }, { keep: () => true })
     return {
       feeds: [{ ...residents, 'text.tokens': tensor('i32', [1], Int32Array.of(tokens)) }],
       tokens,
       truncated,
+      unknown,
     }
   }
 }

@@ -102,7 +102,7 @@ function conditionsOf({ image, lastImage, keyframes }: VisualInputs, frames: num
 function trimmed(
   pictures: readonly Picture[],
   frame: number,
-  { frames }: VisualContext,
+  { frames, notify }: VisualContext,
   facts: ModelFacts,
 ): readonly Picture[] {
   if (frame >= frames) {
@@ -111,7 +111,12 @@ function trimmed(
   }
   const stride = facts.geometry.temporalStride
   const fitting = pictures.length === 1 ? 1 : Math.min(pictures.length, frames - frame)
-  return pictures.slice(0, Math.floor((fitting - 1) / stride) * stride + 1)
+  const whole = Math.floor((fitting - 1) / stride) * stride + 1
+  if (whole < pictures.length) {
+    const cut = `${pictures.length} frames are cut to ${whole}, which are whole latent frames and fit`
+    notify('clip/cut', `keyframe ${frame}: ${cut}.`)
+  }
+  return pictures.slice(0, whole)
 }
 
 /** Normalised latents, a sample of the posterior: [channels, frames, h, w]. */

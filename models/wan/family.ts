@@ -112,6 +112,7 @@ function factsOf({ index, transformers, vae }: WanConfigs, checkpoint: Checkpoin
     geometry,
     latentChannels: vae.z_dim,
     defaults: { ...defaultsFor(vae), ...checkpoint.defaults },
+    trained: checkpoint.trained,
     textTokens: 512,
     scheduler: checkpoint.components.scheduler,
     experts: expertsOf(transformers.length, index.boundary_ratio ?? 0),

@@ -24,11 +24,12 @@ export function wanTextConditioner(options: WanTextOptions): Model['conditionTex
     opening ??= openTokenizer(options.tokenizerFolder)
     const tokenizer = await opening
     const length = Math.min(textTokens, tokenizer.modelMaxLength ?? textTokens)
-    const { ids, tokens, truncated } = tokenizer.encode(await cleanPrompt(prompt), { length })
+    const { ids, tokens, truncated, unknown } = tokenizer.encode(await cleanPrompt(prompt), { length })
     const text = await embed(ids.subarray(0, tokens), length, options.textEncoder, run)
     const bias = tensor('f32', [1, text.shape[1]!], rowBias(text.shape[1]!, tokens, length))
     const runs = await Promise.all(options.contexts.map(graph => run(graph, { text }, { keep: () => true })))
-    return { feeds: runs.map(({ residents }) => ({ ...residents, 'text.bias': bias })), tokens, truncated }
+    const feeds = runs.map(({ residents }) => ({ ...residents, 'text.bias': bias }))
+    return { feeds, tokens, truncated, unknown }
   }
 }
 

@@ -130,7 +130,7 @@ async function cleanFrames(
 ): Promise<CleanFrames | undefined> {
   const given = [
     ...(image ? [{ frame: 0, pictures: [image] }] : []),
-    ...keyframes.map(keyframe => held(keyframe, facts)),
+    ...keyframes.map(keyframe => held(keyframe, facts, context)),
     ...(lastImage ? [{ frame: context.frames - 1, pictures: [lastImage] }] : []),
   ]
   if (given.length === 0) return undefined
@@ -140,12 +140,19 @@ async function cleanFrames(
   const frames = new Array<boolean>(latentFrames).fill(false)
   for (const { frame, pictures } of given) {
     checkFrame(frame, context.frames)
-    const index = Math.ceil(frame / facts.geometry.temporalStride)
-    const copies = index === 0 ? 1 : 1 + facts.geometry.temporalStride
+    const { temporalStride } = facts.geometry
+    const index = Math.ceil(frame / temporalStride)
+    if (index > 0) {
+      const range = `${(index - 1) * temporalStride + 1} to ${index * temporalStride}`
+      const why = `the model holds ${temporalStride} frames at a time`
+      context.notify('picture/widened', `keyframe ${frame}: held over frames ${range}: ${why}.`)
+    }
+    const copies = index === 0 ? 1 : 1 + temporalStride
     const seen = pictures.length > 1 ? pictures : new Array<Picture>(copies).fill(pictures[0]!)
     const encoded = await context.encode(fitted(seen, context))
     const first = pictures.length > 1 ? 0 : encoded.shape[1]! - 1
     const count = encoded.shape[1]! - first
+    checkFree(frame, frames.slice(index, index + count))
     const part = float32Data(sliceAxis(encoded, 1, first, first + count)) // [channels, count, h, w]
     for (let channel = 0; channel < facts.latentChannels; channel++) {
       const at = (channel * latentFrames + index) * plane
@@ -157,18 +164,35 @@ async function cleanFrames(
 }
 
 /** A keyframe that this model can take: a picture, or at frame 0 a clip of whole latent frames, fully held. */
-function held({ frame, pictures, strength }: Keyframe, { geometry }: ModelFacts): Omit<Keyframe, 'strength'> {
+function held(
+  { frame, pictures, strength }: Keyframe,
+  { geometry }: ModelFacts,
+  { notify }: VisualContext,
+): Omit<Keyframe, 'strength'> {
   if (strength === 1 && pictures.length === 1) return { frame, pictures }
   if (strength === 1 && frame === 0) {
-    return {
-      frame,
-      pictures: pictures.slice(0, pixelFramesOf(geometry, wholeLatents(geometry, pictures.length))),
+    const whole = pixelFramesOf(geometry, wholeLatents(geometry, pictures.length))
+    if (whole < pictures.length) {
+      const cut = `${pictures.length} frames are cut to ${whole}, which are whole latent frames`
+      notify('clip/cut', `keyframe ${frame}: ${cut}.`)
     }
+    return { frame, pictures: pictures.slice(0, whole) }
   }
   throw new RequestError('request/unsupported', {
     subject: `keyframe ${frame}`,
     expected: 'a picture, or a clip at frame 0, at strength 1 for this model',
     got: strength === 1 ? `${pictures.length} pictures` : `strength ${strength}`,
+  })
+}
+
+/** @throws RequestError for a second picture of one latent frame: the first would be lost */
+function checkFree(frame: number, taken: readonly boolean[]): void {
+  if (!taken.includes(true)) return
+  throw new RequestError('request/invalid', {
+    subject: `keyframe ${frame}`,
+    expected: 'a latent frame of its own',
+    got: 'one that another picture is given for',
+    advice: 'Leave one of them out, or move it by a few frames.',
   })
 }
 

@@ -1,5 +1,6 @@
 /** What is repeated and measured, by question. */
 import { toLatent } from '../geometry/video-geometry.ts'
+import { dropNotices } from '../notices.ts'
 import { condition } from '../pipeline/condition.ts'
 import { decodeChunks } from '../pipeline/decode.ts'
 import type { GraphRecipe, Model } from '../pipeline/family.ts'
@@ -67,7 +68,8 @@ async function prepareStep({ model, plan, runner, signal }: WorkContext): Promis
   const noise = createGenerator(plan.seed)
   const size = toLatent(model.facts.geometry, plan)
   // What they hold on the device lives as long as the lane.
-  const { conditional, unconditional, visual } = await condition(model, plan, size, noise, runner, signal)
+  const conditions = await condition(model, plan, size, noise, runner, signal, dropNotices)
+  const { conditional, unconditional, visual } = conditions
   const denoised = { ...size, latentFrames: size.latentFrames + visual.leadingFrames }
   const denoiser = model.denoiser(denoised)
   const denoise = networkPass(model, denoiser, runner.run)

@@ -4,7 +4,7 @@ import { progressLine } from './progress-line.ts'
 import { durationText } from './quantities.ts'
 import type { Reporter, Streams } from './reporter.ts'
 import { StepClock } from './step-clock.ts'
-import { memoryPlanText, startText, summaryText, truncationWarning } from './summary.ts'
+import { memoryPlanText, noticeText, startText, summaryText } from './summary.ts'
 import type { VideoJob } from './video-jobs.ts'
 
 const clearLine = '\r\u001b[K'
@@ -25,7 +25,7 @@ export function barReporter(
     event(job, event) {
       state.take(job, event)
       if (event.type === 'start') above(err, `${startText(event)}\n`)
-      if (event.type === 'conditioning-ready' && event.truncated) above(err, truncationWarning(job, event))
+      if (event.type === 'notice') above(err, noticeText(event))
       if (event.type === 'memory-plan') above(err, `${memoryPlanText(event)}\n`)
       if (event.type === 'video-end') ends.set(job, event)
       if (event.type === 'video-written') above(out, summaryText(event, ends.get(job)!, factor))
@@ -65,7 +65,7 @@ class RunState {
       this.#done++
       return
     }
-    if (event.type === 'preview' || event.type === 'memory-plan') return
+    if (event.type === 'preview' || event.type === 'memory-plan' || event.type === 'notice') return
     if (event.type === 'step-end') this.#clock.add(event.seconds)
     this.#running.set(job, stateAfter(event, this.#clock))
   }
@@ -95,7 +95,7 @@ class RunState {
 const stepsShare = 0.9
 
 function stateAfter(
-  event: Exclude<RenderEvent, { type: 'video-written' | 'preview' | 'memory-plan' }>,
+  event: Exclude<RenderEvent, { type: 'video-written' | 'preview' | 'memory-plan' | 'notice' }>,
   clock: StepClock,
 ): VideoState {
   switch (event.type) {

@@ -11,7 +11,22 @@ export function createReporter(
   streams: Streams = { out: process.stdout, err: process.stderr },
 ): Reporter {
   if (json) return jsonReporter(streams)
-  if (quiet) return quietReporter(streams)
+  if (quiet) return onceEach(quietReporter(streams))
   const options = { videos, factor: upscale?.factor ?? 1 }
-  return streams.err.isTTY ? barReporter(streams, options) : plainReporter(streams, options)
+  return onceEach(streams.err.isTTY ? barReporter(streams, options) : plainReporter(streams, options))
+}
+
+/** What several videos have in common to notice is said once. */
+function onceEach(reporter: Reporter): Reporter {
+  const said = new Set<string>()
+  return {
+    ...reporter,
+    event(job, event) {
+      if (event.type === 'notice') {
+        if (said.has(event.message)) return
+        said.add(event.message)
+      }
+      reporter.event(job, event)
+    },
+  }
 }

@@ -233,7 +233,7 @@ function addOutputFlags(command: Command): void {
       'videos of each prompt, from consecutive seeds (default: 1)',
       wholeNumber('--count', { from: 1, to: 10_000 }),
     )
-    .option('--prompts <file>', 'a prompt on every line, instead of the argument')
+    .option('--prompts <file>', 'a prompt on every line, instead of the argument; # begins a comment line')
     .option(
       '--upscale <n[:kernel]>',
       'enlarge by a whole number: 4:nearest, or 2:lanczos (the default kernel)',

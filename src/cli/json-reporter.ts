@@ -1,9 +1,16 @@
 import type { Reporter, Streams } from './reporter.ts'
+import { noticeText } from './summary.ts'
 
-/** Every event as one line of JSON, with the number of its video. Notes go to the other stream. */
+/** Every event as one line of JSON, with the number of its video. Notes and notices go to the other stream, too. */
 export function jsonReporter({ out, err }: Streams): Reporter {
+  const said = new Set<string>()
   return {
-    event: ({ index }, event) => void out.write(`${jsonLine({ video: index, ...event })}\n`),
+    event({ index }, event) {
+      out.write(`${jsonLine({ video: index, ...event })}\n`)
+      if (event.type !== 'notice' || said.has(event.message)) return
+      said.add(event.message)
+      err.write(noticeText(event))
+    },
     note: text => void err.write(`${text}\n`),
     close: () => {},
   }

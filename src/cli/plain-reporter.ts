@@ -2,7 +2,7 @@ import type { VideoEndEvent } from '../pipeline/events.ts'
 import { durationText } from './quantities.ts'
 import type { Reporter, Streams } from './reporter.ts'
 import { StepClock } from './step-clock.ts'
-import { memoryPlanText, startText, summaryText, truncationWarning } from './summary.ts'
+import { memoryPlanText, noticeText, startText, summaryText } from './summary.ts'
 import type { VideoJob } from './video-jobs.ts'
 
 /** A line for every event, for logs. */
@@ -16,7 +16,7 @@ export function plainReporter(
     event(job, event) {
       const line = (text: string) => err.write(`${videos > 1 ? `[${job.index}/${videos}] ` : ''}${text}\n`)
       if (event.type === 'start') line(startText(event))
-      if (event.type === 'conditioning-ready' && event.truncated) err.write(truncationWarning(job, event))
+      if (event.type === 'notice') err.write(noticeText(event))
       if (event.type === 'step-end') {
         const clock = clocks.get(job) ?? new StepClock()
         clocks.set(job, clock)

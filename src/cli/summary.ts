@@ -1,12 +1,6 @@
 import type { VideoWrittenEvent } from '../engine/render.ts'
-import type {
-  ConditioningReadyEvent,
-  MemoryPlanEvent,
-  StartEvent,
-  VideoEndEvent,
-} from '../pipeline/events.ts'
+import type { MemoryPlanEvent, NoticeEvent, StartEvent, VideoEndEvent } from '../pipeline/events.ts'
 import { bytesText, counted, durationText } from './quantities.ts'
-import type { VideoJob } from './video-jobs.ts'
 
 /** What is going to be made: the request with every default filled in. */
 export function startText({ plan, device }: StartEvent): string {
@@ -46,8 +40,7 @@ function leftOutText(skipped: number, unguided: number): string {
   ].join('')
 }
 
-export function truncationWarning({ request }: VideoJob, event: ConditioningReadyEvent): string {
-  const start = request.prompt.length > 40 ? `${request.prompt.slice(0, 40)}…` : request.prompt
-  const cut = `prompt: only its first ${event.promptTokens} tokens count for this model; the rest is cut off`
-  return `warning: ${cut} (${JSON.stringify(start)}).\n`
+/** A line with its end. */
+export function noticeText({ message }: NoticeEvent): string {
+  return `notice: ${message}\n`
 }

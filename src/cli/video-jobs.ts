@@ -55,6 +55,7 @@ function checkedPrompt(prompt: string | undefined, flags: GenerateFlags): string
   })
 }
 
+/** One prompt a line; blank lines and lines that begin with # are left out. */
 async function promptsIn(file: string): Promise<string[]> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     const got = error.code === 'ENOENT' ? `nothing at ${file}` : error.message
@@ -64,7 +65,7 @@ async function promptsIn(file: string): Promise<string[]> {
     .replace(/^\uFEFF/, '')
     .split(/\r?\n/)
     .map(line => line.trim())
-    .filter(Boolean)
+    .filter(line => line !== '' && !line.startsWith('#'))
   if (lines.length > 0) return lines
   throw new UsageError({ subject: '--prompts', expected: 'a prompt on every line', got: `none in ${file}` })
 }

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { z } from 'zod'
 import { CheckpointError, messageOf } from '../errors.ts'
 import type { CheckpointConfigs, Family, Model } from '../pipeline/family.ts'
+import type { Trained } from '../pipeline/trained.ts'
 import { checkConfig } from '../weights/read-config.ts'
 
 /** A model folder that a family has read. */
@@ -17,18 +18,29 @@ export interface Checkpoint {
 
 export const exportManifestName = 'framewright-export.json'
 
+const trainedSchema: z.ZodType<Trained> = z
+  .strictObject({
+    sizes: z.array(z.string().regex(/^\d+x\d+$/, '<width>x<height>')),
+    frames: z.array(z.int().positive()),
+    words: z.array(z.string()),
+    subject: z.string(),
+  })
+  .partial()
+
 const exportManifest = z.object({
   format: z.literal(1),
   index: z.record(z.string(), z.unknown()),
   components: z.record(z.string(), z.unknown()),
   defaults: z.record(z.string(), z.unknown()),
+  trained: trainedSchema.optional(),
   precision: z.enum(['f32', 'f16', 'bf16']),
   graphs: z.array(z.object({ name: z.string(), file: z.string(), weightBytes: z.number() })),
 })
 
 export type ExportManifest = z.infer<typeof exportManifest>
 
-const defaultsSchema = z
+/** framewright.json */
+const ownFileSchema = z
   .strictObject({
     width: z.int().positive(),
     height: z.int().positive(),
@@ -37,6 +49,7 @@ const defaultsSchema = z
     steps: z.int().positive(),
     guidance: z.number().nonnegative(),
     negativePrompt: z.string(),
+    trained: trainedSchema,
   })
   .partial()
 
@@ -53,7 +66,13 @@ export async function openCheckpoint(
   await checkFolder(folder)
   const exported = await readJson(path.join(folder, exportManifestName), exportManifest)
   const read = exported
-    ? { folder, index: exported.index, components: exported.components, defaults: exported.defaults }
+    ? {
+        folder,
+        index: exported.index,
+        components: exported.components,
+        defaults: exported.defaults,
+        trained: exported.trained,
+      }
     : await readConfigs(folder)
   const configs = pipeline ? { ...read, index: { ...read.index, _class_name: pipeline } } : read
   const family = familyOf(configs, families)
@@ -90,8 +109,9 @@ async function readConfigs(folder: string): Promise<CheckpointConfigs> {
   const components = Object.fromEntries(
     (await Promise.all(read)).filter(([, config]) => config !== undefined),
   )
-  const defaults = (await readJson(path.join(folder, 'framewright.json'), defaultsSchema)) ?? {}
-  return { folder, index, components, defaults: defaults as CheckpointConfigs['defaults'] }
+  const own = (await readJson(path.join(folder, 'framewright.json'), ownFileSchema)) ?? {}
+  const { trained, ...defaults } = own
+  return { folder, index, components, defaults: defaults as CheckpointConfigs['defaults'], trained }
 }
 
 /** Components whose config has a name of its own. */

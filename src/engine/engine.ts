@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { CancelledError, RequestError } from '../errors.ts'
+import { Notices } from '../notices.ts'
 import type { GenerateEvent } from '../pipeline/events.ts'
 import { extend, likeSource } from '../pipeline/extend.ts'
 import type { Family, ModelFacts } from '../pipeline/family.ts'
@@ -76,6 +77,7 @@ export interface EngineParts {
 /** Opens a checkpoint. Its components load when they are first needed. */
 export async function openEngine(options: EngineOptions, parts: EngineParts): Promise<Engine> {
   const [device, second] = parseDevices(options.device ?? 'auto')
+  const opening = new Notices()
   const checkpoint = await openCheckpoint(options.model, parts.families, options.pipeline)
   const adapters = await openAdapters(options.adapters ?? [], checkpoint)
   const precision = { device, requested: options.precision }
@@ -87,6 +89,8 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
     return second ? new GuidancePair(openLane(device), openLane(second), source) : openLane(device)
   })
   const { model } = checkpoint
+  // Every run says what was noticed when the model was opened.
+  const opened = opening.take()
   const { residency = 'auto' } = options
   const memory = new DeviceMemory(device, new MemoryEstimator(checkpoint, device, source), {
     residencies: residency === 'auto' ? undefined : [residency],
@@ -99,13 +103,14 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
     adapters: options.adapters ?? [],
     async *generate(request, { signal = new AbortController().signal, ...settings } = {}) {
       const fitting = request.extend === undefined ? request : await likeSource(request, model.facts, signal)
-      const plan = planRequest(fitting, model.facts, randomSeed)
+      const notices = new Notices(opened)
+      const plan = planRequest(fitting, model.facts, randomSeed, notices.add)
       const lane = await pool.acquire(signal)
       lane.until(signal)
       try {
         await memory.admit(lane, plan)
         const make = plan.extend ? extend : generate
-        yield* make(model, plan, lane, signal, settings)
+        yield* make(model, plan, lane, signal, { ...settings, notices })
       } catch (error) {
         throw signal.aborted && !(error instanceof CancelledError)
           ? new CancelledError({ cause: error })

@@ -108,12 +108,13 @@ async function writeManifest(
   folder: string,
   graphs: ExportManifest['graphs'],
 ): Promise<void> {
-  const { index, components, defaults } = configs
+  const { index, components, defaults, trained } = configs
   const manifest: ExportManifest = {
     format: 1,
     index,
     components,
     defaults: { ...defaults },
+    ...(trained && { trained }),
     precision,
     graphs,
   }

@@ -1,5 +1,6 @@
 import type { LatentSize } from '../geometry/video-geometry.ts'
 import type { Picture } from '../media/read-picture.ts'
+import { listed, type Notify } from '../notices.ts'
 import { isResident } from '../runtime/backend.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -27,10 +28,11 @@ export async function condition(
   noise: NoiseGenerator,
   runner: GraphRunner,
   signal: AbortSignal,
+  notify: Notify,
   opening?: readonly Picture[],
 ): Promise<Conditions> {
-  const inputs = await readVisualInputs(plan, signal, opening)
-  return await conditionOn(model, plan, inputs, { size, noise, runner, signal })
+  const inputs = await readVisualInputs(plan, signal, notify, opening)
+  return await conditionOn(model, plan, inputs, { size, noise, runner, signal, notify })
 }
 
 export interface ConditionContext {
@@ -38,6 +40,7 @@ export interface ConditionContext {
   readonly noise: NoiseGenerator
   readonly runner: Pick<GraphRunner, 'run' | 'drop' | 'memory' | 'shrink'>
   readonly signal: AbortSignal
+  readonly notify: Notify
 }
 
 /** Makes the conditions of both guidance branches of what was read. */
@@ -45,15 +48,18 @@ export async function conditionOn(
   model: Model,
   plan: GeneratePlan,
   inputs: VisualInputs,
-  { size, noise, runner, signal }: ConditionContext,
+  { size, noise, runner, signal, notify }: ConditionContext,
 ): Promise<Conditions> {
   const { run } = runner
-  const text = async (prompt: string) => {
+  const text = async (subject: string, prompt: string) => {
     checkAborted(signal)
-    return await model.conditionText({ prompt, textTokens: plan.textTokens }, run)
+    const made = await model.conditionText({ prompt, textTokens: plan.textTokens }, run)
+    noticeText(subject, prompt, made, notify)
+    return made
   }
-  const conditional = await text(plan.prompt)
-  const unconditional = plan.guidance > 1 ? { unconditional: await text(plan.negativePrompt) } : {}
+  const conditional = await text('prompt', plan.prompt)
+  const unconditional =
+    plan.guidance > 1 ? { unconditional: await text('negative prompt', plan.negativePrompt) } : {}
   checkAborted(signal)
   const { encoder, geometry } = model.facts
   const drop = (residents: Iterable<ResidentTensor>) => runner.drop(residents)
@@ -67,8 +73,27 @@ export async function conditionOn(
   }
   const { width, height, frames, fps, controlScale, imageNoiseScale = 0 } = plan
   const clip = { width, height, frames, fps, size, controlScale, imageNoiseScale }
-  const visual = await model.conditionVisual(inputs, { ...clip, noise, run, encode })
+  const visual = await model.conditionVisual(inputs, { ...clip, noise, run, encode, notify })
   return { conditional, ...unconditional, visual }
+}
+
+const longestShown = 40
+
+function noticeText(
+  subject: string,
+  text: string,
+  { tokens, truncated, unknown = [] }: TextConditioning,
+  notify: Notify,
+): void {
+  if (truncated) {
+    const shown = JSON.stringify(text.length > longestShown ? `${text.slice(0, longestShown)}…` : text)
+    const cut = `only its first ${tokens} tokens count for this model; the rest is cut off`
+    notify('prompt/truncated', `${subject}: ${cut} (${shown}).`)
+  }
+  if (unknown.length > 0) {
+    const words = listed(unknown.map(word => JSON.stringify(word)))
+    notify('prompt/unknown-words', `${subject}: the model's tokenizer does not know all of ${words}.`)
+  }
 }
 
 /** What the conditions hold on the device. */

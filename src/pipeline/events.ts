@@ -1,11 +1,13 @@
+import type { Notice } from '../notices.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { DenoiseState } from './denoise-state.ts'
 import type { MemoryPlan } from './memory-plan.ts'
 import type { GeneratePlan } from './request.ts'
 
-/** What happens while a video is made, in this order. */
+/** What happens while a video is made, in this order; notices come as soon as they are known. */
 export type GenerateEvent =
   | StartEvent
+  | NoticeEvent
   | ConditioningReadyEvent
   | StepEndEvent
   | PreviewEvent
@@ -19,6 +21,11 @@ export interface StartEvent {
   readonly plan: GeneratePlan
   readonly device: string
   readonly memory: MemoryPlan
+}
+
+/** Something was rounded, cut, clamped, dropped or replaced. Each is said once per run. */
+export interface NoticeEvent extends Notice {
+  readonly type: 'notice'
 }
 
 export interface ConditioningReadyEvent {

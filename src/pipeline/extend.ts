@@ -7,11 +7,13 @@ import { canMake, framesFor, pixelFramesOf, wholeLatents } from '../geometry/vid
 import type { Picture } from '../media/read-picture.ts'
 import { readVideo } from '../media/read-video.ts'
 import { resample } from '../media/resample.ts'
+import { Notices } from '../notices.ts'
 import { checkAborted } from './abort.ts'
+import { noticeFit } from './clip-notices.ts'
 import type { FramesDecodedEvent, GenerateEvent, StageSeconds, VideoEndEvent } from './events.ts'
 import type { ExtendPlan } from './extend-plan.ts'
 import type { Model, ModelFacts } from './family.ts'
-import { generate, type RunSettings } from './generate.ts'
+import { generate, noticeEvents, type RunContext } from './generate.ts'
 import type { GraphRunner } from './graph-runner.ts'
 import type { GeneratePlan, GenerateRequest } from './request.ts'
 
@@ -42,7 +44,7 @@ export async function* extend(
   plan: GeneratePlan,
   runner: GraphRunner,
   signal: AbortSignal,
-  { previewEvery, resume }: RunSettings = {},
+  { previewEvery, resume, notices = new Notices() }: RunContext = {},
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   if (resume) throw notResumable()
   const { geometry } = model.facts
@@ -54,6 +56,8 @@ export async function* extend(
 
   yield { type: 'start', plan, device: runner.device, memory: runner.memory }
   const { frames, ...size } = await readVideo(path, { signal })
+  noticeFit(path, size, plan, notices.add)
+  yield* noticeEvents(notices)
   for await (const data of frames) {
     checkAborted(signal)
     yield* tail.push(resample({ ...size, data }, plan, 'lanczos').data)
@@ -62,11 +66,15 @@ export async function* extend(
   const ends: VideoEndEvent[] = []
   for (const [index, length] of windows.entries()) {
     const window = windowPlan(plan, length, index)
-    const settings = { opening: tail.pictures(), ...(previewEvery !== undefined && { previewEvery }) }
+    const settings = {
+      opening: tail.pictures(),
+      notices,
+      ...(previewEvery !== undefined && { previewEvery }),
+    }
     const done = index * plan.steps
     for await (const event of generate(model, window, runner, signal, settings)) {
       if (event.type === 'conditioning-ready' && index === 0) yield event
-      if (event.type === 'memory-plan') yield event
+      if (event.type === 'memory-plan' || event.type === 'notice') yield event
       if (event.type === 'step-end' || event.type === 'preview') {
         yield { ...event, step: done + event.step, of: windows.length * plan.steps }
       }

@@ -2,6 +2,7 @@ import type { LatentSize, VideoGeometry } from '../geometry/video-geometry.ts'
 import type { Graph } from '../graph/graph.ts'
 import type { WeightSource } from '../graph/scope.ts'
 import type { Picture } from '../media/read-picture.ts'
+import type { Notify } from '../notices.ts'
 import type { Feed, ResidentTensor, RunOptions, RunResult } from '../runtime/backend.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
 import type { Spacing } from '../sampling/schedules/schedule.ts'
@@ -10,6 +11,7 @@ import type { Tensor } from '../tensor/tensor.ts'
 import type { OriginalNames } from '../weights/adapt.ts'
 import type { ModelField } from './model-fields.ts'
 import type { GeneratePlan } from './request.ts'
+import type { Trained } from './trained.ts'
 
 /** A kind of checkpoint: how to recognise it, and how to read it. Shared code knows families only through this. */
 export interface Family {
@@ -54,6 +56,8 @@ export interface CheckpointConfigs {
   readonly components: Readonly<Record<string, unknown>>
   /** framewright.json: defaults that the checkpoint's makers recommend. */
   readonly defaults: Partial<Defaults>
+  /** framewright.json: what the checkpoint was trained for, where its makers say so. */
+  readonly trained?: Trained | undefined
 }
 
 /** What a request has where it does not say otherwise. */
@@ -98,6 +102,8 @@ export interface ModelFacts {
   readonly geometry: VideoGeometry
   readonly latentChannels: number
   readonly defaults: Defaults
+  /** What it was trained for, where the checkpoint says so. */
+  readonly trained: Trained | undefined
   /** Tokens that a prompt is padded or cut to, unless a request says otherwise, and the most it may ask for. */
   readonly textTokens: number
   /** scheduler_config.json */
@@ -183,6 +189,8 @@ export interface TextConditioning {
   readonly tokens: number
   /** Whether the prompt was longer than the tokens it may have. */
   readonly truncated: boolean
+  /** Words with characters that the tokenizer does not know. */
+  readonly unknown?: readonly string[]
 }
 
 /** The pictures and videos of a request, as they were read; clips have the frames of the clip to make. */
@@ -216,6 +224,8 @@ export interface VisualContext {
   /** The run's generator, before anything was drawn from it. */
   readonly noise: NoiseGenerator
   readonly run: RunGraph
+  /** Told what is not used as it was given. */
+  readonly notify: Notify
   /** Normalised latents [channels, frames, h, w] of pictures, f32 [frames, 3, height, width] in [−1, 1]. */
   encode(pictures: Tensor): Promise<Tensor>
 }

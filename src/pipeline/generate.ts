@@ -1,6 +1,7 @@
 import { RequestError } from '../errors.ts'
 import { type LatentSize, pixelFramesOf, toLatent, toTokens } from '../geometry/video-geometry.ts'
 import type { Picture } from '../media/read-picture.ts'
+import { Notices } from '../notices.ts'
 import { addNoise } from '../sampling/add-noise.ts'
 import { stepsWithoutGuidance } from '../sampling/guidance.ts'
 import { createGenerator, type NoiseGenerator, type NoisePosition } from '../sampling/noise.ts'
@@ -17,6 +18,7 @@ import type {
   FramesDecodedEvent,
   GenerateEvent,
   MemoryPlanEvent,
+  NoticeEvent,
   StageSeconds,
   StartEvent,
 } from './events.ts'
@@ -41,6 +43,12 @@ export interface RunSettings {
   readonly previewEvery?: number
 }
 
+/** What the caller of a run adds to its settings. */
+export interface RunContext extends RunSettings {
+  /** What was noticed before; the run adds to it and says all of it. */
+  readonly notices?: Notices
+}
+
 /** How a clip begins that goes on from another: at the size of the clip, a length that the model can make. */
 interface Opening {
   readonly opening?: readonly Picture[]
@@ -57,16 +65,17 @@ export async function* generate(
   plan: GeneratePlan,
   runner: GraphRunner,
   signal: AbortSignal,
-  { resume, states = false, previewEvery, opening }: RunSettings & Opening = {},
+  { resume, states = false, previewEvery, opening, notices = new Notices() }: RunContext & Opening = {},
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const clock = stageClock(runner)
   const size = toLatent(model.facts.geometry, plan)
   const scheduler = readScheduler(model.facts.scheduler, schedulerOverrides(plan))
   yield { type: 'start', plan, device: runner.device, memory: runner.memory } satisfies StartEvent
+  yield* noticeEvents(notices)
   const memory = memoryWatch(runner)
 
   const before = createGenerator(plan.seed)
-  const conditions = await condition(model, plan, size, before, runner, signal, opening)
+  const conditions = await condition(model, plan, size, before, runner, signal, notices.add, opening)
   try {
     const { visual } = conditions
     const denoised = withFrames(size, size.latentFrames + visual.leadingFrames)
@@ -76,6 +85,7 @@ export async function* generate(
     const firstStep = visual.start ? leftOutSteps(plan) : 0
     const initial = tensor('f32', shape, startLatents(visual, shape, before, schedule.sigmas[firstStep]!))
     yield* memory.changes()
+    yield* noticeEvents(notices)
     yield conditioningReady(conditions, clock.end('conditioning'), plan.tensors ? initial : undefined)
 
     const denoiser = model.denoiser(denoised)
@@ -220,6 +230,11 @@ function withFrames(size: LatentSize, latentFrames: number): LatentSize {
 
 function schedulerOverrides({ sampler, shift }: GeneratePlan) {
   return { ...(sampler && { sampler }), ...(shift !== undefined && { shift }) }
+}
+
+/** Those that have not been said. */
+export function* noticeEvents(notices: Notices): Generator<NoticeEvent> {
+  for (const notice of notices.take()) yield { type: 'notice', ...notice }
 }
 
 /** Tells of plans that the runner has gone over to. */

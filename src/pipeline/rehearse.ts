@@ -4,6 +4,7 @@ import { type LatentSize, toLatent } from '../geometry/video-geometry.ts'
 import { type Symbols, shapesOf, sizedOutputs, symbolsFrom } from '../graph/cost.ts'
 import type { Graph } from '../graph/graph.ts'
 import type { Picture } from '../media/read-picture.ts'
+import { dropNotices } from '../notices.ts'
 import { createGenerator } from '../sampling/noise.ts'
 import { bytesPerElement, elementCount } from '../tensor/dtype.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
@@ -40,7 +41,8 @@ export async function rehearseDenoising(
   const size = toLatent(facts.geometry, plan)
   const noise = createGenerator(plan.seed)
   const inputs = greyInputs(plan)
-  const conditions = await conditionOn(model, plan, inputs, { size, noise, runner: stage, signal: never })
+  const context = { size, noise, runner: stage, signal: never, notify: dropNotices }
+  const conditions = await conditionOn(model, plan, inputs, context)
   const { conditional, unconditional, visual } = conditions
   const denoised = { ...size, latentFrames: size.latentFrames + visual.leadingFrames }
   const denoiser = model.denoiser(denoised)

@@ -2,13 +2,16 @@ import { z } from 'zod'
 import { RequestError } from '../errors.ts'
 import type { VideoGeometry } from '../geometry/video-geometry.ts'
 import { framesForSeconds } from '../geometry/video-geometry.ts'
+import type { Notify } from '../notices.ts'
+import { dropNotices } from '../notices.ts'
 import { type GuidanceMethod, guidanceMethod, guidanceMethodNames } from '../sampling/guidance-method.ts'
 import { samplerNames } from '../sampling/samplers/sampler.ts'
 import { addedFrames, type ExtendPlan, planExtension } from './extend-plan.ts'
 import type { ModelFacts } from './family.ts'
 import { invalidField } from './invalid-field.ts'
 import { checkFields } from './model-fields.ts'
-import { checkModes } from './visual.ts'
+import { noticePlan } from './request-notices.ts'
+import { checkModes, checkPlaces } from './visual.ts'
 
 const seedLimit = 2n ** 64n
 
@@ -146,12 +149,14 @@ const defaultImageNoiseScale = 0.15
 
 /**
  * Checks a request and fills in the defaults of the model.
+ * @param notify told where the plan is not what the request says, and what the model was not trained for
  * @throws RequestError `request/invalid` for a field that is wrong, `request/size` for a size that does not fit
  */
 export function planRequest(
   request: GenerateRequest,
   facts: ModelFacts,
   randomSeed: () => bigint,
+  notify: Notify = dropNotices,
 ): GeneratePlan {
   const parsed = generateRequest.safeParse(request)
   if (!parsed.success) throw invalidField(parsed.error.issues[0]!, request)
@@ -201,6 +206,8 @@ export function planRequest(
     tensors: fields.tensors ?? false,
   }
   checkModes(plan, facts)
+  checkPlaces(plan)
+  noticePlan(request, plan, facts, notify)
   return plan
 }
 

@@ -2,6 +2,8 @@ import { RequestError } from '../errors.ts'
 import { fileKind } from '../media/file-kind.ts'
 import { type Picture, readPicture } from '../media/read-picture.ts'
 import { readVideo } from '../media/read-video.ts'
+import type { Notify } from '../notices.ts'
+import { noticeCut, noticeFit } from './clip-notices.ts'
 import type { Mode, ModelFacts, VisualInputs } from './family.ts'
 import type { GeneratePlan } from './request.ts'
 
@@ -49,6 +51,28 @@ export function checkModes(plan: GeneratePlan, facts: ModelFacts): void {
   }
 }
 
+/**
+ * Checks that no two pictures are given for one frame.
+ * @throws RequestError `request/invalid`
+ */
+export function checkPlaces({ image, lastImage, keyframes, frames }: GeneratePlan): void {
+  const places = [
+    ...(image === undefined ? [] : [{ name: 'image', frame: 0 }]),
+    ...(lastImage === undefined ? [] : [{ name: 'lastImage', frame: frames - 1 }]),
+    ...keyframes.map(({ frame, path }) => ({ name: `keyframe ${frame}:${path}`, frame })),
+  ]
+  for (const [index, { name, frame }] of places.entries()) {
+    const before = places.slice(0, index).find(each => each.frame === frame)
+    if (before === undefined) continue
+    throw new RequestError('request/invalid', {
+      subject: name,
+      expected: `no other picture for frame ${frame}`,
+      got: before.name,
+      advice: 'Leave one of them out.',
+    })
+  }
+}
+
 /** How messages and tables name the modes, with the flag that asks for each. */
 export const modeNames: Readonly<Record<Mode, string>> = {
   text: 'text to video',
@@ -62,18 +86,24 @@ export const modeNames: Readonly<Record<Mode, string>> = {
 
 /**
  * Reads the pictures and videos of a request.
+ * @param notify told where they are not used as they are
  * @param opening frames of another clip that this one begins with
  * @throws MediaError for a file that cannot be read
  */
 export async function readVisualInputs(
   plan: GeneratePlan,
   signal: AbortSignal,
+  notify: Notify,
   opening: readonly Picture[] = [],
 ): Promise<VisualInputs> {
   const clip = async (path: string | undefined) =>
-    path === undefined ? undefined : await readClip(path, plan, signal)
-  const picture = async (path: string | undefined) =>
-    path === undefined ? undefined : await readPicture(path)
+    path === undefined ? undefined : await readClip(path, plan, signal, notify)
+  const picture = async (path: string | undefined) => {
+    if (path === undefined) return undefined
+    const read = await readPicture(path)
+    noticeFit(path, read, plan, notify)
+    return read
+  }
   return {
     image: opening.length === 1 ? opening[0] : await picture(plan.image),
     lastImage: await picture(plan.lastImage),
@@ -81,7 +111,8 @@ export async function readVisualInputs(
       ...(opening.length > 1 ? [{ frame: 0, strength: 1, pictures: opening }] : []),
       ...(await Promise.all(
         plan.keyframes.map(async ({ frame, path, strength }) => {
-          return { frame, strength, pictures: await readPictures(path, plan.frames, signal) }
+          const room = Math.max(1, plan.frames - frame)
+          return { frame, strength, pictures: await readPictures(path, room, plan, signal, notify) }
         }),
       )),
     ],
@@ -92,8 +123,14 @@ export async function readVisualInputs(
 }
 
 /** As many frames as the clip to make has. @throws RequestError when the file has fewer */
-async function readClip(path: string, { frames }: GeneratePlan, signal: AbortSignal): Promise<Picture[]> {
-  const pictures = await readPictures(path, frames, signal)
+async function readClip(
+  path: string,
+  plan: GeneratePlan,
+  signal: AbortSignal,
+  notify: Notify,
+): Promise<Picture[]> {
+  const { frames } = plan
+  const pictures = await readPictures(path, frames, plan, signal, notify)
   if (pictures.length === frames) return pictures
   throw new RequestError('request/invalid', {
     subject: path,
@@ -104,11 +141,27 @@ async function readClip(path: string, { frames }: GeneratePlan, signal: AbortSig
 }
 
 /** The frames of a video or a folder, up to `most`, or a picture as the only one. */
-async function readPictures(path: string, most: number, signal: AbortSignal): Promise<Picture[]> {
-  if (await isStill(path)) return [await readPicture(path)]
-  const video = await readVideo(path, { maxFrames: most, signal })
+async function readPictures(
+  path: string,
+  most: number,
+  plan: GeneratePlan,
+  signal: AbortSignal,
+  notify: Notify,
+): Promise<Picture[]> {
+  if (await isStill(path)) {
+    const picture = await readPicture(path)
+    noticeFit(path, picture, plan, notify)
+    return [picture]
+  }
+  // One more than are used: whether there are more.
+  const video = await readVideo(path, { maxFrames: most + 1, signal })
+  noticeFit(path, video, plan, notify)
   const pictures: Picture[] = []
   for await (const data of video.frames) pictures.push({ width: video.width, height: video.height, data })
+  if (pictures.length > most) {
+    noticeCut(path, most, notify)
+    pictures.length = most
+  }
   return pictures
 }
 

@@ -14,6 +14,8 @@ export interface EncodedPrompt {
   readonly tokens: number
   /** Whether the prompt had more tokens than fit. */
   readonly truncated: boolean
+  /** Words with characters that are not in the vocabulary. */
+  readonly unknown: readonly string[]
 }
 
 export interface PromptTokenizer {
@@ -67,9 +69,20 @@ export function promptTokenizer(json: TokenizerJson, config: TokenizerConfig): P
         mask: BigInt64Array.from({ length }, (_, index) => (index < ids.length ? 1n : 0n)),
         tokens: ids.length,
         truncated: body.length > room,
+        unknown: unknownWords(tokenizer, text, body),
       }
     },
   }
+}
+
+/** The words of a text that hold the unknown token, where its ids do. */
+function unknownWords(tokenizer: LibraryTokenizer, text: string, ids: readonly number[]): string[] {
+  const unknownId = tokenizer.model.unk_token_id
+  if (unknownId === undefined || !ids.includes(unknownId)) return []
+  const words = new Set(text.split(/\s+/).filter(Boolean))
+  return [...words].filter(word =>
+    tokenizer.encode(word, { add_special_tokens: false }).ids.includes(unknownId),
+  )
 }
 
 /** The special tokens that the tokenizer puts before and after any text, read off one encoding with and one without. */

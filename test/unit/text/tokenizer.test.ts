@@ -77,6 +77,7 @@ describe('encode', () => {
       mask: BigInt64Array.of(1n, 1n, 1n),
       tokens: 3,
       truncated: true,
+      unknown: [],
     })
     expect(tokenizer.encode('a a', { length: 3 }).truncated).toBe(false)
     expect(tokenizer.encode('a', { length: 1 }).ids).toEqual(BigInt64Array.of(1n))

@@ -1,0 +1,56 @@
+/** Every code a notice can carry. Codes are stable: callers may switch on them. */
+export const noticeCodes = {
+  'prompt/truncated': 'The prompt has more tokens than the model takes: the rest has no effect.',
+  'prompt/unknown-words': 'The prompt has words that the model was not trained on.',
+  'request/untrained': 'The model can make this size or length, but was not trained at it.',
+  'request/rounded': 'A value is rounded to one that the model can make.',
+  'request/unused': 'A field has no effect beside the other ones.',
+  'clip/cut': 'A clip is longer than what is used of it.',
+  'clip/retimed': 'A clip has another frame rate than the video that is made of it.',
+  'picture/stretched': 'A picture or clip has another shape than the video and is stretched to it.',
+  'picture/widened': 'A picture is held over more frames than the one it is given for.',
+} as const
+
+export type NoticeCode = keyof typeof noticeCodes
+
+/** Something that was rounded, cut, clamped, dropped or replaced: the run goes on, but not with what was asked for. */
+export interface Notice {
+  readonly code: NoticeCode
+  /** `<subject>: <what is done instead>` */
+  readonly message: string
+}
+
+/** Takes a notice. */
+export type Notify = (code: NoticeCode, message: string) => void
+
+/** Takes notices and drops them: for dry runs. */
+export const dropNotices: Notify = () => {}
+
+/** The notices of one run, each once. */
+export class Notices {
+  readonly #messages = new Set<string>()
+  #waiting: Notice[] = []
+
+  constructor(first: Iterable<Notice> = []) {
+    for (const { code, message } of first) this.add(code, message)
+  }
+
+  readonly add: Notify = (code, message) => {
+    if (this.#messages.has(message)) return
+    this.#messages.add(message)
+    this.#waiting.push({ code, message })
+  }
+
+  /** Those that were added since the last call. */
+  take(): readonly Notice[] {
+    const taken = this.#waiting
+    this.#waiting = []
+    return taken
+  }
+}
+
+/** `1, 2, 3`, `1, 2 and 5 more`: a list that fits into a message. */
+export function listed(items: readonly string[], most = 6): string {
+  if (items.length <= most) return items.join(', ')
+  return `${items.slice(0, most).join(', ')} and ${items.length - most} more`
+}

@@ -1,0 +1,32 @@
+import type { Notify } from '../notices.ts'
+import type { GeneratePlan } from './request.ts'
+
+/** Shapes that differ by no more than this share are not worth a word: sizes are multiples of a stride. */
+const shapeTolerance = 0.03
+
+/** Rates that differ by no more than this share play alike: 23.976 and 24. */
+const rateTolerance = 0.005
+
+interface Source {
+  readonly width: number
+  readonly height: number
+  readonly fps?: number | undefined
+}
+
+/** Notices what becomes of a picture or clip that is not like the video to be made. */
+export function noticeFit(path: string, source: Source, plan: GeneratePlan, notify: Notify): void {
+  const size = `${source.width}x${source.height}`
+  const ratio = (source.width * plan.height) / (source.height * plan.width)
+  if (Math.abs(Math.log(ratio)) > shapeTolerance) {
+    const made = `${plan.width}x${plan.height}`
+    notify('picture/stretched', `${path}: ${size} is stretched to ${made}, which has another shape.`)
+  }
+  if (source.fps !== undefined && Math.abs(source.fps / plan.fps - 1) > rateTolerance) {
+    notify('clip/retimed', `${path}: frames of ${source.fps} fps are played at ${plan.fps} fps.`)
+  }
+}
+
+/** Notices that a clip has more frames than are used. */
+export function noticeCut(path: string, used: number, notify: Notify): void {
+  notify('clip/cut', `${path}: only its first ${used} frames are used, as many as the video has room for.`)
+}
