@@ -1,12 +1,13 @@
 /**
  * The thread that owns the sessions of one lane. onnxruntime-node runs a graph on the thread that asks for it, so
- * everything that touches ONNX Runtime happens here. Each exported function is one message of the lane.
+ * everything that touches ONNX Runtime happens here. Each exported function answers one message of the lane.
  */
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
-import { move, transferableSymbol, valueSymbol } from 'piscina'
+import { move, transferableSymbol, valueSymbol, workerData } from 'piscina'
 import type { DType } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type Feed, isResident, type ResidentTensor, type RunResult } from './backend.ts'
+import { type LaneThreadData, markIdle } from './lane-thread.ts'
 import type { SessionConfig } from './session-config.ts'
 
 const sessions = new Map<number, InferenceSession>()
@@ -31,14 +32,17 @@ export interface OpenReply {
   readonly outputs: readonly string[]
 }
 
-export async function open({ bytes, config }: OpenMessage): Promise<OpenReply> {
+/** Answers when ONNX Runtime is loaded. */
+export const start = message(() => {})
+
+export const open = message(async ({ bytes, config }: OpenMessage): Promise<OpenReply> => {
   const session = await InferenceSession.create(bytes, config)
   const id = ++lastId
   sessions.set(id, session)
   return { id, inputs: session.inputNames, outputs: session.outputNames }
-}
+})
 
-export async function run({ session: id, feeds, fetch, keep }: RunMessage): Promise<RunResult> {
+export const run = message(async ({ session: id, feeds, fetch, keep }: RunMessage): Promise<RunResult> => {
   const session = sessions.get(id)
   if (!session) throw new Error(`session ${id} was released`)
   const inputs = Object.fromEntries(
@@ -52,6 +56,27 @@ export async function run({ session: id, feeds, fetch, keep }: RunMessage): Prom
     else tensors[name] = hostTensorOf(output)
   }
   return handOver({ tensors, residents })
+})
+
+export const release = message(async (id: number): Promise<void> => {
+  const session = sessions.get(id)
+  sessions.delete(id)
+  await session?.release()
+})
+
+export const drop = message((ids: readonly number[]): void => {
+  for (const id of ids) residents.delete(id)
+})
+
+/** What the thread does for a message, after which it may be ended. */
+function message<Message, Reply>(answer: (message: Message) => Reply | Promise<Reply>) {
+  return async (message: Message): Promise<Reply> => {
+    try {
+      return await answer(message)
+    } finally {
+      markIdle((workerData as LaneThreadData).busy)
+    }
+  }
 }
 
 /** Gives the buffers of the results to the caller's thread instead of copying them. */
@@ -65,16 +90,6 @@ function handOver(result: RunResult): RunResult {
       return result
     },
   } as never) as never
-}
-
-export async function release(id: number): Promise<void> {
-  const session = sessions.get(id)
-  sessions.delete(id)
-  await session?.release()
-}
-
-export function drop(ids: readonly number[]): void {
-  for (const id of ids) residents.delete(id)
 }
 
 type OrtType = 'float32' | 'float16' | 'int64' | 'int32' | 'uint8' | 'bool'

@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module'
-import { Piscina } from 'piscina'
 import { BackendError } from '../errors.ts'
 import {
   type Backend,
@@ -14,6 +12,7 @@ import {
   type Session,
 } from './backend.ts'
 import { checkCommandLine } from './command-line.ts'
+import { LaneThread } from './lane-thread.ts'
 import type { OpenMessage, OpenReply, RunMessage } from './lane-worker.ts'
 import { sessionConfig } from './session-config.ts'
 import { checkInputs, openError, runError } from './session-failure.ts'
@@ -31,46 +30,36 @@ export class OnnxRuntimeBackend implements Backend {
   readonly device: Device
   readonly kernels: ReadonlySet<string> = new Set()
   readonly #threads: number
-  readonly #lane: Piscina
+  readonly #thread = new LaneThread()
   readonly #residents = new WeakSet<ResidentTensor>()
-  #last: Promise<unknown> = Promise.resolve()
   #disposed = false
 
   constructor({ device, threads }: OnnxRuntimeOptions) {
     this.device = device
     this.#threads = threads
-    this.#lane = new Piscina({
-      // The compiled worker, also when this file runs from source.
-      filename: createRequire(import.meta.url).resolve('#lane-worker'),
-      minThreads: 1,
-      maxThreads: 1,
-      concurrentTasksPerWorker: 1,
-      idleTimeout: Number.POSITIVE_INFINITY,
-    })
   }
 
   async open(model: GraphModel, options: OpenOptions = {}): Promise<Session> {
     this.#checkOpen(model.name)
     checkCommandLine()
     const config = sessionConfig(model, this.device, this.#threads, options)
-    const opened = await this.#send<OpenMessage, OpenReply>('open', { bytes: model.bytes, config }).catch(
-      cause => {
+    const opened = await this.#thread
+      .send<OpenMessage, OpenReply>('open', { bytes: model.bytes, config })
+      .catch(cause => {
         throw openError(model.name, this.device, cause)
-      },
-    )
+      })
     return this.#session(model.name, opened)
   }
 
   async drop(residents: Iterable<ResidentTensor>): Promise<void> {
     const ids = [...residents].map(resident => resident.id)
-    if (ids.length > 0 && !this.#disposed) await this.#send('drop', ids)
+    if (ids.length > 0 && !this.#disposed) await this.#thread.send('drop', ids)
   }
 
   /** Waits for the runs that were asked for: a thread that is ended inside one takes the process with it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true
-    await this.#last
-    await this.#lane.close()
+    await this.#thread[Symbol.asyncDispose]()
   }
 
   #session(name: string, { id, inputs, outputs }: OpenReply): Session {
@@ -82,7 +71,7 @@ export class OnnxRuntimeBackend implements Backend {
         checkInputs(name, inputs, feeds)
         this.#checkResidents(name, feeds)
         const message = { session: id, feeds, fetch, keep: (fetch ?? outputs).filter(keep) }
-        const result = await this.#send<RunMessage, RunResult>('run', message).catch(cause => {
+        const result = await this.#thread.send<RunMessage, RunResult>('run', message).catch(cause => {
           throw runError(name, cause)
         })
         for (const resident of Object.values(result.residents)) this.#residents.add(resident)
@@ -91,16 +80,9 @@ export class OnnxRuntimeBackend implements Backend {
       release: async () => {
         if (!open || this.#disposed) return
         open = false
-        await this.#send('release', id)
+        await this.#thread.send('release', id)
       },
     }
-  }
-
-  /** The pool does not promise to keep the order of what waits in it: one message is in it at a time. */
-  async #send<Message, Reply = void>(name: string, message: Message): Promise<Reply> {
-    const reply = this.#last.then(() => this.#lane.run(message, { name }) as Promise<Reply>)
-    this.#last = reply.catch(() => {})
-    return await reply
   }
 
   #checkOpen(name: string): void {
