@@ -144,6 +144,12 @@ function checkPositive(subject: string, value: number): void {
   throw new RequestError('request/invalid', { subject, expected: 'a positive number', got: String(value) })
 }
 
+/** The widths and heights that the model can make. */
+export function sizeSteps(geometry: VideoGeometry): { readonly width: Steps; readonly height: Steps } {
+  const [, height, width] = geometry.patch
+  return { width: spatialSteps(geometry, width), height: spatialSteps(geometry, height) }
+}
+
 function spatialSteps(geometry: VideoGeometry, patch: number): Steps {
   const step = geometry.spatialStride * patch
   return { first: step, step, last: step * maxTokensPerAxis(geometry) }

@@ -1,4 +1,5 @@
 import { CancelledError } from '../errors.ts'
+import type { TimedPicture } from './at-rate.ts'
 import {
   decodePicture,
   mostPixels,
@@ -8,15 +9,14 @@ import {
 } from './decode-picture.ts'
 import { loadSharp } from './load-sharp.ts'
 import { recordedFrames, recordedRate } from './read-record.ts'
-import type { ReadVideoOptions, VideoInput } from './video-input.ts'
+import type { StoredClip } from './video-input.ts'
 import { checkWholeGif } from './whole-file.ts'
 
 /**
  * Animated GIF and WebP. These formats say for each picture how long it is shown; the shortest time becomes the
- * length of a frame where no record tells it, and a picture that is shown longer is given several times, so that the
- * rate is constant.
+ * length of a frame where no record tells it.
  */
-export async function readAnimation(path: string, options: ReadVideoOptions): Promise<VideoInput> {
+export async function openAnimation(path: string): Promise<StoredClip> {
   const file = await readPictureFile(path)
   checkWholeGif(file)
   const sharp = loadSharp()
@@ -30,15 +30,26 @@ export async function readAnimation(path: string, options: ReadVideoOptions): Pr
   const { counts, fps } = repetitions(metadata.delay?.slice(0, pages) ?? [], rate)
   // A WebP whose frames are all equal is written as a still picture, which has no times.
   const repeats = metadata.delay ? counts : [(await recordedFrames(path)) ?? 1]
-  const clip = { file, height, pages, repeats }
-  return { width, height, fps, frames: { [Symbol.asyncIterator]: () => frames(clip, width, options) } }
+  const frames = sum(repeats)
+  return {
+    width,
+    height,
+    fps,
+    variable: repeats.some(count => count !== repeats[0]),
+    pictureCount: pages,
+    durationSeconds: fps === undefined ? undefined : frames / fps,
+    pictures: signal => pictures({ file, width, height, pages, repeats, fps: fps ?? 1 }, signal),
+  }
 }
 
 interface Animation {
   readonly file: PictureFile
+  readonly width: number
   readonly height: number
   readonly pages: number
+  /** Frames that each picture lasts. */
   readonly repeats: readonly number[]
+  readonly fps: number
 }
 
 /**
@@ -82,24 +93,24 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0)
 }
 
-async function* frames(
-  { file, height, pages, repeats }: Animation,
-  width: number,
-  options: ReadVideoOptions,
-) {
-  const { maxFrames = Number.POSITIVE_INFINITY, signal } = options
+async function* pictures(
+  { file, width, height, pages, repeats, fps }: Animation,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<TimedPicture> {
   const frameBytes = width * height * 3
   // Each call decodes from the start of the file, so pages are read several at a time.
   const atOnce = Math.max(1, Math.min(32, Math.floor(mostPixels / (width * height))))
-  let count = 0
+  let frame = 0
   for (let page = 0; page < pages; page += atOnce) {
     const strip = await decodePicture(file, page, Math.min(atOnce, pages - page))
     for (let at = 0; at < strip.data.length; at += frameBytes) {
-      for (let copy = 0; copy < (repeats[page + at / frameBytes] ?? 1); copy++) {
-        if (signal?.aborted) throw new CancelledError({ cause: signal.reason })
-        if (count++ >= maxFrames) return
-        yield strip.data.slice(at, at + frameBytes)
+      if (signal?.aborted) throw new CancelledError({ cause: signal.reason })
+      yield {
+        time: frame / fps,
+        pixels: async () => strip.data.slice(at, at + frameBytes),
+        close: () => undefined,
       }
+      frame += repeats[page + at / frameBytes] ?? 1
     }
   }
 }

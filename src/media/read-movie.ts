@@ -1,63 +1,110 @@
 import type { Input, InputVideoTrack } from 'mediabunny'
 import { CancelledError, FramewrightError, MediaError } from '../errors.ts'
+import type { TimedPicture } from './at-rate.ts'
 import { mostPixels } from './decode-picture.ts'
+import { type Edit, presentedAt, readEditList } from './edit-list.ts'
 import { frameRate } from './frame-rate.ts'
 import { guardedSamples, openGuardedInput } from './guarded-input.ts'
 import { libraryReason } from './library-reason.ts'
 import { loadCodecs } from './mediabunny.ts'
 import { recordedRate } from './read-record.ts'
 import { frameToRgb } from './video-frame.ts'
-import type { ReadVideoOptions, VideoInput } from './video-input.ts'
+import type { StoredClip } from './video-input.ts'
 import { checkWhole } from './whole-file.ts'
 
 /** MP4, MOV, WebM and Matroska. */
-export async function readMovie(path: string, options: ReadVideoOptions): Promise<VideoInput> {
+export async function openMovie(path: string): Promise<StoredClip> {
   await checkWhole(path)
   return withTrack(path, async track => {
     const width = await track.getDisplayWidth()
     const height = await track.getDisplayHeight()
-    const fps = (await recordedRate(path)) ?? frameRate(await firstTimes(track))
+    const edits = await readEditList(path, track.id)
+    const { times, end } = await shownTimes(track, edits)
+    const start = times[0]
+    if (start === undefined) throw new Error('it has no frames')
+    const measured = frameRate(times)
+    const fps = agreed(await recordedRate(path), measured.fps)
+    const durationSeconds = end === start && fps !== undefined ? times.length / fps : end - start
+    const clip = { path, width, height, edits, start }
     return {
       width,
       height,
       fps,
-      frames: { [Symbol.asyncIterator]: () => frames(path, width, height, options) },
+      variable: measured.variable,
+      pictureCount: times.length,
+      durationSeconds,
+      pictures: signal => pictures(clip, signal),
     }
   })
 }
 
-/** When the first frames are shown, in seconds. */
-async function firstTimes(track: InputVideoTrack): Promise<number[]> {
-  const { EncodedPacketSink } = await loadCodecs('media/input')
-  const times: number[] = []
-  for await (const packet of new EncodedPacketSink(track).packets(undefined, undefined, {
-    metadataOnly: true,
-  })) {
-    if (times.push(packet.timestamp) >= 256) break
-  }
-  return times
+/** The rate of a record is exact, as long as the file was not retimed after it was written. */
+function agreed(recorded: number | undefined, measured: number | undefined): number | undefined {
+  if (recorded === undefined || measured === undefined) return recorded ?? measured
+  return Math.abs(recorded - measured) <= measured / 50 ? recorded : measured
 }
 
-async function* frames(path: string, width: number, height: number, options: ReadVideoOptions) {
-  const { maxFrames = Number.POSITIVE_INFINITY, signal } = options
-  if (maxFrames <= 0) return
+/**
+ * When the pictures of a track are shown, ascending, and when the last one ends, in seconds. The times are those of
+ * presentation: packets are stored in the order of decoding, and some are there only for others to be decoded from.
+ */
+async function shownTimes(track: InputVideoTrack, edits: readonly Edit[] | undefined) {
+  const { EncodedPacketSink } = await loadCodecs('media/input')
+  const shown: { time: number; seconds: number }[] = []
+  const packets = new EncodedPacketSink(track).packets(undefined, undefined, { metadataOnly: true })
+  for await (const { timestamp, duration } of packets) {
+    const time = presentedAt(edits, timestamp)
+    if (time !== undefined) shown.push({ time, seconds: duration })
+  }
+  const times = shown.sort((a, b) => a.time - b.time).map(({ time }) => time)
+  return { times, end: endOf(times, shown.at(-1)?.seconds ?? 0, edits) }
+}
+
+/** The last picture is shown for as long as the one before it where the file does not say how long. */
+function endOf(times: readonly number[], lastSeconds: number, edits: readonly Edit[] | undefined): number {
+  const last = times.at(-1) ?? 0
+  const before = last - (times.at(-2) ?? last)
+  const end = last + (lastSeconds > 0 ? lastSeconds : before)
+  const edit = edits?.at(-1)
+  return edit ? Math.min(end, edit.presentedAt + edit.seconds) : end
+}
+
+interface MovieClip {
+  readonly path: string
+  readonly width: number
+  readonly height: number
+  readonly edits: readonly Edit[] | undefined
+  /** When the first picture is presented, in seconds. */
+  readonly start: number
+}
+
+async function* pictures(clip: MovieClip, signal: AbortSignal | undefined): AsyncGenerator<TimedPicture> {
+  const { path, width, height, edits, start } = clip
   const opened = await openTrack(path)
   try {
     const mediabunny = await loadCodecs('media/input')
     const colours = await opened.track.getColorSpace()
-    let count = 0
+    let shown = 0
     for await (const sample of guardedSamples(mediabunny, opened.track)) {
-      try {
-        if (signal?.aborted) throw new CancelledError({ cause: signal.reason })
-        if (sample.timestamp + sample.duration <= 0) continue // Cut away by the container's edit list.
-        checkSize(path, sample.codedWidth, sample.codedHeight) // The stream may say other than its container.
-        yield await frameToRgb(sample, width, height, colours)
-        if (++count >= maxFrames) return
-      } finally {
-        sample.close()
+      const time = presentedAt(edits, sample.timestamp)
+      if (signal?.aborted || time === undefined) sample.close()
+      if (signal?.aborted) throw new CancelledError({ cause: signal.reason })
+      if (time === undefined) continue
+      checkSize(path, sample.codedWidth, sample.codedHeight) // The stream may say other than its container.
+      shown++
+      yield {
+        time: time - start,
+        pixels: async () => {
+          try {
+            return await frameToRgb(sample, width, height, colours)
+          } catch (error) {
+            throw movieError(path, error)
+          }
+        },
+        close: () => sample.close(),
       }
     }
-    if (count === 0) throw new Error('it has no frames')
+    if (shown === 0) throw new Error('it has no frames')
   } catch (error) {
     throw movieError(path, error)
   } finally {

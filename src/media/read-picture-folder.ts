@@ -1,14 +1,15 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CancelledError, MediaError } from '../errors.ts'
+import type { TimedPicture } from './at-rate.ts'
 import { readPicture } from './read-picture.ts'
 import { recordedRate } from './read-record.ts'
-import type { ReadVideoOptions, VideoInput } from './video-input.ts'
+import type { StoredClip } from './video-input.ts'
 
 const pictureName = /\.(png|jpe?g|webp|avif)$/i
 
 /** A folder of pictures in the order of their names, with numbers compared as numbers: 2.png before 10.png. */
-export async function readPictureFolder(path: string, options: ReadVideoOptions): Promise<VideoInput> {
+export async function openPictureFolder(path: string): Promise<StoredClip> {
   const order = new Intl.Collator('en', { numeric: true }).compare
   const files = (await readdir(path))
     .filter(name => pictureName.test(name) && !name.startsWith('.'))
@@ -28,13 +29,21 @@ export async function readPictureFolder(path: string, options: ReadVideoOptions)
     width,
     height,
     fps,
-    frames: { [Symbol.asyncIterator]: () => frames(paths, width, height, options) },
+    variable: false,
+    pictureCount: paths.length,
+    durationSeconds: fps === undefined ? undefined : paths.length / fps,
+    pictures: signal => pictures(paths, { width, height }, fps ?? 1, signal),
   }
 }
 
-async function* frames(paths: readonly string[], width: number, height: number, options: ReadVideoOptions) {
-  for (const path of paths.slice(0, options.maxFrames)) {
-    if (options.signal?.aborted) throw new CancelledError({ cause: options.signal.reason })
+async function* pictures(
+  paths: readonly string[],
+  { width, height }: { readonly width: number; readonly height: number },
+  fps: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<TimedPicture> {
+  for (const [index, path] of paths.entries()) {
+    if (signal?.aborted) throw new CancelledError({ cause: signal.reason })
     const picture = await readPicture(path)
     if (picture.width !== width || picture.height !== height) {
       const expected = `${width}x${height}, as the first picture of the folder`
@@ -44,6 +53,6 @@ async function* frames(paths: readonly string[], width: number, height: number, 
         got: `${picture.width}x${picture.height}`,
       })
     }
-    yield picture.data
+    yield { time: index / fps, pixels: async () => picture.data, close: () => undefined }
   }
 }

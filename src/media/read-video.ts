@@ -1,21 +1,37 @@
 import { MediaError } from '../errors.ts'
+import { atRate, framesAtRate } from './at-rate.ts'
 import { fileKind } from './file-kind.ts'
-import { readAnimation } from './read-animation.ts'
-import { readMovie } from './read-movie.ts'
-import { readPictureFolder } from './read-picture-folder.ts'
-import type { ReadVideoOptions, VideoInput } from './video-input.ts'
+import { openAnimation } from './read-animation.ts'
+import { openMovie } from './read-movie.ts'
+import { openPictureFolder } from './read-picture-folder.ts'
+import type { ReadVideoOptions, StoredClip, VideoInput } from './video-input.ts'
 
 /**
  * Opens a video for reading: MP4, MOV, WebM, Matroska, an animated GIF or WebP, or a folder of pictures of one
  * size in the order of their names.
  *
+ * A video without a rate gives each of its pictures once, whatever rate is asked for.
+ *
  * @throws MediaError when it is missing, broken, of another kind, without video or larger than 2^26 pixels a frame
  */
 export async function readVideo(path: string, options: ReadVideoOptions = {}): Promise<VideoInput> {
+  const { pictures, ...clip } = await openClip(path)
+  const { maxFrames = Number.POSITIVE_INFINITY, signal } = options
+  const fps = clip.fps === undefined ? undefined : (options.fps ?? clip.fps)
+  const frameCount =
+    fps === undefined ? clip.pictureCount : framesAtRate(clip.durationSeconds ?? clip.pictureCount / fps, fps)
+  const most = Math.min(frameCount, maxFrames)
+  // Pictures without times are one second apart, which gives each of them once.
+  const frames = () => atRate(pictures(signal), fps ?? 1, most)
+  return { ...clip, fps, frameCount, frames: { [Symbol.asyncIterator]: frames } }
+}
+
+/** @throws MediaError when it is missing, broken, of another kind or without video */
+export async function openClip(path: string): Promise<StoredClip> {
   const kind = await fileKind(path)
-  if (kind === 'movie') return readMovie(path, options)
-  if (kind === 'folder') return readPictureFolder(path, options)
-  if (kind === 'gif' || kind === 'webp') return readAnimation(path, options)
+  if (kind === 'movie') return openMovie(path)
+  if (kind === 'folder') return openPictureFolder(path)
+  if (kind === 'gif' || kind === 'webp') return openAnimation(path)
   const expected = 'a video (MP4, MOV, WebM, GIF) or a folder of pictures'
   throw new MediaError('media/input', { subject: path, expected, got: `a picture (${kind.toUpperCase()})` })
 }
