@@ -1,18 +1,35 @@
 /** Readers of flag values. Nothing is guessed: "12abc" is an error that names the flag. */
 import { Option } from 'commander'
+import {
+  type ArgumentType,
+  choice as choiceType,
+  decimal as decimalType,
+  wholeNumber as wholeNumberType,
+} from '../pipeline/fields/argument-types.ts'
 import { UsageError } from './usage-error.ts'
 
-const wholeNumbers = /^-?\d{1,15}$/
-const decimals = /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i
+/** How commander reads a flag: word by word, each with the value of those before it. */
+export function reader<T>(flag: string, type: ArgumentType<T>) {
+  return (word: string, before?: T): T => {
+    const refuse = (expected: string, advice?: string, got = word): never => {
+      throw invalid(flag, expected, got, advice)
+    }
+    return type.read(word, refuse, before)
+  }
+}
 
 /** A whole number, in a range where that is for the command line to check. */
 export function wholeNumber(flag: string, range?: { readonly from: number; readonly to: number }) {
-  return (text: string): number => {
-    const value = Number(text)
-    const inside = range === undefined || (value >= range.from && value <= range.to)
-    if (wholeNumbers.test(text) && inside) return value
-    throw invalid(flag, `a whole number${range ? ` from ${range.from} to ${range.to}` : ''}`, text)
-  }
+  if (range === undefined) return reader(flag, wholeNumberType)
+  const { from, to } = range
+  return reader(flag, {
+    ...wholeNumberType,
+    read(word, refuse) {
+      const expected = `a whole number from ${from} to ${to}`
+      const value = wholeNumberType.read(word, () => refuse(expected))
+      return value >= from && value <= to ? value : refuse(expected)
+    },
+  })
 }
 
 /**
@@ -26,41 +43,11 @@ export function threadsOption(what = 'CPU threads'): Option {
 }
 
 export function decimal(flag: string) {
-  return (text: string): number => {
-    if (decimals.test(text)) return Number(text)
-    throw invalid(flag, 'a number', text)
-  }
-}
-
-/** One or several numbers, separated by commas. */
-export function decimalList(flag: string) {
-  return (text: string): number[] => text.split(',').map(part => decimal(flag)(part.trim()))
-}
-
-/** Two numbers with a comma between them. */
-export function interval(flag: string) {
-  return (text: string): [number, number] => {
-    const [from, to, ...more] = decimalList(flag)(text)
-    if (from !== undefined && to !== undefined && more.length === 0) return [from, to]
-    throw invalid(flag, 'two numbers, such as 0,0.8', text)
-  }
-}
-
-const seedLimit = 2n ** 64n
-
-export function seedArgument(flag: string) {
-  return (text: string): bigint => {
-    if (/^\d{1,20}$/.test(text) && BigInt(text) < seedLimit) return BigInt(text)
-    throw invalid(flag, 'a whole number from 0 to 18446744073709551615 (2^64 - 1)', text)
-  }
+  return reader(flag, decimalType)
 }
 
 export function choice<const T extends string>(flag: string, allowed: readonly T[]) {
-  return (text: string): T => {
-    const found = allowed.find(each => each === text)
-    if (found !== undefined) return found
-    throw invalid(flag, `one of ${allowed.join(', ')}`, text)
-  }
+  return reader(flag, choiceType(allowed))
 }
 
 export interface UpscaleArgument {
@@ -73,21 +60,6 @@ export function upscaleArgument(text: string): UpscaleArgument {
   const [, factor, kernel = 'lanczos'] = /^(\d{1,2})(?::(nearest|lanczos))?$/.exec(text) ?? []
   if (factor !== undefined) return { factor: Number(factor), kernel: kernel as UpscaleArgument['kernel'] }
   throw invalid('--upscale', 'a whole number, with :nearest or :lanczos after it if you like', text)
-}
-
-export interface KeyframeArgument {
-  readonly frame: number
-  readonly path: string
-  readonly strength?: number
-}
-
-/** `frame:file` or `frame:file:strength`, gathered over all uses of the flag. */
-export function keyframeArgument(text: string, before: readonly KeyframeArgument[] = []): KeyframeArgument[] {
-  const [, frame, path, strength] = /^(\d{1,6}):(.+?)(?::(\d*\.?\d+))?$/s.exec(text) ?? []
-  if (frame !== undefined && path !== undefined) {
-    return [...before, { frame: Number(frame), path, ...(strength && { strength: Number(strength) }) }]
-  }
-  throw invalid('--keyframe', 'FRAME:FILE or FRAME:FILE:STRENGTH', text, 'For example 16:end.png.')
 }
 
 export interface AdapterArgument {

@@ -1,9 +1,8 @@
 import { randomInt } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { parseSize } from '../geometry/parse-size.ts'
-import type { GenerateRequest } from '../pipeline/request.ts'
-import type { GenerateFlags } from './generate-flags.ts'
+import { type GenerateRequest, requestFields } from '../pipeline/fields/request-fields.ts'
+import { type GenerateFlags, requestOf } from './generate-flags.ts'
 import { defaultNames, outputNames } from './output-names.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -24,10 +23,11 @@ const largestSeed = 2n ** 64n - 1n
  * @throws UsageError when flags contradict each other; RequestError for a size that cannot be read
  */
 export async function planVideos(prompt: string | undefined, flags: GenerateFlags): Promise<VideoJob[]> {
-  const prompts = await promptsOf(prompt, flags)
-  const seeds = seedsOf(flags)
-  const settings = settingsOf(flags)
-  const requests = prompts.flatMap(text => seeds.map(seed => ({ ...settings, prompt: text, seed })))
+  const fields = requestOf(flags)
+  checkLength(fields)
+  const prompts = await promptsOf(prompt, flags, fields)
+  const seeds = seedsOf(fields, flags)
+  const requests = prompts.flatMap(text => seeds.map(seed => ({ ...fields, prompt: text, seed })))
   const outputs = flags.output === undefined ? defaultNames(requests) : outputNames(flags.output, requests)
   const latents =
     flags.saveLatents === undefined ? [] : outputNames(checkedLatents(flags.saveLatents), requests)
@@ -36,16 +36,19 @@ export async function planVideos(prompt: string | undefined, flags: GenerateFlag
   })
 }
 
-async function promptsOf(prompt: string | undefined, flags: GenerateFlags): Promise<string[]> {
-  if (flags.prompts === undefined) return [checkedPrompt(prompt, flags)]
+async function promptsOf(
+  prompt: string | undefined,
+  flags: GenerateFlags,
+  fields: Partial<GenerateRequest>,
+): Promise<string[]> {
+  if (flags.prompts === undefined) return [checkedPrompt(prompt, fields)]
   if (prompt === undefined) return await promptsIn(flags.prompts)
   throw new UsageError({ subject: '--prompts', expected: 'no prompt beside it', got: JSON.stringify(prompt) })
 }
 
 /** Pictures can say all that a video is to show; without them there has to be a text. */
-function checkedPrompt(prompt: string | undefined, flags: GenerateFlags): string {
-  const { image, lastImage, keyframe, video, extend, reference } = flags
-  const pictured = [image, lastImage, keyframe, video, extend, reference].some(Boolean)
+function checkedPrompt(prompt: string | undefined, fields: Partial<GenerateRequest>): string {
+  const pictured = Object.keys(fields).some(name => requestFields[name as keyof GenerateRequest].withPaths)
   if (prompt !== undefined && (pictured || prompt.trim() !== '')) return prompt
   throw new UsageError({
     subject: 'prompt',
@@ -70,9 +73,9 @@ async function promptsIn(file: string): Promise<string[]> {
   throw new UsageError({ subject: '--prompts', expected: 'a prompt on every line', got: `none in ${file}` })
 }
 
-function seedsOf({ seed, count = 1 }: GenerateFlags): bigint[] {
+function seedsOf({ seed }: Partial<GenerateRequest>, { count = 1 }: GenerateFlags): bigint[] {
   // A random seed is short enough to be typed again.
-  const first = seed ?? BigInt(randomInt(2 ** 32))
+  const first = BigInt(seed ?? randomInt(2 ** 32))
   if (first + BigInt(count - 1) > largestSeed) {
     const expected = `room for ${count} consecutive seeds up to ${largestSeed}`
     throw new UsageError({ subject: '--seed', expected, got: String(first) })
@@ -80,55 +83,13 @@ function seedsOf({ seed, count = 1 }: GenerateFlags): bigint[] {
   return Array.from({ length: count }, (_, offset) => first + BigInt(offset))
 }
 
-/** The request without its prompt and seed: what is not given is left to the model. */
-function settingsOf(flags: GenerateFlags): Omit<GenerateRequest, 'prompt' | 'seed'> {
-  if (flags.frames !== undefined && flags.seconds !== undefined) {
-    throw new UsageError({
-      subject: '--seconds',
-      expected: 'no --frames beside it',
-      got: `--frames ${flags.frames}`,
-    })
-  }
-  const size = flags.size === undefined ? undefined : parseSize(flags.size)
-  const all = {
-    negativePrompt: flags.negative,
-    width: size?.width,
-    height: size?.height,
-    frames: flags.frames,
-    seconds: flags.seconds,
-    fps: flags.fps,
-    steps: flags.steps,
-    guidance: flags.guidance,
-    guidance2: flags.guidance2,
-    sampler: flags.sampler,
-    shift: flags.shift,
-    maxTextTokens: flags.maxTextTokens,
-    image: flags.image,
-    lastImage: flags.lastImage,
-    keyframes: flags.keyframe,
-    video: flags.video,
-    strength: flags.strength,
-    extend: flags.extend,
-    window: flags.window,
-    overlap: flags.overlap,
-    mask: flags.mask,
-    references: flags.reference,
-    controlScale: flags.controlScale,
-    imageNoiseScale: flags.imageNoiseScale,
-    guidanceInterval: flags.guidanceInterval,
-    guidanceRescale: flags.guidanceRescale,
-    guidanceMethod: flags.guidanceMethod,
-    zeroInitSteps: flags.zeroInitSteps,
-    apgEta: flags.apgEta,
-    apgNormThreshold: flags.apgNormThreshold,
-    apgMomentum: flags.apgMomentum,
-    stepCache: flags.stepCache,
-    decodeTimestep: flags.decodeTimestep,
-    decodeNoiseScale: flags.decodeNoiseScale,
-    decodeSeed: flags.decodeSeed,
-    chunk: flags.chunk,
-  }
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+function checkLength({ frames, seconds }: Partial<GenerateRequest>): void {
+  if (frames === undefined || seconds === undefined) return
+  throw new UsageError({
+    subject: '--seconds',
+    expected: 'no --frames beside it',
+    got: `--frames ${frames}`,
+  })
 }
 
 function checkedLatents(path: string): string {

@@ -1,6 +1,6 @@
 import { RequestError } from '../errors.ts'
 import { framesFor, wholeLatents } from '../geometry/video-geometry.ts'
-import type { ModelFacts } from './family.ts'
+import type { RequestFacts } from './model-facts.ts'
 
 /** How a clip is continued. */
 export interface ExtendPlan {
@@ -27,7 +27,10 @@ interface Fields extends Partial<Record<(typeof others)[number], unknown>> {
 }
 
 /** What this model's clips can begin with; undefined where they cannot begin with anything that is given. */
-export function openingOf({ modes, requires }: Pick<ModelFacts, 'modes' | 'requires'>): Opening | undefined {
+export function openingOf({
+  modes,
+  requires,
+}: Pick<RequestFacts, 'modes' | 'requires'>): Opening | undefined {
   if (requires.some(mode => mode !== 'image')) return undefined
   if (modes.includes('keyframes')) return 'clip'
   return modes.includes('image') ? 'picture' : undefined
@@ -38,7 +41,7 @@ export function openingOf({ modes, requires }: Pick<ModelFacts, 'modes' | 'requi
  * model's clips are, and overlap by two latent frames, or by a picture.
  * @throws RequestError for lengths that the model cannot make, and fields that go with `extend` and stand alone
  */
-export function planExtension(fields: Fields, facts: ModelFacts): ExtendPlan | undefined {
+export function planExtension(fields: Fields, facts: RequestFacts): ExtendPlan | undefined {
   const { extend: path } = fields
   if (path === undefined) {
     const alone = (['window', 'overlap'] as const).find(name => fields[name] !== undefined)
@@ -83,7 +86,7 @@ export function addedFrames(
   return seconds === undefined ? window - overlap : Math.max(1, Math.round(seconds * fps))
 }
 
-function checkLength(subject: string, frames: number, { geometry }: ModelFacts): void {
+function checkLength(subject: string, frames: number, { geometry }: RequestFacts): void {
   const above = framesFor(geometry, frames)
   if (above === frames) return
   const below = (wholeLatents(geometry, frames) - 1) * geometry.temporalStride + 1

@@ -9,9 +9,11 @@ import type { Spacing } from '../sampling/schedules/schedule.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { OriginalNames } from '../weights/adapt.ts'
-import type { ModelField } from './model-fields.ts'
-import type { GeneratePlan } from './request.ts'
+import type { FieldName, GeneratePlan } from './fields/request-fields.ts'
+import type { Defaults, Mode } from './model-facts.ts'
 import type { Trained } from './trained.ts'
+
+export type { Defaults, Mode } from './model-facts.ts'
 
 /** A kind of checkpoint: how to recognise it, and how to read it. Shared code knows families only through this. */
 export interface Family {
@@ -58,17 +60,6 @@ export interface CheckpointConfigs {
   readonly defaults: Partial<Defaults>
   /** framewright.json: what the checkpoint was trained for, where its makers say so. */
   readonly trained?: Trained | undefined
-}
-
-/** What a request has where it does not say otherwise. */
-export interface Defaults {
-  readonly width: number
-  readonly height: number
-  readonly frames: number
-  readonly fps: number
-  readonly steps: number
-  readonly guidance: number
-  readonly negativePrompt: string
 }
 
 /** A checkpoint that can be run: facts that shared code reads, recipes of graphs, and how they are fed. */
@@ -118,11 +109,8 @@ export interface ModelFacts {
   readonly modes: readonly Mode[]
   readonly requires: readonly Mode[]
   /** Fields of a request that not every model has a use for, of which this one does. */
-  readonly takes: readonly ModelField[]
+  readonly takes: readonly FieldName[]
 }
-
-/** Ways to direct a video, beside the prompt: a first frame, a last one, frames in between, a video to start from, … */
-export type Mode = 'text' | 'image' | 'last-image' | 'keyframes' | 'video' | 'control' | 'references'
 
 /** The graphs of a causal coder: for the first frame of a clip, and for every later chunk. Without the second, the
  * first takes the clip whole. */

@@ -1,24 +1,13 @@
 import type { Notify } from '../notices.ts'
-import type { ModelFacts } from './family.ts'
-import type { GeneratePlan, GenerateRequest } from './request.ts'
+import { fieldEntries, type GeneratePlan, type GenerateRequest } from './fields/request-fields.ts'
+import type { RequestFacts } from './model-facts.ts'
 import { noticeUntrained } from './trained.ts'
-
-/** Fields that change nothing in a run without guidance. */
-const guidanceFields = [
-  'negativePrompt',
-  'guidance2',
-  'guidanceInterval',
-  'guidanceRescale',
-  'apgEta',
-  'apgNormThreshold',
-  'apgMomentum',
-] as const
 
 /** Notices where a plan is not what the request says, and what the model was not trained for. */
 export function noticePlan(
   request: GenerateRequest,
   plan: GeneratePlan,
-  facts: Pick<ModelFacts, 'trained'>,
+  facts: Pick<RequestFacts, 'trained'>,
   notify: Notify,
 ): void {
   if (facts.trained) noticeUntrained(plan, facts.trained, notify)
@@ -40,12 +29,12 @@ function noticeLength({ frames, seconds }: GenerateRequest, plan: GeneratePlan, 
 }
 
 function noticeGuidance(request: GenerateRequest, plan: GeneratePlan, notify: Notify): void {
-  const { guidance, guidanceInterval, guidanceMethod, steps } = plan
+  const { guidance, guidanceInterval, steps } = plan
   if (guidance <= 1) {
-    const fields: string[] = guidanceFields.filter(name => request[name] !== undefined)
-    if (guidanceMethod.name === 'apg') fields.push('guidanceMethod')
-    for (const field of fields)
-      notify('request/unused', `${field}: no effect without guidance (guidance ${guidance}).`)
+    for (const [name, { needsGuidance }] of fieldEntries) {
+      if (request[name] === undefined || !needsGuidance?.(plan)) continue
+      notify('request/unused', `${name}: no effect without guidance (guidance ${guidance}).`)
+    }
     return
   }
   const [start, end] = guidanceInterval.map(share => share * steps) as [number, number]

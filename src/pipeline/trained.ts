@@ -1,7 +1,6 @@
 /** What a checkpoint was trained for, as its framewright.json declares it: requests outside of it are noticed. */
 import type { Notify } from '../notices.ts'
 import { listed } from '../notices.ts'
-import type { GeneratePlan } from './request.ts'
 
 /** Fields that are missing make no statement. */
 export interface Trained {
@@ -15,8 +14,19 @@ export interface Trained {
   readonly subject?: string | undefined
 }
 
+/** What of a plan is compared. */
+interface TrainedPlan {
+  readonly prompt: string
+  readonly negativePrompt: string
+  readonly guidance: number
+  readonly width: number
+  readonly height: number
+  readonly frames: number
+  readonly extend: { readonly window: number } | undefined
+}
+
 /** Notices sizes, lengths and words of a request that the model was not trained at. */
-export function noticeUntrained(plan: GeneratePlan, trained: Trained, notify: Notify): void {
+export function noticeUntrained(plan: TrainedPlan, trained: Trained, notify: Notify): void {
   const size = `${plan.width}x${plan.height}`
   if (trained.sizes && !trained.sizes.includes(size)) {
     const result = `at ${size} objects may be misshapen, missing or repeated`

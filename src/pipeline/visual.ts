@@ -4,8 +4,9 @@ import { type Picture, readPicture } from '../media/read-picture.ts'
 import { readVideo } from '../media/read-video.ts'
 import type { Notify } from '../notices.ts'
 import { noticeCut, noticeFit } from './clip-notices.ts'
-import type { Mode, ModelFacts, VisualInputs } from './family.ts'
-import type { GeneratePlan } from './request.ts'
+import type { VisualInputs } from './family.ts'
+import type { GeneratePlan } from './fields/request-fields.ts'
+import type { Mode, RequestFacts } from './model-facts.ts'
 
 /** The modes that a request needs, by the fields that it uses. */
 export function modesOf(plan: GeneratePlan): Mode[] {
@@ -32,7 +33,7 @@ function videoMode(plan: GeneratePlan): Mode {
  * Checks that the model can do what is asked.
  * @throws RequestError `request/unsupported` naming what it can
  */
-export function checkModes(plan: GeneratePlan, facts: ModelFacts): void {
+export function checkModes(plan: GeneratePlan, facts: RequestFacts): void {
   const missing = modesOf(plan).filter(mode => !facts.modes.includes(mode))
   const required = facts.requires.filter(mode => !modesOf(plan).includes(mode))
   const can = `It can do: ${facts.modes.map(mode => modeNames[mode]).join(', ')}.`

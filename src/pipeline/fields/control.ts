@@ -1,0 +1,85 @@
+import { RequestError } from '../../errors.ts'
+import { decimal, decimalList, text, texts } from './argument-types.ts'
+import type { FieldGroup } from './field.ts'
+
+export interface ControlFields {
+  /** A clip, as a video file or a folder of pictures: to start from with `strength`, else as a control. */
+  readonly video?: string | undefined
+  /** How far the result may go from `video`, above 0 to 1 (anywhere). Without it the video is a control. */
+  readonly strength?: number | undefined
+  /** White where the control video may be changed, black where it is kept: a clip of the same length. */
+  readonly mask?: string | undefined
+  /**
+   * Pictures of what is to appear.
+   * @default []
+   */
+  readonly references?: readonly string[] | undefined
+  /**
+   * Strength of the control: one number, or one for each of the model's control layers.
+   * @default 1
+   */
+  readonly controlScale?: number | readonly number[] | undefined
+}
+
+export interface ControlPlan {
+  readonly video: string | undefined
+  readonly strength: number | undefined
+  readonly mask: string | undefined
+  readonly references: readonly string[]
+  readonly controlScale: readonly number[]
+}
+
+export const controlFields: FieldGroup<ControlFields, ControlPlan> = {
+  video: {
+    about: 'a video, or a folder of pictures, to start from or as a control',
+    schema: z => z.string().min(1),
+    flag: { name: '--video', argument: '<file>', group: 'pictures', type: text },
+    withPaths: (path, change) => change(path),
+  },
+  strength: {
+    about: 'how far the result may go from --video, above 0 to 1',
+    schema: z => z.number().gt(0).max(1),
+    check({ video }) {
+      if (video === undefined) throw alone('strength', 'video')
+    },
+    flag: { name: '--strength', argument: '<s>', group: 'pictures', type: decimal },
+  },
+  mask: {
+    about: 'white where the control video may be changed',
+    schema: z => z.string().min(1),
+    flag: { name: '--mask', argument: '<file>', group: 'pictures', type: text },
+    withPaths: (path, change) => change(path),
+  },
+  references: {
+    about: 'a picture of what is to appear; repeatable',
+    schema: z => z.array(z.string().min(1)),
+    default: [],
+    stored: ({ references }) => (references.length === 0 ? undefined : references),
+    flag: { name: '--reference', argument: '<file>', group: 'pictures', type: texts },
+    withPaths: (paths, change) => paths.map(change),
+  },
+  controlScale: {
+    about: 'strength of the control, or one for each layer: 1,0.5',
+    schema: z => z.union([z.number(), z.array(z.number()).min(1)], 'a number, or a list of numbers'),
+    resolve: (value = 1) => [value].flat(),
+    check(fields) {
+      if (!isControlled(fields)) throw alone('controlScale', 'a control video, a mask or references')
+    },
+    stored: ({ references, ...plan }) => {
+      const given = references.length > 0 ? references : undefined
+      return isControlled({ ...plan, references: given }) ? plan.controlScale : undefined
+    },
+    flag: { name: '--control-scale', argument: '<s>', group: 'pictures', type: decimalList },
+    api: { name: 'controlScale' },
+  },
+}
+
+/** A video is a control where no strength makes it a start. */
+function isControlled({ video, strength, mask, references }: ControlFields): boolean {
+  const control = strength === undefined ? video : undefined
+  return [control, mask, references].some(field => field !== undefined)
+}
+
+function alone(subject: string, needed: string): RequestError {
+  return new RequestError('request/invalid', { subject, expected: `${needed} beside it`, got: 'none' })
+}

@@ -1,0 +1,100 @@
+import { type ArgumentType, decimal, pathWithAmount, text } from './argument-types.ts'
+import type { FieldGroup } from './field.ts'
+
+/** A picture, or a clip, at a frame of the video. */
+export interface KeyframeInput {
+  /** Frame that it stands at, or that a clip starts at, from 0. */
+  readonly frame: number
+  /** A picture (JPEG, PNG, WebP or AVIF), a video, or a folder of pictures. */
+  readonly path: string
+  /**
+   * How closely it is held, above 0 to 1.
+   * @default 1
+   */
+  readonly strength?: number | undefined
+}
+
+export interface PictureFields {
+  /** The first frame: a file of JPEG, PNG, WebP or AVIF. */
+  readonly image?: string | undefined
+  /** The last frame: a file as `image`. */
+  readonly lastImage?: string | undefined
+  /**
+   * Pictures at frames of the video, or clips that start there, each with how strongly it is held: above 0 to 1.
+   * @default []
+   */
+  readonly keyframes?: readonly KeyframeInput[] | undefined
+  /**
+   * Noise that fully held pictures are given at every step, from 0 to 1, for models that take it.
+   * @default 0.15
+   */
+  readonly imageNoiseScale?: number | undefined
+}
+
+export interface PicturePlan {
+  readonly image: string | undefined
+  readonly lastImage: string | undefined
+  readonly keyframes: readonly { readonly frame: number; readonly path: string; readonly strength: number }[]
+  /** Undefined for models that do not take it. */
+  readonly imageNoiseScale: number | undefined
+}
+
+/** diffusers' `image_cond_noise_scale`. */
+const defaultImageNoiseScale = 0.15
+
+const keyframes: ArgumentType<readonly KeyframeInput[]> = {
+  read(word, refuse, before = []) {
+    const [, frame, path, strength] = /^(\d{1,6}):(.+?)(?::(\d*\.?\d+))?$/s.exec(word) ?? []
+    if (frame === undefined || path === undefined) {
+      return refuse('FRAME:FILE or FRAME:FILE:STRENGTH', 'For example 16:end.png.')
+    }
+    return [...before, { frame: Number(frame), path, ...(strength && { strength: Number(strength) }) }]
+  },
+  write: list => list.map(({ frame, path, strength }) => `${frame}:${pathWithAmount(path, strength)}`),
+}
+
+export const pictureFields: FieldGroup<PictureFields, PicturePlan> = {
+  image: {
+    about: 'the first frame',
+    schema: z => z.string().min(1),
+    flag: { name: '--image', argument: '<file>', group: 'pictures', type: text },
+    withPaths: (path, change) => change(path),
+  },
+  lastImage: {
+    about: 'the last frame',
+    schema: z => z.string().min(1),
+    flag: { name: '--last-image', argument: '<file>', group: 'pictures', type: text },
+    withPaths: (path, change) => change(path),
+  },
+  keyframes: {
+    about: 'a picture, or a clip, at a frame; repeatable',
+    schema: z =>
+      z.array(
+        z.strictObject({
+          frame: z.int().nonnegative(),
+          path: z.string().min(1),
+          strength: z.number().gt(0).max(1).optional(),
+        }),
+      ),
+    resolve: (list = []) => list.map(({ frame, path, strength = 1 }) => ({ frame, path, strength })),
+    stored: ({ keyframes }) => (keyframes.length === 0 ? undefined : keyframes.map(each => ({ ...each }))),
+    flag: {
+      name: '--keyframe',
+      argument: '<frame:file[:strength]>',
+      group: 'pictures',
+      type: keyframes,
+    },
+    withPaths: (list, change) => list.map(each => ({ ...each, path: change(each.path) })),
+  },
+  imageNoiseScale: {
+    about: 'noise on given pictures, for models that take it (default: 0.15)',
+    schema: z => z.number().min(0).max(1),
+    optIn: true,
+    resolve: (value, { facts }) =>
+      facts.takes.includes('imageNoiseScale') ? (value ?? defaultImageNoiseScale) : undefined,
+    stored: ({ image, keyframes, imageNoiseScale }) =>
+      image === undefined && keyframes.length === 0 ? undefined : imageNoiseScale,
+    flag: { name: '--image-noise-scale', argument: '<share>', group: 'finer', type: decimal },
+    api: { name: 'imageNoiseScale' },
+  },
+}

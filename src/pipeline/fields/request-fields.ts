@@ -1,0 +1,104 @@
+/** All fields of a request. A field is added in the file of its group; a group here. */
+import type { JsonValue } from '../../media/record.ts'
+import type { RequestFacts } from '../model-facts.ts'
+import { type ClipFields, type ClipPlan, clipFields } from './clip.ts'
+import { type ControlFields, type ControlPlan, controlFields } from './control.ts'
+import { type DecodingFields, type DecodingPlan, decodingFields } from './decoding.ts'
+import { type ExtendedPlan, type ExtendFields, extendFields } from './extend.ts'
+import type { RequestField } from './field.ts'
+import { type GuidanceFields, type GuidancePlan, guidanceFields } from './guidance.ts'
+import { type PictureFields, type PicturePlan, pictureFields } from './pictures.ts'
+import { type PromptFields, type PromptPlan, promptFields } from './prompt.ts'
+import { type StepFields, type StepPlan, stepFields } from './steps.ts'
+
+/** What a caller asks for. Everything but the prompt has a default. */
+export interface GenerateRequest
+  extends PromptFields,
+    StepFields,
+    GuidanceFields,
+    ClipFields,
+    PictureFields,
+    ControlFields,
+    ExtendFields,
+    DecodingFields {}
+
+/** A request with every question answered. */
+export interface GeneratePlan
+  extends PromptPlan,
+    StepPlan,
+    GuidancePlan,
+    ClipPlan,
+    PicturePlan,
+    ControlPlan,
+    ExtendedPlan,
+    DecodingPlan {}
+
+export type FieldName = keyof GenerateRequest
+
+/** A field among the others, whose types are not told apart. */
+export type AnyField = RequestField<unknown, GenerateRequest, GeneratePlan, unknown>
+
+const groups: Readonly<Record<FieldName, unknown>> = {
+  ...promptFields,
+  ...stepFields,
+  ...guidanceFields,
+  ...clipFields,
+  ...pictureFields,
+  ...controlFields,
+  ...extendFields,
+  ...decodingFields,
+}
+
+/** Every field by its name, in the order in which they are shown. */
+export const requestFields = groups as Readonly<Record<FieldName, AnyField>>
+
+export const fieldEntries = Object.entries(requestFields) as readonly (readonly [FieldName, AnyField])[]
+
+/** The plan of a request that is valid: every default filled in. */
+export function planFields(
+  fields: GenerateRequest,
+  context: { readonly facts: RequestFacts; readonly randomSeed: () => bigint },
+): GeneratePlan {
+  const entries = fieldEntries.flatMap(([name, field]) => {
+    if (field.planned === false) return []
+    return [[field.planned ?? name, plannedValue(fields[name], field, { fields, ...context })]]
+  })
+  return Object.fromEntries(entries) as GeneratePlan
+}
+
+function plannedValue(
+  value: unknown,
+  { resolve, default: fallback }: AnyField,
+  context: Parameters<NonNullable<AnyField['resolve']>>[1],
+): unknown {
+  if (resolve) return resolve(value, context)
+  return value ?? (typeof fallback === 'function' ? fallback(context.facts) : fallback)
+}
+
+/** What a file keeps of a plan: all that has an effect, under the names of the request's fields. */
+export function storedFields(plan: GeneratePlan): Readonly<Record<string, JsonValue>> {
+  const entries = fieldEntries.flatMap(([name, { stored, planned = name }]) => {
+    if (stored === false || (planned === false && !stored)) return []
+    const value = stored ? stored(plan) : plan[planned as keyof GeneratePlan]
+    return value === undefined ? [] : [[name, typeof value === 'bigint' ? String(value) : value]]
+  })
+  return Object.fromEntries(entries) as Record<string, JsonValue>
+}
+
+/** The request of fields as JSON holds them, in the record of a file or in a task. What is wrong is left to the check. */
+export function requestFromJson(json: Readonly<Record<string, JsonValue | undefined>>): GenerateRequest {
+  const entries = Object.entries(json).map(([name, value]) => {
+    const { fromJson } = requestFields[name as FieldName] ?? {}
+    return [name, fromJson && value !== undefined ? fromJson(value) : value]
+  })
+  return Object.fromEntries(entries) as GenerateRequest
+}
+
+/** The request, or its JSON, with other paths for the files that it names. */
+export function withPaths<Fields extends object>(fields: Fields, change: (path: string) => string): Fields {
+  const entries = Object.entries(fields).map(([name, value]) => {
+    const { withPaths: within } = requestFields[name as FieldName] ?? {}
+    return [name, within && value !== undefined ? within(value, change) : value]
+  })
+  return Object.fromEntries(entries) as Fields
+}

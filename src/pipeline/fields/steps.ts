@@ -1,0 +1,79 @@
+import { type SamplerName, samplerNames } from '../../sampling/samplers/sampler.ts'
+import { choice, decimal, wholeNumber } from './argument-types.ts'
+import type { FieldGroup } from './field.ts'
+import { seedRecord } from './seed-record.ts'
+
+export interface StepFields {
+  /**
+   * Denoising steps, from 1 to 1000.
+   * @default the model's
+   */
+  readonly steps?: number | undefined
+  /**
+   * Seed of the noise, from 0 to 2^64 − 1: a request with the same seed makes the same video.
+   * @default random, and told in the plan
+   */
+  readonly seed?: number | bigint | undefined
+  /**
+   * Solver of the denoising: `unipc`, `euler`, `dpm++2m` or `lcm`.
+   * @default the one that the checkpoint's scheduler config names
+   */
+  readonly sampler?: SamplerName | undefined
+  /**
+   * Timestep shift of the flow schedule, above 0 to 100: larger values spend more steps on noisy latents.
+   * @default the checkpoint's
+   */
+  readonly shift?: number | undefined
+  /**
+   * Skips the network in steps where its output is estimated to have changed by less than this share since it last
+   * ran (EasyCache, Zhou et al. 2025), from 0 (never) to 1. Its authors use 0.05 for Wan 2.1.
+   * @default 0
+   */
+  readonly stepCache?: number | undefined
+}
+
+export interface StepPlan {
+  readonly steps: number
+  readonly seed: bigint
+  /** Undefined: the one that the scheduler config names. */
+  readonly sampler: SamplerName | undefined
+  /** Undefined: the scheduler config's. */
+  readonly shift: number | undefined
+  readonly stepCache: number
+}
+
+export const stepFields: FieldGroup<StepFields, StepPlan> = {
+  steps: {
+    about: 'denoising steps (default: the model’s)',
+    schema: z => z.int().min(1).max(1000),
+    default: ({ defaults }) => defaults.steps,
+    flag: { name: '--steps', argument: '<n>', group: 'video', type: wholeNumber },
+    api: { name: 'numInferenceSteps' },
+  },
+  seed: {
+    ...seedRecord,
+    about: '0 to 2^64 - 1 (default: random, and printed)',
+    resolve: (value, { randomSeed }) => (value === undefined ? randomSeed() : BigInt(value)),
+    flag: { name: '--seed', argument: '<n>', group: 'video', type: seedRecord.type },
+  },
+  sampler: {
+    about: samplerNames.join(', '),
+    schema: z => z.enum(samplerNames),
+    flag: { name: '--sampler', argument: '<name>', group: 'video', type: choice(samplerNames) },
+    api: { name: 'sampler' },
+  },
+  shift: {
+    about: 'timestep shift of the schedule',
+    schema: z => z.number().positive().max(100),
+    flag: { name: '--shift', argument: '<s>', group: 'video', type: decimal },
+    api: { name: 'flowShift' },
+  },
+  stepCache: {
+    about: 'skip steps that change less than this, such as 0.05 (default: 0, off)',
+    schema: z => z.number().min(0).max(1),
+    default: 0,
+    stored: ({ stepCache }) => stepCache || undefined,
+    flag: { name: '--step-cache', argument: '<share>', group: 'finer', type: decimal },
+    api: { name: 'stepCache' },
+  },
+}

@@ -1,0 +1,32 @@
+import type { VideoGeometry } from '../geometry/video-geometry.ts'
+import type { Trained } from './trained.ts'
+
+/** Ways to direct a video, beside the prompt: a first frame, a last one, frames in between, a video to start from, … */
+export type Mode = 'text' | 'image' | 'last-image' | 'keyframes' | 'video' | 'control' | 'references'
+
+/** What a request has where it does not say otherwise. */
+export interface Defaults {
+  readonly width: number
+  readonly height: number
+  readonly frames: number
+  readonly fps: number
+  readonly steps: number
+  readonly guidance: number
+  readonly negativePrompt: string
+}
+
+/** What is read of a model to check a request and to fill in what it leaves open. */
+export interface RequestFacts {
+  readonly geometry: VideoGeometry
+  readonly defaults: Defaults
+  /** Tokens that a prompt is padded or cut to, unless a request says otherwise. */
+  readonly textTokens: number
+  /** One entry for each network that shares the steps. */
+  readonly experts: readonly unknown[]
+  /** What a request can ask for, and what it has to. */
+  readonly modes: readonly Mode[]
+  readonly requires: readonly Mode[]
+  /** Names of the opt-in fields that the model has a use for. */
+  readonly takes: readonly string[]
+  readonly trained?: Trained | undefined
+}
