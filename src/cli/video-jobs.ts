@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { type GenerateRequest, requestFields } from '../pipeline/fields/request-fields.ts'
+import { type FieldName, type GenerateRequest, requestFields } from '../pipeline/fields/request-fields.ts'
 import { type GenerateFlags, requestOf } from './generate-flags.ts'
 import { defaultNames, outputNames } from './output-names.ts'
 import { UsageError } from './usage-error.ts'
@@ -48,7 +48,7 @@ async function promptsOf(
 
 /** Pictures can say all that a video is to show; without them there has to be a text. */
 function checkedPrompt(prompt: string | undefined, fields: Partial<GenerateRequest>): string {
-  const pictured = Object.keys(fields).some(name => requestFields[name as keyof GenerateRequest].withPaths)
+  const pictured = Object.keys(fields).some(name => requestFields[name as FieldName].files)
   if (prompt !== undefined && (pictured || prompt.trim() !== '')) return prompt
   throw new UsageError({
     subject: 'prompt',

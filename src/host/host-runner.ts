@@ -1,16 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { FramewrightError, RequestError } from '../errors.ts'
-import type {
-  Json,
-  JsonObject,
-  RunOutcome,
-  Storage,
-  TaskOutput,
-  TaskRequest,
-  TaskRun,
-  TaskRunner,
-} from '../jobs/contract.ts'
+import type { RunOutcome, Storage, TaskOutput, TaskRequest, TaskRun, TaskRunner } from '../jobs/contract.ts'
+import { withPaths } from '../pipeline/fields/request-fields.ts'
 import { EngineHost, type EngineHostOptions, type HostEvent } from './engine-host.ts'
 import type { HostEngineOptions } from './host-process.ts'
 import type { NamedAdapter, NamedAdapters } from './named-adapters.ts'
@@ -31,9 +23,6 @@ export interface HostRunnerOptions {
   readonly onHostEvent?: (device: string, event: HostEvent) => void
   readonly onStep?: (device: string, seconds: number) => void
 }
-
-/** Fields of a request that are files, and come as keys of the storage. */
-const fileFields = ['image', 'lastImage', 'video', 'mask', 'extend'] as const
 
 /** Makes the videos of tasks in engine hosts: one process a device, one video at a time on each. */
 export class HostRunner implements TaskRunner {
@@ -105,7 +94,7 @@ export class HostRunner implements TaskRunner {
     const { storage, checkpointSeconds = 30, previewSteps = 5 } = this.#options
     return {
       model,
-      generate: withPaths(generate, storage),
+      generate: withPaths(generate, key => storage.pathOf(key)),
       adapters: adapters.map(({ name, scale }) => ({ name, scale, ...this.#adapter(name) })),
       video: storage.pathOf(video.key),
       thumbnail: storage.pathOf(thumbnail.key),
@@ -160,19 +149,4 @@ function mayPass(code: string): boolean {
   return (
     code === 'internal' || code.startsWith('runtime/') || code.startsWith('host/') || code === 'media/output'
   )
-}
-
-/** The request with paths where it has keys of the storage. */
-function withPaths(generate: JsonObject, storage: Storage): JsonObject {
-  const path = (key: Json | undefined) => (typeof key === 'string' ? storage.pathOf(key) : key)
-  const fields = fileFields.flatMap(name => (name in generate ? [[name, path(generate[name])]] : []))
-  const { keyframes, references } = generate
-  return {
-    ...generate,
-    ...Object.fromEntries(fields),
-    ...(Array.isArray(keyframes) && {
-      keyframes: keyframes.map(each => ({ ...each, path: path(each.path) })),
-    }),
-    ...(Array.isArray(references) && { references: references.map(each => path(each) as Json) }),
-  }
 }

@@ -6,7 +6,7 @@ import { packageVersion } from '../engine/package-info.ts'
 import { renderVideo } from '../engine/render.ts'
 import { encodeJpeg } from '../media/encode-jpeg.ts'
 import type { PreviewEvent, VideoEndEvent } from '../pipeline/events.ts'
-import type { GenerateRequest } from '../pipeline/request.ts'
+import { type GenerateRequest, requestFromJson } from '../pipeline/fields/request-fields.ts'
 import { framesLike } from './clip-length.ts'
 import { ClipStills } from './clip-stills.ts'
 import type { HostProgress, RunResult, RunSpec } from './protocol.ts'
@@ -64,18 +64,13 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
   }
 }
 
-/** JSON has no 64-bit numbers: seeds come as text. What is wrong in it, the engine says. */
 async function requestOf({ model, generate }: RunSpec, signal: AbortSignal): Promise<GenerateRequest> {
-  const seeds = Object.entries(generate).filter(([name]) => name === 'seed' || name === 'decodeSeed')
-  const numbers = seeds.flatMap(([name, value]) =>
-    typeof value === 'string' && /^\d+$/.test(value) ? [[name, BigInt(value)]] : [],
-  )
   const { video, frames } = generate
   const like = typeof video === 'string' &&
     frames === undefined && {
       frames: await framesLike(video, await resolveModel(model), signal),
     }
-  return { ...generate, ...like, ...Object.fromEntries(numbers) } as GenerateRequest
+  return requestFromJson({ ...generate, ...like })
 }
 
 async function writePreview({ step, width, height, frame }: PreviewEvent, spec: RunSpec): Promise<void> {

@@ -34,7 +34,7 @@ export const controlFields: FieldGroup<ControlFields, ControlPlan> = {
     about: 'a video, or a folder of pictures, to start from or as a control',
     schema: z => z.string().min(1),
     flag: { name: '--video', argument: '<file>', group: 'pictures', type: text },
-    withPaths: (path, change) => change(path),
+    files: true,
   },
   strength: {
     about: 'how far the result may go from --video, above 0 to 1',
@@ -48,7 +48,7 @@ export const controlFields: FieldGroup<ControlFields, ControlPlan> = {
     about: 'white where the control video may be changed',
     schema: z => z.string().min(1),
     flag: { name: '--mask', argument: '<file>', group: 'pictures', type: text },
-    withPaths: (path, change) => change(path),
+    files: true,
   },
   references: {
     about: 'a picture of what is to appear; repeatable',
@@ -56,7 +56,7 @@ export const controlFields: FieldGroup<ControlFields, ControlPlan> = {
     default: [],
     stored: ({ references }) => (references.length === 0 ? undefined : references),
     flag: { name: '--reference', argument: '<file>', group: 'pictures', type: texts },
-    withPaths: (paths, change) => paths.map(change),
+    files: true,
   },
   controlScale: {
     about: 'strength of the control, or one for each layer: 1,0.5',

@@ -32,7 +32,7 @@ export const extendFields: FieldGroup<ExtendFields, ExtendedPlan> = {
     check: (fields, facts) => void planExtension(fields, facts),
     stored: ({ extend }) => extend?.path,
     flag: { name: '--extend', argument: '<video>', group: 'pictures', type: text },
-    withPaths: (path, change) => change(path),
+    files: true,
   },
   window: {
     about: 'frames made at a time with --extend (default: the model’s)',

@@ -45,8 +45,8 @@ export interface RequestField<Value, Fields, Plan, Planned> {
   readonly stored?: false | ((plan: Plan) => JsonValue | undefined)
   /** The value of what JSON holds, where that is something else: seeds are text there. */
   fromJson?(json: JsonValue): Value
-  /** For fields that name files: the value with other paths. */
-  withPaths?(value: Value, change: (path: string) => string): Value
+  /** Whether it names files: its texts are paths, alone, in a list, or as `path` of an object. */
+  readonly files?: true
   /** Where the HTTP APIs take it as an extension of theirs. */
   readonly api?: ApiField
 }

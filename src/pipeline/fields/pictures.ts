@@ -58,13 +58,13 @@ export const pictureFields: FieldGroup<PictureFields, PicturePlan> = {
     about: 'the first frame',
     schema: z => z.string().min(1),
     flag: { name: '--image', argument: '<file>', group: 'pictures', type: text },
-    withPaths: (path, change) => change(path),
+    files: true,
   },
   lastImage: {
     about: 'the last frame',
     schema: z => z.string().min(1),
     flag: { name: '--last-image', argument: '<file>', group: 'pictures', type: text },
-    withPaths: (path, change) => change(path),
+    files: true,
   },
   keyframes: {
     about: 'a picture, or a clip, at a frame; repeatable',
@@ -84,7 +84,7 @@ export const pictureFields: FieldGroup<PictureFields, PicturePlan> = {
       group: 'pictures',
       type: keyframes,
     },
-    withPaths: (list, change) => list.map(each => ({ ...each, path: change(each.path) })),
+    files: true,
   },
   imageNoiseScale: {
     about: 'noise on given pictures, for models that take it (default: 0.15)',

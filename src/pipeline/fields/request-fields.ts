@@ -97,8 +97,14 @@ export function requestFromJson(json: Readonly<Record<string, JsonValue | undefi
 /** The request, or its JSON, with other paths for the files that it names. */
 export function withPaths<Fields extends object>(fields: Fields, change: (path: string) => string): Fields {
   const entries = Object.entries(fields).map(([name, value]) => {
-    const { withPaths: within } = requestFields[name as FieldName] ?? {}
-    return [name, within && value !== undefined ? within(value, change) : value]
+    return [name, requestFields[name as FieldName]?.files ? changed(value, change) : value]
   })
   return Object.fromEntries(entries) as Fields
+}
+
+function changed(value: unknown, change: (path: string) => string): unknown {
+  if (typeof value === 'string') return change(value)
+  if (Array.isArray(value)) return value.map(each => changed(each, change))
+  if (typeof value !== 'object' || value === null || !('path' in value)) return value
+  return { ...value, path: changed(value.path, change) }
 }

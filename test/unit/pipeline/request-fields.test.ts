@@ -1,0 +1,159 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import type { ArgumentType } from '../../../src/pipeline/fields/argument-types.ts'
+import {
+  fieldEntries,
+  type GenerateRequest,
+  requestFromJson,
+  storedFields,
+  withPaths,
+} from '../../../src/pipeline/fields/request-fields.ts'
+import type { RequestFacts } from '../../../src/pipeline/model-facts.ts'
+import { planRequest } from '../../../src/pipeline/request.ts'
+
+const facts: RequestFacts = {
+  geometry: { spatialStride: 8, temporalStride: 4, patch: [1, 2, 2] },
+  defaults: { width: 832, height: 480, frames: 81, fps: 16, steps: 50, guidance: 5, negativePrompt: 'bad' },
+  textTokens: 512,
+  experts: [{}, {}],
+  modes: ['text', 'image', 'last-image', 'keyframes', 'video', 'control', 'references'],
+  requires: [],
+  takes: ['imageNoiseScale', 'decodeTimestep', 'decodeNoiseScale', 'decodeSeed'],
+}
+
+const plan = (request: GenerateRequest) => planRequest(request, facts, () => 7n)
+
+/** Requests that together give every field but those that stand for others or leave no trace in the video. */
+const requests: readonly GenerateRequest[] = [
+  { prompt: '' },
+  {
+    prompt: 'a',
+    negativePrompt: 'b',
+    maxTextTokens: 64,
+    steps: 3,
+    seed: 2n ** 64n - 1n,
+    sampler: 'euler',
+    shift: 2,
+    stepCache: 0.1,
+    guidance: 2,
+    guidance2: 3,
+    guidanceMethod: 'apg',
+    guidanceInterval: [0.1, 0.9],
+    guidanceRescale: 0.5,
+    apgEta: 0.2,
+    apgNormThreshold: 20,
+    apgMomentum: 0.1,
+    width: 64,
+    height: 32,
+    frames: 5,
+    fps: 8,
+    image: 'a.png',
+    lastImage: 'b.png',
+    keyframes: [{ frame: 1, path: 'c.png', strength: 0.5 }],
+    imageNoiseScale: 0.3,
+    decodeTimestep: 0.1,
+    decodeNoiseScale: 0.2,
+    decodeSeed: 2n ** 63n,
+  },
+  { prompt: '', guidanceMethod: 'cfg-zero-star', zeroInitSteps: 2, video: 'v.mp4', mask: 'm.mp4' },
+  { prompt: '', references: ['r.png', 's.png'], controlScale: [1, 0.5] },
+  { prompt: '', video: 'v.mp4', strength: 0.5 },
+  { prompt: '', extend: 'e.mp4', window: 33, overlap: 5, frames: 40 },
+]
+
+describe('the record of a file', () => {
+  test.each([...requests.entries()])('has all that makes the plan of request %i again', (_, request) => {
+    const first = plan(request)
+    const json = JSON.parse(JSON.stringify(storedFields(first))) as ReturnType<typeof storedFields>
+    expect(plan(requestFromJson(json))).toEqual(first)
+    const unstored = Object.keys(request).filter(name => !(name in json))
+    expect(unstored).toEqual([])
+  })
+
+  test('has no field that changes nothing', () => {
+    expect(storedFields(plan({ prompt: 'a' }))).toEqual({
+      prompt: 'a',
+      negativePrompt: 'bad',
+      maxTextTokens: 512,
+      steps: 50,
+      seed: '7',
+      guidance: 5,
+      width: 832,
+      height: 480,
+      frames: 81,
+      fps: 16,
+    })
+  })
+
+  test('is tried above with every field but those that leave no trace', () => {
+    const tried = new Set(requests.flatMap(request => Object.keys(request)))
+    const untried = fieldEntries.map(([name]) => name).filter(name => !tried.has(name))
+    expect(untried).toEqual(['seconds', 'chunk', 'tensors'])
+  })
+})
+
+test('the files of a request are told from its other fields', () => {
+  const request = Object.assign({}, ...requests) as GenerateRequest
+  expect(withPaths(request, path => `/x/${path}`)).toEqual({
+    ...request,
+    image: '/x/a.png',
+    lastImage: '/x/b.png',
+    keyframes: [{ frame: 1, path: '/x/c.png', strength: 0.5 }],
+    video: '/x/v.mp4',
+    mask: '/x/m.mp4',
+    references: ['/x/r.png', '/x/s.png'],
+    extend: '/x/e.mp4',
+  })
+})
+
+test('what a flag writes, it reads as the same', () => {
+  const all = Object.assign({}, ...requests) as GenerateRequest
+  for (const [name, { flag }] of fieldEntries) {
+    const value = flag?.fields ? { width: all.width, height: all.height } : all[name]
+    if (!flag || value === undefined) continue
+    const type = flag.type as ArgumentType<unknown>
+    const refuse = (expected: string) => {
+      throw new Error(expected)
+    }
+    const read = type
+      .write(value)
+      .reduce<unknown>((before, word) => type.read(word, refuse, before), undefined)
+    expect(read, name).toEqual(value)
+  }
+})
+
+/** What an editor shows on hover: the comment before the property, in the declarations that are published. */
+describe('the published declaration', () => {
+  const folder = 'dist/src/pipeline/fields/'
+  const declarations = readdirSync(folder)
+    .filter(name => name.endsWith('.d.ts'))
+    .flatMap(
+      name => readFileSync(folder + name, 'utf8').match(/^export interface \w+Fields \{.*?^\}/gms) ?? [],
+    )
+    .join('\n')
+  const docs = new Map(
+    [...declarations.matchAll(/\/\*\*((?:(?!\*\/).)*)\*\/\s*readonly (\w+)\??: [^;]*;/gs)].map(
+      ([, doc, name]) => [name!, doc!.replace(/\s*\*\s/g, ' ').trim()],
+    ),
+  )
+
+  test.each(fieldEntries.map(([name]) => name))('says what %s does', name => {
+    expect(docs.get(name)).toMatch(/\w+ \w+ .*\w/)
+  })
+
+  test.each(fieldEntries)('says the range and the default of %s', (name, { schema, default: fallback }) => {
+    const doc = docs.get(name)!
+    const { minimum, exclusiveMinimum, maximum, exclusiveMaximum, type } = z.toJSONSchema(schema(z), {
+      io: 'input',
+      unrepresentable: 'any',
+    }) as Record<string, number | string | undefined>
+    const bounds = [minimum, exclusiveMinimum, maximum, exclusiveMaximum]
+      .filter(bound => typeof bound === 'number' && Math.abs(bound) < Number.MAX_SAFE_INTEGER)
+      .map(bound => String(bound).replace('-', '−'))
+    // A count in a unit that only has to be there says so by its unit.
+    const missing = bounds.filter(bound => bound !== '0' && !doc.includes(bound))
+    expect(missing, doc).toEqual([])
+    if (fallback !== undefined || type === 'number') expect(doc).toMatch(/@default|instead of|Without it/)
+  })
+})
