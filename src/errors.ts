@@ -19,7 +19,7 @@ export const errorCodes = {
   'jobs/lost': 'The process that worked on the task is gone, as often as the task is tried again.',
   'jobs/timeout': 'The task took longer than a run may take.',
   'hub/download': 'A file could not be fetched from the model hub, or its checksum is wrong.',
-  cancelled: 'The caller cancelled the run.',
+  cancelled: 'The caller cancelled the run, or disposed of the engine.',
 } as const
 
 export type ErrorCode = keyof typeof errorCodes
@@ -97,12 +97,22 @@ export class JobsError extends FramewrightError {
   override readonly name = 'JobsError'
 }
 
-/** The caller aborted. */
+/** The caller aborted, or disposed of the engine. */
 export class CancelledError extends FramewrightError {
   override readonly name = 'CancelledError'
-  constructor(options?: { cause?: unknown }) {
-    super('cancelled', 'cancelled by the caller', options)
+  constructor(options?: { cause?: unknown }, what: string | Expectation = 'cancelled by the caller') {
+    super('cancelled', what, options)
   }
+}
+
+/** Of a request to an engine that was disposed before, or while it ran. */
+export function disposedError(): CancelledError {
+  return new CancelledError(undefined, {
+    subject: 'engine',
+    expected: 'an open one',
+    got: 'one that was disposed',
+    advice: 'Dispose of it after its last video, or create another one.',
+  })
 }
 
 /** What went wrong, as text, for `cause` chains and messages about foreign errors. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { CancelledError, RequestError } from '../errors.ts'
+import { RequestError } from '../errors.ts'
 import { Notices } from '../notices.ts'
 import type { GenerateEvent } from '../pipeline/events.ts'
 import { extend, likeSource } from '../pipeline/extend.ts'
@@ -19,6 +19,7 @@ import { GuidancePair } from './guidance-pair.ts'
 import { Lane } from './lane.ts'
 import { LanePool } from './lane-pool.ts'
 import { MemoryEstimator } from './memory-estimate.ts'
+import { RunningRequests } from './running-requests.ts'
 
 export interface EngineOptions {
   /** A model folder in the diffusers layout, or an exported one. */
@@ -58,14 +59,20 @@ export interface Engine extends AsyncDisposable {
   readonly device: string
   readonly adapters: readonly AdapterOptions[]
   /**
-   * Makes a video, as a stream of events. It waits for a free lane; it ends when the signal aborts, at the next node
-   * of the graph that runs on the native backend and at the next step on the other, or when the caller stops iterating.
-   * @throws RequestError for a request that the model cannot do, or a state of another; CancelledError when aborted
+   * Makes a video, as a stream of events. It waits for a free lane. It ends when the caller stops iterating, and within
+   * a second after the signal has aborted or the engine was disposed. The native backend ends a graph that runs at its
+   * next node; on the other one the graph runs on to its end, and its lane takes no other request until then.
+   * @throws RequestError for a request that the model cannot do, or a state of another; CancelledError when aborted, or
+   *   when the engine is disposed
    */
   generate(
     request: GenerateRequest,
     options?: GenerateOptions,
   ): AsyncGenerator<GenerateEvent, void, undefined>
+  /** Waits for graphs that run on for requests which were cancelled. */
+  settled(): Promise<void>
+  /** Cancels every request, waits for the graph that runs, and frees the model. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /** What an engine is made of: the families it knows and the runtime it runs on. */
@@ -92,6 +99,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
   // Every run says what was noticed when the model was opened.
   const opened = opening.take()
   const { residency = 'auto' } = options
+  const requests = new RunningRequests()
   const memory = new DeviceMemory(device, new MemoryEstimator(checkpoint, device, source), {
     residencies: residency === 'auto' ? undefined : [residency],
     limit: options.memory,
@@ -101,28 +109,36 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
     facts: model.facts,
     device: [device, ...(second ? [second] : [])].map(deviceText).join(),
     adapters: options.adapters ?? [],
-    async *generate(request, { signal = new AbortController().signal, ...settings } = {}) {
-      const fitting = request.extend === undefined ? request : await likeSource(request, model.facts, signal)
-      const notices = new Notices(opened)
-      const plan = planRequest(fitting, model.facts, randomSeed, notices.add)
-      const lane = await pool.acquire(signal)
-      lane.until(signal)
-      try {
-        await memory.admit(lane, plan)
-        const make = plan.extend ? extend : generate
-        yield* make(model, plan, lane, signal, { ...settings, notices })
-      } catch (error) {
-        throw signal.aborted && !(error instanceof CancelledError)
-          ? new CancelledError({ cause: error })
-          : error
-      } finally {
-        await lane.dropAll().finally(() => {
-          memory.settle(lane)
-          pool.giveBack(lane)
-        })
-      }
+    generate: (request, { signal, ...settings } = {}) => {
+      return requests.run(signal, stop => makeVideo(request, settings, stop))
     },
-    [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
+    settled: () => requests.settled(),
+    async [Symbol.asyncDispose]() {
+      await requests.dispose()
+      await pool[Symbol.asyncDispose]()
+    },
+  }
+
+  async function* makeVideo(
+    request: GenerateRequest,
+    settings: RunSettings,
+    signal: AbortSignal,
+  ): AsyncGenerator<GenerateEvent, void, undefined> {
+    const fitting = request.extend === undefined ? request : await likeSource(request, model.facts, signal)
+    const notices = new Notices(opened)
+    const plan = planRequest(fitting, model.facts, randomSeed, notices.add)
+    const lane = await pool.acquire(signal)
+    lane.until(signal)
+    try {
+      await memory.admit(lane, plan)
+      const make = plan.extend ? extend : generate
+      yield* make(model, plan, lane, signal, { ...settings, notices })
+    } finally {
+      await lane.dropAll().finally(() => {
+        memory.settle(lane)
+        pool.giveBack(lane)
+      })
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { CancelledError } from '../errors.ts'
+import { CancelledError, disposedError } from '../errors.ts'
 import type { GuidancePair } from './guidance-pair.ts'
 import type { Lane } from './lane.ts'
 
@@ -24,9 +24,10 @@ export class LanePool implements AsyncDisposable {
     this.#create = create
   }
 
-  /** @throws CancelledError when the signal aborts before a lane is free */
+  /** @throws CancelledError when the signal aborts, or the pool is disposed, before a lane is free */
   async acquire(signal: AbortSignal): Promise<VideoLane> {
-    if (signal.aborted || this.#closed) throw new CancelledError({ cause: signal.reason })
+    if (this.#closed) throw disposedError()
+    if (signal.aborted) throw new CancelledError({ cause: signal.reason })
     const lane = this.#free.pop() ?? this.#grow()
     return lane ?? (await this.#wait(signal))
   }
@@ -39,7 +40,7 @@ export class LanePool implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
-    for (const waiter of this.#waiters.splice(0)) waiter.fail(new CancelledError())
+    for (const waiter of this.#waiters.splice(0)) waiter.fail(disposedError())
     await Promise.all(this.#all.map(lane => lane[Symbol.asyncDispose]()))
   }
 

@@ -19,11 +19,15 @@ interface ActiveRun {
   save: boolean
 }
 
+/** For the engine to be disposed in. */
+const closeMs = 1000
+
 const options = JSON.parse(process.argv[2] ?? '{}') as HostEngineOptions
 /** `of` is what the engine was made of. */
 let loaded: { readonly of: string; readonly engine: Engine } | undefined
 let active: ActiveRun | undefined
 let queue: Promise<void> = Promise.resolve()
+const closing = new AbortController()
 
 // A video on a CPU takes all of its cores: whoever asks the server for something goes first. Threads inherit it.
 if (!options.device?.startsWith('cuda')) setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
@@ -51,6 +55,7 @@ function take(command: HostCommand): void {
       return
     case 'close':
       active?.stop.abort()
+      closing.abort()
       queue = queue.then(close)
   }
 }
@@ -72,6 +77,9 @@ async function run(id: string, spec: RunSpec): Promise<void> {
   })
   if (end.type === 'stopped' && current.save) {
     await checkpoint.flush().catch(error => note(`The checkpoint was not saved: ${(error as Error).message}`))
+  } else if (end.type === 'stopped') {
+    // The next run needs the device. A graph that never ends is the supervisor's to notice.
+    await Promise.race([loaded?.engine.settled(), once(closing.signal)])
   }
   await checkpoint.settle()
   active = undefined
@@ -100,9 +108,16 @@ async function engineFor({ model, adapters: named }: RunSpec): Promise<{ engine:
   return { engine, reused: false }
 }
 
+/** A graph that still runs cannot be ended without its process, and would hold up an exit. */
 async function close(): Promise<void> {
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), closeMs).unref()
   await loaded?.engine[Symbol.asyncDispose]()
   process.exit(0)
+}
+
+async function once(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 function reply(message: HostReply): void {

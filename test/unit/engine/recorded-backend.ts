@@ -13,8 +13,8 @@ export class RecordedBackend implements Backend {
   readonly residents = new Set<number>()
   /** The most of them that one run left. */
   mostKept = 0
-  /** Called before a run, with the graph's name. */
-  onRun: (graph: string) => void = () => {}
+  /** Called before a run, with the graph's name; the run begins when it is done. */
+  onRun: (graph: string) => void | Promise<void> = () => {}
   disposed = false
   readonly #backend: OnnxRuntimeBackend
 
@@ -36,7 +36,7 @@ export class RecordedBackend implements Backend {
       name: session.name,
       run: async (feeds, options) => {
         this.log.push(`run ${model.name}`)
-        this.onRun(model.name)
+        await this.onRun(model.name)
         const result = await session.run(feeds, options)
         const kept = Object.values(result.residents)
         for (const { id } of kept) this.residents.add(id)
