@@ -60,7 +60,7 @@ const packages: Readonly<Record<string, { readonly home: string; readonly lazy?:
   hono: { home: 'src/server' },
   mediabunny: { home: 'src/media', lazy: true },
   'onnx-proto': { home: 'src/graph' },
-  'onnxruntime-node': { home: 'src/runtime' },
+  '#onnxruntime': { home: 'src/runtime' },
   pg: { home: 'src/jobs' },
   'pg-boss': { home: 'src/jobs' },
   piscina: { home: 'src/runtime' },

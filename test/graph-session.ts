@@ -1,4 +1,4 @@
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
+import { InferenceSession, Tensor as OrtTensor } from '#onnxruntime'
 import type { Graph } from '../src/graph/graph.ts'
 import { serialize } from '../src/graph/serialize.ts'
 import type { Tensor } from '../src/tensor/tensor.ts'

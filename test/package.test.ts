@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
 interface LockFile {
-  readonly packages: Record<string, { readonly integrity?: string; readonly link?: boolean }>
+  readonly packages: Record<string, LockedPackage>
+}
+
+interface LockedPackage {
+  readonly integrity?: string
+  readonly link?: boolean
+  readonly dev?: boolean
+  readonly hasInstallScript?: boolean
 }
 
 test('the lock file has a checksum for every package of every platform', () => {
@@ -14,6 +21,27 @@ test('the lock file has a checksum for every package of every platform', () => {
   const unchecked = installed.filter(([, { integrity }]) => !integrity?.startsWith('sha512-'))
   expect(unchecked.map(([folder]) => folder)).toEqual([])
 })
+
+// npm runs the install script of a package only where the lock file says that it has one.
+test('no install script downloads from elsewhere: ONNX Runtime’s is not run in a clone, and not part of the package', () => {
+  const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as LockFile
+  const runtime = packages['node_modules/onnxruntime-node']
+  expect(runtime).toMatchObject({ dev: true, version: readRuntimeVersion() })
+  expect(runtime?.hasInstallScript).toBeUndefined()
+  const scripts = Object.entries(packages).filter(([, each]) => each.hasInstallScript && !each.dev)
+  // Neither reaches for the network: a warning about versions, and a check of the library beside it.
+  expect(scripts.map(([folder]) => folder)).toEqual(['node_modules/node-av', 'node_modules/protobufjs'])
+})
+
+test('npm is configured without keys that it does not know', () => {
+  const keys = readFileSync('.npmrc', 'utf8').match(/^[^=\n]+(?==)/gm)
+  expect(keys).toEqual(['fund', 'audit'])
+})
+
+function readRuntimeVersion(): string {
+  const { version } = JSON.parse(readFileSync('dist/onnxruntime/package.json', 'utf8')) as { version: string }
+  return version
+}
 
 test('its command can be run after every build: npx sets no permissions of a folder that it has seen', () => {
   const { bin } = JSON.parse(readFileSync('package.json', 'utf8')) as { bin: { framewright: string } }

@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
+import { runtimeVersion } from '../runtime/cuda-provider.ts'
 
 /** What a number has to be read with. */
 export interface Machine {
@@ -14,14 +14,13 @@ export interface Machine {
 }
 
 export function machine(): Machine {
-  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown CPU',
     cores: availableParallelism(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     platform: `${process.platform}-${process.arch}`,
     node: process.versions.node,
-    onnxruntime: version,
+    onnxruntime: runtimeVersion(),
   }
 }
 

@@ -10,6 +10,7 @@ import { modelsFolder } from '../hub/environment.ts'
 import { listModels } from '../hub/models.ts'
 import { codecs } from '../media/codecs.ts'
 import { type Device, deviceText } from '../runtime/backend.ts'
+import { runtimeVersion } from '../runtime/cuda-provider.ts'
 import { tensor } from '../tensor/tensor.ts'
 import { cudaFindings } from './doctor-cuda.ts'
 import type { EngineParts } from './engine.ts'
@@ -63,9 +64,9 @@ function runtimeFinding(): Finding {
   const require = createRequire(import.meta.url)
   const subject = 'onnxruntime'
   const wanted = (require('framewright/package.json') as { dependencies: Record<string, string> })
-    .dependencies['onnxruntime-node']
+    .dependencies['onnxruntime-common']
   try {
-    const { version } = require('onnxruntime-node/package.json') as { version: string }
+    const version = runtimeVersion()
     if (version === wanted) return { subject, status: 'ok', detail: version }
     return { subject, status: 'broken', detail: `${version} instead of ${wanted}`, fix: reinstall }
   } catch (error) {

@@ -1,5 +1,5 @@
 /** ONNX Runtime's CUDA provider: what it is made of, and whether it is where the runtime looks for it. */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
@@ -12,14 +12,18 @@ export const providerLibraries = [
 
 /** The folder of ONNX Runtime's libraries, where providers have to lie. */
 export function runtimeFolder(): string {
-  const entry = createRequire(import.meta.url).resolve('onnxruntime-node')
-  return path.join(path.dirname(entry), '..', 'bin', 'napi-v6', process.platform, process.arch)
+  return path.join(packageFolder(), 'bin', 'napi-v6', process.platform, process.arch)
 }
 
 /** The version of ONNX Runtime, which the provider has to have too: they call each other without a stable interface. */
 export function runtimeVersion(): string {
-  const require = createRequire(import.meta.url)
-  return (require('onnxruntime-node/package.json') as { version: string }).version
+  const about = readFileSync(path.join(packageFolder(), 'package.json'), 'utf8')
+  return (JSON.parse(about) as { readonly version: string }).version
+}
+
+/** ONNX Runtime for Node, as `kernels/onnxruntime` places it in the compiled package. */
+function packageFolder(): string {
+  return path.join(path.dirname(createRequire(import.meta.url).resolve('#onnxruntime')), '..')
 }
 
 /** Whether the CUDA provider's library lies where ONNX Runtime looks for it. */

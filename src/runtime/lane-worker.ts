@@ -2,8 +2,8 @@
  * The thread that owns the sessions of one lane. onnxruntime-node runs a graph on the thread that asks for it, so
  * everything that touches ONNX Runtime happens here. Each exported function answers one message of the lane.
  */
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { move, transferableSymbol, valueSymbol, workerData } from 'piscina'
+import { InferenceSession, Tensor as OrtTensor } from '#onnxruntime'
 import type { DType } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type Feed, isResident, type ResidentTensor, type RunResult } from './backend.ts'
