@@ -11,7 +11,12 @@ const saved = 'node_modules/.package.json'
 if (action === 'write') {
   // Not over a copy that an interrupted run left: that one is the checkout's.
   if (!existsSync(saved)) copyFileSync(manifest, saved)
-  const { scripts: _, devDependencies: __, allowScripts: ___, ...packed } = JSON.parse(readFileSync(saved, 'utf8'))
+  const {
+    scripts: _,
+    devDependencies: __,
+    allowScripts: ___,
+    ...packed
+  } = JSON.parse(readFileSync(saved, 'utf8'))
   writeFileSync(manifest, `${JSON.stringify(packed, undefined, 2)}\n`)
 } else if (action === 'restore') {
   if (existsSync(saved)) renameSync(saved, manifest)

