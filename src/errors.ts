@@ -19,6 +19,7 @@ export const errorCodes = {
   'jobs/lost': 'The process that worked on the task is gone, as often as the task is tried again.',
   'jobs/timeout': 'The task took longer than a run may take.',
   'hub/download': 'A file could not be fetched from the model hub, or its checksum is wrong.',
+  system: 'The operating system refused an operation.',
   cancelled: 'The caller cancelled the run, or disposed of the engine.',
 } as const
 
@@ -95,6 +96,11 @@ export class HostError extends FramewrightError {
 /** The store of the tasks failed. */
 export class JobsError extends FramewrightError {
   override readonly name = 'JobsError'
+}
+
+/** The operating system refused something: a port, a file, a connection. */
+export class SystemError extends FramewrightError {
+  override readonly name = 'SystemError'
 }
 
 /** The caller aborted, or disposed of the engine. */

@@ -45,6 +45,7 @@ export {
   JobsError,
   MediaError,
   RequestError,
+  SystemError,
 } from './errors.ts'
 export type { EvaluateOptions, EvaluationReport, JudgedEvent } from './eval/evaluate.ts'
 export { parseSize } from './geometry/parse-size.ts'

@@ -15,6 +15,7 @@ const values = [
   'JobsError',
   'MediaError',
   'RequestError',
+  'SystemError',
   'benchmark',
   'benchmarkPage',
   'builtInModel',

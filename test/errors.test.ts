@@ -11,6 +11,7 @@ import {
 } from '../src/errors.ts'
 import * as api from '../src/index.ts'
 import { noticeCodes } from '../src/notices.ts'
+import { systemReasons } from '../src/system-errors.ts'
 import { pathsBelow, readSource, stringLiterals } from './source-tree.ts'
 
 const page = readFileSync('docs/errors.md', 'utf8')
@@ -26,6 +27,13 @@ describe('docs/errors.md', () => {
   test('has every code of a notice, in order, with what it means', () => {
     const found = [...page.matchAll(/^\| `([a-z/-]+)` +\| ([^|`]+?) +\|$/gm)].map(([, ...row]) => row)
     expect(found).toEqual(Object.entries(noticeCodes))
+  })
+
+  test('has every error of the operating system that has words of its own', () => {
+    const found = [...page.matchAll(/^\| `(E[A-Z_]+)` +\| (.+?) +\| (.+?) +\| (.+?) +\|$/gm)].map(
+      ([, code, expected, got, advice]) => [code, { expected, got, advice }],
+    )
+    expect(found).toEqual(Object.entries(systemReasons))
   })
 
   test('says of every code which class carries it, and what to do', () => {

@@ -5,13 +5,22 @@ import type { RunningServer, ServeOptions } from '../server/serve.ts'
 import { openJobs } from './jobs.ts'
 
 /**
- * Serves models over HTTP, as Runway's API and OpenAI's videos API. Loaded when it is called.
+ * Serves models over HTTP, as Runway's API and OpenAI's videos API. Loaded when it is called. The address is
+ * listened on first: requests wait until the models are there.
  * @param open opens what the tasks are kept in
- * @throws RequestError when it would be open to others without a key; CheckpointError for a model that is not one
+ * @throws SystemError for an address that cannot be listened on; RequestError when it would be open to others without a key; CheckpointError for a model that is not one
  */
 export async function startServer(options: ServeOptions, open: OpenJobs = openJobs): Promise<RunningServer> {
-  const server = await import('../server/serve.ts')
-  return await server.startServer(options, open)
+  const { openSocket } = await import('../server/listening-socket.ts')
+  const socket = await openSocket(options)
+  options.onListening?.(options.publicUrl ?? socket.url)
+  try {
+    const server = await import('../server/serve.ts')
+    return await server.startServer(options, open, socket)
+  } catch (error) {
+    await socket[Symbol.asyncDispose]()
+    throw error
+  }
 }
 
 /**

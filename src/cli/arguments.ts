@@ -32,6 +32,14 @@ export function wholeNumber(flag: string, range?: { readonly from: number; reado
   })
 }
 
+/** An address of the web. */
+export function webAddress(flag: string) {
+  return (word: string): string => {
+    if (/^https?:$/.test(URL.parse(word)?.protocol ?? '')) return word
+    throw invalid(flag, 'an address such as https://video.example.com', word)
+  }
+}
+
 /**
  * The same flag of every command that computes.
  * @param what its number counts, for the help

@@ -2,14 +2,16 @@
 import { createProgram } from './program.ts'
 import { reportError } from './report-error.ts'
 
+const argv = process.argv.slice(2)
+
 for (const stream of [process.stdout, process.stderr]) {
   // Whoever read the output has gone (as in "| head"). The video is what the run is for: it goes on.
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
+    if (error.code === 'EPIPE') return
+    process.exit(reportError(error, argv))
   })
 }
 
-const argv = process.argv.slice(2)
 try {
   await createProgram().parseAsync(argv, { from: 'user' })
 } catch (error) {

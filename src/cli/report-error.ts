@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import type { FramewrightError } from '../errors.ts'
+import { systemMessage } from '../system-errors.ts'
 import { ParserEnd } from './parser-end.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -21,11 +22,19 @@ export function failureOf(error: unknown): Failure {
   if (isOurs(error)) {
     const { code, message } = error
     if (code === 'cancelled') return { exitCode: exitCodes.interrupted, message: undefined, code }
-    return { exitCode: code.startsWith('request/') ? exitCodes.usage : exitCodes.failed, message, code }
+    return { exitCode: isBadArgument(error) ? exitCodes.usage : exitCodes.failed, message, code }
   }
+  const refused = systemMessage(error)
+  if (refused !== undefined) return { exitCode: exitCodes.failed, message: refused, code: 'system' }
   const what = error instanceof Error ? error.message : String(error)
   const message = `unexpected: ${what}\nThis is a defect of framewright. Run it again with --debug and report what it prints.`
   return { exitCode: exitCodes.failed, message, code: 'unexpected' }
+}
+
+/** Whether the call is what to change: a value, or the name of a file or model that is not what it has to be. */
+function isBadArgument({ code, cause }: FramewrightError): boolean {
+  if (code === 'media/output') return cause === undefined
+  return code.startsWith('request/') || code === 'checkpoint/not-found' || code === 'media/input'
 }
 
 /** Prints what a command threw: one message, with the stack when it is asked for. Gives the exit code. */

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { OpenJobs } from '../jobs/contract.ts'
 import type { ServeOptions } from '../server/serve.ts'
-import { repeated, wholeNumber } from './arguments.ts'
+import { repeated, webAddress, wholeNumber } from './arguments.ts'
 import { type AdapterFlags, addHostFlags, withAdapters } from './host-flags.ts'
 import { interruptSignal } from './interrupt.ts'
 import { UsageError } from './usage-error.ts'
@@ -28,7 +28,11 @@ export function serveCommand(openJobs?: OpenJobs): Command {
       'port, 0 for a free one (default: 8420)',
       wholeNumber('--port', { from: 0, to: 65_535 }),
     )
-    .option('--public-url <url>', 'address under which clients reach the server, where it is another one')
+    .option(
+      '--public-url <url>',
+      'address under which clients reach the server, where it is another one',
+      webAddress('--public-url'),
+    )
     .option('-m, --model <name>', 'model to offer, as for generate; may be repeated', repeated)
     .option(
       '--alias <name=model>',
@@ -91,8 +95,8 @@ async function serve(flags: ServeFlags, openJobs: OpenJobs | undefined): Promise
   const options = serveOptions(flags)
   const { startServer } = await import('../api/server.ts')
   const signal = interruptSignal(() => process.stderr.write('stopping: what is running is handed back\n'))
-  await using server = await startServer(options, openJobs)
-  process.stderr.write(`listening on ${server.url}\n`)
+  const onListening = (url: string) => process.stderr.write(`listening on ${url}\n`)
+  await using _server = await startServer({ ...options, onListening }, openJobs)
   await new Promise<void>(resolve => {
     if (signal.aborted) resolve()
     signal.addEventListener('abort', () => resolve(), { once: true })

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { FramewrightError, RequestError } from '../errors.ts'
 import type { RunOutcome, Storage, TaskOutput, TaskRequest, TaskRun, TaskRunner } from '../jobs/contract.ts'
 import { withPaths } from '../pipeline/fields/request-fields.ts'
+import { parseDevices } from '../runtime/device.ts'
 import { EngineHost, type EngineHostOptions, type HostEvent } from './engine-host.ts'
 import type { HostEngineOptions } from './host-process.ts'
 import type { NamedAdapter, NamedAdapters } from './named-adapters.ts'
@@ -34,6 +35,8 @@ export class HostRunner implements TaskRunner {
   readonly #waiting: ((host: EngineHost) => void)[] = []
 
   constructor(options: HostRunnerOptions) {
+    // A wrong name is told at once, and not by every task.
+    for (const device of options.devices) if (device !== 'auto') parseDevices(device)
     this.#options = options
     this.models = options.models
     this.adapters = Object.keys(options.adapters)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { access, constants, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { FramewrightError, MediaError } from '../errors.ts'
+import { systemReasons } from '../system-errors.ts'
 import { libraryReason } from './library-reason.ts'
 
 /** What can be written: by the extension of the path, or a folder of pictures when the path ends with a slash. */
@@ -89,26 +90,11 @@ export class UnfinishedOutput {
   }
 }
 
-const reasons: Readonly<Record<string, readonly [expected: string, got: string, advice: string]>> = {
-  ENOSPC: ['free space on the disk', 'a full disk', 'Free some space, or write to another disk.'],
-  EDQUOT: ['free space in the quota', 'a full quota', 'Free some space, or write to another disk.'],
-  EFBIG: [
-    'a file of any size to be allowed',
-    'the size limit of files',
-    'Raise it (ulimit -f), or write less.',
-  ],
-  EACCES: ['a place that can be written to', 'permission denied', 'Choose another folder.'],
-  EPERM: ['a place that can be written to', 'permission denied', 'Choose another folder.'],
-  EROFS: ['a place that can be written to', 'a read-only file system', 'Choose another folder.'],
-  ENOENT: ['a folder to write into', 'none', 'It was removed, or takes no files.'],
-  EMFILE: ['a free file handle', 'too many open files', 'Raise the limit (ulimit -n).'],
-}
-
 /** What stopped an output from being written, in words. */
 export function outputError(path: string, error: unknown): FramewrightError {
   if (FramewrightError.is(error)) return error
   const code = (error as NodeJS.ErrnoException | undefined)?.code ?? ''
-  const reason = reasons[code]
+  const reason = systemReasons[code]
   const subject = path
   if (reason === undefined) {
     const got = libraryReason(error)
@@ -118,7 +104,7 @@ export function outputError(path: string, error: unknown): FramewrightError {
       { cause: error },
     )
   }
-  const [expected, got, advice] = reason
+  const { expected, got, advice } = reason
   return new MediaError(
     'media/output',
     { subject, expected, got: `${got} (${code})`, advice },

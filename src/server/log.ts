@@ -1,9 +1,14 @@
 import pino, { type DestinationStream, type Logger } from 'pino'
+import { readableLines } from './readable-log.ts'
 
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug'
 
-/** A log of JSON lines: on the standard output unless given. Keys, prompts and signatures are not put into it. */
+/**
+ * A log of JSON lines, or of readable ones where it goes to a terminal: on the standard output unless given. Keys, prompts and
+ * signatures are not put into it.
+ */
 export function createLog(level: LogLevel, destination?: DestinationStream): Logger {
   const options = { level, serializers: { error: pino.stdSerializers.err } }
-  return destination ? pino(options, destination) : pino(options)
+  if (destination) return pino(options, destination)
+  return process.stdout.isTTY ? pino(options, readableLines(process.stdout)) : pino(options)
 }

@@ -9,6 +9,7 @@ import type { Keys, OpenedJobs, OpenJobs } from '../jobs/contract.ts'
 import { FolderStorage } from '../jobs/folder-storage.ts'
 import { createSigner } from './http/signature.ts'
 import { startHttpServer } from './http-server.ts'
+import { defaultHost, type ListeningSocket } from './listening-socket.ts'
 import { createLog, type LogLevel } from './log.ts'
 import { measuredRunner } from './measured-runner.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -22,7 +23,7 @@ import { createWebhookSender } from './webhooks/webhook-sender.ts'
 export interface ServeOptions {
   /** Address to listen on; `127.0.0.1` unless given. Beyond loopback, there has to be an API key. */
   readonly host?: string
-  /** 8420 unless given; 0 for one that is free. */
+  /** @default 8420; 0 for one that is free */
   readonly port?: number
   /** Address under which clients reach the server, where it is another one. */
   readonly publicUrl?: string
@@ -59,7 +60,9 @@ export interface ServeOptions {
   readonly maxQueued?: number
   /** Days that tasks and their files are kept. */
   readonly retentionDays?: number
-  /** `info` unless given: JSON lines on the standard output. */
+  /** Told the address as soon as it is listened on; requests wait until the models are there. */
+  readonly onListening?: (url: string) => void
+  /** `info` unless given: JSON lines on the standard output, or readable ones where it is a terminal. */
   readonly logLevel?: LogLevel
 }
 
@@ -68,13 +71,17 @@ export interface RunningServer extends AsyncDisposable {
   readonly url: string
 }
 
-const defaultPort = 8420
-
 /**
  * Starts a server: HTTP, tasks, and an engine host a device.
+ * @param socket what it answers on; the caller closes it when this throws
  * @throws RequestError when it would be open to others without a key; CheckpointError for a model that is not one
  */
-export async function startServer(options: ServeOptions, openJobs: OpenJobs): Promise<RunningServer> {
+export async function startServer(
+  options: ServeOptions,
+  openJobs: OpenJobs,
+  socket: ListeningSocket,
+): Promise<RunningServer> {
+  const { host = defaultHost } = options
   const folder = options.folder ?? serverFolder()
   const log = createLog(options.logLevel ?? 'info')
   const storage = new FolderStorage(options.storage ?? join(folder, 'storage'))
@@ -99,10 +106,10 @@ export async function startServer(options: ServeOptions, openJobs: OpenJobs): Pr
     const http = await startHttpServer(
       { ...opened, storage, catalogue, secret, log, metrics },
       {
-        host: options.host ?? '127.0.0.1',
-        port: options.port ?? defaultPort,
+        socket,
+        host,
         ...(options.publicUrl && { publicUrl: options.publicUrl }),
-        keysRequired: await needsKeys(options.host ?? '127.0.0.1', opened.keys),
+        keysRequired: await needsKeys(host, opened.keys),
         // Workers elsewhere are not counted: one is assumed.
         lanes: Math.max(1, runner.lanes),
         addresses,

@@ -96,7 +96,7 @@ describe('framewright export', () => {
     }
     expect(external).toBeGreaterThan(100)
     const again = await framewright(folder, ['export', 'doodle', '-o', 'exported'])
-    expect(again.code).toBe(1)
+    expect(again.code).toBe(2)
     expect(again.stderr).toMatch(
       /^error: exported\/: expected a new or empty folder, got one with \d+ entries\./,
     )
@@ -115,7 +115,7 @@ describe('framewright export', () => {
     ['/proc/exported', /^error: \/proc\/exported: expected a folder to write into, got none/],
   ])('refuses %s and leaves nothing', async (output, message) => {
     const { code, stderr } = await framewright(folder, ['export', 'doodle', '-o', output])
-    expect(code).toBe(1)
+    expect(code).toBe(2)
     expect(stderr).toMatch(message)
     expect(existsSync(path.join(folder, 'nowhere'))).toBe(false)
   })
@@ -165,7 +165,7 @@ describe('framewright models', () => {
     const models = (...words: string[]) => framewright(folder, ['models', ...words], env)
     const place = path.join(folder, 'home/models/someone/doodle')
     expect(await models('list')).toMatchObject({ code: 0, stdout: '' })
-    expect(await models('path', id)).toMatchObject({ code: 1, stdout: '' })
+    expect(await models('path', id)).toMatchObject({ code: 2, stdout: '' })
 
     hub.faults.set('transformer/diffusion_pytorch_model.safetensors', [{ dropAfter: 100_000 }])
     const pulled = await models('pull', id)

@@ -1,9 +1,11 @@
 /** A server as it is started by its one function, over tasks in memory. */
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { startServer } from '../../../src/api/server.ts'
 import type { OpenJobs } from '../../../src/jobs/contract.ts'
-import { type ServeOptions, startServer } from '../../../src/server/serve.ts'
+import type { ServeOptions } from '../../../src/server/serve.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 import { MemoryJobs, MemoryKeys } from '../../unit/server/memory-jobs.ts'
 
@@ -53,7 +55,7 @@ test('addresses stay valid after a restart: the secret is kept, for its owner to
   expect(await readFile(path)).toEqual(secret)
 })
 
-test('a model that is not there is said before anything listens', async () => {
+test('a model that is not there ends the server', async () => {
   const { code } = await failure(startServer({ ...options, models: ['no/such-model'] }, inMemory()))
   expect(code).toBe('checkpoint/not-found')
 })
@@ -74,5 +76,42 @@ test('in strict mode a request has to name the version of the API', async () => 
   expect(response.status).toBe(400)
   expect(await response.json()).toEqual({
     error: 'The X-Runway-Version header was not provided in the request',
+  })
+})
+
+test('the address is told at once; requests wait until there is something to answer with', async () => {
+  let open = () => {}
+  const opened = new Promise<void>(resolve => {
+    open = resolve
+  })
+  let url = ''
+  const slow: OpenJobs = async parts => {
+    await opened
+    return await inMemory()(parts)
+  }
+  const starting = startServer({ ...options, onListening: each => (url = each) }, slow)
+  for (let tries = 0; url === '' && tries < 100; tries++) await wait(10)
+  expect(url).toMatch(/^http:/)
+  const waiting = fetch(`${url}/health`)
+  open()
+  expect((await waiting).status).toBe(200)
+  await (await starting)[Symbol.asyncDispose]()
+})
+
+test('a port in use is told as that', async () => {
+  await using server = await startServer(options, inMemory())
+  const port = Number(new URL(server.url).port)
+  const { code, message } = await failure(startServer({ ...options, port }, inMemory()))
+  expect({ code, message }).toEqual({
+    code: 'system',
+    message: `port ${port} is in use: choose another with --port`,
+  })
+})
+
+test('a device that is none ends the server', async () => {
+  const { code, message } = await failure(startServer({ ...options, devices: ['foo'] }, inMemory()))
+  expect({ code, message }).toEqual({
+    code: 'request/invalid',
+    message: 'device: expected auto, cpu, cuda or cuda:N, got foo.',
   })
 })

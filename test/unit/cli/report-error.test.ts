@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { createProgram } from '../../../src/cli/program.ts'
 import { failureOf } from '../../../src/cli/report-error.ts'
 import { UsageError } from '../../../src/cli/usage-error.ts'
-import { CancelledError, MediaError, RequestError } from '../../../src/errors.ts'
+import { CancelledError, CheckpointError, MediaError, RequestError } from '../../../src/errors.ts'
+import { systemReasons } from '../../../src/system-errors.ts'
 
 /** How a command line ends that is not understood. */
 async function endOf(...words: string[]) {
@@ -52,11 +53,63 @@ describe('a command line that is not understood', () => {
   })
 })
 
+/** As Node throws them. */
+function systemError(code: string, about: object = {}): Error {
+  return Object.assign(new Error(`${code}: as the system says it`), {
+    code,
+    errno: -1,
+    syscall: 'open',
+    ...about,
+  })
+}
+
+describe('an error of the operating system', () => {
+  it.each([...Object.keys(systemReasons), 'ENOPROTOOPT', 'ESTALE', 'EPROTO'])(
+    '%s is told as one, and is no defect',
+    code => {
+      const { exitCode, message } = failureOf(systemError(code, { path: '/a/b' }))
+      expect(exitCode).toBe(1)
+      expect(message).toMatch(/^\/a\/b: /)
+      expect(message).toContain(code)
+      expect(message).not.toContain('defect')
+    },
+  )
+
+  it.each([
+    [
+      systemError('EADDRINUSE', { address: '127.0.0.1', port: 8421 }),
+      'port 8421 is in use: choose another with --port',
+    ],
+    [
+      systemError('ENOTDIR', { path: '/a.txt/b' }),
+      '/a.txt/b: expected a folder, got a file (ENOTDIR). Give the name of a folder.',
+    ],
+    [
+      new TypeError('fetch failed', { cause: systemError('ECONNREFUSED', { address: '::1', port: 80 }) }),
+      '::1:80: expected a server that answers, got connection refused (ECONNREFUSED). Check the address, and that the server runs.',
+    ],
+    [
+      new AggregateError([systemError('ETIMEDOUT', { address: '1.2.3.4', port: 443 })]),
+      '1.2.3.4:443: expected a server that answers, got none in time (ETIMEDOUT). Check the address, and that the server runs.',
+    ],
+    [
+      systemError('ENOTFOUND', { hostname: 'huggingface.co' }),
+      'huggingface.co: expected a host, got none of that name (ENOTFOUND). Check the address and the connection to the network.',
+    ],
+  ])('%s is told in words, wherever it is found', (error, message) => {
+    expect(failureOf(error)).toEqual({ exitCode: 1, message, code: 'system' })
+  })
+})
+
 describe('an error', () => {
   it.each([
     [new UsageError({ subject: '--x', expected: 'y', got: 'z' }), 2, '--x: expected y, got z.'],
     [new RequestError('request/size', 'width: wrong.'), 2, 'width: wrong.'],
-    [new MediaError('media/output', 'disk: full.'), 1, 'disk: full.'],
+    [new MediaError('media/output', 'disk: full.', { cause: new Error('ENOSPC') }), 1, 'disk: full.'],
+    [new MediaError('media/output', 'a.avi: wrong.'), 2, 'a.avi: wrong.'],
+    [new MediaError('media/input', 'a.png: none.'), 2, 'a.png: none.'],
+    [new CheckpointError('checkpoint/not-found', 'model x: none.'), 2, 'model x: none.'],
+    [new CheckpointError('checkpoint/corrupt', 'model x: cut.'), 1, 'model x: cut.'],
     [new CancelledError(), 130, undefined],
     [
       new TypeError('x is not a function'),
