@@ -65,7 +65,7 @@ function loadLtx(checkpoint: CheckpointConfigs): Model {
     facts,
     graphs: graphsOf(configs),
     ignoredTensors: {},
-    originalNames: ltxOriginalNames,
+    tensorNames: { originalNames: ltxOriginalNames, variantTensors: [] },
     spacing: steps =>
       configs.conditions
         ? { timesteps: linearQuadraticSigmas(steps).map(sigma => Math.fround(sigma * 1000)) }

@@ -1,4 +1,4 @@
-import type { OriginalNames } from '../../src/weights/adapt.ts'
+import type { OriginalNames } from '../../src/weights/adapters/adapt.ts'
 
 /** From diffusers' keys to those of Lightricks' code (diffusers `scripts/convert_ltx_to_diffusers.py`). */
 export const ltxOriginalNames: OriginalNames = [

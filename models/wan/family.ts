@@ -22,7 +22,7 @@ import { umt5Config } from '../umt5/config.ts'
 import { umt5Encoder } from '../umt5/encoder.ts'
 import { type WanTransformerConfig, type WanVaeConfig, wanTransformerConfig, wanVaeConfig } from './config.ts'
 import { wanContext, wanImageContext } from './context.ts'
-import { wanOriginalNames } from './original-names.ts'
+import { imageTensors, wanOriginalNames } from './original-names.ts'
 import { patchedShape } from './patches.ts'
 import { wanPublished } from './published.ts'
 import { wanTextConditioner } from './text.ts'
@@ -78,7 +78,7 @@ function loadWan(configs: WanConfigs, checkpoint: CheckpointConfigs): Model {
     facts,
     graphs: graphsOf(configs),
     ignoredTensors: ignoredTensors(configs),
-    originalNames: wanOriginalNames,
+    tensorNames: { originalNames: wanOriginalNames, variantTensors: imageTensors(transformer) },
     conditionText: wanTextConditioner({
       tokenizerFolder: path.join(checkpoint.folder, 'tokenizer'),
       textEncoder: configs.textEncoder,

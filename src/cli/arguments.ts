@@ -1,4 +1,5 @@
 /** Readers of flag values. Nothing is guessed: "12abc" is an error that names the flag. */
+import { existsSync } from 'node:fs'
 import { Option } from 'commander'
 import {
   type ArgumentType,
@@ -75,15 +76,27 @@ export interface AdapterArgument {
   readonly scale?: number
 }
 
-/** `file` or `file:scale`, gathered over all uses of the flag. */
+/**
+ * `file` or `file:scale`, gathered over all uses of the flag. Names of files may have colons: what follows the last one
+ * is a scale where it is a number, or where only what precedes it is a file.
+ */
 export function adapterArgument(flag: string) {
   return (text: string, before: readonly AdapterArgument[] = []): AdapterArgument[] => {
-    const [, path, scale] = /^(.+?)(?::(-?\d*\.?\d+))?$/s.exec(text) ?? []
-    if (path === undefined)
+    const [, path, scale] = /^(.+):([^:]*)$/s.exec(text) ?? []
+    if (text === '' || text.startsWith(':')) {
       throw invalid(flag, 'FILE or FILE:SCALE', text, 'For example style.safetensors:0.8.')
-    return [...before, { path, ...(scale !== undefined && { scale: Number(scale) }) }]
+    }
+    if (path === undefined || scale === undefined || existsSync(text)) return [...before, { path: text }]
+    if (decimals.test(scale) && Number.isFinite(Number(scale))) {
+      return [...before, { path, scale: Number(scale) }]
+    }
+    if (!adapterEnding.test(path) && !existsSync(path)) return [...before, { path: text }]
+    const advice = 'For example style.safetensors:0.8, with a point.'
+    throw invalid(`${flag} ${path}`, 'a number as its scale after the colon', scale, advice)
   }
 }
+
+const adapterEnding = /\.safetensors$/i
 
 /** `NAME=FILE`, gathered over all uses of the flag. */
 export function namedFileArgument(flag: string) {

@@ -61,10 +61,12 @@ async function inspect(name: string | undefined, flags: InspectFlags): Promise<v
 }
 
 /** The report of an adapter for people. */
-export function adapterText({ file, kind, ranks, alphas, modules, dtypes, bytes }: AdapterReport): string {
+export function adapterText(report: AdapterReport): string {
+  const { file, kind, ranks, alphas, scales, modules, dtypes, bytes } = report
   const lowRank = [
     ['rank', ranks.join(', ')],
     ['alpha', alphas.join(', ')],
+    ['scale', scales.map(scale => Number(scale.toPrecision(4))).join(', ')],
   ]
   return alignColumns([
     ['adapter', file],

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { CheckpointError, RequestError } from '../errors.ts'
-import { adaptationsOf, type ScaledAdapter } from '../weights/adapt.ts'
-import { type AdapterFile, readAdapter } from '../weights/adapter-file.ts'
+import { adaptationsOf, type ScaledAdapter } from '../weights/adapters/adapt.ts'
+import { type AdapterFile, readAdapter } from '../weights/adapters/adapter-file.ts'
 import { openWeights } from '../weights/checkpoint.ts'
 import type { Checkpoint } from './checkpoint.ts'
 
@@ -59,7 +59,7 @@ export async function checkAdapters(
   for (const component of new Set(model.graphs.map(graph => graph.component))) {
     const own = adaptersOf(component, adapters)
     if (own.length > 0) {
-      adaptationsOf(own, await openWeights(join(folder, component)), model.originalNames)
+      adaptationsOf(own, await openWeights(join(folder, component)), model.tensorNames)
     }
   }
 }

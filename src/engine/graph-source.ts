@@ -6,7 +6,7 @@ import { serialize } from '../graph/serialize.ts'
 import type { GraphRecipe } from '../pipeline/family.ts'
 import type { Device, GraphModel } from '../runtime/backend.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
-import { adaptationsOf } from '../weights/adapt.ts'
+import { adaptationsOf } from '../weights/adapters/adapt.ts'
 import { openWeights } from '../weights/checkpoint.ts'
 import { WeightLedger } from '../weights/scope.ts'
 import { adaptersOf, type ModelAdapter } from './adapters.ts'
@@ -89,7 +89,8 @@ export async function buildComponent(
 ): Promise<ReadonlyMap<string, Graph>> {
   const weights = await openWeights(path.join(checkpoint.folder, component))
   const own = adaptersOf(component, adapters)
-  const ledger = new WeightLedger(weights, adaptationsOf(own, weights, checkpoint.model.originalNames))
+  const { adaptations } = adaptationsOf(own, weights, checkpoint.model.tensorNames)
+  const ledger = new WeightLedger(weights, adaptations)
   const recipes = checkpoint.model.graphs.filter(each => each.component === component)
   const graphs = recipes.map(recipe => {
     const dtype = precisionOf(recipe.role, precision)

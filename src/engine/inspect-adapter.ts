@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import type { DType } from '../tensor/dtype.ts'
-import { readAdapter } from '../weights/adapter-file.ts'
+import { readAdapter } from '../weights/adapters/adapter-file.ts'
 
 /** What an adapter's file is, read from its header and its scales. */
 export interface AdapterReport {
@@ -11,6 +11,8 @@ export interface AdapterReport {
   readonly ranks: readonly number[]
   /** Every α that modules have, from the smallest: the rank where the file names none. */
   readonly alphas: readonly number[]
+  /** Every scale that modules have, from the smallest: α / rank, or α / √rank. */
+  readonly scales: readonly number[]
   /** Modules that it changes. */
   readonly modules: number
   readonly dtypes: readonly DType[]
@@ -34,8 +36,8 @@ export async function inspectAdapter(file: string): Promise<AdapterReport> {
     file: adapter.path,
     kind: lowRanks.length > 0 ? 'lora' : 'differences',
     ranks: distinct(lowRanks.map(({ down }) => down.shape[0]!)),
-    // The scale is α / rank; what the division lost comes back.
-    alphas: distinct(lowRanks.map(({ down, scale }) => Number((scale * down.shape[0]!).toPrecision(12)))),
+    alphas: distinct(lowRanks.map(({ alpha }) => alpha)),
+    scales: distinct(lowRanks.map(({ scale }) => scale)),
     modules: adapter.modules.length,
     dtypes: [...new Set(tensors.map(({ dtype }) => dtype))],
     bytes: size,

@@ -8,7 +8,7 @@ import type { NoiseGenerator } from '../sampling/noise.ts'
 import type { Spacing } from '../sampling/schedules/schedule.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import type { OriginalNames } from '../weights/adapt.ts'
+import type { TensorNames } from '../weights/adapters/adapt.ts'
 import type { FieldName, GeneratePlan } from './fields/request-fields.ts'
 import type { Defaults, Mode } from './model-facts.ts'
 import type { Trained } from './trained.ts'
@@ -68,8 +68,8 @@ export interface Model {
   readonly graphs: readonly GraphRecipe[]
   /** Tensors that its checkpoints hold and no graph uses, by component. */
   readonly ignoredTensors: Readonly<Record<string, readonly RegExp[]>>
-  /** What the makers of the transformer call its tensors: adapters may use those names. */
-  readonly originalNames: OriginalNames
+  /** What adapters may call the tensors of the transformer. */
+  readonly tensorNames: TensorNames
   /** Turns a prompt into what the denoiser sees of it. */
   conditionText(prompt: PromptRequest, run: RunGraph): Promise<TextConditioning>
   /** Turns pictures and videos into what the denoiser sees of them. Called for requests without any, too. */

@@ -1,6 +1,6 @@
 import { CheckpointError, GraphError } from '../errors.ts'
 import { type DType, elementCount } from '../tensor/dtype.ts'
-import type { Adaptation, Adaptations } from './adapt.ts'
+import type { Adaptation, Adaptations } from './adapters/adapt.ts'
 import type { Weights } from './checkpoint.ts'
 import { closestKeys } from './closest-keys.ts'
 import type { TensorLocation } from './tensor-location.ts'

@@ -32,9 +32,11 @@ describe('the report of an adapter', () => {
     const report = await inspectAdapter(file)
     const { size } = await stat(file)
     expect(report).toMatchObject({ kind: 'lora', ranks: [4, 6], alphas: [1, 4], modules: 3, dtypes: ['f32'] })
+    expect(report.scales).toEqual([1 / 6, 1])
     expect(report.bytes).toBe(size)
     const text = adapterText(report).split('\n')
     expect(text).toContainEqual(expect.stringMatching(/^rank +4, 6$/))
+    expect(text).toContainEqual(expect.stringMatching(/^scale +0.1667, 1$/))
     expect(text).toContainEqual(expect.stringMatching(/^changes +3 modules$/))
   })
 

@@ -1,9 +1,9 @@
-import { CheckpointError } from '../errors.ts'
-import { elementCount } from '../tensor/dtype.ts'
+import { CheckpointError } from '../../errors.ts'
+import { elementCount } from '../../tensor/dtype.ts'
+import type { Weights } from '../checkpoint.ts'
+import { closestKeys } from '../closest-keys.ts'
+import type { TensorLocation } from '../tensor-location.ts'
 import { type AdapterFile, type AdapterModule, shown } from './adapter-file.ts'
-import type { Weights } from './checkpoint.ts'
-import { closestKeys } from './closest-keys.ts'
-import type { TensorLocation } from './tensor-location.ts'
 
 /** Rewrites a checkpoint's key, step by step, to what the model's makers call the tensor. */
 export type OriginalNames = readonly (readonly [pattern: RegExp, replacement: string])[]
@@ -33,27 +33,51 @@ export interface ScaledAdapter {
   readonly scale: number
 }
 
+/** What tensors are called. */
+export interface TensorNames {
+  readonly originalNames: OriginalNames
+  /**
+   * Tensors of the family's other variants, by the checkpoint's kind of names. Adapters that were made for those are
+   * run without what they add to them.
+   */
+  readonly variantTensors: readonly string[]
+}
+
+export interface AdaptationResult {
+  readonly adaptations: Adaptations
+  /** Modules that this checkpoint has not, but other variants of the family have, by file. */
+  readonly leftOut: readonly { readonly file: string; readonly modules: readonly string[] }[]
+}
+
 /**
  * Finds the tensors that adapters change. A module may be called as the checkpoint calls it or as the model's makers
- * do, with dots or, as kohya's tools write, with underscores.
+ * do, with dots or underscores.
  * @throws CheckpointError `checkpoint/tensors` when a module is not in the checkpoint, or a shape does not fit
  */
 export function adaptationsOf(
   adapters: readonly ScaledAdapter[],
   weights: Weights,
-  originalNames: OriginalNames,
-): Adaptations {
+  names: TensorNames,
+): AdaptationResult {
   const found = new Map<string, { lowRank: LowRank[]; additions: Adaptation['additions'][number][] }>()
-  const tensors = tensorsByName(weights, originalNames)
+  const leftOut: AdaptationResult['leftOut'][number][] = []
+  const tensors = tensorsByName(weights, names.originalNames)
+  const variants = new Set(names.variantTensors.flatMap(key => spellings(key, names.originalNames)))
   const at = ({ key }: TensorLocation) => {
     const entry = found.get(key) ?? { lowRank: [], additions: [] }
     found.set(key, entry)
     return entry
   }
   for (const { file, scale } of adapters) {
-    checkNames(file, tensors)
-    for (const module of file.modules) {
-      const tensor = (leaf: string) => tensors.get(`${module.name}.${leaf}`)!
+    const isAbsent = (module: AdapterModule) =>
+      namesOf(module).every(name => isVariant(name, tensors, variants))
+    const absent = file.modules.filter(isAbsent)
+    const modules = file.modules.filter(module => !absent.includes(module))
+    checkNames(file, modules.length === 0 ? absent : modules, tensors)
+    checkDistinct(file, modules, tensors)
+    if (absent.length > 0) leftOut.push({ file: file.path, modules: absent.map(({ name }) => name) })
+    for (const module of modules) {
+      const tensor = (leaf: string) => tensors.get(flat(`${module.name}.${leaf}`))!
       if (module.lowRank) {
         const weight = tensor('weight')
         at(weight).lowRank.push(scaled(fitLowRank(module.lowRank, weight), scale))
@@ -64,7 +88,7 @@ export function adaptationsOf(
       }
     }
   }
-  return found
+  return { adaptations: found, leftOut }
 }
 
 function scaled(lowRank: LowRank, scale: number): LowRank {
@@ -75,30 +99,67 @@ function scaled(lowRank: LowRank, scale: number): LowRank {
 function tensorsByName(weights: Weights, originalNames: OriginalNames): ReadonlyMap<string, TensorLocation> {
   const byName = new Map<string, TensorLocation>()
   for (const [key, tensor] of weights.tensors) {
-    const original = originalNames.reduce((name, [pattern, to]) => name.replace(pattern, to), key)
-    for (const name of [key, original, underscored(key), underscored(original)]) byName.set(name, tensor)
+    for (const name of spellings(key, originalNames)) byName.set(name, tensor)
   }
   return byName
 }
 
-/** `blocks.0.ffn.2.weight` → `blocks_0_ffn_2.weight` */
-function underscored(key: string): string {
-  const end = key.lastIndexOf('.')
-  return key.slice(0, end).replaceAll('.', '_') + key.slice(end)
+/** A tensor's name by the checkpoint and by the model's makers. */
+function spellings(key: string, originalNames: OriginalNames): string[] {
+  const original = originalNames.reduce((name, [pattern, to]) => name.replace(pattern, to), key)
+  return [flat(key), flat(original)]
 }
 
-function checkNames(file: AdapterFile, tensors: ReadonlyMap<string, TensorLocation>): void {
-  const strays = file.modules.flatMap(module => {
-    return namesOf(module).filter(name => !tensors.has(name))
-  })
+/** Tools write dots as underscores, some of them or all: `blocks.0.ffn.2.weight` → `blocks_0_ffn_2_weight` */
+function flat(key: string): string {
+  return key.replaceAll('.', '_')
+}
+
+function isVariant(
+  name: string,
+  tensors: ReadonlyMap<string, TensorLocation>,
+  variants: ReadonlySet<string>,
+): boolean {
+  return variants.has(flat(name)) && !tensors.has(flat(name))
+}
+
+function checkNames(
+  file: AdapterFile,
+  modules: readonly AdapterModule[],
+  tensors: ReadonlyMap<string, TensorLocation>,
+): void {
+  const strays = modules.flatMap(namesOf).filter(name => !tensors.has(flat(name)))
   const [first] = strays
   if (first === undefined) return
+  const keys = [...tensors.values()].map(({ key }) => key)
   throw new CheckpointError('checkpoint/tensors', {
     subject: `adapter ${file.path}`,
     expected: 'only tensors of this model',
     got: `${strays.length} of another: ${shown(strays)}`,
-    advice: `The closest to ${first} is ${closestKeys(first, tensors.keys(), 1)}. The adapter is of another model or size.`,
+    advice: `The closest to ${first} is ${closestKeys(first, keys, 1)}. The adapter is of another model or size.`,
   })
+}
+
+/** A file may name a layer in two ways, which are one layer. */
+function checkDistinct(
+  file: AdapterFile,
+  modules: readonly AdapterModule[],
+  tensors: ReadonlyMap<string, TensorLocation>,
+): void {
+  const names = new Map<TensorLocation, string>()
+  for (const name of modules.flatMap(namesOf)) {
+    const tensor = tensors.get(flat(name))!
+    const other = names.get(tensor)
+    if (other !== undefined) {
+      throw new CheckpointError('checkpoint/tensors', {
+        subject: `adapter ${file.path}`,
+        expected: `one change of ${tensor.key}`,
+        got: `${other} and ${name}`,
+        advice: 'Split the file: an adapter is one set of weights.',
+      })
+    }
+    names.set(tensor, name)
+  }
 }
 
 function namesOf({ name, lowRank, additions }: AdapterModule): string[] {
