@@ -9,6 +9,8 @@ export const noticeCodes = {
   'clip/retimed': 'A clip has another frame rate than the video that is made of it.',
   'picture/stretched': 'A picture or clip has another shape than the video and is stretched to it.',
   'picture/widened': 'A picture is held over more frames than the one it is given for.',
+  'adapter/left-out':
+    'An adapter was made for another variant of the model: parts that this one has not are left out.',
 } as const
 
 export type NoticeCode = keyof typeof noticeCodes

@@ -1,9 +1,10 @@
 import { syntheticNames } from '../benchmark/synthetic.ts'
-import { type AdapterOptions, checkAdapters } from '../engine/adapters.ts'
+import { type AdapterOptions, openAdapters } from '../engine/adapters.ts'
 import { openCheckpoint } from '../engine/checkpoint.ts'
 import { type ExportOptions, type ExportReport, exportCheckpoint } from '../engine/export.ts'
 import { inspectCheckpoint, type ModelReport } from '../engine/inspect.ts'
 import { type MemoryReport, type PlanMemoryOptions, planMemory } from '../engine/plan-memory.ts'
+import { dropNotices } from '../notices.ts'
 import { composition } from './composition.ts'
 
 const { families } = composition
@@ -21,7 +22,7 @@ export async function checkModelAdapters(options: {
   readonly model: string
   readonly adapters: readonly AdapterOptions[]
 }): Promise<void> {
-  await checkAdapters(options.adapters, await openCheckpoint(options.model, families))
+  await openAdapters(options.adapters, await openCheckpoint(options.model, families), dropNotices)
 }
 
 /** Estimates the memory that a request needs, and says how it would be made in what there is. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { CheckpointError, RequestError } from '../errors.ts'
+import { listed, type Notify } from '../notices.ts'
 import { adaptationsOf, type ScaledAdapter } from '../weights/adapters/adapt.ts'
 import { type AdapterFile, readAdapter } from '../weights/adapters/adapter-file.ts'
 import { openWeights } from '../weights/checkpoint.ts'
@@ -21,47 +22,54 @@ export interface ModelAdapter extends ScaledAdapter {
 }
 
 /**
- * Reads the headers of adapters' files.
- * @throws RequestError for a scale or an expert that cannot be; CheckpointError for a file that is no LoRA
+ * Reads the headers of adapters' files and finds the checkpoint's tensors that they change.
+ * @param notify told of parts that only other variants of the model have
+ * @throws RequestError for a scale or an expert that cannot be; CheckpointError for a file that is no LoRA, and for
+ * tensors that the checkpoint has not, or in other shapes
  */
 export async function openAdapters(
   options: readonly AdapterOptions[],
-  { model }: Checkpoint,
+  checkpoint: Checkpoint,
+  notify: Notify,
 ): Promise<ModelAdapter[]> {
+  const { model, folder, exported } = checkpoint
   const components = model.facts.experts.map(({ graph }) => {
     return model.graphs.find(({ name }) => name === graph)!.component
   })
-  return await Promise.all(
-    options.map(async ({ path, scale = 1, expert = 0 }) => {
-      const component = components[expert]
-      if (!Number.isFinite(scale)) throw invalid(`scale of ${path}`, 'a finite number', scale)
-      if (component === undefined) {
-        const last = components.length - 1
-        throw invalid(`expert of ${path}`, last === 0 ? '0: the model has one' : `0 to ${last}`, expert)
-      }
-      const file = await readAdapter(path)
-      checkComponents(file, components)
-      return { file, scale, component }
-    }),
-  )
-}
-
-/**
- * Checks that adapters are of a checkpoint, from headers alone.
- * @throws what `openAdapters` throws; CheckpointError for tensors that the checkpoint has not, or in other shapes
- */
-export async function checkAdapters(
-  options: readonly AdapterOptions[],
-  checkpoint: Checkpoint,
-): Promise<void> {
-  const adapters = await openAdapters(options, checkpoint)
-  const { model, folder } = checkpoint
-  for (const component of new Set(model.graphs.map(graph => graph.component))) {
+  const adapters = await Promise.all(options.map(each => openAdapter(each, components)))
+  // An exported model takes none, and has no tensors to compare with.
+  if (exported) return adapters
+  for (const component of components) {
     const own = adaptersOf(component, adapters)
-    if (own.length > 0) {
-      adaptationsOf(own, await openWeights(join(folder, component)), model.tensorNames)
+    if (own.length === 0) continue
+    const { leftOut } = adaptationsOf(own, await openWeights(join(folder, component)), model.tensorNames)
+    for (const { file, modules } of leftOut) {
+      const what = `adapter ${file}: left out what ${component} has no layers for`
+      notify('adapter/left-out', `${what}, ${counted(modules)}.`)
     }
   }
+  return adapters
+}
+
+async function openAdapter(
+  { path, scale = 1, expert = 0 }: AdapterOptions,
+  components: readonly string[],
+): Promise<ModelAdapter> {
+  const component = components[expert]
+  if (!Number.isFinite(scale)) throw invalid(`scale of ${path}`, 'a finite number', scale)
+  if (component === undefined) {
+    const last = components.length - 1
+    throw invalid(`expert of ${path}`, last === 0 ? '0: the model has one' : `0 to ${last}`, expert)
+  }
+  const file = await readAdapter(path)
+  checkComponents(file, components)
+  return { file, scale, component }
+}
+
+/** `6 modules: blocks.*.cross_attn.k_img, img_emb.proj.*`: the layers of every block are one name. */
+function counted(modules: readonly string[]): string {
+  const names = modules.map(name => name.replaceAll(/(?<=[._])\d+(?=[._]|$)/g, '*'))
+  return `${modules.length} ${modules.length === 1 ? 'module' : 'modules'}: ${listed([...new Set(names)], 20)}`
 }
 
 /** The parts of the adapters that change one component. */

@@ -81,6 +81,46 @@ test('each expert of a model with two has its own adapters', async () => {
   expect(relativeError(onFirst, onSecond)).toBeGreaterThan(1e-4)
 })
 
+test('each run says once what is left out of an adapter that was made for an image-to-video model', async () => {
+  const names = [
+    ...['k_img', 'v_img', 'norm_k_img'].flatMap(name =>
+      [0, 1].map(block => `blocks.${block}.cross_attn.${name}`),
+    ),
+    ...[0, 1, 3, 4].map(index => `img_emb.proj.${index}`),
+    'blocks.0.attn2.add_k_proj',
+    'condition_embedder.image_embedder.ff.net.2',
+  ]
+  const path = await write(
+    'image.safetensors',
+    new Map([...names, 'blocks.0.self_attn.q'].map(name => [`diffusion_model.${name}.diff_b`, noise([64])])),
+  )
+  const listed = [
+    'blocks.*.attn2.add_k_proj',
+    ...['k_img', 'norm_k_img', 'v_img'].map(name => `blocks.*.cross_attn.${name}`),
+    'condition_embedder.image_embedder.ff.net.*',
+    'img_emb.proj.*',
+  ]
+  await using tiny = await openTinyEngine({ adapters: [{ path }] })
+  for (const _ of [1, 2]) {
+    const events = await collect(tiny.engine.generate({ ...tinyRequest, steps: 1 }))
+    const notices = events.filter(event => event.type === 'notice')
+    expect(notices).toMatchObject([
+      {
+        code: 'adapter/left-out',
+        message: `adapter ${path}: left out what transformer has no layers for, 12 modules: ${listed.join(', ')}.`,
+      },
+    ])
+  }
+})
+
+test('an adapter that does not fit is refused when the engine is opened', async () => {
+  const path = await write('stray.safetensors', new Map([['blocks.9.self_attn.q.diff_b', noise([64])]]))
+  expect(await failure(openTinyEngine({ adapters: [{ path }] }))).toMatchObject({
+    code: 'checkpoint/tensors',
+    message: expect.stringContaining('got 1 of another: blocks.9.self_attn.q.bias.'),
+  })
+})
+
 describe('an engine refuses', () => {
   const pair = new Map([
     ['transformer_2.blocks.0.attn1.to_q.lora_A.weight', noise([2, 64])],
