@@ -4,6 +4,7 @@ import { Option } from 'commander'
 import {
   type ArgumentType,
   choice as choiceType,
+  decimals,
   decimal as decimalType,
   wholeNumber as wholeNumberType,
 } from '../pipeline/fields/argument-types.ts'

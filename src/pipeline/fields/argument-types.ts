@@ -30,7 +30,7 @@ export const wholeNumber: ArgumentType<number> = {
   write: value => [String(value)],
 }
 
-const decimals = /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i
+export const decimals = /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i
 
 export const decimal: ArgumentType<number> = {
   read: (word, refuse) => (decimals.test(word) ? Number(word) : refuse('a number')),
