@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { samplerNames } from '../sampling/samplers/sampler.ts'
+import { fieldEntries, type GenerateRequest } from '../pipeline/fields/request-fields.ts'
 
 /** Seeds of Runway's API; ours go further, but clients keep them in 32 bits. */
 export const seedField = z
@@ -12,27 +12,52 @@ export const lorasField = z
   .array(z.object({ name: z.string().min(1).max(64), scale: z.number().min(-10).max(10).default(1) }))
   .max(8)
 
-/**
- * What a request may say beyond the APIs that it is made in: extensions of ours, named as their fields are. All of
- * them go to the engine as they are.
- */
-export const extensionFields = z.object({
-  /** Frames to make, instead of a duration. */
-  numFrames: z.int().min(1).max(10_000).optional(),
-  fps: z.number().positive().max(240).optional(),
-  width: z.int().min(1).max(16_384).optional(),
-  height: z.int().min(1).max(16_384).optional(),
-  numInferenceSteps: z.int().min(1).max(1000).optional(),
-  guidanceScale: z.number().min(0).max(100).optional(),
-  guidanceScale2: z.number().min(0).max(100).optional(),
-  negativePrompt: z.string().max(10_000).optional(),
-  flowShift: z.number().positive().max(100).optional(),
-  sampler: z.enum(samplerNames).optional(),
-  stepCache: z.number().min(0).max(1).optional(),
-  /** Adapters of the operator, by name, that the model runs with. */
-  loras: lorasField.optional(),
-  /** Where the end of the task is announced. */
-  webhookUrl: z.url().max(2048).optional(),
-})
+export type Loras = z.infer<typeof lorasField>
 
-export type ExtensionFields = z.infer<typeof extensionFields>
+/** How an API writes names: `numFrames`, `num_frames`. */
+export type Naming = 'camel' | 'underscores'
+
+interface OfferedField {
+  readonly field: keyof GenerateRequest
+  readonly name: string
+  readonly about: string
+  readonly schema: z.ZodType
+}
+
+/** The fields of the engine's requests that the APIs take beside their own: extensions of ours. */
+export const offeredFields: readonly OfferedField[] = fieldEntries.flatMap(
+  ([field, { api, schema, about }]) =>
+    api ? [{ field, name: api.name, about, schema: (api.schema ?? schema)(z) }] : [],
+)
+
+/**
+ * What a request of an API may say beyond it.
+ * @param read how a value comes in: forms have text alone
+ */
+export function extensionFields(
+  naming: Naming,
+  read: (schema: z.ZodType) => z.ZodType = schema => schema,
+): object {
+  return Object.fromEntries(
+    offeredFields.map(({ name, schema, about }) => [
+      named(name, naming),
+      read(schema).describe(about).optional(),
+    ]),
+  )
+}
+
+/** What a body says in those fields, as the engine names them. */
+export function extensionsOf(body: object, naming: Naming): Partial<GenerateRequest> {
+  const values = body as Readonly<Record<string, unknown>>
+  const entries = offeredFields.map(({ field, name }) => [field, values[named(name, naming)]] as const)
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined))
+}
+
+/** How an API calls a field of the engine. */
+export function apiName(field: string, naming: Naming): string {
+  return named(offeredFields.find(each => each.field === field)?.name ?? field, naming)
+}
+
+function named(name: string, naming: Naming): string {
+  return naming === 'camel' ? name : name.replace(/[A-Z]|\d+/g, part => `_${part.toLowerCase()}`)
+}

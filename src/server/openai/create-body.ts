@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { lorasField } from '../generation-fields.ts'
+import { extensionFields, lorasField } from '../generation-fields.ts'
 
 /** Forms carry text alone: a number may come as its digits. */
 function numeric<T extends z.ZodType<number, number>>(schema: T) {
@@ -24,6 +24,12 @@ function jsonField<T extends z.ZodType>(schema: T) {
     }
   })
   return z.union([text.pipe(schema), schema])
+}
+
+/** A field that may come in a form. */
+function formField(schema: z.ZodType): z.ZodType {
+  if (schema instanceof z.ZodNumber) return numeric(schema)
+  return schema instanceof z.ZodString || schema instanceof z.ZodEnum ? schema : jsonField(schema)
 }
 
 const imageReference = z.object({ image_url: z.string().min(1) })
@@ -53,15 +59,7 @@ export const createBody = z.object({
       .min(0)
       .max(2 ** 53 - 1),
   ).optional(),
-  width: numeric(z.int().min(1).max(16_384)).optional(),
-  height: numeric(z.int().min(1).max(16_384)).optional(),
-  num_frames: numeric(z.int().min(1).max(10_000)).optional(),
-  fps: numeric(z.number().positive().max(240)).optional(),
-  num_inference_steps: numeric(z.int().min(1).max(1000)).optional(),
-  guidance_scale: numeric(z.number().min(0).max(100)).optional(),
-  guidance_scale_2: numeric(z.number().min(0).max(100)).optional(),
-  negative_prompt: z.string().max(32_000).optional(),
-  flow_shift: numeric(z.number().positive().max(100)).optional(),
+  ...extensionFields('underscores', formField),
   /** Ours: adapters of the operator, by name. */
   loras: jsonField(lorasField).optional(),
   /** Ours. */

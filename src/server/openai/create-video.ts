@@ -1,5 +1,5 @@
 import type { JsonObject, TaskRecord } from '../../jobs/contract.ts'
-import type { ExtensionFields } from '../generation-fields.ts'
+import { extensionsOf } from '../generation-fields.ts'
 import { HttpError, invalidField, parseBody } from '../http/http-error.ts'
 import type { MultipartFile } from '../http/read-multipart.ts'
 import type { RouteRequest } from '../http/route.ts'
@@ -76,7 +76,8 @@ function wanted(fields: CreateBody): WantedVideo {
     prompt: fields.prompt,
     seed: fields.seed,
     strength: fields.strength,
-    extensions: extensionsOf(fields),
+    extensions: extensionsOf(fields, 'underscores'),
+    loras: fields.loras,
   }
 }
 
@@ -84,21 +85,6 @@ function sizeOf(text: string | undefined): Size | undefined {
   if (text === undefined) return undefined
   const [width, height] = text.split('x').map(Number) as [number, number]
   return { width, height }
-}
-
-function extensionsOf(fields: CreateBody): ExtensionFields {
-  return {
-    numFrames: fields.num_frames,
-    fps: fields.fps,
-    width: fields.width,
-    height: fields.height,
-    numInferenceSteps: fields.num_inference_steps,
-    guidanceScale: fields.guidance_scale,
-    guidanceScale2: fields.guidance_scale_2,
-    negativePrompt: fields.negative_prompt,
-    flowShift: fields.flow_shift,
-    loras: fields.loras,
-  }
 }
 
 /** The picture or video of the request: a file of the form, or an address. */

@@ -1,10 +1,19 @@
 import { z } from 'zod'
-import { extensionFields, seedField } from '../generation-fields.ts'
+import { extensionFields, lorasField, seedField } from '../generation-fields.ts'
 import { invalidField } from '../http/http-error.ts'
 import type { Size } from '../models/served-model.ts'
 import type { VideoModel } from './models.ts'
 
 const uri = z.string().min(1)
+
+/** Extensions of ours, beside what is Runway's. */
+const extensions = {
+  ...extensionFields('camel'),
+  /** Adapters of the operator, by name, that the model runs with. */
+  loras: lorasField.optional(),
+  /** Where the end of the task is announced. */
+  webhookUrl: z.url().max(2048).optional(),
+}
 
 /** Accepted and of no effect: nothing is moderated here. */
 const contentModeration = z.object({ publicFigureThreshold: z.enum(['auto', 'low']).optional() }).optional()
@@ -22,7 +31,7 @@ function fieldsOf({ ratios, duration }: VideoModel) {
     duration: duration.fallback === undefined ? seconds : seconds.default(duration.fallback),
     seed: seedField.optional(),
     contentModeration,
-    ...extensionFields.shape,
+    ...extensions,
   }
 }
 
@@ -33,7 +42,7 @@ const ownFields = {
   duration: z.number().positive().max(600).optional(),
   seed: seedField.optional(),
   contentModeration,
-  ...extensionFields.shape,
+  ...extensions,
 }
 
 const promptText = { promptText: promptField }
@@ -69,7 +78,7 @@ export const videoToVideoBody = z.object({
   contentModeration,
   /** Ours: how far the result may go from the video, from 0 to 1. */
   strength: z.number().gt(0).max(1).optional(),
-  ...extensionFields.shape,
+  ...extensions,
 })
 
 export type TextToVideoBody = z.infer<ReturnType<typeof textToVideoBody>>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { extensionsOf } from '../generation-fields.ts'
 import { parseBody } from '../http/http-error.ts'
 import { readJson } from '../http/read-json.ts'
 import { json, type Route, type RouteRequest } from '../http/route.ts'
@@ -44,7 +45,8 @@ function textToVideo(services: Services): Route {
           seed: fields.seed,
           size: sizeOf(fields.ratio),
           seconds: fields.duration,
-          extensions: fields,
+          extensions: extensionsOf(fields, 'camel'),
+          loras: fields.loras,
         }),
       )
     },
@@ -86,7 +88,8 @@ function imageToVideo(services: Services): Route {
           seconds: fields.duration,
           image: await take(first),
           lastImage: await take(last),
-          extensions: fields,
+          extensions: extensionsOf(fields, 'camel'),
+          loras: fields.loras,
         }),
       )
     },
@@ -121,7 +124,8 @@ function videoToVideo(services: Services): Route {
           video: await services.assets.take(fields.videoUri, 'video', owner, ['videoUri']),
           references: await takeAll(services, owner, fields.references),
           strength: fields.strength,
-          extensions: fields,
+          extensions: extensionsOf(fields, 'camel'),
+          loras: fields.loras,
         }),
       )
     },

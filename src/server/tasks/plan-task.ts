@@ -1,12 +1,11 @@
 import type { TaskAdapter, TaskRequest } from '../../jobs/contract.ts'
-import type { ExtensionFields } from '../generation-fields.ts'
 import { invalidField } from '../http/http-error.ts'
 import type { ServedModel } from '../models/served-model.ts'
 import { planVideo, type WantedVideo } from './plan-video.ts'
 
 /** What is asked of a runner: nothing of it is left to chance. */
 export function planTask(model: ServedModel, wanted: WantedVideo): TaskRequest {
-  const adapters = adaptersOf(model, wanted.extensions)
+  const adapters = adaptersOf(model, wanted)
   return {
     model: model.checkpoint,
     generate: planVideo(model, wanted),
@@ -15,7 +14,7 @@ export function planTask(model: ServedModel, wanted: WantedVideo): TaskRequest {
 }
 
 /** @throws HttpError 400 that says which adapters the model has */
-function adaptersOf(model: ServedModel, { loras = [] }: ExtensionFields): readonly TaskAdapter[] {
+function adaptersOf(model: ServedModel, { loras = [] }: WantedVideo): readonly TaskAdapter[] {
   const known = model.adapters
   const stray = loras.findIndex(({ name }) => !known.includes(name))
   if (stray >= 0) {

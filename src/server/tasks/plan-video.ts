@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import type { Json, JsonObject } from '../../jobs/contract.ts'
-import type { ExtensionFields } from '../generation-fields.ts'
+import type { GenerateRequest } from '../../pipeline/fields/request-fields.ts'
+import type { Loras } from '../generation-fields.ts'
 import { invalidField } from '../http/http-error.ts'
 import { fitFrames, fitSize, isStep, nearest, type ServedModel, type Size } from '../models/served-model.ts'
 
@@ -21,7 +22,9 @@ export interface WantedVideo {
   /** How far a video may be left, from 0 to 1. */
   readonly strength?: number | undefined
   /** These are taken as they are: they have to fit. */
-  readonly extensions: ExtensionFields
+  readonly extensions: Partial<GenerateRequest>
+  /** Adapters of the operator, by name. */
+  readonly loras?: Loras | undefined
 }
 
 /** Far enough from a video to follow a prompt, near enough to keep its motion. */
@@ -33,19 +36,13 @@ export function planVideo(model: ServedModel, wanted: WantedVideo): JsonObject {
   const fps = extensions.fps ?? model.defaults.fps
   const frames = framesOf(model, wanted, fps)
   const fields: Record<string, Json | undefined> = {
+    ...(extensions as JsonObject),
     prompt: wanted.prompt,
-    negativePrompt: extensions.negativePrompt,
     seed: String(seed),
     ...sizeOf(model, wanted),
     frames,
     // The rate of a video that goes on is its own.
     fps: wanted.extend === undefined ? fps : extensions.fps,
-    steps: extensions.numInferenceSteps,
-    guidance: extensions.guidanceScale,
-    guidance2: extensions.guidanceScale2,
-    shift: extensions.flowShift,
-    sampler: extensions.sampler,
-    stepCache: extensions.stepCache,
     image: wanted.image,
     lastImage: wanted.lastImage,
     references: wanted.references,
@@ -76,11 +73,11 @@ function framesOf(
   { seconds, video, extend, extensions }: WantedVideo,
   fps: number,
 ): number | undefined {
-  const { numFrames } = extensions
+  const { frames } = extensions
   // What is added may be of any length.
-  if (extend !== undefined) return numFrames
-  check('numFrames', numFrames, model.sizes.frames)
-  if (numFrames !== undefined) return numFrames
+  if (extend !== undefined) return frames
+  check('numFrames', frames, model.sizes.frames)
+  if (frames !== undefined) return frames
   if (seconds !== undefined) return fitFrames(model, seconds, fps)
   return video === undefined ? model.defaults.frames : undefined
 }

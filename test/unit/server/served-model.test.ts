@@ -78,14 +78,14 @@ describe('a plan', () => {
   })
 
   test('takes extensions as they are, and refuses what the checkpoint cannot make', () => {
-    const extensions = { numFrames: 17, width: 64, numInferenceSteps: 3, flowShift: 2 }
+    const extensions = { frames: 17, width: 64, steps: 3, shift: 2 }
     expect(planVideo(model, { ...wanted, extensions })).toMatchObject({
       frames: 17,
       width: 64,
       steps: 3,
       shift: 2,
     })
-    for (const wrong of [{ numFrames: 18 }, { width: 60 }, { height: 1 }, { numFrames: 165 }]) {
+    for (const wrong of [{ frames: 18 }, { width: 60 }, { height: 1 }, { frames: 165 }]) {
       expect(() => planVideo(model, { ...wanted, extensions: wrong })).toThrow(HttpError)
     }
   })
