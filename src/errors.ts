@@ -17,6 +17,11 @@ export const errorCodes = {
   'host/crashed': 'The process that was making the video ended, or stopped answering.',
   'jobs/database': 'The database of the tasks cannot be reached or opened.',
   'jobs/lost': 'The process that worked on the task is gone, as often as the task is tried again.',
+  'jobs/unreadable': 'What was stored of the task cannot be read.',
+  'jobs/limit': 'As many tasks wait or run as may.',
+  'jobs/storage': 'The storage is not the one that the other programs of the database have.',
+  'jobs/unable':
+    'The process takes no tasks: its device or its storage does not work, or the queue does not answer.',
   'jobs/timeout': 'The task took longer than a run may take.',
   'hub/download': 'A file could not be fetched from the model hub, or its checksum is wrong.',
   system: 'The operating system refused an operation.',

@@ -62,7 +62,6 @@ const packages: Readonly<Record<string, { readonly home: string; readonly lazy?:
   'onnx-proto': { home: 'src/graph' },
   '#onnxruntime': { home: 'src/runtime' },
   pg: { home: 'src/jobs' },
-  'pg-boss': { home: 'src/jobs' },
   piscina: { home: 'src/runtime' },
   'prom-client': { home: 'src/server' },
   sharp: { home: 'src/media', lazy: true },

@@ -51,11 +51,13 @@ interface WorkerFlags extends Omit<WorkerOptions, 'models' | 'devices' | 'adapte
 async function work(flags: WorkerFlags, openJobs: OpenJobs | undefined): Promise<void> {
   const { startWorker } = await import('../api/worker.ts')
   const signal = interruptSignal(() => process.stderr.write('draining: what is running is handed back\n'))
-  await using _worker = await startWorker(workerOptions(flags), openJobs)
-  await new Promise<void>(resolve => {
+  await using worker = await startWorker(workerOptions(flags), openJobs)
+  const stopped = new Promise<void>(resolve => {
     if (signal.aborted) resolve()
     signal.addEventListener('abort', () => resolve(), { once: true })
   })
+  const failure = await Promise.race([stopped, worker.failed])
+  if (failure) throw failure
 }
 
 export function workerOptions(flags: WorkerFlags): WorkerOptions {

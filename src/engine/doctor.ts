@@ -3,20 +3,17 @@ import { createRequire } from 'node:module'
 import { availableParallelism, freemem, totalmem } from 'node:os'
 import path from 'node:path'
 import { messageOf } from '../errors.ts'
-import { Graph } from '../graph/graph.ts'
-import { add } from '../graph/ops/elementwise.ts'
-import { serialize } from '../graph/serialize.ts'
 import { modelsFolder } from '../hub/environment.ts'
 import { listModels } from '../hub/models.ts'
 import { codecs } from '../media/codecs.ts'
-import { type Device, deviceText } from '../runtime/backend.ts'
+import type { Device } from '../runtime/backend.ts'
 import { runtimeVersion } from '../runtime/cuda-provider.ts'
-import { tensor } from '../tensor/tensor.ts'
 import { cudaFindings } from './doctor-cuda.ts'
 import type { EngineParts } from './engine.ts'
 import type { Finding } from './finding.ts'
 import { resolveModel } from './model-name.ts'
 import { packageFolder, packageVersion } from './package-info.ts'
+import { tryDevice } from './try-device.ts'
 
 export interface Diagnosis {
   /** Whether videos can be made on this machine's CPU. */
@@ -31,7 +28,9 @@ const oldestNode = [20, 9] as const
 
 /** Looks at everything that making a video needs, by using it. It never throws: what is wrong is in the findings. */
 export async function diagnoseInstallation(createBackend: EngineParts['createBackend']): Promise<Diagnosis> {
-  const run = (device: Device) => tryDevice(createBackend, device)
+  const run = async (device: Device) => {
+    return await tryDevice(createBackend, device).then(() => undefined, messageOf)
+  }
   const cuda = await cudaFindings(run)
   const checks = [
     { subject: 'framewright', status: 'ok', detail: packageVersion() } satisfies Finding,
@@ -83,32 +82,6 @@ async function cpuFinding(run: (device: Device) => Promise<string | undefined>):
     return { subject: 'cpu', status: 'ok', detail: `${cores} ${cores === 1 ? 'core' : 'cores'}` }
   }
   return { subject: 'cpu', status: 'broken', detail: problem, fix: reinstall }
-}
-
-/** Adds two numbers on a device. Gives the problem if there is one. */
-async function tryDevice(
-  createBackend: EngineParts['createBackend'],
-  device: Device,
-): Promise<string | undefined> {
-  try {
-    const graph = new Graph('doctor', { precision: 'f32' })
-    const x = graph.input('x', 'f32', [1])
-    graph.output('sum', add(x, x))
-    const backend = createBackend({ device, threads: 1 })
-    try {
-      const bytes = serialize(graph, { locate: file => file })
-      const model = { name: `a test on ${deviceText(device)}`, bytes, weightsFolder: '/', weightBytes: 0 }
-      const session = await backend.open(model)
-      const { tensors } = await session.run({ x: tensor('f32', [1], Float32Array.of(2)) })
-      await session.release()
-      const sum = tensors.sum?.data[0]
-      return sum === 4 ? undefined : `2 + 2 gave ${sum}`
-    } finally {
-      await backend[Symbol.asyncDispose]()
-    }
-  } catch (error) {
-    return messageOf(error)
-  }
 }
 
 function memoryFinding(): Finding {

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { createRequire } from 'node:module'
-import { HostError } from '../errors.ts'
+import { BackendError, HostError } from '../errors.ts'
 import type { HostEngineOptions } from './host-process.ts'
 import { HostTail } from './host-tail.ts'
 import type { HostCommand, HostProgress, HostReply, RunEnd, RunSpec } from './protocol.ts'
@@ -36,6 +36,11 @@ interface ActiveRun {
   readonly crash: (error: HostError) => void
 }
 
+interface Opening {
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
+
 const unansweredPings = 3
 
 /**
@@ -57,6 +62,8 @@ export class EngineHost implements AsyncDisposable {
   #modelHits = 0
   #modelMisses = 0
   #closing = false
+  /** Who waits for the process to be ready. */
+  #opening: Opening | undefined
 
   constructor(options: EngineHostOptions) {
     this.#options = { startMs: 60_000, graceMs: 60_000, pingMs: 5_000, onEvent: () => {}, ...options }
@@ -98,6 +105,31 @@ export class EngineHost implements AsyncDisposable {
   /** Runs whose model had to be opened. */
   get modelMisses(): number {
     return this.#modelMisses
+  }
+
+  /**
+   * Starts the process, unless it runs, and waits until its device has been used.
+   * @throws BackendError `runtime/provider` when the device does not work; HostError when the process does not start
+   */
+  async open(): Promise<void> {
+    if (this.#process) return
+    await new Promise<void>((resolve, reject) => {
+      this.#opening = { resolve, reject }
+      this.#start()
+    }).finally(() => {
+      this.#opening = undefined
+    })
+  }
+
+  /** Ends the process, and opens another one. @throws as `open` */
+  async reopen(): Promise<void> {
+    const child = this.#process
+    if (child) {
+      const gone = new Promise<void>(resolve => child.once('exit', () => resolve()))
+      child.kill('SIGKILL')
+      await gone
+    }
+    await this.open()
   }
 
   /**
@@ -147,8 +179,14 @@ export class EngineHost implements AsyncDisposable {
     this.#starts++
     this.#tail = new HostTail(child)
     child.on('message', (message: HostReply) => {
-      if (message.type === 'ready') this.#watch(child)
-      else this.#take(message)
+      if (message.type === 'ready') {
+        this.#opening?.resolve()
+        this.#watch(child)
+      } else if (message.type === 'unusable') {
+        const { message: text } = message.failure
+        this.#opening?.reject(new BackendError('runtime/provider', text))
+        this.#active?.end({ type: 'failed', failure: message.failure })
+      } else this.#take(message)
     })
     child.on('error', error => this.#options.onEvent({ type: 'note', text: error.message }))
     child.on('exit', (code, signal) => this.#exited(child, signal ?? `exit code ${code}`))
@@ -157,7 +195,7 @@ export class EngineHost implements AsyncDisposable {
     return child
   }
 
-  #take(message: Exclude<HostReply, { type: 'ready' }>): void {
+  #take(message: Exclude<HostReply, { type: 'ready' | 'unusable' }>): void {
     if (message.type === 'pong') {
       this.#unanswered = 0
       this.#residentBytes = message.residentBytes
@@ -216,14 +254,14 @@ export class EngineHost implements AsyncDisposable {
     this.#engineDevice = undefined
     this.#options.onEvent({ type: 'exited', reason, expected: this.#closing })
     const said = this.#tail.text
-    this.#active?.crash(
-      new HostError('host/crashed', {
-        subject: `engine host of ${this.device}`,
-        expected: 'a process that runs',
-        got: said ? `${reason} after "${said}"` : reason,
-        advice: 'The video is tried again, from its last checkpoint.',
-      }),
-    )
+    const crash = new HostError('host/crashed', {
+      subject: `engine host of ${this.device}`,
+      expected: 'a process that runs',
+      got: said ? `${reason} after "${said}"` : reason,
+      advice: 'The video is tried again, from its last checkpoint.',
+    })
+    this.#opening?.reject(crash)
+    this.#active?.crash(crash)
   }
 
   #send(child: ChildProcess, command: HostCommand): void {

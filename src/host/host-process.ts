@@ -3,6 +3,7 @@
  * server or worker that forked it. Started with the device and the engine's options as JSON in its only argument.
  */
 import { constants, setPriority } from 'node:os'
+import { openDevices } from '../api/devices.ts'
 import { createEngine } from '../api/engine.ts'
 import type { Engine, EngineOptions } from '../engine/engine.ts'
 import { resolveModel } from '../engine/model-name.ts'
@@ -37,7 +38,13 @@ process.on('SIGTERM', () => {})
 // Without a supervisor there is nobody to work for. A native run cannot be ended in any other way.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 process.on('message', (message: HostCommand) => take(message))
-reply({ type: 'ready' })
+try {
+  await openDevices(options.device ?? 'auto')
+  reply({ type: 'ready' })
+} catch (error) {
+  const failure = { code: 'runtime/provider', message: (error as Error).message }
+  process.send?.({ type: 'unusable', failure } satisfies HostReply, () => process.exit(1))
+}
 
 function take(command: HostCommand): void {
   switch (command.type) {

@@ -1,12 +1,13 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { FramewrightError, RequestError } from '../errors.ts'
+import { FramewrightError, MediaError, RequestError } from '../errors.ts'
 import type { RunOutcome, Storage, TaskOutput, TaskRequest, TaskRun, TaskRunner } from '../jobs/contract.ts'
 import { withPaths } from '../pipeline/fields/request-fields.ts'
 import { parseDevices } from '../runtime/device.ts'
 import { EngineHost, type EngineHostOptions, type HostEvent } from './engine-host.ts'
 import type { HostEngineOptions } from './host-process.ts'
 import type { NamedAdapter, NamedAdapters } from './named-adapters.ts'
+import { plainFailure } from './plain-failure.ts'
 import type { HostProgress, RunEnd, RunSpec } from './protocol.ts'
 
 export interface HostRunnerOptions {
@@ -54,18 +55,50 @@ export class HostRunner implements TaskRunner {
     return this.hosts.length
   }
 
+  /** Starts the hosts, each of which uses its device. @throws BackendError that names one that does not work */
+  async open(): Promise<void> {
+    await Promise.all(this.hosts.map(host => host.open()))
+  }
+
   async run(run: TaskRun): Promise<RunOutcome> {
     const host = this.#free.pop() ?? (await new Promise<EngineHost>(resolve => this.#waiting.push(resolve)))
-    try {
-      return await this.#runOn(host, run)
-    } catch (error) {
+    const outcome = await this.#runOn(host, run).catch((error): RunOutcome => {
       const code = FramewrightError.is(error) ? error.code : 'internal'
       return { type: 'failed', failure: { code, message: (error as Error).message }, retry: mayPass(code) }
-    } finally {
-      const next = this.#waiting.shift()
-      if (next) next(host)
-      else this.#free.push(host)
+    })
+    const judged = await this.#judge(host, outcome)
+    // A host whose device does not work gets nothing more.
+    if (judged.type === 'failed' && judged.failure.code === 'runtime/provider')
+      return this.#plain(host, run.task, judged)
+    const next = this.#waiting.shift()
+    if (next) next(host)
+    else this.#free.push(host)
+    return this.#plain(host, run.task, judged)
+  }
+
+  /**
+   * A GPU's failure to take a graph may be the graph's or the device's: where the device computes, in a new process, it is
+   * the task that has failed.
+   */
+  async #judge(host: EngineHost, outcome: RunOutcome): Promise<RunOutcome> {
+    if (outcome.type !== 'failed' || outcome.failure.code !== 'runtime/provider') return outcome
+    try {
+      await host.reopen()
+    } catch {
+      return outcome
     }
+    return { ...outcome, failure: { ...outcome.failure, code: 'runtime/session' }, retry: true }
+  }
+
+  /** The outcome for clients; what a failure says of this machine goes to its log. */
+  #plain({ device }: EngineHost, { id, request }: TaskRun['task'], outcome: RunOutcome): RunOutcome {
+    if (outcome.type !== 'failed') return outcome
+    const failure = plainFailure(outcome.failure, request, this.#options)
+    if (failure.message !== outcome.failure.message) {
+      const text = `task ${id}: ${outcome.failure.message}`
+      this.#options.onHostEvent?.(device, { type: 'note', text })
+    }
+    return { ...outcome, failure }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -134,7 +167,8 @@ export class HostRunner implements TaskRunner {
     const written: TaskOutput[] = []
     for (const output of [outputs.video, outputs.thumbnail, outputs.spritesheet]) {
       const found = await this.#options.storage.stat(output.key)
-      written.push({ ...output, bytes: found!.bytes })
+      if (!found?.bytes) throw new MediaError('media/output', `${output.name}: expected a file, got none.`)
+      written.push({ ...output, bytes: found.bytes })
     }
     const { resumedAt: _, ...result } = end.result
     return { type: 'succeeded', result: { ...result, outputs: written } }

@@ -47,6 +47,8 @@ export type HostCommand =
 
 export type HostReply =
   | { readonly type: 'ready' }
+  /** Its device does not work: the process ends. */
+  | { readonly type: 'unusable'; readonly failure: TaskFailure }
   | { readonly type: 'pong'; readonly number: number; readonly residentBytes: number }
   /** The model of a run is there, as an engine of `device`. `reused`: the run before had left it loaded. */
   | { readonly type: 'model'; readonly id: string; readonly device: string; readonly reused: boolean }

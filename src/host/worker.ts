@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { pino } from 'pino'
 import { builtInModel } from '../engine/model-name.ts'
-import { RequestError } from '../errors.ts'
+import { JobsError, RequestError } from '../errors.ts'
 import type { OpenJobs, TaskRunner } from '../jobs/contract.ts'
 import { FolderStorage } from '../jobs/folder-storage.ts'
 import type { HostEngineOptions } from './host-process.ts'
@@ -41,11 +41,14 @@ export interface WorkerOptions {
 /** A worker that takes tasks. Disposing of it hands back what it is working on, with a checkpoint. */
 export interface RunningWorker extends AsyncDisposable {
   readonly models: readonly string[]
+  /** Resolves when it takes no more tasks, with the reason: its devices do not work any more, or its storage is gone. */
+  readonly failed: Promise<Error>
 }
 
 /**
  * Takes tasks from the queue of a fleet, and makes their videos in an engine host a device.
- * @throws RequestError for a database that cannot be shared; JobsError when it cannot be reached
+ * @throws RequestError for a database that cannot be shared; JobsError when it cannot be reached, or its servers have
+ *   another storage; BackendError for a device that does not work
  */
 export async function startWorker(options: WorkerOptions, openJobs: OpenJobs): Promise<RunningWorker> {
   if (!/^postgres(ql)?:\/\//.test(options.database)) {
@@ -78,7 +81,12 @@ export async function startWorker(options: WorkerOptions, openJobs: OpenJobs): P
       log[bad ? 'error' : 'info']({ device, ...event }, 'engine host')
     },
   })
+  let fail: (error: Error) => void = () => {}
+  const failed = new Promise<Error>(resolve => {
+    fail = resolve
+  })
   try {
+    await runner.open()
     const { queue, leaseSeconds, runSeconds, drainSeconds } = options
     const { jobs } = await openJobs({
       database: options.database,
@@ -88,7 +96,12 @@ export async function startWorker(options: WorkerOptions, openJobs: OpenJobs): P
       ...(leaseSeconds !== undefined && { leaseSeconds }),
       ...(runSeconds !== undefined && { runSeconds }),
       ...(drainSeconds !== undefined && { drainSeconds }),
+      storageKnown: true,
       onError: error => log.error({ error: error.message }, 'tasks'),
+      onUnable: failure => {
+        log.fatal({ failure }, 'no more tasks are taken')
+        fail(new JobsError('jobs/unable', failure.message))
+      },
     })
     log.info(
       { models: runner.models, adapters: runner.adapters, lanes: runner.lanes, storage: options.storage },
@@ -96,6 +109,7 @@ export async function startWorker(options: WorkerOptions, openJobs: OpenJobs): P
     )
     return {
       models: runner.models,
+      failed,
       async [Symbol.asyncDispose]() {
         log.info('draining')
         await jobs[Symbol.asyncDispose]()

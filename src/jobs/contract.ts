@@ -51,9 +51,18 @@ export interface NewTask {
   readonly idempotency?: { readonly key: string; readonly fingerprint: string; readonly seconds: number }
   /** Where its end is announced. */
   readonly webhook?: { readonly url: string }
+  /** Numbers of tasks from which on none is made; counted and made in one step. */
+  readonly limits?: TaskLimits
 }
 
-export interface TaskRecord extends Omit<NewTask, 'idempotency' | 'priority'> {
+export interface TaskLimits {
+  /** Tasks of the owner that are queued or running. */
+  readonly active?: number
+  /** Tasks of all owners that are queued. */
+  readonly queued?: number
+}
+
+export interface TaskRecord extends Omit<NewTask, 'idempotency' | 'priority' | 'limits'> {
   /** UUID. */
   readonly id: string
   readonly priority: number
@@ -65,6 +74,8 @@ export interface TaskRecord extends Omit<NewTask, 'idempotency' | 'priority'> {
   readonly progress: TaskProgress
   readonly result?: TaskResult
   readonly failure?: TaskFailure
+  /** Whether the client that created it is known to have got the answer. @default false */
+  readonly answered?: boolean
   /** ISO 8601, UTC. */
   readonly createdAt: string
   readonly startedAt?: string
@@ -112,7 +123,10 @@ export interface TaskOutput {
 export interface TaskFailure {
   /** A code of docs/errors.md, or `internal`. */
   readonly code: string
+  /** Names no path of the machine that it happened on. */
   readonly message: string
+  /** The field of `TaskRequest.generate` that the message begins with, where one is to blame. */
+  readonly field?: string
 }
 
 export interface CreatedTask {
@@ -144,12 +158,19 @@ export interface QueueStats {
 
 /** The durable tasks and their queue, as the HTTP server sees them. */
 export interface Jobs extends AsyncDisposable {
-  /** Once this returns, the task is on disk: it will end in a final state whatever is killed. */
+  /**
+   * Once this returns, the task is on disk: it will end in a final state whatever is killed.
+   * @throws JobsError `jobs/limit` when there are as many tasks as `limits` says
+   */
   create(task: NewTask): Promise<CreatedTask>
+  /** Notes that clients have got the answers to the requests that made these tasks. */
+  markAnswered(ids: readonly string[]): Promise<void>
   get(id: string): Promise<TaskRecord | undefined>
   list(options: ListTasks): Promise<readonly TaskRecord[]>
   /** Tasks of an owner that are not final. */
   countActive(owner: string): Promise<number>
+  /** Keys of the files that tasks which are not final start from. */
+  inputsInUse(): Promise<ReadonlySet<string>>
   /**
    * Asks a task to stop, from any process; a queued one is cancelled at once, a running one when its runner has
    * noticed, though its state is `cancelled` when this returns.
@@ -167,7 +188,10 @@ export interface Jobs extends AsyncDisposable {
    */
   watch(id: string, signal: AbortSignal): AsyncIterable<TaskRecord>
   stats(): Promise<QueueStats>
-  /** @throws when the store does not answer: for readiness. */
+  /**
+   * For readiness.
+   * @throws when the store does not answer, or this process takes no tasks though it has a runner for them
+   */
   check(): Promise<void>
 }
 
@@ -212,7 +236,9 @@ export type StopReason = 'cancelled' | 'lost' | 'drain'
 
 /**
  * How a run ended. Outputs are written under `outputs/<task id>/<attempt>-…`, so that two attempts never write one
- * file, and are published by the record that names them. `retry`: whether another attempt may succeed.
+ * file, and are published by the record that names them. `retry`: whether another attempt may succeed. A failure with the
+ * code `runtime/provider` is the machine's: the task is handed back as if it had not been taken, and the lane that it ran
+ * in takes no more.
  */
 export type RunOutcome =
   | { readonly type: 'succeeded'; readonly result: TaskResult }
@@ -251,14 +277,18 @@ export interface Storage {
   write(key: string, bytes: Uint8Array): Promise<void>
   /** Moves a file on the same file system there, whole or not at all. */
   adopt(path: string, key: string): Promise<void>
-  /** The same bytes under another key, as a link where the file system has them. */
+  /** The same bytes under another key, as a link where the file system has them. Both count as changed then. */
   copy(from: string, to: string): Promise<void>
   /** Size in bytes and time of change; undefined when it is not there. */
   stat(key: string): Promise<{ readonly bytes: number; readonly changed: Date } | undefined>
   /** Removes a file, or all below a key. */
   remove(key: string): Promise<void>
-  /** Removes the files below a key that have not changed since, and folders that are empty then. @returns how many */
-  removeOlder(key: string, than: Date): Promise<number>
+  /**
+   * Removes the files below a key that have not changed since, and folders that are empty then.
+   * @param but keys of files that stay
+   * @returns how many
+   */
+  removeOlder(key: string, than: Date, but?: ReadonlySet<string>): Promise<number>
 }
 
 export interface JobsOptions {
@@ -282,8 +312,15 @@ export interface JobsOptions {
   readonly retryDelaySeconds?: number
   /** Seconds that runs may go on when the jobs are disposed of, before they are handed back; 0 unless given. */
   readonly drainSeconds?: number
+  /**
+   * Whether the storage has to be known to the database already: for programs that only read from the queue. One that is
+   * not makes it known. @default false
+   */
+  readonly storageKnown?: boolean
   /** Told what went wrong beside the tasks: a lost connection, say. A warning of the process unless given. */
   readonly onError?: (error: Error) => void
+  /** Told when this process takes no more tasks, and why: none of its lanes works, or its storage is gone. */
+  readonly onUnable?: (failure: TaskFailure) => void
 }
 
 /** What a program works with. Disposing of `jobs` hands back what runs (`drain`), and closes the store. */

@@ -12,13 +12,14 @@ import {
 } from './contract.ts'
 import type { Database } from './database.ts'
 import { Housekeeping } from './housekeeping.ts'
+import { bindStorage } from './storage-marker.ts'
 import { TaskChanges } from './task-changes.ts'
 import { TaskClaims } from './task-claims.ts'
-import { TaskQueue } from './task-queue.ts'
 import { TaskStore } from './task-store.ts'
 import { TaskWorker } from './task-worker.ts'
 import { Wakeup } from './wakeup.ts'
 import { WebhookDelivery } from './webhook-delivery.ts'
+import { WebhookQueue } from './webhook-queue.ts'
 import { WorkerSigns } from './worker-signs.ts'
 
 /** Without NOTIFY, which a lost connection may have swallowed, a watcher looks itself. */
@@ -26,7 +27,6 @@ const watchMs = 2000
 
 interface Parts {
   readonly database: Database
-  readonly queue: TaskQueue
   readonly store: TaskStore
   readonly changes: TaskChanges
   readonly worker: TaskWorker | undefined
@@ -57,7 +57,9 @@ export class DurableJobs implements Jobs {
       retryDelaySeconds = 2,
       retentionDays = 30,
       drainSeconds = 0,
+      storageKnown = false,
       onError = error => process.emitWarning(error),
+      onUnable = () => {},
     } = options
     if (!(runSeconds > 0 && runSeconds <= 20 * 3600)) {
       throw new RequestError('request/invalid', {
@@ -66,40 +68,55 @@ export class DurableJobs implements Jobs {
         got: String(runSeconds),
       })
     }
-    const queue = await TaskQueue.open(database, {
-      queue: name,
-      runSeconds,
-      retries,
-      retryDelaySeconds,
-      onError,
-    })
+    const checkStorage = await bindStorage(database, storage, storageKnown)
     const changes = await TaskChanges.listen(database)
     const id = randomUUID()
-    const store = new TaskStore({ database, queue, storage, name })
-    const claims = new TaskClaims({ database, queue, name, worker: id, leaseSeconds })
+    const store = new TaskStore({ database, storage, name })
+    const webhookQueue = new WebhookQueue(database)
+    const claims = new TaskClaims({ database, name, worker: id, leaseSeconds, retries, retryDelaySeconds })
     // Nobody else has an embedded database: what it says is running was cut off.
     await claims.recover(database.embedded)
-    await claims.requeue()
+    if (database.embedded) await webhookQueue.recover()
     const signs =
       runner && (await WorkerSigns.start(database, { id, queue: name, runner, leaseSeconds, onError }))
     return new DurableJobs({
       database,
-      queue,
       store,
       changes,
       signs,
       worker:
         runner &&
-        new TaskWorker({ claims, changes, runner, storage, leaseSeconds, runSeconds, drainSeconds, onError }),
+        new TaskWorker({
+          claims,
+          changes,
+          runner,
+          storage,
+          checkStorage,
+          leaseSeconds,
+          runSeconds,
+          drainSeconds,
+          onError,
+          onUnable,
+        }),
       delivery:
         webhooks &&
-        new WebhookDelivery({ queue, changes, sender: webhooks, find: each => store.get(each), onError }),
+        new WebhookDelivery({
+          queue: webhookQueue,
+          changes,
+          sender: webhooks,
+          find: each => store.get(each),
+          onError,
+        }),
       housekeeping: new Housekeeping({ database, claims, store, leaseSeconds, retentionDays, onError }),
     })
   }
 
   async create(task: NewTask): Promise<CreatedTask> {
     return await this.#parts.store.create(task)
+  }
+
+  async markAnswered(ids: readonly string[]): Promise<void> {
+    await this.#parts.store.markAnswered(ids)
   }
 
   async get(id: string): Promise<TaskRecord | undefined> {
@@ -112,6 +129,10 @@ export class DurableJobs implements Jobs {
 
   async countActive(owner: string): Promise<number> {
     return await this.#parts.store.countActive(owner)
+  }
+
+  async inputsInUse(): Promise<ReadonlySet<string>> {
+    return await this.#parts.store.inputsInUse()
   }
 
   async cancel(id: string): Promise<TaskRecord | undefined> {
@@ -150,6 +171,7 @@ export class DurableJobs implements Jobs {
 
   async check(): Promise<void> {
     await this.#parts.database.query('SELECT 1')
+    this.#parts.worker?.check()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -158,10 +180,9 @@ export class DurableJobs implements Jobs {
   }
 
   async #close(): Promise<void> {
-    const { worker, signs, delivery, housekeeping, queue, database } = this.#parts
+    const { worker, signs, delivery, housekeeping, database } = this.#parts
     await worker?.drain()
     await Promise.all([delivery?.close(), housekeeping.close(), signs?.stop()])
-    await queue.close()
     await database.close()
   }
 }

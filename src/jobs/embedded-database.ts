@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, statfs } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
@@ -36,24 +36,21 @@ export class EmbeddedDatabase implements Database {
     thread.on('exit', () => this.#end('one that has ended'))
   }
 
-  /** @throws JobsError when another process has it open, or it is damaged */
+  /** @throws JobsError when another process has it open, there is no room for it, or it is damaged */
   static async open(folder: string): Promise<EmbeddedDatabase> {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    const lock = await lockFolder(folder)
+    let lock: FolderLock | undefined
+    let opened: EmbeddedDatabase | undefined
     try {
-      return new EmbeddedDatabase(folder, await startThread(folder), lock)
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      lock = await lockFolder(folder, 'tasks', () => {
+        if (opened) opened.#lose()
+      })
+      await checkRoom(folder)
+      opened = new EmbeddedDatabase(folder, await startThread(folder), lock)
+      return opened
     } catch (error) {
-      await lock.release()
-      throw new JobsError(
-        'jobs/database',
-        {
-          subject: `database ${folder}`,
-          expected: 'a folder of tasks',
-          got: (error as Error).message,
-          advice: 'Move it away to begin anew, or restore it from a copy.',
-        },
-        { cause: error },
-      )
+      await lock?.release().catch(() => {})
+      throw error instanceof JobsError ? error : await openError(folder, error as Error)
     }
   }
 
@@ -138,6 +135,12 @@ export class EmbeddedDatabase implements Database {
     this.#waiting.clear()
   }
 
+  /** Another process has taken over the folder: nothing is written to it any more. */
+  #lose(): void {
+    this.#end('one that another process has taken over')
+    void this.#thread.terminate()
+  }
+
   #notOpen(got: string): JobsError {
     return new JobsError('jobs/database', {
       subject: `database ${this.#folder}`,
@@ -146,6 +149,47 @@ export class EmbeddedDatabase implements Database {
       advice: 'Start the program again: what was accepted is on disk.',
     })
   }
+}
+
+/** Bytes that PostgreSQL may need to begin with: a segment of its log, and what it makes of it. */
+const leastRoom = 32 * 2 ** 20
+
+/** PostgreSQL does not survive a disk without room: it is not begun with. @throws JobsError */
+async function checkRoom(folder: string): Promise<void> {
+  const free = await freeBytes(folder)
+  if (free < leastRoom) throw noRoom(folder, `${Math.floor(free / 2 ** 20)} MiB`)
+}
+
+async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder)
+  return bavail * bsize
+}
+
+/** Whatever has happened, the tasks are in the folder: no advice loses them. */
+async function openError(folder: string, error: Error): Promise<JobsError> {
+  const full = /ENOSPC|EDQUOT|no space left|quota exceeded/i.test(error.message)
+  if (full || (await freeBytes(folder).catch(() => leastRoom)) < leastRoom)
+    return noRoom(folder, 'a full disk')
+  return new JobsError(
+    'jobs/database',
+    {
+      subject: `database ${folder}`,
+      expected: 'a folder of tasks',
+      got: error.message,
+      advice:
+        'Keep it as it is, and restore it from a copy. --folder PATH begins with another one meanwhile.',
+    },
+    { cause: error },
+  )
+}
+
+function noRoom(folder: string, got: string): JobsError {
+  return new JobsError('jobs/database', {
+    subject: `database ${folder}`,
+    expected: `${leastRoom / 2 ** 20} MiB of free space`,
+    got,
+    advice: 'Free some, or give it more, and start again: the tasks are kept.',
+  })
 }
 
 /** @throws what kept the database from opening */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { copyFile, link, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { copyFile, link, mkdir, open, readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { RequestError } from '../errors.ts'
 import type { Storage } from './contract.ts'
@@ -60,28 +60,32 @@ export class FolderStorage implements Storage {
     const path = this.pathOf(to)
     await mkdir(dirname(path), { recursive: true })
     await link(this.pathOf(from), path).catch(() => copyFile(this.pathOf(from), path))
+    // A link has the times of what it is a link to: to those who remove old files it would be one.
+    const now = new Date()
+    await utimes(path, now, now)
   }
 
   async remove(name: string): Promise<void> {
     await rm(this.pathOf(name), { recursive: true, force: true })
   }
 
-  async removeOlder(name: string, than: Date): Promise<number> {
-    return await removeOlder(this.pathOf(name), than)
+  async removeOlder(name: string, than: Date, but: ReadonlySet<string> = new Set()): Promise<number> {
+    return await removeOlder(this.pathOf(name), than, new Set([...but].map(each => this.pathOf(each))))
   }
 }
 
-async function removeOlder(folder: string, than: Date): Promise<number> {
+async function removeOlder(folder: string, than: Date, but: ReadonlySet<string>): Promise<number> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
   let removed = 0
   for (const entry of entries) {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) {
-      removed += await removeOlder(path, than)
+      removed += await removeOlder(path, than, but)
       // Only when nothing is left in it.
       await rmdir(path).catch(() => {})
       continue
     }
+    if (but.has(path)) continue
     const found = await stat(path).catch(() => undefined)
     if (!found || found.mtime >= than) continue
     await rm(path, { force: true })

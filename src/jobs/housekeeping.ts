@@ -30,7 +30,6 @@ export class Housekeeping {
     this.#do(() => this.#removeOld())
     this.#timers = [
       every((parts.leaseSeconds * 1000) / 3, () => parts.claims.recover(false)),
-      every(60_000, () => parts.claims.requeue()),
       every(hourMs, () => this.#removeOld()),
     ]
   }

@@ -1,10 +1,13 @@
+import { JobsError } from '../errors.ts'
 import type { Session } from './database.ts'
 
 /** Told of every change of a task: `<id> <state>`. */
 export const channel = 'framewright_tasks'
 
+type Step = string | ((session: Session) => Promise<void>)
+
 /** The steps by which the tables came to be, in order: a database remembers how many it has had. Never edit one. */
-const steps: readonly string[] = [
+const steps: readonly Step[] = [
   `
   CREATE TABLE framewright.tasks (
     id uuid PRIMARY KEY,
@@ -60,10 +63,83 @@ const steps: readonly string[] = [
   );
   `,
   "ALTER TABLE framewright.workers ADD COLUMN adapters json NOT NULL DEFAULT '[]'",
+  // PostgreSQL refuses to look into JSON with an escape that is no character, so that one such text fails a whole
+  // statement: here JSON is text, and what statements ask for has columns of its own.
+  `
+  ALTER TABLE framewright.tasks
+    ALTER COLUMN request TYPE text USING request::text,
+    ALTER COLUMN about TYPE text USING about::text,
+    ALTER COLUMN webhook TYPE text USING webhook::text,
+    ALTER COLUMN progress TYPE text USING progress::text,
+    ALTER COLUMN result TYPE text USING result::text,
+    ALTER COLUMN failure TYPE text USING failure::text,
+    ADD COLUMN adapters text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN failures int NOT NULL DEFAULT 0,
+    ADD COLUMN wait_from timestamptz,
+    ADD COLUMN wait_until timestamptz,
+    ADD COLUMN answered boolean NOT NULL DEFAULT true;
+  CREATE TABLE framewright.webhooks (
+    id uuid PRIMARY KEY,
+    seq bigserial,
+    task uuid NOT NULL,
+    owner text NOT NULL,
+    tries int NOT NULL DEFAULT 0,
+    sender uuid,
+    wait_from timestamptz,
+    wait_until timestamptz,
+    error text,
+    given_up boolean NOT NULL DEFAULT false
+  );
+  CREATE INDEX webhooks_waiting ON framewright.webhooks (tries, seq) WHERE NOT given_up;
+  CREATE INDEX webhooks_of_task ON framewright.webhooks (task);
+  CREATE TABLE framewright.storage (id uuid NOT NULL, single boolean PRIMARY KEY DEFAULT true CHECK (single));
+  `,
+  separateAdapters,
+  takeOverWebhooks,
 ]
 
-/** Brings the tables to what this version needs. Processes that start together wait for each other. */
-export async function migrate(session: Session): Promise<void> {
+/** `model` was a model's name, or a JSON list of it and the names of its adapters. */
+async function separateAdapters(session: Session): Promise<void> {
+  const rows = await session.query(
+    "SELECT id, model FROM framewright.tasks WHERE model LIKE '[%' AND state IN ('queued', 'running')",
+  )
+  for (const { id, model } of rows as readonly { id: string; model: string }[]) {
+    const [name, ...adapters] = namesOf(model)
+    await session.query('UPDATE framewright.tasks SET model = $2, adapters = $3::text[] WHERE id = $1', [
+      id,
+      name,
+      adapters,
+    ])
+  }
+}
+
+function namesOf(model: string): readonly string[] {
+  try {
+    return JSON.parse(model) as string[]
+  } catch {
+    return [model]
+  }
+}
+
+/** Webhooks that waited in pg-boss's tables, which held the queue before. */
+async function takeOverWebhooks(session: Session): Promise<void> {
+  const [row] = await session.query("SELECT to_regclass('framewright_queue.job') IS NOT NULL AS found")
+  if (!row?.found) return
+  await session.query(`
+    INSERT INTO framewright.webhooks (id, task, owner, tries)
+    SELECT j.id, t.id, t.owner, j.retry_count FROM framewright_queue.job j
+    JOIN framewright.tasks t ON t.id::text = j.data->>'task'
+    WHERE j.name = 'webhooks' AND j.state IN ('created', 'retry', 'active');
+    DROP SCHEMA framewright_queue CASCADE;
+  `)
+}
+
+/**
+ * Brings the tables to what this version needs. Processes that start together wait for each other.
+ * @param until how many of the steps there are to be
+ * @throws JobsError for a database of a newer version
+ */
+export async function migrate(session: Session, until = steps.length): Promise<void> {
   await session.query('SELECT pg_advisory_xact_lock(7301264812)')
   await session.query(`
     CREATE SCHEMA IF NOT EXISTS framewright;
@@ -71,7 +147,18 @@ export async function migrate(session: Session): Promise<void> {
   `)
   const [row] = await session.query('SELECT steps FROM framewright.version')
   const had = (row?.steps as number | undefined) ?? 0
-  for (const step of steps.slice(had)) await session.query(step)
-  if (row === undefined) await session.query(`INSERT INTO framewright.version VALUES (${steps.length})`)
-  else if (had < steps.length) await session.query(`UPDATE framewright.version SET steps = ${steps.length}`)
+  if (had > steps.length) {
+    throw new JobsError('jobs/database', {
+      subject: 'database of the tasks',
+      expected: `the tables of this version, ${steps.length}`,
+      got: `those of a newer one, ${had}`,
+      advice: 'Upgrade this program too.',
+    })
+  }
+  for (const step of steps.slice(had, until)) {
+    if (typeof step === 'string') await session.query(step)
+    else await step(session)
+  }
+  if (row === undefined) await session.query(`INSERT INTO framewright.version VALUES (${until})`)
+  else if (had < until) await session.query(`UPDATE framewright.version SET steps = ${until}`)
 }

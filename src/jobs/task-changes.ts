@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { TaskState } from './contract.ts'
-import type { Database, Session } from './database.ts'
+import type { Database } from './database.ts'
 import { channel } from './schema.ts'
 
 /** Changes of tasks, as every process on the database hears of them. */
@@ -41,12 +41,12 @@ export class TaskChanges {
 /** In the place of a task's id: there is a webhook to be sent. */
 const webhooks = 'webhooks'
 
-/** Says that there is a webhook to be sent; heard when the transaction is done. */
-export async function announceWebhook(session: Session): Promise<void> {
-  await session.query('SELECT pg_notify($1, $2)', [channel, webhooks])
-}
+/** Says in a statement that there is a webhook to be sent; heard when its transaction is done. */
+export const announcedWebhook = `pg_notify('${channel}', '${webhooks}')`
 
-/** Heard when the transaction that it is part of is done. */
-export async function announce(session: Session, id: string, state: TaskState): Promise<void> {
-  await session.query('SELECT pg_notify($1, $2)', [channel, `${id} ${state}`])
-}
+/**
+ * Says in a statement what a task has become; heard when its transaction is done.
+ * @param id expression of its id
+ * @param state expression of its state
+ */
+export const announced = (id: string, state: string) => `pg_notify('${channel}', ${id} || ' ' || ${state})`

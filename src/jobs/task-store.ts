@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { JobsError } from '../errors.ts'
 import {
   type CreatedTask,
   finalStates,
@@ -10,14 +11,13 @@ import {
   type TaskRecord,
 } from './contract.ts'
 import type { Database, Session } from './database.ts'
-import { announce } from './task-changes.ts'
-import { queueModelOf, type TaskQueue } from './task-queue.ts'
+import { announced } from './task-changes.ts'
 import { TaskReader } from './task-reader.ts'
 import { taskColumns, taskOf } from './task-rows.ts'
+import { putWebhooks } from './webhook-queue.ts'
 
 export interface StoreParts {
   readonly database: Database
-  readonly queue: TaskQueue
   readonly storage: Storage
   /** Name of the queue. */
   readonly name: string
@@ -25,58 +25,69 @@ export interface StoreParts {
 
 export const checkpointKey = (id: string) => `checkpoints/${id}.safetensors`
 
+/** As they stand in the JSON of a request. */
+const inputKeys = /inputs\/[a-z0-9-]+/g
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** Tasks as those see them who create and ask for them. */
 export class TaskStore {
   readonly #database: Database
   readonly #reader: TaskReader
-  readonly #queue: TaskQueue
   readonly #storage: Storage
   readonly #name: string
 
-  constructor({ database, queue, storage, name }: StoreParts) {
+  constructor({ database, storage, name }: StoreParts) {
     this.#database = database
     this.#reader = new TaskReader(database)
-    this.#queue = queue
     this.#storage = storage
     this.#name = name
   }
 
   async create(task: NewTask): Promise<CreatedTask> {
-    await this.#queue.prepare(queueModelOf(task.request))
     return await this.#database.transaction(async session => {
       const id = randomUUID()
+      // Who counts and makes at the same time does one after the other.
+      if (task.limits) await session.query('SELECT pg_advisory_xact_lock(7301264813)')
       const before = task.idempotency && (await idempotent(session, id, task.owner, task.idempotency))
       if (before) {
         const there = (await find(session, before.task))!
         return { task: there, outcome: before.same ? 'repeated' : 'conflict' } as const
       }
-      const { owner, api, request, about, priority = 0, webhook } = task
-      const model = queueModelOf(request)
-      const [[created]] = await Promise.all([
-        session.query(
-          `INSERT INTO framewright.tasks AS t
-             (id, queue, model, owner, api, request, about, priority, webhook, progress)
-           VALUES ($1, $2, $3, $4, $5, $6::json, $7::json, $8, $9::json, $10::json) RETURNING ${taskColumns}`,
-          [
-            id,
-            this.#name,
-            model,
-            owner,
-            api,
-            JSON.stringify(request),
-            JSON.stringify(about),
-            priority,
-            webhook ? JSON.stringify(webhook) : null,
-            JSON.stringify(noProgress),
-          ],
-        ),
-        this.#queue.put(session, { id, model, priority }),
-        announce(session, id, 'queued'),
-      ])
-      return { task: taskOf(created!), outcome: 'created' } as const
+      const { owner, api, request, about, priority = 0, webhook, limits = {} } = task
+      const [created] = await session.query(
+        `WITH made AS (
+           INSERT INTO framewright.tasks
+             (id, queue, model, adapters, owner, api, request, about, priority, webhook, progress, answered)
+           SELECT $1, $2, $3, $4::text[], $5, $6, $7, $8, $9, $10, $11, false
+           WHERE ($12::int IS NULL OR ${activeOf('$5')} < $12) AND ($13::int IS NULL OR ${queuedIn('$2')} < $13)
+           RETURNING *
+         )
+         SELECT ${taskColumns}, ${announced('t.id', 't.state')} FROM made t`,
+        [
+          id,
+          this.#name,
+          request.model,
+          [...new Set((request.adapters ?? []).map(({ name }) => name))],
+          owner,
+          api,
+          JSON.stringify(request),
+          JSON.stringify(about),
+          priority,
+          webhook ? JSON.stringify(webhook) : null,
+          JSON.stringify(noProgress),
+          limits.active ?? null,
+          limits.queued ?? null,
+        ],
+      )
+      if (!created) throw await this.#limitReached(session, task)
+      return { task: taskOf(created), outcome: 'created' } as const
     })
+  }
+
+  async markAnswered(ids: readonly string[]): Promise<void> {
+    await this.#database.query('UPDATE framewright.tasks SET answered = true WHERE id = ANY ($1::uuid[])', [
+      ids,
+    ])
   }
 
   async get(id: string): Promise<TaskRecord | undefined> {
@@ -96,35 +107,30 @@ export class TaskStore {
   }
 
   async countActive(owner: string): Promise<number> {
-    const [row] = await this.#database.query(
-      `SELECT count(*)::int AS count FROM framewright.tasks
-       WHERE owner = $1 AND state IN ('queued', 'running')`,
-      [owner],
-    )
+    const [row] = await this.#database.query(`SELECT ${activeOf('$1')}::int AS count`, [owner])
     return row!.count as number
   }
 
+  async inputsInUse(): Promise<ReadonlySet<string>> {
+    const rows = await this.#database.query(
+      "SELECT request FROM framewright.tasks WHERE state IN ('queued', 'running')",
+    )
+    return new Set(rows.flatMap(({ request }) => String(request).match(inputKeys) ?? []))
+  }
+
   async cancel(id: string): Promise<TaskRecord | undefined> {
-    const before = await this.get(id)
-    if (!before || finalStates.includes(before.state)) return before
-    const cancelled = await this.#database.transaction(async session => {
-      const [, [row]] = await Promise.all([
-        this.#queue.end(session, { id, model: queueModelOf(before.request) }, 'cancel'),
-        session.query(
-          `UPDATE framewright.tasks t SET state = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL
-           WHERE t.id = $1 AND t.state IN ('queued', 'running') RETURNING ${taskColumns}`,
-          [id],
-        ),
-      ])
-      if (!row) return undefined
-      await Promise.all([
-        before.webhook && this.#queue.putWebhook(session, id),
-        announce(session, id, 'cancelled'),
-      ])
-      return taskOf(row)
-    })
+    if (!uuid.test(id)) return undefined
+    const [row] = await this.#database.query(
+      `WITH ended AS (
+         UPDATE framewright.tasks SET state = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL
+         WHERE id = $1 AND state IN ('queued', 'running') RETURNING *
+       ), ${putWebhooks(2)}
+       SELECT ${taskColumns}, ${announced('t.id', 't.state')}, (SELECT count(*) FROM heard) FROM ended t`,
+      [id, randomUUID()],
+    )
+    if (!row) return await this.get(id)
     await this.#storage.remove(checkpointKey(id))
-    return cancelled ?? (await this.get(id))
+    return taskOf(row)
   }
 
   async remove(id: string): Promise<boolean> {
@@ -132,13 +138,13 @@ export class TaskStore {
     if (!task || !finalStates.includes(task.state)) return false
     // Files first: what is left when this is cut short still has a record, and is removed with it later.
     for (const key of [`outputs/${id}`, `previews/${id}`, checkpointKey(id)]) await this.#storage.remove(key)
-    return await this.#database.transaction(async session => {
-      const [, rows] = await Promise.all([
-        this.#queue.forget(session, { id, model: queueModelOf(task.request) }),
-        session.query('DELETE FROM framewright.tasks WHERE id = $1 RETURNING id', [id]),
-      ])
-      return rows.length > 0
-    })
+    const rows = await this.#database.query(
+      `WITH removed AS (DELETE FROM framewright.tasks WHERE id = $1 RETURNING id),
+         untold AS (DELETE FROM framewright.webhooks w USING removed WHERE w.task = removed.id)
+       SELECT id FROM removed`,
+      [id],
+    )
+    return rows.length > 0
   }
 
   async stats(): Promise<QueueStats> {
@@ -153,7 +159,24 @@ export class TaskStore {
     const { queued, running, oldest } = row as { queued: number; running: number; oldest: number }
     return { queued, running, oldestSeconds: Math.max(0, oldest) }
   }
+
+  async #limitReached(session: Session, { owner, limits = {} }: NewTask): Promise<JobsError> {
+    const [row] = await session.query(`SELECT ${activeOf('$1')}::int AS active`, [owner])
+    const ofOwner = limits.active !== undefined && (row!.active as number) >= limits.active
+    return new JobsError('jobs/limit', {
+      subject: ofOwner ? 'active tasks' : 'queue',
+      expected: `fewer than ${ofOwner ? limits.active : limits.queued} tasks`,
+      got: 'one more',
+      advice: 'Wait until one has ended.',
+    })
+  }
 }
+
+/** Numbers of tasks, as expressions. */
+const activeOf = (owner: string) =>
+  `(SELECT count(*) FROM framewright.tasks WHERE owner = ${owner} AND state IN ('queued', 'running'))`
+const queuedIn = (queue: string) =>
+  `(SELECT count(*) FROM framewright.tasks WHERE queue = ${queue} AND state = 'queued')`
 
 async function find(session: Session, id: string): Promise<TaskRecord | undefined> {
   const [row] = await session.query(`SELECT ${taskColumns} FROM framewright.tasks t WHERE t.id = $1`, [id])

@@ -1,8 +1,16 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { RunOutcome, StopReason, Storage, TaskProgress, TaskRecord, TaskRunner } from './contract.ts'
+import { FramewrightError, JobsError } from '../errors.ts'
+import type {
+  RunOutcome,
+  StopReason,
+  Storage,
+  TaskFailure,
+  TaskProgress,
+  TaskRecord,
+  TaskRunner,
+} from './contract.ts'
 import type { TaskChanges } from './task-changes.ts'
 import type { Claim, TaskClaims } from './task-claims.ts'
-import { queueModelOf } from './task-queue.ts'
 import { checkpointKey } from './task-store.ts'
 import { Wakeup } from './wakeup.ts'
 
@@ -11,12 +19,17 @@ export interface WorkerParts {
   readonly changes: TaskChanges
   readonly runner: TaskRunner
   readonly storage: Storage
+  /** @throws JobsError when the storage is not the one of the database any more */
+  readonly checkStorage: () => Promise<void>
   readonly leaseSeconds: number
   readonly runSeconds: number
   readonly drainSeconds: number
   readonly onError: (error: Error) => void
+  readonly onUnable: (failure: TaskFailure) => void
 }
 
+/** Milliseconds without a look into the queue that succeeds after which the process counts as one that takes no tasks. */
+const stalledMs = 10_000
 /** Milliseconds between looks into the queue when nothing is heard of it. */
 const pollMs = 1000
 /** Milliseconds between reports of a run, which the database is told. */
@@ -31,6 +44,12 @@ export class TaskWorker {
   readonly #loop: Promise<void>
   readonly #unsubscribe: () => void
   #draining = false
+  /** When the queue was last looked into, or there was no need to. */
+  #lookedAt = performance.now()
+  /** Lanes of the runner that do not work. */
+  #brokenLanes = 0
+  /** Why no more tasks are taken. */
+  #unable: TaskFailure | undefined
 
   constructor(parts: WorkerParts) {
     this.#parts = parts
@@ -38,6 +57,13 @@ export class TaskWorker {
       if (state === 'queued') this.#wakeup.wake()
     })
     this.#loop = this.#takeTasks()
+  }
+
+  /** @throws JobsError when no tasks are taken though they should be */
+  check(): void {
+    if (this.#unable) throw notTaking(this.#unable.message)
+    const ms = performance.now() - this.#lookedAt
+    if (ms > stalledMs) throw notTaking(`no look into the queue for ${Math.round(ms / 1000)} s`)
   }
 
   /** Takes no more tasks, lets those that run go on for a while, and hands back what is left of them. */
@@ -59,14 +85,15 @@ export class TaskWorker {
 
   async #takeTasks(): Promise<void> {
     const { claims, runner, onError } = this.#parts
-    while (!this.#draining) {
-      const full = this.#runs.size >= runner.lanes
-      const task = full
-        ? undefined
-        : await claims.take(runner).catch(error => {
-            onError(error as Error)
-            return undefined
-          })
+    while (!this.#draining && !this.#unable) {
+      const full = this.#runs.size >= runner.lanes - this.#brokenLanes
+      let task: TaskRecord | undefined
+      try {
+        if (!full) task = await claims.take(runner)
+        this.#lookedAt = performance.now()
+      } catch (error) {
+        onError(error as Error)
+      }
       if (task) this.#start(task)
       else await this.#wakeup.next(pollMs)
     }
@@ -84,7 +111,7 @@ export class TaskWorker {
 
   async #run(task: TaskRecord): Promise<void> {
     const { changes, runner, storage, runSeconds } = this.#parts
-    const claim: Claim = { id: task.id, model: queueModelOf(task.request), attempt: task.attempt }
+    const claim: Claim = { id: task.id, attempt: task.attempt }
     const stop = new AbortController()
     this.#stops.add(stop)
     if (this.#draining && this.#parts.drainSeconds === 0) stop.abort('drain' satisfies StopReason)
@@ -99,9 +126,10 @@ export class TaskWorker {
     const keeper = this.#keep(claim, stop)
     try {
       const run = { task, signal: stop.signal, report: keeper.report, checkpoint: checkpointKey(task.id) }
-      const outcome = await runner.run(run)
+      const outcome = await runner.run(run).catch(internalFailure)
       await keeper.stop()
-      const final = timedOut && outcome.type !== 'succeeded' ? tooLong(runSeconds) : outcome
+      const whole = outcome.type === 'succeeded' ? await this.#checked(outcome) : outcome
+      const final = timedOut && whole.type !== 'succeeded' ? tooLong(runSeconds) : this.#withoutBroken(whole)
       const became = await this.#publish(claim, final)
       const gone = became === undefined && stop.signal.reason === 'cancelled'
       if (became === 'ended' || gone) await storage.remove(checkpointKey(task.id))
@@ -111,6 +139,48 @@ export class TaskWorker {
       await keeper.stop()
       this.#stops.delete(stop)
     }
+  }
+
+  /** What is published has to be there, for those who look for it. */
+  async #checked(outcome: Extract<RunOutcome, { type: 'succeeded' }>): Promise<RunOutcome> {
+    const { storage, checkStorage } = this.#parts
+    try {
+      await checkStorage()
+      for (const { key, bytes } of outcome.result.outputs) {
+        const found = await storage.stat(key)
+        if (found?.bytes === bytes) continue
+        const message = `output: expected a file of ${bytes} bytes, got ${found ? found.bytes : 'none'}.`
+        return { type: 'failed', failure: { code: 'media/output', message }, retry: true }
+      }
+      return outcome
+    } catch (error) {
+      const { message } = error as Error
+      if (FramewrightError.is(error)) {
+        this.#stopTaking({ code: error.code, message })
+        return { type: 'interrupted' }
+      }
+      return {
+        type: 'failed',
+        failure: { code: 'media/output', message: 'The outputs cannot be read.' },
+        retry: true,
+      }
+    }
+  }
+
+  /** Hands back a task whose lane does not work: others have one that does. */
+  #withoutBroken(outcome: RunOutcome): RunOutcome {
+    if (outcome.type !== 'failed' || outcome.failure.code !== 'runtime/provider') return outcome
+    this.#brokenLanes++
+    this.#parts.onError(new JobsError('jobs/unable', outcome.failure.message))
+    if (this.#brokenLanes >= this.#parts.runner.lanes) this.#stopTaking(outcome.failure)
+    return { type: 'interrupted' }
+  }
+
+  #stopTaking(failure: TaskFailure): void {
+    if (this.#unable) return
+    this.#unable = failure
+    this.#wakeup.wake()
+    this.#parts.onUnable(failure)
   }
 
   /** The database may be away for a while: the run still has its task until it is given to another. */
@@ -169,6 +239,14 @@ export class TaskWorker {
 interface Keeper {
   readonly report: (progress: TaskProgress) => void
   readonly stop: () => Promise<void>
+}
+
+function notTaking(got: string): JobsError {
+  return new JobsError('jobs/unable', { subject: 'tasks', expected: 'to be taken from the queue', got })
+}
+
+function internalFailure(error: unknown): RunOutcome {
+  return { type: 'failed', failure: { code: 'internal', message: (error as Error).message }, retry: true }
 }
 
 function tooLong(seconds: number): RunOutcome {

@@ -1,10 +1,10 @@
 import type { TaskRecord, WebhookSender } from './contract.ts'
 import type { TaskChanges } from './task-changes.ts'
-import type { TaskQueue } from './task-queue.ts'
 import { Wakeup } from './wakeup.ts'
+import type { DueWebhook, WebhookQueue } from './webhook-queue.ts'
 
 export interface DeliveryParts {
-  readonly queue: TaskQueue
+  readonly queue: WebhookQueue
   readonly changes: TaskChanges
   readonly sender: WebhookSender
   readonly find: (id: string) => Promise<TaskRecord | undefined>
@@ -12,16 +12,20 @@ export interface DeliveryParts {
 }
 
 const pollMs = 2000
-/** Before pg-boss takes the job for lost. */
+/** Of one delivery, whatever its sender does. */
 const sendMs = 60_000
+/** Deliveries at a time, and those of one owner: receivers that hang take no more than their owner's places. */
+const atOnce = { all: 24, ofOwner: 6 }
 
-/** Sends the webhooks that wait in the queue, one after the other; one that fails is sent again later. */
+/** Sends the webhooks that wait in the queue, several at once; one that fails is sent again later. */
 export class WebhookDelivery {
   readonly #parts: DeliveryParts
   readonly #wakeup = new Wakeup()
   readonly #closed = new AbortController()
   readonly #unsubscribe: () => void
   readonly #loop: Promise<void>
+  /** What is being sent, with its owner. */
+  readonly #sending = new Map<Promise<void>, string>()
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts
@@ -34,32 +38,51 @@ export class WebhookDelivery {
     this.#wakeup.wake()
     this.#unsubscribe()
     await this.#loop
+    await Promise.all(this.#sending.keys())
   }
 
   async #deliver(): Promise<void> {
     const { queue, onError } = this.#parts
     while (!this.#closed.signal.aborted) {
+      let due: DueWebhook | undefined
       try {
-        const job = await queue.takeWebhook()
-        if (job) await this.#send(job)
-        else await this.#wakeup.next(pollMs)
+        if (this.#sending.size < atOnce.all) due = await queue.take(this.#busyOwners())
       } catch (error) {
         onError(error as Error)
-        await this.#wakeup.next(pollMs)
       }
+      if (due) this.#start(due)
+      else await this.#wakeup.next(pollMs)
     }
   }
 
-  async #send({ id, task: taskId }: { readonly id: string; readonly task: string }): Promise<void> {
+  #busyOwners(): string[] {
+    const owners = [...this.#sending.values()]
+    return [...new Set(owners)].filter(
+      owner => owners.filter(each => each === owner).length >= atOnce.ofOwner,
+    )
+  }
+
+  #start(webhook: DueWebhook): void {
+    const sending = this.#send(webhook)
+      .catch(error => this.#parts.onError(error as Error))
+      .finally(() => {
+        this.#sending.delete(sending)
+        this.#wakeup.wake()
+      })
+    this.#sending.set(sending, webhook.owner)
+  }
+
+  async #send({ id, task: taskId }: DueWebhook): Promise<void> {
     const { queue, sender, find } = this.#parts
     const task = await find(taskId)
     // Removed before it was told: there is nothing to say of it any more.
-    if (!task) return await queue.endWebhook(id)
+    if (!task) return await queue.sent(id)
     try {
       await sender.send(id, task, AbortSignal.any([this.#closed.signal, AbortSignal.timeout(sendMs)]))
     } catch (error) {
-      return await queue.endWebhook(id, error as Error)
+      if (this.#closed.signal.aborted) return await queue.giveBack(id)
+      return await queue.failed(id, error as Error)
     }
-    await queue.endWebhook(id)
+    await queue.sent(id)
   }
 }

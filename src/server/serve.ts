@@ -5,7 +5,7 @@ import type { HostEvent } from '../host/engine-host.ts'
 import type { HostEngineOptions } from '../host/host-process.ts'
 import { HostRunner } from '../host/host-runner.ts'
 import type { NamedAdapters } from '../host/named-adapters.ts'
-import type { Keys, OpenedJobs, OpenJobs } from '../jobs/contract.ts'
+import type { JobsOptions, Keys, OpenedJobs, OpenJobs } from '../jobs/contract.ts'
 import { FolderStorage } from '../jobs/folder-storage.ts'
 import { createSigner } from './http/signature.ts'
 import { startHttpServer } from './http-server.ts'
@@ -74,7 +74,8 @@ export interface RunningServer extends AsyncDisposable {
 /**
  * Starts a server: HTTP, tasks, and an engine host a device.
  * @param socket what it answers on; the caller closes it when this throws
- * @throws RequestError when it would be open to others without a key; CheckpointError for a model that is not one
+ * @throws RequestError when it would be open to others without a key; CheckpointError for a model that is not one;
+ *   BackendError for a device that does not work
  */
 export async function startServer(
   options: ServeOptions,
@@ -93,10 +94,11 @@ export async function startServer(
   let url = options.publicUrl ?? ''
   const settings = { publicUrl: () => url, outputHours: 24, lanes: runner.lanes }
   const book = { signer: createSigner(secret), settings }
-  const opened: OpenedJobs = await openJobs({
+  const opened: OpenedJobs = await withRunner(runner, openJobs, {
     database: options.database ?? join(folder, 'database'),
     storage,
     onError: error => log.error({ error }, 'tasks'),
+    onUnable: failure => log.fatal({ failure }, 'no more tasks are taken'),
     ...(runner.lanes > 0 && { runner: measuredRunner(runner, metrics) }),
     webhooks: createWebhookSender({ secret, addresses, payload: task => webhookEvent(book, task) }),
     ...(options.queue !== undefined && { queue: options.queue }),
@@ -130,6 +132,17 @@ export async function startServer(
     }
   } catch (error) {
     await closeAll(opened, runner)
+    throw error
+  }
+}
+
+/** Opens the tasks once every device has been used. Nothing is left of the runner when one does not work. */
+async function withRunner(runner: HostRunner, openJobs: OpenJobs, options: JobsOptions): Promise<OpenedJobs> {
+  try {
+    await runner.open()
+    return await openJobs(options)
+  } catch (error) {
+    await runner[Symbol.asyncDispose]()
     throw error
   }
 }

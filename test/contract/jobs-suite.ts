@@ -1,7 +1,7 @@
 /** What every store of tasks has to do: the contract of src/jobs/contract.ts, as tests. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import type {
   Jobs,
   JobsOptions,
@@ -77,6 +77,8 @@ const reaches = (jobs: Jobs, id: string, state: TaskRecord['state']) =>
   until(async () => (await jobs.get(id))?.state === state)
 
 export function testJobs({ name, storage, open }: JobsStore): void {
+  beforeAll(async () => await storage.write('outputs/x/1-video.mp4', Buffer.from('abc')))
+
   describe(`${name}: a task`, () => {
     test('waits with everything that was said of it', async () => {
       await using jobs = await open({})

@@ -83,7 +83,7 @@ async function sql(
 }
 
 describe('a run', () => {
-  test('that fails is tried again, and given up after its retries, with a job in the dead letters', async () => {
+  test('that fails is tried again, and given up after its retries', async () => {
     const database = await server.createDatabase()
     const wrong: RunOutcome = {
       type: 'failed',
@@ -96,7 +96,6 @@ describe('a run', () => {
     await until(async () => (await jobs.get(id))?.state === 'failed')
     expect(runs.map(run => run.task.attempt)).toEqual([1, 2, 3])
     expect((await jobs.get(id))?.failure).toEqual({ code: 'host/crashed', message: 'gone' })
-    expect(await sql(database, "SELECT 1 FROM framewright_queue.job WHERE name = 'dead'")).toHaveLength(1)
   })
 
   test('that takes too long is stopped, and has failed', async () => {
@@ -253,17 +252,6 @@ describe('the queue', () => {
     await until(async () => (await producer.stats()).queued + (await producer.stats()).running === 0)
     expect(seen.toSorted()).toEqual(ids.toSorted())
   })
-
-  test('finds a task again whose job is gone', async () => {
-    const database = await server.createDatabase()
-    const producer = await open(database)
-    const { id } = (await producer.create(task())).task
-    await producer[Symbol.asyncDispose]()
-    await sql(database, 'DELETE FROM framewright_queue.job WHERE id = $1', [id])
-    const { runner } = runnerOf(async () => done)
-    await using jobs = await open(database, { runner })
-    await until(async () => (await jobs.get(id))?.state === 'succeeded')
-  })
 })
 
 test('idempotency ends with its time, and with its task', async () => {
@@ -315,7 +303,7 @@ test('a webhook that was not delivered is sent again, with the same id', async (
   await jobs.cancel(id)
   await until(async () => sent.length === 1)
   // Not in the seconds that it would wait.
-  await sql(database, "UPDATE framewright_queue.job SET start_after = now() WHERE name = 'webhooks'")
+  await sql(database, 'UPDATE framewright.webhooks SET wait_until = NULL')
   await until(async () => sent.length === 2)
   expect(new Set(sent).size).toBe(1)
 })

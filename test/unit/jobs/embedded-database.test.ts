@@ -117,7 +117,7 @@ describe('a folder', () => {
     await mkdir(join(damaged, 'postgres'), { recursive: true })
     await writeFile(join(damaged, 'postgres', 'PG_VERSION'), 'not a version')
     const open = () => EmbeddedDatabase.open(damaged)
-    await expect(open()).rejects.toThrow(/expected a folder of tasks.*Move it away/)
+    await expect(open()).rejects.toThrow(/expected a folder of tasks.*Keep it as it is/)
     await expect(open()).rejects.toThrow(/expected a folder of tasks/)
   }, 120_000)
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { EventEmitter, on } from 'node:events'
+import { JobsError } from '../../../src/errors.ts'
 import {
   type ApiKey,
   type CreatedTask,
@@ -34,12 +35,18 @@ export class MemoryJobs implements Jobs {
     this.#webhooks = parts.webhooks
   }
 
-  async create({ idempotency, priority = 0, ...task }: NewTask): Promise<CreatedTask> {
+  async create({ idempotency, priority = 0, limits = {}, ...task }: NewTask): Promise<CreatedTask> {
     const key = idempotency && `${task.owner} ${idempotency.key}`
     const before = key === undefined ? undefined : this.#idempotent.get(key)
     if (before) {
       const same = before.fingerprint === idempotency?.fingerprint
       return { task: this.tasks.get(before.id)!, outcome: same ? 'repeated' : 'conflict' }
+    }
+    const queued = [...this.tasks.values()].filter(({ state }) => state === 'queued').length
+    const ofOwner = limits.active !== undefined && (await this.countActive(task.owner)) >= limits.active
+    if (ofOwner || (limits.queued !== undefined && queued >= limits.queued)) {
+      const subject = ofOwner ? 'active tasks' : 'queue'
+      throw new JobsError('jobs/limit', { subject, expected: 'fewer', got: 'one more' })
     }
     const id = randomUUID()
     const createdAt = new Date().toISOString()
@@ -57,6 +64,20 @@ export class MemoryJobs implements Jobs {
     this.#put(record)
     setImmediate(() => void this.#work())
     return { task: this.#seen(record), outcome: 'created' }
+  }
+
+  async markAnswered(ids: readonly string[]): Promise<void> {
+    for (const id of ids) {
+      const task = this.tasks.get(id)
+      if (task) this.tasks.set(id, { ...task, answered: true })
+    }
+  }
+
+  async inputsInUse(): Promise<ReadonlySet<string>> {
+    const active = [...this.tasks.values()].filter(({ state }) => !finalStates.includes(state))
+    return new Set(
+      active.flatMap(({ request }) => JSON.stringify(request).match(/inputs\/[a-z0-9-]+/g) ?? []),
+    )
   }
 
   async get(id: string): Promise<TaskRecord | undefined> {
