@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises'
+import path from 'node:path'
 import { CheckpointError } from '../../errors.ts'
 import { readSafetensorsHeader } from '../read-header.ts'
 import { readTensor } from '../read-tensor.ts'
@@ -53,6 +55,7 @@ interface StoredModule {
  * `checkpoint/tensors` that lists the keys that no layout has, `checkpoint/config` for scales that contradict each other
  */
 export async function readAdapter(file: string): Promise<AdapterFile> {
+  await refuseFolder(file)
   const header = await readSafetensorsHeader(file)
   const modules = storedModules(header)
   const sources = await scaleSources(file, header)
@@ -70,6 +73,18 @@ export async function readAdapter(file: string): Promise<AdapterFile> {
       return moduleOf(module, matrices && { ...matrices, ...scaled.next().value! })
     }),
   }
+}
+
+async function refuseFolder(folder: string): Promise<void> {
+  const entries = await readdir(folder).catch(() => undefined)
+  if (entries === undefined) return
+  const files = entries.filter(name => name.endsWith('.safetensors')).map(name => path.join(folder, name))
+  throw new CheckpointError('checkpoint/not-found', {
+    subject: `adapter ${folder}`,
+    expected: 'a .safetensors file',
+    got: 'a folder',
+    ...(files.length > 0 && { advice: `Give a file of it: ${shown(files)}.` }),
+  })
 }
 
 function storedModules(header: SafetensorsFile): StoredModule[] {

@@ -194,6 +194,14 @@ describe('adapter_config.json beside the file', () => {
     })
   })
 
+  test('makes no adapter of the folder: the file of it has to be given', async () => {
+    const file = await written('g', 'adapter_model.safetensors', config)
+    await expect(readAdapter(join(folder, 'g'))).rejects.toMatchObject({
+      code: 'checkpoint/not-found',
+      message: `adapter ${join(folder, 'g')}: expected a .safetensors file, got a folder. Give a file of it: ${file}.`,
+    })
+  })
+
   test('that is no JSON is refused', async () => {
     const file = await written('f', 'adapter_model.safetensors', config)
     await writeFile(join(folder, 'f', 'adapter_config.json'), '{')
