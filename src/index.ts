@@ -3,8 +3,10 @@
 export { benchmark, benchmarkPage, compareBenchmarks, profileBenchmark } from './api/benchmark.ts'
 export { createEngine } from './api/engine.ts'
 export { evaluateModel, evaluationPage } from './api/evaluation.ts'
+export { type GenerateVideoOptions, generate } from './api/generate.ts'
 export { diagnose, installCudaProvider } from './api/installation.ts'
 export { openJobs } from './api/jobs.ts'
+export type { MediaSource } from './api/media-sources.ts'
 export {
   checkModelAdapters,
   exportModel,

@@ -83,10 +83,8 @@ describe('the README', () => {
     expect(missing.map(({ name }) => name)).toEqual([])
   })
 
-  test('has a library example that is type-checked and makes a video', async () => {
+  test('has a library example that makes a video', async () => {
     const [example] = blocks(readme, 'ts')
-    const checked = readFileSync('test/e2e/library-example.ts', 'utf8')
-    expect(checked.slice(checked.indexOf('import ')).trim()).toBe(example)
     const file = join(folder, 'ball.mp4')
     const source = example!.replace("'ball.mp4'", JSON.stringify(file))
     const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', source])

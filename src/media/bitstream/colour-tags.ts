@@ -24,7 +24,10 @@ export function tagKeyFrame(codec: WrittenCodec, data: Uint8Array): Uint8Array {
 }
 
 /** The decoder configuration of a stream, marked as BT.709, limited range. */
-export function tagDecoderConfig(codec: WrittenCodec, config: VideoDecoderConfig): VideoDecoderConfig {
+export function tagDecoderConfig<Config extends { readonly description?: unknown }>(
+  codec: WrittenCodec,
+  config: Config,
+): Config {
   const tagged = { ...config, colorSpace: writtenColours }
   if (codec !== 'avc') return tagged
   return { ...tagged, description: tagAvcRecord(config.description as Uint8Array) }

@@ -1,0 +1,87 @@
+import type { Engine, EngineOptions, GenerateOptions } from '../engine/engine.ts'
+import { builtInModel, resolveModel } from '../engine/model-name.ts'
+import { packageVersion } from '../engine/package-info.ts'
+import { type OutputOptions, type RenderEvent, renderVideo } from '../engine/render.ts'
+import { checkOutput } from '../media/output-path.ts'
+import type { GenerateRequest } from '../pipeline/request.ts'
+import { createEngine } from './engine.ts'
+import { MediaFiles, type MediaSource } from './media-sources.ts'
+
+/** Fields of a request that are one picture or clip. */
+const mediaFields = ['image', 'lastImage', 'video', 'mask', 'extend'] as const
+type MediaField = (typeof mediaFields)[number]
+
+type Keyframe = NonNullable<GenerateRequest['keyframes']>[number]
+
+/** One video: what is to be seen, which model makes it, and where it is written. */
+export interface GenerateVideoOptions
+  extends Omit<GenerateRequest, MediaField | 'keyframes' | 'references'>,
+    Omit<EngineOptions, 'model' | 'lanes'>,
+    GenerateOptions,
+    Pick<OutputOptions, 'codec' | 'upscale'>,
+    Partial<Record<MediaField, MediaSource | undefined>> {
+  /** A model folder, `doodle`, or `owner/name` of a model that was pulled. @default doodle */
+  readonly model?: string
+  /** File to write, as `renderVideo` takes it; unless given the frames are in the events alone. */
+  readonly output?: string
+  readonly keyframes?: readonly (Omit<Keyframe, 'path'> & { readonly path: MediaSource })[]
+  readonly references?: readonly MediaSource[]
+}
+
+/**
+ * Makes one video: opens the model, yields what happens, and frees the model and every file that it made on the way
+ * when it ends, fails or is left early. For several videos of one model, `createEngine` opens it once.
+ * @throws what `createEngine` and `renderVideo` throw
+ */
+export async function* generate(options: GenerateVideoOptions): AsyncGenerator<RenderEvent, void, undefined> {
+  const { model, pipeline, device, precision, threads, residency, memory, adapters, ...own } = options
+  const { signal, resume, states, previewEvery, output, codec, upscale, ...asked } = own
+  if (output !== undefined) await checkOutput(output)
+  await using files = new MediaFiles()
+  const request = await requestOf(asked, files, signal)
+  const folder = await resolveModel(model)
+  const engineOptions = { pipeline, device, precision, threads, residency, memory, adapters }
+  await using engine: Engine = await createEngine({ model: folder, ...given(engineOptions) })
+  const settings = given({ signal, resume, states, previewEvery })
+  if (output === undefined) {
+    yield* engine.generate(request, settings)
+    return
+  }
+  const about = { path: output, model: model ?? builtInModel, version: packageVersion() }
+  yield* renderVideo(engine, request, { ...about, ...given({ codec, upscale }) }, settings)
+}
+
+type Asked = Omit<
+  GenerateVideoOptions,
+  keyof EngineOptions | keyof GenerateOptions | 'output' | 'codec' | 'upscale'
+>
+
+async function requestOf(
+  asked: Asked,
+  files: MediaFiles,
+  signal: AbortSignal | undefined,
+): Promise<GenerateRequest> {
+  const { image, lastImage, video, mask, extend, keyframes, references, ...same } = asked
+  const single = { image, lastImage, video, mask, extend }
+  const paths: Partial<Record<MediaField, string>> = {}
+  for (const field of mediaFields) {
+    const source = single[field]
+    if (source !== undefined) paths[field] = await files.pathOf(field, source, signal)
+  }
+  const pathsOf = <T>(field: string, list: readonly T[], source: (item: T) => MediaSource) =>
+    Promise.all(list.map(item => files.pathOf(field, source(item), signal)))
+  const framed = keyframes && (await pathsOf('keyframe', keyframes, ({ path }) => path))
+  return {
+    ...same,
+    ...paths,
+    ...(keyframes && { keyframes: keyframes.map((each, index) => ({ ...each, path: framed![index]! })) }),
+    ...(references && { references: await pathsOf('reference', references, source => source) }),
+  }
+}
+
+/** Without the fields that are undefined. */
+function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
+}
