@@ -6,7 +6,7 @@ import { families } from '../models/index.ts'
 import { createProgram } from '../src/cli/program.ts'
 import { openCheckpoint } from '../src/engine/checkpoint.ts'
 import { openingOf } from '../src/pipeline/extend-plan.ts'
-import type { Mode, Variant } from '../src/pipeline/family.ts'
+import type { Family, Mode, Variant } from '../src/pipeline/family.ts'
 import { fixture, hasFixture } from './fixtures.ts'
 
 const pages = readdirSync('docs').filter(name => name.endsWith('.md'))
@@ -87,7 +87,27 @@ function tableOfModels(): string {
       return row([link, ...columns.map(([title, can]) => cell(variant, can(variant), title))])
     }),
     '',
+    '## Pipeline classes',
+    '',
+    'The `_class_name` of `model_index.json` says how a folder is run. Beside the classes of diffusers',
+    `(${families.flatMap(own).join(', ')}), these are read:`,
+    '',
+    row(['class', 'run as', 'what it changes']),
+    row(['---', '---', '---']),
+    ...families.flatMap(({ aliases }) =>
+      aliases.map(each => row([code(each.name), code(each.of), each.changes])),
+    ),
+    '',
   ].join('\n')
+}
+
+/** The classes that are not aliases. */
+function own({ pipelines, aliases }: Family): string[] {
+  return pipelines.filter(name => aliases.every(alias => alias.name !== name)).map(code)
+}
+
+function code(name: string): string {
+  return `\`${name}\``
 }
 
 describe('the table of models', () => {

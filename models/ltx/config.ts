@@ -43,8 +43,8 @@ const flags = z.array(z.boolean())
 /** The fields of diffusers' `AutoencoderKLLTXVideo`; missing ones have that class's defaults. */
 export const ltxVaeConfig = z
   .object({
-    in_channels: positive.default(3),
-    out_channels: positive.default(3),
+    in_channels: z.literal(3, 'an encoder of other channels than 3').default(3),
+    out_channels: z.literal(3, 'a decoder of other channels than 3').default(3),
     latent_channels: positive.default(128),
     block_out_channels: counts.min(1).default([128, 256, 512, 512]),
     down_block_types: z.array(blockType).min(1).default(Array(4).fill('LTXVideoDownBlock3D')),

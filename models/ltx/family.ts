@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { CheckpointError } from '../../src/errors.ts'
 import type { LatentSize } from '../../src/geometry/video-geometry.ts'
 import type {
   CheckpointConfigs,
@@ -9,6 +10,8 @@ import type {
   GraphRecipe,
   Model,
   ModelFacts,
+  OptionalGraph,
+  PipelineAlias,
 } from '../../src/pipeline/family.ts'
 import { createGenerator } from '../../src/sampling/noise.ts'
 import { linearQuadraticSigmas, linearSigmas } from '../../src/sampling/schedules/spacing.ts'
@@ -32,10 +35,17 @@ import { ltxDecoder, ltxDecoderRest, ltxDecoderStem, ltxEncoder } from './vae.ts
 import { injectedNoiseSizes, stemNoises } from './vae-decoder.ts'
 import { conditionLtx } from './visual.ts'
 
+const imageToVideo: PipelineAlias = {
+  name: 'LTXImageToVideoPipeline',
+  of: 'LTXPipeline',
+  changes: 'nothing: with a first frame, LTXPipeline is run as this class',
+}
+
 /** LTX-Video 0.9.0 to 0.9.7: text to video, and video from pictures and clips at any frame (diffusers `pipelines/ltx`). */
 export const ltx: Family = {
   name: 'ltx',
-  pipelines: ['LTXPipeline', 'LTXConditionPipeline'],
+  pipelines: ['LTXPipeline', 'LTXConditionPipeline', imageToVideo.name],
+  aliases: [imageToVideo],
   variants: [
     { name: 'LTX-Video 0.9.0, 0.9.1', repository: 'Lightricks/LTX-Video', ...ltxModes(false) },
     { name: 'LTX-Video 0.9.5, 0.9.7', repository: 'Lightricks/LTX-Video-0.9.5', ...ltxModes(true) },
@@ -53,14 +63,9 @@ interface LtxConfigs {
 }
 
 function loadLtx(checkpoint: CheckpointConfigs): Model {
-  const configs = {
-    textEncoder: readConfig(t5Config, checkpoint, 'text_encoder'),
-    transformer: readConfig(ltxTransformerConfig, checkpoint, 'transformer'),
-    vae: readConfig(ltxVaeConfig, checkpoint, 'vae'),
-    conditions: checkpoint.index._class_name === 'LTXConditionPipeline',
-  }
+  const configs = readLtxConfigs(checkpoint)
   const facts = factsOf(configs, checkpoint)
-  const visual = { facts, transformer: configs.transformer, causalTiming: configs.conditions }
+  const visual = { facts, transformer: configs.transformer, anyFrame: configs.conditions }
   return {
     facts,
     graphs: graphsOf(configs),
@@ -80,6 +85,33 @@ function loadLtx(checkpoint: CheckpointConfigs): Model {
     denoiser: size => denoiser(facts, size),
     decoderFeeds: (context, part) => decoderFeeds(configs.vae, context, part),
   }
+}
+
+function readLtxConfigs(checkpoint: CheckpointConfigs): LtxConfigs {
+  const classes = { transformer: ['LTXVideoTransformer3DModel'], vae: ['AutoencoderKLLTXVideo'] }
+  const configs = {
+    textEncoder: readConfig(t5Config, checkpoint, 'text_encoder'),
+    transformer: readConfig(ltxTransformerConfig, checkpoint, 'transformer', {
+      classes: classes.transformer,
+    }),
+    vae: readConfig(ltxVaeConfig, checkpoint, 'vae', { classes: classes.vae }),
+    conditions: checkpoint.index._class_name === 'LTXConditionPipeline',
+  }
+  const { textEncoder, transformer, vae } = configs
+  const fits = [
+    ['in_channels', transformer.in_channels, vae.latent_channels, 'the channels of the VAE'],
+    ['caption_channels', transformer.caption_channels, textEncoder.d_model, 'the width of the text encoder'],
+  ] as const
+  for (const [field, got, expected, of] of fits) {
+    if (got === expected) continue
+    throw new CheckpointError('checkpoint/config', {
+      subject: `${path.join(checkpoint.folder, 'transformer/config.json')} ${field}`,
+      expected: `${expected}, ${of}`,
+      got: String(got),
+      advice: 'The components are of different models: put the ones of one model together.',
+    })
+  }
+  return configs
 }
 
 /** Sizes, steps and guidance are diffusers' defaults; the frame rate is the one the models were trained at. */
@@ -119,7 +151,10 @@ function factsOf({ vae, conditions }: LtxConfigs, checkpoint: CheckpointConfigs)
 }
 
 function ltxModes(conditions: boolean): Pick<ModelFacts, 'modes' | 'requires'> {
-  return { modes: conditions ? ['text', 'image', 'last-image', 'keyframes'] : ['text'], requires: [] }
+  return {
+    modes: conditions ? ['text', 'image', 'last-image', 'keyframes'] : ['text', 'image'],
+    requires: [],
+  }
 }
 
 function graphsOf({ textEncoder, transformer, vae }: LtxConfigs): GraphRecipe[] {
@@ -147,10 +182,18 @@ function graphsOf({ textEncoder, transformer, vae }: LtxConfigs): GraphRecipe[] 
         name,
         component: 'vae',
         role: 'vae',
+        ...(name === 'vae-encoder' && { optional: encoderForPictures }),
         build: (weights, precision) => build(vae, weights, precision),
       }
     }),
   ]
+}
+
+/** Decoders are published alone. */
+const encoderForPictures: OptionalGraph = {
+  tensors: /^encoder\./,
+  leftovers: [],
+  modes: ['image', 'last-image', 'keyframes'],
 }
 
 const coders = {

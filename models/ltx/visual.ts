@@ -19,8 +19,11 @@ import { causalSeconds, evenSeconds, ltxRotaryTables } from './rotary.ts'
 export interface LtxVisualOptions {
   readonly facts: ModelFacts
   readonly transformer: LtxTransformerConfig
-  /** Whether frames are timed by the first pixel frame of each, as `LTXConditionPipeline` does. */
-  readonly causalTiming: boolean
+  /**
+   * Whether pictures can stand at any frame, as in `LTXConditionPipeline`, which times frames by the first pixel frame of
+   * each; otherwise one can be the first frame, as in `LTXImageToVideoPipeline`.
+   */
+  readonly anyFrame: boolean
 }
 
 /** Latent frames of a clip that is put inside the video: the rest of it goes into the video itself. */
@@ -34,13 +37,49 @@ interface Held {
   readonly firstFrame: number
 }
 
+/** What the denoiser sees of pictures, and starts from. */
+export async function conditionLtx(
+  options: LtxVisualOptions,
+  inputs: VisualInputs,
+  context: VisualContext,
+): Promise<VisualConditioning> {
+  return options.anyFrame
+    ? await conditionAtFrames(options, inputs, context)
+    : await conditionFirstFrame(options, inputs, context)
+}
+
+/**
+ * The first latent frame is that of the picture, clean at every step (diffusers
+ * `LTXImageToVideoPipeline.prepare_latents`). The sample of the picture's posterior is drawn before the video's noise.
+ */
+async function conditionFirstFrame(
+  { facts, transformer }: LtxVisualOptions,
+  { image }: VisualInputs,
+  context: VisualContext,
+): Promise<VisualConditioning> {
+  const { latentFrames, latentHeight, latentWidth } = context.size
+  const shape = [facts.latentChannels, latentFrames, latentHeight, latentWidth]
+  const seconds = evenSeconds({
+    frames: latentFrames,
+    temporalStride: facts.geometry.temporalStride,
+    fps: context.fps,
+  })
+  const feeds = [rotaryFeeds(seconds, context, facts, transformer)]
+  if (!image) return { feeds, leadingFrames: 0, initial: float32Data(normal(shape, context)) }
+  const picture = await encode([image], context, facts)
+  const video = mixed(normal(shape, context), 0, picture, 1)
+  const frames = Array.from({ length: latentFrames }, (_, frame) => frame === 0)
+  const latents = float32Data(video)
+  return { feeds, leadingFrames: 0, initial: latents, clean: { latents, frames } }
+}
+
 /**
  * Conditions at frame 0 are mixed into the noise of the first latent frames. Others stand before the video as frames
  * of their own, timed at the frame they are for; of a clip only its first two latent frames do, the rest is mixed
  * into the video. Everything is drawn from the run's generator: the noise of the video first.
  */
-export async function conditionLtx(
-  { facts, transformer, causalTiming }: LtxVisualOptions,
+async function conditionAtFrames(
+  { facts, transformer }: LtxVisualOptions,
   inputs: VisualInputs,
   context: VisualContext,
 ): Promise<VisualConditioning> {
@@ -84,7 +123,7 @@ export async function conditionLtx(
     },
   }
   return {
-    feeds: [rotaryFeeds(secondsOf(leading, context, facts, causalTiming), context, facts, transformer)],
+    feeds: [rotaryFeeds(secondsOf(leading, context, facts), context, facts, transformer)],
     leadingFrames: leadingStrengths.length,
     initial: float32Data(concatenate([...before, video], 1)),
     ...held,
@@ -160,14 +199,8 @@ function normal(shape: readonly number[], { noise }: VisualContext): Tensor {
   return tensor('f32', shape, noise.randn(shape.reduce((product, dim) => product * dim, 1)))
 }
 
-function secondsOf(
-  leading: readonly Held[],
-  { size, fps }: VisualContext,
-  facts: ModelFacts,
-  causal: boolean,
-): Float32Array {
+function secondsOf(leading: readonly Held[], { size, fps }: VisualContext, facts: ModelFacts): Float32Array {
   const timing = (frames: number) => ({ frames, temporalStride: facts.geometry.temporalStride, fps })
-  if (!causal) return evenSeconds(timing(size.latentFrames))
   const before = leading.map(({ latents, firstFrame }) =>
     causalSeconds(timing(latents.shape[1]!), firstFrame),
   )

@@ -3,7 +3,7 @@ import { z } from 'zod'
 const positive = z.number().int().positive()
 
 /** The fields of diffusers' `WanTransformer3DModel`; missing ones have that class's defaults. */
-export const wanTransformerConfig = z.object({
+const transformerFields = z.object({
   patch_size: z.tuple([positive, positive, positive]).default([1, 2, 2]),
   num_attention_heads: positive.default(40),
   attention_head_dim: positive.default(128),
@@ -23,7 +23,20 @@ export const wanTransformerConfig = z.object({
   /** Of `WanVACETransformer3DModel`: the layers that get a hint, and the channels of the control. */
   vace_layers: z.array(z.number().int().nonnegative()).nullish(),
   vace_in_channels: positive.nullish(),
+  /** Of `SkyReelsV2Transformer3DModel`: a frame rate that it sees, and blocks of frames that see no later ones. */
+  inject_sample_info: z
+    .literal(false, 'true: a network that sees the frame rate cannot be run')
+    .default(false),
+  num_frame_per_block: z.literal(1, 'more than 1: a network of diffusion forcing cannot be run').default(1),
 })
+
+/** Where the class of SkyReels V2 has other defaults. */
+const skyReelsFields = { num_attention_heads: 16, ffn_dim: 8192, num_layers: 32 }
+
+export const wanTransformerConfig = z.preprocess(config => {
+  const { _class_name: name } = (config ?? {}) as { _class_name?: unknown }
+  return name === 'SkyReelsV2Transformer3DModel' ? { ...skyReelsFields, ...(config as object) } : config
+}, transformerFields)
 
 export type WanTransformerConfig = z.infer<typeof wanTransformerConfig>
 
@@ -86,6 +99,26 @@ export const wanVaeConfig = z
       message: 'latents_mean and latents_std need one number per latent channel (z_dim)',
     },
   )
+  .refine(({ out_channels, patch_size }) => out_channels === 3 * (patch_size ?? 1) ** 2, {
+    path: ['out_channels'],
+    message: 'a decoder of other channels than 3, after the pixels of its patches are put beside each other',
+  })
+  .refine(({ in_channels, patch_size }) => in_channels === 3 * (patch_size ?? 1) ** 2, {
+    path: ['in_channels'],
+    message: 'an encoder of other channels than 3, after its pixels are put into patches',
+  })
+  .refine(
+    config => config.scale_factor_spatial === (config.patch_size ?? 1) * 2 ** (config.dim_mult.length - 1),
+    {
+      path: ['scale_factor_spatial'],
+      message:
+        'another factor than that of the blocks and the patches: pictures would have another size than asked for',
+    },
+  )
+  .refine(config => config.scale_factor_temporal === 2 ** config.temperal_downsample.filter(Boolean).length, {
+    path: ['scale_factor_temporal'],
+    message: 'another factor than that of the blocks: clips would have another length than asked for',
+  })
   .refine(config => config.temperal_downsample.length === config.dim_mult.length - 1, {
     message: 'temperal_downsample needs one entry less than dim_mult',
   })

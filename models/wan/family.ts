@@ -1,5 +1,4 @@
 import path from 'node:path'
-import { z } from 'zod'
 import { rotaryTables } from '../../src/geometry/rotary.ts'
 import type { LatentSize } from '../../src/geometry/video-geometry.ts'
 import { toTokens } from '../../src/geometry/video-geometry.ts'
@@ -13,18 +12,19 @@ import type {
   GraphRecipe,
   Model,
   ModelFacts,
+  OptionalGraph,
 } from '../../src/pipeline/family.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
-import { checkConfig, readConfig } from '../../src/weights/read-config.ts'
-import { type ClipVisionConfig, clipVisionConfig } from '../clip/config.ts'
+import type { ClipVisionConfig } from '../clip/config.ts'
 import { clipVisionEncoder, clipVisionIgnored } from '../clip/vision-encoder.ts'
-import { umt5Config } from '../umt5/config.ts'
 import { umt5Encoder } from '../umt5/encoder.ts'
-import { type WanTransformerConfig, type WanVaeConfig, wanTransformerConfig, wanVaeConfig } from './config.ts'
+import type { WanTransformerConfig, WanVaeConfig } from './config.ts'
 import { wanContext, wanImageContext } from './context.ts'
 import { imageTensors, wanOriginalNames } from './original-names.ts'
 import { patchedShape } from './patches.ts'
+import { wanAliases, wanPipelines } from './pipelines.ts'
 import { wanPublished } from './published.ts'
+import { readWanConfigs, type WanConfigs } from './read-configs.ts'
 import { wanTextConditioner } from './text.ts'
 import { wanTransformer } from './transformer.ts'
 import { wanDecoder, wanDecoderRest, wanDecoderStem, wanEncoder } from './vae.ts'
@@ -34,45 +34,18 @@ import { wanModes, wanVisualConditioner } from './visual.ts'
 /** Wan 2.1 and 2.2: text, image, keyframe and video to video, VACE (diffusers `pipelines/wan`). */
 export const wan: Family = {
   name: 'wan',
-  pipelines: ['WanPipeline', 'WanImageToVideoPipeline', 'WanVideoToVideoPipeline', 'WanVACEPipeline'],
+  pipelines: [...wanPipelines, ...wanAliases.map(({ name }) => name)],
+  aliases: wanAliases,
   variants: wanVariants,
   published: wanPublished,
-  load: checkpoint => loadWan(readConfigs(checkpoint), checkpoint),
-}
-
-const indexSchema = z.object({
-  boundary_ratio: z.number().min(0).max(1).nullish(),
-  expand_timesteps: z.boolean().default(false),
-})
-
-interface WanConfigs {
-  readonly index: z.infer<typeof indexSchema>
-  readonly textEncoder: z.infer<typeof umt5Config>
-  /** One, or the experts of high and of low noise. */
-  readonly transformers: readonly [WanTransformerConfig, ...WanTransformerConfig[]]
-  readonly vae: WanVaeConfig
-  /** CLIP, of Wan 2.1 image-to-video checkpoints. */
-  readonly imageEncoder: ClipVisionConfig | undefined
+  load: checkpoint => loadWan(readWanConfigs(checkpoint), checkpoint),
 }
 
 const imageContext = 'image-context'
 
-function readConfigs(checkpoint: CheckpointConfigs): WanConfigs {
-  const read = <T>(schema: z.ZodType<T>, name: string) => readConfig(schema, checkpoint, name)
-  const index = checkConfig(indexSchema, checkpoint.index, path.join(checkpoint.folder, 'model_index.json'))
-  const first = read(wanTransformerConfig, 'transformer')
-  const second = checkpoint.components.transformer_2 ? [read(wanTransformerConfig, 'transformer_2')] : []
-  return {
-    index,
-    textEncoder: read(umt5Config, 'text_encoder'),
-    transformers: [first, ...second],
-    vae: read(wanVaeConfig, 'vae'),
-    imageEncoder: first.image_dim ? read(clipVisionConfig, 'image_encoder') : undefined,
-  }
-}
-
 function loadWan(configs: WanConfigs, checkpoint: CheckpointConfigs): Model {
-  const [transformer] = configs.transformers
+  const [{ config: transformer }] = configs.experts
+  const { spacing, defaults } = configs.changes
   const facts = factsOf(configs, checkpoint)
   return {
     facts,
@@ -82,25 +55,27 @@ function loadWan(configs: WanConfigs, checkpoint: CheckpointConfigs): Model {
     conditionText: wanTextConditioner({
       tokenizerFolder: path.join(checkpoint.folder, 'tokenizer'),
       textEncoder: configs.textEncoder,
-      contexts: configs.transformers.map((_, expert) => names(expert).context),
+      contexts: configs.experts.map(({ context }) => context),
     }),
     conditionVisual: wanVisualConditioner({
       facts,
-      transformers: configs.transformers,
-      perFrameTimesteps: configs.index.expand_timesteps,
+      transformers: configs.experts.map(({ config }) => config) as [WanTransformerConfig],
+      perFrameTimesteps: configs.expandTimesteps,
       imageEncoder: configs.imageEncoder && {
         preprocessor: checkpoint.components.image_processor,
         context: imageContext,
       },
     }),
     denoiser: size => denoiser(facts, transformer, size),
-    spacing: steps => ({ steps }),
+    spacing: steps => (spacing && steps === defaults?.steps ? spacing : { steps }),
     decoderFeeds: () => ({}),
   }
 }
 
-function factsOf({ index, transformers, vae }: WanConfigs, checkpoint: CheckpointConfigs): ModelFacts {
-  const [{ patch_size, rope_max_seq_len }] = transformers
+function factsOf(configs: WanConfigs, checkpoint: CheckpointConfigs): ModelFacts {
+  const { vae, changes } = configs
+  const [{ config: transformer }] = configs.experts
+  const { patch_size, rope_max_seq_len } = transformer
   const geometry = {
     spatialStride: vae.scale_factor_spatial,
     temporalStride: vae.scale_factor_temporal,
@@ -111,15 +86,15 @@ function factsOf({ index, transformers, vae }: WanConfigs, checkpoint: Checkpoin
     family: 'wan',
     geometry,
     latentChannels: vae.z_dim,
-    defaults: { ...defaultsFor(vae), ...checkpoint.defaults },
+    defaults: { ...defaultsFor(vae), ...changes.defaults, ...checkpoint.defaults },
     trained: checkpoint.trained,
     textTokens: 512,
-    scheduler: checkpoint.components.scheduler,
-    experts: expertsOf(transformers.length, index.boundary_ratio ?? 0),
+    scheduler: changes.scheduler ?? checkpoint.components.scheduler,
+    experts: expertsOf(configs),
     decoder: chunked('vae-decoder'),
     tiledDecoder: { stem: chunked('vae-decoder-stem'), rest: chunked('vae-decoder-rest'), context: 5 },
     encoder: chunked('vae-encoder'),
-    ...wanModes(transformers[0], index.expand_timesteps),
+    ...wanModes(transformer, configs.expandTimesteps),
     takes: [],
   }
 }
@@ -137,29 +112,26 @@ function defaultsFor(vae: WanVaeConfig): Defaults {
   return { ...size, steps: 50, guidance: 5, negativePrompt: '' }
 }
 
-/** Two experts switch at `boundary_ratio` of the 1000 training timesteps (Wan 2.2 A14B). */
-function expertsOf(count: number, boundaryRatio: number): ModelFacts['experts'] {
-  const low: Expert = { graph: names(count - 1).transformer, fromTimestep: 0 }
-  if (count === 1) return [low]
-  return [{ graph: names(0).transformer, fromTimestep: boundaryRatio * 1000 }, low]
+/** Those that there are. At `boundary_ratio` of the 1000 training timesteps the one of low noise takes over. */
+function expertsOf({ experts, boundaryRatio = 0 }: WanConfigs): ModelFacts['experts'] {
+  const boundary = boundaryRatio * 1000
+  const ranges = experts.map(({ component }): Expert => {
+    return component === 'transformer'
+      ? { graph: component, fromTimestep: boundary }
+      : { graph: component, fromTimestep: 0, ...(experts.length === 1 && { belowTimestep: boundary }) }
+  })
+  return ranges as [Expert, ...Expert[]]
 }
 
-/** Names of the graphs of an expert; the second one's component is `transformer_2`. */
-function names(expert: number): { transformer: string; context: string } {
-  return expert === 0
-    ? { transformer: 'transformer', context: 'context' }
-    : { transformer: 'transformer_2', context: 'context_2' }
-}
-
-function graphsOf({ textEncoder, transformers, vae, imageEncoder }: WanConfigs): GraphRecipe[] {
-  const experts = transformers.flatMap((config, expert): GraphRecipe[] => {
-    const { transformer, context } = names(expert)
-    const common = { component: transformer, role: 'transformer' as const }
+function graphsOf(configs: WanConfigs): GraphRecipe[] {
+  const { textEncoder, vae, imageEncoder } = configs
+  const experts = configs.experts.flatMap(({ component, context, config }): GraphRecipe[] => {
+    const common = { component, role: 'transformer' as const }
     return [
       { ...common, name: context, build: (weights, precision) => wanContext(config, weights, precision) },
       {
         ...common,
-        name: transformer,
+        name: component,
         build: (...given) => wanTransformer(config, ...given),
       },
     ]
@@ -176,6 +148,7 @@ function graphsOf({ textEncoder, transformers, vae, imageEncoder }: WanConfigs):
         name: `${name}-${chunk}`,
         component: 'vae',
         role: 'vae',
+        ...(name === 'vae-encoder' && { optional: withoutEncoder(configs) }),
         build: (weights, precision) => build(vae, weights, precision, chunk),
       }
     })
@@ -186,7 +159,16 @@ function graphsOf({ textEncoder, transformers, vae, imageEncoder }: WanConfigs):
     role: 'text-encoder',
     build: (weights, precision) => umt5Encoder(textEncoder, weights, precision),
   }
-  return [text, ...experts, ...chunks, ...(imageEncoder ? imageGraphs(imageEncoder, transformers[0]) : [])]
+  const [{ config: first }] = configs.experts
+  return [text, ...experts, ...chunks, ...(imageEncoder ? imageGraphs(imageEncoder, first) : [])]
+}
+
+/** Decoders are published alone. Without an encoder nothing can be shown to the network, and VACE always is shown something. */
+function withoutEncoder({ experts, expandTimesteps }: WanConfigs): OptionalGraph {
+  const [{ config }] = experts
+  const { modes } = wanModes(config, expandTimesteps)
+  const shown = config.vace_layers?.length ? modes : modes.filter(mode => mode !== 'text')
+  return { tensors: /^encoder\./, leftovers: [/^quant_conv\./], modes: shown }
 }
 
 /** From pixels to CLIP's hidden states, and from those to keys and values. */
@@ -208,10 +190,8 @@ function imageGraphs(clip: ClipVisionConfig, transformer: WanTransformerConfig):
 }
 
 /** Tensors that diffusers and transformers load or skip without using them. */
-function ignoredTensors({ transformers, imageEncoder }: WanConfigs): Model['ignoredTensors'] {
-  const perExpert = transformers.map(
-    (_, expert) => [names(expert).transformer, [/\.norm_added_q\./]] as const,
-  )
+function ignoredTensors({ experts, imageEncoder }: WanConfigs): Model['ignoredTensors'] {
+  const perExpert = experts.map(({ component }) => [component, [/\.norm_added_q\./]] as const)
   return Object.fromEntries([
     ...perExpert,
     ...(imageEncoder ? [['image_encoder', clipVisionIgnored(imageEncoder)] as const] : []),

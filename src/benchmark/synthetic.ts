@@ -89,8 +89,10 @@ const configFiles: Readonly<Record<string, string>> = {
 
 /** model_index.json has a [library, class] pair for every component. */
 function listed({ components }: PublishedModel): Record<string, readonly [string, string]> {
-  const names = [...Object.keys(components), 'tokenizer']
-  return Object.fromEntries(names.map(name => [name, ['synthetic', name]]))
+  const classes = Object.entries(components).map(([name, config]) => {
+    return [name, ['diffusers', '_class_name' in config ? String(config._class_name) : name]] as const
+  })
+  return Object.fromEntries([...classes, ['tokenizer', ['transformers', 'T5TokenizerFast']]])
 }
 
 /** The first layers of every transformer. */

@@ -1,8 +1,10 @@
 import { Command } from 'commander'
 import type { ModelReport, SizeSteps } from '../engine/inspect.ts'
-import { type AdapterReport, inspectAdapter } from '../engine/inspect-adapter.ts'
+import type { AdapterReport } from '../engine/inspect-adapter.ts'
+import { inspectSafetensors, type WeightsReport } from '../engine/inspect-safetensors.ts'
 import { resolveModel } from '../engine/model-name.ts'
 import type { MemoryReport } from '../engine/plan-memory.ts'
+import { recognizePath } from '../engine/recognize-path.ts'
 import { modeNames } from '../pipeline/visual.ts'
 import { decimal, wholeNumber } from './arguments.ts'
 import { bytesText, counted, durationText, parametersText } from './quantities.ts'
@@ -37,9 +39,11 @@ interface InspectFlags {
 
 async function inspect(name: string | undefined, flags: InspectFlags): Promise<void> {
   const { inspectModel, planModelMemory } = await import('../api/models.ts')
-  if (name?.endsWith('.safetensors') && !flags.plan) {
-    const report = await inspectAdapter(name)
-    process.stdout.write(`${flags.json ? JSON.stringify(report) : adapterText(report)}\n`)
+  const recognized = name === undefined ? undefined : await recognizePath(name)
+  if (name !== undefined && recognized?.kind === 'safetensors' && !flags.plan) {
+    const report = await inspectSafetensors(name)
+    const text = 'tensors' in report ? weightsText(report) : adapterText(report)
+    process.stdout.write(`${flags.json ? JSON.stringify(report) : text}\n`)
     return
   }
   const model = await resolveModel(name)
@@ -78,6 +82,26 @@ export function adapterText(report: AdapterReport): string {
   ])
 }
 
+/** The report of a file of weights that is no adapter, for people. */
+export function weightsText({
+  file,
+  tensors,
+  parameters,
+  dtypes,
+  bytes,
+  quantization,
+  obstacle,
+}: WeightsReport): string {
+  return alignColumns([
+    ['weights', file],
+    ['holds', `${counted(tensors, 'tensor')}, ${parametersText(parameters)}`],
+    ['dtype', dtypes.join(' ')],
+    ...(quantization === undefined ? [] : [['quantised', quantization]]),
+    ['size', bytesText(bytes)],
+    ['can do', `nothing on its own: ${obstacle}`],
+  ])
+}
+
 /** The report for people. */
 export function reportText(
   report: ModelReport,
@@ -90,8 +114,11 @@ export function reportText(
     ['family', `${report.family} (${report.pipeline}${report.exported ? ', exported' : ''})`],
     [
       'can do',
-      [...report.modes.map(nameOf), ...(report.extends ? ['longer clips (--extend)'] : [])].join(', '),
+      report.obstacle === undefined
+        ? [...report.modes.map(nameOf), ...(report.extends ? ['longer clips (--extend)'] : [])].join(', ')
+        : `nothing: ${report.obstacle} cannot be run`,
     ],
+    ...report.notices.map(notice => ['notice', notice]),
     ['size', sizesText(report.sizes.width, report.sizes.height)],
     ['frames', stepsText(report.sizes.frames)],
     ['defaults', `${width}x${height}, ${length}, ${counted(steps, 'step')}, guidance ${guidance}`],

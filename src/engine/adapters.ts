@@ -1,9 +1,7 @@
-import { join } from 'node:path'
 import { CheckpointError, RequestError } from '../errors.ts'
 import { listed, type Notify } from '../notices.ts'
 import { adaptationsOf, type ScaledAdapter } from '../weights/adapters/adapt.ts'
 import { type AdapterFile, readAdapter } from '../weights/adapters/adapter-file.ts'
-import { openWeights } from '../weights/checkpoint.ts'
 import type { Checkpoint } from './checkpoint.ts'
 
 /** A LoRA file for an engine. */
@@ -32,7 +30,7 @@ export async function openAdapters(
   checkpoint: Checkpoint,
   notify: Notify,
 ): Promise<ModelAdapter[]> {
-  const { model, folder, exported } = checkpoint
+  const { model, exported } = checkpoint
   const components = model.facts.experts.map(({ graph }) => {
     return model.graphs.find(({ name }) => name === graph)!.component
   })
@@ -41,8 +39,9 @@ export async function openAdapters(
   if (exported) return adapters
   for (const component of components) {
     const own = adaptersOf(component, adapters)
-    if (own.length === 0) continue
-    const { leftOut } = adaptationsOf(own, await openWeights(join(folder, component)), model.tensorNames)
+    const weights = checkpoint.weights.get(component)
+    if (own.length === 0 || !weights) continue
+    const { leftOut } = adaptationsOf(own, weights, model.tensorNames)
     for (const { file, modules } of leftOut) {
       const what = `adapter ${file}: left out what ${component} has no layers for`
       notify('adapter/left-out', `${what}, ${counted(modules)}.`)

@@ -86,6 +86,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
   const [device, second] = parseDevices(options.device ?? 'auto')
   const opening = new Notices()
   const checkpoint = await openCheckpoint(options.model, parts.families, options.pipeline)
+  for (const notice of checkpoint.notices) opening.add('checkpoint/replaced', notice)
   const adapters = await openAdapters(options.adapters ?? [], checkpoint, opening.add)
   const precision = { device, requested: options.precision }
   const source = graphSource(checkpoint, precision, adapters)

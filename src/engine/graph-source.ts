@@ -7,10 +7,10 @@ import type { GraphRecipe } from '../pipeline/family.ts'
 import type { Device, GraphModel } from '../runtime/backend.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import { adaptationsOf } from '../weights/adapters/adapt.ts'
-import { openWeights } from '../weights/checkpoint.ts'
 import { WeightLedger } from '../weights/scope.ts'
 import { adaptersOf, type ModelAdapter } from './adapters.ts'
-import type { Checkpoint, ExportManifest } from './checkpoint.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import type { ExportManifest } from './export-manifest.ts'
 
 /** Gives the graphs of a checkpoint by name. */
 export interface GraphSource {
@@ -87,7 +87,8 @@ export async function buildComponent(
   precision: Precision,
   { adapters = [], kernels }: BuildOptions = {},
 ): Promise<ReadonlyMap<string, Graph>> {
-  const weights = await openWeights(path.join(checkpoint.folder, component))
+  const weights = checkpoint.weights.get(component)
+  if (!weights) throw new TypeError(`component: expected one with weights, got ${component}.`)
   const own = adaptersOf(component, adapters)
   const { adaptations } = adaptationsOf(own, weights, checkpoint.model.tensorNames)
   const ledger = new WeightLedger(weights, adaptations)

@@ -1,10 +1,9 @@
-import path from 'node:path'
 import { toPixels } from '../geometry/video-geometry.ts'
 import { openingOf } from '../pipeline/extend-plan.ts'
 import type { CheckpointConfigs, Defaults, Family, ModelFacts } from '../pipeline/family.ts'
 import type { DType } from '../tensor/dtype.ts'
-import { openWeights, type Weights } from '../weights/checkpoint.ts'
-import { openCheckpoint } from './checkpoint.ts'
+import type { Weights } from '../weights/checkpoint.ts'
+import { readCheckpoint } from './checkpoint.ts'
 
 /** What a checkpoint is, read from its configs and the headers of its weights. */
 export interface ModelReport {
@@ -14,6 +13,10 @@ export interface ModelReport {
   readonly pipeline: string
   /** Whether its graphs are read from .onnx files instead of built. */
   readonly exported: boolean
+  /** Why it cannot be run; undefined where it can. */
+  readonly obstacle?: string
+  /** What about the folder was not taken as it is written. */
+  readonly notices: readonly string[]
   readonly modes: ModelFacts['modes']
   /** Whether it can go on from a clip. */
   readonly extends: boolean
@@ -54,19 +57,20 @@ export interface SizeSteps {
 
 /**
  * Describes a model folder. Only configs and headers are read, so it is quick for any size.
- * @throws CheckpointError when the folder is not a model that can be run, or a weights file is missing or malformed
+ * A model whose weights are of a kind that cannot be run is described too, with why.
+ * @throws CheckpointError when the folder is not a model, or a part of it is missing or malformed
  */
-export async function inspectCheckpoint(folder: string, families: readonly Family[]): Promise<ModelReport> {
-  const { family, configs, model, exported } = await openCheckpoint(folder, families)
-  const names = [...new Set(model.graphs.map(graph => graph.component))]
-  const components = await Promise.all(
-    names.map(async name => componentReport(configs, name, await openWeights(path.join(folder, name)))),
-  )
+export async function inspectCheckpoint(location: string, families: readonly Family[]): Promise<ModelReport> {
+  const checkpoint = await readCheckpoint(location, families)
+  const { folder, family, configs, model, exported, obstacle, notices } = checkpoint
+  const components = [...checkpoint.weights].map(([name, weights]) => componentReport(configs, name, weights))
   return {
     folder,
     family: family.name,
     pipeline: String(configs.index._class_name),
     exported: exported !== undefined,
+    ...(obstacle !== undefined && { obstacle }),
+    notices,
     modes: model.facts.modes,
     extends: openingOf(model.facts) !== undefined,
     components,

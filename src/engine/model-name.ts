@@ -1,7 +1,10 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { CheckpointError } from '../errors.ts'
+import { cachedSnapshot } from '../hub/hugging-face-cache.ts'
+import { defaultRevision } from '../hub/model-folder.ts'
 import { modelPath } from '../hub/models.ts'
+import { isHubName, modelFolderAt } from './model-folder.ts'
 import { packageFolder } from './package-info.ts'
 
 /** The name of the model that ships in the package, and the one that is used when none is named. */
@@ -9,18 +12,31 @@ export const builtInModel = 'doodle'
 
 /**
  * The folder that a model's name stands for: an existing folder; `doodle`, the built-in model; or `owner/name`, a
- * model that was pulled from the hub.
+ * model that was pulled from the hub, or that Hugging Face's own tools have downloaded.
  * @throws CheckpointError when there is no such model, with how to get it
  */
 export async function resolveModel(name: string = builtInModel): Promise<string> {
   const found = await stat(name).catch(() => undefined)
-  if (found?.isDirectory()) return name
-  if (name === builtInModel) return path.join(packageFolder(), 'models', builtInModel, 'checkpoint')
-  if (!found && /^\w[\w.-]*\/\w[\w.-]*$/.test(name)) return await modelPath(name)
+  if (name === builtInModel && !found?.isDirectory()) {
+    return path.join(packageFolder(), 'models', builtInModel, 'checkpoint')
+  }
+  if (found) return await modelFolderAt(name)
+  if (isHubName(name)) return await hubModel(name)
   throw new CheckpointError('checkpoint/not-found', {
     subject: `model ${name}`,
     expected: `a folder in the diffusers layout, ${builtInModel}, or owner/name of a model on the hub`,
-    got: found ? 'a file' : 'nothing of that name',
+    got: 'nothing of that name',
     advice: 'List the models that are here with: framewright models list',
   })
+}
+
+/** One that was pulled comes before one in the cache of Hugging Face's tools. */
+async function hubModel(id: string): Promise<string> {
+  try {
+    return await modelPath(id)
+  } catch (error) {
+    const cached = await cachedSnapshot({ id, revision: defaultRevision })
+    if (cached === undefined) throw error
+    return await modelFolderAt(cached)
+  }
 }

@@ -29,6 +29,16 @@ export function framewrightHome(variables: NodeJS.ProcessEnv = process.env): str
   return variables.FRAMEWRIGHT_HOME || join(cache, 'framewright')
 }
 
+/**
+ * Where Hugging Face's own tools keep what they download: `$HF_HUB_CACHE`, else `hub` in `$HF_HOME`, else in the
+ * user's cache folder.
+ */
+export function huggingFaceCache(variables: NodeJS.ProcessEnv = process.env): string {
+  const named = variables.HF_HUB_CACHE || variables.HUGGINGFACE_HUB_CACHE
+  const cache = variables.XDG_CACHE_HOME || join(homedir(), '.cache')
+  return named || join(variables.HF_HOME || join(cache, 'huggingface'), 'hub')
+}
+
 /** Address of the npm registry, without a slash at its end: npm's own setting, else the public one. */
 export function registryAddress(variables: NodeJS.ProcessEnv = process.env): string {
   return (variables.npm_config_registry || 'https://registry.npmjs.org').replace(/\/+$/, '')

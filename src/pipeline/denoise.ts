@@ -1,3 +1,4 @@
+import { RequestError } from '../errors.ts'
 import { createGuidance, type Guidance } from '../sampling/guidance.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
 import { type Sampler, stepTokens } from '../sampling/samplers/sampler.ts'
@@ -158,8 +159,20 @@ export function guidancesOf(plan: GeneratePlan): Guidance[] {
   return [plan.guidance, plan.guidance2].map(scale => createGuidance({ scale, interval, rescale, method }))
 }
 
-/** The first expert whose range the timestep is in. */
-function expertAt(facts: ModelFacts, timestep: number): number {
-  const found = facts.experts.findIndex(expert => timestep >= expert.fromTimestep)
-  return found < 0 ? facts.experts.length - 1 : found
+/**
+ * The first expert whose range the timestep is in.
+ * @throws RequestError for a step that none runs, of a checkpoint that has one of two experts
+ */
+export function expertAt({ experts }: ModelFacts, timestep: number): number {
+  const found = experts.findIndex(({ fromTimestep, belowTimestep = Number.POSITIVE_INFINITY }) => {
+    return timestep >= fromTimestep && timestep < belowTimestep
+  })
+  if (found >= 0) return found
+  const [{ graph, fromTimestep, belowTimestep }] = experts
+  throw new RequestError('request/unsupported', {
+    subject: 'steps',
+    expected: `timesteps ${belowTimestep === undefined ? `from ${fromTimestep} on` : `below ${belowTimestep}`}, for which the checkpoint has an expert (${graph})`,
+    got: `one at ${timestep}`,
+    advice: 'Use a checkpoint with both experts.',
+  })
 }

@@ -20,6 +20,8 @@ export interface Family {
   readonly name: string
   /** The `_class_name` values of model_index.json that it reads. */
   readonly pipelines: readonly string[]
+  /** Those of them that are not diffusers' own classes of the family, and what they change. */
+  readonly aliases: readonly PipelineAlias[]
   /** The kinds of checkpoints that have been published, for the documents. */
   readonly variants: readonly Variant[]
   /** Published checkpoints of the family, without their weights: to be measured where they are not at hand. */
@@ -29,6 +31,16 @@ export interface Family {
    * @throws CheckpointError for a config that this family cannot run
    */
   load(checkpoint: CheckpointConfigs): Model
+}
+
+/** A pipeline class whose checkpoints have the network of another one. */
+export interface PipelineAlias {
+  /** The `_class_name` of model_index.json. */
+  readonly name: string
+  /** The class that it is run as. */
+  readonly of: string
+  /** What is different from that, for the documents. */
+  readonly changes: string
 }
 
 /** A kind of checkpoint: what it can be asked for follows from its config, as in `ModelFacts`. */
@@ -142,8 +154,10 @@ export interface DecodeContext {
 
 export interface Expert {
   readonly graph: string
-  /** It runs the steps at this timestep and above; the last one runs the rest. */
+  /** It runs the steps at this timestep and above that no expert before it runs. */
   readonly fromTimestep: number
+  /** It runs steps below this timestep alone; any unless given. */
+  readonly belowTimestep?: number
 }
 
 export interface GraphRecipe {
@@ -151,8 +165,19 @@ export interface GraphRecipe {
   /** The folder of the checkpoint that its weights are in. */
   readonly component: string
   readonly role: 'text-encoder' | 'transformer' | 'vae'
+  /** Of a graph that a checkpoint may come without. */
+  readonly optional?: OptionalGraph
   /** @param kernels the folders of kernels/ whose operators the graph may use; none unless given */
   build(weights: WeightSource, precision: FloatDType, kernels?: ReadonlySet<string>): Graph
+}
+
+/** What tells that a checkpoint comes without a graph, and what cannot be asked for then. */
+export interface OptionalGraph {
+  /** Matches a tensor where the graph is there. */
+  readonly tensors: RegExp
+  /** Tensors of no use without the graph, which a checkpoint may hold all the same. */
+  readonly leftovers: readonly RegExp[]
+  readonly modes: readonly Mode[]
 }
 
 export type { Feed, ResidentTensor, RunOptions, RunResult }

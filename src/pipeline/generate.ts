@@ -11,7 +11,7 @@ import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { givenFrames } from './clean-frames.ts'
 import { type Conditions, condition, residentsOf } from './condition.ts'
 import { decodeClip } from './decode-clip.ts'
-import { denoiseSteps, guidancesOf } from './denoise.ts'
+import { denoiseSteps, expertAt, guidancesOf } from './denoise.ts'
 import { broughtIn, type DenoiseState, firstState, readOut } from './denoise-state.ts'
 import type {
   ConditioningReadyEvent,
@@ -83,6 +83,7 @@ export async function* generate(
     const { tokens } = toTokens(model.facts.geometry, size)
     const schedule = scheduler.schedule({ ...model.spacing(plan.steps), tokens })
     const firstStep = visual.start ? leftOutSteps(plan) : 0
+    for (const timestep of schedule.timesteps.subarray(firstStep)) expertAt(model.facts, timestep)
     const initial = tensor('f32', shape, startLatents(visual, shape, before, schedule.sigmas[firstStep]!))
     yield* memory.changes()
     yield* noticeEvents(notices)

@@ -17,6 +17,8 @@ import {
 export interface SchedulerConfig {
   readonly sampler: Sampler
   readonly flow: FlowSettings
+  /** Whether the network is given timesteps as they are asked for, where a shift moves the levels away from them. */
+  readonly keepsTimesteps?: boolean
 }
 
 /**
@@ -45,7 +47,7 @@ const readers: Record<(typeof classNames)[number], (config: object) => Scheduler
   },
   FlowMatchLCMScheduler: config => {
     const options = parsed(flowMatchSchema, { ...flowMatchDefaults, ...config })
-    return { sampler: lcm, flow: flowMatchSettings(options) }
+    return { sampler: lcm, flow: flowMatchSettings(options), keepsTimesteps: true }
   },
 }
 
@@ -85,8 +87,16 @@ const solverDefaults = {
   time_shift_type: 'exponential',
 }
 
+/** Solvers of other classes, for a config that another class has written: diffusers' constructors replace them. */
+function replaced(names: Readonly<Record<string, string>>) {
+  return (value: unknown) => (typeof value === 'string' ? (names[value] ?? value) : value)
+}
+
 const uniPCSchema = solverSchema.extend({
-  solver_type: z.enum(['bh1', 'bh2']),
+  solver_type: z.preprocess(
+    replaced({ midpoint: 'bh2', heun: 'bh2', logrho: 'bh2' }),
+    z.enum(['bh1', 'bh2']),
+  ),
   predict_x0: z.literal(true),
   disable_corrector: z.array(z.number().int()),
   solver_p: unset,
@@ -118,7 +128,10 @@ function readUniPC(config: object): SchedulerConfig {
 }
 
 const dpmSchema = solverSchema.extend({
-  solver_type: z.enum(['midpoint', 'heun']),
+  solver_type: z.preprocess(
+    replaced({ logrho: 'midpoint', bh1: 'midpoint', bh2: 'midpoint' }),
+    z.enum(['midpoint', 'heun']),
+  ),
   algorithm_type: z.literal('dpmsolver++'),
   use_lu_lambdas: off,
   time_shift_type: z.literal('exponential'),

@@ -46,6 +46,8 @@ export function readScheduler(config: unknown, overrides: SchedulerOverrides = {
     overrides.shift === undefined ? read.flow : { ...read.flow, shift: staticShift(overrides.shift) }
   const sampler = chosenSampler(read, overrides.sampler)
   checkCombination(sampler, flow)
+  // One that is named in its place is of the class that the checkpoint does not have.
+  const keepsTimesteps = sampler === read.sampler ? read.keepsTimesteps : sampler.name === 'lcm'
   return {
     sampler,
     flow,
@@ -53,7 +55,8 @@ export function readScheduler(config: unknown, overrides: SchedulerOverrides = {
       checkSpacing(request, flow.trainTimesteps)
       const schedule = schedules[sampler.name](flow, request)
       checkLevels(schedule)
-      return schedule
+      if (!keepsTimesteps || !('timesteps' in request)) return schedule
+      return { ...schedule, timesteps: Float32Array.from(request.timesteps) }
     },
   }
 }
@@ -118,10 +121,7 @@ const schedules: Record<SamplerName, (flow: FlowSettings, request: ScheduleReque
     throw unsupportedSpacing('steps', 'sigmas' in request ? 'sigmas' : 'timesteps', 'dpm++2m')
   },
   euler: flowMatchSchedule,
-  lcm: (flow, request) => {
-    if ('timesteps' in request) throw unsupportedSpacing('steps or sigmas', 'timesteps', 'lcm')
-    return flowMatchSchedule(flow, request)
-  },
+  lcm: flowMatchSchedule,
 }
 
 function unsupportedSpacing(expected: string, got: string, sampler: SamplerName): RequestError {

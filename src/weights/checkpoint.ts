@@ -16,20 +16,22 @@ export interface Weights {
   readonly parameters: number
   /** Bytes of all tensors. */
   readonly bytes: number
+  /** The free text pairs of all files together. */
+  readonly metadata: ReadonlyMap<string, string>
 }
 
 /**
  * Finds and checks the weights in a component's folder: one .safetensors file, or the shards that an index names.
  * Only headers are read.
  * @param baseName file name before `.safetensors`; by default `diffusion_pytorch_model` or `model`, whichever is
- * there, or the one variant of it (`model.fp16.safetensors`)
+ * there, or the one variant of it (`model.fp16.safetensors`), or the only set of weights in the folder
  * @throws CheckpointError `checkpoint/not-found` when there are none, `checkpoint/corrupt` when a file is malformed,
  * `checkpoint/tensors` when an index and its shards disagree
  */
 export async function openWeights(folder: string, baseName?: string): Promise<Weights> {
   const found = await findWeights(folder, baseName)
-  if (!found.sharded) return gather(folder, [await readSafetensorsHeader(found.path)])
-  const index = await readShardIndex(found.path)
+  if (!found.indexed) return gather(folder, await Promise.all(found.paths.map(readSafetensorsHeader)))
+  const index = await readShardIndex(found.paths[0])
   const shards = new Map<string, SafetensorsFile>()
   for (const [name, path] of index.shards) shards.set(name, await readSafetensorsHeader(path))
   checkIndex(index, shards)
@@ -68,5 +70,6 @@ function gather(folder: string, files: readonly SafetensorsFile[]): Weights {
     files: files.map(file => file.path),
     parameters: all.reduce((sum, { shape }) => sum + elementCount(shape), 0),
     bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
+    metadata: new Map(files.flatMap(file => [...file.metadata])),
   }
 }

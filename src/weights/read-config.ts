@@ -6,21 +6,46 @@ import { CheckpointError } from '../errors.ts'
 export interface ComponentConfigs {
   readonly folder: string
   readonly components: Readonly<Record<string, unknown>>
+  /** model_index.json */
+  readonly index: Readonly<Record<string, unknown>>
+}
+
+/** How a component is read. */
+export interface ReadConfigOptions {
+  /** The values of `_class_name` that will do; any unless given, and so will a config that has none. */
+  readonly classes?: readonly string[]
 }
 
 /**
  * A component's config.json, checked.
- * @throws CheckpointError when it is missing, or naming the field that is wrong
+ * @throws CheckpointError when the index leaves the component out, it is of another class, or naming the field that is
+ *   wrong
  */
-export function readConfig<T>(schema: z.ZodType<T>, checkpoint: ComponentConfigs, component: string): T {
-  const file = path.join(checkpoint.folder, component, 'config.json')
-  const config = checkpoint.components[component]
-  if (config !== undefined) return checkConfig(schema, config, file)
-  throw new CheckpointError('checkpoint/not-found', {
-    subject: file,
-    expected: 'a config',
-    got: 'none',
-    advice: 'The folder is not a whole checkpoint of this pipeline: download it again.',
+export function readConfig<T>(
+  schema: z.ZodType<T>,
+  checkpoint: ComponentConfigs,
+  component: string,
+  { classes }: ReadConfigOptions = {},
+): T {
+  const { folder, components, index } = checkpoint
+  const config = components[component]
+  if (config === undefined) {
+    throw new CheckpointError('checkpoint/config', {
+      subject: `${path.join(folder, 'model_index.json')} ${component}`,
+      expected: 'a component, which this pipeline needs, as [library, class]',
+      got: JSON.stringify(index[component]) ?? 'nothing',
+      advice: 'Use a checkpoint that has it.',
+    })
+  }
+  const file = path.join(folder, component, 'config.json')
+  const { _class_name: name } = config as { _class_name?: unknown }
+  if (!classes || name === undefined || classes.some(each => each === name))
+    return checkConfig(schema, config, file)
+  throw new CheckpointError('checkpoint/config', {
+    subject: `${file} _class_name`,
+    expected: classes.join(' or '),
+    got: String(name),
+    advice: 'A component of another class cannot take its place.',
   })
 }
 

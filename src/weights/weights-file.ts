@@ -56,7 +56,17 @@ export async function readFully(file: OpenWeightsFile, target: Uint8Array, offse
 /** One read call cannot fetch 2 GiB or more. */
 const maxBytesPerRead = 2 ** 30
 
+/** Advice where a download was cut. */
 export const downloadAgain = 'Download the file again.'
+
+const checkPath = 'Check the path, or download the file again if it is a link into a cache.'
+
+/** Whether what an error is about comes back with a download: a file that is not there, or one that was cut. */
+export function isCutDownload(error: unknown): error is CheckpointError {
+  return (
+    error instanceof CheckpointError && [downloadAgain, checkPath].includes(error.expectation?.advice ?? '')
+  )
+}
 
 /** A malformed weights file. */
 export function corrupt(
@@ -80,10 +90,9 @@ function unreadable(path: string, cause: unknown): CheckpointError {
   if (code !== 'ENOENT' && code !== 'ENOTDIR') {
     return corrupt(path, { expected: 'a file that can be read', got: messageOf(cause) }, cause)
   }
-  const advice = 'Check the path, or download the file again if it is a link into a cache.'
   return new CheckpointError(
     'checkpoint/not-found',
-    { subject: path, expected: 'a weights file', got: 'nothing', advice },
+    { subject: path, expected: 'a weights file', got: 'nothing', advice: checkPath },
     { cause },
   )
 }

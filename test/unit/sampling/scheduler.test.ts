@@ -146,8 +146,21 @@ describe('spacing', () => {
   })
 
   test.each([
+    ['FlowMatchLCMScheduler', [1000, 757, 522]],
+    ['FlowMatchEulerDiscreteScheduler', [1000, 903.3413696289062, 766.144775390625]],
+  ])(
+    '%s gives the network the timesteps of diffusers’ set_timesteps(timesteps=…)',
+    (_class_name, expected) => {
+      const { timesteps, sigmas } = readScheduler({ _class_name, shift: 3 }).schedule({
+        timesteps: [1000, 757, 522],
+      })
+      expect([...timesteps]).toEqual(expected.map(Math.fround))
+      expect([...sigmas]).toEqual([1, 0.9033413529396057, 0.7661447525024414, 0].map(Math.fround))
+    },
+  )
+
+  test.each([
     ['unipc', { timesteps: [1000, 500] }],
-    ['lcm', { timesteps: [1000, 500] }],
     ['dpm++2m', { timesteps: [1000, 500] }],
     ['dpm++2m', { sigmas: [1, 0.5] }],
   ] as const)('%s refuses %j, for which there is no reference', (sampler, request) => {

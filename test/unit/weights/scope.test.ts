@@ -11,7 +11,14 @@ function weightsOf(tensors: Readonly<Record<string, readonly [DType, readonly nu
     key,
     { key, dtype, shape, file: '/w/model.safetensors', offset: 0, bytes: 0 },
   ])
-  return { folder: '/w', tensors: new Map(locations), files: [], parameters: 0, bytes: 0 }
+  return {
+    folder: '/w',
+    tensors: new Map(locations),
+    files: [],
+    metadata: new Map(),
+    parameters: 0,
+    bytes: 0,
+  }
 }
 
 const weights = weightsOf({

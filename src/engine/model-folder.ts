@@ -1,0 +1,75 @@
+import path from 'node:path'
+import { CheckpointError, type Expectation } from '../errors.ts'
+import { defaultRevision } from '../hub/model-folder.ts'
+import { pullCommand } from './fetch-advice.ts'
+import { type RecognizedPath, recognizePath } from './recognize-path.ts'
+
+/**
+ * The folder to open for a path: itself, or the snapshot where it is a repository's folder of the Hugging Face cache.
+ * @throws CheckpointError `checkpoint/not-found` for everything else, with what it is and what to give instead
+ */
+export async function modelFolderAt(location: string): Promise<string> {
+  const recognized = await recognizePath(location)
+  if (recognized.kind === 'diffusers' || recognized.kind === 'exported') return recognized.folder
+  if (recognized.kind === 'repository' && recognized.folder !== undefined) return recognized.folder
+  throw new CheckpointError('checkpoint/not-found', {
+    subject: `model ${location}`,
+    expected: 'a folder in the diffusers layout',
+    ...reasonNotToRun(recognized),
+  })
+}
+
+/** What a path is that no model can be run from, and what to do about it. */
+export function reasonNotToRun(recognized: RecognizedPath): Pick<Expectation, 'got' | 'advice'> {
+  const get = 'Get a folder in the diffusers layout with: framewright models pull <owner/name>'
+  switch (recognized.kind) {
+    case 'nothing':
+      return {
+        got: 'nothing there',
+        advice:
+          'Download one with "framewright models pull <owner/name>", or leave --model out for the built-in one.',
+      }
+    case 'repository':
+      return {
+        got: 'a folder of the Hugging Face cache without a snapshot',
+        advice: `Fetch it with: ${pullCommand({ id: recognized.id, revision: defaultRevision })}`,
+      }
+    case 'component':
+      return {
+        got: `one component of a model (${recognized.className})`,
+        advice:
+          recognized.model === undefined ? get : `Give the folder of the whole model: ${recognized.model}`,
+      }
+    case 'weights-folder':
+      return {
+        got: `a folder of weights without model_index.json (${recognized.files.slice(0, 3).join(', ')})`,
+        advice: `Models in their makers' own layout cannot be run; many have a second repository whose name ends in -Diffusers. ${get}`,
+      }
+    case 'safetensors':
+      return {
+        got: 'a single .safetensors file',
+        advice: `A single file is one part of a model; with an adapter, give it as --lora. ${get}`,
+      }
+    case 'gguf':
+      return { got: 'a GGUF file', advice: `GGUF cannot be run. ${get}` }
+    case 'pickle':
+      return { got: 'a file of pickled weights', advice: `Weights have to be .safetensors. ${get}` }
+    case 'lfs-pointer':
+      return {
+        got: 'a Git LFS pointer (the clone did not fetch the weights)',
+        advice: 'Run `git lfs pull` in the repository, then give its folder.',
+      }
+    case 'file':
+      return { got: 'a file', advice: get }
+    default:
+      return {
+        got: 'a folder without model_index.json',
+        advice: 'Give the folder that holds model_index.json, with the components beside it.',
+      }
+  }
+}
+
+/** Whether a text can be the name of a model on the hub, and not a path. */
+export function isHubName(name: string): boolean {
+  return /^\w[\w.-]*\/\w[\w.-]*$/.test(name) && !path.isAbsolute(name)
+}

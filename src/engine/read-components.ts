@@ -1,0 +1,166 @@
+import { readdir, readFile, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { z } from 'zod'
+import { CheckpointError, messageOf } from '../errors.ts'
+import type { CheckpointConfigs } from '../pipeline/family.ts'
+import { checkConfig } from '../weights/read-config.ts'
+
+/** What model_index.json says of a component. */
+export interface ListedComponent {
+  readonly name: string
+  readonly library: string
+  readonly className: string
+}
+
+/** The configs of a folder, and what of them was changed to follow model_index.json. */
+export interface ReadComponents extends Omit<CheckpointConfigs, 'defaults'> {
+  readonly notices: readonly string[]
+}
+
+/**
+ * Reads model_index.json and the config of every component that it lists. As in diffusers, a component is listed as
+ * [library, class] and left out as [null, null], and the class of the index is the one that is loaded.
+ * @param fetch advice for a part that is not there
+ * @throws CheckpointError for a component that is listed and has no folder or config, or is of two classes at once
+ */
+export async function readComponents(folder: string, fetch: string): Promise<ReadComponents> {
+  const file = path.join(folder, 'model_index.json')
+  const index = await readJson(file, anything)
+  if (index === undefined) {
+    throw new CheckpointError('checkpoint/not-found', {
+      subject: file,
+      expected: 'a file',
+      got: 'none',
+      advice: 'Give the folder that holds model_index.json, with the components beside it.',
+    })
+  }
+  const components: Record<string, unknown> = {}
+  const notices: string[] = []
+  for (const component of listedComponents(index, file)) {
+    await checkFolder(folder, component, fetch)
+    const read = await readConfig(folder, component, fetch)
+    if (read === undefined) continue
+    components[component.name] = read.config
+    if (read.notice !== undefined) notices.push(read.notice)
+  }
+  return { folder, index, components, notices }
+}
+
+/** The components that an index lists, in its order. @throws CheckpointError for half a pair */
+export function listedComponents(index: Readonly<Record<string, unknown>>, file: string): ListedComponent[] {
+  return Object.entries(index).flatMap(([name, value]) => {
+    if (name.startsWith('_') || !Array.isArray(value) || value.length < 2) return []
+    const [library, className] = value as unknown[]
+    if (library === null) return []
+    if (typeof library === 'string' && typeof className === 'string') return [{ name, library, className }]
+    if (typeof library !== 'string' && typeof className !== 'string') return []
+    throw new CheckpointError('checkpoint/config', {
+      subject: `${file} ${name}`,
+      expected: '[library, class], or [null, null] for a component that is left out',
+      got: JSON.stringify(value),
+    })
+  })
+}
+
+async function checkFolder(folder: string, component: ListedComponent, fetch: string): Promise<void> {
+  const found = await stat(path.join(folder, component.name)).catch(() => undefined)
+  if (!found?.isDirectory()) throw missing(folder, component, `the folder ${component.name}/`, fetch)
+  if (!component.name.startsWith('tokenizer') || tokenizersWithoutFiles.includes(component.className)) return
+  const names = await readdir(path.join(folder, component.name))
+  if (names.some(name => vocabularies.includes(name))) return
+  throw missing(
+    folder,
+    component,
+    `${component.name}/tokenizer.json or ${component.name}/spiece.model`,
+    fetch,
+  )
+}
+
+const vocabularies = ['tokenizer.json', 'spiece.model', 'tokenizer.model', 'vocab.json', 'vocab.txt']
+
+/** Their vocabulary is in the code. */
+const tokenizersWithoutFiles = ['ByT5Tokenizer']
+
+function missing(
+  folder: string,
+  { name, className }: ListedComponent,
+  what: string,
+  fetch: string,
+): CheckpointError {
+  return new CheckpointError('checkpoint/not-found', {
+    subject: `model ${folder}: component ${name} (${className})`,
+    expected: what,
+    got: 'none',
+    advice: fetch,
+  })
+}
+
+/** The config file of a component, by the beginning of its name. */
+const configFiles = [
+  [/^scheduler/, 'scheduler_config.json'],
+  [/^(?:image_processor|feature_extractor)/, 'preprocessor_config.json'],
+  [/^tokenizer/, 'tokenizer_config.json'],
+  [/^guider/, 'guider_config.json'],
+  [/^processor/, 'processor_config.json'],
+] as const
+
+async function readConfig(
+  folder: string,
+  component: ListedComponent,
+  fetch: string,
+): Promise<{ config: unknown; notice: string | undefined } | undefined> {
+  const { name } = component
+  const fileName = configFiles.find(([pattern]) => pattern.test(name))?.[1] ?? 'config.json'
+  const file = path.join(folder, name, fileName)
+  const config = await readJson(file, anything)
+  if (config === undefined) throw missing(folder, component, `${name}/${fileName}`, fetch)
+  return name.startsWith('tokenizer') ? undefined : asListed(config, component, file)
+}
+
+/**
+ * The config as diffusers reads it for the class of the index (`ConfigMixin.extract_init_dict`): the values that it
+ * says were defaults when it was written are those of the class that reads it. A scheduler may be read as another than
+ * wrote it; a network may not, for its weights are of one class.
+ */
+function asListed(config: Record<string, unknown>, { name, className }: ListedComponent, file: string) {
+  const written = config._class_name
+  if (typeof written !== 'string') return { config, notice: undefined }
+  if (written !== className && !name.startsWith('scheduler')) {
+    throw new CheckpointError('checkpoint/config', {
+      subject: `${file} _class_name`,
+      expected: `${className}, as model_index.json lists it`,
+      got: written,
+      advice: 'The files are of different models: put the ones of one model together.',
+    })
+  }
+  const defaults = Array.isArray(config._use_default_values) ? (config._use_default_values as unknown[]) : []
+  const kept = Object.entries(config).filter(([key]) => !defaults.includes(key))
+  const notice =
+    written === className
+      ? undefined
+      : `${name}: model_index.json says ${className} and ${path.basename(file)} says ${written}; ${className} is used, as diffusers does`
+  return { config: { ...Object.fromEntries(kept), _class_name: className }, notice }
+}
+
+const anything = z.record(z.string(), z.unknown())
+
+/** The contents of a JSON file; undefined where there is none. @throws CheckpointError for one that cannot be read */
+export async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return undefined
+    throw new CheckpointError('checkpoint/config', `${file}: cannot be read: ${messageOf(cause)}.`, { cause })
+  })
+  return text === undefined ? undefined : checkConfig(schema, parseJson(file, text), file)
+}
+
+function parseJson(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new CheckpointError(
+      'checkpoint/config',
+      { subject: file, expected: 'JSON', got: messageOf(cause), advice: 'Download the file again.' },
+      { cause },
+    )
+  }
+}
