@@ -59,6 +59,7 @@ const packages: Readonly<Record<string, { readonly home: string; readonly lazy?:
   'ftfy-js': { home: 'src/text' },
   hono: { home: 'src/server' },
   mediabunny: { home: 'src/media', lazy: true },
+  'node-av': { home: 'src/media', lazy: true },
   'onnx-proto': { home: 'src/graph' },
   '#onnxruntime': { home: 'src/runtime' },
   pg: { home: 'src/jobs' },

@@ -38,13 +38,17 @@ export async function readPictureFile(path: string): Promise<PictureFile> {
   }
 }
 
-/** Decodes one picture, or `pages` of an animation from number `page` as one tall picture. */
+/**
+ * Decodes one picture, or `pages` of an animation from number `page` as one tall picture. Colours are brought to sRGB
+ * by the profile that the file embeds; without one the numbers are those of the file, and CMYK becomes RGB as Pillow
+ * converts it.
+ */
 export async function decodePicture(file: PictureFile, page = 0, pages = 1): Promise<Picture> {
   const sharp = loadSharp()
   try {
-    const image = sharp(file.bytes, { page, pages, limitInputPixels: mostPixels, ignoreIcc: true })
-    const { space } = await image.metadata()
-    return space === 'cmyk' ? await decodeCmyk(image) : await decodeRgb(image)
+    const image = sharp(file.bytes, { page, pages, limitInputPixels: mostPixels })
+    const { space, icc } = await image.metadata()
+    return space === 'cmyk' && !icc ? await decodeCmyk(image) : await decodeRgb(image)
   } catch (error) {
     throw pictureError(file.path, error)
   }
@@ -61,7 +65,7 @@ async function decodeRgb(image: Sharp): Promise<Picture> {
   return { width, height, data: channels === 3 ? data : greyToRgb(data, channels) }
 }
 
-/** In CMYK from end to end: on the way to RGB sharp would apply a printer's profile. */
+/** In CMYK from end to end: on the way to RGB sharp would apply the profile of a printer that the file does not name. */
 async function decodeCmyk(image: Sharp): Promise<Picture> {
   const { data, info } = await image
     .pipelineColourspace('cmyk')

@@ -1,5 +1,6 @@
 import { open, stat } from 'node:fs/promises'
 import { MediaError } from '../errors.ts'
+import { brandsOf, foreignFormat } from './foreign-formats.ts'
 
 /** What a file holds, by its first bytes: names of files lie. `movie` is MP4, MOV, WebM or Matroska. */
 export type FileKind = 'movie' | 'gif' | 'webp' | 'png' | 'jpeg' | 'avif' | 'folder'
@@ -19,10 +20,12 @@ export async function fileKind(path: string): Promise<FileKind> {
   const head = await firstBytes(path)
   const kind = kindOf(head)
   if (kind !== undefined) return kind
+  const foreign = foreignFormat(head)
   throw new MediaError('media/input', {
     subject: path,
     expected: 'a picture (JPEG, PNG, WebP, AVIF) or a video (MP4, MOV, WebM, GIF)',
-    got: head.length === 0 ? 'an empty file' : 'something else',
+    got: head.length === 0 ? 'an empty file' : (foreign?.name ?? 'something else'),
+    ...(foreign && { advice: foreign.advice }),
   })
 }
 
@@ -30,7 +33,7 @@ async function firstBytes(path: string): Promise<Buffer> {
   try {
     const file = await open(path, 'r')
     try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(32), 0, 32, 0)
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(headBytes), 0, headBytes, 0)
       return buffer.subarray(0, bytesRead)
     } finally {
       await file.close()
@@ -45,9 +48,11 @@ async function firstBytes(path: string): Promise<Buffer> {
   }
 }
 
+/** Enough for the brands of a file type box and the first two packets of a transport stream. */
+const headBytes = 512
+
 /** Boxes that a QuickTime or MP4 file may begin with. */
 const movieBoxes = new Set(['ftyp', 'moov', 'mdat', 'wide', 'free', 'skip'])
-const avifBrands = /avif|avis|mif1/
 
 function kindOf(head: Buffer): FileKind | undefined {
   const text = head.toString('latin1')
@@ -56,6 +61,7 @@ function kindOf(head: Buffer): FileKind | undefined {
   if (text.startsWith('\x89PNG\r\n\x1a\n')) return 'png'
   if (text.startsWith('\xff\xd8\xff')) return 'jpeg'
   if (text.startsWith('\x1a\x45\xdf\xa3')) return 'movie'
-  if (text.startsWith('ftyp', 4) && avifBrands.test(text.slice(8, 12) + text.slice(16))) return 'avif'
+  if (brandsOf(head).some(brand => brand === 'avif' || brand === 'avis')) return 'avif'
+  if (foreignFormat(head)) return undefined
   return movieBoxes.has(text.slice(4, 8)) ? 'movie' : undefined
 }

@@ -22,6 +22,8 @@ export async function loadCodecs(code: 'media/input' | 'media/output'): Promise<
   try {
     const server = await import('@mediabunny/server')
     server.registerMediabunnyServer({ hardwareContext: null })
+    const { AV_LOG_QUIET, Log } = await import('node-av')
+    Log.setLevel(AV_LOG_QUIET) // FFmpeg's results say what failed; stderr is the program's.
   } catch (error) {
     throw new MediaError(
       code,
@@ -36,4 +38,12 @@ export async function loadCodecs(code: 'media/input' | 'media/output'): Promise<
     )
   }
   return containers
+}
+
+/** FFmpeg's decoded frames behind those of the container reader. @throws what `loadCodecs` throws */
+export async function loadFrames() {
+  await loadCodecs('media/input')
+  const { AvFrameVideoSampleResource } = await import('@mediabunny/server')
+  const { avGetPixFmtName } = await import('node-av')
+  return { AvFrameVideoSampleResource, avGetPixFmtName }
 }

@@ -96,7 +96,7 @@ async function* pictures(clip: MovieClip, signal: AbortSignal | undefined): Asyn
         time: time - start,
         pixels: async () => {
           try {
-            return await frameToRgb(sample, width, height, colours)
+            return await frameToRgb(sample, { path, width, height, colours })
           } catch (error) {
             throw movieError(path, error)
           }

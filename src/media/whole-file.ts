@@ -7,7 +7,8 @@ import { mostSamples } from './sample-tables.ts'
 
 /**
  * Checks that a movie was not cut off, as an interrupted download is: decoders give the frames they find and are
- * silent about the rest. The boxes of MP4 and MOV must end with the file, and so must the segment of Matroska.
+ * silent about the rest. The boxes of MP4 and MOV must end with the file, or before bytes that belong to none, and so
+ * must the segment of Matroska.
  *
  * @throws MediaError when bytes are missing at the end, or the index cannot be that of this file
  */
@@ -16,12 +17,23 @@ export async function checkWhole(path: string): Promise<void> {
   try {
     const { size } = await file.stat()
     const end = await segmentEnd(file)
-    const expected = end ?? (await topLevelBoxes(file)).at(-1)?.end ?? 0
+    const expected = end ?? (await lastBoxEnd(file))
     if (expected > size) throw cutOff(path, `a whole video of ${expected} bytes`, `its first ${size}`)
     if (end === undefined && (await mostSamples(file)) > size) throw impossible(path)
   } finally {
     await file.close()
   }
+}
+
+/** Top-level boxes of MP4 and MOV files. What follows them under another name was put behind the file. */
+const topLevelTypes = new Set(
+  'ftyp styp moov moof mdat mfra free skip wide uuid meta udta sidx ssix prft emsg pdin pnot PICT'.split(' '),
+)
+
+async function lastBoxEnd(file: FileHandle): Promise<number> {
+  const boxes = await topLevelBoxes(file)
+  const foreign = boxes.findIndex(({ type }) => !topLevelTypes.has(type))
+  return (foreign < 0 ? boxes : boxes.slice(0, foreign)).at(-1)?.end ?? 0
 }
 
 function impossible(path: string): MediaError {

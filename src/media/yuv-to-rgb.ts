@@ -18,8 +18,10 @@ export interface YuvFormat {
   readonly weights: readonly [red: number, blue: number]
 }
 
-/** Luma weights of ITU-R BT.601, BT.709 and BT.2020. */
+/** Luma weights of red and blue (ITU-T H.273, table 4). */
 export const lumaWeights = {
+  fcc: [0.3, 0.11],
+  smpte240m: [0.212, 0.087],
   bt601: [0.299, 0.114],
   bt709: [0.2126, 0.0722],
   bt2020: [0.2627, 0.0593],
@@ -61,7 +63,8 @@ export function yuvToRgb(
   return new Uint8Array(rgb.buffer)
 }
 
-function sampleReader(buffer: Uint8Array, depth: number): (at: number) => number {
+/** Reads the sample at a byte. */
+export function sampleReader(buffer: Uint8Array, depth: number): (at: number) => number {
   return depth > 8 ? at => buffer[at]! | (buffer[at + 1]! << 8) : at => buffer[at]!
 }
 

@@ -124,6 +124,36 @@ describe('reading a picture', () => {
     expect(largestDifference(turned.data, upright)).toBeLessThanOrEqual(1)
   })
 
+  it('brings the colours of a Display P3 picture to sRGB', async () => {
+    // Pillow 12.3 wrote the file with the profile, and converted it with ImageCms (LittleCMS) to its sRGB profile.
+    const { data, width } = await readPicture('test/fixtures/media/display-p3.png')
+    const [red, yellow, blue, skin] = [0, 6, 7, 11].map(x => Array.from(data.subarray(x * 3, x * 3 + 3)))
+    expect(width).toBe(12)
+    expect([red, yellow, blue, skin]).toEqual([
+      [255, 0, 0],
+      [255, 198, 0],
+      [0, 147, 205],
+      [232, 146, 114],
+    ])
+  })
+
+  it('leaves the numbers of a picture in sRGB as they are, and of one whose profile is broken', async () => {
+    await picture().withIccProfile('srgb').png().toFile(`${folder.path}srgb.png`)
+    expect(largestDifference((await readPicture(`${folder.path}srgb.png`)).data, rgb)).toBe(0)
+    const broken = await readFile(`${folder.path}srgb.png`)
+    broken.write('tcarT', broken.indexOf('iCCP') + 30, 'latin1') // The check sum of the chunk is wrong too.
+    await writeFile(`${folder.path}broken-profile.png`, broken)
+    expect(largestDifference((await readPicture(`${folder.path}broken-profile.png`)).data, rgb)).toBe(0)
+  })
+
+  it('brings CMYK to sRGB by its profile', async () => {
+    const path = `${folder.path}cmyk-profile.jpg`
+    const light = (pixels: Uint8Array) => pixels.slice((width / 2) * 3, width * 3) // What ink can show.
+    await ramp().toColourspace('cmyk').withIccProfile('cmyk').jpeg({ quality: 100 }).toFile(path)
+    const { data } = await readPicture(path)
+    expect(largestDifference(light(data), light(greys))).toBeLessThanOrEqual(8)
+  })
+
   it.each(['png', 'jpg', 'webp', 'gif', 'avif'])(
     'reads a file again that was replaced: %s',
     async extension => {
@@ -173,6 +203,9 @@ describe('reading a picture', () => {
       '<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>',
       'got something else.',
     ],
+    ['phone.jpg', '\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'got a HEIC picture. Save it as JPEG or PNG.'],
+    ['burst.heic', '\0\0\0\x1cftypmif1\0\0\0\0mif1miafhevc', 'got a HEIC picture. Save it as JPEG or PNG.'],
+    ['scan.tif', 'II*\0\x08\0\0\0', 'got a TIFF or raw picture. Save it as JPEG or PNG.'],
     ['movie.png', '\0\0\0\x18ftypisom', 'expected a JPEG, PNG, WebP or AVIF picture, got a video.'],
   ])('refuses %s', async (name, content, message) => {
     await writeFile(folder.path + name, content, 'latin1')
