@@ -7,8 +7,9 @@ export const noticeCodes = {
   'request/rounded': 'A value is rounded to one that the model can make.',
   'request/unused': 'A field has no effect beside the other ones.',
   'clip/cut': 'A clip is longer than what is used of it.',
-  'clip/retimed': 'A clip has another frame rate than the video that is made of it.',
+  'clip/retimed': 'A clip has another frame rate than the video, and is resampled by its times.',
   'picture/stretched': 'A picture or clip has another shape than the video and is stretched to it.',
+  'picture/cropped': 'A picture or clip has another shape than the video: its edges are cut.',
   'picture/widened': 'A picture is held over more frames than the one it is given for.',
   'adapter/left-out':
     'An adapter was made for another variant of the model: parts that this one has not are left out.',

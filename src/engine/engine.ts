@@ -3,9 +3,10 @@ import { availableParallelism } from 'node:os'
 import { RequestError } from '../errors.ts'
 import { Notices } from '../notices.ts'
 import type { GenerateEvent } from '../pipeline/events.ts'
-import { extend, likeSource } from '../pipeline/extend.ts'
+import { extend } from '../pipeline/extend.ts'
 import type { Family, ModelFacts } from '../pipeline/family.ts'
 import { generate, type RunSettings } from '../pipeline/generate.ts'
+import { likeInputs } from '../pipeline/like-inputs.ts'
 import type { Residency } from '../pipeline/memory-plan.ts'
 import { type GenerateRequest, planRequest } from '../pipeline/request.ts'
 import { type Backend, type Device, deviceText } from '../runtime/backend.ts'
@@ -125,9 +126,9 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
     settings: RunSettings,
     signal: AbortSignal,
   ): AsyncGenerator<GenerateEvent, void, undefined> {
-    const fitting = request.extend === undefined ? request : await likeSource(request, model.facts, signal)
+    planRequest(request, model.facts, randomSeed) // What is wrong with it is said before its files are read.
     const notices = new Notices(opened)
-    const plan = planRequest(fitting, model.facts, randomSeed, notices.add)
+    const plan = planRequest(await likeInputs(request, model.facts), model.facts, randomSeed, notices.add)
     const lane = await pool.acquire(signal)
     lane.until(signal)
     try {

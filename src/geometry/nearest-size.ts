@@ -1,4 +1,5 @@
-import { sizeSteps, type VideoGeometry } from './video-geometry.ts'
+import type { Steps } from './steps.ts'
+import { canMake, sizeSteps, type VideoGeometry } from './video-geometry.ts'
 
 /** The size of a picture in pixels. */
 export interface PictureSize {
@@ -31,4 +32,32 @@ export function nearestSize(geometry: VideoGeometry, aspect: number, pixels: num
   const distance = ({ width, height }: PictureSize) =>
     Math.hypot(Math.log(width / height / aspect), Math.log((width * height) / pixels) / 4)
   return sizes.reduce((best, size) => (distance(size) < distance(best) ? size : best))
+}
+
+/** A picture whose number of pixels is off by no more than this factor keeps its size. */
+const nearPixels = 1.5
+
+/**
+ * The size of a video that is made of a picture: that of the picture where the model can make it and it is about as large
+ * as `pixels`, else the nearest one of its shape. A side that is given stays, and the other follows it.
+ */
+export function sizeLike(
+  geometry: VideoGeometry,
+  picture: PictureSize,
+  pixels: number,
+  { width, height }: { readonly width?: number | undefined; readonly height?: number | undefined } = {},
+): PictureSize {
+  const aspect = picture.width / picture.height
+  const steps = sizeSteps(geometry)
+  if (width !== undefined) return { width, height: height ?? nearestStep(width / aspect, steps.height) }
+  if (height !== undefined) return { width: nearestStep(height * aspect, steps.width), height }
+  const ratio = (picture.width * picture.height) / pixels
+  if (canMake(geometry, picture) && ratio <= nearPixels && ratio >= 1 / nearPixels) {
+    return { width: picture.width, height: picture.height }
+  }
+  return nearestSize(geometry, aspect, pixels)
+}
+
+function nearestStep(value: number, { first, step, last }: Steps): number {
+  return Math.min(Math.max(first + Math.round((value - first) / step) * step, first), last)
 }

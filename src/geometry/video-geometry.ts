@@ -78,6 +78,12 @@ export function framesFor({ temporalStride }: VideoGeometry, frames: number): nu
   return Math.ceil((frames - 1) / temporalStride) * temporalStride + 1
 }
 
+/** The longest clip that the model can make of at most `frames` frames; its shortest one where there is none. */
+export function framesWithin(geometry: VideoGeometry, frames: number): number {
+  const { first, step, last } = frameSteps(geometry)
+  return first + Math.floor((Math.min(Math.max(frames, first), last) - first) / step) * step
+}
+
 /** The video that latents decode to. */
 export function toPixels(geometry: VideoGeometry, latent: LatentSize): PixelSize {
   return {

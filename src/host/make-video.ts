@@ -1,13 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Engine } from '../engine/engine.ts'
-import { resolveModel } from '../engine/model-name.ts'
 import { packageVersion } from '../engine/package-info.ts'
 import { renderVideo } from '../engine/render.ts'
 import { encodeJpeg } from '../media/encode-jpeg.ts'
 import type { PreviewEvent, VideoEndEvent } from '../pipeline/events.ts'
-import { type GenerateRequest, requestFromJson } from '../pipeline/fields/request-fields.ts'
-import { framesLike } from './clip-length.ts'
+import { requestFromJson } from '../pipeline/fields/request-fields.ts'
 import { ClipStills } from './clip-stills.ts'
 import type { HostProgress, RunResult, RunSpec } from './protocol.ts'
 import type { RunCheckpoint } from './run-checkpoint.ts'
@@ -43,7 +41,7 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
   const adapters = spec.adapters.map(({ name, ...adapter }) => ({ ...adapter, path: name }))
   const output = { path: spec.video, model: spec.model, version: packageVersion(), adapters }
   let end: VideoEndEvent | undefined
-  for await (const event of renderVideo(engine, await requestOf(spec, signal), output, options)) {
+  for await (const event of renderVideo(engine, requestFromJson(spec.generate), output, options)) {
     if (event.type === 'step-end' && event.state) checkpoint.step(event.state, note)
     if (event.type === 'preview') await writePreview(event, spec)
     if (event.type === 'frames-decoded') stills.take(event)
@@ -62,15 +60,6 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
     peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
     resumedAt: resume?.step ?? 0,
   }
-}
-
-async function requestOf({ model, generate }: RunSpec, signal: AbortSignal): Promise<GenerateRequest> {
-  const { video, frames } = generate
-  const like = typeof video === 'string' &&
-    frames === undefined && {
-      frames: await framesLike(video, await resolveModel(model), signal),
-    }
-  return requestFromJson({ ...generate, ...like })
 }
 
 async function writePreview({ step, width, height, frame }: PreviewEvent, spec: RunSpec): Promise<void> {

@@ -23,7 +23,7 @@ export async function readVideo(path: string, options: ReadVideoOptions = {}): P
   const most = Math.min(frameCount, maxFrames)
   // Pictures without times are one second apart, which gives each of them once.
   const frames = () => atRate(pictures(signal), fps ?? 1, most)
-  return { ...clip, fps, frameCount, frames: { [Symbol.asyncIterator]: frames } }
+  return { ...clip, fps, sourceFps: clip.fps, frameCount, frames: { [Symbol.asyncIterator]: frames } }
 }
 
 /** @throws MediaError when it is missing, broken, of another kind or without video */

@@ -27,6 +27,8 @@ export interface StoredClip {
 }
 
 export interface VideoInput extends Omit<StoredClip, 'pictures'> {
+  /** Frames per second that the file stores; `fps` is another where one was asked for. */
+  readonly sourceFps: number | undefined
   /** Frames that are given, before `maxFrames` ends them. */
   readonly frameCount: number
   /**

@@ -10,7 +10,10 @@ const rateTolerance = 0.005
 interface Source {
   readonly width: number
   readonly height: number
-  readonly fps?: number | undefined
+  /** Frames per second that it stores. */
+  readonly sourceFps?: number | undefined
+  /** Whether its pictures are shown for different times. */
+  readonly variable?: boolean
 }
 
 /** Notices what becomes of a picture or clip that is not like the video to be made. */
@@ -18,12 +21,14 @@ export function noticeFit(path: string, source: Source, plan: GeneratePlan, noti
   const size = `${source.width}x${source.height}`
   const ratio = (source.width * plan.height) / (source.height * plan.width)
   if (Math.abs(Math.log(ratio)) > shapeTolerance) {
-    const made = `${plan.width}x${plan.height}`
-    notify('picture/stretched', `${path}: ${size} is stretched to ${made}, which has another shape.`)
+    const made = `${plan.width}x${plan.height}, which has another shape`
+    if (plan.fit === 'crop') notify('picture/cropped', `${path}: the edges of ${size} are cut for ${made}.`)
+    else notify('picture/stretched', `${path}: ${size} is stretched to ${made}.`)
   }
-  if (source.fps !== undefined && Math.abs(source.fps / plan.fps - 1) > rateTolerance) {
-    notify('clip/retimed', `${path}: frames of ${source.fps} fps are played at ${plan.fps} fps.`)
-  }
+  const { sourceFps, variable } = source
+  if (sourceFps === undefined || (!variable && Math.abs(sourceFps / plan.fps - 1) <= rateTolerance)) return
+  const rate = variable ? 'a variable rate' : `${sourceFps} fps`
+  notify('clip/retimed', `${path}: frames of ${rate} are resampled by their times to ${plan.fps} fps.`)
 }
 
 /** Notices that a clip has more frames than are used. */

@@ -3,7 +3,7 @@
  * the clip does not grow with its length: the overlap.
  */
 import { RequestError } from '../errors.ts'
-import { canMake, framesFor, pixelFramesOf, wholeLatents } from '../geometry/video-geometry.ts'
+import { framesFor, pixelFramesOf, wholeLatents } from '../geometry/video-geometry.ts'
 import type { Picture } from '../media/read-picture.ts'
 import { readVideo } from '../media/read-video.ts'
 import { resample } from '../media/resample.ts'
@@ -15,25 +15,11 @@ import type { ExtendPlan } from './extend-plan.ts'
 import type { Model, ModelFacts } from './family.ts'
 import { generate, noticeEvents, type RunContext } from './generate.ts'
 import type { GraphRunner } from './graph-runner.ts'
-import type { GeneratePlan, GenerateRequest } from './request.ts'
-
-/** The request with the size and rate of the clip that it extends, where it does not say otherwise. */
-export async function likeSource(
-  request: GenerateRequest,
-  { geometry }: ModelFacts,
-  signal: AbortSignal,
-): Promise<GenerateRequest> {
-  const { width, height, fps } = await readVideo(String(request.extend), { signal })
-  const sized = request.width !== undefined || request.height !== undefined
-  return {
-    ...(fps !== undefined && { fps }),
-    ...(!sized && canMake(geometry, { width, height }) && { width, height }),
-    ...request,
-  }
-}
+import type { GeneratePlan } from './request.ts'
+import { inShape } from './visual.ts'
 
 /**
- * Gives the frames of a clip, and then those of its continuation, window by window. Where windows overlap, a frame
+ * Gives the frames of a clip, at the rate of the video, and then those of its continuation, window by window. Where windows overlap, a frame
  * fades from the old to the new: the new ones have been through the autoencoder once more. (Latents of two windows
  * cannot be mixed: a causal autoencoder's first latent frame is one frame, and every later one several.)
  * The seed of each window is one more than that of the window before.
@@ -49,18 +35,18 @@ export async function* extend(
   if (resume) throw notResumable()
   const { geometry } = model.facts
   const { path, overlap } = plan.extend!
-  const given = await countFrames(path, signal)
+  const source = await readVideo(path, { fps: plan.fps, signal })
+  const { width, height, frameCount: given } = source
   const opening = pixelFramesOf(geometry, wholeLatents(geometry, Math.min(overlap, given)))
   const windows = windowsOf(model.facts, plan, plan.extend!, opening)
   const tail = new Tail(plan, opening, given + plan.frames)
 
   yield { type: 'start', plan, device: runner.device, memory: runner.memory }
-  const { frames, ...size } = await readVideo(path, { signal })
-  noticeFit(path, size, plan, notices.add)
+  noticeFit(path, source, plan, notices.add)
   yield* noticeEvents(notices)
-  for await (const data of frames) {
+  for await (const data of source.frames) {
     checkAborted(signal)
-    yield* tail.push(resample({ ...size, data }, plan, 'lanczos').data)
+    yield* tail.push(resample(inShape({ width, height, data }, plan), plan, 'lanczos').data)
   }
 
   const ends: VideoEndEvent[] = []
@@ -103,16 +89,6 @@ function windowsOf(
 
 function windowPlan(plan: GeneratePlan, frames: number, index: number): GeneratePlan {
   return { ...plan, extend: undefined, frames, seed: BigInt.asUintN(64, plan.seed + BigInt(index)) }
-}
-
-async function countFrames(path: string, signal: AbortSignal): Promise<number> {
-  const { frames } = await readVideo(path, { signal })
-  let count = 0
-  for await (const _ of frames) {
-    checkAborted(signal)
-    count++
-  }
-  return count
 }
 
 /** The frames that are held back until the next window has faded in over them. */

@@ -1,4 +1,5 @@
 import { RequestError } from '../errors.ts'
+import { cropToShape } from '../media/crop.ts'
 import { fileKind } from '../media/file-kind.ts'
 import { type Picture, readPicture } from '../media/read-picture.ts'
 import { readVideo } from '../media/read-video.ts'
@@ -101,9 +102,7 @@ export async function readVisualInputs(
     path === undefined ? undefined : await readClip(path, plan, signal, notify)
   const picture = async (path: string | undefined) => {
     if (path === undefined) return undefined
-    const read = await readPicture(path)
-    noticeFit(path, read, plan, notify)
-    return read
+    return fitted(path, await readPicture(path), plan, notify)
   }
   return {
     image: opening.length === 1 ? opening[0] : await picture(plan.image),
@@ -141,7 +140,7 @@ async function readClip(
   })
 }
 
-/** The frames of a video or a folder, up to `most`, or a picture as the only one. */
+/** The frames of a video at the rate of the clip, or of a folder, up to `most`, or a picture as the only one. */
 async function readPictures(
   path: string,
   most: number,
@@ -150,20 +149,29 @@ async function readPictures(
   notify: Notify,
 ): Promise<Picture[]> {
   if (await isStill(path)) {
-    const picture = await readPicture(path)
-    noticeFit(path, picture, plan, notify)
-    return [picture]
+    return [fitted(path, await readPicture(path), plan, notify)]
   }
   // One more than are used: whether there are more.
-  const video = await readVideo(path, { maxFrames: most + 1, signal })
+  const video = await readVideo(path, { fps: plan.fps, maxFrames: most + 1, signal })
   noticeFit(path, video, plan, notify)
   const pictures: Picture[] = []
-  for await (const data of video.frames) pictures.push({ width: video.width, height: video.height, data })
+  const { width, height } = video
+  for await (const data of video.frames) pictures.push(inShape({ width, height, data }, plan))
   if (pictures.length > most) {
     noticeCut(path, most, notify)
     pictures.length = most
   }
   return pictures
+}
+
+function fitted(path: string, picture: Picture, plan: GeneratePlan, notify: Notify): Picture {
+  noticeFit(path, picture, plan, notify)
+  return inShape(picture, plan)
+}
+
+/** The part of a picture that is used, before it is resized. */
+export function inShape(picture: Picture, plan: GeneratePlan): Picture {
+  return plan.fit === 'crop' ? cropToShape(picture, plan) : picture
 }
 
 const stillKinds: ReadonlySet<string> = new Set(['jpeg', 'png', 'avif'])

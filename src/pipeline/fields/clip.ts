@@ -7,18 +7,18 @@ export interface ClipFields {
   /**
    * Width in pixels: a whole multiple of the model's stride, 16 or 32 in most. A width that does not fit is an error
    * that names the nearest ones that do.
-   * @default the model's; with `extend` that of the clip
+   * @default the model's; with a picture or clip the nearest size of its shape
    */
   readonly width?: number | undefined
   /**
    * Height in pixels: a whole multiple of the model's stride, as `width`.
-   * @default the model's; with `extend` that of the clip
+   * @default the model's; with a picture or clip the nearest size of its shape
    */
   readonly height?: number | undefined
   /**
    * Length in frames: 4k + 1 for most models, 8k + 1 for some. With `extend`, frames that are added to the clip, any
    * number from 1.
-   * @default the model's
+   * @default the model's; with `video` as many as it has, up to the model's
    */
   readonly frames?: number | undefined
   /**
@@ -28,7 +28,8 @@ export interface ClipFields {
   readonly seconds?: number | undefined
   /**
    * Frame rate of the file in frames per second, above 0 to 240.
-   * @default the model's; with `extend` that of the clip
+   * Clips of other rates are resampled by their times.
+   * @default the model's
    */
   readonly fps?: number | undefined
 }

@@ -1,4 +1,4 @@
-import { type ArgumentType, decimal, pathWithAmount, text } from './argument-types.ts'
+import { type ArgumentType, choice, decimal, pathWithAmount, text } from './argument-types.ts'
 import type { FieldGroup } from './field.ts'
 
 /** A picture, or a clip, at a frame of the video. */
@@ -25,16 +25,27 @@ export interface PictureFields {
    */
   readonly keyframes?: readonly KeyframeInput[] | undefined
   /**
+   * How pictures and clips of another shape than the video are brought to it: `crop` cuts the edges that stand over and
+   * keeps shapes, `stretch` keeps the whole picture, as diffusers does.
+   * @default 'crop' for a video that takes its size from them, 'stretch' for one of the size that is asked for
+   */
+  readonly fit?: Fit | undefined
+  /**
    * Noise that fully held pictures are given at every step, from 0 to 1, for models that take it.
    * @default 0.15
    */
   readonly imageNoiseScale?: number | undefined
 }
 
+const fits = ['crop', 'stretch'] as const
+
+export type Fit = (typeof fits)[number]
+
 export interface PicturePlan {
   readonly image: string | undefined
   readonly lastImage: string | undefined
   readonly keyframes: readonly { readonly frame: number; readonly path: string; readonly strength: number }[]
+  readonly fit: Fit
   /** Undefined for models that do not take it. */
   readonly imageNoiseScale: number | undefined
 }
@@ -85,6 +96,14 @@ export const pictureFields: FieldGroup<PictureFields, PicturePlan> = {
       type: keyframes,
     },
     files: true,
+  },
+  fit: {
+    about: 'crop or stretch, for pictures of another shape than the video',
+    schema: z => z.enum(fits),
+    default: 'stretch',
+    stored: ({ fit }) => (fit === 'stretch' ? undefined : fit),
+    flag: { name: '--fit', argument: '<how>', group: 'pictures', type: choice(fits) },
+    api: { name: 'fit' },
   },
   imageNoiseScale: {
     about: 'noise on given pictures, for models that take it (default: 0.15)',

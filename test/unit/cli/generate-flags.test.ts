@@ -50,6 +50,7 @@ const everything: GenerationRecord = {
   mask: 'mask.mp4',
   references: ['one.png', 'two three.png'],
   controlScale: [1, 0.5],
+  fit: 'crop',
   imageNoiseScale: 0.1,
   guidanceInterval: [0, 0.8],
   guidanceRescale: 0.7,

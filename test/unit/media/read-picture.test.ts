@@ -149,7 +149,7 @@ describe('reading a picture', () => {
   it('brings CMYK to sRGB by its profile', async () => {
     const path = `${folder.path}cmyk-profile.jpg`
     const light = (pixels: Uint8Array) => pixels.slice((width / 2) * 3, width * 3) // What ink can show.
-    await ramp().toColourspace('cmyk').withIccProfile('cmyk').jpeg({ quality: 100 }).toFile(path)
+    await ramp().withIccProfile('cmyk').jpeg({ quality: 100 }).toFile(path)
     const { data } = await readPicture(path)
     expect(largestDifference(light(data), light(greys))).toBeLessThanOrEqual(8)
   })

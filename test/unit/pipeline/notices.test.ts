@@ -127,7 +127,7 @@ describe('pictures and clips', () => {
     expect(new Set(notices.take().map(({ message }) => message))).toEqual(
       new Set([
         `${picture}: 64x32 is stretched to 64x64, which has another shape.`,
-        `${clip}: frames of 10 fps are played at 8 fps.`,
+        `${clip}: frames of 10 fps are resampled by their times to 8 fps.`,
         `${clip}: ${room}.`,
       ]),
     )

@@ -51,6 +51,7 @@ const requests: readonly GenerateRequest[] = [
     image: 'a.png',
     lastImage: 'b.png',
     keyframes: [{ frame: 1, path: 'c.png', strength: 0.5 }],
+    fit: 'crop',
     imageNoiseScale: 0.3,
     decodeTimestep: 0.1,
     decodeNoiseScale: 0.2,
