@@ -13,7 +13,14 @@ import {
 
 /** From the bottom up: a part may import the parts of every layer below its own, and what `sideways` adds. */
 const layers = [
-  ['src/errors.ts', 'src/notices.ts', 'src/system-errors.ts', 'src/tensor', 'src/geometry'],
+  [
+    'src/errors.ts',
+    'src/notices.ts',
+    'src/unfinished-files.ts',
+    'src/system-errors.ts',
+    'src/tensor',
+    'src/geometry',
+  ],
   ['src/graph', 'src/nn', 'src/weights', 'src/text', 'src/sampling', 'src/media', 'src/hub'],
   ['src/runtime'],
   ['src/pipeline'],

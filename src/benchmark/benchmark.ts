@@ -8,6 +8,7 @@ import { CancelledError, RequestError } from '../errors.ts'
 import type { GraphRecipe, Model } from '../pipeline/family.ts'
 import { type Device, deviceText } from '../runtime/backend.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
+import { type UnfinishedFile, unfinishedFiles } from '../unfinished-files.ts'
 import { type BenchmarkOptions, type Context, openContext, type Result } from './context.ts'
 import { measureLoad } from './load.ts'
 import { isBusy, machine } from './machine.ts'
@@ -36,6 +37,7 @@ export async function* runBenchmark(
 ): AsyncGenerator<BenchmarkProgress | BenchmarkReport> {
   checkOptions(options)
   const temporary = await mkdtemp(path.join(await realpath(tmpdir()), 'framewright-benchmark-'))
+  unfinishedFiles.publish({ path: temporary, done: false } satisfies UnfinishedFile)
   try {
     const busy = await isBusy()
     const folder = options.model ?? path.join(temporary, 'model')
@@ -82,6 +84,7 @@ export async function* runBenchmark(
     }
   } finally {
     await rm(temporary, { recursive: true, force: true })
+    unfinishedFiles.publish({ path: temporary, done: true } satisfies UnfinishedFile)
   }
 }
 

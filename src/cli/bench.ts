@@ -130,7 +130,11 @@ async function measure(what: BenchmarkOptions['what'], flags: Flags): Promise<vo
     throw new UsageError({ subject: '--folder', expected: '--synthetic beside it', got: 'none' })
   }
   const place = synthetic === undefined ? await resolveModel(model) : folder
-  const signal = interruptSignal(() => process.stderr.write('stopping; once more to stop at once\n'))
+  const signal = interruptSignal(() =>
+    process.stderr.write(
+      'stopping: waiting at most 3.5 s for the graph that runs; once more to stop at once\n',
+    ),
+  )
   const options: BenchmarkOptions = {
     ...rest,
     what,

@@ -57,7 +57,11 @@ export function evalCommand(): Command {
 async function run(name: string | undefined, flags: Flags): Promise<void> {
   const { evaluateModel, evaluationPage } = await import('../api/evaluation.ts')
   const model = await resolveModel(name)
-  const signal = interruptSignal(() => process.stderr.write('stopping; once more to stop at once\n'))
+  const signal = interruptSignal(() =>
+    process.stderr.write(
+      'stopping: waiting at most 3.5 s for the graph that runs; once more to stop at once\n',
+    ),
+  )
   const { output, html, ...options } = flags
   for await (const event of await evaluateModel({ ...options, model, signal })) {
     if (event.type === 'judged') {

@@ -33,7 +33,9 @@ interface ExportFlags {
 
 async function exportFolder(name: string, { output, copy, json }: ExportFlags): Promise<void> {
   const { exportModel } = await import('../api/models.ts')
-  const signal = interruptSignal(() => process.stderr.write('stopping\n'))
+  const signal = interruptSignal(() =>
+    process.stderr.write('stopping: unfinished files are removed; once more to stop at once\n'),
+  )
   const model = await resolveModel(name)
   const report = await exportModel({ model, output, signal, ...(copy && { copy }) })
   process.stdout.write(json ? `${JSON.stringify(report)}\n` : reportText(report))

@@ -4,6 +4,7 @@ import { builtInModel, resolveModel } from '../engine/model-name.ts'
 import { packageVersion } from '../engine/package-info.ts'
 import type { RenderEvent } from '../engine/render.ts'
 import { writeSafetensors } from '../weights/write-safetensors.ts'
+import { Activity } from './activity.ts'
 import { createReporter } from './create-reporter.ts'
 import { addGenerateFlags, type GenerateFlags } from './generate-flags.ts'
 import { interruptSignal } from './interrupt.ts'
@@ -35,15 +36,20 @@ async function generate(prompt: string | undefined, flags: GenerateFlags): Promi
   const { createEngine } = await import('../api/engine.ts')
   const jobs = await planVideos(prompt, flags)
   await checkOutputs(jobs)
-  const model = await resolveModel(flags.model)
-  await using engine = await createEngine(engineOptions(model, flags))
   const report = createReporter(flags, jobs.length)
-  const signal = interruptSignal(() => report.note('stopping after this step; once more to stop at once'))
-  const context = { engine, flags, report }
+  const activity = new Activity()
+  const signal = interruptSignal(() => {
+    report.note(`stopping in ${activity.text}: unfinished files are removed; once more to stop at once`)
+  })
+  const model = await resolveModel(flags.model)
+  const engine = await createEngine(engineOptions(model, flags))
+  const context = { engine, flags, report, activity }
   try {
     await onLanes(jobs, flags.lanes ?? 1, signal, async (job, stop) => await makeVideo(job, stop, context))
   } finally {
     report.close()
+    // An interrupted run does not wait for a graph that nothing can end.
+    if (!signal.aborted) await engine[Symbol.asyncDispose]()
   }
 }
 
@@ -65,10 +71,11 @@ interface Context {
   readonly engine: Engine
   readonly flags: GenerateFlags
   readonly report: Reporter
+  readonly activity: Activity
 }
 
 async function makeVideo(job: VideoJob, signal: AbortSignal, context: Context): Promise<void> {
-  const { engine, flags, report } = context
+  const { engine, flags, report, activity } = context
   const { renderVideo } = await import('../engine/render.ts')
   const output = {
     path: job.output,
@@ -79,6 +86,7 @@ async function makeVideo(job: VideoJob, signal: AbortSignal, context: Context): 
   let end: Extract<RenderEvent, { type: 'video-end' }> | undefined
   for await (const event of renderVideo(engine, job.request, output, { signal })) {
     report.event(job, event)
+    activity.event(job, event)
     if (event.type === 'video-end') end = event
   }
   if (job.latents === undefined || end === undefined) return

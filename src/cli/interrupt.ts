@@ -1,16 +1,76 @@
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+import { rmSync } from 'node:fs'
+import { type UnfinishedFile, unfinishedFiles } from '../unfinished-files.ts'
+import {
+  type CommandMessage,
+  type InterruptMessage,
+  type InterruptName,
+  interruptNames,
+} from './supervision.ts'
+
+/** For a command to end by itself after an interrupt; its supervisor needs some of five seconds for the rest. */
+const graceMs = 3500
+
+type Listener = (signal: InterruptName) => void
+
+/** Of this process; one command runs in it. */
+let listener: Listener | undefined
+let supervised = false
+let interruptedBy: InterruptName | undefined
 
 /**
- * A signal that aborts when the process is interrupted. The second interrupt ends the process in the way that it
- * would have ended without this.
+ * A signal that aborts when the command is interrupted. A command that is interrupted again, or has not ended within
+ * five seconds, is ended by its supervisor.
+ * @param drainMs time that the command goes on for before it ends
  */
-export function interruptSignal(onInterrupt: () => void): AbortSignal {
+export function interruptSignal(
+  onInterrupt: () => void,
+  { drainMs = 0 }: { readonly drainMs?: number } = {},
+): AbortSignal {
   const controller = new AbortController()
-  const interrupt = () => {
-    for (const signal of signals) process.off(signal, interrupt)
+  listener = signal => {
+    interruptedBy = signal
     onInterrupt()
     controller.abort()
   }
-  for (const signal of signals) process.on(signal, interrupt)
+  if (supervised) tell({ type: 'interruptible', graceMs: drainMs + graceMs })
+  else listenToSignals(listener)
   return controller.signal
+}
+
+/** Without a supervisor, a second interrupt ends the process in the way that it would have ended without this. */
+function listenToSignals(interrupt: Listener): void {
+  const once = (signal: NodeJS.Signals) => {
+    for (const name of interruptNames) process.off(name, once)
+    interrupt(signal as InterruptName)
+  }
+  for (const name of interruptNames) process.on(name, once)
+}
+
+/** Connects the process of a command with its supervisor, which decides about interrupts. */
+export function joinSupervisor(): void {
+  supervised = true
+  const unfinished = new Set<string>()
+  unfinishedFiles.subscribe(message => {
+    const { path, done } = message as UnfinishedFile
+    if (done) unfinished.delete(path)
+    else unfinished.add(path)
+    tell({ type: 'unfinished', path, done })
+  })
+  // A terminal interrupts both processes.
+  for (const name of interruptNames) process.on(name, () => {})
+  process.on('message', ({ signal }: InterruptMessage) => listener?.(signal))
+  process.on('disconnect', () => {
+    for (const path of unfinished) rmSync(path, { recursive: true, force: true })
+    process.kill(process.pid, 'SIGKILL')
+  })
+  process.channel?.unref()
+}
+
+/** Tells the supervisor that an interrupted command has ended, whatever still runs in its process. */
+export function endInterrupted(exitCode: number): void {
+  if (supervised && interruptedBy !== undefined) tell({ type: 'ended', exitCode })
+}
+
+function tell(message: CommandMessage): void {
+  if (process.connected) process.send?.(message)
 }

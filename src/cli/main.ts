@@ -1,19 +1,10 @@
 #!/usr/bin/env node
-import { createProgram } from './program.ts'
-import { reportError } from './report-error.ts'
+import { isSupervised, supervise } from './supervisor.ts'
 
 const argv = process.argv.slice(2)
-
-for (const stream of [process.stdout, process.stderr]) {
-  // Whoever read the output has gone (as in "| head"). The video is what the run is for: it goes on.
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') return
-    process.exit(reportError(error, argv))
-  })
-}
-
-try {
-  await createProgram().parseAsync(argv, { from: 'user' })
-} catch (error) {
-  process.exitCode = reportError(error, argv)
+if (isSupervised(argv)) {
+  process.exitCode = await supervise(argv)
+} else {
+  const { runCommand } = await import('./run-command.ts')
+  await runCommand(argv)
 }

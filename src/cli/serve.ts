@@ -94,7 +94,9 @@ interface ServeFlags
 async function serve(flags: ServeFlags, openJobs: OpenJobs | undefined): Promise<void> {
   const options = serveOptions(flags)
   const { startServer } = await import('../api/server.ts')
-  const signal = interruptSignal(() => process.stderr.write('stopping: what is running is handed back\n'))
+  const signal = interruptSignal(() =>
+    process.stderr.write('stopping: what is running is handed back; once more to stop at once\n'),
+  )
   const onListening = (url: string) => process.stderr.write(`listening on ${url}\n`)
   await using _server = await startServer({ ...options, onListening }, openJobs)
   await new Promise<void>(resolve => {

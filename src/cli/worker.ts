@@ -50,7 +50,10 @@ interface WorkerFlags extends Omit<WorkerOptions, 'models' | 'devices' | 'adapte
 
 async function work(flags: WorkerFlags, openJobs: OpenJobs | undefined): Promise<void> {
   const { startWorker } = await import('../api/worker.ts')
-  const signal = interruptSignal(() => process.stderr.write('draining: what is running is handed back\n'))
+  const signal = interruptSignal(
+    () => process.stderr.write('draining: what is running is handed back; once more to stop at once\n'),
+    { drainMs: (flags.drainSeconds ?? 0) * 1000 },
+  )
   await using worker = await startWorker(workerOptions(flags), openJobs)
   const stopped = new Promise<void>(resolve => {
     if (signal.aborted) resolve()

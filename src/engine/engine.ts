@@ -91,8 +91,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
   const adapters = await openAdapters(options.adapters ?? [], checkpoint, opening.add)
   const precision = { device, requested: options.precision }
   const source = graphSource(checkpoint, precision, adapters)
-  const lanes = checkedCount('lanes', options.lanes ?? 1)
-  const threads = threadsPerLane(options, second ? 2 * lanes : lanes)
+  const { lanes, threads } = sharedCores(options, device, second, opening)
   const openLane = (on: Device) => new Lane(parts.createBackend({ device: on, threads }), source, 'keep')
   const pool = new LanePool(lanes, () => {
     return second ? new GuidancePair(openLane(device), openLane(second), source) : openLane(device)
@@ -149,11 +148,32 @@ function randomSeed(): bigint {
   return BigInt(randomBytes(4).readUInt32BE())
 }
 
-/** 0 leaves the number to the runtime: one a physical core. */
-function threadsPerLane({ threads }: EngineOptions, lanes: number): number {
-  if (threads === undefined && lanes === 1) return 0
-  const all = checkedCount('threads', threads ?? availableParallelism())
-  return Math.max(1, Math.floor(all / lanes))
+/**
+ * Lanes, and the CPU threads of each: 0 leaves them to the runtime, one a physical core. More threads than cores wait for
+ * each other, and stall the machine.
+ */
+function sharedCores(
+  options: EngineOptions,
+  device: Device,
+  second: Device | undefined,
+  notices: Notices,
+): { readonly lanes: number; readonly threads: number } {
+  const cores = availableParallelism()
+  const capped = (subject: string, value: number) => {
+    const asked = checkedCount(subject, value)
+    if (asked <= cores) return asked
+    notices.add(
+      'machine/capped',
+      `${subject}: ${cores} are used, the cores of this machine, of the ${asked} asked for.`,
+    )
+    return cores
+  }
+  const wanted = options.lanes ?? 1
+  const lanes = device.type === 'cpu' ? capped('lanes', wanted) : checkedCount('lanes', wanted)
+  const queues = second ? 2 * lanes : lanes
+  if (options.threads === undefined && queues === 1) return { lanes, threads: 0 }
+  const threads = capped('threads', options.threads ?? cores)
+  return { lanes, threads: Math.max(1, Math.floor(threads / queues)) }
 }
 
 function checkedCount(subject: string, value: number): number {

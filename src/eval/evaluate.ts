@@ -6,6 +6,7 @@ import type { Engine, EngineOptions } from '../engine/engine.ts'
 import { packageVersion } from '../engine/package-info.ts'
 import { contactSheet } from '../media/contact-sheet.ts'
 import type { GenerateRequest } from '../pipeline/request.ts'
+import { type UnfinishedFile, unfinishedFiles } from '../unfinished-files.ts'
 import { type Clip, drawScene } from './draw-scene.ts'
 import { judge, type Verdict } from './judge.ts'
 import { readScenes, type Scene } from './scenes.ts'
@@ -91,6 +92,7 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Judged
     ...(precision && { precision }),
   })
   const folder = await mkdtemp(join(tmpdir(), 'framewright-eval-'))
+  unfinishedFiles.publish({ path: folder, done: false } satisfies UnfinishedFile)
   try {
     const judged: (JudgedEvent & { readonly psnr: readonly number[] })[] = []
     const shown: Clip[] = []
@@ -146,6 +148,7 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Judged
     }
   } finally {
     await rm(folder, { recursive: true, force: true })
+    unfinishedFiles.publish({ path: folder, done: true } satisfies UnfinishedFile)
   }
 }
 

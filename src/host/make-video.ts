@@ -43,6 +43,7 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
   let end: VideoEndEvent | undefined
   for await (const event of renderVideo(engine, requestFromJson(spec.generate), output, options)) {
     if (event.type === 'step-end' && event.state) checkpoint.step(event.state, note)
+    if (event.type === 'notice') note(event.message)
     if (event.type === 'preview') await writePreview(event, spec)
     if (event.type === 'frames-decoded') stills.take(event)
     if (event.type === 'video-end') end = event

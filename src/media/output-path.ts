@@ -3,6 +3,7 @@ import { access, constants, readdir, rename, rm, rmdir, stat } from 'node:fs/pro
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { FramewrightError, MediaError } from '../errors.ts'
 import { systemReasons } from '../system-errors.ts'
+import { type UnfinishedFile, unfinishedFiles } from '../unfinished-files.ts'
 import { libraryReason } from './library-reason.ts'
 
 /** What can be written: by the extension of the path, or a folder of pictures when the path ends with a slash. */
@@ -75,6 +76,7 @@ export class UnfinishedOutput {
     this.#final = resolve(path)
     const name = `.${basename(this.#final)}.${randomUUID().slice(0, 8)}.part`
     this.path = join(dirname(this.#final), name)
+    unfinishedFiles.publish({ path: this.path, done: false } satisfies UnfinishedFile)
   }
 
   /** Gives the output its final name, replacing a file of that name. */
@@ -82,11 +84,17 @@ export class UnfinishedOutput {
     // Windows does not rename over a folder; an empty one was allowed to exist.
     if ((await stat(this.path)).isDirectory()) await rmdir(this.#final).catch(() => undefined)
     await rename(this.path, this.#final)
+    this.#done()
   }
 
   /** Removes everything that was written. */
   async discard(): Promise<void> {
     await rm(this.path, { recursive: true, force: true })
+    this.#done()
+  }
+
+  #done(): void {
+    unfinishedFiles.publish({ path: this.path, done: true } satisfies UnfinishedFile)
   }
 }
 

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { MediaError, messageOf } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { type UnfinishedFile, unfinishedFiles } from '../unfinished-files.ts'
 import { planHeader } from './write-header.ts'
 
 /**
@@ -18,7 +19,8 @@ export async function writeSafetensors(
 ): Promise<void> {
   const entries = [...tensors].map(([key, { dtype, shape, data }]) => ({ key, dtype, shape, data }))
   const { header, order } = planHeader(entries, metadata)
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
+  const temporary = join(dirname(resolve(path)), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
+  unfinishedFiles.publish({ path: temporary, done: false } satisfies UnfinishedFile)
   try {
     const handle = await open(temporary, 'wx')
     try {
@@ -35,6 +37,8 @@ export async function writeSafetensors(
     await rm(temporary, { force: true }).catch(() => {})
     const what = { subject: path, expected: 'a place where the file can be written', got: messageOf(cause) }
     throw new MediaError('media/output', what, { cause })
+  } finally {
+    unfinishedFiles.publish({ path: temporary, done: true } satisfies UnfinishedFile)
   }
 }
 

@@ -1,57 +1,14 @@
-/** What a machine does to a run: signals, full disks, too little memory, readers that go away. */
+/** What a machine does to a run: full disks, too little memory, readers that go away. */
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { scratchFolder } from '../scratch.ts'
-import { bash, prompt, start } from './run-cli.ts'
+import { bash, prompt } from './run-cli.ts'
 
 const folder = scratchFolder()
 const linux = process.platform === 'linux'
 const short = `'${prompt}' --steps 1 --frames 5 --seed 1`
-
-describe('a run that is interrupted', () => {
-  test.each([
-    ['SIGINT', 130],
-    ['SIGTERM', 130],
-  ] as const)('by %s ends within a step and leaves nothing behind', async (signal, code) => {
-    const out = mkdtempSync(path.join(folder, 'stopped-'))
-    const child = start(out, ['generate', prompt, '--steps', '500', '-o', 'a.mp4'])
-    let after = ''
-    for await (const text of child.stderr!) {
-      if (child.killed) after += String(text)
-      else if (String(text).includes('step 2/')) child.kill(signal)
-    }
-    expect(child.exitCode ?? (await once(child, 'exit'))[0]).toBe(code)
-    expect(after).toContain('stopping after this step; once more to stop at once')
-    expect(after.match(/^step /gm)?.length ?? 0).toBeLessThanOrEqual(2)
-    expect(after).not.toContain('error')
-    expect(readdirSync(out)).toEqual([])
-  })
-
-  test('while it decodes leaves nothing behind either', async () => {
-    const out = mkdtempSync(path.join(folder, 'decoding-'))
-    const words = ['generate', prompt, '--steps', '1', '--frames', '253', '--chunk', '1', '-o', 'pictures/']
-    const child = start(out, words)
-    for await (const text of child.stderr!) {
-      if (!child.killed && String(text).includes('decoded 5/253')) child.kill('SIGINT')
-    }
-    expect(child.exitCode ?? (await once(child, 'exit'))[0]).toBe(130)
-    expect(readdirSync(out)).toEqual([])
-  })
-
-  test('twice ends at once', async () => {
-    const child = start(folder, ['generate', prompt, '--steps', '500', '-o', 'twice.mp4'])
-    for await (const text of child.stderr!) {
-      if (String(text).includes('step 2/')) child.kill('SIGINT')
-      if (String(text).includes('stopping')) child.kill('SIGINT')
-    }
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-    expect([child.exitCode, child.signalCode]).toEqual(expect.arrayContaining([null, 'SIGINT']))
-    expect(readdirSync(folder)).not.toContain('twice.mp4')
-  })
-})
 
 describe('a disk that is full', () => {
   /** In a disk of 8 kB that only this script sees, and that ends with it. */

@@ -1,0 +1,20 @@
+import { endInterrupted } from './interrupt.ts'
+import { createProgram } from './program.ts'
+import { reportError } from './report-error.ts'
+
+/** Runs the command that the words ask for, in this process, and sets its exit code. */
+export async function runCommand(argv: readonly string[]): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
+    // Whoever read the output has gone (as in "| head"). The video is what the run is for: it goes on.
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') return
+      process.exit(reportError(error, argv))
+    })
+  }
+  try {
+    await createProgram().parseAsync(argv, { from: 'user' })
+  } catch (error) {
+    process.exitCode = reportError(error, argv)
+    endInterrupted(process.exitCode)
+  }
+}

@@ -1,0 +1,25 @@
+/** What the process of a command and its supervisor say to each other, over the channel of `child_process.fork`. */
+import type { UnfinishedFile } from '../unfinished-files.ts'
+
+export type InterruptName = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
+
+export const interruptNames: readonly InterruptName[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
+
+/** By the convention of shells: 128 and the number of the signal. */
+export const interruptExitCodes: Readonly<Record<InterruptName, number>> = {
+  SIGINT: 130,
+  SIGTERM: 143,
+  SIGHUP: 129,
+}
+
+export type CommandMessage =
+  /** The command ends by itself after an interrupt, within so many milliseconds. */
+  | { readonly type: 'interruptible'; readonly graceMs: number }
+  | ({ readonly type: 'unfinished' } & UnfinishedFile)
+  /** Everything was said and removed; what still runs in the process may be ended. */
+  | { readonly type: 'ended'; readonly exitCode: number }
+
+export interface InterruptMessage {
+  readonly type: 'interrupt'
+  readonly signal: InterruptName
+}
