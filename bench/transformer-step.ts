@@ -8,6 +8,7 @@ import { graphSource } from '../src/engine/graph-source.ts'
 import { Lane } from '../src/engine/lane.ts'
 import type { TextConditioning } from '../src/pipeline/family.ts'
 import { networkPass, type PassInput } from '../src/pipeline/network-pass.ts'
+import { timesAtRest } from '../src/pipeline/streams.ts'
 import { OnnxRuntimeBackend } from '../src/runtime/onnxruntime-backend.ts'
 import { sliceAxis } from '../src/tensor/axis.ts'
 import { float32Data, reshaped, type Tensor, tensor } from '../src/tensor/tensor.ts'
@@ -115,16 +116,18 @@ async function openLane(folder: string): Promise<OpenLane> {
   return {
     prepare: async ({ latent: [latentFrames, latentHeight, latentWidth] }, promptTokens, inputs) => {
       const text = await textConditioning(lane, inputs.get('text')!, promptTokens)
-      const denoiser = checkpoint.model.denoiser({ latentFrames, latentHeight, latentWidth })
+      const shape = [checkpoint.model.facts.latentChannels, latentFrames, latentHeight, latentWidth]
+      const stream = { shape }
+      const denoiser = checkpoint.model.denoiser([stream.shape])
       const denoise = networkPass(checkpoint.model, denoiser, lane.run)
       const input: PassInput = {
-        latents: reshaped(inputs.get('latents')!, denoiser.latentShape),
-        timesteps: new Float32Array(latentFrames).fill(float32Data(inputs.get('timestep'))[0]!),
+        latents: [reshaped(inputs.get('latents')!, denoiser.streams[0]!.shape)],
+        times: timesAtRest([stream], float32Data(inputs.get('timestep'))[0]!),
         expert: 0,
         text,
-        visual: { feeds: [], leadingFrames: 0 },
+        visual: { feeds: [] },
       }
-      return async () => float32Data((await denoise(input)) as Tensor)
+      return async () => float32Data((await denoise(input))[0] as Tensor)
     },
     [Symbol.asyncDispose]: () => lane[Symbol.asyncDispose](),
   }

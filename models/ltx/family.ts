@@ -1,6 +1,5 @@
 import path from 'node:path'
 import { CheckpointError } from '../../src/errors.ts'
-import type { LatentSize } from '../../src/geometry/video-geometry.ts'
 import type {
   CheckpointConfigs,
   DecodeContext,
@@ -82,7 +81,7 @@ function loadLtx(checkpoint: CheckpointConfigs): Model {
       maskPadding: configs.conditions,
     }),
     conditionVisual: (inputs, context) => conditionLtx(visual, inputs, context),
-    denoiser: size => denoiser(facts, size),
+    denoiser: ([video]) => denoiser(video!),
     decoderFeeds: (context, part) => decoderFeeds(configs.vae, context, part),
   }
 }
@@ -119,6 +118,7 @@ function factsOf({ vae, conditions }: LtxConfigs, checkpoint: CheckpointConfigs)
   const { spatial, temporal } = compression(vae)
   return {
     family: 'ltx',
+    streams: ['video'],
     geometry: { spatialStride: spatial, temporalStride: temporal, patch: [1, 1, 1] },
     latentChannels: vae.latent_channels,
     defaults: {
@@ -203,10 +203,10 @@ const coders = {
   'vae-encoder': ltxEncoder,
 }
 
-function denoiser(facts: ModelFacts, size: LatentSize): Denoiser {
+function denoiser(shape: readonly number[]): Denoiser {
   return {
-    latentShape: [1, facts.latentChannels, size.latentFrames, size.latentHeight, size.latentWidth],
-    feeds: timesteps => ({ timestep: tensor('f32', [1, size.latentFrames], timesteps) }),
+    streams: [{ input: 'latents', output: 'velocity', shape: [1, ...shape] }],
+    feeds: ({ positions: [timesteps] }) => ({ timestep: tensor('f32', [1, shape[1]!], timesteps!) }),
   }
 }
 

@@ -5,7 +5,9 @@ import type { Picture } from '../../src/media/read-picture.ts'
 import { resample } from '../../src/media/resample.ts'
 import type {
   Keyframe,
+  KnownPositions,
   ModelFacts,
+  StreamConditioning,
   VisualConditioning,
   VisualContext,
   VisualInputs,
@@ -28,6 +30,9 @@ export interface LtxVisualOptions {
 
 /** Latent frames of a clip that is put inside the video: the rest of it goes into the video itself. */
 const prefixFrames = 2
+
+/** Strengths closer to 1 than this are 1 (diffusers' tolerance). */
+const tolerance = 1e-6
 
 /** A clip of latents that is held to a strength. */
 interface Held {
@@ -65,12 +70,13 @@ async function conditionFirstFrame(
     fps: context.fps,
   })
   const feeds = [rotaryFeeds(seconds, context, facts, transformer)]
-  if (!image) return { feeds, leadingFrames: 0, initial: float32Data(normal(shape, context)) }
+  if (!image) return { feeds, streams: [{ shape }] }
   const picture = await encode([image], context, facts)
   const video = mixed(normal(shape, context), 0, picture, 1)
-  const frames = Array.from({ length: latentFrames }, (_, frame) => frame === 0)
+  const shown = Float32Array.from({ length: latentFrames }, (_, frame) => (frame === 0 ? 1 : 0))
   const latents = float32Data(video)
-  return { feeds, leadingFrames: 0, initial: latents, clean: { latents, frames } }
+  const known = { latents, shown, share: shown.map(clean => 1 - clean) }
+  return { feeds, streams: [{ shape, initial: { latents, noise: 'included' }, known }] }
 }
 
 /**
@@ -116,18 +122,22 @@ async function conditionAtFrames(
   const leadingStrengths = leading.flatMap(({ latents, strength }) =>
     new Array<number>(latents.shape[1]!).fill(strength),
   )
-  const held = given.length > 0 && {
-    held: {
-      strengths: Float32Array.from([...leadingStrengths, ...strengths]),
-      noiseScale: context.imageNoiseScale,
-    },
+  const latents = float32Data(concatenate([...before, video], 1))
+  const held = Float32Array.from([...leadingStrengths, ...strengths])
+  const known: KnownPositions = {
+    latents,
+    limit: held.map(strength => 1 - strength),
+    shown: held.map(strength => (strength > 1 - tolerance ? 1 : 0)),
+    shownNoise: context.imageNoiseScale,
   }
-  return {
-    feeds: [rotaryFeeds(secondsOf(leading, context, facts), context, facts, transformer)],
-    leadingFrames: leadingStrengths.length,
-    initial: float32Data(concatenate([...before, video], 1)),
-    ...held,
+  const stream: StreamConditioning = {
+    shape: [facts.latentChannels, held.length, latentHeight, latentWidth],
+    extra: { before: leadingStrengths.length, after: 0 },
+    initial: { latents, noise: 'included' },
+    ...(given.length > 0 && { known }),
   }
+  const seconds = secondsOf(leading, context, facts)
+  return { feeds: [rotaryFeeds(seconds, context, facts, transformer)], streams: [stream] }
 }
 
 /** The request's pictures in the order that they are drawn for: first frame, keyframes as given, last frame. */

@@ -1,7 +1,6 @@
 import path from 'node:path'
 import { rotaryTables } from '../../src/geometry/rotary.ts'
-import type { LatentSize } from '../../src/geometry/video-geometry.ts'
-import { toTokens } from '../../src/geometry/video-geometry.ts'
+import { latentSizeOf, toTokens } from '../../src/geometry/video-geometry.ts'
 import type {
   CausalGraphs,
   CheckpointConfigs,
@@ -66,7 +65,7 @@ function loadWan(configs: WanConfigs, checkpoint: CheckpointConfigs): Model {
         context: imageContext,
       },
     }),
-    denoiser: size => denoiser(facts, transformer, size),
+    denoiser: ([video]) => denoiser(facts, transformer, video!),
     spacing: steps => (spacing && steps === defaults?.steps ? spacing : { steps }),
     decoderFeeds: () => ({}),
   }
@@ -84,6 +83,7 @@ function factsOf(configs: WanConfigs, checkpoint: CheckpointConfigs): ModelFacts
   }
   return {
     family: 'wan',
+    streams: ['video'],
     geometry,
     latentChannels: vae.z_dim,
     defaults: { ...defaultsFor(vae), ...changes.defaults, ...checkpoint.defaults },
@@ -199,20 +199,19 @@ function ignoredTensors({ experts, imageEncoder }: WanConfigs): Model['ignoredTe
 }
 
 /** Feeds of the transformer: latents cut into patches, a timestep for every frame, RoPE's tables, the conditions. */
-function denoiser(facts: ModelFacts, config: WanTransformerConfig, size: LatentSize): Denoiser {
-  const grid = toTokens(facts.geometry, size)
+function denoiser(facts: ModelFacts, config: WanTransformerConfig, shape: readonly number[]): Denoiser {
+  const grid = toTokens(facts.geometry, latentSizeOf(shape))
   const tables = rotaryTables({ grid, headDim: config.attention_head_dim })
   const rotaryShape = [1, ...tables.shape]
   const fixed = {
     'rotary.cos': tensor('f32', rotaryShape, tables.cos),
     'rotary.sin': tensor('f32', rotaryShape, tables.sin),
   }
-  const latentShape = [facts.latentChannels, size.latentFrames, size.latentHeight, size.latentWidth]
   const [framesPerToken] = config.patch_size
   return {
-    latentShape: patchedShape(config, facts, latentShape),
-    feeds: timesteps => {
-      const perToken = timesteps.filter((_, frame) => frame % framesPerToken === 0)
+    streams: [{ input: 'latents', output: 'velocity', shape: patchedShape(config, facts, shape) }],
+    feeds: ({ positions: [timesteps] }) => {
+      const perToken = timesteps!.filter((_, frame) => frame % framesPerToken === 0)
       return { ...fixed, timestep: tensor('f32', [1, grid.frames], perToken) }
     },
   }

@@ -1,5 +1,6 @@
 /** How VACE sees a control video, its mask and reference pictures (diffusers `WanVACEPipeline`). */
 import { RequestError } from '../../src/errors.ts'
+import { latentShape } from '../../src/geometry/video-geometry.ts'
 import { letterbox, nearestExactFrames, toMask, toUnitRange } from '../../src/media/fit.ts'
 import type { Picture } from '../../src/media/read-picture.ts'
 import { resample } from '../../src/media/resample.ts'
@@ -42,7 +43,13 @@ export async function controlConditioning(
     control: tensor('f32', shape, float32Data(control)),
     'control.scale': layerScales(context, config),
   }
-  return { feeds: facts.experts.map(() => feeds), leadingFrames: count }
+  const { latentFrames } = context.size
+  const size = { ...context.size, latentFrames: count + latentFrames }
+  const stream = {
+    shape: latentShape(facts.latentChannels, size),
+    extra: { before: count, after: 0 },
+  }
+  return { feeds: facts.experts.map(() => feeds), streams: [stream] }
 }
 
 /** The video at the size of the clip, or zeros: f32 [frames, 3, height, width] in [−1, 1]. */

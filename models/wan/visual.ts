@@ -1,15 +1,16 @@
 /** How Wan sees pictures and videos: one way a kind of checkpoint. */
 import { RequestError } from '../../src/errors.ts'
-import { pixelFramesOf, wholeLatents } from '../../src/geometry/video-geometry.ts'
+import { latentShape, pixelFramesOf, wholeLatents } from '../../src/geometry/video-geometry.ts'
 import { toUnitRange } from '../../src/media/fit.ts'
 import type { Picture } from '../../src/media/read-picture.ts'
 import { resample } from '../../src/media/resample.ts'
 import type {
-  CleanFrames,
   Feed,
   Keyframe,
+  KnownPositions,
   Mode,
   ModelFacts,
+  StreamConditioning,
   VisualConditioning,
   VisualContext,
   VisualInputs,
@@ -53,12 +54,14 @@ export function wanVisualConditioner(options: WanVisualOptions) {
     if (transformer.vace_layers?.length)
       return await controlConditioning(inputs, context, transformer, options.facts)
     if (conditionChannels(transformer) > 0) return await imageCondition(inputs, context, options)
-    const none = { feeds: new Array<Record<string, Feed>>(experts).fill({}), leadingFrames: 0 }
-    const clean = options.perFrameTimesteps ? await cleanFrames(inputs, context, options.facts) : undefined
-    const start = inputs.video
-      ? { start: float32Data(await context.encode(fitted(inputs.video, context))) }
-      : {}
-    return { ...none, ...start, ...(clean && { clean }) }
+    const known = options.perFrameTimesteps ? await cleanFrames(inputs, context, options.facts) : undefined
+    const video = inputs.video && (await context.encode(fitted(inputs.video, context)))
+    const stream: StreamConditioning = {
+      shape: latentShape(options.facts.latentChannels, context.size),
+      ...(video && { initial: { latents: float32Data(video), noise: 'added' } }),
+      ...(known && { known }),
+    }
+    return { feeds: new Array<Record<string, Feed>>(experts).fill({}), streams: [stream] }
   }
 }
 
@@ -88,7 +91,8 @@ async function imageCondition(
   const shape = patchedShape(options.transformers[0], options.facts, channels.shape, channels.shape[0])
   const condition = tensor('f32', shape, channels.data)
   const seen = options.imageEncoder ? await embedPictures(options.imageEncoder, pictures, context.run) : {}
-  return { feeds: options.transformers.map(() => ({ condition, ...seen })), leadingFrames: 0 }
+  const feeds = options.transformers.map(() => ({ condition, ...seen }))
+  return { feeds, streams: [{ shape: latentShape(options.facts.latentChannels, context.size) }] }
 }
 
 /** A clip of zeros with the first frame, and the last one where it is given: [frames, 3, height, width]. */
@@ -120,14 +124,14 @@ function pictureMask(latentFrames: number, pixels: number, last: boolean): Float
 }
 
 /**
- * Latent frames that are given clean (Wan 2.2 TI2V: the first). The first latent frame holds one picture; a later one
- * holds four, for which a still one is encoded.
+ * Latent frames that are shown clean, without noise (Wan 2.2 TI2V: the first). The first latent frame holds one picture;
+ * a later one holds four, for which a still one is encoded.
  */
 async function cleanFrames(
   { image, lastImage, keyframes }: VisualInputs,
   context: VisualContext,
   facts: ModelFacts,
-): Promise<CleanFrames | undefined> {
+): Promise<KnownPositions | undefined> {
   const given = [
     ...(image ? [{ frame: 0, pictures: [image] }] : []),
     ...keyframes.map(keyframe => held(keyframe, facts, context)),
@@ -137,7 +141,7 @@ async function cleanFrames(
   const { latentFrames, latentHeight, latentWidth } = context.size
   const plane = latentHeight * latentWidth
   const latents = new Float32Array(facts.latentChannels * latentFrames * plane)
-  const frames = new Array<boolean>(latentFrames).fill(false)
+  const shown = new Float32Array(latentFrames)
   for (const { frame, pictures } of given) {
     checkFrame(frame, context.frames)
     const { temporalStride } = facts.geometry
@@ -152,15 +156,15 @@ async function cleanFrames(
     const encoded = await context.encode(fitted(seen, context))
     const first = pictures.length > 1 ? 0 : encoded.shape[1]! - 1
     const count = encoded.shape[1]! - first
-    checkFree(frame, frames.slice(index, index + count))
+    checkFree(frame, shown.subarray(index, index + count))
     const part = float32Data(sliceAxis(encoded, 1, first, first + count)) // [channels, count, h, w]
     for (let channel = 0; channel < facts.latentChannels; channel++) {
       const at = (channel * latentFrames + index) * plane
       latents.set(part.subarray(channel * count * plane, (channel + 1) * count * plane), at)
     }
-    frames.fill(true, index, index + count)
+    shown.fill(1, index, index + count)
   }
-  return { latents, frames }
+  return { latents, shown, share: shown.map(clean => 1 - clean) }
 }
 
 /** A keyframe that this model can take: a picture, or at frame 0 a clip of whole latent frames, fully held. */
@@ -186,8 +190,8 @@ function held(
 }
 
 /** @throws RequestError for a second picture of one latent frame: the first would be lost */
-function checkFree(frame: number, taken: readonly boolean[]): void {
-  if (!taken.includes(true)) return
+function checkFree(frame: number, taken: Float32Array): void {
+  if (taken.every(each => each === 0)) return
   throw new RequestError('request/invalid', {
     subject: `keyframe ${frame}`,
     expected: 'a latent frame of its own',

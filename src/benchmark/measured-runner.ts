@@ -62,8 +62,8 @@ export class MeasuredRunner implements GraphRunner {
     return this.#lane.memory
   }
 
-  openValues(shape: readonly number[]) {
-    return this.#lane.openValues(shape)
+  openArrays(shape: readonly number[]) {
+    return this.#lane.openArrays(shape)
   }
 
   shrink(): Promise<boolean> {

@@ -7,6 +7,7 @@ import type { GraphRecipe, Model } from '../pipeline/family.ts'
 import { generate } from '../pipeline/generate.ts'
 import { networkPass, type PassInput } from '../pipeline/network-pass.ts'
 import type { GeneratePlan } from '../pipeline/request.ts'
+import { timesAtRest } from '../pipeline/streams.ts'
 import { createGenerator } from '../sampling/noise.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import { tensor } from '../tensor/tensor.ts'
@@ -70,14 +71,15 @@ async function prepareStep({ model, plan, runner, signal }: WorkContext): Promis
   // What they hold on the device lives as long as the lane.
   const conditions = await condition(model, plan, size, noise, runner, signal, dropNotices)
   const { conditional, unconditional, visual } = conditions
-  const denoised = { ...size, latentFrames: size.latentFrames + visual.leadingFrames }
-  const denoiser = model.denoiser(denoised)
+  const denoiser = model.denoiser(visual.streams.map(({ shape }) => shape))
   const denoise = networkPass(model, denoiser, runner.run)
-  const values = runner.openValues(denoiser.latentShape)
-  const latents = values.of(noise.randn(elementCount(denoiser.latentShape)))
+  const streams = denoiser.streams.map(({ shape }) => {
+    const arrays = runner.openArrays(shape)
+    return { arrays, latents: arrays.upload(noise.randn(elementCount(shape))) }
+  })
   const input: Omit<PassInput, 'text'> = {
-    latents: await values.feed(latents),
-    timesteps: new Float32Array(denoised.latentFrames).fill(999),
+    latents: await Promise.all(streams.map(({ arrays, latents }) => arrays.feed(latents))),
+    times: timesAtRest(visual.streams, 999),
     expert: 0,
     visual,
   }
@@ -85,10 +87,11 @@ async function prepareStep({ model, plan, runner, signal }: WorkContext): Promis
     const forward: number[] = []
     for (const text of unconditional ? [conditional, unconditional] : [conditional]) {
       const started = performance.now()
-      values.taken(await denoise({ ...input, text }))
+      const velocities = await denoise({ ...input, text })
+      for (const [stream, { arrays }] of streams.entries()) arrays.adopt(velocities[stream]!)
       forward.push(secondsSince(started))
     }
-    await values.keepOnly([latents])
+    for (const { arrays, latents } of streams) await arrays.keepOnly([latents])
     return { forward }
   }
 }

@@ -6,7 +6,7 @@ import { readSafetensorsHeader } from '../weights/read-header.ts'
 import { readTensor } from '../weights/read-tensor.ts'
 import { writeSafetensors } from '../weights/write-safetensors.ts'
 
-const format = '1'
+const format = '2'
 
 /**
  * Saves the state of a run as a .safetensors file: its arrays as tensors, the rest as JSON in the metadata. The file
@@ -66,23 +66,32 @@ export async function loadDenoiseState(path: string, request: string): Promise<D
 
 const array = z.instanceof(Float32Array)
 
-const velocities = z.strictObject({ conditional: array, unconditional: array.optional() })
+const byStream = z.array(array)
 
 const denoiseState = z.strictObject({
   step: z.int().nonnegative(),
-  latents: array,
-  history: z.strictObject({
-    denoised: z.array(array),
-    origin: array.optional(),
-    order: z.number().optional(),
-  }),
+  streams: z.array(
+    z.strictObject({
+      latents: array,
+      history: z.strictObject({
+        denoised: z.array(array),
+        origin: array.optional(),
+        order: z.number().optional(),
+      }),
+    }),
+  ),
   velocity: z.strictObject({
-    guidance: z.strictObject({ average: array.optional() }),
+    guidance: z.array(z.strictObject({ average: array.optional() })),
     cache: z.strictObject({
       change: z.union([z.number(), z.nan()]),
       rate: z.union([z.number(), z.nan(), z.literal([Infinity, -Infinity])]).optional(),
-      before: array.optional(),
-      computed: z.strictObject({ latents: array, velocities }).optional(),
+      before: byStream.optional(),
+      computed: z
+        .strictObject({
+          latents: byStream,
+          velocities: z.looseObject({ conditional: byStream }).catchall(byStream),
+        })
+        .optional(),
     }),
     expert: z.int().nonnegative(),
   }),

@@ -79,7 +79,7 @@ export class DeviceMemory {
     const choice = await choosePlan(this.#pairs ? withSecondBranch(estimates) : estimates, free)
     if ('smallest' in choice) throw tooLarge(choice.smallest, free!)
     this.#taken.set(lane, choice.estimate.bytes)
-    lane.begin(choice.estimate.plan, choice.smaller)
+    lane.applyMemoryPlan(choice.estimate.plan, choice.smaller)
     this.#held.set(lane, choice.estimate.heldBytes)
   }
 

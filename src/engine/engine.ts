@@ -129,7 +129,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
     const notices = new Notices(opened)
     const plan = planRequest(await likeInputs(request, model.facts), model.facts, randomSeed, notices.add)
     const lane = await pool.acquire(signal)
-    lane.until(signal)
+    lane.setAbortSignal(signal)
     try {
       await memory.admit(lane, plan)
       const make = plan.extend ? extend : generate

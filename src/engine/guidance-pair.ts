@@ -1,14 +1,14 @@
 import type { Feed, ResidentTensor, RunGraph } from '../pipeline/family.ts'
 import { both, type GraphRunner } from '../pipeline/graph-runner.ts'
 import type { MemoryPlan } from '../pipeline/memory-plan.ts'
-import { hostValues } from '../pipeline/run-values.ts'
+import { hostArrays } from '../pipeline/state-arrays.ts'
 import { isResident } from '../runtime/backend.ts'
 import type { GraphSource } from './graph-source.ts'
 import type { Lane } from './lane.ts'
 
 /**
- * Two lanes that make one video: the first encodes, runs the conditional branch of every step and decodes; the second runs
- * the unconditional branch meanwhile. What the transformer keeps of a prompt or a picture is made on both, so that
+ * Two lanes that make one video: the first encodes, runs the conditional pass of every step and decodes; the second runs
+ * the unconditional pass meanwhile; further passes are shared out likewise. What the transformer keeps of a prompt or a picture is made on both, so that
  * neither has to ask the other for it.
  */
 export class GuidancePair implements GraphRunner {
@@ -38,14 +38,14 @@ export class GuidancePair implements GraphRunner {
     return [...this.#first.open, ...this.#second.open]
   }
 
-  begin(plan: MemoryPlan, smaller: readonly MemoryPlan[]): void {
-    this.#first.begin(plan, smaller)
-    this.#second.begin(plan, smaller)
+  applyMemoryPlan(plan: MemoryPlan, smaller: readonly MemoryPlan[]): void {
+    this.#first.applyMemoryPlan(plan, smaller)
+    this.#second.applyMemoryPlan(plan, smaller)
   }
 
-  until(signal: AbortSignal): void {
-    this.#first.until(signal)
-    this.#second.until(signal)
+  setAbortSignal(signal: AbortSignal): void {
+    this.#first.setAbortSignal(signal)
+    this.#second.setAbortSignal(signal)
   }
 
   shrink(): Promise<boolean> {
@@ -66,13 +66,13 @@ export class GuidancePair implements GraphRunner {
     return result
   }
 
-  readonly runUnconditional: RunGraph = async (graph, feeds, options) => {
+  readonly runBeside: RunGraph = async (graph, feeds, options) => {
     return await this.#second.run(graph, this.#asTwins(feeds), options)
   }
 
   /** Both lanes read the latents where they are. */
-  openValues(shape: readonly number[]) {
-    return hostValues(shape, { shared: true })
+  openArrays(shape: readonly number[]) {
+    return hostArrays(shape, { shared: true })
   }
 
   async drop(residents: Iterable<ResidentTensor>): Promise<void> {

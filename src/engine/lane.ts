@@ -1,12 +1,12 @@
 import type { Feed, ResidentTensor, RunGraph, RunOptions, RunResult } from '../pipeline/family.ts'
 import type { GraphRunner } from '../pipeline/graph-runner.ts'
-import { letsGo, type MemoryPlan, type Residency, residencies } from '../pipeline/memory-plan.ts'
-import { hostValues, type RunValues } from '../pipeline/run-values.ts'
+import { type MemoryPlan, type Residency, residencies, shouldEvict } from '../pipeline/memory-plan.ts'
+import { hostArrays, type StateArrays } from '../pipeline/state-arrays.ts'
 import { isOutOfMemory } from '../pipeline/within-memory.ts'
 import { type Backend, deviceText, type Session } from '../runtime/backend.ts'
-import { DeviceValues } from './device-values.ts'
+import { DeviceArrays } from './device-arrays.ts'
 import type { GraphSource } from './graph-source.ts'
-import { valueModel } from './value-graphs.ts'
+import { stateModel } from './state-graphs.ts'
 
 /** A run of a session that is opened when its turn comes. */
 type SessionRun = [
@@ -25,7 +25,7 @@ export class Lane implements GraphRunner {
   readonly #source: GraphSource
   readonly #sessions = new Map<string, Promise<Session>>()
   /** Of the graphs that compute on the state of a run: they have no weights, and stay. */
-  readonly #valueSessions = new Map<string, Promise<Session>>()
+  readonly #stateSessions = new Map<string, Promise<Session>>()
   readonly #residents = new Set<ResidentTensor>()
   #runningSeconds = 0
   #signal: AbortSignal | undefined
@@ -56,13 +56,13 @@ export class Lane implements GraphRunner {
   }
 
   /** Sets how the memory is used from now on, and what to go over to when it runs out. */
-  begin(plan: MemoryPlan, smaller: readonly MemoryPlan[]): void {
+  applyMemoryPlan(plan: MemoryPlan, smaller: readonly MemoryPlan[]): void {
     this.#memory = plan
     this.#smaller = smaller
   }
 
   /** Ends what runs from now on when the signal aborts, in the middle of a run where the backend can. */
-  until(signal: AbortSignal): void {
+  setAbortSignal(signal: AbortSignal): void {
     this.#signal = signal
   }
 
@@ -74,10 +74,10 @@ export class Lane implements GraphRunner {
     return this.#inTurn(() => this.#session(graph), feeds, options)
   }
 
-  openValues(shape: readonly number[]): RunValues<unknown> {
-    if (!this.#backend.keepsState) return hostValues(shape)
-    return new DeviceValues(shape, {
-      run: (op, rank, feeds, options) => this.#inTurn(() => this.#valueSession(op, rank), feeds, options),
+  openArrays(shape: readonly number[]): StateArrays<unknown> {
+    if (!this.#backend.keepsState) return hostArrays(shape)
+    return new DeviceArrays(shape, {
+      run: (op, rank, feeds, options) => this.#inTurn(() => this.#stateSession(op, rank), feeds, options),
       drop: residents => this.drop(residents),
     })
   }
@@ -105,7 +105,7 @@ export class Lane implements GraphRunner {
     const next = this.#smaller.findIndex(plan => plan.chunk !== chunk || plan.tile !== tile)
     const plan = this.#smaller[next]
     if (plan === undefined) return false
-    this.begin(plan, this.#smaller.slice(next + 1))
+    this.applyMemoryPlan(plan, this.#smaller.slice(next + 1))
     await this.#releaseWhere(() => true)
     return true
   }
@@ -136,13 +136,13 @@ export class Lane implements GraphRunner {
   /** Frees the sessions that the plan does not keep beside a graph. */
   async makeRoom(graph: string): Promise<void> {
     const running = this.#source.recipe(graph)
-    await this.#releaseWhere(name => letsGo(this.#memory.residency, running, this.#source.recipe(name)))
+    await this.#releaseWhere(name => shouldEvict(this.#memory.residency, running, this.#source.recipe(name)))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#releaseWhere(() => true)
     await Promise.allSettled(
-      [...this.#valueSessions.values()].map(async session => (await session).release()),
+      [...this.#stateSessions.values()].map(async session => (await session).release()),
     )
     await this.#backend[Symbol.asyncDispose]()
   }
@@ -157,11 +157,11 @@ export class Lane implements GraphRunner {
     return await opening
   }
 
-  async #valueSession(op: string, rank: number): Promise<Session> {
+  async #stateSession(op: string, rank: number): Promise<Session> {
     const name = `${op} ${rank}`
-    const open = this.#valueSessions.get(name) ?? this.#backend.open(valueModel(op, rank))
-    this.#valueSessions.set(name, open)
-    open.catch(() => this.#valueSessions.delete(name))
+    const open = this.#stateSessions.get(name) ?? this.#backend.open(stateModel(op, rank))
+    this.#stateSessions.set(name, open)
+    open.catch(() => this.#stateSessions.delete(name))
     return await open
   }
 

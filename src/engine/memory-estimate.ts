@@ -1,9 +1,9 @@
 /** What a request needs of a device's memory under every plan, before anything is loaded. */
 import { pixelFramesOf, toLatent } from '../geometry/video-geometry.ts'
 import type { Graph } from '../graph/graph.ts'
+import { type DryRun, dryRunDecoding, dryRunDenoising } from '../pipeline/dry-run.ts'
 import type { GraphRecipe } from '../pipeline/family.ts'
-import { letsGo, type MemoryPlan, memoryPlans, type Residency } from '../pipeline/memory-plan.ts'
-import { type RehearsedRun, rehearseDecoding, rehearseDenoising } from '../pipeline/rehearse.ts'
+import { type MemoryPlan, memoryPlans, type Residency, shouldEvict } from '../pipeline/memory-plan.ts'
 import type { GeneratePlan } from '../pipeline/request.ts'
 import type { Device } from '../runtime/backend.ts'
 import { arenaBytes, runtimeBytes, weightBytes } from '../runtime/graph-memory.ts'
@@ -47,7 +47,7 @@ export class MemoryEstimator {
   readonly #checkpoint: Checkpoint
   readonly #device: Device
   readonly #source: GraphSource
-  readonly #facts = remembered((name: string) => this.#factsOf(name))
+  readonly #facts = memoize((name: string) => this.#factsOf(name))
   readonly #arenas = new Map<string, number>()
 
   constructor(checkpoint: Checkpoint, device: Device, source: GraphSource) {
@@ -62,9 +62,9 @@ export class MemoryEstimator {
     const plan = asOneWindow(request)
     const graphs = (name: string) => this.#source.graph(name)
     const size = toLatent(model.facts.geometry, plan)
-    const before = remembered((chunk: number) => rehearseDenoising(model, plan, graphs, chunk))
-    const after = remembered(
-      (memory: MemoryPlan) => rehearseDecoding(model, plan, graphs, memory),
+    const before = memoize((chunk: number) => dryRunDenoising(model, plan, graphs, chunk))
+    const after = memoize(
+      (memory: MemoryPlan) => dryRunDecoding(model, plan, graphs, memory),
       ({ chunk, tile }) => `${chunk} ${tile}`,
     )
     return {
@@ -76,8 +76,8 @@ export class MemoryEstimator {
 
   async #walk(
     plan: MemoryPlan,
-    before: readonly RehearsedRun[],
-    after: readonly RehearsedRun[],
+    before: readonly DryRun[],
+    after: readonly DryRun[],
     request: GeneratePlan,
   ): Promise<PlanEstimate> {
     const open = new OpenSessions(plan)
@@ -94,12 +94,12 @@ export class MemoryEstimator {
   }
 
   /** Bytes while a graph runs, which stays open. */
-  async #run(open: OpenSessions, run: RehearsedRun): Promise<number> {
+  async #run(open: OpenSessions, run: DryRun): Promise<number> {
     const { recipe, weights } = await this.#facts(run.graph)
     return open.run(recipe, { weights, arena: await this.#arena(run) }, run)
   }
 
-  async #arena({ graph: name, symbols }: RehearsedRun): Promise<number> {
+  async #arena({ graph: name, symbols }: DryRun): Promise<number> {
     const key = JSON.stringify([name, symbols])
     const known = this.#arenas.get(key)
     if (known !== undefined) return known
@@ -110,11 +110,7 @@ export class MemoryEstimator {
   }
 
   /** Tiles are put together in the memory of the machine: what goes into them, the clip, and a row of tiles. */
-  #hostBytes(
-    { tile }: MemoryPlan,
-    runs: readonly RehearsedRun[],
-    { width, height, frames }: GeneratePlan,
-  ): number {
+  #hostBytes({ tile }: MemoryPlan, runs: readonly DryRun[], { width, height, frames }: GeneratePlan): number {
     if (tile === undefined || this.#device.type !== 'cpu') return 0
     const { tiledDecoder, geometry } = this.#checkpoint.model.facts
     const stems = [tiledDecoder.stem.first, tiledDecoder.stem.next]
@@ -133,7 +129,7 @@ export class MemoryEstimator {
 }
 
 /** Calls a function once for each argument. */
-function remembered<T, R>(
+function memoize<T, R>(
   call: (argument: T) => R,
   keyOf: (argument: T) => unknown = each => each,
 ): (argument: T) => R {
@@ -166,9 +162,9 @@ class OpenSessions {
   }
 
   /** @returns the bytes that are held at most, while the session is opened or while it runs */
-  run(recipe: GraphRecipe, { weights, arena }: SessionBytes, run: RehearsedRun): number {
+  run(recipe: GraphRecipe, { weights, arena }: SessionBytes, run: DryRun): number {
     for (const [name, session] of this.#sessions) {
-      if (letsGo(this.#plan.residency, recipe, session.recipe)) this.#sessions.delete(name)
+      if (shouldEvict(this.#plan.residency, recipe, session.recipe)) this.#sessions.delete(name)
     }
     const before = this.#sessions.get(recipe.name)
     // While they are packed, weights are there twice.

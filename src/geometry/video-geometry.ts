@@ -60,6 +60,17 @@ export function toLatent(geometry: VideoGeometry, { width, height, frames }: Pix
   }
 }
 
+/** The shape of a video's latents: [channels, frames, height, width]. */
+export function latentShape(channels: number, latent: LatentSize): number[] {
+  return [channels, latent.latentFrames, latent.latentHeight, latent.latentWidth]
+}
+
+/** The grid of latents [channels, frames, height, width]. */
+export function latentSizeOf(shape: readonly number[]): LatentSize {
+  const [, latentFrames, latentHeight, latentWidth] = shape as [number, number, number, number]
+  return { latentFrames, latentHeight, latentWidth }
+}
+
 /** Whether the model can make pictures of a size. */
 export function canMake(geometry: VideoGeometry, { width, height }: Omit<PixelSize, 'frames'>): boolean {
   const [, patchHeight, patchWidth] = geometry.patch

@@ -8,6 +8,7 @@ import { checkAborted } from './abort.ts'
 import { encodeClip } from './encode.ts'
 import type { Model, ResidentTensor, TextConditioning, VisualConditioning, VisualInputs } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
+import { guidancesOf } from './guidances.ts'
 import type { GeneratePlan } from './request.ts'
 import { readVisualInputs } from './visual.ts'
 import { withinMemory } from './within-memory.ts'
@@ -58,8 +59,8 @@ export async function conditionOn(
     return made
   }
   const conditional = await text('prompt', plan.prompt)
-  const unconditional =
-    plan.guidance > 1 ? { unconditional: await text('negative prompt', plan.negativePrompt) } : {}
+  const guides = guidancesOf(model, plan)[0]!.some(({ scale }) => scale > 1)
+  const unconditional = guides ? { unconditional: await text('negative prompt', plan.negativePrompt) } : {}
   checkAborted(signal)
   const { encoder, geometry } = model.facts
   const drop = (residents: Iterable<ResidentTensor>) => runner.drop(residents)

@@ -1,7 +1,8 @@
+import type { ByPass, GuidanceState } from '../sampling/guidance.ts'
 import type { NoisePosition } from '../sampling/noise.ts'
 import { emptyHistory, type History } from '../sampling/samplers/sampler.ts'
-import type { Velocities } from '../sampling/step-cache.ts'
-import type { RunValues } from './run-values.ts'
+import type { StepCacheState } from '../sampling/step-cache.ts'
+import type { StateArrays } from './state-arrays.ts'
 import { emptyVelocityState, type VelocityState } from './velocity.ts'
 
 /**
@@ -12,73 +13,107 @@ import { emptyVelocityState, type VelocityState } from './velocity.ts'
 export interface DenoiseState<V = Float32Array> {
   /** The step to do next, counted from the start of the schedule. */
   readonly step: number
-  /** [channels, frames, height, width], flat */
-  readonly latents: V
-  readonly history: History<V>
+  /** In the order of the model's streams: the video first. */
+  readonly streams: readonly StreamState<V>[]
   readonly velocity: VelocityState<V>
   readonly noise: NoisePosition
   /** Steps so far in which the network did not run. */
   readonly skippedSteps: number
 }
 
+export interface StreamState<V = Float32Array> {
+  /** [channels, positions, …], flat */
+  readonly latents: V
+  readonly history: History<V>
+}
+
 /** The state before the first step. */
-export function firstState(step: number, latents: Float32Array, noise: NoisePosition): DenoiseState {
-  return { step, latents, noise, history: emptyHistory, velocity: emptyVelocityState, skippedSteps: 0 }
+export function firstState(
+  step: number,
+  latents: readonly Float32Array[],
+  noise: NoisePosition,
+): DenoiseState {
+  const streams = latents.map(each => ({ latents: each, history: emptyHistory }))
+  return { step, streams, noise, velocity: emptyVelocityState, skippedSteps: 0 }
 }
 
-/** The state with its arrays where the run keeps them. */
-export function broughtIn<V>(values: RunValues<V>, state: DenoiseState): DenoiseState<V> {
-  const known = new Map([...new Set(arraysOf(state))].map(array => [array, values.of(array)]))
+/** The state with its arrays where the run keeps them. @param streams by stream */
+export function uploadState<V>(streams: readonly StateArrays<V>[], state: DenoiseState): DenoiseState<V> {
+  const uploaded = new Map<Float32Array, V>()
+  return withArrays(state, (array, stream) => {
+    const known = uploaded.get(array) ?? streams[stream]!.upload(array)
+    uploaded.set(array, known)
+    return known
+  })
+}
+
+/** The state as plain data. @param streams by stream */
+export async function downloadState<V>(
+  streams: readonly StateArrays<V>[],
+  state: DenoiseState<V>,
+): Promise<DenoiseState> {
+  const arrays = new Map(arraysOf(state).map(({ array, stream }) => [array, stream]))
+  const downloaded = await Promise.all(
+    [...arrays].map(async ([array, stream]) => [array, await streams[stream]!.download(array)] as const),
+  )
+  const known = new Map(downloaded)
   return withArrays(state, array => known.get(array)!)
 }
 
-/** The state as plain data. */
-export async function readOut<V>(values: RunValues<V>, state: DenoiseState<V>): Promise<DenoiseState> {
-  const arrays = [...new Set(arraysOf(state))]
-  const read = await Promise.all(arrays.map(array => values.read(array)))
-  const known = new Map(arrays.map((array, index) => [array, read[index]!]))
-  return withArrays(state, array => known.get(array)!)
-}
-
-export function arraysOf<V>(state: DenoiseState<V>): V[] {
-  const arrays: V[] = []
-  withArrays(state, array => {
-    arrays.push(array)
+/** The arrays of a state, with the stream that each is of. */
+export function arraysOf<V>(state: DenoiseState<V>): { readonly array: V; readonly stream: number }[] {
+  const arrays: { array: V; stream: number }[] = []
+  withArrays(state, (array, stream) => {
+    arrays.push({ array, stream })
     return array
   })
   return arrays
 }
 
-function withArrays<A, B>(state: DenoiseState<A>, map: (array: A) => B): DenoiseState<B> {
-  const { latents, history, velocity } = state
-  const { origin, denoised, ...order } = history
-  const { average } = velocity.guidance
-  const { before, computed, ...change } = velocity.cache
+type MapArray<A, B> = (array: A, stream: number) => B
+
+function withArrays<A, B>(state: DenoiseState<A>, map: MapArray<A, B>): DenoiseState<B> {
+  const { guidance, cache, expert } = state.velocity
   return {
     ...state,
-    latents: map(latents),
-    history: {
-      ...order,
-      denoised: denoised.map(map),
-      ...(origin !== undefined && { origin: map(origin) }),
-    },
+    streams: state.streams.map(({ latents, history }, stream) => {
+      const { origin, denoised, ...order } = history
+      const each = (array: A) => map(array, stream)
+      return {
+        latents: each(latents),
+        history: {
+          ...order,
+          denoised: denoised.map(each),
+          ...(origin !== undefined && { origin: each(origin) }),
+        },
+      }
+    }),
     velocity: {
-      ...velocity,
-      guidance: { ...(average !== undefined && { average: map(average) }) },
-      cache: {
-        ...change,
-        ...(before !== undefined && { before: map(before) }),
-        ...(computed && {
-          computed: { latents: map(computed.latents), velocities: mapped(computed.velocities, map) },
-        }),
-      },
+      guidance: guidance.map(({ average }, stream): GuidanceState<B> => {
+        return average === undefined ? {} : { average: map(average, stream) }
+      }),
+      cache: cacheWithArrays(cache, map),
+      expert,
     },
   }
 }
 
-function mapped<A, B>({ conditional, unconditional }: Velocities<A>, map: (array: A) => B): Velocities<B> {
+function cacheWithArrays<A, B>(
+  { before, computed, ...change }: StepCacheState<readonly A[]>,
+  map: MapArray<A, B>,
+): StepCacheState<readonly B[]> {
+  const velocities = Object.entries(computed?.velocities ?? {}).map(([pass, arrays]) => [
+    pass,
+    arrays!.map(map),
+  ])
   return {
-    conditional: map(conditional),
-    ...(unconditional !== undefined && { unconditional: map(unconditional) }),
+    ...change,
+    ...(before && { before: before.map(map) }),
+    ...(computed && {
+      computed: {
+        latents: computed.latents.map(map),
+        velocities: Object.fromEntries(velocities) as ByPass<readonly B[]>,
+      },
+    }),
   }
 }

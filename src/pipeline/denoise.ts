@@ -1,162 +1,203 @@
 import { RequestError } from '../errors.ts'
-import { createGuidance, type Guidance } from '../sampling/guidance.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
-import { type Sampler, stepTokens } from '../sampling/samplers/sampler.ts'
+import type { Sampler } from '../sampling/samplers/sampler.ts'
 import type { Schedule } from '../sampling/schedules/schedule.ts'
 import { createStepCache } from '../sampling/step-cache.ts'
-import { type Tensor, tensor } from '../tensor/tensor.ts'
+import { tensor } from '../tensor/tensor.ts'
 import { checkAborted } from './abort.ts'
-import { type GivenFrames, timestepsAt } from './clean-frames.ts'
 import type { Conditions } from './condition.ts'
-import { arraysOf, type DenoiseState } from './denoise-state.ts'
-import type { StepEndEvent } from './events.ts'
-import type { HeldFrames, Model, ModelFacts } from './family.ts'
-import { stepHeld, stirHeld } from './held-frames.ts'
+import { arraysOf, type DenoiseState, type StreamState } from './denoise-state.ts'
+import type { StepEndEvent, StreamTensors } from './events.ts'
+import type { Model, ModelFacts, StepTimes } from './family.ts'
+import { guidancesOf } from './guidances.ts'
+import { type PositionRule, positionRule } from './known-positions.ts'
 import type { NetworkPass } from './network-pass.ts'
 import type { StepEstimate } from './preview.ts'
 import type { GeneratePlan } from './request.ts'
-import type { RunValues } from './run-values.ts'
-import { velocityOf } from './velocity.ts'
+import type { StateArrays } from './state-arrays.ts'
+import { type StepVelocity, velocityOf } from './velocity.ts'
 
 export interface DenoiseContext<V> {
-  readonly model: Model
+  readonly model: Pick<Model, 'facts' | 'guide'>
   readonly plan: GeneratePlan
-  readonly values: RunValues<V>
-  readonly given: GivenFrames<V>
   readonly conditions: Conditions
+  readonly streams: readonly DenoiseStream<V>[]
   readonly sampler: Sampler
-  readonly schedule: Schedule
   readonly denoise: NetworkPass
-  readonly denoiseUnconditional?: NetworkPass | undefined
+  readonly denoiseBeside?: NetworkPass | undefined
   readonly noise: NoiseGenerator
   readonly signal: AbortSignal
+}
+
+/** One of the streams that are denoised together. */
+export interface DenoiseStream<V> {
+  readonly arrays: StateArrays<V>
+  /** As many steps as the other streams have. */
+  readonly schedule: Schedule
+  readonly rule: PositionRule<V>
+  /** Of its latents, [channels, positions, …]. */
+  readonly shape: readonly number[]
 }
 
 /** A step that was done. Its arrays can be read until the next one is asked for. */
 export interface DenoisedStep<V> {
   readonly event: StepEndEvent
   readonly state: DenoiseState<V>
+  /** Of the video. */
   readonly estimate: StepEstimate<V>
 }
 
+/** The streams of a run, with what is known of their positions where their state is. */
+export function denoiseStreams<V>(
+  { visual }: Conditions,
+  arrays: readonly StateArrays<V>[],
+  schedules: readonly Schedule[],
+): DenoiseStream<V>[] {
+  return visual.streams.map((conditioning, index) => {
+    const [own, schedule] = [arrays[index]!, schedules[index]!]
+    const rule = positionRule(own, conditioning, schedule)
+    return { arrays: own, schedule, rule, shape: conditioning.shape }
+  })
+}
+
 /**
- * velocity → sampler, for every step that is left.
- * @param initial the latents before the first step of the run, [channels, frames, height, width]
+ * shown latents → velocities → samplers, for every step that is left.
  * @param firstStep of the run, from the start of the schedule
  * @param from the state before the first of these steps
  */
 export async function* denoiseSteps<V>(
   context: DenoiseContext<V>,
-  initial: Tensor,
   firstStep: number,
   from: DenoiseState<V>,
 ): AsyncGenerator<DenoisedStep<V>> {
-  const { model, plan, values, given, conditions, sampler, schedule, noise, signal } = context
-  const { denoise, denoiseUnconditional } = context
+  const { model, plan, conditions, streams, denoise, denoiseBeside, noise, signal } = context
   const { steps, stepCache: threshold } = plan
-  const { held } = conditions.visual
-  const { shape } = initial
   const cache = threshold > 0 ? createStepCache({ threshold, firstStep, steps }) : undefined
-  const recipe = { denoise, denoiseUnconditional, conditions, guidances: guidancesOf(plan), cache, signal }
-  const size = { frames: shape[1]!, trainTimesteps: schedule.trainTimesteps }
+  const recipe = { denoise, denoiseBeside, conditions, guidances: guidancesOf(model, plan), cache, signal }
+  const arrays = streams.map(stream => stream.arrays)
   let state = from
   while (state.step < steps) {
     checkAborted(signal)
     const started = performance.now()
-    const { step, history } = state
-    const timestep = schedule.timesteps[step]!
-    const level = timestep / schedule.trainTimesteps
-    const holding = held && { held, level, initial, schedule, sampler }
-    const latents = holding ? await stirred(values, holding, state.latents, noise) : state.latents
-    const timesteps = timestepsAt(conditions.visual, timestep, size)
-    const input = { latents: given.put(latents), timesteps, expert: expertAt(model.facts, timestep) }
-    const found = await velocityOf(values, recipe, input, { step, steps }, state.velocity)
-    const { velocity, skipped } = found
-    const fresh = sampler.stochastic ? { noise: values.of(noise.randn(initial.data.length)) } : {}
-    const stepped = holding
-      ? { latents: await steppedApart(values, holding, latents, velocity, timesteps), history }
-      : sampler.step(values, { latents, velocity, step, schedule, history, ...fresh })
+    const { step } = state
+    const times = timesAt(streams, step)
+    const timestep = times.timesteps[0]!
+    const shown = streams.map(({ rule }, stream) => {
+      return rule.shown(state.streams[stream]!.latents, levelAt(streams[stream]!, step), noise)
+    })
+    const sigmas = streams.map(({ schedule }) => schedule.sigmas[step]!)
+    const input = { latents: shown, sigmas, times, expert: expertAt(model.facts, timestep) }
+    const found = await velocityOf(arrays, recipe, input, { step, steps }, state.velocity)
+    const velocity = streams.map(({ rule }, stream) => {
+      return rule.pulled(found.velocity[stream]!, shown[stream]!, sigmas[stream]!)
+    })
+    const stepped: StreamState<V>[] = []
+    for (const index of streams.keys()) {
+      const at = { shown: shown[index]!, velocity: velocity[index]!, timesteps: times.positions[index]! }
+      stepped.push(await stepStream(context, index, state, at))
+    }
     state = {
-      ...stepped,
+      streams: stepped,
       step: step + 1,
       velocity: found.state,
       noise: noise.position(),
-      skippedSteps: state.skippedSteps + (skipped ? 1 : 0),
+      skippedSteps: state.skippedSteps + (found.skipped ? 1 : 0),
     }
-    const shown = plan.tensors ? [found.conditional, found.unconditional ?? velocity] : []
-    await values.keepOnly([...arraysOf(state), ...given.arrays, ...shown, input.latents, velocity])
+    await keepOnly(streams, state, [shown, velocity, ...(plan.tensors ? passesOf(found) : [])])
     yield {
       state,
-      estimate: { latents: input.latents, velocity, timesteps },
+      estimate: { latents: shown[0]!, velocity: velocity[0]!, timesteps: times.positions[0]! },
       event: {
         type: 'step-end',
         step: step - firstStep + 1,
         of: steps - firstStep,
-        sigma: schedule.sigmas[step + 1]!,
+        sigma: streams[0]!.schedule.sigmas[step + 1]!,
         timestep,
-        skipped,
-        guided: found.unconditional !== undefined,
+        skipped: found.skipped,
+        guided: Object.keys(found.passes).length > 1,
         seconds: (performance.now() - started) / 1000,
-        ...(plan.tensors && {
-          tensors: await tensorsOf(values, { ...found, latents: state.latents }, shape),
-        }),
+        ...(plan.tensors && { tensors: await tensorsOf(model.facts, streams, found, state) }),
       },
     }
   }
 }
 
-interface Holding {
-  readonly held: HeldFrames
-  readonly level: number
-  readonly initial: Tensor
-  readonly schedule: Schedule
-  readonly sampler: Sampler
+interface SteppedFrom<V> {
+  readonly shown: V
+  readonly velocity: V
+  /** Of every position. */
+  readonly timesteps: Float32Array
 }
 
-async function stirred<V>(
-  values: RunValues<V>,
-  { held, level, initial }: Holding,
-  latents: V,
-  noise: NoiseGenerator,
-): Promise<V> {
-  if (held.noiseScale === 0) return latents
-  const { shape, data } = initial
-  const given = data as Float32Array
-  return values.of(stirHeld(held, { latents: await values.read(latents), given, shape }, level, noise))
+/** The sampler steps its own latents, or every position what it was shown. */
+async function stepStream<V>(
+  { streams, sampler, noise }: DenoiseContext<V>,
+  index: number,
+  { step, streams: before }: DenoiseState<V>,
+  { shown, velocity, timesteps }: SteppedFrom<V>,
+): Promise<StreamState<V>> {
+  const { arrays, schedule, rule, shape } = streams[index]!
+  const { latents, history } = before[index]!
+  if (rule.step) {
+    const level = levelAt(streams[index]!, step)
+    const apart = { latents: shown, velocity, timesteps, level, sampler, schedule }
+    return { latents: await rule.step(apart), history }
+  }
+  const count = shape.reduce((product, dim) => product * dim, 1)
+  const fresh = sampler.stochastic ? { noise: arrays.upload(noise.randn(count)) } : {}
+  return sampler.step(arrays, { latents, velocity, step, schedule, history, ...fresh })
 }
 
-/** A step in which frames are at levels of their own: what is done to single frames is done on the host. */
-async function steppedApart<V>(
-  values: RunValues<V>,
-  { held, level, initial: { shape }, schedule, sampler }: Holding,
-  latents: V,
-  velocity: V,
-  timesteps: Float32Array,
-): Promise<V> {
-  const host = { latents: await values.read(latents), velocity: await values.read(velocity), shape }
-  const step = (tokens: Float32Array, change: Float32Array) =>
-    stepTokens(sampler, { latents: tokens, velocity: change, timesteps, schedule })
-  return values.of(stepHeld(held, host, level, step))
+function levelAt({ schedule }: { readonly schedule: Schedule }, step: number): number {
+  return schedule.timesteps[step]! / schedule.trainTimesteps
 }
 
-async function tensorsOf<V>(
-  values: RunValues<V>,
-  step: { readonly conditional: V; readonly unconditional?: V; readonly latents: V },
-  shape: readonly number[],
-): Promise<NonNullable<StepEndEvent['tensors']>> {
-  const read = async (array: V) => tensor('f32', shape, await values.read(array))
-  const { conditional, unconditional, latents } = step
+function timesAt<V>(streams: readonly DenoiseStream<V>[], step: number): StepTimes {
+  const timesteps = streams.map(({ schedule }) => schedule.timesteps[step]!)
   return {
-    conditional: await read(conditional),
-    ...(unconditional !== undefined && { unconditional: await read(unconditional) }),
-    latents: await read(latents),
+    timesteps,
+    next: streams.map(({ schedule }) => schedule.timesteps[step + 1] ?? 0),
+    positions: streams.map(({ rule }, stream) => rule.timesteps(timesteps[stream]!)),
   }
 }
 
-/** By expert. */
-export function guidancesOf(plan: GeneratePlan): Guidance[] {
-  const { guidanceInterval: interval, guidanceRescale: rescale, guidanceMethod: method } = plan
-  return [plan.guidance, plan.guidance2].map(scale => createGuidance({ scale, interval, rescale, method }))
+/** Frees, stream by stream, what neither the state nor anybody else needs. @param more arrays by stream */
+async function keepOnly<V>(
+  streams: readonly DenoiseStream<V>[],
+  state: DenoiseState<V>,
+  more: readonly (readonly V[])[],
+): Promise<void> {
+  const kept = arraysOf(state)
+  for (const [index, { arrays, rule }] of streams.entries()) {
+    const own = kept.flatMap(({ array, stream }) => (stream === index ? [array] : []))
+    await arrays.keepOnly([...own, ...rule.arrays, ...more.map(list => list[index]!)])
+  }
+}
+
+function passesOf<V>({ passes }: StepVelocity<V>): (readonly V[])[] {
+  return Object.values(passes).filter(arrays => arrays !== undefined)
+}
+
+async function tensorsOf<V>(
+  facts: ModelFacts,
+  streams: readonly DenoiseStream<V>[],
+  { passes }: StepVelocity<V>,
+  state: DenoiseState<V>,
+): Promise<NonNullable<StepEndEvent['tensors']>> {
+  const ofStream = async (index: number): Promise<StreamTensors> => {
+    const { arrays, shape } = streams[index]!
+    const lists = { ...passes, latents: state.streams.map(({ latents }) => latents) }
+    const read = Object.entries(lists).map(async ([name, list]) => {
+      return [name, tensor('f32', shape, await arrays.download(list![index]!))] as const
+    })
+    return Object.fromEntries(await Promise.all(read)) as unknown as StreamTensors
+  }
+  const [video, ...others] = await Promise.all(streams.map((_, index) => ofStream(index)))
+  if (others.length === 0) return video!
+  return {
+    ...video!,
+    others: Object.fromEntries(others.map((each, index) => [facts.streams[index + 1], each])),
+  }
 }
 
 /**

@@ -54,11 +54,17 @@ export interface StepEndEvent {
   /** With `states`: what a run of the same request can be resumed from. */
   readonly state?: DenoiseState
   /** With `tensors`: what the network gave, or what stood in for it in a skipped step, and the latents after the step. */
-  readonly tensors?: {
-    readonly conditional: Tensor
-    readonly unconditional?: Tensor
-    readonly latents: Tensor
+  readonly tensors?: StreamTensors & {
+    /** The same of what is denoised beside the video, by the name of the stream. */
+    readonly others?: Readonly<Record<string, StreamTensors>>
   }
+}
+
+/** Of one stream: the latents after a step, and the velocity of every pass of the network by its name. */
+export interface StreamTensors {
+  readonly latents: Tensor
+  readonly conditional: Tensor
+  readonly unconditional?: Tensor
 }
 
 /** After some steps, but not the last: what the middle of the clip is about to show. */

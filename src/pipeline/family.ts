@@ -4,6 +4,7 @@ import type { WeightSource } from '../graph/scope.ts'
 import type { Picture } from '../media/read-picture.ts'
 import type { Notify } from '../notices.ts'
 import type { Feed, ResidentTensor, RunOptions, RunResult } from '../runtime/backend.ts'
+import type { Guidance } from '../sampling/guidance.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
 import type { Spacing } from '../sampling/schedules/schedule.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
@@ -89,10 +90,15 @@ export interface Model {
   /** Where the noise levels of a run are placed, before the scheduler shifts them. */
   spacing(steps: number): Spacing
   /**
-   * How the network is fed at one size: everything that does not change with the step is made here. The graphs of its
-   * experts have the input `latents` and the output `velocity`, in the shape of the latents.
+   * How the network is fed for streams of these shapes: everything that does not change with the step is made here.
+   * @param shapes of the latents of every stream, as `conditionVisual` has them
    */
-  denoiser(size: LatentSize): Denoiser
+  denoiser(shapes: readonly (readonly number[])[]): Denoiser
+  /**
+   * The guidance of a stream, for models that do more than a request's fields say.
+   * @default the guidance of the request as it stands
+   */
+  guide?(guidance: Guidance, at: GuidedStream): Guidance
   /**
    * What the decoder, or a part of it, takes beside the latents or features. Of the rest's, those with two axes or more
    * end in height and width, whole multiples of the latents'.
@@ -100,8 +106,22 @@ export interface Model {
   decoderFeeds(context: DecodeContext, part: DecoderPart): Readonly<Record<string, Tensor>>
 }
 
+/** What a guidance is for. */
+export interface GuidedStream {
+  /** Index into the facts' streams. */
+  readonly stream: number
+  /** Index into the facts' experts. */
+  readonly expert: number
+  readonly plan: GeneratePlan
+}
+
 export interface ModelFacts {
   readonly family: string
+  /**
+   * What is denoised together, each with latents and noise levels of its own, in the order that their noise is drawn in.
+   * The first is the video.
+   */
+  readonly streams: readonly [string, ...string[]]
   readonly geometry: VideoGeometry
   readonly latentChannels: number
   readonly defaults: Defaults
@@ -246,35 +266,94 @@ export interface VisualContext {
 export interface VisualConditioning {
   /** Feeds of the denoiser, by expert; resident ones are freed when the run is over. */
   readonly feeds: readonly Readonly<Record<string, Feed>>[]
-  /** Latent frames that are given: the denoiser sees them clean, at timestep 0, and they end up in the clip. */
-  readonly clean?: CleanFrames
-  /** Latent frames that are kept near what they were before the first step. */
-  readonly held?: HeldFrames
-  /** Latents of a clip to start from. */
-  readonly start?: Float32Array
-  /** The latents before the first step, leading frames and all, where they are not noise alone. */
-  readonly initial?: Float32Array
-  /** Latent frames that are put before the clip while it is denoised, and cut off before it is decoded. */
-  readonly leadingFrames: number
+  /** One for each of the facts' streams. */
+  readonly streams: readonly StreamConditioning[]
 }
 
-/** Every frame has its own noise level: no more than 1 − strength. */
-export interface HeldFrames {
-  /** Of every latent frame, leading ones first; 0 is free, 1 is fully held. */
-  readonly strengths: Float32Array
-  readonly noiseScale: number
+/**
+ * The latents of a stream before the first step, and what is known of them. A position is an entry of axis 1, such as a
+ * latent frame; lists by position may be finer and divide the axes behind it, too: as many entries as latent cells make
+ * every cell a position.
+ */
+export interface StreamConditioning {
+  /** Of the latents while they are denoised: [channels, positions, …]. */
+  readonly shape: readonly number[]
+  /**
+   * Entries of axis 1 that are denoised along and cut off afterwards; where they lie in the clip is up to the feeds.
+   * @default none
+   */
+  readonly extra?: { readonly before: number; readonly after: number }
+  /** Length of the sequence for a dynamic shift of the noise levels. @default that of the clip, without extra ones */
+  readonly tokens?: number
+  /** Latents to begin from. @default noise */
+  readonly initial?: {
+    readonly latents: Float32Array
+    /** Whether they hold their noise already, or are clean and get as much as the first step's level asks for. */
+    readonly noise: 'included' | 'added'
+  }
+  /** What is known of single positions. @default nothing: all are free */
+  readonly known?: KnownPositions
 }
 
-export interface CleanFrames {
-  /** [channels, frames, height, width]; read where `frames` is true. */
+/**
+ * Positions whose latents are known, wholly or in part. With the run's noise level sigma, a position is at
+ * min(share · sigma, limit), which the network is told as its timestep.
+ */
+export interface KnownPositions {
+  /** Clean latents of the stream, in its shape; read where `shown` or `pull` is not 0. */
   readonly latents: Float32Array
-  readonly frames: readonly boolean[]
+  /** 1 where the network is shown the clean latents in place of the run's own, which end up in the clip. @default 0 */
+  readonly shown?: Float32Array
+  /** Noise on what is shown, times sigma², drawn in every step as [cells, channels]. @default 0 */
+  readonly shownNoise?: number
+  /** @default 1 */
+  readonly share?: Float32Array
+  /**
+   * The most noise a position has. With limits every position is stepped on its own, from its own level, once the run
+   * has come down to it; until then it stays what the network was shown. Takes a sampler with `stepTokens`. @default 1
+   */
+  readonly limit?: Float32Array
+  /** How far the denoised latents are replaced by the clean ones after guidance, from 0 to 1. @default 0 */
+  readonly pull?: Float32Array
 }
 
-/** How the network is fed at one size. */
+/** How the network is fed for streams of given shapes. */
 export interface Denoiser {
-  /** The shape that it takes latents [channels, frames, height, width] in, which leaves their bytes as they are. */
-  readonly latentShape: readonly number[]
-  /** What it takes beside latents and conditions, at a timestep for every latent frame. */
-  feeds(timesteps: Float32Array): Readonly<Record<string, Tensor>>
+  readonly streams: readonly DenoiserStream[]
+  /**
+   * What it takes beside latents and conditions.
+   * @param times the noise levels of the step
+   */
+  feeds(times: StepTimes): Readonly<Record<string, Tensor>>
+  /**
+   * Passes for guidance beside `conditional` and `unconditional`, by name. They see the prompt; `Model.guide` says how
+   * strongly each counts. @default none
+   */
+  readonly passes?: Readonly<Record<string, GuidancePass>>
+}
+
+export interface DenoiserStream {
+  /** Names of the latents among the graph's inputs, and of their velocity among its outputs. */
+  readonly input: string
+  readonly output: string
+  /** The shape that the graph has both in, which leaves the bytes of the latents as they are. */
+  readonly shape: readonly number[]
+}
+
+/** How a pass differs from the conditional one. */
+export interface GuidancePass {
+  /** Graphs that it runs, by expert. @default those of the experts */
+  readonly graphs?: readonly string[]
+  /** Feeds that it adds or replaces. @default none */
+  readonly feeds?: Readonly<Record<string, Feed>>
+}
+
+/** The noise levels of a step, as timesteps: what the network embeds. */
+export interface StepTimes {
+  /** The run's, by stream. */
+  readonly timesteps: readonly number[]
+  /** Those of the following step, by stream; 0 in the last. */
+  readonly next: readonly number[]
+  /** Of every position, by stream: as many as the stream's lists by position have, or as axis 1 has. */
+  readonly positions: readonly Float32Array[]
 }

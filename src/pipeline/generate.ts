@@ -1,18 +1,16 @@
 import { RequestError } from '../errors.ts'
-import { type LatentSize, pixelFramesOf, toLatent, toTokens } from '../geometry/video-geometry.ts'
+import { pixelFramesOf, toLatent, toTokens } from '../geometry/video-geometry.ts'
 import type { Picture } from '../media/read-picture.ts'
 import { Notices } from '../notices.ts'
-import { addNoise } from '../sampling/add-noise.ts'
 import { stepsWithoutGuidance } from '../sampling/guidance.ts'
-import { createGenerator, type NoiseGenerator, type NoisePosition } from '../sampling/noise.ts'
+import { createGenerator, type NoisePosition } from '../sampling/noise.ts'
 import { readScheduler } from '../sampling/scheduler.ts'
 import { sliceAxis } from '../tensor/axis.ts'
-import { type Tensor, tensor } from '../tensor/tensor.ts'
-import { givenFrames } from './clean-frames.ts'
+import { float32Data, type Tensor, tensor } from '../tensor/tensor.ts'
 import { type Conditions, condition, residentsOf } from './condition.ts'
 import { decodeClip } from './decode-clip.ts'
-import { denoiseSteps, expertAt, guidancesOf } from './denoise.ts'
-import { broughtIn, type DenoiseState, firstState, readOut } from './denoise-state.ts'
+import { denoiseSteps, denoiseStreams, expertAt } from './denoise.ts'
+import { type DenoiseState, downloadState, firstState, uploadState } from './denoise-state.ts'
 import type {
   ConditioningReadyEvent,
   FramesDecodedEvent,
@@ -22,12 +20,14 @@ import type {
   StageSeconds,
   StartEvent,
 } from './events.ts'
-import type { DecodeContext, Model, VisualConditioning } from './family.ts'
+import type { DecodeContext, Model } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
+import { guidancesOf } from './guidances.ts'
 import { planText } from './memory-plan.ts'
 import { networkPass } from './network-pass.ts'
 import { decodePreview, expectedFrame } from './preview.ts'
 import type { GeneratePlan } from './request.ts'
+import { firstLatents, withoutExtra } from './streams.ts'
 import { isOutOfMemory } from './within-memory.ts'
 
 /** How a run is made, beside what is made. */
@@ -77,50 +77,60 @@ export async function* generate(
   const before = createGenerator(plan.seed)
   const conditions = await condition(model, plan, size, before, runner, signal, notices.add, opening)
   try {
-    const { visual } = conditions
-    const denoised = withFrames(size, size.latentFrames + visual.leadingFrames)
-    const shape = [model.facts.latentChannels, denoised.latentFrames, size.latentHeight, size.latentWidth]
+    const { streams } = conditions.visual
     const { tokens } = toTokens(model.facts.geometry, size)
-    const schedule = scheduler.schedule({ ...model.spacing(plan.steps), tokens })
-    const firstStep = visual.start ? leftOutSteps(plan) : 0
-    for (const timestep of schedule.timesteps.subarray(firstStep)) expertAt(model.facts, timestep)
-    const initial = tensor('f32', shape, startLatents(visual, shape, before, schedule.sigmas[firstStep]!))
+    const schedules = streams.map(stream => {
+      return scheduler.schedule({ ...model.spacing(plan.steps), tokens: stream.tokens ?? tokens })
+    })
+    const firstStep = streams.some(({ initial }) => initial?.noise === 'added') ? leftOutSteps(plan) : 0
+    for (const timestep of schedules[0]!.timesteps.subarray(firstStep)) expertAt(model.facts, timestep)
+    const initial = streams.map((stream, index) => {
+      return tensor('f32', stream.shape, firstLatents(stream, before, schedules[index]!.sigmas[firstStep]!))
+    })
     yield* memory.changes()
     yield* noticeEvents(notices)
-    yield conditioningReady(conditions, clock.end('conditioning'), plan.tensors ? initial : undefined)
+    yield conditioningReady(conditions, clock.end('conditioning'), plan.tensors ? initial[0] : undefined)
 
-    const denoiser = model.denoiser(denoised)
-    const denoise = networkPass(model, denoiser, runner.run)
-    const values = runner.openValues(denoiser.latentShape)
-    const first = resume ?? firstState(firstStep, initial.data as Float32Array, before.position())
+    const denoiser = model.denoiser(streams.map(({ shape }) => shape))
+    const arrays = denoiser.streams.map(({ shape }) => runner.openArrays(shape))
+    const first = resume ?? firstState(firstStep, initial.map(float32Data), before.position())
     checkState(first, initial, plan)
-    let state = broughtIn(values, first)
-    const given = givenFrames(values, visual.clean, shape)
-    const noise = resume ? createGenerator(plan.seed, resume.noise) : before
-    const { runUnconditional } = runner
-    const branch = runUnconditional && {
-      denoiseUnconditional: networkPass(model, denoiser, runUnconditional),
+    let state = uploadState(arrays, first)
+    const { sampler } = scheduler
+    const { runBeside } = runner
+    const denoised = denoiseStreams(conditions, arrays, schedules)
+    const context = {
+      ...{ model, plan, conditions, signal, sampler, streams: denoised },
+      noise: resume ? createGenerator(plan.seed, resume.noise) : before,
+      denoise: networkPass(model, denoiser, runner.run),
+      denoiseBeside: runBeside && networkPass(model, denoiser, runBeside),
     }
-    const solver = { sampler: scheduler.sampler, schedule, noise }
-    const context = { model, plan, values, given, conditions, ...solver, denoise, ...branch, signal }
-    for await (const step of denoiseSteps(context, initial, firstStep, state)) {
+    const [video] = streams
+    for await (const step of denoiseSteps(context, firstStep, state)) {
       state = step.state
       yield* memory.changes()
       const { event, estimate } = step
-      yield states ? { ...event, state: await readOut(values, state) } : event
+      yield states ? { ...event, state: await downloadState(arrays, state) } : event
       if (previewEvery === undefined || event.step % previewEvery !== 0 || event.step === event.of) continue
-      const middle = visual.leadingFrames + Math.floor(size.latentFrames / 2)
-      const frame = await expectedFrame(values, estimate, schedule, shape, middle)
+      const middle = (video!.extra?.before ?? 0) + Math.floor(size.latentFrames / 2)
+      const frame = await expectedFrame(arrays[0]!, estimate, schedules[0]!, video!.shape, middle)
       const preview = await decodePreview(model, plan, frame, runner, signal)
       yield { type: 'preview', step: event.step, of: event.of, ...preview }
     }
     clock.end('denoising')
     await runner.drop(residentsOf(conditions))
 
-    const latents = tensor('f32', shape, await values.read(given.put(state.latents)))
-    await values.keepOnly([])
-    const clip = sliceAxis(latents, 1, visual.leadingFrames, denoised.latentFrames)
-    yield* decodeFrames(model, { latents: clip, noise: noise.position(), plan }, runner, signal, memory)
+    const final = denoised[0]!.rule.final(state.streams[0]!.latents)
+    const latents = tensor('f32', video!.shape, await arrays[0]!.download(final))
+    for (const each of arrays) await each.keepOnly([])
+    const clip = withoutExtra(latents, video!)
+    yield* decodeFrames(
+      model,
+      { latents: clip, noise: context.noise.position(), plan },
+      runner,
+      signal,
+      memory,
+    )
     yield* memory.changes()
     clock.end('decoding')
     yield {
@@ -128,7 +138,7 @@ export async function* generate(
       plan,
       latents: clip,
       skippedSteps: state.skippedSteps,
-      unguidedSteps: stepsWithoutGuidance(guidancesOf(plan)[0]!, firstStep, plan.steps),
+      unguidedSteps: stepsWithoutGuidance(guidancesOf(model, plan)[0]![0]!, firstStep, plan.steps),
       seconds: clock.total(),
     }
   } finally {
@@ -137,12 +147,18 @@ export async function* generate(
 }
 
 /** @throws RequestError for a state of another plan */
-function checkState({ step, latents }: DenoiseState, { shape, data }: Tensor, { steps }: GeneratePlan): void {
-  if (latents.length === data.length && step >= 0 && step <= steps) return
+function checkState(
+  { step, streams }: DenoiseState,
+  initial: readonly Tensor[],
+  { steps }: GeneratePlan,
+): void {
+  const wrong = initial.findIndex(({ data }, index) => streams[index]?.latents.length !== data.length)
+  if (wrong < 0 && step >= 0 && step <= steps) return
+  const index = Math.max(wrong, 0)
   throw new RequestError('request/invalid', {
     subject: 'state to resume from',
-    expected: `latents of ${shape.join('x')} and a step of ${steps}`,
-    got: `${latents.length} values and step ${step}`,
+    expected: `latents of ${initial[index]!.shape.join('x')} and a step of ${steps}`,
+    got: `${streams[index]?.latents.length ?? 0} values and step ${step}`,
     advice: 'Resume with the request that the state was saved for, or start anew.',
   })
 }
@@ -211,22 +227,6 @@ function conditioningReady(
 /** Steps that are left out when a clip is started from: diffusers' rounding. */
 function leftOutSteps({ steps, strength = 1 }: GeneratePlan): number {
   return steps - Math.min(Math.trunc(steps * strength), steps)
-}
-
-/** Noise, or a clip with as much noise as the first step's level asks for, or what the model made of its inputs. */
-function startLatents(
-  { initial, start }: VisualConditioning,
-  shape: readonly number[],
-  generator: NoiseGenerator,
-  sigma: number,
-): Float32Array {
-  if (initial) return initial
-  const noise = generator.randn(shape.reduce((product, dim) => product * dim, 1))
-  return start ? addNoise(start, noise, sigma) : noise
-}
-
-function withFrames(size: LatentSize, latentFrames: number): LatentSize {
-  return { ...size, latentFrames }
 }
 
 function schedulerOverrides({ sampler, shift }: GeneratePlan) {

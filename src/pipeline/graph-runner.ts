@@ -1,6 +1,6 @@
 import type { ResidentTensor, RunGraph } from './family.ts'
 import type { MemoryPlan } from './memory-plan.ts'
-import type { RunValues } from './run-values.ts'
+import type { StateArrays } from './state-arrays.ts'
 
 /** Where the graphs of a generation run. */
 export interface GraphRunner {
@@ -8,10 +8,10 @@ export interface GraphRunner {
   /** Seconds spent inside runs so far. */
   readonly runningSeconds: number
   readonly run: RunGraph
-  /** Where the unconditional branch of a step runs beside the conditional one; the same place, after it, unless given. */
-  readonly runUnconditional?: RunGraph
-  /** Where the state of a run is kept; what is left of it is freed with the rest of what the run left. */
-  openValues(shape: readonly number[]): RunValues<unknown>
+  /** A second place, where one of two passes of a step runs while the other runs in the first. @default none */
+  readonly runBeside?: RunGraph
+  /** Arrays for the state of a stream; those that a run leaves are freed with everything else it leaves. */
+  openArrays(shape: readonly number[]): StateArrays<unknown>
   drop(residents: Iterable<ResidentTensor>): Promise<void>
   /** How the memory is used now; a run that does not fit changes it to one that lets components go. */
   readonly memory: MemoryPlan

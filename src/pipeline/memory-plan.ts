@@ -16,8 +16,8 @@ export interface MemoryPlan {
   readonly tile: number | undefined
 }
 
-/** What a plan does with the components that are open when a graph of another one is to run. */
-export function letsGo(
+/** Whether a plan closes the session of a graph (`open`) before it runs another one. */
+export function shouldEvict(
   residency: Residency,
   running: Pick<GraphRecipe, 'component' | 'role'>,
   open: Pick<GraphRecipe, 'component' | 'role'>,

@@ -8,15 +8,15 @@ import type { PreviewEvent } from './events.ts'
 import type { Model } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
 import type { GeneratePlan } from './request.ts'
-import type { RunValues } from './run-values.ts'
+import type { StateArrays } from './state-arrays.ts'
 import { withinMemory } from './within-memory.ts'
 
-/** What the network said in a step. */
+/** The network's estimate in a step, of the video. */
 export interface StepEstimate<V> {
-  /** What it saw. */
+  /** Its input. */
   readonly latents: V
   readonly velocity: V
-  /** Of every latent frame. */
+  /** Of every position. */
   readonly timesteps: Float32Array
 }
 
@@ -26,14 +26,15 @@ export interface StepEstimate<V> {
  * @returns f32 [channels, 1, height, width]
  */
 export async function expectedFrame<V>(
-  values: RunValues<V>,
+  arrays: StateArrays<V>,
   { latents, velocity, timesteps }: StepEstimate<V>,
   { trainTimesteps }: Pick<Schedule, 'trainTimesteps'>,
   shape: readonly number[],
   frame: number,
 ): Promise<Tensor> {
-  const clip = denoisedBy(values, latents, velocity, timesteps[frame]! / trainTimesteps)
-  return sliceAxis(tensor('f32', shape, await values.read(clip)), 1, frame, frame + 1)
+  const position = Math.floor((frame * timesteps.length) / shape[1]!)
+  const clip = denoisedBy(arrays, latents, velocity, timesteps[position]! / trainTimesteps)
+  return sliceAxis(tensor('f32', shape, await arrays.download(clip)), 1, frame, frame + 1)
 }
 
 /**

@@ -1,8 +1,10 @@
+import { type Arithmetic, jointArithmetic } from '../sampling/arithmetic.ts'
 import {
+  type ByPass,
   emptyGuidanceState,
   type Guidance,
   type GuidanceState,
-  guidanceActive,
+  guidancePasses,
   guided,
   startsAtZero,
 } from '../sampling/guidance.ts'
@@ -12,22 +14,22 @@ import {
   reuseStep,
   type StepCache,
   type StepCacheState,
-  type Velocities,
 } from '../sampling/step-cache.ts'
 import { checkAborted } from './abort.ts'
 import type { Conditions } from './condition.ts'
+import type { Feed, StepTimes } from './family.ts'
 import { both } from './graph-runner.ts'
-import type { NetworkPass } from './network-pass.ts'
-import type { RunValues } from './run-values.ts'
+import type { NetworkPass, PassInput } from './network-pass.ts'
+import type { StateArrays } from './state-arrays.ts'
 
 /** How the velocity of every step of a run is found. */
 export interface VelocityRecipe {
   readonly denoise: NetworkPass
-  /** Of the unconditional branch, where it runs beside the conditional one. */
-  readonly denoiseUnconditional?: NetworkPass | undefined
+  /** A second place to run passes at, where every other one runs beside the one before. */
+  readonly denoiseBeside?: NetworkPass | undefined
   readonly conditions: Conditions
-  /** By expert; whether there is guidance at all is decided by the first one's, as in diffusers. */
-  readonly guidances: readonly Guidance[]
+  /** By expert and stream; which passes a step needs is decided by the first expert's, as in diffusers. */
+  readonly guidances: readonly (readonly Guidance[])[]
   /** None: the network runs in every step. */
   readonly cache: StepCache | undefined
   readonly signal: AbortSignal
@@ -35,85 +37,125 @@ export interface VelocityRecipe {
 
 /** What a step leaves for the next one: with arrays in the host's memory, plain data. */
 export interface VelocityState<V = Float32Array> {
-  readonly guidance: GuidanceState<V>
-  readonly cache: StepCacheState<V>
+  /** By stream. */
+  readonly guidance: readonly GuidanceState<V>[]
+  /** Of all streams together. */
+  readonly cache: StepCacheState<readonly V[]>
   /** The expert that the cache is of. */
   readonly expert: number
 }
 
 export const emptyVelocityState: VelocityState<never> = Object.freeze({
-  guidance: emptyGuidanceState,
+  guidance: Object.freeze([]),
   cache: emptyStepCache,
   expert: 0,
 })
 
 /** What a pass of the network depends on, beside the conditions. */
 export interface StepInput<V> {
-  readonly latents: V
-  /** The timestep of every latent frame. */
-  readonly timesteps: Float32Array
+  /** By stream. */
+  readonly latents: readonly V[]
+  /** Noise levels of the step, by stream. */
+  readonly sigmas: readonly number[]
+  readonly times: StepTimes
   readonly expert: number
 }
 
-export interface StepVelocity<V> extends Velocities<V> {
-  /** What the sampler steps along. */
-  readonly velocity: V
+export interface StepVelocity<V> {
+  /** What the samplers step along, by stream. */
+  readonly velocity: readonly V[]
+  /** What the network gave, or what stood in for it, by stream. */
+  readonly passes: ByPass<readonly V[]>
   /** Whether the network did not have to run. */
   readonly skipped: boolean
   readonly state: VelocityState<V>
 }
 
-/** network, or what it gave before → guidance; the conditional branch runs first, or both at once. */
+/** network, or what it gave before → guidance of every stream. */
 export async function velocityOf<V>(
-  values: RunValues<V>,
+  streams: readonly StateArrays<V>[],
   recipe: VelocityRecipe,
   input: StepInput<V>,
   { step, steps }: { readonly step: number; readonly steps: number },
   before: VelocityState<V>,
 ): Promise<StepVelocity<V>> {
-  const { conditions, guidances, cache } = recipe
+  const { guidances, cache } = recipe
   const { latents, expert } = input
-  const guidance = guidances[expert]!
-  if (startsAtZero(guidance, step)) return standstill(values, latents, before)
-  const guides = conditions.unconditional !== undefined && guidanceActive(guidances[0]!, step, steps)
+  if (startsAtZero(guidances[expert]![0]!, step)) return zeroVelocity(streams, latents, before)
+  const names = guidancePasses(guidances[0]!, step, steps)
+  const joint = jointArithmetic(streams)
   const cached = expert === before.expert ? before.cache : emptyStepCache
-  const reuse = cache && (await reuseStep(values, cache, cached, { latents, step, guided: guides }))
-  const velocities = reuse?.velocities ?? (await networkVelocities(values, recipe, input, guides))
-  const skipped = velocities === reuse?.velocities
-  const { conditional, unconditional } = velocities
-  const { velocity, state } =
-    unconditional === undefined
-      ? { velocity: conditional, state: before.guidance }
-      : await guided(values, guidance, conditional, unconditional, before.guidance)
-  const known =
-    reuse && !skipped ? await computedStep(values, reuse.state, latents, velocities) : reuse?.state
-  return { ...velocities, velocity, skipped, state: { guidance: state, cache: known ?? cached, expert } }
+  const reuse = cache && (await reuseStep(joint, cache, cached, { latents, step, passes: names }))
+  const passes = reuse?.velocities ?? (await runPasses(streams, recipe, input, names))
+  const skipped = passes === reuse?.velocities
+  const found = await guideStreams(streams, guidances[expert]!, passes, input, before.guidance)
+  const known = reuse && !skipped ? await computedStep(joint, reuse.state, latents, passes) : reuse?.state
+  return { ...found, passes, skipped, state: { guidance: found.state, cache: known ?? cached, expert } }
 }
 
-async function networkVelocities<V>(
-  values: RunValues<V>,
-  { denoise, denoiseUnconditional, conditions, signal }: VelocityRecipe,
-  { latents, timesteps, expert }: StepInput<V>,
-  guides: boolean,
-): Promise<Velocities<V>> {
-  const { conditional: prompt, unconditional: negative, visual } = conditions
-  const input = { latents: await values.feed(latents), timesteps, expert, visual }
-  if (!guides || !negative) {
-    return { conditional: values.taken(await denoise({ ...input, text: prompt })) }
-  }
-  if (denoiseUnconditional) {
-    const [conditional, other] = await both(
-      denoise({ ...input, text: prompt }),
-      denoiseUnconditional({ ...input, text: negative }),
+async function guideStreams<V>(
+  streams: readonly Arithmetic<V>[],
+  guidances: readonly Guidance[],
+  passes: ByPass<readonly V[]>,
+  { latents, sigmas }: StepInput<V>,
+  before: readonly GuidanceState<V>[],
+): Promise<{ velocity: V[]; state: GuidanceState<V>[] }> {
+  const velocity: V[] = []
+  const state: GuidanceState<V>[] = []
+  for (const [stream, on] of streams.entries()) {
+    const own = Object.entries(passes).map(([name, velocities]) => [name, velocities![stream]!])
+    const at = { latents: latents[stream]!, sigma: sigmas[stream]! }
+    const found = await guided(
+      on,
+      guidances[stream]!,
+      Object.fromEntries(own) as ByPass<V>,
+      at,
+      before[stream],
     )
-    return { conditional: values.taken(conditional), unconditional: values.taken(other) }
+    velocity.push(found.velocity)
+    state.push(found.state ?? emptyGuidanceState)
   }
-  const conditional = values.taken(await denoise({ ...input, text: prompt }))
-  checkAborted(signal)
-  return { conditional, unconditional: values.taken(await denoise({ ...input, text: negative })) }
+  return { velocity, state }
 }
 
-function standstill<V>(values: RunValues<V>, latents: V, state: VelocityState<V>): StepVelocity<V> {
-  const velocity = values.combination([[0, latents]])
-  return { velocity, conditional: velocity, skipped: true, state }
+/** The passes in order, two at a time where there are two places to run them. */
+async function runPasses<V>(
+  streams: readonly StateArrays<V>[],
+  { denoise, denoiseBeside, conditions, signal }: VelocityRecipe,
+  { latents, times, expert }: StepInput<V>,
+  names: readonly string[],
+): Promise<ByPass<readonly V[]>> {
+  const feeds = await Promise.all(streams.map((arrays, stream) => arrays.feed(latents[stream]!)))
+  const input = (name: string): PassInput => {
+    const { conditional, unconditional, visual } = conditions
+    const text = name === 'unconditional' ? unconditional! : conditional
+    const plain = name === 'conditional' || name === 'unconditional'
+    return { latents: feeds, times, expert, text, visual, ...(!plain && { pass: name }) }
+  }
+  const adopt = (velocities: readonly Feed[]) =>
+    streams.map((arrays, stream) => arrays.adopt(velocities[stream]!))
+  const passes: Record<string, readonly V[]> = {}
+  for (let next = 0; next < names.length; ) {
+    if (next > 0) checkAborted(signal)
+    const [first, second] = [names[next]!, names[next + 1]]
+    if (denoiseBeside && second !== undefined) {
+      const results = await both(denoise(input(first)), denoiseBeside(input(second)))
+      passes[first] = adopt(results[0])
+      passes[second] = adopt(results[1])
+      next += 2
+    } else {
+      passes[first] = adopt(await denoise(input(first)))
+      next += 1
+    }
+  }
+  return passes as unknown as ByPass<readonly V[]>
+}
+
+function zeroVelocity<V>(
+  streams: readonly Arithmetic<V>[],
+  latents: readonly V[],
+  state: VelocityState<V>,
+): StepVelocity<V> {
+  const velocity = streams.map((on, stream) => on.combination([[0, latents[stream]!]]))
+  return { velocity, passes: { conditional: velocity }, skipped: true, state }
 }

@@ -74,3 +74,23 @@ function sumFive(result: Float32Array, terms: readonly [Term, Term, Term, Term, 
     result[i] = a * x[i]! + b * y[i]! + c * z[i]! + d * u[i]! + e * v[i]!
   }
 }
+
+/** Arithmetic on lists of arrays, one for each stream: sums run over all of them. */
+export function jointArithmetic<V>(streams: readonly Arithmetic<V>[]): Arithmetic<readonly V[]> {
+  const total = async (sumOf: (on: Arithmetic<V>, stream: number) => Promise<number>) => {
+    let sum = 0
+    for (const [stream, on] of streams.entries()) sum += await sumOf(on, stream)
+    return sum
+  }
+  return {
+    combination: terms =>
+      streams.map((on, stream) => {
+        const [first, ...rest] = terms.map(([weight, arrays]): Term<V> => [weight, arrays[stream]!])
+        return on.combination([first!, ...rest])
+      }),
+    innerProduct: (a, b) => total((on, stream) => on.innerProduct(a[stream]!, b[stream]!)),
+    count: arrays => streams.reduce((sum, on, stream) => sum + on.count(arrays[stream]!), 0),
+    sum: arrays => total((on, stream) => on.sum(arrays[stream]!)),
+    distance: (a, b) => total((on, stream) => on.distance(a[stream]!, b?.[stream])),
+  }
+}

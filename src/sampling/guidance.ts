@@ -6,13 +6,24 @@ import { projectedVelocity } from './projected-guidance.ts'
 
 /** How strongly, in which part of a run, and by which formula the condition is followed. */
 export interface Guidance {
-  /** Factor on the difference that the condition makes. Only above 1 is there any guidance. */
+  /** Factor on the difference between conditional and unconditional velocity. Only above 1 is that pass needed. */
   readonly scale: number
   /** The steps that are guided, as fractions of the run: from start up to, not including, end. */
   readonly interval: readonly [start: number, end: number]
-  /** 0 … 1: how far the guided velocity is scaled back to the spread of the conditional one. */
+  /** 0 … 1: how far the guided result is scaled back to the spread of the conditional one. */
   readonly rescale: number
+  /** What `rescale` compares: velocities, or the clean latents that they point at. */
+  readonly space: 'velocity' | 'denoised'
   readonly method: GuidanceMethod
+  /** Further passes of the network, by name: factors on the difference between conditional and their velocity. */
+  readonly passes: Readonly<Record<string, number>>
+}
+
+/** One result of the network for each pass of a step, by the pass's name. */
+export interface ByPass<T> {
+  readonly conditional: T
+  readonly unconditional?: T
+  readonly [pass: string]: T | undefined
 }
 
 /** What a guided step leaves for the next one: plain data. Do not write to its arrays. */
@@ -25,31 +36,41 @@ export interface GuidanceState<V = Float32Array> {
 export const emptyGuidanceState: GuidanceState<never> = Object.freeze({})
 
 /**
- * Guidance with the defaults filled in: all steps, no rescale, classifier-free.
+ * Guidance with the defaults filled in: all steps, no rescale, classifier-free, no further passes.
  * @throws RequestError `request/invalid` when a value is out of range
  */
-export function createGuidance(options: {
-  scale: number
-  interval?: readonly [number, number]
-  rescale?: number
-  method?: GuidanceMethod
-}): Guidance {
+export function createGuidance(
+  options: Pick<Guidance, 'scale'> & Partial<Omit<Guidance, 'scale'>>,
+): Guidance {
   const { scale, interval: [start, end] = [0, 1], rescale = 0, method = guidanceMethod() } = options
   if (!(Number.isFinite(scale) && scale >= 0)) throw invalid('guidance', 'a number from 0', scale)
   if (!(start >= 0 && start <= end && end <= 1)) {
     throw invalid('guidance interval', 'two rising fractions of the run from 0 to 1', `${start} to ${end}`)
   }
   if (!(rescale >= 0 && rescale <= 1)) throw invalid('guidance rescale', 'a number from 0 to 1', rescale)
-  return Object.freeze({ scale, interval: Object.freeze([start, end] as const), rescale, method })
+  const { space = 'velocity', passes = {} } = options
+  const interval = Object.freeze([start, end] as const)
+  return Object.freeze({ scale, interval, rescale, space, method, passes })
 }
 
 /** Whether a step needs the unconditional velocity at all. Fractions of the run are rounded down to whole steps. */
-export function guidanceActive(
-  { scale, interval: [start, end] }: Guidance,
-  step: number,
-  steps: number,
-): boolean {
-  return scale > 1 && step >= Math.floor(start * steps) && step < Math.floor(end * steps)
+export function guidanceActive(guidance: Guidance, step: number, steps: number): boolean {
+  return guidance.scale > 1 && inInterval(guidance, step, steps)
+}
+
+/**
+ * The passes that a step needs, the conditional one first.
+ * @param guidances of every stream
+ */
+export function guidancePasses(guidances: readonly Guidance[], step: number, steps: number): string[] {
+  const active = guidances.filter(guidance => inInterval(guidance, step, steps))
+  const unconditional = active.some(({ scale }) => scale > 1) ? ['unconditional'] : []
+  const further = active.flatMap(({ passes }) => Object.keys(passes).filter(name => passes[name] !== 0))
+  return ['conditional', ...unconditional, ...new Set(further)]
+}
+
+function inInterval({ interval: [start, end] }: Guidance, step: number, steps: number): boolean {
+  return step >= Math.floor(start * steps) && step < Math.floor(end * steps)
 }
 
 /** How many of the steps from `first` on are outside the interval, where guidance would else be on. */
@@ -65,22 +86,39 @@ export function startsAtZero({ method }: Guidance, step: number): boolean {
   return method.name === 'cfg-zero-star' && step < method.zeroInitSteps
 }
 
+/** Where a stream is in a step. */
+export interface GuidedLatents<V> {
+  readonly latents: V
+  /** Noise level of the step, in (0, 1]. */
+  readonly sigma: number
+}
+
 /**
- * The guided velocity of one sample by the method of the guidance, rescaled if asked; and the state for the next guided
- * step.
+ * The guided velocity of one sample of one stream, and the state for the next guided step. The method combines the
+ * conditional and the unconditional velocity; every further pass adds weight · (conditional − pass); the result is
+ * rescaled if asked. All of it is linear but the rescale, so only that one tells velocities from denoised latents.
+ * @param at what the velocities are of; only read for a rescale in denoised space
  */
 export async function guided<V>(
   on: Arithmetic<V>,
   guidance: Guidance,
-  conditional: V,
-  unconditional: V,
+  velocities: ByPass<V>,
+  at: GuidedLatents<V>,
   state: GuidanceState<V> = emptyGuidanceState,
 ): Promise<{ velocity: V; state: GuidanceState<V> }> {
-  const { rescale } = guidance
-  const result = await byMethod(on, guidance, conditional, unconditional, state)
-  if (rescale === 0) return result
-  const factor = await rescaleFactor(on, result.velocity, conditional, rescale)
-  return { ...result, velocity: on.combination([[factor, result.velocity]]) }
+  const { conditional, unconditional } = velocities
+  const further = Object.entries(guidance.passes).flatMap(([name, weight]) => {
+    const velocity = velocities[name]
+    return velocity === undefined || weight === 0 ? [] : [{ weight, velocity }]
+  })
+  if (unconditional === undefined && further.length === 0) return { velocity: conditional, state }
+  const first =
+    unconditional === undefined
+      ? { velocity: conditional, state }
+      : await byMethod(on, guidance, conditional, unconditional, state)
+  const velocity = further.reduce((sum, pass) => away(on, sum, conditional, pass), first.velocity)
+  if (guidance.rescale === 0) return { ...first, velocity }
+  return { ...first, velocity: await rescaled(on, guidance, velocity, conditional, at) }
 }
 
 async function byMethod<V>(
@@ -111,14 +149,44 @@ function classifierFree<V>(on: Arithmetic<V>, scale: number, conditional: V, unc
   ])
 }
 
-/** Lin et al., https://arxiv.org/abs/2305.08891, equations 15 and 16; `rescale_noise_cfg` of diffusers' pipelines. */
-async function rescaleFactor<V>(
+/** sum + weight · (conditional − velocity) */
+function away<V>(
   on: Arithmetic<V>,
+  sum: V,
+  conditional: V,
+  { weight, velocity }: { readonly weight: number; readonly velocity: V },
+): V {
+  return on.combination([
+    [1, sum],
+    [weight, conditional],
+    [-weight, velocity],
+  ])
+}
+
+/** Lin et al., https://arxiv.org/abs/2305.08891, equations 15 and 16; `rescale_noise_cfg` of diffusers' pipelines. */
+async function rescaled<V>(
+  on: Arithmetic<V>,
+  { rescale, space }: Guidance,
   velocity: V,
   conditional: V,
-  rescale: number,
-): Promise<number> {
-  return rescale * ((await spread(on, conditional)) / (await spread(on, velocity))) + (1 - rescale)
+  { latents, sigma }: GuidedLatents<V>,
+): Promise<V> {
+  const seen = (each: V) => (space === 'velocity' ? each : denoised(on, latents, each, sigma))
+  const ratio = (await spread(on, seen(conditional))) / (await spread(on, seen(velocity)))
+  const factor = rescale * ratio + (1 - rescale)
+  if (space === 'velocity') return on.combination([[factor, velocity]])
+  // (x − factor · (x − sigma · v)) / sigma
+  return on.combination([
+    [(1 - factor) / sigma, latents],
+    [factor, velocity],
+  ])
+}
+
+function denoised<V>(on: Arithmetic<V>, latents: V, velocity: V, sigma: number): V {
+  return on.combination([
+    [1, latents],
+    [-sigma, velocity],
+  ])
 }
 
 /** The standard deviation of n values times √(n − 1), which a ratio of two of them does not have. */

@@ -1,5 +1,6 @@
 import { RequestError } from '../errors.ts'
 import type { Arithmetic } from './arithmetic.ts'
+import type { ByPass } from './guidance.ts'
 
 /**
  * When a step may reuse what the network gave before, instead of running it: EasyCache (Zhou et al. 2025,
@@ -14,13 +15,6 @@ export interface StepCache {
   readonly until: number
 }
 
-/** The velocities of one step, by branch of guidance. */
-export interface Velocities<V = Float32Array> {
-  readonly conditional: V
-  /** Only in guided steps. */
-  readonly unconditional?: V
-}
-
 /**
  * What a step leaves for the next one. Plain data without functions: it can be cloned, stored and sent, and a run
  * resumed from it. Its arrays are shared with the steps before; do not write to them.
@@ -33,7 +27,7 @@ export interface StepCacheState<V = Float32Array> {
   /** Latents of the step before, computed or not. */
   readonly before?: V
   /** The last computed step. */
-  readonly computed?: { readonly latents: V; readonly velocities: Velocities<V> }
+  readonly computed?: { readonly latents: V; readonly velocities: ByPass<V> }
 }
 
 /** The state before the first step of a run, or of another network. */
@@ -58,33 +52,31 @@ export function createStepCache(options: { threshold: number; firstStep: number;
 }
 
 /**
- * Decides for one step, from its latents alone, whether the network has to run; both branches follow the conditional
- * one, as its authors have it.
- * @param at latents: what the network would see; guided: whether the unconditional branch is needed, too
- * @returns the velocities where they can be reused (latents + last update, by branch), and the state: for the next
- *   step then, for `computedStep` otherwise
+ * Decides for one step, from its latents alone, whether the network has to run; all passes follow the conditional one,
+ * as its authors have it.
+ * @param at latents: what the network would see; passes: the names of those that the step needs
+ * @returns the velocities where they can be reused (latents + last update, by pass), and the state: for the next step
+ *   then, for `computedStep` otherwise
  */
 export async function reuseStep<V>(
   on: Arithmetic<V>,
   cache: StepCache,
   state: StepCacheState<V>,
-  at: { readonly latents: V; readonly step: number; readonly guided: boolean },
-): Promise<{ velocities?: Velocities<V>; state: StepCacheState<V> }> {
-  const { latents, step, guided } = at
+  at: { readonly latents: V; readonly step: number; readonly passes: readonly string[] },
+): Promise<{ velocities?: ByPass<V>; state: StepCacheState<V> }> {
+  const { latents, step, passes } = at
   const change = state.change + (await estimatedChange(on, state, latents))
   const { computed } = state
-  const known = computed && (!guided || computed.velocities.unconditional !== undefined)
+  const known = computed && passes.every(pass => computed.velocities[pass] !== undefined)
   const allowed = step >= cache.from && step < cache.until
   // Without a rate the change is not a number, and the comparison false.
   if (!(known && allowed && change < cache.threshold))
     return { state: { ...state, before: latents, change: 0 } }
-  const { conditional, unconditional } = computed.velocities
-  const reused = (velocity: V) => withLastUpdate(on, latents, velocity, computed.latents)
+  const reused = passes.map(pass => {
+    return [pass, withLastUpdate(on, latents, computed.velocities[pass]!, computed.latents)] as const
+  })
   return {
-    velocities: {
-      conditional: reused(conditional),
-      ...(guided && unconditional !== undefined && { unconditional: reused(unconditional) }),
-    },
+    velocities: Object.fromEntries(reused) as unknown as ByPass<V>,
     state: { ...state, before: latents, change },
   }
 }
@@ -94,7 +86,7 @@ export async function computedStep<V>(
   on: Arithmetic<V>,
   state: StepCacheState<V>,
   latents: V,
-  velocities: Velocities<V>,
+  velocities: ByPass<V>,
 ): Promise<StepCacheState<V>> {
   const { computed: last } = state
   const rate = last && {

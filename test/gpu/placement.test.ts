@@ -17,7 +17,7 @@ import { wanContext } from '../../models/wan/context.ts'
 import { wanTransformer } from '../../models/wan/transformer.ts'
 import { wanDecoder, wanEncoder } from '../../models/wan/vae.ts'
 import { weightBytesOf } from '../../src/engine/graph-source.ts'
-import { valueGraph, valueOps } from '../../src/engine/value-graphs.ts'
+import { stateGraph, stateOps } from '../../src/engine/state-graphs.ts'
 import { Graph } from '../../src/graph/graph.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
@@ -187,8 +187,8 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
     })
   })
 
-  test.each(Object.keys(valueOps))('what is done to the state of a run is taken: %s', async op => {
-    const { messages } = await open(valueGraph(op, 5))
+  test.each(Object.keys(stateOps))('what is done to the state of a run is taken: %s', async op => {
+    const { messages } = await open(stateGraph(op, 5))
     expect(messages).not.toMatch(/Memcpy/)
   })
 

@@ -45,10 +45,10 @@ async function decodedBothWays(folder: string, latentSize: readonly [number, num
     }
     return { frames: Buffer.concat(frames), exact: concatenate(exact, 0).data }
   }
-  lane.begin({ residency: 'keep', chunk: 2, tile: undefined }, [])
+  lane.applyMemoryPlan({ residency: 'keep', chunk: 2, tile: undefined }, [])
   const whole = await decoded()
   backend.log.length = 0
-  lane.begin({ residency: 'keep', chunk: 2, tile }, [])
+  lane.applyMemoryPlan({ residency: 'keep', chunk: 2, tile }, [])
   return { whole, tiled: await decoded(), runs: backend.runs(model.facts.tiledDecoder.rest.first), backend }
 }
 

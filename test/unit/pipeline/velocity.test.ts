@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { CancelledError } from '../../../src/errors.ts'
 import type { TextConditioning } from '../../../src/pipeline/family.ts'
 import type { PassInput } from '../../../src/pipeline/network-pass.ts'
-import { hostValues } from '../../../src/pipeline/run-values.ts'
+import { hostArrays } from '../../../src/pipeline/state-arrays.ts'
 import {
   emptyVelocityState,
   type VelocityRecipe,
@@ -24,14 +24,18 @@ beforeEach(() => {
 })
 
 /** A network of one number that moves slowly: half its latents with the prompt, a quarter without. */
-async function denoise({ latents, expert, text }: PassInput): Promise<Tensor> {
-  passes.push(`${expert} ${text === prompt ? 'conditional' : 'unconditional'}`)
-  const values = float32Data(latents as Tensor)
-  return tensor(
-    'f32',
-    [1],
-    values.map(value => value * (text === prompt ? 0.5 : 0.25)),
-  )
+async function denoise({ latents, expert, text, pass }: PassInput): Promise<Tensor[]> {
+  const name = pass ?? (text === prompt ? 'conditional' : 'unconditional')
+  passes.push(`${expert} ${name}`)
+  const share = { conditional: 0.5, unconditional: 0.25, perturbed: 0.125 }[name]!
+  return latents.map(feed => {
+    const values = float32Data(feed as Tensor)
+    return tensor(
+      'f32',
+      [1],
+      values.map(value => value * share),
+    )
+  })
 }
 
 function recipe(options: {
@@ -42,8 +46,8 @@ function recipe(options: {
   const { method = 'cfg', interval = [0, 1], cached = false } = options
   return {
     denoise,
-    conditions: { conditional: prompt, unconditional: negative, visual: { feeds: [], leadingFrames: 0 } },
-    guidances: [3, 2].map(scale => createGuidance({ scale, interval, method: guidanceMethod(method) })),
+    conditions: { conditional: prompt, unconditional: negative, visual: { feeds: [], streams: [] } },
+    guidances: [3, 2].map(scale => [createGuidance({ scale, interval, method: guidanceMethod(method) })]),
     cache: cached ? { threshold: 10, from: 0, until: 9 } : undefined,
     signal: new AbortController().signal,
   }
@@ -54,8 +58,9 @@ async function velocities(of: VelocityRecipe, experts: readonly number[]) {
   const found = []
   let state: VelocityState = emptyVelocityState
   for (const [step, expert] of experts.entries()) {
-    const input = { latents: Float32Array.of(10 - step), timesteps: Float32Array.of(1), expert }
-    const result = await velocityOf(hostValues([1]), of, input, { step, steps }, state)
+    const times = { timesteps: [1], next: [0], positions: [Float32Array.of(1)] }
+    const input = { latents: [Float32Array.of(10 - step)], sigmas: [1], times, expert }
+    const result = await velocityOf([hostArrays([1])], of, input, { step, steps }, state)
     state = structuredClone(result.state)
     found.push(result)
   }
@@ -69,7 +74,7 @@ test('without a cache the network runs in every step, the conditional branch fir
   const found = await velocities(recipe({}), [0, 0])
   expect(passes).toEqual(['0 conditional', '0 unconditional', '0 conditional', '0 unconditional'])
   // 2.5 + 3 · (5 − 2.5)
-  expect([...found[0]!.velocity]).toEqual([10])
+  expect([...found[0]!.velocity[0]!]).toEqual([10])
   expect(skippedOf(found)).toEqual([])
 })
 
@@ -77,10 +82,13 @@ test('with a cache both branches are reused, and guided anew', async () => {
   const found = await velocities(recipe({ cached: true }), [0, 0, 0])
   expect(skippedOf(found)).toEqual([2])
   expect(passes.length).toBe(4)
-  const { conditional, unconditional, velocity } = found[2]!
+  const { velocity } = found[2]!
   // 8 + (4.5 − 9) and 8 + (2.25 − 9)
-  expect([conditional, unconditional]).toEqual([Float32Array.of(3.5), Float32Array.of(1.25)])
-  expect([...velocity]).toEqual([1.25 + 3 * 2.25])
+  expect(found[2]!.passes).toEqual({
+    conditional: [Float32Array.of(3.5)],
+    unconditional: [Float32Array.of(1.25)],
+  })
+  expect([...velocity[0]!]).toEqual([1.25 + 3 * 2.25])
 })
 
 test('another expert reuses nothing of the one before', async () => {
@@ -92,7 +100,7 @@ test('another expert reuses nothing of the one before', async () => {
 test('the step in which guidance sets in is computed', async () => {
   const found = await velocities(recipe({ cached: true, interval: [0.4, 1] }), [0, 0, 0, 0, 0, 0])
   expect(skippedOf(found)).toEqual([2, 3, 5])
-  expect(found.map(({ unconditional }) => unconditional !== undefined)).toEqual([
+  expect(found.map(each => each.passes.unconditional !== undefined)).toEqual([
     false,
     false,
     false,
@@ -105,13 +113,13 @@ test('the step in which guidance sets in is computed', async () => {
 test('outside of the interval there is no unconditional branch', async () => {
   const found = await velocities(recipe({ interval: [0.1, 0.2] }), [0, 0, 0])
   expect(passes).toEqual(['0 conditional', '0 conditional', '0 unconditional', '0 conditional'])
-  expect(found[0]!.velocity).toEqual(found[0]!.conditional)
+  expect(found[0]!.velocity).toEqual(found[0]!.passes.conditional)
 })
 
 test('a step that starts at zero does not run the network', async () => {
   const found = await velocities(recipe({ method: 'cfg-zero-star' }), [0, 0])
   expect(skippedOf(found)).toEqual([0])
-  expect([...found[0]!.velocity]).toEqual([0])
+  expect([...found[0]!.velocity[0]!]).toEqual([0])
   expect(passes).toEqual(['0 conditional', '0 unconditional'])
 })
 
@@ -119,7 +127,7 @@ test('the momentum of projected guidance goes from step to step, also through sk
   const found = await velocities(recipe({ method: 'apg', cached: true }), [0, 0, 0])
   expect(skippedOf(found)).toEqual([2])
   // Differences 2.5, 2.25, 2.25, each less half the sum before.
-  expect(found.map(({ state }) => state.guidance.average![0])).toEqual([2.5, 1, 1.75])
+  expect(found.map(({ state }) => state.guidance[0]!.average![0])).toEqual([2.5, 1, 1.75])
 })
 
 test('the second branch does not run once the signal has aborted', async () => {
@@ -131,4 +139,29 @@ test('the second branch does not run once the signal has aborted', async () => {
   const stopped = velocities({ ...recipe({}), denoise: aborting, signal: controller.signal }, [0])
   await expect(stopped).rejects.toThrow(CancelledError)
   expect(passes).toEqual(['0 conditional'])
+})
+
+test('a third pass runs last, and adds its weight times the difference to the conditional one', async () => {
+  const guidance = createGuidance({ scale: 3, passes: { perturbed: 2, isolated: 0 } })
+  const found = await velocities({ ...recipe({ cached: true }), guidances: [[guidance]] }, [0, 0, 0])
+  expect(passes.slice(0, 3)).toEqual(['0 conditional', '0 unconditional', '0 perturbed'])
+  // 10 + 2 · (5 − 1.25)
+  expect([...found[0]!.velocity[0]!]).toEqual([17.5])
+  expect(skippedOf(found)).toEqual([2])
+  expect(found[2]!.passes.perturbed).toEqual([Float32Array.of(8 + (1.125 - 9))])
+})
+
+test('with a second place to run at, passes run two at a time', async () => {
+  const places: string[] = []
+  const at = (place: string) => async (input: PassInput) => {
+    const result = await denoise(input)
+    places.push(`${passes.at(-1)} ${place}`)
+    return result
+  }
+  const guidance = createGuidance({ scale: 3, passes: { perturbed: 2 } })
+  const both = { denoise: at('first'), denoiseBeside: at('second'), guidances: [[guidance]] }
+  const [found] = await velocities({ ...recipe({}), ...both }, [0])
+  expect(passes).toEqual(['0 conditional', '0 unconditional', '0 perturbed'])
+  expect(places.map(each => each.split(' ').at(-1))).toEqual(['first', 'second', 'first'])
+  expect([...found!.velocity[0]!]).toEqual([17.5])
 })

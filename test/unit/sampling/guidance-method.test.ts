@@ -64,8 +64,8 @@ test.each(runs)("$tensor: every step of the run equals diffusers' guider", async
     const result = await guided(
       hostArithmetic,
       guidance,
-      at(step, 'conditional'),
-      at(step, 'unconditional'),
+      { conditional: at(step, 'conditional'), unconditional: at(step, 'unconditional') },
+      { latents: new Float32Array(), sigma: 1 },
       state,
     )
     expect(relativeError(result.velocity, expected)).toBeLessThan(1e-6)

@@ -121,5 +121,6 @@ async function velocityAt(
   expect(tensors.has(unconditional)).toBe(active)
   if (!active) return conditional
   const other = float32Of(tensors, unconditional)
-  return (await guided(hostArithmetic, guidance, conditional, other)).velocity
+  const at = { latents: conditional, sigma: 1 } // of no consequence for velocities
+  return (await guided(hostArithmetic, guidance, { conditional, unconditional: other }, at)).velocity
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { hostArithmetic } from '../../../src/sampling/arithmetic.ts'
+import type { ByPass } from '../../../src/sampling/guidance.ts'
 import {
   computedStep,
   createStepCache,
@@ -8,23 +9,26 @@ import {
   reuseStep,
   type StepCache,
   type StepCacheState,
-  type Velocities,
 } from '../../../src/sampling/step-cache.ts'
 import { fixture } from '../../fixtures.ts'
 import { float32Of, readFixtureTensors } from '../../safetensors-fixture.ts'
 
 interface Step {
   readonly latents: Float32Array
-  readonly velocities: Velocities
+  readonly velocities: ByPass<Float32Array>
   readonly guided: boolean
 }
 
 /** Runs steps through a cache; `state` goes through a clone between steps, as a stored run would. */
 async function play(cache: StepCache, steps: readonly Step[], initial: StepCacheState = emptyStepCache) {
   let state = initial
-  const used: { velocities: Velocities; skipped: boolean }[] = []
+  const used: { velocities: ByPass<Float32Array>; skipped: boolean }[] = []
   for (const [step, { latents, velocities, guided }] of steps.entries()) {
-    const reuse = await reuseStep(hostArithmetic, cache, state, { latents, step, guided })
+    const reuse = await reuseStep(hostArithmetic, cache, state, {
+      latents,
+      step,
+      passes: guided ? ['conditional', 'unconditional'] : ['conditional'],
+    })
     const next = reuse.velocities
       ? reuse.state
       : await computedStep(hostArithmetic, reuse.state, latents, velocities)

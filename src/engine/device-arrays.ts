@@ -1,5 +1,5 @@
 import type { Feed, ResidentTensor, RunOptions, RunResult } from '../pipeline/family.ts'
-import type { RunValues } from '../pipeline/run-values.ts'
+import type { StateArrays } from '../pipeline/state-arrays.ts'
 import { isResident } from '../runtime/backend.ts'
 import { checkTerms, type Term } from '../sampling/arithmetic.ts'
 import { elementCount } from '../tensor/dtype.ts'
@@ -10,8 +10,8 @@ export interface DeviceArray {
   readonly resident: Promise<ResidentTensor>
 }
 
-/** Runs graphs of `valueOps` by name, and frees what they give. */
-export interface ValueRunner {
+/** Runs graphs of `stateOps` by name, and frees their results. */
+export interface StateGraphRunner {
   run(
     op: string,
     rank: number,
@@ -21,38 +21,38 @@ export interface ValueRunner {
   drop(residents: Iterable<ResidentTensor>): Promise<void>
 }
 
-/** The state of a run in a device's memory. Work is queued there: only what is read is waited for. */
-export class DeviceValues implements RunValues<DeviceArray> {
+/** Arrays of a run's state in a device's memory. Work is queued there: only downloads are waited for. */
+export class DeviceArrays implements StateArrays<DeviceArray> {
   readonly #shape: readonly number[]
-  readonly #runner: ValueRunner
+  readonly #runner: StateGraphRunner
   readonly #arrays = new Set<DeviceArray>()
   readonly #pending = new Set<Promise<unknown>>()
 
-  constructor(shape: readonly number[], runner: ValueRunner) {
+  constructor(shape: readonly number[], runner: StateGraphRunner) {
     this.#shape = shape
     this.#runner = runner
   }
 
-  of(data: Float32Array): DeviceArray {
+  upload(data: Float32Array): DeviceArray {
     return this.#computed('copy', [tensor('f32', this.#shape, data)])
   }
 
-  async read(values: DeviceArray): Promise<Float32Array> {
-    return float32Data((await this.#read('copy', [values])).tensors.result)
+  async download(array: DeviceArray): Promise<Float32Array> {
+    return float32Data((await this.#read('copy', [array])).tensors.result)
   }
 
-  async feed(values: DeviceArray): Promise<Feed> {
-    return await values.resident
+  async feed(array: DeviceArray): Promise<Feed> {
+    return await array.resident
   }
 
   /**
    * A copy: what the network gave is in the memory of its session, which is only given back whole, and the session may
    * have to make room for another one.
    */
-  taken(result: Feed): DeviceArray {
-    if (!isResident(result)) return this.of(float32Data(result))
-    const copy = this.#computed('copy', [result])
-    const drop = () => this.#runner.drop([result])
+  adopt(output: Feed): DeviceArray {
+    if (!isResident(output)) return this.upload(float32Data(output))
+    const copy = this.#computed('copy', [output])
+    const drop = () => this.#runner.drop([output])
     this.#wait(copy.resident.then(drop, drop))
     return copy
   }
@@ -64,8 +64,8 @@ export class DeviceValues implements RunValues<DeviceArray> {
     return this.#computed(`combine-${terms.length}`, arrays, Object.fromEntries(weights))
   }
 
-  replaced(values: DeviceArray, given: DeviceArray, mask: DeviceArray): DeviceArray {
-    return this.#computed('replace', [values, given, mask])
+  mix(a: DeviceArray, b: DeviceArray, share: DeviceArray): DeviceArray {
+    return this.#computed('mix', [a, b, share])
   }
 
   count(): number {

@@ -14,9 +14,10 @@ import type { Feed, Model, ResidentTensor, RunGraph, VisualInputs } from './fami
 import type { MemoryPlan } from './memory-plan.ts'
 import { networkPass } from './network-pass.ts'
 import type { GeneratePlan } from './request.ts'
+import { timesAtRest } from './streams.ts'
 
 /** A run of a graph, as far as memory goes. */
-export interface RehearsedRun {
+export interface DryRun {
   readonly graph: string
   readonly symbols: Symbols
   /** Of the tensors that it is given, those on the device included. */
@@ -30,12 +31,12 @@ export interface RehearsedRun {
 type GraphNamed = (name: string) => Promise<Graph>
 
 /** The runs before the first frame is decoded: one step of every expert stands for all of its steps. */
-export async function rehearseDenoising(
+export async function dryRunDenoising(
   model: Model,
   plan: GeneratePlan,
   graphs: GraphNamed,
   chunk: number,
-): Promise<RehearsedRun[]> {
+): Promise<DryRun[]> {
   const stage = new Stage(graphs, { residency: 'keep', chunk, tile: undefined })
   const { facts } = model
   const size = toLatent(facts.geometry, plan)
@@ -44,27 +45,29 @@ export async function rehearseDenoising(
   const context = { size, noise, runner: stage, signal: never, notify: dropNotices }
   const conditions = await conditionOn(model, plan, inputs, context)
   const { conditional, unconditional, visual } = conditions
-  const denoised = { ...size, latentFrames: size.latentFrames + visual.leadingFrames }
-  const denoiser = model.denoiser(denoised)
+  const denoiser = model.denoiser(visual.streams.map(({ shape }) => shape))
   const denoise = networkPass(model, denoiser, stage.run)
-  const { latentShape: shape } = denoiser
-  const latents = tensor('f32', shape, new Float32Array(elementCount(shape)))
-  const timesteps = new Float32Array(denoised.latentFrames)
+  const latents = denoiser.streams.map(({ shape }) => {
+    return tensor('f32', shape, new Float32Array(elementCount(shape)))
+  })
+  const times = timesAtRest(visual.streams)
+  const further = Object.keys(denoiser.passes ?? {}).map(pass => ({ text: conditional, pass }))
   for (const expert of facts.experts.keys()) {
     for (const text of unconditional ? [conditional, unconditional] : [conditional]) {
-      await denoise({ latents, timesteps, expert, text, visual })
+      await denoise({ latents, times, expert, text, visual })
     }
+    for (const pass of further) await denoise({ latents, times, expert, visual, ...pass })
   }
   return stage.runs
 }
 
 /** The runs that decode a clip under a plan: its first chunks, and all tiles of those. */
-export async function rehearseDecoding(
+export async function dryRunDecoding(
   model: Model,
   plan: GeneratePlan,
   graphs: GraphNamed,
   memory: MemoryPlan,
-): Promise<RehearsedRun[]> {
+): Promise<DryRun[]> {
   const stage = new Stage(graphs, memory)
   const size = toLatent(model.facts.geometry, plan)
   const latentFrames = model.facts.decoder.next
@@ -85,7 +88,7 @@ function latentShape({ facts }: Model, size: LatentSize): number[] {
 
 /** Takes the place of a device. */
 class Stage {
-  readonly runs: RehearsedRun[] = []
+  readonly runs: DryRun[] = []
   readonly memory: MemoryPlan
   readonly #graphs: GraphNamed
   readonly #kept = new Set<ResidentTensor>()

@@ -1,6 +1,6 @@
 import { Graph, type Value } from '../graph/graph.ts'
 import { cast } from '../graph/ops/cast.ts'
-import { absolute, add, multiply, select, subtract } from '../graph/ops/elementwise.ts'
+import { absolute, add, multiply, subtract } from '../graph/ops/elementwise.ts'
 import { sumOfAll } from '../graph/ops/reduction.ts'
 import { serialize } from '../graph/serialize.ts'
 import type { GraphModel } from '../runtime/backend.ts'
@@ -11,14 +11,9 @@ import { mostTerms } from '../sampling/arithmetic.ts'
  * shape, and `weight.0`, … f64 [1]; output `result`, f32 of that shape or f64 without axes. Sums are in float64, as on the
  * host.
  */
-export const valueOps: Readonly<Record<string, ValueOp>> = {
+export const stateOps: Readonly<Record<string, StateOp>> = {
   copy: { arrays: 1, weights: 0, build: ([values]) => values! },
-  /** The second where the third is 1, the first where it is 0. */
-  replace: {
-    arrays: 3,
-    weights: 0,
-    build: ([values, given, mask]) => select(cast(mask!, 'bool'), given!, values!),
-  },
+  mix: { arrays: 3, weights: 0, build: mixed },
   sum: { arrays: 1, weights: 0, build: ([values]) => sumOfAll(cast(values!, 'f64')) },
   size: { arrays: 1, weights: 0, build: ([values]) => sumOfAll(absolute(cast(values!, 'f64'))) },
   distance: {
@@ -39,7 +34,7 @@ export const valueOps: Readonly<Record<string, ValueOp>> = {
   ),
 }
 
-interface ValueOp {
+interface StateOp {
   readonly arrays: number
   readonly weights: number
   build(arrays: readonly Value[], weights: readonly Value[]): Value
@@ -53,9 +48,16 @@ function weightedSum(arrays: readonly Value[], weights: readonly Value[]): Value
   )
 }
 
+/** (1 − share) · a + share · b */
+function mixed(arrays: readonly Value[]): Value {
+  const rest = add(multiply(arrays[2]!, -1), 1)
+  const [a, b, shareOfB, shareOfA] = [...arrays, rest].map(array => cast(array, 'f64'))
+  return cast(add(multiply(shareOfA!, a!), multiply(shareOfB!, b!)), 'f32')
+}
+
 /** @param rank axes of the arrays */
-export function valueGraph(name: string, rank: number): Graph {
-  const { arrays, weights, build } = valueOps[name]!
+export function stateGraph(name: string, rank: number): Graph {
+  const { arrays, weights, build } = stateOps[name]!
   const graph = new Graph(`state/${name}`, { precision: 'f32' })
   const shape = Array.from({ length: rank }, (_, axis) => `axis.${axis}`)
   const inputs = Array.from({ length: arrays }, (_, index) => graph.input(`${index}`, 'f32', shape))
@@ -64,10 +66,10 @@ export function valueGraph(name: string, rank: number): Graph {
   return graph
 }
 
-export function valueModel(name: string, rank: number): GraphModel {
+export function stateModel(name: string, rank: number): GraphModel {
   const locate = () => {
     throw new TypeError(`state/${name}: expected no weights.`)
   }
-  const bytes = serialize(valueGraph(name, rank), { locate })
+  const bytes = serialize(stateGraph(name, rank), { locate })
   return { name: `state/${name}`, bytes, weightsFolder: '/', weightBytes: 0 }
 }

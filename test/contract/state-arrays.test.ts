@@ -1,8 +1,8 @@
 /** What is done to the state of a run, on the host and where a native session keeps it: the same, to the last bit. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { DeviceValues } from '../../src/engine/device-values.ts'
-import { valueModel } from '../../src/engine/value-graphs.ts'
-import { hostValues, type RunValues } from '../../src/pipeline/run-values.ts'
+import { DeviceArrays } from '../../src/engine/device-arrays.ts'
+import { stateModel } from '../../src/engine/state-graphs.ts'
+import { hostArrays, type StateArrays } from '../../src/pipeline/state-arrays.ts'
 import type { RunOptions, Session } from '../../src/runtime/backend.ts'
 import { NativeBackend } from '../../src/runtime/native-backend.ts'
 import { loadNativeBinding } from '../../src/runtime/native-binding.ts'
@@ -14,17 +14,17 @@ import { buildAddon, noAddon } from './native-addon.ts'
 const shape = [1, 3, 4, 5]
 const count = 60
 const arrays = [1, 2, 3, 4, 5].map(seed => createGenerator(seed).randn(count))
-const host = hostValues(shape)
+const host = hostArrays(shape)
 
 /** A backend of native sessions, each of a graph that is used. */
 class Stage implements AsyncDisposable {
   readonly backend = new NativeBackend({ device: { type: 'cpu' }, threads: 1 })
   readonly #sessions = new Map<string, Promise<Session>>()
 
-  open(): DeviceValues {
-    return new DeviceValues(shape, {
+  open(): DeviceArrays {
+    return new DeviceArrays(shape, {
       run: async (op, rank, feeds, options: RunOptions) => {
-        const session = this.#sessions.get(op) ?? this.backend.open(valueModel(op, rank))
+        const session = this.#sessions.get(op) ?? this.backend.open(stateModel(op, rank))
         this.#sessions.set(op, session)
         return await (await session).run(feeds, options)
       },
@@ -48,11 +48,11 @@ describe.skipIf(noAddon)(`the state of a run on a device${noAddon ? ` (skipped: 
   afterAll(() => stage?.[Symbol.asyncDispose]())
 
   /** What a computation gives on the host and on the device. */
-  async function both<T>(compute: <V>(values: RunValues<V>, operands: V[]) => Promise<T>): Promise<[T, T]> {
+  async function both<T>(compute: <V>(values: StateArrays<V>, operands: V[]) => Promise<T>): Promise<[T, T]> {
     const device = stage.open()
     const onDevice = await compute(
       device,
-      arrays.map(array => device.of(array)),
+      arrays.map(array => device.upload(array)),
     )
     await device.keepOnly([])
     return [await compute(host, [...arrays]), onDevice]
@@ -64,31 +64,32 @@ describe.skipIf(noAddon)(`the state of a run on a device${noAddon ? ` (skipped: 
       const weighted = operands
         .slice(0, terms)
         .map((array, i): Term<(typeof operands)[0]> => [weights[i]!, array])
-      return await values.read(values.combination(weighted as [Term<(typeof operands)[0]>]))
+      return await values.download(values.combination(weighted as [Term<(typeof operands)[0]>]))
     })
     expect(got).toEqual(expected)
   })
 
   test('small terms are not lost against large ones that cancel', async () => {
     const values = stage.open()
-    const [large, small] = [1e8, 1].map(value => values.of(new Float32Array(count).fill(value)))
+    const [large, small] = [1e8, 1].map(value => values.upload(new Float32Array(count).fill(value)))
     const sum = values.combination([
       [1, large!],
       [1, small!],
       [-1, large!],
     ])
-    expect(await values.read(sum)).toEqual(new Float32Array(count).fill(1))
+    expect(await values.download(sum)).toEqual(new Float32Array(count).fill(1))
     await values.keepOnly([])
   })
 
-  test('what is given takes its places', async () => {
-    const mask = Float32Array.from({ length: count }, (_, i) => (i % 3 === 0 ? 1 : 0))
+  test('a mix is the one of the host, and exact where one side has all', async () => {
+    const share = Float32Array.from({ length: count }, (_, i) => (i % 3) / 2)
     const [expected, got] = await both(async (values, [first, second]) => {
-      return await values.read(values.replaced(first!, second!, values.of(mask)))
+      return await values.download(values.mix(first!, second!, values.upload(share)))
     })
     expect(got).toEqual(expected)
-    expect(got[0]).toBe(arrays[1]![0])
-    expect(got[1]).toBe(arrays[0]![1])
+    expect(got[0]).toBe(arrays[0]![0])
+    expect(got[1]).toBeCloseTo((arrays[0]![1]! + arrays[1]![1]!) / 2, 6)
+    expect(got[2]).toBe(arrays[1]![2])
   })
 
   test('sums differ from those of the host by no more than their order', async () => {
@@ -104,32 +105,32 @@ describe.skipIf(noAddon)(`the state of a run on a device${noAddon ? ` (skipped: 
 
   test('a step is queued, not waited for, and later ones follow from it', async () => {
     const values = stage.open()
-    const start = values.of(arrays[0]!)
+    const start = values.upload(arrays[0]!)
     const chain = [1, 2, 3].reduce(array => values.combination([[2, array]]), start)
-    expect(await values.read(chain)).toEqual(arrays[0]!.map(value => value * 8))
+    expect(await values.download(chain)).toEqual(arrays[0]!.map(value => value * 8))
     await values.keepOnly([])
   })
 
   test('what is not kept is freed, what is kept can be read', async () => {
     const before = residents()
     const values = stage.open()
-    const [first, second] = [values.of(arrays[0]!), values.of(arrays[1]!)]
+    const [first, second] = [values.upload(arrays[0]!), values.upload(arrays[1]!)]
     const sum = values.combination([
       [1, first],
       [1, second],
     ])
     await values.keepOnly([sum])
     expect(residents() - before).toBe(1)
-    expect((await values.read(sum))[0]).toBeCloseTo(arrays[0]![0]! + arrays[1]![0]!, 6)
-    await expect(values.read(first)).rejects.toThrow('dropped')
+    expect((await values.download(sum))[0]).toBeCloseTo(arrays[0]![0]! + arrays[1]![0]!, 6)
+    await expect(values.download(first)).rejects.toThrow('dropped')
     await values.keepOnly([])
     expect(residents()).toBe(before)
   })
 
   test('what is being read is freed afterwards', async () => {
     const values = stage.open()
-    const array = values.combination([[3, values.of(arrays[2]!)]])
-    const reading = values.read(array)
+    const array = values.combination([[3, values.upload(arrays[2]!)]])
+    const reading = values.download(array)
     await values.keepOnly([])
     expect(await reading).toEqual(arrays[2]!.map(value => value * 3))
   })
@@ -137,29 +138,29 @@ describe.skipIf(noAddon)(`the state of a run on a device${noAddon ? ` (skipped: 
   test('what the network gave is taken into memory of its own, and let go', async () => {
     const [network, values] = [stage.open(), stage.open()]
     const before = residents()
-    const given = network.of(arrays[3]!)
-    const taken = values.taken(await network.feed(given))
+    const given = network.upload(arrays[3]!)
+    const taken = values.adopt(await network.feed(given))
     await values.keepOnly([taken])
     expect(residents() - before).toBe(1)
-    await expect(network.read(given)).rejects.toThrow('dropped')
-    const brought = values.taken(tensor('f32', shape, arrays[3]!))
-    expect(await values.read(taken)).toEqual(await values.read(brought))
+    await expect(network.download(given)).rejects.toThrow('dropped')
+    const brought = values.adopt(tensor('f32', shape, arrays[3]!))
+    expect(await values.download(taken)).toEqual(await values.download(brought))
     await values.keepOnly([])
     expect(residents()).toBe(before)
   })
 
   test('a failure is told where the array is waited for', async () => {
     const values = stage.open()
-    const array = values.of(arrays[0]!)
+    const array = values.upload(arrays[0]!)
     await values.keepOnly([])
     const late = values.combination([[1, array]])
-    await expect(values.read(late)).rejects.toThrow('dropped')
+    await expect(values.download(late)).rejects.toThrow('dropped')
     await expect(values.keepOnly([])).rejects.toThrow('dropped')
     await values.keepOnly([])
   })
 
   test('more terms than there are graphs for are refused', () => {
-    const term = [1, stage.open().of(arrays[0]!)] as const
+    const term = [1, stage.open().upload(arrays[0]!)] as const
     expect(() => stage.open().combination([term, term, term, term, term, term])).toThrow(
       'expected up to 5 terms, got 6.',
     )

@@ -1,0 +1,37 @@
+/** The latents of every stream before its first step and after its last. */
+import { addNoise } from '../sampling/add-noise.ts'
+import type { NoiseGenerator } from '../sampling/noise.ts'
+import { sliceAxis } from '../tensor/axis.ts'
+import { elementCount } from '../tensor/dtype.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import type { StepTimes, StreamConditioning } from './family.ts'
+import { positionCount } from './known-positions.ts'
+
+/**
+ * Noise, or the latents that the stream begins from.
+ * @param sigma noise level of the first step
+ */
+export function firstLatents(
+  { shape, initial }: StreamConditioning,
+  generator: NoiseGenerator,
+  sigma: number,
+): Float32Array {
+  if (initial?.noise === 'included') return initial.latents
+  const noise = generator.randn(elementCount(shape))
+  return initial ? addNoise(initial.latents, noise, sigma) : noise
+}
+
+/** Without the positions that were only denoised along. */
+export function withoutExtra(latents: Tensor, { extra }: StreamConditioning): Tensor {
+  if (!extra) return latents
+  return sliceAxis(latents, 1, extra.before, latents.shape[1]! - extra.after)
+}
+
+/** The times of a step that is run for its cost alone. */
+export function timesAtRest(streams: readonly StreamConditioning[], timestep = 0): StepTimes {
+  return {
+    timesteps: streams.map(() => timestep),
+    next: streams.map(() => 0),
+    positions: streams.map(stream => new Float32Array(positionCount(stream)).fill(timestep)),
+  }
+}
