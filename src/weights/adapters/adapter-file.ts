@@ -166,30 +166,28 @@ function twice(header: SafetensorsFile, first: string, second: string): Checkpoi
 }
 
 function unreadable(header: SafetensorsFile, unknown: readonly string[]): CheckpointError {
-  const [got, advice] = reasonOf(header, unknown)
-  return new CheckpointError('checkpoint/tensors', {
-    subject: `adapter ${header.path}`,
-    expected: 'a LoRA: lora_A and lora_B, lora_down and lora_up, alpha, diff or diff_b tensors',
-    got,
-    advice,
-  })
-}
-
-function reasonOf(header: SafetensorsFile, unknown: readonly string[]): [got: string, advice: string] {
-  if (header.tensors.size === 0) return ['no tensor', 'Download the file again.']
+  const refuse = (expected: string, got: string, advice: string) => {
+    return new CheckpointError('checkpoint/tensors', {
+      subject: `adapter ${header.path}`,
+      expected,
+      got,
+      advice,
+    })
+  }
+  const tensors = 'lora_A and lora_B, lora_down and lora_up, alpha, diff or diff_b tensors'
+  if (header.tensors.size === 0) return refuse(tensors, 'no tensor', 'Download the file again.')
   const forText = unknown.filter(isOfTextEncoder)
   if (forText.length > 0) {
-    return [
-      `${forText.length} for a text encoder: ${shown(forText)}`,
-      'Text encoders of video models are not adapted.',
-    ]
+    const got = `${forText.length} for a text encoder: ${shown(forText)}`
+    return refuse(tensors, got, 'Text encoders of video models are not adapted.')
   }
   const kind = unknown.map(otherKind).find(each => each !== undefined)
   if (kind !== undefined) {
     const keys = unknown.filter(key => otherKind(key) === kind)
-    return [`${kind}: ${shown(keys)}`, useMerged]
+    return refuse('a plain LoRA', `${kind}: ${shown(keys)}`, useMerged)
   }
-  return [`${unknown.length} of another kind: ${shown(unknown)}`, 'Is it an adapter of a video model?']
+  const got = `${unknown.length} of another kind: ${shown(unknown)}`
+  return refuse(tensors, got, 'Is it an adapter of a video model?')
 }
 
 /** The first ten, and how many more. */

@@ -186,7 +186,9 @@ describe('a file', () => {
     ['GLoRA', 'a.b1.weight'],
   ])('of the kind %s is refused by its name, with %s', async (kind, key) => {
     const tensors = { 'a.lora_down.weight': pair.down, 'a.lora_up.weight': pair.up, [key]: zeros(1) }
-    await expect(adapter(tensors)).rejects.toThrow(`got ${kind}: ${key}. Merge it into the transformer`)
+    await expect(adapter(tensors)).rejects.toThrow(
+      `expected a plain LoRA, got ${kind}: ${key}. Merge it into the transformer`,
+    )
   })
 
   test('that is no adapter is refused with its keys', async () => {
