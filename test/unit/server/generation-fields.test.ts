@@ -26,6 +26,7 @@ const values = {
   height: 32,
   frames: 17,
   fps: 12.5,
+  fit: 'crop',
   imageNoiseScale: 0.2,
   controlScale: [1, 0.5],
   decodeTimestep: 0.05,
