@@ -28,7 +28,7 @@ export interface Projected {
   readonly momentum: number
 }
 
-/** Parameters of the methods, each with the default of its paper; they may only be set with the method they are of. */
+/** Parameters of the methods, each with a default of its own; they may only be set with the method they are of. */
 export interface GuidanceMethodOptions {
   /** cfg-zero-star: 1 unless given. */
   readonly zeroInitSteps?: number | undefined
@@ -36,7 +36,10 @@ export interface GuidanceMethodOptions {
   readonly apgEta?: number | undefined
   /** apg: 0 unless given, for a norm grows with the size of the clip. */
   readonly apgNormThreshold?: number | undefined
-  /** apg: −0.5 unless given. */
+  /**
+   * apg, as diffusers has it: negative momentum needs a norm threshold, or few steps end in noise.
+   * @default 0
+   */
   readonly apgMomentum?: number | undefined
 }
 
@@ -63,7 +66,7 @@ export function guidanceMethod(
 const methods: Record<GuidanceMethodName, (options: GuidanceMethodOptions) => GuidanceMethod> = {
   cfg: () => ({ name: 'cfg' }),
   'cfg-zero-star': ({ zeroInitSteps = 1 }) => ({ name: 'cfg-zero-star', zeroInitSteps }),
-  apg: ({ apgEta: eta = 0, apgNormThreshold: normThreshold = 0, apgMomentum: momentum = -0.5 }) => ({
+  apg: ({ apgEta: eta = 0, apgNormThreshold: normThreshold = 0, apgMomentum: momentum = 0 }) => ({
     name: 'apg',
     eta,
     normThreshold,

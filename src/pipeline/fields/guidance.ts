@@ -146,7 +146,7 @@ export const guidanceFields: FieldGroup<GuidanceFields, GuidancePlan> = {
     api: { name: 'apgNormThreshold' },
   },
   apgMomentum: {
-    about: 'apg: weight of the steps before (default: -0.5)',
+    about: 'apg: weight of the steps before (default: 0)',
     schema: z => z.number().gt(-1).lt(1),
     planned: false,
     needsGuidance: () => true,

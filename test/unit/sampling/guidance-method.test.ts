@@ -89,7 +89,7 @@ describe('a guidance method', () => {
 
   test('has defaults', () => {
     expect(guidanceMethod('cfg-zero-star')).toEqual({ name: 'cfg-zero-star', zeroInitSteps: 1 })
-    expect(guidanceMethod('apg')).toEqual({ name: 'apg', eta: 0, normThreshold: 0, momentum: -0.5 })
+    expect(guidanceMethod('apg')).toEqual({ name: 'apg', eta: 0, normThreshold: 0, momentum: 0 })
   })
 
   test('is frozen', () => {
