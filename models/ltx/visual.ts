@@ -91,6 +91,11 @@ async function conditionAtFrames(
 ): Promise<VisualConditioning> {
   const { latentFrames, latentHeight, latentWidth } = context.size
   const shape = [facts.latentChannels, latentFrames, latentHeight, latentWidth]
+  const given = conditionsOf(inputs, context.frames)
+  if (given.length === 0) {
+    const feeds = [rotaryFeeds(secondsOf([], context, facts), context, facts, transformer)]
+    return { feeds, streams: [{ shape }] }
+  }
   let video: Tensor = normal(shape, context)
   const strengths = new Float32Array(latentFrames)
   const leading: Held[] = []
@@ -98,7 +103,6 @@ async function conditionAtFrames(
     video = mixed(video, start, latents, strength)
     strengths.fill(strength, start, start + latents.shape[1]!)
   }
-  const given = conditionsOf(inputs, context.frames)
   for (const { frame, pictures, strength } of given) {
     const latents = await encode(trimmed(pictures, frame, context, facts), context, facts)
     const count = latents.shape[1]!
@@ -134,7 +138,7 @@ async function conditionAtFrames(
     shape: [facts.latentChannels, held.length, latentHeight, latentWidth],
     extra: { before: leadingStrengths.length, after: 0 },
     initial: { latents, noise: 'included' },
-    ...(given.length > 0 && { known }),
+    known,
   }
   const seconds = secondsOf(leading, context, facts)
   return { feeds: [rotaryFeeds(seconds, context, facts, transformer)], streams: [stream] }

@@ -5,6 +5,7 @@ import { Notices } from '../notices.ts'
 import { stepsWithoutGuidance } from '../sampling/guidance.ts'
 import { createGenerator, type NoisePosition } from '../sampling/noise.ts'
 import { readScheduler } from '../sampling/scheduler.ts'
+import type { Spacing } from '../sampling/schedules/schedule.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import { float32Data, type Tensor, tensor } from '../tensor/tensor.ts'
 import { type Conditions, condition, residentsOf } from './condition.ts'
@@ -20,12 +21,13 @@ import type {
   StageSeconds,
   StartEvent,
 } from './events.ts'
-import type { DecodeContext, Model } from './family.ts'
+import type { DecodeContext, Model, StreamConditioning } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
 import { guidancesOf } from './guidances.ts'
 import { planText } from './memory-plan.ts'
 import { networkPass } from './network-pass.ts'
 import { decodePreview, expectedFrame } from './preview.ts'
+import { readLatents } from './read-latents.ts'
 import type { GeneratePlan } from './request.ts'
 import { firstLatents, withoutExtra } from './streams.ts'
 import { isOutOfMemory } from './within-memory.ts'
@@ -77,10 +79,10 @@ export async function* generate(
   const before = createGenerator(plan.seed)
   const conditions = await condition(model, plan, size, before, runner, signal, notices.add, opening)
   try {
-    const { streams } = conditions.visual
+    const streams = await startingFrom(plan.latents, conditions.visual.streams)
     const { tokens } = toTokens(model.facts.geometry, size)
     const schedules = streams.map(stream => {
-      return scheduler.schedule({ ...model.spacing(plan.steps), tokens: stream.tokens ?? tokens })
+      return scheduler.schedule({ ...spacingOf(model, plan), tokens: stream.tokens ?? tokens })
     })
     const firstStep = streams.some(({ initial }) => initial?.noise === 'added') ? leftOutSteps(plan) : 0
     for (const timestep of schedules[0]!.timesteps.subarray(firstStep)) expertAt(model.facts, timestep)
@@ -222,6 +224,23 @@ function conditioningReady(
     truncated,
     ...(latents && { tensors: { latents } }),
   }
+}
+
+/** The streams, of which the first begins with the latents of a file where a request names one. */
+async function startingFrom(
+  path: string | undefined,
+  streams: readonly StreamConditioning[],
+): Promise<readonly StreamConditioning[]> {
+  const [video, ...others] = streams
+  if (path === undefined || !video) return streams
+  const latents = await readLatents(path, video.shape)
+  return [{ ...video, initial: { latents, noise: 'added' } }, ...others]
+}
+
+/** Where the levels are placed: as the request says, or as the model does. */
+function spacingOf(model: Model, { steps, timesteps, sigmas }: GeneratePlan): Spacing {
+  if (timesteps) return { timesteps }
+  return sigmas ? { sigmas } : model.spacing(steps)
 }
 
 /** Steps that are left out when a clip is started from: diffusers' rounding. */

@@ -3,6 +3,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createEngine, type GenerateEvent, type GenerateRequest } from '../../src/index.ts'
+import { writeSafetensors } from '../../src/weights/write-safetensors.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
@@ -141,4 +142,96 @@ describe.each(['ltx-condition', 'ltx-video'])('LTX image to video, %s', name => 
       await expectLatents(await eventsOf(fixture(`${name}/model`), request), `${name}.image-to-video`)
     },
   )
+})
+
+describe('noise levels that the request places', () => {
+  test.each<[string, GenerateRequest, string]>([
+    ['sigmas, with UniPC', { ...ball, sigmas: [1, 0.9, 0.6] }, 'wan21-t2v.sigmas'],
+    [
+      'timesteps, with Euler',
+      { ...ball, timesteps: [1000, 757, 522], sampler: 'euler', shift: 3 },
+      'wan21-t2v.euler-timesteps',
+    ],
+  ])('make what diffusers makes of them: %s', async (_, request, expected) => {
+    await expectLatents(await eventsOf(fixture('wan21-t2v/model'), request), expected)
+  })
+
+  test.skipIf(!hasFixture('ltx-condition/model/vae'))(
+    'make what LTXConditionPipeline makes of the eight of the distilled model',
+    async () => {
+      const timesteps = [1000, 993, 987, 981, 975, 909, 725, 0.03]
+      const events = await eventsOf(fixture('ltx-condition/model'), { ...cat, timesteps })
+      expect(events.filter(({ type }) => type === 'step-end')).toHaveLength(8)
+      await expectLatents(events, 'ltx-condition.timesteps')
+    },
+  )
+
+  test.each<[Partial<GenerateRequest>, string, RegExp]>([
+    [
+      { timesteps: [1000, 500] },
+      'request/unsupported',
+      /^schedule: expected steps or sigmas for the sampler unipc, got timesteps/,
+    ],
+    [
+      { sigmas: [1, 0.5], sampler: 'dpm++2m' },
+      'request/unsupported',
+      /^schedule: expected steps for the sampler dpm\+\+2m, got sigmas/,
+    ],
+    [
+      { timesteps: [1000], sigmas: [1] },
+      'request/invalid',
+      /^timesteps: expected no sigmas beside them, got both/,
+    ],
+    [{ sigmas: [1, 0.5, 0.7] }, 'request/invalid', /^sigmas: expected falling numbers above 0 and up to 1/],
+    [{ timesteps: [1001] }, 'request/invalid', /^timesteps: expected falling numbers above 0 and up to 1000/],
+    [{ sigmas: [] }, 'request/invalid', /^sigmas/],
+    [
+      { sigmas: [1, 0.5], steps: 3 },
+      'request/invalid',
+      /^steps: expected 2, the number of sigmas, got 3\. Leave it out\./,
+    ],
+  ])('are refused as diffusers refuses them: %j', async (fields, code, message) => {
+    const { steps: _, ...request } = ball
+    const error = await failure(eventsOf(fixture('wan21-t2v/model'), { ...request, ...fields }))
+    expect(error).toMatchObject({ code, message: expect.stringMatching(message) })
+  })
+})
+
+describe('latents that are given', () => {
+  test.skipIf(!hasFixture('ltx-condition/model/vae'))(
+    'are refined as LTXConditionPipeline does',
+    async () => {
+      const latents = join(scratch, 'first.safetensors')
+      await writeSafetensors(latents, new Map([['latents', reference.get('given.latents')!]]))
+      const events = await eventsOf(fixture('ltx-condition/model'), {
+        ...cat,
+        steps: 5,
+        strength: 0.4,
+        latents,
+      })
+      expect(events.filter(({ type }) => type === 'step-end')).toHaveLength(2)
+      await expectLatents(events, 'ltx-condition.refined')
+    },
+  )
+
+  test('that were saved are refined where the model starts from a clip otherwise', async () => {
+    const latents = join(scratch, 'wan.safetensors')
+    await writeSafetensors(latents, new Map([['latents', reference.get('wan21-t2v.sigmas')!]]))
+    const events = await eventsOf(fixture('wan21-t2v/model'), { ...ball, strength: 0.7, latents })
+    expect(events.filter(({ type }) => type === 'step-end')).toHaveLength(2)
+  })
+
+  test.each<[Partial<GenerateRequest>, RegExp]>([
+    [{ strength: undefined }, /^latents: expected strength beside it, got none/],
+    [{ image: 'a.png' }, /^latents: expected no image beside them, got both/],
+    [{ width: 64 }, /^latents .*: expected \[16, 3, 4, 8\], the size of the video, got \[16, 3, 4, 6\]/],
+  ])('are refused where they do not fit: %j', async (fields, message) => {
+    const latents = join(scratch, 'wan.safetensors')
+    await writeSafetensors(latents, new Map([['latents', reference.get('wan21-t2v.sigmas')!]]))
+    const request = { ...ball, strength: 0.7, latents, ...fields }
+    expect(await failure(eventsOf(fixture('wan21-t2v/model'), request))).toMatchObject({
+      code: 'request/invalid',
+      message: expect.stringMatching(message),
+    })
+  })
 })

@@ -43,6 +43,12 @@ export const decimalList: ArgumentType<number | readonly number[]> = {
   write: values => [[values].flat().join()],
 }
 
+/** Numbers with commas between them. */
+export const numbers: ArgumentType<readonly number[]> = {
+  read: (word, refuse) => listOf(word, refuse),
+  write: values => [values.join()],
+}
+
 /** Two numbers with a comma between them. */
 export const interval: ArgumentType<readonly [number, number]> = {
   read(word, refuse) {

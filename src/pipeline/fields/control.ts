@@ -5,7 +5,14 @@ import type { FieldGroup } from './field.ts'
 export interface ControlFields {
   /** A clip, as a video file or a folder of pictures: to start from with `strength`, else as a control. */
   readonly video?: string | undefined
-  /** How far the result may go from `video`, above 0 to 1 (anywhere). Without it the video is a control. */
+  /**
+   * Latents to start from with `strength`, as a .safetensors file: one tensor, or the one called `latents`, of
+   * [channels, frames, height, width] as the network sees them.
+   */
+  readonly latents?: string | undefined
+  /**
+   * How far the result may go from `video` or `latents`, above 0 to 1 (anywhere). Without it the video is a control.
+   */
   readonly strength?: number | undefined
   /** White where the control video may be changed, black where it is kept: a clip of the same length. */
   readonly mask?: string | undefined
@@ -23,6 +30,7 @@ export interface ControlFields {
 
 export interface ControlPlan {
   readonly video: string | undefined
+  readonly latents: string | undefined
   readonly strength: number | undefined
   readonly mask: string | undefined
   readonly references: readonly string[]
@@ -36,11 +44,24 @@ export const controlFields: FieldGroup<ControlFields, ControlPlan> = {
     flag: { name: '--video', argument: '<file>', group: 'pictures', type: text },
     files: true,
   },
+  latents: {
+    about: 'latents to start from with --strength: a .safetensors file',
+    schema: z => z.string().min(1),
+    check({ strength, ...fields }) {
+      if (strength === undefined) throw alone('latents', 'strength')
+      const other = notBesideLatents.find(name => (fields as Record<string, unknown>)[name] !== undefined)
+      if (other === undefined) return
+      const expected = `no ${other} beside them`
+      throw new RequestError('request/invalid', { subject: 'latents', expected, got: 'both' })
+    },
+    flag: { name: '--latents', argument: '<file>', group: 'pictures', type: text },
+    files: true,
+  },
   strength: {
-    about: 'how far the result may go from --video, above 0 to 1',
+    about: 'how far the result may go from --video or --latents, above 0 to 1',
     schema: z => z.number().gt(0).max(1),
-    check({ video }) {
-      if (video === undefined) throw alone('strength', 'video')
+    check({ video, latents }) {
+      if (video === undefined && latents === undefined) throw alone('strength', 'video or latents')
     },
     flag: { name: '--strength', argument: '<s>', group: 'pictures', type: decimal },
   },
@@ -73,6 +94,9 @@ export const controlFields: FieldGroup<ControlFields, ControlPlan> = {
     api: { name: 'controlScale' },
   },
 }
+
+/** What says itself what a run starts from, or is held to. */
+const notBesideLatents = ['video', 'image', 'lastImage', 'keyframes', 'mask', 'references', 'extend']
 
 /** A video is a control where no strength makes it a start. */
 function isControlled({ video, strength, mask, references }: ControlFields): boolean {

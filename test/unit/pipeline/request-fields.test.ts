@@ -60,6 +60,9 @@ const requests: readonly GenerateRequest[] = [
   { prompt: '', guidanceMethod: 'cfg-zero-star', zeroInitSteps: 2, video: 'v.mp4', mask: 'm.mp4' },
   { prompt: '', references: ['r.png', 's.png'], controlScale: [1, 0.5] },
   { prompt: '', video: 'v.mp4', strength: 0.5 },
+  { prompt: '', latents: 'l.safetensors', strength: 0.5 },
+  { prompt: '', timesteps: [1000, 757, 522], sampler: 'euler' },
+  { prompt: '', sigmas: [1, 0.9, 0.6] },
   { prompt: '', extend: 'e.mp4', window: 33, overlap: 5, frames: 40 },
 ]
 
@@ -102,6 +105,7 @@ test('the files of a request are told from its other fields', () => {
     lastImage: '/x/b.png',
     keyframes: [{ frame: 1, path: '/x/c.png', strength: 0.5 }],
     video: '/x/v.mp4',
+    latents: '/x/l.safetensors',
     mask: '/x/m.mp4',
     references: ['/x/r.png', '/x/s.png'],
     extend: '/x/e.mp4',

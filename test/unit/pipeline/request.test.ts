@@ -140,7 +140,7 @@ describe('a request that is wrong', () => {
   })
 
   test.each([
-    [{ strength: 0.5 }, 'strength: expected video beside it, got none.'],
+    [{ strength: 0.5 }, 'strength: expected video or latents beside it, got none.'],
     [
       { controlScale: 2 },
       'controlScale: expected a control video, a mask or references beside it, got none.',
