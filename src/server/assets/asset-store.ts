@@ -57,10 +57,10 @@ export class AssetStore {
 
   /** Whether a file holds a picture or a video. @throws HttpError 400 */
   async kindOf(path: string, field: readonly PropertyKey[]): Promise<AssetKind> {
-    const found = await kindOf(path)
-    if (found && kinds.image.includes(found)) return 'image'
-    if (found && kinds.video.includes(found)) return 'video'
-    throw invalidField(field, 'Unsupported asset type: expected a picture or a video.')
+    const { kind, got } = await kindOf(path)
+    if (kind && kinds.image.includes(kind)) return 'image'
+    if (kind && kinds.video.includes(kind)) return 'video'
+    throw invalidField(field, `Unsupported asset type: expected a picture or a video, got ${got}`)
   }
 
   /** A copy of a file of the storage, which stays when that one is removed. */
@@ -107,18 +107,21 @@ export class AssetStore {
 
   async #check(key: string, kind: AssetKind): Promise<void> {
     const found = await kindOf(this.#storage.pathOf(key))
-    if (found && kinds[kind].includes(found)) return
-    throw new AssetError(
-      `Unsupported asset type: expected ${kinds[kind].join(', ')}, got ${found ?? 'another'}.`,
-    )
+    if (found.kind && kinds[kind].includes(found.kind)) return
+    throw new AssetError(`Unsupported asset type: expected ${kinds[kind].join(', ')}, got ${found.got}`)
   }
 }
 
-async function kindOf(path: string): Promise<FileKind | undefined> {
-  return await fileKind(path).catch((error: unknown) => {
-    if (FramewrightError.is(error)) return undefined
-    throw error
-  })
+/** What a file holds, and how a message says it: HEIC, TIFF and others are known by name, with what to do about them. */
+async function kindOf(path: string): Promise<{ readonly kind?: FileKind; readonly got: string }> {
+  try {
+    const kind = await fileKind(path)
+    return { kind, got: `${kind}.` }
+  } catch (error) {
+    if (!FramewrightError.is(error)) throw error
+    const { got, advice } = error.expectation ?? {}
+    return { got: advice === undefined ? 'another.' : `${got}. ${advice}` }
+  }
 }
 
 function newKey(): string {
