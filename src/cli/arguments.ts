@@ -52,6 +52,18 @@ export function threadsOption(what = 'CPU threads'): Option {
     .argParser(wholeNumber('--threads, or FRAMEWRIGHT_THREADS', { from: 1, to: 1024 }))
 }
 
+/** How often the state of a run is saved. */
+export type CheckpointInterval =
+  | { readonly steps: number; readonly seconds?: never }
+  | { readonly seconds: number; readonly steps?: never }
+
+/** `5` steps or `30s`. */
+export function checkpointInterval(text: string): CheckpointInterval {
+  const [, count, unit] = /^(\d{1,6})(s?)$/.exec(text) ?? []
+  if (Number(count) >= 1) return unit ? { seconds: Number(count) } : { steps: Number(count) }
+  throw invalid('--checkpoint-every', 'a number of steps, such as 5, or of seconds, such as 60s', text)
+}
+
 export function decimal(flag: string) {
   return reader(flag, decimalType)
 }

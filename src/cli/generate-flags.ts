@@ -6,6 +6,8 @@ import { fieldEntries, type GenerateRequest } from '../pipeline/fields/request-f
 import {
   type AdapterArgument,
   adapterArgument,
+  type CheckpointInterval,
+  checkpointInterval,
   choice,
   decimal,
   reader,
@@ -30,6 +32,8 @@ export interface GenerateFlags {
   readonly prompts?: string
   readonly lanes?: number
   readonly saveLatents?: string
+  readonly checkpointEvery?: CheckpointInterval
+  readonly resume?: boolean
   readonly upscale?: UpscaleArgument
   readonly json?: boolean
   readonly quiet?: boolean
@@ -151,6 +155,12 @@ function addOutputFlags(command: Command): void {
       upscaleArgument,
     )
     .option('--save-latents <file>', 'write the denoised latents too, as .safetensors')
+    .option(
+      '--checkpoint-every <n|Ns>',
+      'save the state of the run every n steps, or N seconds, beside the output, to go on from with --resume',
+      checkpointInterval,
+    )
+    .option('--resume', 'go on from the checkpoint of the same command, where it was stopped or killed')
     .option('--json', 'print every event as a line of JSON')
     .option('--quiet', 'print the path of the video and nothing else')
     .option('--debug', 'print the stack of errors')

@@ -11,6 +11,7 @@ import { interruptSignal } from './interrupt.ts'
 import { checkOutputs } from './output-checks.ts'
 import type { Reporter } from './reporter.ts'
 import { onLanes } from './run-on-lanes.ts'
+import { VideoCheckpoint, withSavedSeeds } from './video-checkpoint.ts'
 import { planVideos, type VideoJob } from './video-jobs.ts'
 
 const examples = `
@@ -34,7 +35,7 @@ export function generateCommand(): Command {
 
 async function generate(prompt: string | undefined, flags: GenerateFlags): Promise<void> {
   const { createEngine } = await import('../api/engine.ts')
-  const jobs = await planVideos(prompt, flags)
+  const jobs = await withSavedSeeds(await planVideos(prompt, flags), flags)
   await checkOutputs(jobs)
   const report = createReporter(flags, jobs.length)
   const activity = new Activity()
@@ -83,12 +84,36 @@ async function makeVideo(job: VideoJob, signal: AbortSignal, context: Context): 
     version: packageVersion(),
     ...(flags.upscale && { upscale: flags.upscale }),
   }
+  const checkpoint = new VideoCheckpoint(job, flags)
+  const resume = flags.resume ? await checkpoint.load() : undefined
+  if (flags.resume)
+    report.note(
+      resume
+        ? `going on after step ${resume.step}`
+        : `no checkpoint of ${job.output}: it is made from the start`,
+    )
+  const states = flags.checkpointEvery !== undefined
   let end: Extract<RenderEvent, { type: 'video-end' }> | undefined
-  for await (const event of renderVideo(engine, job.request, output, { signal })) {
-    report.event(job, event)
-    activity.event(job, event)
-    if (event.type === 'video-end') end = event
+  try {
+    for await (const event of renderVideo(engine, job.request, output, {
+      signal,
+      states,
+      ...(resume && { resume }),
+    })) {
+      if (event.type === 'step-end') {
+        const { state, ...shown } = event
+        report.event(job, shown)
+        if (state) await checkpoint.step(state)
+      } else report.event(job, event)
+      activity.event(job, event)
+      if (event.type === 'video-end') end = event
+    }
+  } catch (error) {
+    const step = await checkpoint.flush().catch(() => undefined)
+    if (step !== undefined) report.note(`${job.output}: step ${step} is saved; go on from it with --resume`)
+    throw error
   }
+  if (flags.resume || states) await checkpoint.remove()
   if (job.latents === undefined || end === undefined) return
   const about = new Map([
     ['prompt', end.plan.prompt],
