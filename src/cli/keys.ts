@@ -45,7 +45,10 @@ async function create(name: string, { activeTasks, json, ...at }: CreateFlags): 
   await using keys = await open(at)
   const key = await keys.create(name, activeTasks === undefined ? {} : { activeTasks })
   process.stdout.write(json ? `${JSON.stringify(key)}\n` : `${key.secret}\n`)
-  if (!json) process.stderr.write(`key ${key.id} (${name}): it is not shown again\n`)
+  if (!json) {
+    process.stderr.write(`key ${key.id} (${name}): it is not shown again\n`)
+    process.stderr.write('a server that runs asks for keys within a second\n')
+  }
 }
 
 async function list({ json, ...at }: KeysOptions & { readonly json?: boolean }): Promise<void> {

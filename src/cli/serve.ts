@@ -61,6 +61,16 @@ export function serveCommand(openJobs?: OpenJobs): Command {
       wholeNumber('--max-queued', { from: 1, to: 1_000_000 }),
     )
     .option(
+      '--body-memory <mib>',
+      'MiB of large bodies that are held at a time (default: 64)',
+      wholeNumber('--body-memory', { from: 32, to: 65_536 }),
+    )
+    .option(
+      '--body-seconds <count>',
+      'that a body may take, beside a second for every 256 KiB (default: 30)',
+      wholeNumber('--body-seconds', { from: 1, to: 600 }),
+    )
+    .option(
       '--keep-days <count>',
       'days that tasks and their files are kept',
       wholeNumber('--keep-days', { from: 1, to: 36_500 }),
@@ -86,6 +96,8 @@ interface ServeFlags
   readonly previewSteps?: number
   readonly allowHost?: string[]
   readonly maxQueued?: number
+  readonly bodyMemory?: number
+  readonly bodySeconds?: number
   readonly keepDays?: number
   readonly strictVersion?: boolean
   readonly logLevel?: NonNullable<ServeOptions['logLevel']>

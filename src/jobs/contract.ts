@@ -35,6 +35,8 @@ export interface TaskAdapter {
 }
 
 export interface NewTask {
+  /** UUID; one of its own unless given. */
+  readonly id?: string
   /** Id of the API key that it belongs to. */
   readonly owner: string
   /** Name of the interface that it came through, such as `runway`; `list` can ask for it. */
@@ -62,7 +64,7 @@ export interface TaskLimits {
   readonly queued?: number
 }
 
-export interface TaskRecord extends Omit<NewTask, 'idempotency' | 'priority' | 'limits'> {
+export interface TaskRecord extends Omit<NewTask, 'id' | 'idempotency' | 'priority' | 'limits'> {
   /** UUID. */
   readonly id: string
   readonly priority: number
@@ -167,8 +169,8 @@ export interface Jobs extends AsyncDisposable {
   markAnswered(ids: readonly string[]): Promise<void>
   get(id: string): Promise<TaskRecord | undefined>
   list(options: ListTasks): Promise<readonly TaskRecord[]>
-  /** Tasks of an owner that are not final. */
-  countActive(owner: string): Promise<number>
+  /** Tasks of an owner that are not final, but those with the ids. */
+  countActive(owner: string, but?: readonly string[]): Promise<number>
   /** Keys of the files that tasks which are not final start from. */
   inputsInUse(): Promise<ReadonlySet<string>>
   /**

@@ -127,8 +127,8 @@ export class DurableJobs implements Jobs {
     return await this.#parts.store.list(options)
   }
 
-  async countActive(owner: string): Promise<number> {
-    return await this.#parts.store.countActive(owner)
+  async countActive(owner: string, but?: readonly string[]): Promise<number> {
+    return await this.#parts.store.countActive(owner, but)
   }
 
   async inputsInUse(): Promise<ReadonlySet<string>> {

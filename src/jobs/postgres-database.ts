@@ -1,11 +1,24 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
-import { JobsError } from '../errors.ts'
+import { JobsError, messageOf } from '../errors.ts'
 import type { Database, Row, Session } from './database.ts'
 
 /** Of what a deadlock or a conflict has undone, and passes when it is run again. */
 const tries = 5
 const passes = (error: unknown) => ['40P01', '40001'].includes(String((error as { code?: unknown }).code))
+
+/**
+ * As the system, PostgreSQL (connections, resources, an operator's intervention, starting up, read only after a failover) and
+ * node-postgres say it.
+ */
+function isOutage(error: unknown): boolean {
+  const { code = '', message = '' } = error as { readonly code?: unknown; readonly message?: string }
+  if (/^(08|53|57P|58|25006)/.test(String(code))) return true
+  if (/^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/.test(String(code))) return true
+  return /connection terminated|timeout exceeded when trying to connect|connection error|not queryable/i.test(
+    message,
+  )
+}
 
 /** A PostgreSQL server. */
 export class PostgresDatabase implements Database {
@@ -27,7 +40,7 @@ export class PostgresDatabase implements Database {
   static async open(address: string, onError: (error: Error) => void): Promise<PostgresDatabase> {
     const database = new PostgresDatabase(address, onError)
     try {
-      await database.query('SELECT 1')
+      await database.#pool.query('SELECT 1')
     } catch (error) {
       await database.close()
       throw new JobsError(
@@ -49,14 +62,16 @@ export class PostgresDatabase implements Database {
       try {
         return await rowsOf(this.#pool, text, values)
       } catch (error) {
-        if (attempt >= tries || !passes(error)) throw error
+        if (attempt >= tries || !passes(error)) throw this.#told(error)
       }
     }
   }
 
   async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
-      const client = await this.#pool.connect()
+      const client = await this.#pool.connect().catch(error => {
+        throw this.#told(error)
+      })
       let broken: Error | undefined
       let last: Promise<unknown> = Promise.resolve()
       const query: Session['query'] = (text, values) => {
@@ -74,7 +89,7 @@ export class PostgresDatabase implements Database {
         await client.query('ROLLBACK').catch(failure => {
           broken = failure as Error
         })
-        if (attempt >= tries || !passes(error)) throw error
+        if (attempt >= tries || !passes(error)) throw this.#told(error)
       } finally {
         client.release(broken)
       }
@@ -97,6 +112,21 @@ export class PostgresDatabase implements Database {
     this.#closed = true
     await this.#listener?.end().catch(() => {})
     await this.#pool.end()
+  }
+
+  /** An error that passes when the server is there again, as such; others as they are. */
+  #told(error: unknown): unknown {
+    if (!isOutage(error)) return error
+    return new JobsError(
+      'jobs/database',
+      {
+        subject: `database ${withoutPassword(this.#address)}`,
+        expected: 'a PostgreSQL server that answers',
+        got: messageOf(error),
+        advice: 'Check that it runs, and that its disk has room.',
+      },
+      { cause: error },
+    )
   }
 
   async #listenAgain(channel: string, onMessage: (payload: string) => void): Promise<void> {

@@ -45,7 +45,7 @@ export class TaskStore {
 
   async create(task: NewTask): Promise<CreatedTask> {
     return await this.#database.transaction(async session => {
-      const id = randomUUID()
+      const { id = randomUUID() } = task
       // Who counts and makes at the same time does one after the other.
       if (task.limits) await session.query('SELECT pg_advisory_xact_lock(7301264813)')
       const before = task.idempotency && (await idempotent(session, id, task.owner, task.idempotency))
@@ -106,8 +106,12 @@ export class TaskStore {
     return rows.map(taskOf)
   }
 
-  async countActive(owner: string): Promise<number> {
-    const [row] = await this.#database.query(`SELECT ${activeOf('$1')}::int AS count`, [owner])
+  async countActive(owner: string, but: readonly string[] = []): Promise<number> {
+    const [row] = await this.#database.query(
+      `SELECT count(*)::int AS count FROM framewright.tasks
+       WHERE owner = $1 AND state IN ('queued', 'running') AND id <> ALL ($2::uuid[])`,
+      [owner, but],
+    )
     return row!.count as number
   }
 

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
+import { FramewrightError } from '../errors.ts'
 import { createAccess } from './http/access.ts'
 import { type ApiName, errorBody } from './http/error-body.ts'
 import { HttpError } from './http/http-error.ts'
 import { json, type Route } from './http/route.ts'
 import type { Services } from './services.ts'
+import type { Delivery } from './tasks/replays.ts'
 
 type Env = { Bindings: HttpBindings }
 
@@ -16,12 +18,22 @@ export function createApp(services: Services, routes: readonly Route[]): Hono<En
   for (const route of routes) {
     const path = route.path.replace(/\{(\w+)\}/g, ':$1')
     app.on(route.method === 'GET' ? ['GET', 'HEAD'] : [route.method], path, async context => {
-      return await answer(services, context, route.path, route.api, async (requestId, signal) => {
+      return await answer(services, context, route.path, route.api, async exchange => {
         const { incoming } = context.env
         const owner = await admit(incoming, route)
-        const log = services.log.child({ request: requestId })
-        const query = new URL(incoming.url ?? '/', 'http://localhost').searchParams
-        return await route.handle({ incoming, params: context.req.param(), query, owner, log, signal })
+        exchange.owner = owner.id
+        const { signal, delivery, held } = exchange
+        return await route.handle({
+          incoming,
+          params: context.req.param(),
+          query: new URL(incoming.url ?? '/', 'http://localhost').searchParams,
+          owner,
+          log: services.log.child({ request: exchange.id }),
+          signal,
+          delivery,
+          bodyTimes: services.settings.bodyTimes,
+          reserve: async bytes => void held.push(await services.bodies.take(owner.id, bytes, signal)),
+        })
       })
     })
   }
@@ -41,19 +53,28 @@ async function answer(
   context: Context<Env>,
   route: string,
   api: ApiName,
-  handle: (requestId: string, signal: AbortSignal) => Promise<Response>,
+  handle: (exchange: Exchange) => Promise<Response>,
 ): Promise<Response> {
   const started = performance.now()
   const requestId = randomUUID()
-  const gone = new AbortController()
-  context.env.outgoing.once('close', () => gone.abort())
-  const response = await handle(requestId, gone.signal).catch((error: unknown) => {
-    if (error instanceof HttpError) return errorResponse(api, error)
-    const { incoming } = context.env
-    if (incoming.destroyed && !incoming.complete) return errorResponse(api, endedEarly())
-    services.log.error({ error, request: requestId, route }, 'request failed')
-    return errorResponse(api, new HttpError(500, 'Internal error.', { code: 'internal' }))
-  })
+  const exchange: Exchange = { id: requestId, held: [], ...clientOf(context.env) }
+  const response = await handle(exchange)
+    .catch((error: unknown) => {
+      if (error instanceof HttpError) return errorResponse(api, error)
+      const { incoming } = context.env
+      if (incoming.destroyed && !incoming.complete) return errorResponse(api, endedEarly())
+      const outage = FramewrightError.is(error) && error.code === 'jobs/database'
+      const message = outage ? 'the task store does not answer' : 'request failed'
+      services.log.error({ error, request: requestId, route }, message)
+      return errorResponse(
+        api,
+        outage ? noStore() : new HttpError(500, 'Internal error.', { code: 'internal' }),
+      )
+    })
+    .finally(() => {
+      for (const release of exchange.held) release()
+    })
+  if (exchange.owner && isRetried(response.status)) services.replays.refused(exchange.owner)
   response.headers.set('x-request-id', requestId)
   const seconds = (performance.now() - started) / 1000
   const { status } = response
@@ -62,6 +83,38 @@ async function answer(
   const about = { request: requestId, method: context.req.method, path: context.req.path, status, seconds }
   services.log[status >= 500 ? 'error' : 'info'](about, 'request')
   return response
+}
+
+/** As the SDKs do. */
+const isRetried = (status: number) => [408, 409, 429].includes(status) || status >= 500
+
+interface Exchange {
+  readonly id: string
+  /** Once it is known. */
+  owner?: string
+  readonly signal: AbortSignal
+  readonly delivery: Delivery
+  /** Give back what the request holds of the budget of bodies. */
+  readonly held: (() => void)[]
+}
+
+/** When the client has gone, and whether it had its answer then. */
+function clientOf({ outgoing }: HttpBindings): Pick<Exchange, 'signal' | 'delivery'> {
+  const gone = new AbortController()
+  const delivery = new Promise<'delivered' | 'lost'>(resolve => {
+    outgoing.once('close', () => {
+      resolve(outgoing.writableFinished ? 'delivered' : 'lost')
+      gone.abort()
+    })
+  })
+  return { signal: gone.signal, delivery }
+}
+
+function noStore(): HttpError {
+  return new HttpError(503, 'The task store does not answer. Try again soon.', {
+    code: 'unavailable',
+    retryAfterSeconds: 5,
+  })
 }
 
 /** Nobody is there to read it; for the log. */
@@ -73,8 +126,8 @@ function errorResponse(api: ApiName, error: HttpError): Response {
   const { retryAfterSeconds } = error.details
   const headers = new Headers()
   if (retryAfterSeconds !== undefined) headers.set('retry-after', String(retryAfterSeconds))
-  // What was not read of a body that is too large is not worth reading.
-  if (error.status === 413) headers.set('connection', 'close')
+  // What was not read of a body that is too large, or too slow, is not worth reading.
+  if (error.status === 413 || error.status === 408) headers.set('connection', 'close')
   if (error.status === 401) headers.set('www-authenticate', 'Bearer')
   return json(errorBody(api, error), { status: error.status, headers })
 }

@@ -5,12 +5,16 @@ import type { Jobs, Keys, Storage } from '../jobs/contract.ts'
 import { createApp } from './app.ts'
 import { AssetStore } from './assets/asset-store.ts'
 import type { AddressPolicy } from './assets/vetted-request.ts'
+import { BodyBudget, type BodyBudgetOptions } from './http/body-budget.ts'
+import { type BodyTimes, usualBodyTimes } from './http/body-clock.ts'
+import { jsonLimit } from './http/read-json.ts'
 import { createSigner } from './http/signature.ts'
 import { type ListeningSocket, openSocket } from './listening-socket.ts'
 import type { Metrics } from './metrics.ts'
 import type { Catalogue } from './models/catalogue.ts'
 import { allRoutes } from './routes.ts'
 import type { Services, Settings } from './services.ts'
+import { Admission } from './tasks/admission.ts'
 import { Replays } from './tasks/replays.ts'
 
 export interface HttpServerParts {
@@ -36,7 +40,10 @@ export interface HttpServerOptions {
   readonly outputHours?: number
   readonly strictVersion?: boolean
   readonly addresses?: AddressPolicy
-  /** From the first byte of a request to its last; 5 minutes unless given. */
+  /** Bytes of large bodies that are held in memory at a time. @default 64 MiB */
+  readonly bodyBytes?: number
+  readonly bodyTimes?: BodyTimes
+  /** From the first byte of a request to its last. @default 900000 */
   readonly requestTimeoutMs?: number
   /** What listens already, instead of host and port. */
   readonly socket?: ListeningSocket
@@ -44,6 +51,14 @@ export interface HttpServerOptions {
 
 export interface HttpServer extends AsyncDisposable {
   readonly url: string
+}
+
+const usualBodyBytes = 64 * 2 ** 20
+
+/** One client may have half of it, or the largest body there is. */
+function bodyBudget(bytes: number): BodyBudgetOptions {
+  const all = Math.max(bytes, jsonLimit)
+  return { bytes: all, bytesOfOwner: Math.max(all / 2, jsonLimit), freeBytes: 256 * 2 ** 10, waitMs: 10_000 }
 }
 
 /** Serves the APIs over HTTP. */
@@ -65,6 +80,7 @@ export async function startHttpServer(
     strictVersion: options.strictVersion ?? false,
     incomingFolder,
     addresses,
+    bodyTimes: options.bodyTimes ?? usualBodyTimes,
   }
   const services: Services = {
     jobs,
@@ -75,7 +91,9 @@ export async function startHttpServer(
     settings,
     assets: new AssetStore(storage, addresses),
     signer: createSigner(parts.secret),
-    replays: new Replays(jobs),
+    replays: new Replays(jobs, error => log.error({ error }, 'answers were not noted')),
+    admission: new Admission(jobs),
+    bodies: new BodyBudget(bodyBudget(options.bodyBytes ?? usualBodyBytes)),
     metrics: parts.metrics,
   }
   const app = createApp(services, allRoutes(services, parts.secret))

@@ -7,7 +7,7 @@ export interface SocketOptions {
   readonly host?: string | undefined
   /** 0 for one that is free. @default 8420 */
   readonly port?: number | undefined
-  /** From the first byte of a request to its last, in milliseconds. @default 300000 */
+  /** From the first byte of a request to its last, in milliseconds. @default 900000 */
   readonly requestTimeoutMs?: number | undefined
 }
 
@@ -21,9 +21,12 @@ export interface ListeningSocket extends AsyncDisposable {
   answer(listener: RequestListener): void
 }
 
-/** The head of a request, and its body, have to be there by then: slow clients do not hold sockets for ever. */
+/**
+ * The head of a request, and its body, have to be there by then: slow clients do not hold sockets for ever. The largest
+ * upload has that long at the least speed that bodies may have.
+ */
 const longestHeadMs = 20_000
-const longestRequestMs = 300_000
+const longestRequestMs = 900_000
 
 /**
  * Listens on an address. Requests wait until `answer` is called.

@@ -7,6 +7,7 @@ import { HostRunner } from '../host/host-runner.ts'
 import type { NamedAdapters } from '../host/named-adapters.ts'
 import type { JobsOptions, Keys, OpenedJobs, OpenJobs } from '../jobs/contract.ts'
 import { FolderStorage } from '../jobs/folder-storage.ts'
+import { usualBodyTimes } from './http/body-clock.ts'
 import { createSigner } from './http/signature.ts'
 import { startHttpServer } from './http-server.ts'
 import { defaultHost, type ListeningSocket } from './listening-socket.ts'
@@ -58,6 +59,10 @@ export interface ServeOptions {
   readonly strictVersion?: boolean
   /** Tasks that may wait; 1000 unless given. */
   readonly maxQueued?: number
+  /** MiB of large bodies that are held in memory at a time, at least 32. @default 64 */
+  readonly bodyMemory?: number
+  /** Seconds that a body may take, beside what it has for its size, and that may pass without a byte of it. @default 30 */
+  readonly bodySeconds?: number
   /** Days that tasks and their files are kept. */
   readonly retentionDays?: number
   /** Told the address as soon as it is listened on; requests wait until the models are there. */
@@ -115,12 +120,20 @@ export async function startServer(
         // Workers elsewhere are not counted: one is assumed.
         lanes: Math.max(1, runner.lanes),
         addresses,
+        ...(options.bodyMemory !== undefined && { bodyBytes: options.bodyMemory * 2 ** 20 }),
+        ...(options.bodySeconds !== undefined && {
+          bodyTimes: {
+            ...usualBodyTimes,
+            baseMs: options.bodySeconds * 1000,
+            idleMs: options.bodySeconds * 1000,
+          },
+        }),
         ...(options.maxQueued !== undefined && { maxQueued: options.maxQueued }),
         ...(options.strictVersion !== undefined && { strictVersion: options.strictVersion }),
       },
     )
     url = http.url
-    const stopSweep = startSweep(storage, log)
+    const stopSweep = startSweep(storage, opened.jobs, log)
     log.info({ url, models: catalogue.checkpoints, devices: options.devices ?? ['auto'] }, 'serving')
     return {
       url,

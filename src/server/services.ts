@@ -2,9 +2,12 @@ import type { Logger } from 'pino'
 import type { ApiKey, Jobs, Keys, Storage } from '../jobs/contract.ts'
 import type { AssetStore } from './assets/asset-store.ts'
 import type { AddressPolicy } from './assets/vetted-request.ts'
+import type { BodyBudget } from './http/body-budget.ts'
+import type { BodyTimes } from './http/body-clock.ts'
 import type { Signer } from './http/signature.ts'
 import type { Metrics } from './metrics.ts'
 import type { Catalogue } from './models/catalogue.ts'
+import type { Admission } from './tasks/admission.ts'
 import type { Replays } from './tasks/replays.ts'
 
 /** What the routes work with. */
@@ -16,6 +19,8 @@ export interface Services {
   readonly catalogue: Catalogue
   readonly signer: Signer
   readonly replays: Replays
+  readonly admission: Admission
+  readonly bodies: BodyBudget
   readonly metrics: Metrics
   readonly log: Logger
   readonly settings: Settings
@@ -24,8 +29,9 @@ export interface Services {
 export interface Settings {
   /** Address under which clients reach the server, without a slash at its end. The Host header is not believed. */
   readonly publicUrl: () => string
-  /** Whether clients need a key. */
+  /** Whether clients need a key from the start; else they do from when there is one. */
   readonly keysRequired: boolean
+  readonly bodyTimes: BodyTimes
   /** Tasks that run at a time, as far as this server knows: more than those wait as THROTTLED. */
   readonly lanes: number
   /** Tasks that may wait, of all clients together. */

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Storage } from '../jobs/contract.ts'
+import type { Jobs, Storage } from '../jobs/contract.ts'
 import { uploadHours } from './assets/asset-limits.ts'
 
 const hour = 3_600_000
@@ -12,11 +12,12 @@ const lifetimes: readonly (readonly [folder: string, hours: number])[] = [
   ['inputs', 14 * 24],
 ]
 
-/** Removes what has aged, now and every hour. @returns stops it */
-export function startSweep(storage: Storage, log: Logger): () => void {
+/** Removes what has aged, now and every hour, but what tasks start from that have not ended. @returns stops it */
+export function startSweep(storage: Storage, jobs: Pick<Jobs, 'inputsInUse'>, log: Logger): () => void {
   const sweep = async () => {
+    const inUse = await jobs.inputsInUse()
     for (const [folder, hours] of lifetimes) {
-      const files = await storage.removeOlder(folder, new Date(Date.now() - hours * hour))
+      const files = await storage.removeOlder(folder, new Date(Date.now() - hours * hour), inUse)
       if (files > 0) log.info({ folder, files }, 'removed old files')
     }
   }

@@ -14,5 +14,5 @@ export const uploadHours = 24
 /** From the request for a URL to its last byte. */
 export const fetchSeconds = 20
 
-/** URLs that are fetched at a time, of all clients together. */
-export const fetchesAtOnce = 16
+/** URLs that are fetched at a time: of all clients together, and of one. */
+export const fetchesAtOnce = { all: 64, ofOwner: 4 } as const

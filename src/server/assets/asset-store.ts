@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
+import { mkdir, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { FramewrightError } from '../../errors.ts'
 import type { Storage } from '../../jobs/contract.ts'
 import { type FileKind, fileKind } from '../../media/file-kind.ts'
 import { invalidField } from '../http/http-error.ts'
 import { type AssetKind, assetLimits, fetchesAtOnce, uploadHours } from './asset-limits.ts'
+import { FairGate } from './fair-gate.ts'
 import { AssetError, fetchAsset } from './fetch-asset.ts'
-import { Gate } from './gate.ts'
 import type { AddressPolicy } from './vetted-request.ts'
 
 const kinds: Readonly<Record<AssetKind, readonly FileKind[]>> = {
@@ -19,7 +21,7 @@ const uploadScheme = 'runway://'
 export class AssetStore {
   readonly #storage: Storage
   readonly #policy: AddressPolicy
-  readonly #fetches = new Gate(fetchesAtOnce)
+  readonly #fetches = new FairGate(fetchesAtOnce)
 
   constructor(storage: Storage, policy: AddressPolicy) {
     this.#storage = storage
@@ -77,9 +79,9 @@ export class AssetStore {
 
   async #key(uri: string, kind: AssetKind, owner: string): Promise<string> {
     if (uri.startsWith(uploadScheme)) return await this.#uploaded(uri.slice(uploadScheme.length), kind, owner)
-    const bytes = uri.startsWith('data:') ? dataOf(uri, kind) : await this.#fetch(uri, kind)
     const key = newKey()
-    await this.#storage.write(key, bytes)
+    if (uri.startsWith('data:')) await this.#storage.write(key, dataOf(uri, kind))
+    else await this.#fetch(uri, kind, owner, key)
     try {
       await this.#check(key, kind)
     } catch (error) {
@@ -89,9 +91,16 @@ export class AssetStore {
     return key
   }
 
-  /** In memory while they come: a few at a time. */
-  async #fetch(uri: string, kind: AssetKind): Promise<Buffer> {
-    return await this.#fetches.run(() => fetchAsset(uri, kind, this.#policy))
+  /** A few at a time of each owner: slow hosts of one hold up no other's. */
+  async #fetch(uri: string, kind: AssetKind, owner: string, key: string): Promise<void> {
+    const path = this.#storage.pathOf(`incoming/${randomUUID()}.part`)
+    await mkdir(dirname(path), { recursive: true })
+    try {
+      await this.#fetches.run(owner, () => fetchAsset(uri, kind, this.#policy, path))
+      await this.#storage.adopt(path, key)
+    } finally {
+      await rm(path, { force: true })
+    }
   }
 
   async #uploaded(id: string, kind: AssetKind, owner: string): Promise<string> {
@@ -131,10 +140,16 @@ function newKey(): string {
 function dataOf(uri: string, kind: AssetKind): Buffer {
   const head = /^data:([\w.+-]+\/[\w.+-]+)(?:;[\w=-]+)*;base64,/.exec(uri.slice(0, 200))
   const text = head ? uri.slice(head[0].length) : ''
+  // Before all of it is looked at.
+  if ((text.length * 3) / 4 > assetLimits[kind].data + 2) throw tooLong(kind)
   if (!(head?.[1] ?? '').startsWith(`${kind}/`) || !/^[A-Za-z0-9+/]+={0,2}$/.test(text)) {
     throw new AssetError(`Invalid data URI: expected data:${kind}/…;base64,….`)
   }
   const bytes = Buffer.from(text, 'base64')
   if (bytes.length <= assetLimits[kind].data) return bytes
-  throw new AssetError(`The data URI holds more than ${assetLimits[kind].data} bytes.`)
+  throw tooLong(kind)
+}
+
+function tooLong(kind: AssetKind): AssetError {
+  return new AssetError(`The data URI holds more than ${assetLimits[kind].data} bytes.`)
 }

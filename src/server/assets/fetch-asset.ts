@@ -1,7 +1,7 @@
+import { createWriteStream } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
+import { pipeline } from 'node:stream/promises'
 import { packageVersion } from '../../engine/package-info.ts'
-import { HttpError } from '../http/http-error.ts'
-import { readBytes } from '../http/read-json.ts'
 import { type AssetKind, assetLimits, fetchSeconds } from './asset-limits.ts'
 import { AddressError, type AddressPolicy, vettedRequest } from './vetted-request.ts'
 
@@ -11,10 +11,15 @@ export class AssetError extends Error {
 }
 
 /**
- * Downloads a picture or video from an address that a client gave.
- * @throws AssetError
+ * Downloads a picture or video from an address that a client gave, to a new file.
+ * @throws AssetError; what was written of the file is left then
  */
-export async function fetchAsset(url: string, kind: AssetKind, policy: AddressPolicy): Promise<Buffer> {
+export async function fetchAsset(
+  url: string,
+  kind: AssetKind,
+  policy: AddressPolicy,
+  path: string,
+): Promise<void> {
   const signal = AbortSignal.timeout(fetchSeconds * 1000)
   const limit = assetLimits[kind].url
   const headers = { 'user-agent': `Framewright/${packageVersion()}`, accept: `${kind}/*` }
@@ -22,16 +27,26 @@ export async function fetchAsset(url: string, kind: AssetKind, policy: AddressPo
     const response = await vettedRequest(url, policy, { method: 'GET', headers, signal })
     try {
       checkResponse(response, kind, limit)
-      return await readBytes(response, limit)
+      await pipeline(response, bounded(limit), createWriteStream(path, { flags: 'wx' }), { signal })
     } finally {
       response.destroy()
     }
   } catch (error) {
     if (error instanceof AssetError) throw error
     if (error instanceof AddressError) throw new AssetError(error.message)
-    if (error instanceof HttpError) throw new AssetError(`The asset is larger than ${limit} bytes.`)
     // What a connection failed with would tell a client about the network that this server is in.
     throw new AssetError(signal.aborted ? 'Timeout while fetching asset.' : 'Failed to fetch asset.')
+  }
+}
+
+function bounded(limit: number) {
+  return async function* (chunks: AsyncIterable<Buffer>) {
+    let bytes = 0
+    for await (const chunk of chunks) {
+      bytes += chunk.length
+      if (bytes > limit) throw new AssetError(`The asset is larger than ${limit} bytes.`)
+      yield chunk
+    }
   }
 }
 

@@ -39,7 +39,7 @@ export async function vettedRequest(
   { method, headers, body, signal }: VettedRequest,
 ): Promise<IncomingMessage> {
   const url = checkUrl(text, policy)
-  const address = await vettedAddress(url, policy)
+  const address = await unlessAborted(vettedAddress(url, policy), signal)
   // Node asks for one address or for all of them; either way it gets the one that was checked.
   const pinned: LookupFunction = (_host, options, callback) => {
     if (options.all) callback(null, [address])
@@ -51,6 +51,17 @@ export async function vettedRequest(
     sent.on('error', reject)
     sent.end(body)
   })
+}
+
+/** A name server that does not answer is not waited for. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason)
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  return await Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', stop))
 }
 
 /** @throws AddressError */

@@ -3,20 +3,34 @@ import { localOwner, type Owner, type Services } from '../services.ts'
 import { HttpError } from './http-error.ts'
 import type { Route } from './route.ts'
 
+/** How often a server without keys looks whether there are any. */
+const keysEveryMs = 1000
+
 const loopbackNames = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i
 
 /**
  * Decides who a request is from.
  * @returns a check that throws HttpError 401, 403 or, in strict mode, 400
  */
-export function createAccess({ keys, settings }: Services) {
+export function createAccess({ keys, settings, log }: Services) {
+  let required = settings.keysRequired
+  let looked = performance.now()
   return async (incoming: IncomingMessage, route: Route): Promise<Owner> => {
     if (route.access !== 'key') return localOwner
-    const owner = settings.keysRequired ? await ownerOf(incoming) : local(incoming)
+    const owner = (await keysRequired()) ? await ownerOf(incoming) : local(incoming)
     if (settings.strictVersion && route.api === 'runway' && !incoming.headers['x-runway-version']) {
       throw new HttpError(400, 'The X-Runway-Version header was not provided in the request')
     }
     return owner
+  }
+
+  /** Once there is a key there has to be one, also when the last one was revoked since. */
+  async function keysRequired(): Promise<boolean> {
+    if (required || performance.now() - looked < keysEveryMs) return required
+    looked = performance.now()
+    required = await keys.any()
+    if (required) log.warn('there is an API key now: from here on requests need one')
+    return required
   }
 
   async function ownerOf({ headers }: IncomingMessage): Promise<Owner> {

@@ -1,36 +1,67 @@
 import type { IncomingMessage } from 'node:http'
+import { type BodyTimes, watchBody } from './body-clock.ts'
 import { HttpError } from './http-error.ts'
+import { parseJson } from './parse-json.ts'
 
 /** Room for two pictures as data URIs. */
 export const jsonLimit = 32 * 2 ** 20
 
+/** A request whose body is to be read. */
+export interface BodyRequest {
+  readonly incoming: IncomingMessage
+  readonly bodyTimes: BodyTimes
+  /** Waits until so many bytes may be held, until the request is answered. @throws HttpError 503 */
+  readonly reserve: (bytes: number) => Promise<void>
+}
+
 /**
  * The JSON of a request's body. Other types are refused: a web page can send those to a local server unasked.
- * @throws HttpError 415, 413 or 400
+ * @throws HttpError 415, 413, 408, 503 or 400
  */
-export async function readJson(incoming: IncomingMessage, limit = jsonLimit): Promise<unknown> {
-  const [type = ''] = (incoming.headers['content-type'] ?? '').split(';')
+export async function readJson(request: BodyRequest, limit = jsonLimit): Promise<unknown> {
+  const { headers } = request.incoming
+  const [type = ''] = (headers['content-type'] ?? '').split(';')
   if (!/^application\/([\w.-]+\+)?json$/i.test(type.trim())) {
     throw new HttpError(415, 'Expected a body of the type application/json.')
   }
-  const text = (await readBytes(incoming, limit)).toString('utf8')
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new HttpError(400, 'The body is not valid JSON.', { code: 'invalid_json' })
-  }
+  // One that does not say its length may have any.
+  const length = Number(headers['content-length'] ?? limit)
+  if (length > limit) throw tooLarge(limit)
+  await request.reserve(length)
+  return parseJson(await readText(request, limit))
 }
 
-/** @throws HttpError 413 */
-export async function readBytes(incoming: AsyncIterable<Buffer>, limit: number): Promise<Buffer> {
-  const chunks: Buffer[] = []
+async function readText({ incoming, bodyTimes }: BodyRequest, limit: number): Promise<string> {
+  const length = Number(incoming.headers['content-length'] ?? 0)
+  let whole = Buffer.allocUnsafe(Math.min(limit, Math.max(length, 4096)))
   let bytes = 0
-  for await (const chunk of incoming) {
-    bytes += chunk.length
-    if (bytes > limit) throw tooLarge(limit)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
+  await new Promise<void>((resolve, reject) => {
+    const stop = watchBody(incoming, bodyTimes, error => end(error))
+    const take = (chunk: Buffer) => {
+      if (bytes + chunk.length > limit) return end(tooLarge(limit))
+      if (bytes + chunk.length > whole.length) {
+        const larger = Buffer.allocUnsafe(Math.min(limit, Math.max(2 * whole.length, bytes + chunk.length)))
+        whole.copy(larger, 0, 0, bytes)
+        whole = larger
+      }
+      chunk.copy(whole, bytes)
+      bytes += chunk.length
+    }
+    const end = (error?: Error) => {
+      stop()
+      incoming.off('data', take)
+      incoming.pause()
+      if (error) reject(error)
+      else resolve()
+    }
+    incoming.on('data', take)
+    incoming.once('end', () => end())
+    incoming.once('error', end)
+    incoming.once('close', () => {
+      if (!incoming.complete) end(new HttpError(400, 'The request ended early.', { code: 'ended_early' }))
+    })
+  })
+  return whole.toString('utf8', 0, bytes)
 }
 
 export function tooLarge(limit: number): HttpError {

@@ -6,8 +6,10 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Busboy } from '@fastify/busboy'
+import { watchBody } from './body-clock.ts'
 import { HttpError } from './http-error.ts'
-import { tooLarge } from './read-json.ts'
+import { checkText } from './parse-json.ts'
+import { type BodyRequest, tooLarge } from './read-json.ts'
 
 export interface MultipartFile {
   readonly field: string
@@ -25,7 +27,7 @@ export interface Multipart {
 export interface MultipartLimits {
   readonly fileBytes: number
   readonly files: number
-  /** Of one field that is not a file. */
+  /** Of the fields that are not files, together. */
   readonly fieldBytes: number
 }
 
@@ -38,7 +40,7 @@ const mostFields = 100
  * @throws HttpError 400 for a form that is broken, 413 for one that is too large; nothing of it is left then
  */
 export async function readMultipart(
-  incoming: IncomingMessage,
+  { incoming, bodyTimes }: Pick<BodyRequest, 'incoming' | 'bodyTimes'>,
   folder: string,
   limits: MultipartLimits,
   beforeFile: (fields: Multipart['fields']) => void = () => {},
@@ -49,12 +51,19 @@ export async function readMultipart(
     readonly stream: Readable
     readonly written: Promise<MultipartFile>
   }[] = []
+  let fieldBytes = 0
   const busboy = openForm(incoming, limits)
   const stopped = new AbortController()
   const fail = (error: HttpError) => stopped.abort(error)
   busboy.on('field', (name, value, nameCut, valueCut) => {
-    if (nameCut || valueCut) fail(tooLarge(limits.fieldBytes))
-    else fields.push([name, value])
+    fieldBytes += value.length
+    if (nameCut || valueCut || fieldBytes > limits.fieldBytes) return fail(tooLarge(limits.fieldBytes))
+    try {
+      for (const text of [name, value]) checkText(text, [name.replaceAll('\0', '')])
+      fields.push([name, value])
+    } catch (error) {
+      fail(error as HttpError)
+    }
   })
   busboy.on('file', (field, stream) => {
     try {
@@ -73,6 +82,7 @@ export async function readMultipart(
   for (const limit of ['partsLimit', 'filesLimit', 'fieldsLimit'] as const) {
     busboy.on(limit, () => fail(new HttpError(413, 'The form has too many parts.', { code: 'too_large' })))
   }
+  const stopWatching = watchBody(incoming, bodyTimes, fail)
   try {
     await passThrough(incoming, busboy, stopped.signal)
     return { fields, files: await Promise.all(files.map(({ written }) => written)) }
@@ -81,6 +91,8 @@ export async function readMultipart(
     await Promise.allSettled(files.map(({ written }) => written))
     await Promise.all(files.map(({ path }) => rm(path, { force: true })))
     throw error instanceof HttpError ? error : broken((error as Error).message)
+  } finally {
+    stopWatching()
   }
 }
 

@@ -1,8 +1,9 @@
-import type { IncomingMessage } from 'node:http'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
 import type { Owner } from '../services.ts'
+import type { Delivery } from '../tasks/replays.ts'
 import type { ApiName } from './error-body.ts'
+import type { BodyRequest } from './read-json.ts'
 
 /** One endpoint: what it is called, who may call it, and what it does. The documents are made of these. */
 export interface Route {
@@ -22,14 +23,15 @@ export interface Route {
 
 export type BodyType = 'application/json' | 'multipart/form-data'
 
-export interface RouteRequest {
-  readonly incoming: IncomingMessage
+export interface RouteRequest extends BodyRequest {
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
   readonly owner: Owner
   readonly log: Logger
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal
+  /** Whether the answer went out. */
+  readonly delivery: Delivery
 }
 
 export function json(body: unknown, init: ResponseInit = {}): Response {

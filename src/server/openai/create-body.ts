@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { extensionFields, lorasField } from '../generation-fields.ts'
+import type { HttpError } from '../http/http-error.ts'
+import { parseJson } from '../http/parse-json.ts'
 
 /** Forms carry text alone: a number may come as its digits. */
 function numeric<T extends z.ZodType<number, number>>(schema: T) {
@@ -17,9 +19,10 @@ const sizeField = z.string().regex(/^[1-9]\d{1,4}x[1-9]\d{1,4}$/, 'Expected <wid
 function jsonField<T extends z.ZodType>(schema: T) {
   const text = z.string().transform((value, context) => {
     try {
-      return JSON.parse(value) as unknown
-    } catch {
-      context.addIssue({ code: 'custom', message: 'Expected JSON' })
+      return parseJson(value)
+    } catch (error) {
+      const { details } = error as HttpError
+      context.addIssue({ code: 'custom', message: details.issues?.[0]?.message ?? 'Expected JSON' })
       return z.NEVER
     }
   })
@@ -77,6 +80,7 @@ export function flatBody(body: unknown): unknown {
   const fields = body as Record<string, unknown>
   const extras = ['extra_body', 'extra_params'].flatMap(name => {
     const parsed = jsonField(extra).safeParse(fields[name])
+    if (typeof fields[name] === 'string' && !parsed.success) parseJson(fields[name])
     return parsed.success ? [parsed.data] : []
   })
   const all = Object.assign({}, ...extras, fields) as Record<string, unknown>

@@ -30,18 +30,18 @@ export interface CreateExtras {
 /** Puts a video into the queue that is described in the fields of this API. @throws HttpError */
 export async function createVideo(
   services: Services,
-  { incoming, owner }: RouteRequest,
+  from: RouteRequest,
   { body, files, identity }: ReceivedBody,
   extras: CreateExtras = {},
 ): Promise<TaskRecord> {
   const fields = parseBody(createBody, body)
   const name = fields.model ?? openaiModels[0]!
   const model = modelOf(services, name)
+  const { owner } = from
   return await createTask(services, {
-    owner,
+    from,
     api: 'openai',
-    headers: incoming.headers,
-    identity: [incoming.url, identity],
+    identity: [from.incoming.url, identity],
     webhookUrl: fields.webhook_url,
     prepare: async () => {
       const reference = await takeReference(services, model, owner.id, fields, files)
@@ -57,7 +57,18 @@ export async function createVideo(
         lastImage,
         ...(extras.from === 'extension' ? { extend: video } : { video }),
       })
-      return { request, about: aboutOf(fields, name, request.generate, extras) }
+      return {
+        request,
+        about: {
+          ...aboutOf(fields, name, request.generate, extras),
+          fields: {
+            image: reference.field ?? 'input_reference',
+            lastImage: 'last_image_reference',
+            video: reference.field ?? 'video',
+            extend: 'video',
+          },
+        },
+      }
     },
   })
 }
@@ -87,6 +98,13 @@ function sizeOf(text: string | undefined): Size | undefined {
   return { width, height }
 }
 
+interface Reference {
+  readonly image?: string
+  readonly video?: string
+  /** What the request calls it. */
+  readonly field?: string
+}
+
 /** The picture or video of the request: a file of the form, or an address. */
 async function takeReference(
   { assets }: Services,
@@ -94,13 +112,13 @@ async function takeReference(
   owner: string,
   fields: CreateBody,
   files: readonly MultipartFile[],
-): Promise<{ image?: string; video?: string }> {
+): Promise<Reference> {
   const [file, ...more] = files
   if (more.length > 0) throw invalidField([more[0]!.field], 'There can be one file.')
   if (file) {
     const kind = await assets.kindOf(file.path, [file.field])
     checkMode(model, file.field, kind === 'image' ? ['image'] : ['video', 'control'])
-    return { [kind]: await assets.adopt(file.path, kind, [file.field]) }
+    return { [kind]: await assets.adopt(file.path, kind, [file.field]), field: file.field }
   }
   const { input_reference: input, image_reference: image, video_reference: video } = fields
   const imageUrl =
@@ -108,11 +126,14 @@ async function takeReference(
   const videoUrl = video?.video_url ?? fields.video_url
   if (imageUrl !== undefined) {
     checkMode(model, 'input_reference', ['image'])
-    return { image: await assets.take(imageUrl, 'image', owner, ['input_reference']) }
+    return {
+      image: await assets.take(imageUrl, 'image', owner, ['input_reference']),
+      field: 'input_reference',
+    }
   }
   if (videoUrl === undefined) return {}
   checkMode(model, 'video_url', ['video', 'control'])
-  return { video: await assets.take(videoUrl, 'video', owner, ['video_url']) }
+  return { video: await assets.take(videoUrl, 'video', owner, ['video_url']), field: 'video_url' }
 }
 
 async function takeLastImage(

@@ -29,7 +29,7 @@ function remix(services: Services): Route {
     note: 'Video to video where the checkpoint can do it, else the same seed.',
     body: { type: ['application/json'], schema: remixBody },
     async handle(request) {
-      const { prompt } = parseBody(remixBody, await readJson(request.incoming, 2 ** 20))
+      const { prompt } = parseBody(remixBody, await readJson(request, 2 ** 20))
       const source = await findTask(services, request.owner, taskId(request.params.id!))
       const { model, size, seed } = source.about
       const near = services.catalogue.modelFor(String(model)).modes.includes('video')
@@ -88,7 +88,7 @@ async function fromVideo(
   from: 'edit' | 'extension',
   modes: readonly ('video' | 'control' | 'image' | 'keyframes')[],
 ): Promise<Response> {
-  return await withBody(services, request.incoming, async received => {
+  return await withBody(services, request, async received => {
     const { video, ...body } = parseBody(editBody, received.body)
     const name = typeof body.model === 'string' ? body.model : ''
     checkMode(services.catalogue.modelFor(name), 'video', modes)

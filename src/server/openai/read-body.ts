@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import type { IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { assetLimits } from '../assets/asset-limits.ts'
 import { formFields } from '../http/form-fields.ts'
-import { readJson } from '../http/read-json.ts'
+import { type BodyRequest, readJson } from '../http/read-json.ts'
 import { type MultipartFile, readMultipart } from '../http/read-multipart.ts'
 import type { Services } from '../services.ts'
 import { flatBody } from './create-body.ts'
@@ -20,20 +19,24 @@ export interface ReceivedBody {
 
 const limits = { fileBytes: assetLimits.video.url, files: 2, fieldBytes: 8 * 2 ** 20 }
 
+/** What a form is counted with: its files are not in memory, its other fields are. */
+const formBytes = 2 * 2 ** 20
+
 /**
  * Reads a body that is JSON, or a form with files, and gives it to `use`; files that it does not take are removed.
  * @throws HttpError 4xx for a body that cannot be read
  */
 export async function withBody<T>(
   { settings }: Services,
-  incoming: IncomingMessage,
+  request: BodyRequest,
   use: (received: ReceivedBody) => Promise<T>,
 ): Promise<T> {
-  if (!/^multipart\//i.test(incoming.headers['content-type'] ?? '')) {
-    const body = flatBody(await readJson(incoming))
+  if (!/^multipart\//i.test(request.incoming.headers['content-type'] ?? '')) {
+    const body = flatBody(await readJson(request))
     return await use({ body, files: [], identity: body })
   }
-  const form = await readMultipart(incoming, settings.incomingFolder, limits)
+  await request.reserve(Math.min(Number(request.incoming.headers['content-length'] ?? 0), formBytes))
+  const form = await readMultipart(request, settings.incomingFolder, limits)
   try {
     const body = flatBody(formFields(form.fields))
     const sums = await Promise.all(form.files.map(async ({ field, path }) => [field, await checksum(path)]))

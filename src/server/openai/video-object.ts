@@ -1,5 +1,6 @@
 import { finalStates, type TaskRecord } from '../../jobs/contract.ts'
 import type { Services } from '../services.ts'
+import { failureMessage } from '../tasks/failure-message.ts'
 import { outputAddress } from '../tasks/output-address.ts'
 
 const prefix = 'video_'
@@ -60,9 +61,10 @@ export function pollHeaders(task: TaskRecord): Record<string, string> {
   return { 'openai-poll-after-ms': String(Math.round(Math.min(Math.max(leftMs / 2, 500), 5_000))) }
 }
 
-function errorOf({ state, failure }: TaskRecord): object | null {
+function errorOf(task: TaskRecord): object | null {
+  const { state, failure } = task
   if (state === 'cancelled') return { code: 'cancelled', message: 'The video was cancelled.' }
-  return failure ? { code: failure.code, message: failure.message } : null
+  return failure ? { code: failure.code, message: failureMessage(task) } : null
 }
 
 function seconds(date: string): number {

@@ -4,6 +4,7 @@ import { HttpError, parseBody } from '../http/http-error.ts'
 import { json, type Route } from '../http/route.ts'
 import { sendFile } from '../http/send-file.ts'
 import type { Services } from '../services.ts'
+import { failureMessage } from '../tasks/failure-message.ts'
 import { findTask } from '../tasks/find-task.ts'
 import { createBody } from './create-body.ts'
 import { createVideo } from './create-video.ts'
@@ -37,7 +38,7 @@ function create(services: Services): Route {
     note: 'Takes the fields of SGLang and vLLM-Omni, too.',
     body: { type: bothTypes, schema: createBody },
     async handle(request) {
-      return await withBody(services, request.incoming, async received =>
+      return await withBody(services, request, async received =>
         show(services, await createVideo(services, request, received)),
       )
     },
@@ -54,9 +55,7 @@ function sync(services: Services): Route {
     note: 'Of vLLM-Omni. The video is cancelled when the client goes away.',
     body: { type: bothTypes, schema: createBody },
     async handle(request) {
-      const { id } = await withBody(services, request.incoming, received =>
-        createVideo(services, request, received),
-      )
+      const { id } = await withBody(services, request, received => createVideo(services, request, received))
       let last: TaskRecord | undefined
       for await (const task of services.jobs.watch(id, request.signal)) last = task
       if (last && !finalStates.includes(last.state)) await services.jobs.cancel(id)
@@ -149,7 +148,7 @@ async function contentOf(
 ): Promise<Response> {
   if (task?.failure) {
     const status = task.failure.code.startsWith('request/') || task.failure.code === 'media/input' ? 422 : 500
-    throw new HttpError(status, task.failure.message, { code: task.failure.code })
+    throw new HttpError(status, failureMessage(task), { code: task.failure.code })
   }
   const output = task?.result?.outputs.find(each => each.name === name)
   const response =

@@ -35,8 +35,8 @@ export function organizationRoutes({ catalogue, settings }: Services): Route[] {
       summary: 'Credits that were used: none',
       access: 'key',
       body: { type: ['application/json'], schema: usageBody },
-      async handle({ incoming }) {
-        parseBody(usageBody, await readJson(incoming, 64 * 2 ** 10))
+      async handle(request) {
+        parseBody(usageBody, await readJson(request, 64 * 2 ** 10))
         return json({ results: [], models: [] })
       },
     },

@@ -1,4 +1,5 @@
 import type { TaskRecord } from '../../jobs/contract.ts'
+import { failureMessage } from '../tasks/failure-message.ts'
 import { type AddressBook, outputAddress } from '../tasks/output-address.ts'
 
 /** A task as Runway's API shows it: one of six statuses, no other, for its clients give up on those. */
@@ -28,7 +29,7 @@ export function taskObject(book: AddressBook, task: TaskRecord): object {
         createdAt,
         status: 'FAILED',
         cost: free,
-        failure: failure?.message ?? 'The task failed.',
+        failure: failureMessage(task),
         failureCode: failureCode(failure?.code),
       }
     case 'cancelled':

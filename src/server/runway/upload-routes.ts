@@ -26,8 +26,9 @@ export function uploadRoutes(services: Services): Route[] {
       summary: 'Ask for a place to upload a file to',
       access: 'key',
       body: { type: ['application/json'], schema: uploadBody },
-      async handle({ incoming, owner }) {
-        parseBody(uploadBody, await readJson(incoming, smallBody))
+      async handle(request) {
+        const { owner } = request
+        parseBody(uploadBody, await readJson(request, smallBody))
         const id = randomUUID()
         const expires = Math.floor(Date.now() / 1000) + uploadHours * 3600
         const token = `${owner.id}.${expires}`
@@ -44,11 +45,11 @@ export function uploadRoutes(services: Services): Route[] {
       api: 'runway',
       summary: 'Upload a file to a place that was asked for',
       access: 'signature',
-      async handle({ incoming, params }) {
-        const id = params.id!
+      async handle(request) {
+        const id = request.params.id!
         const limits = { fileBytes: uploadLimit.most, files: 1, fieldBytes: 4096 }
         let owner = ''
-        const { files } = await readMultipart(incoming, settings.incomingFolder, limits, fields => {
+        const { files } = await readMultipart(request, settings.incomingFolder, limits, fields => {
           owner = ownerOf(new Map(fields), id)
         })
         try {

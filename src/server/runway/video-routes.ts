@@ -132,6 +132,9 @@ function videoToVideo(services: Services): Route {
   }
 }
 
+/** What clients call the files of a request. */
+const fileFields = { image: 'promptImage', lastImage: 'promptImage', video: 'videoUri' }
+
 async function takeAll(
   { assets }: Services,
   owner: string,
@@ -147,10 +150,10 @@ async function takeAll(
 /** The body, and the model that it names. @throws HttpError 400 that lists the models there are */
 async function bodyFor(
   { catalogue }: Services,
-  { incoming }: RouteRequest,
+  request: RouteRequest,
   names: readonly string[],
 ): Promise<{ body: unknown; name: string }> {
-  const body = await readJson(incoming)
+  const body = await readJson(request)
   const known = [...new Set([...names, ...catalogue.aliases, ...catalogue.checkpoints])]
   const { model } = parseBody(z.object({ model: z.enum(known as [string, ...string[]]) }), body)
   return { body, name: model }
@@ -158,20 +161,19 @@ async function bodyFor(
 
 async function create(
   services: Services,
-  { incoming, owner }: RouteRequest,
+  from: RouteRequest,
   model: ServedModel,
   asked: { readonly body: unknown; readonly name: string; readonly webhookUrl: string | undefined },
   prepare: () => Promise<WantedVideo>,
 ): Promise<Response> {
   const task = await createTask(services, {
-    owner,
+    from,
     api: 'runway',
-    headers: incoming.headers,
-    identity: [incoming.url, asked.body],
+    identity: [from.incoming.url, asked.body],
     webhookUrl: asked.webhookUrl,
     prepare: async () => ({
       request: planTask(model, await prepare()),
-      about: { model: asked.name },
+      about: { model: asked.name, fields: fileFields },
     }),
   })
   return json({ id: task.id, estimatedCost: { credits: 0 } })

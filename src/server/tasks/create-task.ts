@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
+import { FramewrightError } from '../../errors.ts'
 import type { JsonObject, TaskRecord, TaskRequest } from '../../jobs/contract.ts'
 import { AddressError, checkUrl } from '../assets/vetted-request.ts'
 import { HttpError, invalidField } from '../http/http-error.ts'
-import type { Owner, Services } from '../services.ts'
+import type { RouteRequest } from '../http/route.ts'
+import type { Services } from '../services.ts'
+import { tooMany, tooManyActive } from './admission.ts'
 
 export interface TaskToCreate {
-  readonly owner: Owner
+  readonly from: Pick<RouteRequest, 'owner' | 'incoming' | 'delivery'>
   readonly api: string
-  readonly headers: IncomingHttpHeaders
   /** Route and body: equal for requests that are equal. */
   readonly identity: unknown
   readonly webhookUrl: string | undefined
@@ -24,45 +26,85 @@ const idempotencySeconds = 24 * 3600
  * @throws HttpError 429 when the client, or the server, has too much to do; 409 for a key of another request
  */
 export async function createTask(services: Services, wanted: TaskToCreate): Promise<TaskRecord> {
-  const { owner, headers } = wanted
-  const fingerprint = createHash('sha256')
-    .update(JSON.stringify([owner.id, wanted.api, wanted.identity]))
-    .digest('hex')
-  const key = headers['idempotency-key']
-  const retry = Number(headers['x-stainless-retry-count'] ?? 0) || 0
+  const { owner, incoming, delivery } = wanted.from
+  const fingerprint = fingerprintOf([owner.id, wanted.api, wanted.identity])
+  const key = idempotencyKey(incoming.headers)
+  const retry = Number(incoming.headers['x-stainless-retry-count'] ?? 0) || 0
   const create = async () => {
-    await checkLimits(services, owner)
     checkWebhook(services, wanted.webhookUrl)
-    const { request, about } = await wanted.prepare()
-    const { task, outcome } = await services.jobs.create({
+    return await services.admission.run(owner, key !== undefined, id =>
+      put(services, wanted, { id, fingerprint, key }),
+    )
+  }
+  return await services.replays.once({ owner: owner.id, fingerprint, retry, delivery }, create)
+}
+
+interface Identity {
+  readonly id: string
+  readonly fingerprint: string
+  readonly key: string | undefined
+}
+
+async function put(services: Services, wanted: TaskToCreate, { id, fingerprint, key }: Identity) {
+  const { jobs, settings, metrics } = services
+  const { owner } = wanted.from
+  const { activeTasks } = owner.limits
+  // Nothing is fetched for a queue that is full.
+  if ((await jobs.stats()).queued >= settings.maxQueued) throw queueIsFull()
+  const { request, about } = await wanted.prepare()
+  try {
+    const { task, outcome } = await jobs.create({
+      id,
       owner: owner.id,
       api: wanted.api,
       request,
       about: { ...about, fingerprint },
-      ...(typeof key === 'string' && {
-        idempotency: { key: key.slice(0, 256), fingerprint, seconds: idempotencySeconds },
-      }),
+      limits: { queued: settings.maxQueued, ...(activeTasks !== undefined && { active: activeTasks }) },
+      ...(key !== undefined && { idempotency: { key, fingerprint, seconds: idempotencySeconds } }),
       ...(wanted.webhookUrl !== undefined && { webhook: { url: wanted.webhookUrl } }),
     })
     if (outcome === 'conflict') {
       throw new HttpError(409, 'The idempotency key was used for another request.', { code: 'conflict' })
     }
-    if (outcome === 'created') services.metrics.created(wanted.api)
+    if (outcome === 'created') metrics.created(wanted.api)
     return task
+  } catch (error) {
+    if (!FramewrightError.is(error) || error.code !== 'jobs/limit') throw error
+    throw error.expectation?.subject === 'queue' ? queueIsFull() : tooManyActive(activeTasks)
   }
-  return await services.replays.once({ owner: owner.id, fingerprint, retry }, create)
 }
 
-async function checkLimits({ jobs, settings }: Services, { id, limits }: Owner): Promise<void> {
-  const { activeTasks } = limits
-  if (activeTasks !== undefined && (await jobs.countActive(id)) >= activeTasks) {
-    throw tooMany(`This key may have ${activeTasks} tasks queued or running at a time.`)
-  }
-  if ((await jobs.stats()).queued >= settings.maxQueued) throw tooMany('The queue is full.')
+const queueIsFull = () => tooMany('The queue is full.')
+
+const longestKey = 256
+
+/** @throws HttpError 400 for a key that is too long to be told from others */
+function idempotencyKey({ 'idempotency-key': key }: IncomingHttpHeaders): string | undefined {
+  if (typeof key !== 'string' || key.length <= longestKey) return key as string | undefined
+  throw new HttpError(400, `Idempotency-Key: expected at most ${longestKey} characters.`, {
+    code: 'invalid_request',
+  })
 }
 
-function tooMany(message: string): HttpError {
-  return new HttpError(429, message, { code: 'too_many_tasks', retryAfterSeconds: 10 })
+/** SHA-256 of a value as its JSON, which is not put together: a body may be large. */
+function fingerprintOf(value: unknown): string {
+  const hash = createHash('sha256')
+  const add = (each: unknown) => {
+    if (typeof each !== 'object' || each === null) {
+      hash.update(`${typeof each} `)
+      hash.update(typeof each === 'string' ? each : String(each))
+    } else {
+      hash.update(Array.isArray(each) ? '[' : '{')
+      for (const [name, inner] of Object.entries(each)) {
+        hash.update(`${name.length} ${name}`)
+        add(inner)
+      }
+      hash.update(']')
+    }
+    hash.update('\0')
+  }
+  add(value)
+  return hash.digest('hex')
 }
 
 function checkWebhook({ settings }: Services, url: string | undefined): void {

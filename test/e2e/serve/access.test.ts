@@ -1,14 +1,17 @@
 /** Who may do and reach what. Nothing here needs a model: no task is started. */
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fetchAsset } from '../../../src/server/assets/fetch-asset.ts'
 import { createSigner, signPath } from '../../../src/server/http/signature.ts'
 import { scratchFolder } from '../../scratch.ts'
 import { type KeyedServer, serverSecret, startKeyedServer } from './keyed-server.ts'
 
+const scratch = scratchFolder()
 let server: KeyedServer
 let call: KeyedServer['call']
 let post: KeyedServer['post']
@@ -134,9 +137,13 @@ describe('addresses that a client gives', () => {
 describe('a host of the own network that is allowed', () => {
   test('is reached, but gives no more than it may', async () => {
     const addresses = { allowedHosts: [insideHost] }
-    expect((await fetchAsset(`http://${insideHost}/a.png`, 'image', addresses)).toString()).toBe('x')
-    const get = async (path: string, kind: 'image' | 'video' = 'image') =>
-      await fetchAsset(`http://${insideHost}${path}`, kind, addresses).catch((error: Error) => error.message)
+    const path = (name: string) => join(scratch, name)
+    await fetchAsset(`http://${insideHost}/a.png`, 'image', addresses, path('whole'))
+    expect(await readFile(path('whole'), 'utf8')).toBe('x')
+    const get = async (from: string, kind: 'image' | 'video' = 'image') => {
+      const fetched = fetchAsset(`http://${insideHost}${from}`, kind, addresses, path(randomUUID()))
+      return await fetched.catch((error: Error) => error.message)
+    }
     expect(await get('/redirect')).toBe('Redirects are not followed.')
     expect(await get('/big')).toBe('The asset is larger than 16777216 bytes.')
     expect(await get('/a', 'video')).toBe('Unsupported asset type: expected video/*, got image/png.')

@@ -1,6 +1,6 @@
 import type { LookupAddress } from 'node:dns'
 import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
-import { startHttpServer } from '../../../src/server/http-server.ts'
+import { type HttpServerOptions, startHttpServer } from '../../../src/server/http-server.ts'
 import { createLog } from '../../../src/server/log.ts'
 import { createMetrics } from '../../../src/server/metrics.ts'
 import { Catalogue } from '../../../src/server/models/catalogue.ts'
@@ -14,6 +14,7 @@ export interface Answer {
 export interface KeyedServer extends AsyncDisposable {
   readonly url: string
   readonly storage: FolderStorage
+  readonly jobs: MemoryJobs
   /** With the key of Alice unless given; none for ''. */
   call(path: string, init?: RequestInit & { key?: string }): Promise<Answer>
   post(path: string, body: unknown, key?: string): Promise<Answer>
@@ -26,10 +27,16 @@ export const serverSecret = Buffer.alloc(32, 7)
 export async function startKeyedServer(
   folder: string,
   resolve: (host: string) => readonly LookupAddress[] = () => [],
+  options: Partial<HttpServerOptions> = {},
 ): Promise<KeyedServer> {
   const storage = new FolderStorage(folder)
   const jobs = new MemoryJobs({ storage })
-  const keys = { alice: { limits: { activeTasks: 200 } }, bob: {}, carol: { limits: { activeTasks: 1 } } }
+  const keys = {
+    alice: { limits: { activeTasks: 200 } },
+    bob: {},
+    carol: { limits: { activeTasks: 1 } },
+    dave: { limits: { activeTasks: 4 } },
+  }
   const server = await startHttpServer(
     {
       jobs,
@@ -48,6 +55,7 @@ export async function startKeyedServer(
       maxQueued: 100_000,
       requestTimeoutMs: 5_000,
       addresses: { allowedHosts: [], resolve: async host => resolve(host) },
+      ...options,
     },
   )
   const call: KeyedServer['call'] = async (path, { key = 'alice', ...init } = {}) => {
@@ -60,6 +68,7 @@ export async function startKeyedServer(
   return {
     url: server.url,
     storage,
+    jobs,
     call,
     async post(path, body, key = 'alice') {
       const headers = { 'content-type': 'application/json' }

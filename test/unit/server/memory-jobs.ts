@@ -35,7 +35,13 @@ export class MemoryJobs implements Jobs {
     this.#webhooks = parts.webhooks
   }
 
-  async create({ idempotency, priority = 0, limits = {}, ...task }: NewTask): Promise<CreatedTask> {
+  async create({
+    id: wanted,
+    idempotency,
+    priority = 0,
+    limits = {},
+    ...task
+  }: NewTask): Promise<CreatedTask> {
     const key = idempotency && `${task.owner} ${idempotency.key}`
     const before = key === undefined ? undefined : this.#idempotent.get(key)
     if (before) {
@@ -43,12 +49,12 @@ export class MemoryJobs implements Jobs {
       return { task: this.tasks.get(before.id)!, outcome: same ? 'repeated' : 'conflict' }
     }
     const queued = [...this.tasks.values()].filter(({ state }) => state === 'queued').length
-    const ofOwner = limits.active !== undefined && (await this.countActive(task.owner)) >= limits.active
+    const ofOwner = limits.active !== undefined && this.#active(task.owner).length >= limits.active
     if (ofOwner || (limits.queued !== undefined && queued >= limits.queued)) {
       const subject = ofOwner ? 'active tasks' : 'queue'
       throw new JobsError('jobs/limit', { subject, expected: 'fewer', got: 'one more' })
     }
-    const id = randomUUID()
+    const id = wanted ?? randomUUID()
     const createdAt = new Date().toISOString()
     const record: TaskRecord = {
       ...task,
@@ -94,9 +100,8 @@ export class MemoryJobs implements Jobs {
     return all.slice(start, start + limit)
   }
 
-  async countActive(owner: string): Promise<number> {
-    return [...this.tasks.values()].filter(task => task.owner === owner && !finalStates.includes(task.state))
-      .length
+  async countActive(owner: string, but: readonly string[] = []): Promise<number> {
+    return this.#active(owner).filter(({ id }) => !but.includes(id)).length
   }
 
   async cancel(id: string): Promise<TaskRecord | undefined> {
@@ -150,6 +155,10 @@ export class MemoryJobs implements Jobs {
       others.findIndex(({ id }) => id === task.id),
     )
     return { ...task, ahead: before.filter(({ state }) => !finalStates.includes(state)).length }
+  }
+
+  #active(owner: string): TaskRecord[] {
+    return [...this.tasks.values()].filter(task => task.owner === owner && !finalStates.includes(task.state))
   }
 
   #put(task: TaskRecord): void {

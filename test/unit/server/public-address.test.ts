@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { isLocalName, isPublicAddress } from '../../../src/server/assets/public-address.ts'
 import { AddressError, vettedRequest } from '../../../src/server/assets/vetted-request.ts'
-import { readBytes } from '../../../src/server/http/read-json.ts'
 
 const family = (address: string) => (address.includes(':') ? 6 : 4)
 
@@ -89,7 +89,7 @@ describe('a request to an address of a client', () => {
     }
     const signal = AbortSignal.timeout(5000)
     const response = await vettedRequest(`http://${host}/x`, policy, { method: 'GET', headers: {}, signal })
-    expect((await readBytes(response, 100)).toString()).toBe(host)
+    expect(await text(response)).toBe(host)
     expect(asked).toEqual(['rebinding.example.com'])
     server.close()
   })
