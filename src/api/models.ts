@@ -5,6 +5,7 @@ import { type ExportOptions, type ExportReport, exportCheckpoint } from '../engi
 import { inspectCheckpoint, type ModelReport } from '../engine/inspect.ts'
 import { type MemoryReport, type PlanMemoryOptions, planMemory } from '../engine/plan-memory.ts'
 import { dropNotices } from '../notices.ts'
+import type { RequestFacts } from '../pipeline/model-facts.ts'
 import { composition } from './composition.ts'
 
 const { families } = composition
@@ -12,6 +13,11 @@ const { families } = composition
 /** Describes a model folder from its configs and the headers of its weights. */
 export async function inspectModel(options: { readonly model: string }): Promise<ModelReport> {
   return await inspectCheckpoint(options.model, families)
+}
+
+/** What requests to a model are checked by; only configs are read. */
+export async function requestFacts({ model }: { readonly model: string }): Promise<RequestFacts> {
+  return (await openCheckpoint(model, families)).model.facts
 }
 
 /**

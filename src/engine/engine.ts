@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { RequestError } from '../errors.ts'
+import { probeMedia } from '../media/probe.ts'
 import { Notices } from '../notices.ts'
 import type { GenerateEvent } from '../pipeline/events.ts'
 import { extend } from '../pipeline/extend.ts'
 import type { Family, ModelFacts } from '../pipeline/family.ts'
 import { generate, type RunSettings } from '../pipeline/generate.ts'
-import { likeInputs } from '../pipeline/like-inputs.ts'
 import type { Residency } from '../pipeline/memory-plan.ts'
-import { type GenerateRequest, planRequest } from '../pipeline/request.ts'
+import type { GenerateRequest } from '../pipeline/request.ts'
+import { resolveRequest } from '../pipeline/resolve-request.ts'
 import { type Backend, type Device, deviceText } from '../runtime/backend.ts'
 import { parseDevices } from '../runtime/device.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
@@ -125,9 +126,9 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
     settings: RunSettings,
     signal: AbortSignal,
   ): AsyncGenerator<GenerateEvent, void, undefined> {
-    planRequest(request, model.facts, randomSeed) // What is wrong with it is said before its files are read.
     const notices = new Notices(opened)
-    const plan = planRequest(await likeInputs(request, model.facts), model.facts, randomSeed, notices.add)
+    const context = { randomSeed, notify: notices.add }
+    const plan = await resolveRequest(request, model.facts, probeMedia, context)
     const lane = await pool.acquire(signal)
     lane.setAbortSignal(signal)
     try {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { RequestError } from '../errors.ts'
+import { toLatent } from '../geometry/video-geometry.ts'
 import { dropNotices, type Notify } from '../notices.ts'
 import { fieldEntries, type GeneratePlan, type GenerateRequest, planFields } from './fields/request-fields.ts'
 import { invalidField } from './invalid-field.ts'
@@ -37,6 +38,8 @@ export function planRequest(
   const plan = planFields(fields, { facts, randomSeed })
   checkModes(plan, facts)
   checkPlaces(plan)
+  // What is added to a clip may be of any length: it is made in windows.
+  toLatent(facts.geometry, { ...plan, frames: plan.extend?.window ?? plan.frames })
   noticePlan(request, plan, facts, notify)
   return plan
 }

@@ -18,7 +18,7 @@ export interface ClipFields {
   /**
    * Length in frames: 4k + 1 for most models, 8k + 1 for some. With `extend`, frames that are added to the clip, any
    * number from 1.
-   * @default the model's; with `video` as many as it has, up to the model's
+   * @default the model's; with `video` as many as it has, cut to a length that the model can make
    */
   readonly frames?: number | undefined
   /**

@@ -1,12 +1,15 @@
-import { inspectModel } from '../../api/models.ts'
+import { inspectModel, requestFacts } from '../../api/models.ts'
 import type { ModelReport, SizeSteps } from '../../engine/inspect.ts'
 import { resolveModel } from '../../engine/model-name.ts'
+import type { RequestFacts } from '../../pipeline/model-facts.ts'
 
 /** A checkpoint that is offered, and what it can do. */
 export interface ServedModel {
   /** As tasks name it. */
   readonly checkpoint: string
   readonly modes: ModelReport['modes']
+  /** What its requests are checked by. */
+  readonly facts: RequestFacts
   readonly defaults: ModelReport['defaults']
   readonly sizes: ModelReport['sizes']
   /** Names of the adapters that are of it. */
@@ -26,10 +29,12 @@ export async function inspectServed(
     adapters = [],
   }: { readonly maxPixels?: number | undefined; readonly adapters?: readonly string[] } = {},
 ): Promise<ServedModel> {
-  const { modes, defaults, sizes } = await inspectModel({ model: await resolveModel(checkpoint) })
+  const model = await resolveModel(checkpoint)
+  const { modes, defaults, sizes } = await inspectModel({ model })
   return {
     checkpoint,
     modes,
+    facts: await requestFacts({ model }),
     defaults,
     sizes,
     adapters,
@@ -60,11 +65,6 @@ export function fitSize(model: ServedModel, asked: Size): Size {
 /** The number of frames nearest to a length, from the shortest to the longest that the checkpoint can make. */
 export function fitFrames({ sizes }: ServedModel, seconds: number, fps: number): number {
   return nearest(sizes.frames, seconds * fps)
-}
-
-/** Whether a value is one of the steps. */
-export function isStep({ first, step, last = Number.POSITIVE_INFINITY }: SizeSteps, value: number): boolean {
-  return value >= first && value <= last && (value - first) % step === 0
 }
 
 export function nearest({ first, step, last = Number.POSITIVE_INFINITY }: SizeSteps, value: number): number {

@@ -47,11 +47,12 @@ export async function createVideo(
       const reference = await takeReference(services, model, owner.id, fields, files)
       const lastImage = await takeLastImage(services, model, owner.id, fields)
       const video = extras.video ?? reference.video
+      const pictured = [video, reference.image, lastImage].some(Boolean)
       const own = extras.from === 'edit' || (video !== undefined && extras.from === undefined)
       const request = planTask(model, {
         ...wanted(fields),
-        // A video has a shape of its own.
-        size: sizeOf(fields.size ?? (video ? undefined : defaults.size)),
+        // A picture or a video has a shape of its own.
+        size: sizeOf(fields.size ?? (pictured ? undefined : defaults.size)),
         seconds: fields.seconds ?? (own ? undefined : defaults.seconds),
         image: reference.image,
         lastImage,
@@ -88,6 +89,7 @@ function wanted(fields: CreateBody): WantedVideo {
     seed: fields.seed,
     strength: fields.strength,
     extensions: extensionsOf(fields, 'underscores'),
+    naming: 'underscores',
     loras: fields.loras,
   }
 }
@@ -161,7 +163,8 @@ function aboutOf(
     model: name,
     prompt: fields.prompt,
     seconds: fields.seconds === undefined ? length : String(fields.seconds),
-    size: `${width}x${height}`,
+    // Where a picture or a video says it, it is known when the video is made.
+    size: width === undefined || height === undefined ? null : `${width}x${height}`,
     seed: seed ?? null,
     ...about,
   }

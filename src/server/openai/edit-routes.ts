@@ -32,6 +32,7 @@ function remix(services: Services): Route {
       const { prompt } = parseBody(remixBody, await readJson(request, 2 ** 20))
       const source = await findTask(services, request.owner, taskId(request.params.id!))
       const { model, size, seed } = source.about
+      const { result } = source
       const near = services.catalogue.modelFor(String(model)).modes.includes('video')
       const video = near ? await takeOutput(services, source) : undefined
       const { steps, frames, fps } = source.request.generate
@@ -39,7 +40,7 @@ function remix(services: Services): Route {
       const body = {
         prompt,
         model,
-        size,
+        ...(result ? { size: `${result.width}x${result.height}` } : typeof size === 'string' && { size }),
         seed: Number(seed),
         num_inference_steps: steps,
         num_frames: frames,

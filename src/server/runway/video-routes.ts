@@ -46,6 +46,7 @@ function textToVideo(services: Services): Route {
           size: sizeOf(fields.ratio),
           seconds: fields.duration,
           extensions: extensionsOf(fields, 'camel'),
+          naming: 'camel',
           loras: fields.loras,
         }),
       )
@@ -89,6 +90,7 @@ function imageToVideo(services: Services): Route {
           image: await take(first),
           lastImage: await take(last),
           extensions: extensionsOf(fields, 'camel'),
+          naming: 'camel',
           loras: fields.loras,
         }),
       )
@@ -125,6 +127,7 @@ function videoToVideo(services: Services): Route {
           references: await takeAll(services, owner, fields.references),
           strength: fields.strength,
           extensions: extensionsOf(fields, 'camel'),
+          naming: 'camel',
           loras: fields.loras,
         }),
       )

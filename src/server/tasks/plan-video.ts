@@ -1,9 +1,13 @@
 import { randomInt } from 'node:crypto'
+import { RequestError } from '../../errors.ts'
 import type { Json, JsonObject } from '../../jobs/contract.ts'
 import type { GenerateRequest } from '../../pipeline/fields/request-fields.ts'
-import type { Loras } from '../generation-fields.ts'
+import { requestFromJson } from '../../pipeline/fields/request-fields.ts'
+import { planRequest } from '../../pipeline/request.ts'
+import { shapingInput } from '../../pipeline/resolve-request.ts'
+import { apiName, type Loras, type Naming } from '../generation-fields.ts'
 import { invalidField } from '../http/http-error.ts'
-import { fitFrames, fitSize, isStep, nearest, type ServedModel, type Size } from '../models/served-model.ts'
+import { fitFrames, fitSize, type ServedModel, type Size } from '../models/served-model.ts'
 
 /** What an API asks for, in its own terms. */
 export interface WantedVideo {
@@ -23,6 +27,8 @@ export interface WantedVideo {
   readonly strength?: number | undefined
   /** These are taken as they are: they have to fit. */
   readonly extensions: Partial<GenerateRequest>
+  /** How the API writes their names. */
+  readonly naming: Naming
   /** Adapters of the operator, by name. */
   readonly loras?: Loras | undefined
 }
@@ -30,25 +36,32 @@ export interface WantedVideo {
 /** Far enough from a video to follow a prompt, near enough to keep its motion. */
 const defaultStrength = 0.7
 
-/** The request for the engine, its seed and sizes set: a task that is tried again makes the same video. */
+/**
+ * The request for the engine. Its seed is set, and its size and length where no file says them: a task that is tried
+ * again makes the same video.
+ * @throws HttpError 400 for what the checkpoint cannot do, by the API's name of the field
+ */
 export function planVideo(model: ServedModel, wanted: WantedVideo): JsonObject {
-  const { extensions, seed = randomInt(2 ** 32) } = wanted
-  const fps = extensions.fps ?? model.defaults.fps
-  const frames = framesOf(model, wanted, fps)
+  const asked = askedOf(model, wanted)
+  const plan = checkedPlan(requestFromJson(asked), model, wanted.naming)
+  if (shapingInput(asked as Partial<GenerateRequest>) !== undefined) return asked
+  const { width, height, frames, fps } = plan
+  return { ...asked, width, height, frames, fps }
+}
+
+function askedOf(model: ServedModel, wanted: WantedVideo): JsonObject {
+  const { extensions, size, seed = randomInt(2 ** 32) } = wanted
   const fields: Record<string, Json | undefined> = {
+    ...(size && { ...fitSize(model, size) }),
+    ...lengthOf(model, wanted),
     ...(extensions as JsonObject),
     prompt: wanted.prompt,
     seed: String(seed),
-    ...sizeOf(model, wanted),
-    frames,
-    // The rate of a video that goes on is its own.
-    fps: wanted.extend === undefined ? fps : extensions.fps,
     image: wanted.image,
     lastImage: wanted.lastImage,
     references: wanted.references,
     video: wanted.video,
     extend: wanted.extend,
-    seconds: wanted.extend === undefined || frames !== undefined ? undefined : wanted.seconds,
     // Without a strength, a video is a control.
     strength:
       wanted.video && model.modes.includes('video') ? (wanted.strength ?? defaultStrength) : undefined,
@@ -58,34 +71,20 @@ export function planVideo(model: ServedModel, wanted: WantedVideo): JsonObject {
   )
 }
 
-function sizeOf(model: ServedModel, { size, extensions }: WantedVideo): Partial<Size> {
-  const { sizes, defaults } = model
-  const { width, height } = extensions
-  const fitted = size ? fitSize(model, size) : defaults
-  check('width', width, sizes.width)
-  check('height', height, sizes.height)
-  return { width: width ?? fitted.width, height: height ?? fitted.height }
+/** What is added to a video may be of any length. */
+function lengthOf(model: ServedModel, { seconds, extend, extensions }: WantedVideo): JsonObject {
+  if (seconds === undefined || extensions.frames !== undefined) return {}
+  if (extend !== undefined) return { seconds }
+  return { frames: fitFrames(model, seconds, extensions.fps ?? model.defaults.fps) }
 }
 
-/** A video that is worked from says how long the result is, unless the request does. */
-function framesOf(
-  model: ServedModel,
-  { seconds, video, extend, extensions }: WantedVideo,
-  fps: number,
-): number | undefined {
-  const { frames } = extensions
-  // What is added may be of any length.
-  if (extend !== undefined) return frames
-  check('numFrames', frames, model.sizes.frames)
-  if (frames !== undefined) return frames
-  if (seconds !== undefined) return fitFrames(model, seconds, fps)
-  return video === undefined ? model.defaults.frames : undefined
-}
-
-function check(name: string, value: number | undefined, steps: ServedModel['sizes']['width']): void {
-  if (value === undefined || isStep(steps, value)) return
-  const near = nearest(steps, value)
-  const most = steps.last === undefined ? '' : `, at most ${steps.last}`
-  const message = `Expected ${steps.first} or a multiple of ${steps.step} more${most}, got ${value}. The nearest is ${near}.`
-  throw invalidField([name], message)
+function checkedPlan(request: GenerateRequest, { facts }: ServedModel, naming: Naming) {
+  try {
+    return planRequest(request, facts, () => 0n)
+  } catch (error) {
+    if (!(error instanceof RequestError) || !error.expectation) throw error
+    const { subject, expected, got, advice } = error.expectation
+    const sentence = `Expected ${expected}, got ${got}.${advice ? ` ${advice}` : ''}`
+    throw invalidField([apiName(subject, naming)], sentence)
+  }
 }

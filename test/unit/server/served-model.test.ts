@@ -4,17 +4,27 @@ import {
   fitFrames,
   fitSize,
   inspectServed,
-  isStep,
   nearest,
   type ServedModel,
 } from '../../../src/server/models/served-model.ts'
 import { planVideo, type WantedVideo } from '../../../src/server/tasks/plan-video.ts'
 
 /** As a checkpoint of 480p with a VAE of 8 and patches of 2. */
+const modes = ['text', 'image', 'control'] as const
+const defaults = { width: 832, height: 480, frames: 81, fps: 16, steps: 50, guidance: 5, negativePrompt: '' }
 const model: ServedModel = {
   checkpoint: 'a-checkpoint',
-  modes: ['text', 'image', 'control'],
-  defaults: { width: 832, height: 480, frames: 81, fps: 16, steps: 50, guidance: 5, negativePrompt: '' },
+  modes,
+  defaults,
+  facts: {
+    geometry: { spatialStride: 8, temporalStride: 4, patch: [1, 2, 2], maxTokensPerAxis: 41 * 6 },
+    defaults,
+    textTokens: 512,
+    experts: [{}],
+    modes,
+    requires: [],
+    takes: [],
+  },
   sizes: {
     width: { first: 16, step: 16 },
     height: { first: 16, step: 16 },
@@ -24,7 +34,7 @@ const model: ServedModel = {
   maxPixels: 6 * 832 * 480,
 }
 
-const wanted: WantedVideo = { prompt: 'x', seed: 1, extensions: {} }
+const wanted: WantedVideo = { prompt: 'x', seed: 1, extensions: {}, naming: 'camel' }
 
 describe('a size', () => {
   test('that the checkpoint has is made as it was asked for', () => {
@@ -58,7 +68,6 @@ test('a length becomes the nearest number of frames, within the limits of the ch
   expect(fitFrames(model, 60, 16)).toBe(161)
   expect(fitFrames(model, 0.01, 16)).toBe(1)
   expect(nearest({ first: 8, step: 8 }, -5)).toBe(8)
-  expect([isStep({ first: 1, step: 4 }, 81), isStep({ first: 1, step: 4 }, 80)]).toEqual([true, false])
 })
 
 describe('a plan', () => {
@@ -72,7 +81,7 @@ describe('a plan', () => {
     const plan = planVideo(model, { ...wanted, video: 'inputs/a' })
     expect(plan).not.toHaveProperty('frames')
     expect(plan).not.toHaveProperty('strength')
-    const near = { ...model, modes: ['video'] } as ServedModel
+    const near: ServedModel = { ...model, modes: ['video'], facts: { ...model.facts, modes: ['video'] } }
     expect(planVideo(near, { ...wanted, video: 'inputs/a' })).toMatchObject({ strength: 0.7 })
     expect(planVideo(near, { ...wanted, video: 'inputs/a', strength: 0.2 })).toMatchObject({ strength: 0.2 })
   })
@@ -85,8 +94,34 @@ describe('a plan', () => {
       steps: 3,
       shift: 2,
     })
-    for (const wrong of [{ frames: 18 }, { width: 60 }, { height: 1 }, { frames: 165 }]) {
-      expect(() => planVideo(model, { ...wanted, extensions: wrong })).toThrow(HttpError)
+    const refusalOf = (fields: object, naming: 'camel' | 'underscores') => {
+      try {
+        return planVideo(model, { ...wanted, naming, extensions: fields })
+      } catch (error) {
+        if (!(error instanceof HttpError)) throw error
+        const [issue] = error.details.issues!
+        return `${error.details.param}: ${issue!.message}`
+      }
     }
+    expect(refusalOf({ frames: 18 }, 'camel')).toBe(
+      'numFrames: Expected 4k + 1 for this model, got 18. Use 17 or 21.',
+    )
+    expect(refusalOf({ frames: 985 }, 'underscores')).toBe(
+      'num_frames: Expected at most 981 for this model, got 985. Use 981.',
+    )
+    expect(refusalOf({ width: 60 }, 'camel')).toBe(
+      'width: Expected a multiple of 16 for this model, got 60. Use 48 or 64.',
+    )
+    expect(refusalOf({ guidance2: 3 }, 'underscores')).toMatch(
+      /^guidance_scale_2: Expected a checkpoint with two/,
+    )
+    expect(refusalOf({ decodeTimestep: 0.1 }, 'camel')).toMatch(/^decodeTimestep: Expected a checkpoint that/)
+  })
+
+  test('leaves its shape to a picture, unless the request names one', () => {
+    const plan = planVideo(model, { ...wanted, image: 'inputs/a' })
+    expect(plan).toEqual({ prompt: 'x', seed: '1', image: 'inputs/a' })
+    const size = { width: 1280, height: 720 }
+    expect(planVideo(model, { ...wanted, image: 'inputs/a', size })).toMatchObject(size)
   })
 })

@@ -1,0 +1,88 @@
+/** What a request leaves open, answered: by the pictures and clips that it names, then by the model. */
+import { sizeLike } from '../geometry/nearest-size.ts'
+import { framesForSeconds, framesWithin } from '../geometry/video-geometry.ts'
+import { framesAtRate } from '../media/at-rate.ts'
+import type { MediaFacts } from '../media/probe.ts'
+import { dropNotices, type Notify } from '../notices.ts'
+import { noticeCut } from './clip-notices.ts'
+import type { GeneratePlan, GenerateRequest } from './fields/request-fields.ts'
+import type { RequestFacts } from './model-facts.ts'
+import { planRequest } from './request.ts'
+
+/** Says what a picture or clip is. */
+export type Probe = (path: string) => Promise<MediaFacts>
+
+export interface ResolveContext {
+  /** A seed for requests without one. */
+  readonly randomSeed: () => bigint
+  /** Told where the plan is not what the request says. */
+  readonly notify?: Notify
+}
+
+/**
+ * Checks a request, then answers every question that it leaves open. Time is time and shape is shape: a picture or clip
+ * gives the video its shape, and a clip to work from its length, at the model's frame rate. What the request says itself
+ * wins.
+ * @throws what `planRequest` throws, before any file is looked at; MediaError for a file that cannot be read
+ */
+export async function resolveRequest(
+  request: GenerateRequest,
+  facts: RequestFacts,
+  probe: Probe,
+  { randomSeed, notify = dropNotices }: ResolveContext,
+): Promise<GeneratePlan> {
+  planRequest(request, facts, randomSeed)
+  const source = shapingInput(request)
+  if (source === undefined) return planRequest(request, facts, randomSeed, notify)
+  const media = await probe(source)
+  const answers = { ...shapeOf(request, facts, media), ...lengthOf(request, facts, media, notify) }
+  return planRequest({ ...request, ...answers }, facts, randomSeed, notify)
+}
+
+/** The file whose shape the video takes: what it goes on or starts from, else its earliest picture. */
+export function shapingInput({
+  extend,
+  video,
+  image,
+  keyframes = [],
+  lastImage,
+}: Partial<GenerateRequest>): string | undefined {
+  const [first] = keyframes.toSorted((a, b) => a.frame - b.frame)
+  return extend ?? video ?? image ?? first?.path ?? lastImage
+}
+
+/** The size of a video that is made of a picture or clip; a size of its own is not cut to. */
+function shapeOf(
+  { width, height, fit }: GenerateRequest,
+  { geometry, defaults }: RequestFacts,
+  media: MediaFacts,
+): Pick<GenerateRequest, 'width' | 'height' | 'fit'> {
+  const sized = width !== undefined && height !== undefined
+  const size = sizeLike(geometry, media, defaults.width * defaults.height, { width, height })
+  return { ...size, fit: fit ?? (sized ? 'stretch' : 'crop') }
+}
+
+/** The length of a clip that is worked from, at the video's rate, cut to one that the model can make. */
+function lengthOf(
+  { video, extend, frames, seconds, fps: asked }: GenerateRequest,
+  { geometry, defaults }: RequestFacts,
+  media: MediaFacts,
+  notify: Notify,
+): Pick<GenerateRequest, 'frames'> {
+  if (video === undefined || extend !== undefined || frames !== undefined) return {}
+  const fps = asked ?? defaults.fps
+  const given = framesOf(media, fps)
+  const most = framesWithin(geometry, given)
+  if (seconds !== undefined) {
+    // A length that the clip has is not rounded to one that it has not.
+    const within = seconds * fps < given + 0.5
+    return within ? { frames: Math.min(framesForSeconds(geometry, seconds, fps), most) } : {}
+  }
+  if (most < given) noticeCut(video, most, notify)
+  return { frames: most }
+}
+
+/** Frames of a clip at a rate; pictures without times are frames. */
+function framesOf({ fps, durationSeconds, pictureCount }: MediaFacts, rate: number): number {
+  return fps === undefined ? pictureCount : framesAtRate(durationSeconds ?? pictureCount / fps, rate)
+}
