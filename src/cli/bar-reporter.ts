@@ -1,9 +1,9 @@
 import type { RenderEvent } from '../engine/render.ts'
 import type { VideoEndEvent } from '../pipeline/events.ts'
+import { type Progress, ProgressTracker } from '../pipeline/progress.ts'
 import { progressLine } from './progress-line.ts'
 import { durationText } from './quantities.ts'
 import type { Reporter, Streams } from './reporter.ts'
-import { StepClock } from './step-clock.ts'
 import { memoryPlanText, noticeText, startText, summaryText } from './summary.ts'
 import type { VideoJob } from './video-jobs.ts'
 
@@ -36,18 +36,10 @@ export function barReporter(
   }
 }
 
-interface VideoState {
-  readonly doing: string
-  /** 0 to 1. */
-  readonly share: number
-  readonly secondsLeft: number | undefined
-}
-
 /** How far a run of several videos is. */
 class RunState {
   readonly #videos: number
-  readonly #running = new Map<VideoJob, VideoState>()
-  readonly #clock = new StepClock()
+  readonly #running = new Map<VideoJob, ProgressTracker>()
   readonly #started = performance.now()
   #done = 0
 
@@ -65,18 +57,19 @@ class RunState {
       this.#done++
       return
     }
-    if (event.type === 'preview' || event.type === 'memory-plan' || event.type === 'notice') return
-    if (event.type === 'step-end') this.#clock.add(event.seconds)
-    this.#running.set(job, stateAfter(event, this.#clock))
+    const tracker = this.#running.get(job) ?? new ProgressTracker()
+    this.#running.set(job, tracker)
+    tracker.take(event)
   }
 
   view(): { label: string; share: number; details: readonly string[] } {
-    const running = [...this.#running.values()]
-    const share = (this.#done + running.reduce((sum, { share }) => sum + share, 0)) / this.#videos
-    const perStep = this.#clock.secondsPerStep
+    const running = [...this.#running.values()].map(({ now }) => now)
+    const share = (this.#done + running.reduce((sum, { fraction }) => sum + fraction, 0)) / this.#videos
+    const perStep = running.find(({ secondsPerStep }) => secondsPerStep !== undefined)?.secondsPerStep
     const left = this.#videos === 1 ? running[0]?.secondsLeft : this.#extrapolated(share)
+    const label = running[0] && labelOf(running[0])
     return {
-      label: this.#videos === 1 ? (running[0]?.doing ?? '') : `video ${this.#done + 1}/${this.#videos}`,
+      label: this.#videos === 1 ? (label ?? '') : `video ${this.#done + 1}/${this.#videos}`,
       share,
       details: [
         ...(perStep === undefined ? [] : [`${durationText(perStep)} a step`]),
@@ -91,29 +84,9 @@ class RunState {
   }
 }
 
-/** Steps count for nine tenths of a video, decoding for the rest. */
-const stepsShare = 0.9
-
-function stateAfter(
-  event: Exclude<RenderEvent, { type: 'video-written' | 'preview' | 'memory-plan' | 'notice' }>,
-  clock: StepClock,
-): VideoState {
-  switch (event.type) {
-    case 'start':
-      return { doing: 'reading the prompt', share: 0, secondsLeft: undefined }
-    case 'conditioning-ready':
-      return { doing: 'first step', share: 0, secondsLeft: undefined }
-    case 'step-end': {
-      const share = (stepsShare * event.step) / event.of
-      const secondsLeft = clock.secondsLeft(event.of - event.step)
-      return { doing: `step ${event.step}/${event.of}`, share, secondsLeft }
-    }
-    case 'frames-decoded': {
-      const frames = event.first + event.count
-      const share = stepsShare + ((1 - stepsShare) * frames) / event.of
-      return { doing: `decoding ${frames}/${event.of}`, share, secondsLeft: undefined }
-    }
-    case 'video-end':
-      return { doing: 'writing', share: 1, secondsLeft: undefined }
-  }
+function labelOf({ stage, step, of, frames, framesOf }: Progress): string {
+  if (stage === 'loading') return ''
+  if (stage === 'conditioning') return 'reading the prompt'
+  if (stage === 'denoising') return step === 0 ? 'first step' : `step ${step}/${of}`
+  return stage === 'decoding' ? `decoding ${frames}/${framesOf}` : stage
 }

@@ -1,7 +1,7 @@
 import type { VideoEndEvent } from '../pipeline/events.ts'
+import { ProgressTracker } from '../pipeline/progress.ts'
 import { durationText } from './quantities.ts'
 import type { Reporter, Streams } from './reporter.ts'
-import { StepClock } from './step-clock.ts'
 import { memoryPlanText, noticeText, startText, summaryText } from './summary.ts'
 import type { VideoJob } from './video-jobs.ts'
 
@@ -10,21 +10,19 @@ export function plainReporter(
   { out, err }: Streams,
   { videos, factor }: { readonly videos: number; readonly factor: number },
 ): Reporter {
-  const clocks = new Map<VideoJob, StepClock>()
+  const trackers = new Map<VideoJob, ProgressTracker>()
   const ends = new Map<VideoJob, VideoEndEvent>()
   return {
     event(job, event) {
       const line = (text: string) => err.write(`${videos > 1 ? `[${job.index}/${videos}] ` : ''}${text}\n`)
       if (event.type === 'start') line(startText(event))
       if (event.type === 'notice') err.write(noticeText(event))
+      const tracker = trackers.get(job) ?? new ProgressTracker()
+      trackers.set(job, tracker)
+      tracker.take(event)
       if (event.type === 'step-end') {
-        const clock = clocks.get(job) ?? new StepClock()
-        clocks.set(job, clock)
-        clock.add(event.seconds)
-        const left = clock.secondsLeft(event.of - event.step) ?? 0
-        line(
-          `step ${event.step}/${event.of}, ${durationText(event.seconds)} a step, ${durationText(left)} left`,
-        )
+        const left = durationText(tracker.now.secondsLeft ?? 0)
+        line(`step ${event.step}/${event.of}, ${durationText(event.seconds)} a step, ${left} left`)
       }
       if (event.type === 'memory-plan') line(memoryPlanText(event))
       if (event.type === 'frames-decoded') line(`decoded ${event.first + event.count}/${event.of} frames`)

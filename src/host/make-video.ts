@@ -6,10 +6,10 @@ import { renderVideo } from '../engine/render.ts'
 import { encodeJpeg } from '../media/encode-jpeg.ts'
 import type { PreviewEvent, VideoEndEvent } from '../pipeline/events.ts'
 import { requestFromJson } from '../pipeline/fields/request-fields.ts'
+import { type Progress, ProgressTracker } from '../pipeline/progress.ts'
 import { ClipStills } from './clip-stills.ts'
 import type { HostProgress, RunResult, RunSpec } from './protocol.ts'
 import type { RunCheckpoint } from './run-checkpoint.ts'
-import { RunProgress } from './run-progress.ts'
 
 export interface MakeVideoContext {
   readonly engine: Engine
@@ -35,7 +35,8 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
     ...(resume && { resume }),
     ...(everySteps > 0 && { previewEvery: everySteps }),
   }
-  const progress = new RunProgress()
+  const progress = new ProgressTracker()
+  let previewStep: number | undefined
   const stills = new ClipStills()
   // Where a server keeps its adapters is nothing that a video's metadata should tell.
   const adapters = spec.adapters.map(({ name, ...adapter }) => ({ ...adapter, path: name }))
@@ -44,10 +45,18 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
   for await (const event of renderVideo(engine, requestFromJson(spec.generate), output, options)) {
     if (event.type === 'step-end' && event.state) checkpoint.step(event.state, note)
     if (event.type === 'notice') note(event.message)
-    if (event.type === 'preview') await writePreview(event, spec)
+    if (event.type === 'preview') {
+      await writePreview(event, spec)
+      previewStep = event.step
+    }
     if (event.type === 'frames-decoded') stills.take(event)
     if (event.type === 'video-end') end = event
-    if (progress.take(event)) report(progress.now)
+    if (!progress.take(event) && event.type !== 'preview') continue
+    report({
+      ...hostProgress(progress.now),
+      ...(previewStep !== undefined && { previewStep }),
+      ...(event.type === 'step-end' && { stepSeconds: event.seconds }),
+    })
   }
   await stills.write(spec.thumbnail, spec.spritesheet)
   const { plan, seconds } = end!
@@ -61,6 +70,12 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
     peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
     resumedAt: resume?.step ?? 0,
   }
+}
+
+/** Tasks know no stage after the decoding: the file is written meanwhile. */
+function hostProgress({ fraction, stage, step, of, secondsLeft }: Progress): HostProgress {
+  const known = stage === 'writing' ? 'decoding' : stage
+  return { fraction, stage: known, step, of, ...(secondsLeft !== undefined && { secondsLeft }) }
 }
 
 async function writePreview({ step, width, height, frame }: PreviewEvent, spec: RunSpec): Promise<void> {

@@ -239,11 +239,7 @@ describe('a wrong request is refused in the form that the client reads', () => {
     [{ model: 'sora-9' }, 'model', /^400 Expected a model of sora-2, /],
     [{ seconds: 'long' }, 'seconds', /^400 seconds: /],
     [{ n: 3 }, 'n', /^400 n: /],
-    [
-      { width: 50 },
-      'width',
-      /^400 width: Expected 16 or a multiple of 16 more, at most 1024, got 50. The nearest is 48.$/,
-    ],
+    [{ width: 50 }, 'width', /^400 width: Expected a multiple of 16 for this model, got 50. Use 48 or 64.$/],
     [{ prompt: '' }, 'prompt', /^400 prompt: /],
   ])('%j', async (fields, param, message) => {
     const error = await make(fields).catch((each: unknown) => each)

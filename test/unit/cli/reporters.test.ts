@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest'
 import { barReporter } from '../../../src/cli/bar-reporter.ts'
 import { progressLine } from '../../../src/cli/progress-line.ts'
 import { bytesText, counted, durationText, parametersText } from '../../../src/cli/quantities.ts'
-import { StepClock } from '../../../src/cli/step-clock.ts'
 import { alignColumns } from '../../../src/cli/table.ts'
 import type { VideoJob } from '../../../src/cli/video-jobs.ts'
 import { collect, openTinyEngine, tinyRequest } from '../engine/tiny-engine.ts'
@@ -26,7 +25,7 @@ describe('a bar on a terminal', () => {
     const lines = written.join('').split('\r\u001b[K')
     expect(lines.every(line => line.length <= 60 || line.includes('\n'))).toBe(true)
     expect(lines.find(line => line.includes('step 2/4'))).toMatch(
-      /^step 2\/4 {2}█+░+ {2} 45 % {2}.* a step, .* left$/,
+      /^step 2\/4 {2}█+░+ {2} 46 % {2}.* a step, .* left$/,
     )
     expect(lines.some(line => /^decoding 5\/5 {2}█+ {2}100 %/.test(line))).toBe(true)
     expect(written.join('')).toContain('a.mp4: 16x16, 5 frames (')
@@ -47,19 +46,6 @@ describe('a line of progress', () => {
     expect(progressLine({ label: 'x', share: 0.5, details: [], columns: 200 })).toBe(
       `x  ${'█'.repeat(15)}${'░'.repeat(15)}   50 %`,
     )
-  })
-})
-
-describe('the time left', () => {
-  it('leaves out the first step, which opens the network, and follows the last ten', () => {
-    const clock = new StepClock()
-    expect(clock.secondsLeft(5)).toBeUndefined()
-    clock.add(30)
-    expect(clock.secondsPerStep).toBe(30)
-    clock.add(1)
-    expect(clock.secondsLeft(5)).toBe(5)
-    for (let step = 0; step < 10; step++) clock.add(2)
-    expect(clock.secondsPerStep).toBe(2)
   })
 })
 
