@@ -29,7 +29,7 @@ export async function inspectSafetensors(file: string): Promise<AdapterReport | 
   if ([...tensors.keys()].some(key => adapterKey.test(key))) return await inspectAdapter(file)
   const all = [...tensors.values()]
   const quantization = quantizationOf({ tensors, metadata })
-  const what = quantization === undefined ? 'a single file' : `${quantization} weights in a single file`
+  const what = quantization === undefined ? 'a single file' : `a single file of ${quantization} weights`
   return {
     file: path,
     tensors: all.length,

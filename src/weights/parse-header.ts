@@ -1,4 +1,4 @@
-import { messageOf } from '../errors.ts'
+import { CheckpointError, messageOf } from '../errors.ts'
 import { bytesPerElement, type DType } from '../tensor/dtype.ts'
 import { dtypeNamed, safetensorsNames } from './dtype-names.ts'
 import { isJsonObject, type JsonObject, type JsonValue, parseStrictJson, quoted } from './strict-json.ts'
@@ -76,9 +76,26 @@ function parseTensor(source: HeaderSource, key: string, value: JsonValue): Tenso
   return { key, dtype, shape, file: source.path, offset: source.dataStart + begin, bytes }
 }
 
+/** Dtypes of the format that only quantised weights have. */
+const quantizedDTypes = new Map([
+  ['F8_E8M0', 'MXFP8 or MXFP4'],
+  ['F4', 'NVFP4 or MXFP4'],
+  ['F6_E2M3', 'MXFP6'],
+  ['F6_E3M2', 'MXFP6'],
+])
+
 function parseDType(subject: string, value: JsonValue | undefined): DType {
   const dtype = typeof value === 'string' ? dtypeNamed(value) : undefined
   if (dtype !== undefined) return dtype
+  const quantized = typeof value === 'string' ? quantizedDTypes.get(value) : undefined
+  if (quantized !== undefined) {
+    throw new CheckpointError('checkpoint/tensors', {
+      subject,
+      expected: 'plain floats or whole numbers',
+      got: `${value}, of ${quantized} weights`,
+      advice: 'Use the weights that were not quantised.',
+    })
+  }
   const expected = `one of ${Object.values(safetensorsNames).join(', ')}`
   throw corrupt(`${subject}.dtype`, { expected, got: describe(value) })
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CheckpointError } from '../../../src/errors.ts'
+import { CheckpointError, type ErrorCode } from '../../../src/errors.ts'
 import { parseHeader } from '../../../src/weights/parse-header.ts'
 import type { SafetensorsFile } from '../../../src/weights/safetensors.ts'
 import { headerOf, smallData, smallMembers } from './safetensors-bytes.ts'
@@ -11,12 +11,16 @@ function parsed(text: string, dataBytes: number): SafetensorsFile {
 }
 
 /** The message with which that is refused. */
-function refusal(text: string, dataBytes: number = smallData.length): string {
+function refusal(
+  text: string,
+  dataBytes: number = smallData.length,
+  code: ErrorCode = 'checkpoint/corrupt',
+): string {
   try {
     parsed(text, dataBytes)
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error
-    expect(error.code).toBe('checkpoint/corrupt')
+    expect(error.code).toBe(code)
     return error.message
   }
   throw new Error('expected an error, got none')
@@ -98,7 +102,7 @@ describe('a tensor of a header', () => {
     expect(refusalOf({ a: { dtype: 'F32', shape: [6] } })).toMatch(/FILE: "a".data_offsets: .* got nothing/)
   })
 
-  test.each(['F4', 'C64', 'f32', '', 'constructor', 32, null, ['F32']])(
+  test.each(['C64', 'f32', '', 'constructor', 32, null, ['F32']])(
     'is refused when its dtype is %j',
     dtype => {
       expect(refusalOf({ ...smallMembers, a: { ...a, dtype } })).toMatch(
@@ -121,6 +125,16 @@ describe('a tensor of a header', () => {
   ])('is refused when its shape is %j', shape => {
     expect(refusalOf({ ...smallMembers, a: { ...a, shape } })).toMatch(
       /^FILE: "a".shape: expected a list of at most 64 non-negative integers, got /,
+    )
+  })
+
+  test.each([
+    ['F8_E8M0', 'MXFP8 or MXFP4'],
+    ['F4', 'NVFP4 or MXFP4'],
+  ])('is refused as quantised when its dtype is %s', (dtype, kind) => {
+    const text = headerOf({ a: { dtype, shape: [6], data_offsets: [0, 6] } })
+    expect(refusal(text, 6, 'checkpoint/tensors')).toBe(
+      `FILE: "a": expected plain floats or whole numbers, got ${dtype}, of ${kind} weights. Use the weights that were not quantised.`,
     )
   })
 
