@@ -12,6 +12,7 @@ import { planTask } from '../tasks/plan-task.ts'
 import type { WantedVideo } from '../tasks/plan-video.ts'
 import { type CreateBody, createBody } from './create-body.ts'
 import type { ReceivedBody } from './read-body.ts'
+import { lengthOf } from './video-object.ts'
 
 /** Names that clients of OpenAI's API know. */
 export const openaiModels: readonly string[] = ['sora-2', 'sora-2-pro']
@@ -157,8 +158,7 @@ function aboutOf(
   { about }: CreateExtras,
 ): JsonObject {
   const { width, height, frames, fps, seed } = generate
-  const length =
-    typeof frames === 'number' && typeof fps === 'number' ? String(Number((frames / fps).toFixed(2))) : null
+  const length = typeof frames === 'number' && typeof fps === 'number' ? lengthOf({ frames, fps }) : null
   return {
     model: name,
     prompt: fields.prompt,

@@ -38,7 +38,8 @@ export function videoObject(services: Services, task: TaskRecord): object {
     progress: percent,
     prompt: about.prompt ?? null,
     remixed_from_video_id: about.remixedFrom ?? null,
-    seconds: about.seconds,
+    // What was asked for, until it is known what was made of it.
+    seconds: result ? lengthOf(result) : about.seconds,
     size: result ? `${result.width}x${result.height}` : about.size,
     status: statuses[state],
     seed: about.seed,
@@ -65,6 +66,11 @@ function errorOf(task: TaskRecord): object | null {
   const { state, failure } = task
   if (state === 'cancelled') return { code: 'cancelled', message: 'The video was cancelled.' }
   return failure ? { code: failure.code, message: failureMessage(task) } : null
+}
+
+/** Seconds that a video lasts, as the API writes them; with an extension those that were added. */
+export function lengthOf({ frames, fps }: { readonly frames: number; readonly fps: number }): string {
+  return String(Number((frames / fps).toFixed(2)))
 }
 
 function seconds(date: string): number {

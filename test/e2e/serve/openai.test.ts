@@ -86,6 +86,7 @@ describe('a video of the client', () => {
       size: '80x48',
       num_frames: 9,
       fps: 8,
+      seconds: '1.13',
       seed: '5',
       error: null,
     })
