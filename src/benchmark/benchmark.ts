@@ -179,7 +179,7 @@ function settingsOf(context: Context): BenchmarkReport['settings'] {
     height: plan.height,
     frames: plan.frames,
     ...(videos && { steps: plan.steps }),
-    guidance: plan.guidance,
+    guidance: plan.guidance[0]!,
     repeat,
     ...(what === 'throughput' && { concurrency: options.concurrency ?? 2 }),
   }

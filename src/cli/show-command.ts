@@ -13,8 +13,13 @@ interface RecordFlag {
   words(value: Value, record: GenerationRecord): readonly string[]
 }
 
-const adapterWords = (value: Value) =>
-  (value as readonly { path: string; scale?: number }[]).map(({ path, scale }) => pathWithAmount(path, scale))
+/** Files of version 0.1 have the adapters of the second expert in a list of their own. */
+function adapterWords({ adapters = [], adapters2 = [] }: GenerationRecord, wanted: number): string[] {
+  const first = adapters as readonly { path: string; scale?: number; expert?: number }[]
+  const second = (adapters2 as typeof first).map(adapter => ({ ...adapter, expert: 1 }))
+  const own = [...first, ...second].filter(({ expert = 0 }) => expert === wanted)
+  return own.map(({ path, scale }) => pathWithAmount(path, scale))
+}
 
 const flags: readonly RecordFlag[] = [
   { name: '--model', fields: ['model'], words: value => [String(value)] },
@@ -24,8 +29,8 @@ const flags: readonly RecordFlag[] = [
     words: (value: Value, record: GenerationRecord) =>
       type.write((fields.length === 1 ? value : record) as never),
   })),
-  { name: '--lora', fields: ['adapters'], words: adapterWords },
-  { name: '--lora-2', fields: ['adapters2'], words: adapterWords },
+  { name: '--lora', fields: ['adapters'], words: (_, record) => adapterWords(record, 0) },
+  { name: '--lora-2', fields: ['adapters', 'adapters2'], words: (_, record) => adapterWords(record, 1) },
   {
     name: '--upscale',
     fields: ['upscale'],
@@ -48,8 +53,8 @@ export function settingsWithoutFlag(record: GenerationRecord): string[] {
 /** The command that makes the video of a record again, quoted for a POSIX shell. */
 export function commandOf(record: GenerationRecord): string {
   const options = flags.flatMap(({ name, fields, words }) => {
-    const value = record[fields[0]!]
-    return value === undefined || value === null ? [] : words(value, record).map(word => option(name, word))
+    const value = fields.map(field => record[field]).find(each => each !== undefined && each !== null)
+    return value === undefined ? [] : words(value, record).map(word => option(name, word))
   })
   // After "--" a prompt that begins with a dash is not taken for a flag.
   const prompt = record.prompt.startsWith('-') ? ['--', record.prompt] : [record.prompt]

@@ -6,7 +6,7 @@ import { bytesText, counted, durationText } from './quantities.ts'
 export function startText({ plan, device }: StartEvent): string {
   const { width, height, frames, fps, steps, guidance, seed } = plan
   const size = `${width}x${height}, ${counted(frames, 'frame')} at ${fps} fps`
-  return `${size}, ${counted(steps, 'step')}, guidance ${guidance}, seed ${seed}, on ${device}`
+  return `${size}, ${counted(steps, 'step')}, guidance ${guidance.join()}, seed ${seed}, on ${device}`
 }
 
 /** That the memory ran out, and how the run goes on. */

@@ -27,16 +27,10 @@ export function recordOf(
   return record as unknown as GenerationRecord
 }
 
-/** Adapters are named, not stored; those of a second expert apart. */
+/** Adapters are named, not stored; the first expert's without its number. */
 function adaptersOf(adapters: readonly AdapterOptions[]): Partial<GenerationRecord> {
-  const forExpert = (index: number) => {
-    return adapters
-      .filter(({ expert = 0 }) => expert === index)
-      .map(({ path, scale = 1 }) => ({ path, ...(scale !== 1 && { scale }) }))
-  }
-  const [first, second] = [forExpert(0), forExpert(1)]
-  return {
-    ...(first.length > 0 && { adapters: first }),
-    ...(second.length > 0 && { adapters2: second }),
-  }
+  const named = adapters.map(({ path, scale = 1, expert = 0 }) => {
+    return { path, ...(scale !== 1 && { scale }), ...(expert !== 0 && { expert }) }
+  })
+  return named.length > 0 ? { adapters: named } : {}
 }

@@ -21,7 +21,8 @@ export interface GenerationRecord {
   /** Left out: the one that the checkpoint's scheduler config names. */
   readonly sampler?: string
   readonly steps: number
-  readonly guidance: number
+  /** A list has one for each network that shares the steps. */
+  readonly guidance: number | readonly number[]
   readonly shift?: number
   /** Pixels, as generated: a file with an upscaled picture keeps the size before upscaling here. */
   readonly width: number
@@ -58,7 +59,7 @@ export async function recordFromText(
       model: z.string(),
       sampler: z.string().optional(),
       steps: z.number(),
-      guidance: z.number(),
+      guidance: z.union([z.number(), z.array(z.number())]),
       shift: z.number().optional(),
       width: z.number(),
       height: z.number(),

@@ -9,7 +9,7 @@ export function guidancesOf(
 ): Guidance[][] {
   const { guidanceInterval: interval, guidanceRescale: rescale, guidanceMethod: method } = plan
   return facts.experts.map((_, expert) => {
-    const scale = expert === 0 ? plan.guidance : plan.guidance2
+    const scale = plan.guidance[expert] ?? plan.guidance.at(-1)!
     const asked = createGuidance({ scale, interval, rescale, method })
     return facts.streams.map((_, stream) => guide?.(asked, { stream, expert, plan }) ?? asked)
   })

@@ -2,7 +2,8 @@ import type { z } from 'zod'
 import { RequestError } from '../errors.ts'
 
 /** The error for something that a schema found wrong with a request, in the wording of this package. */
-export function invalidField(issue: z.core.$ZodIssue, request: unknown): RequestError {
+export function invalidField(found: z.core.$ZodIssue, request: unknown): RequestError {
+  const issue = inUnion(found)
   if (issue.code === 'unrecognized_keys') {
     const subject = [...issue.path, issue.keys.join(', ')].join('.')
     return new RequestError('request/invalid', { subject, expected: 'a known field', got: 'an unknown one' })
@@ -16,6 +17,14 @@ export function invalidField(issue: z.core.$ZodIssue, request: unknown): Request
     expected: expectationOf(issue),
     got: textOf(value),
   })
+}
+
+/** Of a union without words of its own, what is wrong by the first part that takes a value of this type. */
+function inUnion(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== 'invalid_union' || issue.message !== 'Invalid input') return issue
+  const parts = issue.errors.flatMap(([first]) => first ?? [])
+  const part = parts.find(({ code, path }) => code !== 'invalid_type' || path.length > 0) ?? parts[0]
+  return part ? { ...part, path: [...issue.path, ...part.path] } : issue
 }
 
 const typeNames: Readonly<Record<string, string>> = {

@@ -30,10 +30,10 @@ function noticeLength({ frames, seconds }: GenerateRequest, plan: GeneratePlan, 
 
 function noticeGuidance(request: GenerateRequest, plan: GeneratePlan, notify: Notify): void {
   const { guidance, guidanceInterval, steps } = plan
-  if (guidance <= 1) {
+  if (guidance[0]! <= 1) {
     for (const [name, { needsGuidance }] of fieldEntries) {
       if (request[name] === undefined || !needsGuidance?.(plan)) continue
-      notify('request/unused', `${name}: no effect without guidance (guidance ${guidance}).`)
+      notify('request/unused', `${name}: no effect without guidance (guidance ${guidance[0]}).`)
     }
     return
   }

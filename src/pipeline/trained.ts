@@ -18,7 +18,7 @@ export interface Trained {
 interface TrainedPlan {
   readonly prompt: string
   readonly negativePrompt: string
-  readonly guidance: number
+  readonly guidance: readonly number[]
   readonly width: number
   readonly height: number
   readonly frames: number
@@ -40,7 +40,7 @@ export function noticeUntrained(plan: TrainedPlan, trained: Trained, notify: Not
     notify('request/untrained', `${field}: the model was trained at ${lengths} frames; ${result}.`)
   }
   noticeWords('prompt', plan.prompt, trained, notify)
-  if (plan.guidance > 1) noticeWords('negative prompt', plan.negativePrompt, trained, notify)
+  if (plan.guidance[0]! > 1) noticeWords('negative prompt', plan.negativePrompt, trained, notify)
 }
 
 function noticeWords(subject: string, text: string, trained: Trained, notify: Notify): void {

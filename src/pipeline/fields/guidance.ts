@@ -5,18 +5,18 @@ import {
   guidanceMethod,
   guidanceMethodNames,
 } from '../../sampling/guidance-method.ts'
-import { choice, decimal, interval, wholeNumber } from './argument-types.ts'
-import type { FieldGroup } from './field.ts'
+import { type ArgumentType, choice, decimal, decimalList, interval, wholeNumber } from './argument-types.ts'
+import type { FieldGroup, Zod } from './field.ts'
 
 export interface GuidanceFields {
   /**
    * How strongly the prompt is followed, from 0 to 100; 1 is off, and then a step needs one run of the network instead
-   * of two.
+   * of two. A list has a number for each of the networks that share the steps; the last one stands for those after it.
    * @default the model's
    */
-  readonly guidance?: number | undefined
+  readonly guidance?: number | readonly number[] | undefined
   /**
-   * Guidance of the low-noise expert, from 0 to 100, for checkpoints with two experts.
+   * Short for the second number of `guidance`, where that is one number, from 0 to 100.
    * @default that of the first expert
    */
   readonly guidance2?: number | undefined
@@ -60,28 +60,40 @@ export interface GuidanceFields {
 }
 
 export interface GuidancePlan {
-  readonly guidance: number
-  readonly guidance2: number
+  /** By expert; the last one stands for those after it. */
+  readonly guidance: readonly number[]
   readonly guidanceInterval: readonly [number, number]
   readonly guidanceRescale: number
   readonly guidanceMethod: GuidanceMethod
 }
 
+const numberOrList: ArgumentType<number | readonly number[]> = {
+  ...decimalList,
+  read(word, refuse) {
+    const list = [decimalList.read(word, refuse)].flat()
+    return list.length === 1 ? list[0]! : list
+  },
+}
+
 export const guidanceFields: FieldGroup<GuidanceFields, GuidancePlan> = {
   guidance: {
     about: 'how strongly the prompt is followed; 1 is off',
-    schema: z => z.number().min(0).max(100),
-    default: ({ defaults }) => defaults.guidance,
-    flag: { name: '--guidance', argument: '<g>', group: 'video', type: decimal },
-    api: { name: 'guidanceScale' },
+    schema: z => z.union([scale(z), z.array(scale(z)).min(1)]),
+    resolve: (value, { fields: { guidance2 }, facts }) => {
+      const list = [value ?? facts.defaults.guidance].flat()
+      return guidance2 === undefined || guidance2 === list[0] ? list : [list[0]!, guidance2]
+    },
+    check: ({ guidance }, { experts }) => checkCount([guidance ?? []].flat().length, experts.length),
+    stored: ({ guidance }) => (guidance.length === 1 ? guidance[0]! : guidance),
+    flag: { name: '--guidance', argument: '<g>', group: 'video', type: numberOrList },
+    api: { name: 'guidanceScale', schema: scale },
   },
   guidance2: {
     about: 'guidance of the second expert, for models with two',
-    schema: z => z.number().min(0).max(100),
-    resolve: (value, { fields, facts }) => value ?? fields.guidance ?? facts.defaults.guidance,
-    check: (_, { experts }) => checkExperts(experts),
+    schema: scale,
+    planned: false,
+    check: ({ guidance }, { experts }) => checkShort(guidance, experts.length),
     needsGuidance: () => true,
-    stored: ({ guidance, guidance2 }) => (guidance2 === guidance ? undefined : guidance2),
     flag: { name: '--guidance-2', argument: '<g>', group: 'video', type: decimal },
     api: { name: 'guidanceScale2' },
   },
@@ -156,8 +168,30 @@ export const guidanceFields: FieldGroup<GuidanceFields, GuidancePlan> = {
   },
 }
 
-function checkExperts(experts: readonly unknown[]): void {
-  if (experts.length > 1) return
+function scale(z: Zod) {
+  return z.number().min(0).max(100)
+}
+
+function checkCount(count: number, experts: number): void {
+  if (count <= experts) return
+  throw new RequestError('request/unsupported', {
+    subject: 'guidance',
+    expected:
+      experts === 1 ? 'one number for this checkpoint' : `up to ${experts} numbers for this checkpoint`,
+    got: String(count),
+  })
+}
+
+function checkShort(guidance: GuidanceFields['guidance'], experts: number): void {
+  if (typeof guidance === 'object') {
+    throw new RequestError('request/invalid', {
+      subject: 'guidance2',
+      expected: 'guidance of one number beside it',
+      got: `a list of ${guidance.length}`,
+      advice: 'Put its number into the list.',
+    })
+  }
+  if (experts > 1) return
   throw new RequestError('request/unsupported', {
     subject: 'guidance2',
     expected: 'a checkpoint with two experts',

@@ -174,3 +174,15 @@ describe('the flags of generate', () => {
     },
   )
 })
+
+it('shows adapters by expert, from records with one list and from older ones with two', () => {
+  const [first, second] = [{ path: 'a.safetensors' }, { path: 'b.safetensors', scale: 0.5 }]
+  for (const adapters of [
+    { adapters: [first, { ...second, expert: 1 }] },
+    { adapters: [first], adapters2: [second] },
+  ]) {
+    expect(commandOf({ ...everything, adapters2: undefined, ...adapters } as never)).toContain(
+      '--lora a.safetensors --lora-2 b.safetensors:0.5',
+    )
+  }
+})

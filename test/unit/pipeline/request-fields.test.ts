@@ -36,8 +36,7 @@ const requests: readonly GenerateRequest[] = [
     sampler: 'euler',
     shift: 2,
     stepCache: 0.1,
-    guidance: 2,
-    guidance2: 3,
+    guidance: [2, 3],
     guidanceMethod: 'apg',
     guidanceInterval: [0.1, 0.9],
     guidanceRescale: 0.5,
@@ -93,7 +92,7 @@ describe('the record of a file', () => {
   test('is tried above with every field but those that leave no trace', () => {
     const tried = new Set(requests.flatMap(request => Object.keys(request)))
     const untried = fieldEntries.map(([name]) => name).filter(name => !tried.has(name))
-    expect(untried).toEqual(['seconds', 'chunk', 'tensors'])
+    expect(untried).toEqual(['guidance2', 'seconds', 'chunk', 'tensors'])
   })
 })
 
@@ -160,5 +159,21 @@ describe('the published declaration', () => {
     const missing = bounds.filter(bound => bound !== '0' && !doc.includes(bound))
     expect(missing, doc).toEqual([])
     if (fallback !== undefined || type === 'number') expect(doc).toMatch(/@default|instead of|Without it/)
+  })
+})
+
+describe('guidance', () => {
+  test('is a list by expert, for which guidance2 is short', () => {
+    expect(plan({ prompt: '', guidance: 4 }).guidance).toEqual([4])
+    expect(plan({ prompt: '', guidance: [4, 3] }).guidance).toEqual([4, 3])
+    expect(plan({ prompt: '', guidance: 4, guidance2: 3 }).guidance).toEqual([4, 3])
+    expect(plan({ prompt: '', guidance2: 3 }).guidance).toEqual([5, 3])
+    expect(plan({ prompt: '', guidance: 4, guidance2: 4 }).guidance).toEqual([4])
+  })
+
+  test('as a list leaves nothing to guidance2', () => {
+    expect(() => plan({ prompt: '', guidance: [4, 3], guidance2: 2 })).toThrow(
+      'guidance2: expected guidance of one number beside it, got a list of 2. Put its number into the list.',
+    )
   })
 })

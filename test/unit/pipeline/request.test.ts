@@ -19,8 +19,8 @@ describe('a plan', () => {
     const { width, height, frames, fps, steps, guidance, negativePrompt } = facts.defaults
     expect(plan({ prompt: 'a cat' })).toMatchObject({
       prompt: 'a cat',
-      ...{ width, height, frames, fps, steps, guidance, negativePrompt },
-      guidance2: guidance,
+      ...{ width, height, frames, fps, steps, negativePrompt },
+      guidance: [guidance],
       guidanceInterval: [0, 1],
       guidanceRescale: 0,
       seed: 7n,
@@ -40,7 +40,7 @@ describe('a plan', () => {
       frames: 5,
       fps: 8,
       steps: 3,
-      guidance: 1.5,
+      guidance: [1.5],
       guidanceInterval: [0.1, 0.9] as const,
       guidanceRescale: 0.7,
       sampler: 'euler',
@@ -129,6 +129,23 @@ describe('a request that is wrong', () => {
 
   test.each([null, 'a cat', 3])('that is %j is no request', request => {
     expectRefused(request, 'request/invalid', `request: expected an object, got ${JSON.stringify(request)}.`)
+  })
+
+  test.each([
+    [{ guidance: 101 }, 'guidance: expected at most 100, got 101.'],
+    [{ guidance: [3, -1] }, 'guidance.1: expected at least 0, got -1.'],
+    [{ guidance: [] }, 'guidance: expected at least 1 entries, got [].'],
+    [{ guidance: 'high' }, 'guidance: expected a number, got "high".'],
+  ])('with %j is refused', (fields, message) => {
+    expectRefused({ prompt: '', ...fields }, 'request/invalid', message)
+  })
+
+  test('cannot have guidance for more experts than the model has', () => {
+    expectRefused(
+      { prompt: '', guidance: [4, 3] },
+      'request/unsupported',
+      'guidance: expected one number for this checkpoint, got 2.',
+    )
   })
 
   test('cannot have guidance for a second expert that the model does not have', () => {

@@ -122,8 +122,7 @@ function toy(known?: KnownPositions) {
 const plan = {
   steps,
   stepCache: 0,
-  guidance: 3,
-  guidance2: 3,
+  guidance: [3],
   guidanceInterval: [0, 1],
   guidanceRescale: 0,
   guidanceMethod: guidanceMethod(),
