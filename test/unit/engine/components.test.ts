@@ -290,15 +290,16 @@ describe('weights', () => {
   })
 
   test('in shards are read without an index, and missed where one is missing', async () => {
-    const folder = copyOf('wan21-t2v-bf16')
-    const index = join(folder, 'transformer/diffusion_pytorch_model.safetensors.index.json')
-    rmSync(index)
+    const folder = copyOf()
+    rmSync(join(folder, 'text_encoder/model.safetensors'))
+    cpSync(fixture('wan21-t2v-bf16/model/text_encoder'), join(folder, 'text_encoder'), { recursive: true })
+    rmSync(join(folder, 'text_encoder/model.safetensors.index.json'))
     const { weights } = await openCheckpoint(folder, families)
-    const { files } = weights.get('transformer')!
-    expect(files.length).toBeGreaterThan(1)
+    const { files } = weights.get('text_encoder')!
+    expect(files).toHaveLength(4)
     rmSync(files.at(-1)!)
     expect((await opening(folder)).message).toMatch(
-      /transformer: expected the \d+ shards of one set of weights, got .*\. Fetch it with/,
+      /text_encoder: expected the \d+ shards of one set of weights, got .*\. Fetch it with/,
     )
   })
 
