@@ -97,7 +97,7 @@ export async function buildComponent(
     const dtype = precisionOf(recipe.role, precision)
     return [recipe.name, recipe.build(ledger.graph(recipe.name), dtype, kernels)] as const
   })
-  ledger.finish({ ignored: checkpoint.model.ignoredTensors[component] ?? [] })
+  ledger.assertAllUsed({ ignored: checkpoint.model.ignoredTensors[component] ?? [] })
   return new Map(graphs)
 }
 

@@ -88,7 +88,7 @@ export class WeightLedger {
    * @param ignored exact keys or patterns of tensors that the family knows and does not need
    * @throws CheckpointError `checkpoint/tensors` when a tensor was neither used nor ignored, or not adapted as it should
    */
-  finish({ ignored = [] }: { readonly ignored?: readonly (string | RegExp)[] } = {}): void {
+  assertAllUsed({ ignored = [] }: { readonly ignored?: readonly (string | RegExp)[] } = {}): void {
     this.#checkAdaptations()
     const unexpected = this.unused().filter(key => !ignored.some(rule => matches(rule, key)))
     if (unexpected.length === 0) return

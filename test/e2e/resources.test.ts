@@ -166,7 +166,7 @@ test('a session over 1.3 billion f32 weights opens in 300 MB of private memory',
       const weights = await openWeights(${JSON.stringify(folder)})
       const ledger = new WeightLedger(weights)
       const graphs = [wanContext(config, ledger.graph('context'), 'f32'), wanTransformer(config, ledger.graph('transformer'), 'f32')]
-      ledger.finish()
+      ledger.assertAllUsed()
       const backend = new OnnxRuntimeBackend({ device: { type: 'cpu' }, threads: 1 })
       const started = performance.now()
       const bytes = graph => serialize(graph, { locate: file => file.slice(1) })

@@ -28,7 +28,7 @@ describe.each(cases)('%s case %d', (name, number) => {
       const config = clipVisionConfig.parse(JSON.parse(await readFile(`${folder}/config.json`, 'utf8')))
       const ledger = new WeightLedger(await openWeights(folder))
       const graph = clipVisionEncoder(config, ledger.graph('image-encoder'), 'f32')
-      ledger.finish({ ignored: clipVisionIgnored(config) })
+      ledger.assertAllUsed({ ignored: clipVisionIgnored(config) })
       const recorded = readFixtureTensors(fixture(`${name}/case-${number}.safetensors`))
       const { embeddings } = await runGraph(graph, { pixels: recorded.get('clip_pixel_values')! })
       const expected = recorded.get('image_embeds')!
@@ -63,7 +63,7 @@ describe('the published ViT-H', () => {
       const unused = ledger.unused()
       expect(unused).toHaveLength(18)
       expect(unused.every(key => /layers\.31\.|post_layernorm\./.test(key))).toBe(true)
-      ledger.finish({ ignored: clipVisionIgnored(config) })
+      ledger.assertAllUsed({ ignored: clipVisionIgnored(config) })
     },
   )
 })

@@ -30,7 +30,7 @@ async function load(name: string) {
   const ledger = new WeightLedger(await openWeights(folder))
   const context = ltxContext(config, ledger.graph('context'), 'f32')
   const transformer = ltxTransformer(config, ledger.graph('transformer'), 'f32')
-  ledger.finish()
+  ledger.assertAllUsed()
   const height = about.call.height / spatialStride
   const width = about.call.width / spatialStride
   const extra = Number(recorded.get('num_extra_tokens')?.data[0] ?? 0) / (height * width)

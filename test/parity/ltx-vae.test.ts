@@ -22,7 +22,7 @@ async function load(folder: string) {
   const ledger = new WeightLedger(weights)
   const decoder = ltxDecoder(config, ledger.graph('decoder'), 'f32')
   const encoder = ltxEncoder(config, ledger.graph('encoder'), 'f32')
-  ledger.finish()
+  ledger.assertAllUsed()
   const stored = readFixtureTensors(weights.files[0]!)
   const statistics = { mean: float32Of(stored, 'latents_mean'), deviation: float32Of(stored, 'latents_std') }
   return { config, decoder, encoder, statistics }

@@ -85,7 +85,7 @@ describe.each(names)('the published %s', name => {
       const memory = process.memoryUsage().rss
       const started = performance.now()
       const graphs = builders[published.class]!(published.config, ledger)
-      ledger.finish()
+      ledger.assertAllUsed()
       for (const graph of graphs) {
         const bytes = serialize(graph, { locate: file => file.slice(1) })
         expect(bytes.length).toBeLessThan(8 << 20)

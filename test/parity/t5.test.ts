@@ -18,7 +18,7 @@ async function load(folder: string) {
   const config = t5Config.parse(JSON.parse(await readFile(`${folder}/config.json`, 'utf8')))
   const ledger = new WeightLedger(await openWeights(folder, 'model'))
   const graph = t5Encoder(config, ledger.graph('encoder'), 'f32')
-  ledger.finish()
+  ledger.assertAllUsed()
   return { config, graph }
 }
 

@@ -19,7 +19,7 @@ test.skipIf(!atHand).each([24, 256])(
     const config = umt5Config.parse(JSON.parse(await readFile(`${folder}/config.json`, 'utf8')))
     const ledger = new WeightLedger(await openWeights(folder, 'model'))
     const graph = umt5Encoder(config, ledger.graph('encoder'), 'f32')
-    ledger.finish()
+    ledger.assertAllUsed()
     const reference = readFixtureTensors(`${folder}/reference.safetensors`)
     const mask = reference.get(`length_${length}.attention_mask`)!
     for (const [suffix, values] of [

@@ -24,7 +24,7 @@ test.each(cases)('the transformer of %s gives the velocity that diffusers gives'
   const ledger = new WeightLedger(weights)
   const context = wanContext(config, ledger.graph('context'), 'f32')
   const transformer = wanTransformer(config, ledger.graph('transformer'), 'f32')
-  ledger.finish()
+  ledger.assertAllUsed()
 
   const timestep = Number(reference.get('step_000.timestep')!.data[0])
   const keysAndValues = await runGraph(context, { text: reference.get('prompt_embeds')! })

@@ -34,7 +34,7 @@ async function load(name: string) {
       next: wanEncoder(config, ledger.graph('encoder-next'), 'f32', 'next'),
     },
   }
-  ledger.finish()
+  ledger.assertAllUsed()
   const open = async ({ first, next }: (typeof graphs)['decoder'], capture: string): Promise<Pair> => {
     const captured = (graph: typeof first) => (graph.intermediates.has(capture) ? [capture] : [])
     return { first: await openGraph(first, captured(first)), next: await openGraph(next, captured(next)) }

@@ -117,7 +117,7 @@ describe('takeOneOf', () => {
   ] as const)('uses %s of two tied tensors, and all that are there count as used', (_, tensors, key) => {
     const ledger = new WeightLedger(weightsOf(tensors))
     expect(ledger.graph('encoder').takeOneOf(names, [6, 2]).key).toBe(key)
-    expect(() => ledger.finish()).not.toThrow()
+    expect(() => ledger.assertAllUsed()).not.toThrow()
   })
 
   test('refuses tied tensors that differ', () => {
@@ -152,8 +152,8 @@ describe('finish', () => {
     two.take('blocks.0.attn1.to_k.weight', [8, 4])
     two.take('blocks.0.norm.bias', [4])
     // A global pattern keeps a position between calls; each key is matched from its front all the same.
-    expect(() => ledger.finish({ ignored: ['position_ids', /^proj_out\./g] })).not.toThrow()
-    expect(() => ledger.finish({ ignored: ['position_ids', /^proj_out\./g] })).not.toThrow()
+    expect(() => ledger.assertAllUsed({ ignored: ['position_ids', /^proj_out\./g] })).not.toThrow()
+    expect(() => ledger.assertAllUsed({ ignored: ['position_ids', /^proj_out\./g] })).not.toThrow()
   })
 
   test('lists what is left, with dtype and shape', () => {
@@ -161,7 +161,7 @@ describe('finish', () => {
     const graph = ledger.graph('transformer')
     expect(graph.has('proj_out.bias')).toBe(true)
     expect(graph.has('proj_out.weight')).toBe(false)
-    expect(thrown(() => ledger.finish({ ignored: [/attn1/, 'norm.bias'] }))).toEqual({
+    expect(thrown(() => ledger.assertAllUsed({ ignored: [/attn1/, 'norm.bias'] }))).toEqual({
       code: 'checkpoint/tensors',
       message:
         '/w: expected only tensors that the model uses, got 3 unexpected: blocks.0.norm.bias (f32 [4]), ' +
@@ -174,7 +174,7 @@ describe('finish', () => {
     const many = Object.fromEntries(
       Array.from({ length: 13 }, (_, index) => [`t${index}`, ['f32', [1]] as const]),
     )
-    const { message } = thrown(() => new WeightLedger(weightsOf(many)).finish())
+    const { message } = thrown(() => new WeightLedger(weightsOf(many)).assertAllUsed())
     expect(message).toContain('got 13 unexpected: t0 (f32 [1]), ')
     expect(message).toContain('t9 (f32 [1]) and 3 more.')
     expect(message).not.toContain('t10')

@@ -246,9 +246,9 @@ test('an adaptation that no graph asked for is an error when the account is clos
     'blocks.0.attn1.to_q.lora_B.weight': pair.up,
   })
   const ledger = new WeightLedger(weights, adaptationsOf([{ file, scale: 1 }], weights, names).adaptations)
-  expect(() => ledger.finish({ ignored: [/./] })).toThrow(
+  expect(() => ledger.assertAllUsed({ ignored: [/./] })).toThrow(
     'adapters: expected tensors that can be adapted, got blocks.0.attn1.to_q.weight.',
   )
   ledger.graph('net').lowRank('blocks.0.attn1.to_q.weight')
-  expect(() => ledger.finish({ ignored: [/./] })).not.toThrow()
+  expect(() => ledger.assertAllUsed({ ignored: [/./] })).not.toThrow()
 })
