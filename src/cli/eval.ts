@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { builtInModel, resolveModel } from '../engine/model-name.ts'
 import type { EvaluateOptions } from '../eval/evaluate.ts'
 import { choice, threadsOption, wholeNumber } from './arguments.ts'
+import { evaluationTable } from './eval-table.ts'
 import { interruptSignal } from './interrupt.ts'
 
 interface Flags {
@@ -14,6 +15,7 @@ interface Flags {
   readonly precision?: NonNullable<EvaluateOptions['precision']>
   readonly output?: string
   readonly html?: string
+  readonly json?: boolean
 }
 
 const examples = `
@@ -49,6 +51,7 @@ export function evalCommand(): Command {
     )
     .option('-o, --output <file>', 'write every figure as JSON')
     .option('--html <file>', 'write a page with tables, bars and pictures')
+    .option('--json', 'print every figure but those of single videos as JSON')
     .option('--debug', 'print the stack of errors')
     .addHelpText('after', examples)
     .action(run)
@@ -62,7 +65,7 @@ async function run(name: string | undefined, flags: Flags): Promise<void> {
       'stopping: waiting at most 3.5 s for the graph that runs; once more to stop at once\n',
     ),
   )
-  const { output, html, ...options } = flags
+  const { output, html, json, ...options } = flags
   for await (const event of await evaluateModel({ ...options, model, signal })) {
     if (event.type === 'judged') {
       const { background, colour, shape, motion } = event.verdict
@@ -77,6 +80,8 @@ async function run(name: string | undefined, flags: Flags): Promise<void> {
     const { sheet, ...figures } = { ...event, model: name ?? builtInModel }
     if (output !== undefined) await writeFile(output, `${JSON.stringify(figures, undefined, 1)}\n`)
     if (html !== undefined) await writeFile(html, await evaluationPage({ ...figures, sheet }))
-    process.stdout.write(`${JSON.stringify({ ...figures, clips: undefined }, undefined, 1)}\n`)
+    process.stdout.write(
+      json ? `${JSON.stringify({ ...figures, clips: undefined }, undefined, 1)}\n` : evaluationTable(figures),
+    )
   }
 }

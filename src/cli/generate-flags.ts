@@ -35,6 +35,8 @@ export interface GenerateFlags {
   readonly checkpointEvery?: CheckpointInterval
   readonly resume?: boolean
   readonly upscale?: UpscaleArgument
+  /** False with --no-clobber. */
+  readonly clobber?: boolean
   readonly json?: boolean
   readonly quiet?: boolean
 }
@@ -161,6 +163,7 @@ function addOutputFlags(command: Command): void {
       checkpointInterval,
     )
     .option('--resume', 'go on from the checkpoint of the same command, where it was stopped or killed')
+    .option('--no-clobber', 'refuse to replace a file that is there')
     .option('--json', 'print every event as a line of JSON')
     .option('--quiet', 'print the path of the video and nothing else')
     .option('--debug', 'print the stack of errors')

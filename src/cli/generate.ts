@@ -36,7 +36,7 @@ export function generateCommand(): Command {
 async function generate(prompt: string | undefined, flags: GenerateFlags): Promise<void> {
   const { createEngine } = await import('../api/engine.ts')
   const jobs = await withSavedSeeds(await planVideos(prompt, flags), flags)
-  await checkOutputs(jobs)
+  await checkOutputs(jobs, flags)
   const report = createReporter(flags, jobs.length)
   const activity = new Activity()
   const signal = interruptSignal(() => {

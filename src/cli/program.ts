@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { Command } from 'commander'
 import { benchCommand } from './bench.ts'
+import { completionCommand } from './completion.ts'
 import { doctorCommand } from './doctor.ts'
 import { evalCommand } from './eval.ts'
 import { exportCommand } from './export.ts'
@@ -12,6 +13,7 @@ import { ParserEnd } from './parser-end.ts'
 import { serveCommand } from './serve.ts'
 import { setupCommand } from './setup.ts'
 import { showCommand } from './show.ts'
+import { UsageError } from './usage-error.ts'
 import { workerCommand } from './worker.ts'
 
 const start = `
@@ -39,6 +41,7 @@ export function createProgram(): Command {
     () => serveCommand(),
     () => workerCommand(),
     keysCommand,
+    () => completionCommand(() => program),
   ]
   for (const command of commands) program.addCommand(command())
   return throwing(program)
@@ -49,8 +52,21 @@ function throwing(command: Command): Command {
   command.configureOutput({ outputError: () => {} }).exitOverride(end => {
     throw new ParserEnd(fullName(command), end)
   })
+  refuseRepeats(command)
   command.commands.forEach(throwing)
   return command
+}
+
+/** A flag with one value that is given twice would lose the first. */
+function refuseRepeats(command: Command): void {
+  for (const option of command.options.filter(({ required, optional }) => required || optional)) {
+    let count = 0
+    command.on(`option:${option.name()}`, () => {
+      count++
+      if (count === 1 || Array.isArray(command.getOptionValue(option.attributeName()))) return
+      throw new UsageError({ subject: option.long ?? option.flags, expected: 'it once', got: 'it twice' })
+    })
+  }
 }
 
 function fullName(command: Command): string {

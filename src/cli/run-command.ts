@@ -1,4 +1,5 @@
 import { endInterrupted } from './interrupt.ts'
+import { addModelDefaults } from './model-defaults.ts'
 import { createProgram } from './program.ts'
 import { reportError } from './report-error.ts'
 
@@ -12,7 +13,9 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     })
   }
   try {
-    await createProgram().parseAsync(argv, { from: 'user' })
+    const program = createProgram()
+    await addModelDefaults(program, argv)
+    await program.parseAsync(argv, { from: 'user' })
   } catch (error) {
     process.exitCode = reportError(error, argv)
     endInterrupted(process.exitCode)
