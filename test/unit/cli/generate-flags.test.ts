@@ -104,6 +104,11 @@ describe('the flags of generate', () => {
     vi.unstubAllEnvs()
   })
 
+  it('add a suffix to every prompt', async () => {
+    const [job] = await jobsOf(['a ball', '--prompt-suffix', 'in ink'])
+    expect(job!.request).toMatchObject({ prompt: 'a ball', promptSuffix: 'in ink' })
+  })
+
   it('make a video of every seed of every prompt, with names that tell them apart', async () => {
     const jobs = await jobsOf([
       'a ball',

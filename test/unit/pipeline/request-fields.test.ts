@@ -92,7 +92,28 @@ describe('the record of a file', () => {
   test('is tried above with every field but those that leave no trace', () => {
     const tried = new Set(requests.flatMap(request => Object.keys(request)))
     const untried = fieldEntries.map(([name]) => name).filter(name => !tried.has(name))
-    expect(untried).toEqual(['guidance2', 'seconds', 'chunk', 'tensors'])
+    expect(untried).toEqual(['promptSuffix', 'guidance2', 'seconds', 'chunk', 'tensors'])
+  })
+})
+
+describe('a prompt suffix', () => {
+  const promptOf = (prompt: string, promptSuffix?: string) => plan({ prompt, promptSuffix }).prompt
+
+  test('is added to the prompt after a comma; without a prompt it is the prompt', () => {
+    expect(promptOf('a ball', 'in ink')).toBe('a ball, in ink')
+    expect(promptOf('', 'in ink')).toBe('in ink')
+    expect(promptOf('a ball')).toBe('a ball')
+  })
+
+  test('is kept in the file with the prompt, so that the prompt alone makes the video again', () => {
+    const stored = storedFields(plan({ prompt: 'a ball', promptSuffix: 'in ink' }))
+    expect(stored).toMatchObject({ prompt: 'a ball, in ink' })
+    expect(stored).not.toHaveProperty('promptSuffix')
+    expect(plan(requestFromJson(stored)).prompt).toBe('a ball, in ink')
+  })
+
+  test('is a text that is not empty', () => {
+    expect(() => promptOf('a ball', '')).toThrow('promptSuffix: expected text that is not empty, got "".')
   })
 })
 

@@ -8,6 +8,7 @@ import type { Services } from '../../../src/server/services.ts'
 
 /** A value of every field, as the engine takes it. */
 const values = {
+  promptSuffix: 'in ink',
   negativePrompt: 'rain',
   steps: 3,
   sampler: 'dpm++2m',
