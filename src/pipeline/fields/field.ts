@@ -41,7 +41,10 @@ export interface RequestField<Value, Fields, Plan, Planned> {
   /** Whether it changes nothing in a run without guidance. */
   needsGuidance?(plan: Plan): boolean
   readonly flag?: FieldFlag<Value>
-  /** The value that is stored in the file; unless given that of the plan. Undefined values are left out. */
+  /**
+   * The value that is stored in the file; undefined values are left out.
+   * @default that of the plan
+   */
   readonly stored?: false | ((plan: Plan) => JsonValue | undefined)
   /** The value of what JSON holds, where that is something else: seeds are text there. */
   fromJson?(json: JsonValue): Value
@@ -68,7 +71,10 @@ export interface FieldFlag<Value> {
   readonly argument: string
   readonly group: FlagGroup
   readonly type: ArgumentType<Value> | ArgumentType<Readonly<Record<string, number>>>
-  /** Fields that the flag gives together, as an object of their values; the record's own alone unless given. */
+  /**
+   * Fields that the flag gives together, as an object of their values.
+   * @default the record's own
+   */
   readonly fields?: readonly string[]
   /** Its line in the help, where it is not that of the field. */
   readonly about?: string
