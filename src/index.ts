@@ -80,8 +80,8 @@ export type {
   StepEndEvent,
   VideoEndEvent,
 } from './pipeline/events.ts'
+export { modeNames } from './pipeline/modes.ts'
 export type { GeneratePlan, GenerateRequest } from './pipeline/request.ts'
-export { modeNames } from './pipeline/visual.ts'
 export { type SamplerName, samplerNames } from './sampling/samplers/sampler.ts'
 export type { KeysOptions } from './server/open-keys.ts'
 export type { RunningServer, ServeOptions } from './server/serve.ts'

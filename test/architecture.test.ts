@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { families } from '../models/index.ts'
+import { cyclesOf, importGraph } from './import-cycles.ts'
 import {
   type Import,
   importsOf,
@@ -9,6 +10,7 @@ import {
   readSource,
   type SourceFile,
   stringLiterals,
+  withoutComments,
 } from './source-tree.ts'
 
 /** From the bottom up: a part may import the parts of every layer below its own, and what `sideways` adds. */
@@ -110,6 +112,26 @@ describe('imports', () => {
   test('of a package are in its one home', () => {
     const wrong = checked.flatMap(file => importsOf(file).flatMap(each => packageViolation(file, each) ?? []))
     expect(wrong).toEqual([])
+  })
+
+  test('form no cycle among files, whether they are loaded at once or on demand', () => {
+    expect(cyclesOf(importGraph(checked))).toEqual([])
+  })
+
+  test.each([
+    ['two files', { a: ['b'], b: ['a'] }, [['a', 'b']]],
+    ['a ring that hangs on another file', { a: ['b'], b: ['c'], c: ['d'], d: ['b'] }, [['b', 'c', 'd']]],
+    ['a file that two import', { a: ['b', 'c'], b: ['d'], c: ['d'], d: [] }, []],
+  ])('the rule on cycles: %s', (_, graph, expected) => {
+    expect(cyclesOf(new Map(Object.entries(graph)))).toEqual(expected)
+  })
+
+  test('are of the parts, never of src/index.ts, which only re-exports them', () => {
+    const inward = sources.filter(({ path }) => !/^(test|bench)\//.test(path)).filter(importsIndex)
+    expect(inward.map(({ path }) => path)).toEqual([])
+    expect(withoutComments(readSource('src/index.ts').text)).toMatch(
+      /^\s*(export [^;={}]*\{[^}]*\} from '[^']+'\s*)+$/,
+    )
   })
 
   test('are seen however they are written', () => {
@@ -251,6 +273,10 @@ describe('shared code', () => {
     return !sentenceOrAddress && [...named].some(name => words.includes(name.toLowerCase()))
   }
 })
+
+function importsIndex(file: SourceFile): boolean {
+  return importsOf(file).some(({ target }) => target === 'src/index.ts')
+}
 
 /** The part of the project that a file belongs to: two levels deep, `bench` and `kernels` as a whole. */
 function partOf(file: string): string {

@@ -55,7 +55,7 @@ export function stringLiterals({ text }: SourceFile): string[] {
 /** Comments and string literals, whichever comes first. */
 const token = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g
 
-function withoutComments(text: string): string {
+export function withoutComments(text: string): string {
   return text.replace(token, found => (found.startsWith('/') ? '' : found))
 }
 

@@ -5,7 +5,7 @@ import { inspectSafetensors, type WeightsReport } from '../engine/inspect-safete
 import { resolveModel } from '../engine/model-name.ts'
 import type { MemoryReport } from '../engine/plan-memory.ts'
 import { recognizePath } from '../engine/recognize-path.ts'
-import { modeNames } from '../pipeline/visual.ts'
+import { modeNames } from '../pipeline/modes.ts'
 import { decimal, wholeNumber } from './arguments.ts'
 import { bytesText, counted, durationText, parametersText } from './quantities.ts'
 import { alignColumns } from './table.ts'

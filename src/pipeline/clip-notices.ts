@@ -1,5 +1,5 @@
 import type { Notify } from '../notices.ts'
-import type { GeneratePlan } from './request.ts'
+import type { GeneratePlan } from './fields/request-fields.ts'
 
 /** Shapes that differ by no more than this share are not worth a word: sizes are multiples of a stride. */
 const shapeTolerance = 0.03

@@ -5,8 +5,8 @@ import { dropNotices, type Notify } from '../notices.ts'
 import { fieldEntries, type GeneratePlan, type GenerateRequest, planFields } from './fields/request-fields.ts'
 import { invalidField } from './invalid-field.ts'
 import type { RequestFacts } from './model-facts.ts'
+import { checkModes, checkPlaces } from './modes.ts'
 import { noticePlan } from './request-notices.ts'
-import { checkModes, checkPlaces } from './visual.ts'
 
 export type { GeneratePlan, GenerateRequest } from './fields/request-fields.ts'
 

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { ApiKey, Jobs, Keys, Storage } from '../jobs/contract.ts'
+import type { Jobs, Keys, Storage } from '../jobs/contract.ts'
 import type { AssetStore } from './assets/asset-store.ts'
 import type { AddressPolicy } from './assets/vetted-request.ts'
 import type { BodyBudget } from './http/body-budget.ts'
@@ -45,9 +45,3 @@ export interface Settings {
   /** Whether Runway's X-Runway-Version header has to be there, as at Runway. */
   readonly strictVersion: boolean
 }
-
-/** Who sends a request. */
-export type Owner = Pick<ApiKey, 'id' | 'limits'>
-
-/** Of everything, where no keys are required. */
-export const localOwner: Owner = { id: 'local', limits: {} }

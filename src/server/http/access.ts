@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { localOwner, type Owner, type Services } from '../services.ts'
+import type { Services } from '../services.ts'
 import { HttpError } from './http-error.ts'
+import { localOwner, type Owner } from './owner.ts'
 import type { Route } from './route.ts'
 
 /** How often a server without keys looks whether there are any. */

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino'
 import type { z } from 'zod'
-import type { Owner } from '../services.ts'
 import type { Delivery } from '../tasks/replays.ts'
 import type { ApiName } from './error-body.ts'
+import type { Owner } from './owner.ts'
 import type { BodyRequest } from './read-json.ts'
 
 /** One endpoint: what it is called, who may call it, and what it does. The documents are made of these. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Jobs } from '../../jobs/contract.ts'
 import { HttpError } from '../http/http-error.ts'
-import type { Owner } from '../services.ts'
+import type { Owner } from '../http/owner.ts'
 
 interface OwnerRequests {
   /** Ids of the tasks that are being prepared. */

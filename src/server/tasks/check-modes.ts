@@ -1,4 +1,4 @@
-import { modeNames } from '../../pipeline/visual.ts'
+import { modeNames } from '../../pipeline/modes.ts'
 import { invalidField } from '../http/http-error.ts'
 import type { ServedModel } from '../models/served-model.ts'
 

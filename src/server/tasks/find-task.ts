@@ -1,6 +1,7 @@
 import type { TaskRecord } from '../../jobs/contract.ts'
 import { HttpError } from '../http/http-error.ts'
-import type { Owner, Services } from '../services.ts'
+import type { Owner } from '../http/owner.ts'
+import type { Services } from '../services.ts'
 
 const uuid = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/
 

@@ -1,0 +1,80 @@
+import { RequestError } from '../errors.ts'
+import type { GeneratePlan } from './fields/request-fields.ts'
+import type { Mode, RequestFacts } from './model-facts.ts'
+
+/** The modes that a request needs, by the fields that it uses. */
+export function modesOf(plan: GeneratePlan): Mode[] {
+  const asked: (Mode | false)[] = [
+    plan.image !== undefined && 'image',
+    plan.lastImage !== undefined && 'last-image',
+    plan.keyframes.length > 0 && 'keyframes',
+    plan.video !== undefined &&
+      (plan.mask !== undefined || plan.references.length > 0 ? 'control' : videoMode(plan)),
+    plan.mask !== undefined && 'control',
+    plan.references.length > 0 && 'references',
+    // A window begins with what was there before: with a clip where the model can, else with its last frame.
+    plan.extend !== undefined && (plan.extend.opening === 'clip' ? 'keyframes' : 'image'),
+  ]
+  return asked.filter(mode => mode !== false)
+}
+
+/** A video alone is a start to work from, where a strength says how far, and otherwise a control. */
+function videoMode(plan: GeneratePlan): Mode {
+  return plan.strength === undefined ? 'control' : 'video'
+}
+
+/**
+ * Checks that the model can do what is asked.
+ * @throws RequestError `request/unsupported` naming what it can
+ */
+export function checkModes(plan: GeneratePlan, facts: RequestFacts): void {
+  const missing = modesOf(plan).filter(mode => !facts.modes.includes(mode))
+  const required = facts.requires.filter(mode => !modesOf(plan).includes(mode))
+  const can = `It can do: ${facts.modes.map(mode => modeNames[mode]).join(', ')}.`
+  if (missing.length > 0) {
+    const got = modeNames[missing[0]!]
+    throw new RequestError('request/unsupported', {
+      subject: 'request',
+      expected: 'a mode of this checkpoint',
+      got,
+      advice: can,
+    })
+  }
+  if (required.length > 0) {
+    const expected = `${modeNames[required[0]!]}, which this checkpoint needs`
+    throw new RequestError('request/unsupported', { subject: 'request', expected, got: 'none', advice: can })
+  }
+}
+
+/**
+ * Checks that no two pictures are given for one frame.
+ * @throws RequestError `request/invalid`
+ */
+export function checkPlaces({ image, lastImage, keyframes, frames }: GeneratePlan): void {
+  const places = [
+    ...(image === undefined ? [] : [{ name: 'image', frame: 0 }]),
+    ...(lastImage === undefined ? [] : [{ name: 'lastImage', frame: frames - 1 }]),
+    ...keyframes.map(({ frame, path }) => ({ name: `keyframe ${frame}:${path}`, frame })),
+  ]
+  for (const [index, { name, frame }] of places.entries()) {
+    const before = places.slice(0, index).find(each => each.frame === frame)
+    if (before === undefined) continue
+    throw new RequestError('request/invalid', {
+      subject: name,
+      expected: `no other picture for frame ${frame}`,
+      got: before.name,
+      advice: 'Leave one of them out.',
+    })
+  }
+}
+
+/** How messages and tables name the modes, with the flag that asks for each. */
+export const modeNames: Readonly<Record<Mode, string>> = {
+  text: 'text to video',
+  image: 'a first frame (--image)',
+  'last-image': 'a last frame (--last-image)',
+  keyframes: 'keyframes (--keyframe)',
+  video: 'video to video (--video with --strength)',
+  control: 'a control video (--video, --mask)',
+  references: 'reference pictures (--reference)',
+}
