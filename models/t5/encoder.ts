@@ -59,8 +59,7 @@ export function t5Encoder(
 /** The table is stored once under `shared`, once under `encoder.embed_tokens`, or as the same tensor under both. */
 function embedding(scope: Scope, ids: Value, config: T5Config): Value {
   const shape = [config.vocab_size, config.d_model]
-  const table = scope.table(['shared.weight', 'encoder.embed_tokens.weight'], shape)
-  return cast(gather(table, ids, 0), scope.graph.precision) // [batch, tokens, model]
+  return scope.rows(['shared.weight', 'encoder.embed_tokens.weight'], shape, ids) // [batch, tokens, model]
 }
 
 /** What is added to the scores: [batch, heads, tokens, tokens]. */

@@ -1,16 +1,19 @@
 import type { DType } from '../tensor/dtype.ts'
+import { sameShape } from './dims.ts'
+import type { StoredWeight } from './encoding.ts'
 import type { Graph, Value } from './graph.ts'
 import type { ExternalTensor } from './node.ts'
 import { cast } from './ops/cast.ts'
 import { add, multiply } from './ops/elementwise.ts'
+import { gather, reshape, slice } from './ops/layout.ts'
 
 /** Where a graph's weights come from: a checkpoint that keeps account of what was taken. */
 export interface WeightSource {
   has(key: string): boolean
   /** @throws CheckpointError when the key is missing or its shape is not the expected one */
-  take(key: string, shape: readonly number[]): ExternalTensor
+  take(key: string, shape: readonly number[]): StoredWeight
   /** A tensor that may be stored under several names, which all count as taken. */
-  takeOneOf(keys: readonly string[], shape: readonly number[]): ExternalTensor
+  takeOneOf(keys: readonly string[], shape: readonly number[]): StoredWeight
   /** What adapters add to a tensor, of its shape. */
   additions(key: string): readonly { readonly tensor: ExternalTensor; readonly scale: number }[]
   /** What adapters add to a matrix [out, in]: scale · up · down. */
@@ -52,16 +55,22 @@ export class Scope {
   /**
    * A weight of this scope, in the graph's precision unless `dtype` says otherwise.
    * `shape` is the one the checkpoint must have; `as` re-interprets it, row-major.
+   * @param options.after a value that an encoded weight is decoded after @default the graph's first input
    */
   weight(
     name: string,
     shape: readonly number[],
-    options: { dtype?: DType; as?: readonly number[] } = {},
+    options: { dtype?: DType; as?: readonly number[]; after?: Value } = {},
   ): Value {
     const key = this.#key(name)
     const dtype = options.dtype ?? this.graph.precision
-    const load = (name: string, stored: ExternalTensor) => {
-      return cast(this.graph.weight(name, stored, options.as ?? shape), dtype)
+    const as = options.as ?? shape
+    const load = (name: string, stored: StoredWeight) => {
+      if (!stored.encoding) return cast(this.graph.weight(name, stored, as), dtype)
+      const after = options.after ?? this.graph.inputs[0]
+      if (!after) throw this.graph.invalid(name, 'an input of the graph, to decode the weight after', 'none')
+      const decoded = withoutPadding(stored.encoding.decode(this.graph, name, after), shape)
+      return cast(sameShape(as, decoded.shape) ? decoded : reshape(decoded, as), dtype)
     }
     return this.#source
       .additions(key)
@@ -82,13 +91,29 @@ export class Scope {
     }))
   }
 
-  /** A table to gather from, as it is stored, under one of several names: casting the rows is cheaper. */
-  table(names: readonly [string, ...string[]], shape: readonly number[]): Value {
+  /**
+   * Rows of a table that is stored under one of several names, in the graph's precision: only they are cast or decoded.
+   * @param ids i64 row numbers
+   * @returns [...ids, width]
+   */
+  rows(names: readonly [string, ...string[]], shape: readonly number[], ids: Value): Value {
     const keys = names.map(name => this.#key(name))
-    return this.graph.weight(keys[0]!, this.#source.takeOneOf(keys, shape), shape)
+    const stored = this.#source.takeOneOf(keys, shape)
+    const rows = stored.encoding
+      ? stored.encoding.rows(this.graph, keys[0]!, ids)
+      : gather(this.graph.weight(keys[0]!, stored, shape), ids, 0)
+    return cast(rows, this.graph.precision)
   }
 
   #key(name: string): string {
     return this.path ? `${this.path}.${name}` : name
   }
+}
+
+/** The first rows and columns of a value. */
+function withoutPadding(value: Value, shape: readonly number[]): Value {
+  return shape.reduce(
+    (rest, dim, axis) => (rest.shape[axis] === dim ? rest : slice(rest, axis, 0, dim)),
+    value,
+  )
 }

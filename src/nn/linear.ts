@@ -13,7 +13,8 @@ export interface LinearOptions {
 }
 
 /**
- * A linear layer y = xWᵀ + b under `<scope>.<name>`, in x's dtype; adapters of it are branches beside it.
+ * A linear layer y = xWᵀ + b under `<scope>.<name>`, in x's dtype; adapters of it are branches beside it. An encoded
+ * weight is decoded when x is there, so that the floats of one layer at a time are in memory.
  * @param x [..., in]
  * @returns [..., out]
  */
@@ -27,7 +28,11 @@ export function linear(
   return scope.in(name, layer => {
     const width = Number(dimAt(x, -1))
     const dtype = x.dtype
-    const weight = layer.weight('weight', options.stored ?? [out, width], { dtype, as: [out, width] })
+    const weight = layer.weight('weight', options.stored ?? [out, width], {
+      dtype,
+      as: [out, width],
+      after: x,
+    })
     const product = layer.lowRank('weight', { dtype }).reduce(
       (sum, branch) => add(sum, throughBranch(x, branch)),
       matmulTransposed(x, weight), // [..., out]

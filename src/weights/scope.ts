@@ -1,4 +1,5 @@
 import { CheckpointError, GraphError } from '../errors.ts'
+import { fitsPadded } from '../graph/encoding.ts'
 import { type DType, elementCount } from '../tensor/dtype.ts'
 import type { Adaptation, Adaptations } from './adapters/adapt.ts'
 import type { Weights } from './checkpoint.ts'
@@ -67,7 +68,8 @@ export class WeightLedger {
       const other = tied.find(({ dtype }) => dtype !== first.dtype)
       if (other !== undefined)
         throw mismatch(other, `${first.dtype}, as ${first.key} that it is tied to`, other.dtype)
-      return options.as === undefined ? first : { ...first, shape: sameCount(first, options.as) }
+      const { as = shape } = options
+      return { ...first, shape: sameCount(first.key, shape, as) }
     }
     return {
       has: key => this.#weights.tensors.has(key),
@@ -124,9 +126,8 @@ export class WeightLedger {
 
   #check(location: TensorLocation, shape: readonly number[], dtypes: readonly DType[]): void {
     if (!dtypes.includes(location.dtype)) throw mismatch(location, dtypes.join(' or '), location.dtype)
-    const same =
-      shape.length === location.shape.length && shape.every((dim, axis) => dim === location.shape[axis])
-    if (!same) throw mismatch(location, `shape [${shape.join(', ')}]`, `[${location.shape.join(', ')}]`)
+    if (!fitsPadded(location.shape, shape, location.encoding ?? {}))
+      throw mismatch(location, `shape [${shape.join(', ')}]`, `[${location.shape.join(', ')}]`)
   }
 
   #use(key: string, graph: string, taken: Set<string>): void {
@@ -160,10 +161,10 @@ function mismatch(location: TensorLocation, expected: string, got: string): Chec
   })
 }
 
-function sameCount(location: TensorLocation, shape: readonly number[]): readonly number[] {
-  if (elementCount(shape) === elementCount(location.shape)) return shape
-  const expected = `a shape of as many elements as [${location.shape.join(', ')}]`
-  throw new GraphError('graph/invalid', { subject: location.key, expected, got: `[${shape.join(', ')}]` })
+function sameCount(key: string, shape: readonly number[], as: readonly number[]): readonly number[] {
+  if (elementCount(shape) === elementCount(as)) return as
+  const expected = `a shape of as many elements as [${shape.join(', ')}]`
+  throw new GraphError('graph/invalid', { subject: key, expected, got: `[${as.join(', ')}]` })
 }
 
 function matches(rule: string | RegExp, key: string): boolean {

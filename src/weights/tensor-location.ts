@@ -1,3 +1,4 @@
+import type { Encoding } from '../graph/encoding.ts'
 import type { DType } from '../tensor/dtype.ts'
 
 /** Where the elements of one tensor lie: row-major, little endian, `bytes` = dims × element size. */
@@ -11,6 +12,8 @@ export interface TensorLocation {
   /** Bytes from the start of the file, at any alignment. */
   readonly offset: number
   readonly bytes: number
+  /** Where the bytes are no plain array: dtype and shape are then those of the elements, f32 and as a layer has them. */
+  readonly encoding?: Encoding
 }
 
 /** What the header of one .safetensors file says. */

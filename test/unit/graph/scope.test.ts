@@ -55,11 +55,12 @@ describe('a scope', () => {
     expect(norm).toMatchObject({ dtype: 'f32', shape: [3, 1, 1] })
   })
 
-  test('gives a table as it is stored, under the first name there is', () => {
+  test('gathers rows of a table as it is stored, under the first name there is, and casts them', () => {
     const { graph, scope } = scopeOf('f32')
-    const table = scope.table(['shared.weight', 'embed.weight'], [4, 3])
-    expect(table).toMatchObject({ dtype: 'bf16', shape: [4, 3] })
-    expect(graph.nodes).toEqual([])
+    const ids = graph.input('ids', 'i64', ['tokens'])
+    const rows = scope.rows(['shared.weight', 'embed.weight'], [4, 3], ids)
+    expect(rows).toMatchObject({ dtype: 'f32', shape: ['tokens', 3] })
+    expect(graph.nodes.map(node => node.op)).toEqual(['Gather', 'Cast'])
   })
 
   test('names a tensor that is missing or of another shape by its whole key', () => {

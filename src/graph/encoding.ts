@@ -1,0 +1,40 @@
+import type { Graph, Value } from './graph.ts'
+import type { ExternalTensor } from './node.ts'
+
+/**
+ * How the bytes of a weight stand for its elements, where they are no plain array of floats: a few bits each with scales.
+ * The bytes stay in their file; a graph decodes them each time it uses the weight, so that it never holds the floats of
+ * more than one.
+ */
+export interface Encoding {
+  /** What its tools call it: `float8_e4m3fn`, `Q4_K`. */
+  readonly name: string
+  /** Rows and columns are padded with zeros to multiples of it. @default 1 */
+  readonly padding?: number
+  /**
+   * The elements in f32, in the weight's shape.
+   * @param key names the weights of the graph
+   * @param after a value that the graph computes: the weight is decoded after it, at every run
+   */
+  decode(graph: Graph, key: string, after: Value): Value
+  /**
+   * Rows of a table in f32: [...ids, width].
+   * @param ids i64 row numbers
+   */
+  rows(graph: Graph, key: string, ids: Value): Value
+}
+
+/** Whether a weight that is stored in one shape, with padding, can be one of another shape. */
+export function fitsPadded(
+  stored: readonly number[],
+  shape: readonly number[],
+  { padding = 1 }: Pick<Encoding, 'padding'>,
+): boolean {
+  const padded = shape.map(dim => Math.ceil(dim / padding) * padding)
+  return stored.length === shape.length && padded.every((dim, axis) => dim === stored[axis])
+}
+
+/** A weight as a file holds it: an array of its dtype, or encoded. Of an encoded one dtype and shape are the elements'. */
+export interface StoredWeight extends ExternalTensor {
+  readonly encoding?: Encoding
+}
