@@ -35,3 +35,9 @@ export function noticeFit(path: string, source: Source, plan: GeneratePlan, noti
 export function noticeCut(path: string, used: number, notify: Notify): void {
   notify('clip/cut', `${path}: only its first ${used} frames are used, as many as the video has room for.`)
 }
+
+/** Notices that a clip is longer than the model is meant for. */
+export function noticeUsualLength(path: string, frames: number, fps: number, notify: Notify): void {
+  const used = `only its first ${frames} frames at ${fps} fps are used`
+  notify('clip/cut', `${path}: ${used}, the model's usual length. Ask for more with frames or seconds.`)
+}

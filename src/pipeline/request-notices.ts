@@ -16,7 +16,8 @@ export function noticePlan(
   noticeStrength(plan, notify)
 }
 
-function noticeLength({ frames, seconds }: GenerateRequest, plan: GeneratePlan, notify: Notify): void {
+/** Notices where the length is not the seconds that are asked for. */
+export function noticeLength({ frames, seconds }: GenerateRequest, plan: GeneratePlan, notify: Notify): void {
   if (seconds === undefined) return
   if (frames !== undefined) {
     notify('request/unused', `seconds: no effect beside frames; ${plan.frames} frames are made.`)

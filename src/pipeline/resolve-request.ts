@@ -4,10 +4,11 @@ import { framesForSeconds, framesWithin } from '../geometry/video-geometry.ts'
 import { framesAtRate } from '../media/at-rate.ts'
 import type { MediaFacts } from '../media/probe.ts'
 import { dropNotices, type Notify } from '../notices.ts'
-import { noticeCut } from './clip-notices.ts'
+import { noticeCut, noticeUsualLength } from './clip-notices.ts'
 import type { GeneratePlan, GenerateRequest } from './fields/request-fields.ts'
 import type { RequestFacts } from './model-facts.ts'
 import { planRequest } from './request.ts'
+import { noticeLength } from './request-notices.ts'
 
 /** Says what a picture or clip is. */
 export type Probe = (path: string) => Promise<MediaFacts>
@@ -36,7 +37,9 @@ export async function resolveRequest(
   if (source === undefined) return planRequest(request, facts, randomSeed, notify)
   const media = await probe(source)
   const answers = { ...shapeOf(request, facts, media), ...lengthOf(request, facts, media, notify) }
-  return planRequest({ ...request, ...answers }, facts, randomSeed, notify)
+  const plan = planRequest({ ...request, ...answers }, facts, randomSeed, notify)
+  if ('frames' in answers) noticeLength(request, plan, notify)
+  return plan
 }
 
 /** The file whose shape the video takes: what it goes on or starts from, else its earliest picture. */
@@ -62,24 +65,36 @@ function shapeOf(
   return { ...size, fit: fit ?? (sized ? 'stretch' : 'crop') }
 }
 
-/** The length of a clip that is worked from, at the video's rate, cut to one that the model can make. */
+/**
+ * The length of a clip that is worked from, at the video's rate, cut to one that the model can make. Unless the request
+ * says a length, that is at most the longest that the model is meant for: hours of a clip are not planned for.
+ */
 function lengthOf(
   { video, extend, frames, seconds, fps: asked }: GenerateRequest,
-  { geometry, defaults }: RequestFacts,
+  facts: RequestFacts,
   media: MediaFacts,
   notify: Notify,
-): Pick<GenerateRequest, 'frames'> {
+): Pick<GenerateRequest, 'frames' | 'seconds'> {
   if (video === undefined || extend !== undefined || frames !== undefined) return {}
+  const { geometry, defaults } = facts
   const fps = asked ?? defaults.fps
   const given = framesOf(media, fps)
   const most = framesWithin(geometry, given)
   if (seconds !== undefined) {
     // A length that the clip has is not rounded to one that it has not.
     const within = seconds * fps < given + 0.5
-    return within ? { frames: Math.min(framesForSeconds(geometry, seconds, fps), most) } : {}
+    if (!within) return {}
+    return { frames: Math.min(framesForSeconds(geometry, seconds, fps), most), seconds: undefined }
   }
-  if (most < given) noticeCut(video, most, notify)
-  return { frames: most }
+  const usual = usualFrames(facts)
+  if (most > usual) noticeUsualLength(video, usual, fps, notify)
+  else if (most < given) noticeCut(video, most, notify)
+  return { frames: Math.min(most, usual) }
+}
+
+/** The longest video that the model is meant to make: of those it was trained at, else the one it makes unless asked. */
+function usualFrames({ geometry, defaults, trained }: RequestFacts): number {
+  return framesWithin(geometry, Math.max(...(trained?.frames ?? []), defaults.frames))
 }
 
 /** Frames of a clip at a rate; pictures without times are frames. */

@@ -13,7 +13,8 @@ const folder = scratchFolder()
 
 test('a flag with one value that is given twice is refused: the first would be lost', async () => {
   const program = createProgram()
-  const words = ['generate', 'a ball', '--seed', '1', '--seed', '2']
+  // With an output: a video that is made all the same does not land in the current folder.
+  const words = ['generate', 'a ball', '--seed', '1', '--seed', '2', '--output', join(folder, 'twice.mp4')]
   const error = await rejection(program.parseAsync(words, { from: 'user' }))
   expect((error as Error).message).toBe('--seed: expected it once, got it twice.')
 })

@@ -30,6 +30,8 @@ const files: Readonly<Record<string, MediaFacts>> = {
   'slow.mp4': movie(480, 832, { pictureCount: 7, durationSeconds: 3, fps: 3, variable: true }),
   'short.gif': movie(64, 64, { pictureCount: 3, durationSeconds: 0.1, fps: 30 }),
   'own.mp4': movie(640, 416, { pictureCount: 48, durationSeconds: 2, fps: 24 }),
+  'hour.mp4': movie(832, 480, { pictureCount: 90_000, durationSeconds: 3600, fps: 25 }),
+  'day.mp4': movie(832, 480, { pictureCount: 2_160_000, durationSeconds: 86_400, fps: 25 }),
   'folder/': movie(832, 480, { pictureCount: 20, durationSeconds: undefined, fps: undefined }),
 }
 
@@ -37,7 +39,12 @@ function movie(width: number, height: number, clip: Partial<MediaFacts>): MediaF
   return { kind: 'video', width, height, ...still, ...clip }
 }
 
-async function resolved(fields: Partial<GenerateRequest>) {
+function usual(path: string, frames: number, fps: number): string[] {
+  const cut = `only its first ${frames} frames at ${fps} fps are used, the model's usual length`
+  return [`${path}: ${cut}. Ask for more with frames or seconds.`]
+}
+
+async function resolved(fields: Partial<GenerateRequest>, model = facts) {
   const probed: string[] = []
   const notices = new Notices()
   const probe = async (path: string) => {
@@ -45,7 +52,7 @@ async function resolved(fields: Partial<GenerateRequest>) {
     return files[path]!
   }
   const context = { randomSeed: () => 7n, notify: notices.add }
-  const plan = await resolveRequest({ prompt: '', ...fields }, facts, probe, context)
+  const plan = await resolveRequest({ prompt: '', ...fields }, model, probe, context)
   const { width, height, frames, fps, fit } = plan
   const said = notices.take().map(({ message }) => message)
   return { made: `${width}x${height}, ${frames} frames at ${fps}`, fit, probed, said }
@@ -88,6 +95,20 @@ describe('a request that leaves size and length open', () => {
       '640x640, 1 frames at 16',
       'short.gif: only its first 1 frames are used, as many as the video has room for.',
     ],
+    // One of hours is cut to the usual length, which a length that is asked for is not.
+    [{ video: 'hour.mp4' }, '832x480, 81 frames at 16', ...usual('hour.mp4', 81, 16)],
+    [{ video: 'day.mp4', fps: 25 }, '832x480, 81 frames at 25', ...usual('day.mp4', 81, 25)],
+    [{ video: 'hour.mp4', frames: 161 }, '832x480, 161 frames at 16'],
+    [
+      { video: 'hour.mp4', seconds: 10 },
+      '832x480, 161 frames at 16',
+      'seconds: 10 at 16 fps is rounded to 161 frames, 10.063 s.',
+    ],
+    [
+      { video: 'clip.mp4', seconds: 2 },
+      '848x480, 29 frames at 16',
+      'seconds: 2 at 16 fps is rounded to 29 frames, 1.813 s.',
+    ],
     // Pictures without times are frames.
     [
       { video: 'folder/' },
@@ -106,6 +127,12 @@ describe('a request that leaves size and length open', () => {
   ])('%j is made as %s', async (fields, made, ...said) => {
     expect(await resolved(fields)).toMatchObject({ made, said })
   })
+})
+
+test('a clip may be as long as the longest that the model was trained at', async () => {
+  const trained = { ...facts, trained: { frames: [33, 121, 81] } }
+  expect((await resolved({ video: 'hour.mp4' }, trained)).made).toBe('832x480, 121 frames at 16')
+  expect((await resolved({ video: 'exact.mp4' }, trained)).made).toBe('832x480, 33 frames at 16')
 })
 
 describe('what a request says itself', () => {
