@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { families } from '../models/index.ts'
+import { textRowBias } from '../models/wan/text.ts'
 import { openCheckpoint } from '../src/engine/checkpoint.ts'
 import { graphSource } from '../src/engine/graph-source.ts'
 import { Lane } from '../src/engine/lane.ts'
@@ -11,7 +12,7 @@ import { networkPass, type PassInput } from '../src/pipeline/network-pass.ts'
 import { timesAtRest } from '../src/pipeline/streams.ts'
 import { OnnxRuntimeBackend } from '../src/runtime/onnxruntime-backend.ts'
 import { sliceAxis } from '../src/tensor/axis.ts'
-import { float32Data, reshaped, type Tensor, tensor } from '../src/tensor/tensor.ts'
+import { float32Data, reshaped, type Tensor } from '../src/tensor/tensor.ts'
 import { openWeights } from '../src/weights/checkpoint.ts'
 import { readTensor } from '../src/weights/read-tensor.ts'
 import { writeSafetensors } from '../src/weights/write-safetensors.ts'
@@ -135,12 +136,10 @@ async function openLane(folder: string): Promise<OpenLane> {
 
 /** As a prompt is conditioned: one row stands for all rows of padding. */
 async function textConditioning(lane: Lane, padded: Tensor, promptTokens: number): Promise<TextConditioning> {
-  const rows = Math.min(promptTokens + 1, textTokens)
-  const bias = new Float32Array(rows)
-  if (rows > promptTokens) bias[promptTokens] = Math.log(textTokens - promptTokens)
-  const text = sliceAxis(padded, 1, 0, rows)
+  const bias = textRowBias(promptTokens, textTokens)
+  const text = sliceAxis(padded, 1, 0, bias.shape[1]!)
   const { residents } = await lane.run('context', { text }, { keep: () => true })
-  const feeds = [{ ...residents, 'text.bias': tensor('f32', [1, rows], bias) }]
+  const feeds = [{ ...residents, 'text.bias': bias }]
   return { feeds, tokens: promptTokens, truncated: false }
 }
 

@@ -1,9 +1,10 @@
 /** How LTX-Video sees a prompt (diffusers `LTXPipeline.encode_prompt`, `LTXConditionPipeline.encode_prompt`). */
-import type { Model, RunGraph } from '../../src/pipeline/family.ts'
-import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import type { Model } from '../../src/pipeline/family.ts'
+import { sliceAxis } from '../../src/tensor/axis.ts'
+import { tensor } from '../../src/tensor/tensor.ts'
 import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
 import type { T5Config } from '../t5/config.ts'
-import { relativePositionBuckets } from '../t5/encoder.ts'
+import { encoderFeeds } from '../t5/feeds.ts'
 
 export interface LtxTextOptions {
   readonly tokenizerFolder: string
@@ -23,7 +24,9 @@ export function ltxTextConditioner(options: LtxTextOptions): Model['conditionTex
     opening ??= openTokenizer(options.tokenizerFolder)
     const tokenizer = await opening
     const { ids, tokens, truncated, unknown } = tokenizer.encode(prompt, { length: textTokens })
-    const text = await embed(options.maskPadding ? ids.slice(0, tokens) : ids, options.textEncoder, run)
+    const encoded = options.maskPadding ? ids.subarray(0, tokens) : ids
+    const { tensors } = await run('text-encoder', encoderFeeds(encoded, options.textEncoder))
+    const text = sliceAxis(tensors.embeddings!, 1, 0, encoded.length) // [1, encoded, model]
     const { residents } = await run(options.context, { text }, { keep: () => true })
     return {
       feeds: [{ ...residents, 'text.tokens': tensor('i32', [1], Int32Array.of(tokens)) }],
@@ -32,14 +35,4 @@ export function ltxTextConditioner(options: LtxTextOptions): Model['conditionTex
       unknown,
     }
   }
-}
-
-async function embed(ids: BigInt64Array, config: T5Config, run: RunGraph): Promise<Tensor> {
-  const count = ids.length
-  const { tensors } = await run('text-encoder', {
-    ids: tensor('i64', [1, count], ids),
-    mask: tensor('f32', [1, count], new Float32Array(count).fill(1)),
-    buckets: tensor('i64', [count, count], relativePositionBuckets(count, config)),
-  })
-  return tensor('f32', [1, count, config.d_model], float32Data(tensors.embeddings))
 }

@@ -8,8 +8,6 @@ import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { t5Encoder } from '../t5/encoder.ts'
 import type { Umt5Config } from './config.ts'
 
-export { relativePositionBuckets } from '../t5/encoder.ts'
-
 /** Inputs and output are those of {@link t5Encoder}. */
 export function umt5Encoder(config: Umt5Config, weights: WeightSource, precision: FloatDType): Graph {
   return t5Encoder(config, weights, precision, { positionBias: 'every-layer' })

@@ -1,11 +1,12 @@
 /** How Wan sees a prompt (diffusers `WanPipeline.encode_prompt`). */
 
+import { alignedKeys } from '../../src/graph/ops/attention.ts'
 import type { Model, RunGraph } from '../../src/pipeline/family.ts'
 import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { cleanPrompt } from '../../src/text/clean.ts'
 import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
+import { encoderFeeds } from '../t5/feeds.ts'
 import type { Umt5Config } from '../umt5/config.ts'
-import { relativePositionBuckets } from '../umt5/encoder.ts'
 
 export interface WanTextOptions {
   readonly tokenizerFolder: string
@@ -25,37 +26,42 @@ export function wanTextConditioner(options: WanTextOptions): Model['conditionTex
     const tokenizer = await opening
     const length = Math.min(textTokens, tokenizer.modelMaxLength ?? textTokens)
     const { ids, tokens, truncated, unknown } = tokenizer.encode(await cleanPrompt(prompt), { length })
-    const text = await embed(ids.subarray(0, tokens), length, options.textEncoder, run)
-    const bias = tensor('f32', [1, text.shape[1]!], rowBias(text.shape[1]!, tokens, length))
+    const rows = textRows(tokens, length)
+    const text = await embed(ids.subarray(0, tokens), rows, options.textEncoder, run)
+    const bias = textRowBias(tokens, length)
     const runs = await Promise.all(options.contexts.map(graph => run(graph, { text }, { keep: () => true })))
     const feeds = runs.map(({ residents }) => ({ ...residents, 'text.bias': bias }))
     return { feeds, tokens, truncated, unknown }
   }
 }
 
-/**
- * The embeddings are padded with rows of zeros, which all become the same key and value: one row stands for them, and
- * the logarithm of their number is added to its score.
- */
-function rowBias(rows: number, tokens: number, length: number): Float32Array {
-  const bias = new Float32Array(rows)
-  if (rows > tokens) bias[tokens] = Math.log(length - tokens)
-  return bias
+/** Added to the score of a row that counts for nothing: its weight is 0 in every float type. */
+const maskedScore = -1e4
+
+/** Rows of a prompt's keys: of the tokens, one that stands for all padding, and masked ones that kernels ask for. */
+export function textRows(tokens: number, length: number): number {
+  return alignedKeys(Math.min(tokens + 1, length))
 }
 
 /**
- * Embeddings [1, rows, width] of the tokens, and one row of zeros where there is padding. Padding is masked in the
- * encoder and its rows are dropped, so encoding the tokens alone gives the same rows for less work.
+ * The embeddings are padded with rows of zeros, which all become the same key and value: one row stands for them, and
+ * the logarithm of their number is added to its score.
+ * @returns what is added to the scores of the rows of a prompt of so many tokens, [1, rows]
  */
-async function embed(ids: BigInt64Array, length: number, config: Umt5Config, run: RunGraph): Promise<Tensor> {
-  const tokens = ids.length
-  const { tensors } = await run('text-encoder', {
-    ids: tensor('i64', [1, tokens], ids.slice()),
-    mask: tensor('f32', [1, tokens], new Float32Array(tokens).fill(1)),
-    buckets: tensor('i64', [tokens, tokens], relativePositionBuckets(tokens, config)),
-  })
-  const rows = Math.min(tokens + 1, length)
+export function textRowBias(tokens: number, length: number): Tensor<'f32'> {
+  const rows = textRows(tokens, length)
+  const bias = new Float32Array(rows).fill(maskedScore, tokens)
+  if (length > tokens) bias[tokens] = Math.log(length - tokens)
+  return tensor('f32', [1, rows], bias) // [1, rows]
+}
+
+/**
+ * Embeddings [1, rows, width] of the tokens, and rows of zeros after them. Padding is masked in the encoder and its rows
+ * are dropped, so encoding the tokens alone gives the same rows for less work.
+ */
+async function embed(ids: BigInt64Array, rows: number, config: Umt5Config, run: RunGraph): Promise<Tensor> {
   const padded = new Float32Array(rows * config.d_model)
-  padded.set(float32Data(tensors.embeddings))
+  const { tensors } = await run('text-encoder', encoderFeeds(ids, config))
+  padded.set(float32Data(tensors.embeddings).subarray(0, ids.length * config.d_model))
   return tensor('f32', [1, rows, config.d_model], padded)
 }

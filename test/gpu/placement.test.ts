@@ -14,6 +14,7 @@ import { umt5Config } from '../../models/umt5/config.ts'
 import { umt5Encoder } from '../../models/umt5/encoder.ts'
 import { wanTransformerConfig, wanVaeConfig } from '../../models/wan/config.ts'
 import { wanContext } from '../../models/wan/context.ts'
+import { textRows } from '../../models/wan/text.ts'
 import { wanTransformer } from '../../models/wan/transformer.ts'
 import { wanDecoder, wanEncoder } from '../../models/wan/vae.ts'
 import { weightBytesOf } from '../../src/engine/graph-source.ts'
@@ -208,6 +209,25 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
     'a layer of %s is %d launches',
     async (checkpoint, launches) => {
       expect(await launchesOfLayer(checkpoint)).toHaveLength(launches)
+    },
+  )
+
+  /** As where there is no cuDNN, or a GPU for which it has no attention. */
+  test.each([64, 65, 71])(
+    'a prompt of %d tokens is attended to without the attention of cuDNN',
+    async tokens => {
+      const transformer = cases.find(
+        each => each.graph === 'transformer' && each.checkpoint === 'wan-t2v-1.3b',
+      )!
+      const graph = await buildPublished(transformer, 1)
+      const symbols = { batch: 1, frames: 2, height: 16, width: 16, text: textRows(tokens, 512) }
+      const variables = { ...withoutCudnnAttention, ORT_ENABLE_ATTENTION_KERNEL_DEBUG_INFO: '1' }
+      const { failure, messages } = await open(graph, { symbols, variables })
+      expect(failure).toBeUndefined()
+      const kernels = [...messages.matchAll(/SdpaKernel=(\w+)/g)].map(([, name]) => name)
+      expect(new Set(kernels)).toEqual(new Set(['EFFICIENT_ATTENTION']))
+      const unaligned = await open(graph, { symbols: { ...symbols, text: 66 }, variables })
+      expect(unaligned.failure).toMatch(/Attention::check_supported/)
     },
   )
 

@@ -5,12 +5,21 @@ import { dimAt, requireDTypeOf, requireRank } from '../operand.ts'
 const op = 'MultiHeadAttention'
 
 /**
+ * How many keys to give an attention with a bias so that every kernel takes it: the next multiple of 8. ONNX Runtime's
+ * memory-efficient kernel reads rows of the bias in whole vectors and fails where the number of keys breaks them; it is
+ * the one that a GPU without cuDNN's attention takes. What is added has to be masked by the bias.
+ */
+export function alignedKeys(keys: number): number {
+  return Math.ceil(keys / 8) * 8
+}
+
+/**
  * Scaled dot-product attention over heads (Vaswani et al. 2017, eq. 1), as com.microsoft.MultiHeadAttention,
  * the op that takes the flash kernels.
  * @param query [batch, queries, heads · headDim]
  * @param key [batch, keys, heads · headDim]
  * @param value [batch, keys, heads · headDim]
- * @param options.bias added to the scores, [1 or batch, 1 or heads, queries, keys]
+ * @param options.bias added to the scores, [1 or batch, 1 or heads, queries, keys]; keys as {@link alignedKeys} has them
  * @param options.keyLengths i32 [batch]: only so many keys of a row count, the others are padding
  * @param options.scale factor of the scores, 1/√headDim unless given
  * @returns [batch, queries, heads · headDim]
