@@ -33,10 +33,20 @@ export class RandomWeights {
   /** The bytes of a tensor, in pieces. @throws CheckpointError `checkpoint/tensors` for a dtype without numbers */
   *bytesOf({ key, dtype, shape }: TensorEntry): Generator<Uint8Array> {
     const cycle = this.#cycle(key, dtype, distributionOf(key, shape))
-    for (let left = elementCount(shape) * bytesPerElement(dtype); left > 0; left -= cycle.length) {
-      yield cycle.subarray(0, Math.min(left, cycle.length))
+    let from = offsetOf(key) * bytesPerElement(dtype)
+    for (let left = elementCount(shape) * bytesPerElement(dtype); left > 0; from = 0) {
+      const piece = cycle.subarray(from, from + left)
+      left -= piece.length
+      yield piece
     }
   }
+}
+
+/** Where the numbers of a tensor begin, so that two of one shape differ: FNV-1a of the key. */
+function offsetOf(key: string): number {
+  let hash = 0x811c9dc5
+  for (const byte of Buffer.from(key)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
+  return hash % period
 }
 
 function distributionOf(key: string, shape: readonly number[]): Distribution {

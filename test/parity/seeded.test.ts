@@ -1,0 +1,151 @@
+/** Every family and mode against diffusers, in a clone alone: see test/fixtures/goldens/seeded/record.py. */
+import { mkdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { createEngine, type GenerateRequest } from '../../src/index.ts'
+import { relativeError } from '../compare.ts'
+import { fixture } from '../fixtures.ts'
+import { readFixtureTensors } from '../safetensors-fixture.ts'
+import { scratchFolder } from '../scratch.ts'
+import { seededModels, writeSeededModel, writeSeededPicture } from './seeded-models.ts'
+
+interface Case {
+  readonly name: string
+  readonly model: string
+  readonly pipeline: string
+  readonly seed: number
+  readonly global_seed?: number
+  /** First tokens that are known and that diffusers does not step: ours are put in place when the steps are over. */
+  readonly known_tokens?: number
+  readonly call: {
+    prompt: string
+    negative_prompt: string
+    height: number
+    width: number
+    num_frames?: number
+    num_inference_steps: number
+    guidance_scale: number
+    guidance_scale_2?: number
+    max_sequence_length: number
+    strength?: number
+    decode_timestep?: number
+    decode_noise_scale?: number
+  }
+  readonly inputs?: {
+    image?: number
+    last_image?: number
+    video?: number[]
+    mask?: number[]
+    reference_images?: number[]
+    conditions?: { frame: number; strength: number; pictures: number[] }[]
+  }
+}
+
+const cases = JSON.parse(readFileSync(fixture('seeded/cases.json'), 'utf8')) as Case[]
+const results = readFixtureTensors(fixture('seeded/cases.safetensors'))
+const models = seededModels()
+const scratch = scratchFolder()
+const written = new Set<string>()
+
+test.each(cases)('$name: from prompt, inputs and seed, every step is what diffusers gives', async each => {
+  const folder = path.join(scratch, each.model)
+  if (!written.has(each.model)) await writeSeededModel(folder, models[each.model]!)
+  written.add(each.model)
+  await using engine = await createEngine({
+    model: folder,
+    pipeline: each.pipeline,
+    device: 'cpu',
+    threads: 1,
+  })
+  const reference = results.get(`${each.name}.latents`)!.data as Float32Array
+  const latents: number[] = []
+  const frames: Uint8Array[] = []
+  for await (const event of engine.generate(await requestOf(each))) {
+    if (event.type === 'step-end') {
+      const ours = event.tensors!.latents
+      const known = (each.known_tokens ?? 0) * ours.shape[0]!
+      const values = each.pipeline.startsWith('LTX') ? tokensFirst(ours) : [...(ours.data as Float32Array)]
+      const from = latents.length
+      latents.push(...reference.subarray(from, from + known), ...values.slice(known))
+    }
+    if (event.type === 'frames-decoded') frames.push(event.frames)
+  }
+  expect(latents.length).toBe(reference.length)
+  expect(relativeError(latents, reference)).toBeLessThan(1e-4)
+  const levels = Buffer.concat(frames)
+  const kept = results.get(`${each.name}.frames`)!
+  const count = each.call.num_frames ?? each.inputs!.video!.length
+  const bytes = levels.length / count
+  const shown = [0, Math.floor(count / 2), count - 1].flatMap(frame => [
+    ...levels.subarray(frame * bytes, (frame + 1) * bytes),
+  ])
+  const expected = kept.data as Uint8Array
+  expect(shown.length).toBe(expected.length)
+  const off = shown.filter((level, index) => Math.abs(level - expected[index]!) > 1).length
+  expect(off / shown.length).toBeLessThanOrEqual(0.001)
+})
+
+async function requestOf({ name, seed, global_seed, call, inputs = {} }: Case): Promise<GenerateRequest> {
+  const folder = path.join(scratch, 'inputs', name)
+  const pictures = async (what: string, numbers: readonly number[]): Promise<string[]> => {
+    mkdirSync(path.join(folder, what), { recursive: true })
+    const files = numbers.map((_, index) => path.join(folder, what, `${index}.png`))
+    const { width, height } = call
+    for (const [index, file] of files.entries()) {
+      await writeSeededPicture(file, numbers[index]!, { width, height, mask: what === 'mask' })
+    }
+    return files
+  }
+  const one = async (what: string, number: number) => (await pictures(what, [number]))[0]!
+  const clip = async (what: string, numbers: readonly number[]) =>
+    path.dirname((await pictures(what, numbers))[0]!)
+  const { image, last_image, video, mask, reference_images, conditions } = inputs
+  const keyframes = conditions?.map(async ({ frame, strength, pictures: numbers }, index) => {
+    const what = `condition-${index}`
+    return {
+      frame,
+      strength,
+      path: await (numbers.length > 1 ? clip(what, numbers) : one(what, numbers[0]!)),
+    }
+  })
+  return {
+    prompt: call.prompt,
+    negativePrompt: call.negative_prompt,
+    width: call.width,
+    height: call.height,
+    frames: call.num_frames ?? video!.length,
+    steps: call.num_inference_steps,
+    guidance:
+      call.guidance_scale_2 === undefined
+        ? call.guidance_scale
+        : [call.guidance_scale, call.guidance_scale_2],
+    maxTextTokens: call.max_sequence_length,
+    ...(call.strength !== undefined && { strength: call.strength }),
+    ...(call.decode_timestep !== undefined && { decodeTimestep: call.decode_timestep }),
+    ...(call.decode_noise_scale !== undefined && { decodeNoiseScale: call.decode_noise_scale }),
+    ...(global_seed !== undefined && { decodeSeed: global_seed }),
+    ...(image !== undefined && { image: await one('image', image) }),
+    ...(last_image !== undefined && { lastImage: await one('last-image', last_image) }),
+    ...(video && { video: await clip('video', video) }),
+    ...(mask && { mask: await clip('mask', mask) }),
+    ...(reference_images && { references: await pictures('references', reference_images) }),
+    ...(keyframes && { keyframes: await Promise.all(keyframes) }),
+    seed,
+    tensors: true,
+  }
+}
+
+/** [channels, frames, h, w] → tokens by channels, as LTX's pipelines have them. */
+function tokensFirst({
+  shape,
+  data,
+}: {
+  readonly shape: readonly number[]
+  readonly data: ArrayLike<unknown>
+}): number[] {
+  const channels = shape[0]!
+  const tokens = data.length / channels
+  return Array.from({ length: data.length }, (_, index) => {
+    return Number(data[(index % channels) * tokens + Math.floor(index / channels)])
+  })
+}
