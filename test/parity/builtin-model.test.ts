@@ -22,7 +22,12 @@ describe('the built-in checkpoint', () => {
         expect(relativeError(event.latents.data as Float32Array, expected)).toBeLessThan(1e-4)
       }
     }
-    const frames = Buffer.concat(parts)
+    const all = Buffer.concat(parts)
+    const bytes = all.length / 17
+    // Every fourth frame is kept.
+    const frames = Buffer.concat(
+      [0, 4, 8, 12, 16].map(frame => all.subarray(frame * bytes, (frame + 1) * bytes)),
+    )
     const expected = reference.get('frames_uint8')!.data as Uint8Array
     const off = frames.filter((level, index) => Math.abs(level - expected[index]!) > 1).length
     expect(frames.length).toBe(expected.length)

@@ -76,7 +76,7 @@ test.each(cases)('$name: from prompt, inputs and seed, every step is what diffus
   const kept = results.get(`${each.name}.frames`)!
   const count = each.call.num_frames ?? each.inputs!.video!.length
   const bytes = levels.length / count
-  const shown = [0, Math.floor(count / 2), count - 1].flatMap(frame => [
+  const shown = [Math.floor(count / 2), count - 1].flatMap(frame => [
     ...levels.subarray(frame * bytes, (frame + 1) * bytes),
   ])
   const expected = kept.data as Uint8Array
