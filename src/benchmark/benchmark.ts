@@ -33,9 +33,10 @@ import { denoises, works } from './work.ts'
  */
 export async function* runBenchmark(
   options: BenchmarkOptions,
-  parts: EngineParts,
+  composition: EngineParts,
 ): AsyncGenerator<BenchmarkProgress | BenchmarkReport> {
   checkOptions(options)
+  const { parts, used } = withNotedBackend(composition)
   const temporary = await mkdtemp(path.join(await realpath(tmpdir()), 'framewright-benchmark-'))
   unfinishedFiles.publish({ path: temporary, done: false } satisfies UnfinishedFile)
   try {
@@ -75,7 +76,7 @@ export async function* runBenchmark(
       measured: new Date().toISOString().slice(0, 10),
       machine: { ...machine(), ...(gpu && { gpu: gpu.name, driver: gpu.driver }) },
       busy,
-      settings: settingsOf(context),
+      settings: { ...settingsOf(context), ...used() },
       measurements: { ...result.measurements, ...(peaks && sharesOfPeaks(result.measurements, peaks)) },
       ...(result.work && { work: result.work }),
       ...(peaks && { peaks }),
@@ -88,7 +89,27 @@ export async function* runBenchmark(
   }
 }
 
-function checkOptions({ what, model, synthetic, steps, concurrency, repeat = 5, ...rest }: BenchmarkOptions) {
+/** Parts that note which backend they make, and with which of our own kernels. */
+function withNotedBackend(parts: EngineParts) {
+  let used: { readonly backend: string; readonly kernels: string } | undefined
+  const createBackend: EngineParts['createBackend'] = options => {
+    const backend = parts.createBackend(options)
+    used = { backend: backend.name, kernels: [...backend.kernels].join(' ') }
+    return backend
+  }
+  return { parts: { ...parts, createBackend }, used: () => used }
+}
+
+function checkOptions({
+  what,
+  model,
+  synthetic,
+  steps,
+  concurrency,
+  chunk,
+  repeat = 5,
+  ...rest
+}: BenchmarkOptions) {
   const wrong = (subject: string, expected: string, got: string) => {
     return new RequestError('request/invalid', { subject, expected, got })
   }
@@ -100,6 +121,7 @@ function checkOptions({ what, model, synthetic, steps, concurrency, repeat = 5, 
   const videos = what === 'generate' || what === 'throughput'
   if (steps !== undefined && !videos)
     throw wrong('steps', 'none, but for generate and throughput', `${steps}`)
+  if (chunk !== undefined && what !== 'vae') throw wrong('chunk', 'none, but for vae', `${chunk}`)
   if (concurrency !== undefined && what !== 'throughput') {
     throw wrong('concurrency', 'none, but for throughput', `${concurrency}`)
   }

@@ -24,6 +24,8 @@ export interface BenchmarkOptions
   readonly frames?: number
   /** Of `generate` and `throughput`; the model's own unless given. */
   readonly steps?: number
+  /** Latent frames that are decoded at a time; the model's own unless given. */
+  readonly chunk?: number
   /** Times that everything is measured; 5 unless given. */
   readonly repeat?: number
   /** Of `throughput`: videos made at a time; 2 unless given. */
@@ -69,13 +71,14 @@ export async function openContext(
     })
   }
   const { facts } = checkpoint.model
-  const { width, height, frames, steps } = options
+  const { width, height, frames, steps, chunk } = options
   const request = {
     prompt,
     ...(width !== undefined && { width }),
     ...(height !== undefined && { height }),
     ...(frames !== undefined && { frames }),
     ...(steps !== undefined && { steps }),
+    ...(chunk !== undefined && { chunk }),
   }
   const whole = await withRequiredPictures(request, facts, temporary)
   return {

@@ -1,5 +1,7 @@
+import { choosePlan } from '../engine/device-memory.ts'
 import { graphSource } from '../engine/graph-source.ts'
 import { Lane } from '../engine/lane.ts'
+import { MemoryEstimator } from '../engine/memory-estimate.ts'
 import { nvidiaGpus } from '../engine/nvidia-gpus.ts'
 import { CancelledError } from '../errors.ts'
 import { addCosts, type GraphCost } from '../graph/cost.ts'
@@ -16,13 +18,16 @@ export interface OpenWork extends AsyncDisposable {
 }
 
 export async function openWork(context: Context, work: Work, backend: Backend): Promise<OpenWork> {
-  const { checkpoint, precision, plan, signal, options } = context
+  const { checkpoint, device, precision, plan, signal, options } = context
   const { model } = checkpoint
   const { residency = 'auto' } = options
   const kept = residency === 'auto' ? 'keep' : residency
   const source = graphSource(checkpoint, precision)
   const lane = new Lane(backend, source, kept)
   try {
+    const estimates = new MemoryEstimator(checkpoint, device, source).request(plan, [kept])
+    const choice = await choosePlan(estimates, undefined)
+    if ('estimate' in choice) lane.applyMemoryPlan(choice.estimate.plan, choice.smaller)
     const runner = new MeasuredRunner(lane, source, work.isMeasured(model))
     const repetition = await work.prepare({ model, plan, runner, signal })
     return { runner, repetition, [Symbol.asyncDispose]: () => lane[Symbol.asyncDispose]() }

@@ -2,7 +2,7 @@
 import { toLatent } from '../geometry/video-geometry.ts'
 import { dropNotices } from '../notices.ts'
 import { condition } from '../pipeline/condition.ts'
-import { decodeChunks } from '../pipeline/decode.ts'
+import { decodeClip } from '../pipeline/decode-clip.ts'
 import type { GraphRecipe, Model } from '../pipeline/family.ts'
 import { generate } from '../pipeline/generate.ts'
 import { networkPass, type PassInput } from '../pipeline/network-pass.ts'
@@ -44,7 +44,7 @@ export const works: Readonly<Record<RepeatedQuestion, Work>> = {
   vae: {
     unit: 'clip',
     isMeasured: () => recipe => recipe.role === 'vae',
-    prepare: async context => () => decodeClip(context),
+    prepare: async context => () => decode(context),
   },
   text: {
     unit: 'prompt',
@@ -96,22 +96,13 @@ async function prepareStep({ model, plan, runner, signal }: WorkContext): Promis
   }
 }
 
-async function decodeClip({ model, plan, runner, signal }: WorkContext): Promise<Parts> {
+async function decode({ model, plan, runner, signal }: WorkContext): Promise<Parts> {
   const { facts } = model
   const { latentFrames, latentHeight, latentWidth } = toLatent(facts.geometry, plan)
   const shape = [facts.latentChannels, latentFrames, latentHeight, latentWidth]
   const noise = createGenerator(plan.seed)
   const latents = tensor('f32', shape, noise.randn(elementCount(shape)))
-  const chunks = decodeChunks({
-    decoder: facts.decoder,
-    latents,
-    feeds: model.decoderFeeds({ latents, noise, plan }, 'whole'),
-    chunk: plan.chunk,
-    tensors: false,
-    run: runner.run,
-    drop: residents => runner.drop(residents),
-    signal,
-  })
+  const chunks = decodeClip(model, { latents, noise, plan: { ...plan, tensors: false } }, runner, signal)
   const chunk: number[] = []
   for await (const { seconds } of chunks) chunk.push(seconds)
   return { chunk }

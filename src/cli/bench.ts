@@ -50,6 +50,7 @@ interface Flags {
   readonly frames?: number
   readonly steps?: number
   readonly concurrency?: number
+  readonly chunk?: number
   readonly device?: string
   readonly precision?: 'f32' | 'f16' | 'bf16'
   readonly threads?: number
@@ -85,6 +86,13 @@ function questionCommand(what: BenchmarkOptions['what'], description: string): C
     .option('--frames <n>', "length of the clip (default: the model's)", count('--frames'))
   if (what === 'generate' || what === 'throughput') {
     command.option('--steps <n>', "steps of a video (default: the model's)", count('--steps'))
+  }
+  if (what === 'vae') {
+    command.option(
+      '--chunk <n>',
+      'latent frames decoded at a time (default: as many as fit)',
+      count('--chunk'),
+    )
   }
   if (what === 'throughput') {
     command.option('--concurrency <n>', 'videos made at a time (default: 2)', count('--concurrency'))

@@ -2,6 +2,7 @@ import { BackendError } from '../errors.ts'
 import type { MemoryPlan, Residency } from '../pipeline/memory-plan.ts'
 import type { GeneratePlan } from '../pipeline/request.ts'
 import type { Device } from '../runtime/backend.ts'
+import { elementLimit } from '../runtime/graph-memory.ts'
 import { freeMemory } from './free-memory.ts'
 import type { VideoLane } from './lane-pool.ts'
 import {
@@ -18,7 +19,7 @@ export interface MemoryChoice {
 }
 
 /**
- * The first plan that fits, or the smallest one where it may fit as far as an estimate can be trusted; undefined where
+ * The first plan that fits, of those whose tensors all kernels can count, or the smallest one where it may fit as far as an estimate can be trusted; undefined where
  * none does.
  * @param free bytes; undefined where that is not known, for the first plan
  */
@@ -29,6 +30,7 @@ export async function choosePlan(
   let last: PlanEstimate | undefined
   for (const [index, plan] of plans.entries()) {
     last = await estimate(plan)
+    if (last.elements > elementLimit) continue
     if (free === undefined || last.bytes <= free) return { estimate: last, smaller: plans.slice(index + 1) }
   }
   const smallest = last!

@@ -1,12 +1,13 @@
 /** What a request needs of a device's memory under every plan, before anything is loaded. */
 import { pixelFramesOf, toLatent } from '../geometry/video-geometry.ts'
 import type { Graph } from '../graph/graph.ts'
+import { largestElements } from '../graph/live-memory.ts'
 import { type DryRun, dryRunDecoding, dryRunDenoising } from '../pipeline/dry-run.ts'
 import type { GraphRecipe } from '../pipeline/family.ts'
 import { type MemoryPlan, memoryPlans, type Residency, shouldEvict } from '../pipeline/memory-plan.ts'
 import type { GeneratePlan } from '../pipeline/request.ts'
 import type { Device } from '../runtime/backend.ts'
-import { arenaBytes, runtimeBytes, weightBytes } from '../runtime/graph-memory.ts'
+import { arenaBytes, openingBytes, runtimeBytes, weightBytes } from '../runtime/graph-memory.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { type GraphSource, weightBytesOf } from './graph-source.ts'
 
@@ -21,6 +22,8 @@ export interface PlanEstimate {
   readonly bytes: number
   /** What is still held when the video is made. */
   readonly heldBytes: number
+  /** Elements of the largest tensor. */
+  readonly elements: number
 }
 
 /** How far an estimate may be from the truth: a test holds it to that. */
@@ -40,6 +43,15 @@ interface GraphFacts {
   readonly storedBytes: number
   /** While a session is open. */
   readonly weights: number
+  /** While it is opened. */
+  readonly opening: number
+}
+
+/** Of one run. */
+interface RunFacts {
+  readonly arena: number
+  /** Elements of its largest tensor. */
+  readonly elements: number
 }
 
 /** Estimates for one checkpoint on one device. Its graphs are built when they are first asked about. */
@@ -48,7 +60,7 @@ export class MemoryEstimator {
   readonly #device: Device
   readonly #source: GraphSource
   readonly #facts = memoize((name: string) => this.#factsOf(name))
-  readonly #arenas = new Map<string, number>()
+  readonly #runs = new Map<string, RunFacts>()
 
   constructor(checkpoint: Checkpoint, device: Device, source: GraphSource) {
     this.#checkpoint = checkpoint
@@ -90,23 +102,29 @@ export class MemoryEstimator {
     }
     const host = this.#hostBytes(plan, after, request)
     for (const run of after) peaks.decoding = Math.max(peaks.decoding, host + (await this.#run(open, run)))
-    return { plan, ...peaks, bytes: Math.max(...Object.values(peaks)), heldBytes: open.heldBytes }
+    const runs = await Promise.all([...before, ...after].map(run => this.#runFacts(run)))
+    const elements = Math.max(...runs.map(run => run.elements))
+    return { plan, ...peaks, bytes: Math.max(...Object.values(peaks)), heldBytes: open.heldBytes, elements }
   }
 
   /** Bytes while a graph runs, which stays open. */
   async #run(open: OpenSessions, run: DryRun): Promise<number> {
-    const { recipe, weights } = await this.#facts(run.graph)
-    return open.run(recipe, { weights, arena: await this.#arena(run) }, run)
+    const { recipe, weights, opening } = await this.#facts(run.graph)
+    const { arena } = await this.#runFacts(run)
+    return open.run(recipe, { weights, opening, arena }, run)
   }
 
-  async #arena({ graph: name, symbols }: DryRun): Promise<number> {
+  async #runFacts({ graph: name, symbols }: DryRun): Promise<RunFacts> {
     const key = JSON.stringify([name, symbols])
-    const known = this.#arenas.get(key)
-    if (known !== undefined) return known
+    const known = this.#runs.get(key)
+    if (known) return known
     const { graph, storedBytes } = await this.#facts(name)
-    const bytes = arenaBytes(graph, storedBytes, symbols, this.#device)
-    this.#arenas.set(key, bytes)
-    return bytes
+    const facts = {
+      arena: arenaBytes(graph, storedBytes, symbols, this.#device),
+      elements: largestElements(graph, symbols),
+    }
+    this.#runs.set(key, facts)
+    return facts
   }
 
   /** Tiles are put together in the memory of the machine: what goes into them, the clip, and a row of tiles. */
@@ -124,7 +142,8 @@ export class MemoryEstimator {
     const graph = await this.#source.graph(name)
     const storedBytes = weightBytesOf(graph)
     const weights = weightBytes(graph, storedBytes, this.#device)
-    return { recipe: this.#source.recipe(name), graph, storedBytes, weights }
+    const opening = openingBytes(weights, storedBytes, this.#device)
+    return { recipe: this.#source.recipe(name), graph, storedBytes, weights, opening }
   }
 }
 
@@ -162,13 +181,16 @@ class OpenSessions {
   }
 
   /** @returns the bytes that are held at most, while the session is opened or while it runs */
-  run(recipe: GraphRecipe, { weights, arena }: SessionBytes, run: DryRun): number {
+  run(
+    recipe: GraphRecipe,
+    { weights, opening: weightsAtOpening, arena }: SessionBytes & { readonly opening: number },
+    run: DryRun,
+  ): number {
     for (const [name, session] of this.#sessions) {
       if (shouldEvict(this.#plan.residency, recipe, session.recipe)) this.#sessions.delete(name)
     }
     const before = this.#sessions.get(recipe.name)
-    // While they are packed, weights are there twice.
-    const opening = before ? 0 : this.heldBytes + 2 * weights
+    const opening = before ? 0 : this.heldBytes + weightsAtOpening
     this.#sessions.set(recipe.name, { recipe, weights, arena: Math.max(arena, before?.arena ?? 0) })
     const running = this.heldBytes + run.inputBytes + run.outputBytes
     return Math.round(runtimeBytes + run.keptBytes + Math.max(opening, running))

@@ -33,6 +33,22 @@ export function peakBytes(
   return peak
 }
 
+/**
+ * Elements of the largest tensor of a run, inputs and weights included.
+ * @throws RangeError for a dimension with a symbol that has no size
+ */
+export function largestElements(graph: Graph, symbols: Symbols): number {
+  const sizes = sizesOf(graph, symbols)
+  return [...graph.values.keys()].reduce(
+    (largest, name) =>
+      Math.max(
+        largest,
+        sizes.shape(name).reduce((product, size) => product * size, 1),
+      ),
+    0,
+  )
+}
+
 /** Sizes of the values of a graph, by name. */
 export interface SizesOf {
   shape(value: string): readonly number[]

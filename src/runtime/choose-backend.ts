@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Backend, Device } from './backend.ts'
+import { cudaOptionsOf } from './cuda-options.ts'
 import { builtKernels } from './kernel-library.ts'
 import { NativeBackend } from './native-backend.ts'
 import { addonFile } from './native-binding.ts'
@@ -24,5 +25,6 @@ export function chooseBackend(
   { addon, kernels }: NativeParts = nativeParts(),
 ): Backend {
   const native = addon && options.device.type === 'cuda'
-  return native ? new NativeBackend({ ...options, kernels }) : new OnnxRuntimeBackend(options)
+  if (!native) return new OnnxRuntimeBackend(options)
+  return new NativeBackend({ ...options, kernels, cudaOptions: cudaOptionsOf() })
 }

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import path from 'node:path'
+import { messageOf } from '../errors.ts'
 
 /** What the provider of ONNX Runtime 1.29 is linked to, and where each comes from. */
 export const cudaLibraries = [
@@ -21,16 +22,23 @@ export const oldestDriver = 580
 /** Older ones are wrong or slow in 3-D convolutions of 16-bit floats. */
 export const oldestCudnn = [9, 15] as const
 
-/** Where the loader finds each library; undefined for one that it does not find. */
+/**
+ * Where the loader finds each library, or its bare name where only loading it says that it is there: a container can
+ * have the driver's libraries in a system folder without an entry in the loader's table. Undefined for one that it does
+ * not find.
+ * @param loads whether the loader finds a library by its name
+ */
 export function locateCudaLibraries(
   variables: NodeJS.ProcessEnv = process.env,
+  loads: (file: string) => boolean = loaderFinds,
 ): ReadonlyMap<CudaLibrary, string | undefined> {
   const folders = (variables.LD_LIBRARY_PATH ?? '').split(/[:;]/).filter(folder => folder !== '')
   const known = loaderCache()
   return new Map(
     cudaLibraries.map(library => {
       const inFolders = folders.map(folder => path.join(folder, library.file)).find(existsSync)
-      return [library, inFolders ?? known.get(library.file)]
+      const place = inFolders ?? known.get(library.file)
+      return [library, place ?? (loads(library.file) ? library.file : undefined)]
     }),
   )
 }
@@ -40,6 +48,17 @@ export function missingCudaLibraries(variables?: NodeJS.ProcessEnv): readonly Cu
   return [...locateCudaLibraries(variables)].flatMap(([library, file]) =>
     file === undefined ? [library] : [],
   )
+}
+
+/** Whether the system's loader finds a library by its name. It is loaded and let go again. */
+export function loaderFinds(file: string): boolean {
+  try {
+    process.dlopen({ exports: {} }, file)
+    return true
+  } catch (error) {
+    // A library that loads is refused as none of Node's own.
+    return messageOf(error).includes('did not self-register')
+  }
 }
 
 /** The loader's own table of the system's libraries, by file name. */
@@ -59,9 +78,10 @@ function printedCache(ldconfig: string): string {
 
 /**
  * The version of cuDNN, from the name of its file (`libcudnn.so.9.15.1`) or from what pip notes beside the packages
- * that it installs; undefined where neither says it.
+ * that it installs; undefined where neither says it, or the place of the file is not known.
  */
 export function cudnnVersion(file: string): string | undefined {
+  if (!existsSync(file)) return undefined
   const [, named] = /\.so\.(\d+\.\d+(?:\.\d+)*)$/.exec(realpathSync(file)) ?? []
   if (named) return named
   const packages = path.join(path.dirname(realpathSync(file)), '..', '..', '..') // …/nvidia/cudnn/lib

@@ -32,6 +32,15 @@ export function weightBytes(graph: Graph, stored: number, device: Device): numbe
   return [...used].reduce((sum, name) => sum + constantBytes(graph, name), 0)
 }
 
+/**
+ * Bytes of weights while a session is opened. Those that a CPU packs are there twice; mapped files are used where they
+ * are, and copied to a GPU straight from there.
+ * @param open bytes while the session is open, see {@link weightBytes}
+ */
+export function openingBytes(open: number, stored: number, device: Device): number {
+  return copiesWeights(stored, device) ? 2 * open : open
+}
+
 /** Bytes that an arena holds after a run with inputs of these sizes. */
 export function arenaBytes(graph: Graph, stored: number, symbols: Symbols, device: Device): number {
   const folded = foldedBy(graph, stored, device)
@@ -40,9 +49,18 @@ export function arenaBytes(graph: Graph, stored: number, symbols: Symbols, devic
 
 /** What the runtime folds when a session loads, see `sessionConfig`. */
 function foldedBy(graph: Graph, stored: number, device: Device): ReadonlySet<string> {
-  const copied = device.type === 'cpu' && needsPrivateCopy({ weightBytes: stored })
-  return copied ? foldedValues(graph) : foldedValues(graph, foldLimitBytes)
+  return copiesWeights(stored, device) ? foldedValues(graph) : foldedValues(graph, foldLimitBytes)
 }
+
+function copiesWeights(stored: number, device: Device): boolean {
+  return device.type === 'cpu' && needsPrivateCopy({ weightBytes: stored })
+}
+
+/**
+ * Elements that a tensor may have: kernels of ONNX Runtime, cuDNN and CPUs count them in 32 bits, some of them with
+ * padding. 1.9 · 2^30.
+ */
+export const elementLimit = 1.9 * 2 ** 30
 
 /**
  * Convolutions bring their operand and their result into blocks of channels and back. Attention deals queries, keys and

@@ -1,4 +1,5 @@
 import type { Device, GraphModel, OpenOptions, ResidentTensor } from './backend.ts'
+import { usualCudaOptions } from './cuda-options.ts'
 import type { KernelLibrary } from './kernel-library.ts'
 import type { OpenConfig } from './native-binding.ts'
 import { type SessionConfig, sessionConfig } from './session-config.ts'
@@ -7,7 +8,7 @@ export interface NativeOptions {
   readonly device: Device
   /** Threads of a run on a CPU; 0 for one a core. */
   readonly threads: number
-  /** Options of the CUDA provider besides `device_id`, by ONNX Runtime's names; those left out have its defaults. */
+  /** Options of the CUDA provider besides `device_id`, by ONNX Runtime's names; they win over {@link usualCudaOptions}. */
   readonly cudaOptions?: Readonly<Record<string, string>>
   /** Our own kernels, for graphs that were built to use them. */
   readonly kernels?: KernelLibrary | undefined
@@ -45,7 +46,7 @@ export function openConfig(
 }
 
 function cudaConfig(device: number, options: NativeOptions['cudaOptions']): OpenConfig['cuda'] {
-  return { device, options: { ...options, device_id: String(device) } }
+  return { device, options: { ...usualCudaOptions, ...options, device_id: String(device) } }
 }
 
 /** GraphOptimizationLevel and ExecutionMode of the C API. */

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import {
   cudnnVersion,
   isAtLeast,
+  loaderFinds,
   locateCudaLibraries,
   missingCudaLibraries,
 } from '../../../src/runtime/cuda-libraries.ts'
@@ -20,6 +21,20 @@ test('a library of CUDA is found in the folders of LD_LIBRARY_PATH, the first of
   const found = new Map([...locateCudaLibraries(variables)].map(([{ file }, at]) => [file, at]))
   expect(found.get('libcudart.so.13')).toBe(path.join(second, 'libcudart.so.13'))
   expect(missingCudaLibraries(variables).map(({ file }) => file)).not.toContain('libcudart.so.13')
+})
+
+test('a library that only the loader finds counts as found', () => {
+  expect(loaderFinds('libc.so.6')).toBe(true)
+  expect(loaderFinds('libno-such-library.so.9')).toBe(false)
+  const variables = { LD_LIBRARY_PATH: '' }
+  const found = locateCudaLibraries(variables, file => file === 'libcuda.so.1')
+  expect([...found].find(([{ file }]) => file === 'libcuda.so.1')![1]).toBeDefined()
+  const none = locateCudaLibraries(variables, () => false)
+  for (const place of none.values()) expect(place ?? '/').toMatch(/^\//)
+})
+
+test("cuDNN's version is unknown where its place is", () => {
+  expect(cudnnVersion('libcudnn.so.9')).toBeUndefined()
 })
 
 test("cuDNN's version is read from the name of its file", async () => {

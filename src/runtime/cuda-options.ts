@@ -1,0 +1,29 @@
+import { RequestError } from '../errors.ts'
+
+const variable = 'FRAMEWRIGHT_CUDA_OPTIONS'
+
+/**
+ * Options of ONNX Runtime's CUDA provider that the native backend sets. The arena takes what is asked for, where the
+ * provider's default takes the next power of two.
+ */
+export const usualCudaOptions = { arena_extend_strategy: 'kSameAsRequested' } as const
+
+/**
+ * Further options of the CUDA provider, from `FRAMEWRIGHT_CUDA_OPTIONS`: `fuse_conv_bias=1,prefer_nhwc=1`. They win over
+ * {@link usualCudaOptions}; the provider refuses names that it does not know.
+ * @throws RequestError for text of another form
+ */
+export function cudaOptionsOf(variables: NodeJS.ProcessEnv = process.env): Readonly<Record<string, string>> {
+  const entries = (variables[variable] ?? '').split(',').filter(entry => entry.trim() !== '')
+  return Object.fromEntries(
+    entries.map(entry => {
+      const [, name, value] = /^\s*(\w+)\s*=\s*(\S+)\s*$/.exec(entry) ?? []
+      if (name !== undefined && value !== undefined) return [name, value]
+      throw new RequestError('request/invalid', {
+        subject: variable,
+        expected: 'options as name=value with commas between, such as prefer_nhwc=1',
+        got: entry,
+      })
+    }),
+  )
+}

@@ -1,0 +1,60 @@
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { families } from '../../../models/index.ts'
+import { writeSynthetic } from '../../../src/benchmark/synthetic.ts'
+import { openCheckpoint } from '../../../src/engine/checkpoint.ts'
+import { choosePlan } from '../../../src/engine/device-memory.ts'
+import { graphSource } from '../../../src/engine/graph-source.ts'
+import { MemoryEstimator } from '../../../src/engine/memory-estimate.ts'
+import { parseSize } from '../../../src/geometry/parse-size.ts'
+import { planRequest } from '../../../src/pipeline/request.ts'
+import { parseDeviceName } from '../../../src/runtime/device.ts'
+import type { FloatDType } from '../../../src/tensor/dtype.ts'
+import { scratchFolder } from '../../scratch.ts'
+
+const scratch = scratchFolder()
+
+/** A published checkpoint of zeros, in files that take no space. */
+async function published(name: string, stored?: FloatDType): Promise<string> {
+  const folder = path.join(scratch, `${name}-${stored}`)
+  await writeSynthetic({ name, folder, isMeasured: () => false, ...(stored && { stored }) }, families)
+  return folder
+}
+
+async function planOf(folder: string, deviceName: string, memory: number, size: string) {
+  const device = parseDeviceName(deviceName)
+  const checkpoint = await openCheckpoint(folder, families)
+  const source = graphSource(checkpoint, { device, requested: undefined })
+  const request = { prompt: 'a cat', ...parseSize(size), frames: 81 }
+  const plan = planRequest(request, checkpoint.model.facts, () => 0n)
+  const choice = await choosePlan(new MemoryEstimator(checkpoint, device, source).request(plan), memory)
+  if ('smallest' in choice) throw new Error(`nothing fits: ${choice.smallest.bytes} bytes`)
+  return choice.estimate
+}
+
+/** What kernels count in 32 bits, with room for their padding. */
+const limit = 1.9 * 2 ** 30
+
+describe('the plan for a GPU of 80 GB', () => {
+  test.each(['bf16', 'f32'] as const)(
+    'decodes whole pictures of a 14B model whose weights are stored in %s',
+    async stored => {
+      const model = await published('wan-t2v-14b', stored)
+      const { plan, bytes } = await planOf(model, 'cuda', 80e9, '832x480')
+      expect(plan.tile).toBeUndefined()
+      expect(bytes).toBeLessThan(80e9)
+    },
+  )
+})
+
+describe.each(['cpu', 'cuda'])('the largest tensor on %s', device => {
+  test('is not past what kernels count: fewer frames are decoded at a time', async () => {
+    const model = await published('wan-t2v-1.3b')
+    const small = await planOf(model, device, 1e13, '832x480')
+    expect(small.plan).toMatchObject({ chunk: 4, tile: undefined })
+    const large = await planOf(model, device, 1e13, '1280x720')
+    expect(large.plan.tile).toBeUndefined()
+    expect(large.plan.chunk).toBeLessThan(4)
+    expect(large.elements).toBeLessThanOrEqual(limit)
+  })
+})
