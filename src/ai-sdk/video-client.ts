@@ -1,11 +1,16 @@
 import { setTimeout as wait } from 'node:timers/promises'
 
 export interface VideoClientOptions {
-  /** Of the server, with `/v1` at its end; `http://127.0.0.1:8420/v1` unless given. */
+  /** Of the server, with `/v1` at its end. @default http://127.0.0.1:8420/v1 */
   readonly baseURL?: string
   /** Where the server needs one. */
   readonly apiKey?: string
   readonly headers?: Readonly<Record<string, string>>
+  /**
+   * How long a server that does not answer is asked again for a video that it has begun, in seconds: it goes on with its
+   * videos after a restart. @default 120
+   */
+  readonly patienceSeconds?: number
   readonly fetch?: typeof fetch
 }
 
@@ -35,6 +40,14 @@ export class VideoServerError extends Error {
 }
 
 const defaultBaseUrl = 'http://127.0.0.1:8420/v1'
+const defaultPatienceSeconds = 120
+
+/** Milliseconds before a request that failed is sent again: doubled each time, up to the longest. */
+const firstPauseMs = 250
+const longestPauseMs = 5_000
+
+/** A server that starts, one that is asked too often, and proxies whose server is away. */
+const passing: readonly number[] = [408, 425, 429, 502, 503, 504]
 
 /** Videos over HTTP. */
 export class VideoClient {
@@ -45,22 +58,25 @@ export class VideoClient {
   }
 
   async create(body: object, settings: CallSettings): Promise<{ video: ServedVideo; headers: Headers }> {
-    const json = { 'content-type': 'application/json' }
     const response = await this.#send('POST', '/videos', settings, {
       body: JSON.stringify(body),
-      headers: json,
+      headers: { 'content-type': 'application/json' },
     })
     return { video: (await response.json()) as ServedVideo, headers: response.headers }
   }
 
   async retrieve(id: string, settings: CallSettings): Promise<{ video: ServedVideo; headers: Headers }> {
-    const response = await this.#send('GET', `/videos/${id}`, settings)
-    return { video: (await response.json()) as ServedVideo, headers: response.headers }
+    return await this.#patiently(settings, async () => {
+      const response = await this.#send('GET', `/videos/${id}`, settings)
+      return { video: (await response.json()) as ServedVideo, headers: response.headers }
+    })
   }
 
   async content(id: string, settings: CallSettings): Promise<Uint8Array> {
-    const response = await this.#send('GET', `/videos/${id}/content`, settings)
-    return new Uint8Array(await response.arrayBuffer())
+    return await this.#patiently(settings, async () => {
+      const response = await this.#send('GET', `/videos/${id}/content`, settings)
+      return new Uint8Array(await response.arrayBuffer())
+    })
   }
 
   async delete(id: string, { headers }: CallSettings): Promise<void> {
@@ -73,13 +89,27 @@ export class VideoClient {
       while (true) {
         const answer = await this.retrieve(id, settings)
         if (answer.video.status === 'completed' || answer.video.status === 'failed') return answer
-        const pollMs = Number(answer.headers.get('openai-poll-after-ms')) || 1000
-        await wait(pollMs, undefined, settings.abortSignal ? { signal: settings.abortSignal } : {})
+        await pause(Number(answer.headers.get('openai-poll-after-ms')) || 1000, settings)
       }
     } catch (error) {
       // The one who gave up has the error; that the server could not be told changes nothing for him.
       if (settings.abortSignal?.aborted) await this.delete(id, settings).catch(() => {})
       throw error
+    }
+  }
+
+  /** What changes nothing is asked again while the server does not answer. */
+  async #patiently<T>(settings: CallSettings, ask: () => Promise<T>): Promise<T> {
+    const { patienceSeconds = defaultPatienceSeconds } = this.#options
+    const until = performance.now() + patienceSeconds * 1000
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+      try {
+        return await ask()
+      } catch (error) {
+        const isPassing = error instanceof VideoServerError ? passing.includes(error.status) : true
+        if (settings.abortSignal?.aborted || !isPassing || performance.now() + pauseMs > until) throw error
+        await pause(pauseMs, settings)
+      }
     }
   }
 
@@ -107,6 +137,10 @@ export class VideoClient {
     const text = await response.text()
     throw new VideoServerError(response.status, messageIn(text) ?? `The server answered ${response.status}.`)
   }
+}
+
+async function pause(ms: number, { abortSignal }: CallSettings): Promise<void> {
+  await wait(ms, undefined, abortSignal ? { signal: abortSignal } : {})
 }
 
 function messageIn(text: string): string | undefined {

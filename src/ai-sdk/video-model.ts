@@ -8,7 +8,7 @@ import type {
   VideoResponse,
   VideoWarning,
 } from './video-model-types.ts'
-import { videoRequest } from './video-request.ts'
+import { videoRequests } from './video-request.ts'
 
 export type FramewrightOptions = VideoClientOptions
 
@@ -32,17 +32,24 @@ export function createFramewright(options: FramewrightOptions = {}): Framewright
     specificationVersion: 'v4',
     doGenerate: call => generate(client, model, call),
     async doStart({ webhookUrl, ...call }) {
-      const { body, warnings } = videoRequest(model, call)
+      const { bodies, warnings } = videoRequests(model, call)
       const webhook = webhookUrl === undefined ? {} : { webhook_url: webhookUrl }
-      const { video, headers } = await client.create({ ...body, ...webhook }, call)
-      return { operation: { id: video.id }, warnings, response: about(model, headers) }
+      const started = await createAll(
+        client,
+        bodies.map(body => ({ ...body, ...webhook })),
+        call,
+      )
+      const operation = { ids: started.map(({ video }) => video.id) }
+      return { operation, warnings, response: about(model, started.at(-1)!.headers) }
     },
     async doStatus({ operation, ...settings }) {
-      const { video, headers } = await client.retrieve(idOf(operation), settings)
-      const response = about(model, headers)
-      if (video.status === 'failed') return { status: 'error', error: failureOf(video), response }
-      if (video.status !== 'completed') return { status: 'pending', response }
-      return { status: 'completed', ...(await download(client, video, settings, [], response)) }
+      const answers = await Promise.all(idsOf(operation).map(id => client.retrieve(id, settings)))
+      const videos = answers.map(({ video }) => video)
+      const response = about(model, answers.at(-1)!.headers)
+      const failed = videos.find(({ status }) => status === 'failed')
+      if (failed) return { status: 'error', error: failureOf(failed), response }
+      if (videos.some(({ status }) => status !== 'completed')) return { status: 'pending', response }
+      return { status: 'completed', ...(await download(client, videos, settings, [], response)) }
     },
   })
   return Object.assign(videoModel, { videoModel, videoModelV4 })
@@ -51,8 +58,11 @@ export function createFramewright(options: FramewrightOptions = {}): Framewright
 /** The server on this machine. */
 export const framewright: FramewrightProvider = createFramewright()
 
+/** As many as are asked for are one call: of several, the AI SDK gives each the same seed. */
+const mostVideos = 1000
+
 function base(modelId: string) {
-  return { provider: 'framewright', modelId, maxVideosPerCall: 1 }
+  return { provider: 'framewright', modelId, maxVideosPerCall: mostVideos }
 }
 
 async function generate(
@@ -60,30 +70,62 @@ async function generate(
   model: string,
   call: VideoCallOptions,
 ): Promise<GeneratedVideos> {
-  const { body, warnings } = videoRequest(model, call)
+  const { bodies, warnings } = videoRequests(model, call)
   // Not to be aborted: a video whose id nobody got to know could not be stopped.
-  const created = await client.create(body, { headers: call.headers })
-  const { video, headers } = await client.ended(created.video.id, call)
-  if (video.status === 'failed') throw new Error(failureOf(video))
-  return await download(client, video, call, warnings, about(model, headers))
+  const created = await createAll(client, bodies, { headers: call.headers })
+  const stop = new AbortController()
+  const abortSignal = call.abortSignal ? AbortSignal.any([call.abortSignal, stop.signal]) : stop.signal
+  const ends = await Promise.allSettled(
+    created.map(async ({ video: { id } }) => {
+      try {
+        const { video, headers } = await client.ended(id, { ...call, abortSignal })
+        if (video.status === 'failed') throw new Error(failureOf(video))
+        return { video, headers }
+      } catch (error) {
+        // All or none: the others are not made for nobody.
+        stop.abort(error)
+        throw error
+      }
+    }),
+  )
+  const answers = ends.map(end => {
+    if (end.status === 'fulfilled') return end.value
+    throw call.abortSignal?.aborted ? end.reason : (stop.signal.reason ?? end.reason)
+  })
+  const videos = answers.map(({ video }) => video)
+  return await download(client, videos, call, warnings, about(model, answers.at(-1)!.headers))
+}
+
+/** One after the other, in the order of their seeds. When one is refused, those before are not made either. */
+async function createAll(
+  client: VideoClient,
+  bodies: readonly object[],
+  settings: CallSettings,
+): Promise<{ video: ServedVideo; headers: Headers }[]> {
+  const created: { video: ServedVideo; headers: Headers }[] = []
+  try {
+    for (const body of bodies) created.push(await client.create(body, settings))
+    return created
+  } catch (error) {
+    await Promise.allSettled(created.map(({ video }) => client.delete(video.id, settings)))
+    throw error
+  }
 }
 
 /** The bytes: addresses of a local server are not ones that the AI SDK would download from. */
 async function download(
   client: VideoClient,
-  video: ServedVideo,
+  served: readonly ServedVideo[],
   settings: CallSettings,
   warnings: VideoWarning[],
   response: VideoResponse,
 ): Promise<GeneratedVideos> {
-  const data = await client.content(video.id, settings)
-  const { id, seed = null, size = null } = video
-  return {
-    videos: [{ type: 'binary', data, mediaType: 'video/mp4' }],
-    warnings,
-    providerMetadata: { framewright: { videos: [{ id, seed, size }] } },
-    response,
+  const videos: GeneratedVideos['videos'] = []
+  for (const { id } of served) {
+    videos.push({ type: 'binary', data: await client.content(id, settings), mediaType: 'video/mp4' })
   }
+  const facts = served.map(({ id, seed = null, size = null }) => ({ id, seed, size }))
+  return { videos, warnings, providerMetadata: { framewright: { videos: facts } }, response }
 }
 
 function about(modelId: string, headers: Headers): VideoResponse {
@@ -94,8 +136,8 @@ function failureOf({ error }: ServedVideo): string {
   return error?.message ?? 'The video failed.'
 }
 
-function idOf(operation: JsonValue): string {
-  const id = typeof operation === 'object' && operation !== null && !Array.isArray(operation) && operation.id
-  if (typeof id === 'string') return id
+function idsOf(operation: JsonValue): readonly string[] {
+  const ids = typeof operation === 'object' && operation !== null && 'ids' in operation && operation.ids
+  if (Array.isArray(ids) && ids.length > 0 && ids.every(id => typeof id === 'string')) return ids
   throw new TypeError('operation: expected what doStart gave.')
 }

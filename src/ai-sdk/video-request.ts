@@ -3,11 +3,14 @@ import type { VideoCallOptions, VideoFile, VideoWarning } from './video-model-ty
 /** Pixels of a video of which only the shape is given: those of 720p, which the server fits to its model. */
 const pixels = 1280 * 720
 
-/** The body of POST /v1/videos for a call, and what of the call it cannot say. */
-export function videoRequest(
+/**
+ * The bodies of POST /v1/videos for a call, one a video, and what of the call they cannot say. Of several, each has the seed
+ * after that of the one before: the first is the video that the seed alone gives.
+ */
+export function videoRequests(
   model: string,
   options: VideoCallOptions,
-): { body: Record<string, unknown>; warnings: VideoWarning[] } {
+): { bodies: Record<string, unknown>[]; warnings: VideoWarning[] } {
   const warnings: VideoWarning[] = []
   const unsupported = (feature: string, details: string) =>
     warnings.push({ type: 'unsupported', feature, details })
@@ -31,7 +34,12 @@ export function videoRequest(
     ...options.providerOptions.framewright,
   }
   const given = Object.entries(fields).filter(([, value]) => value !== undefined)
-  return { body: Object.fromEntries(given), warnings }
+  const body: Record<string, unknown> = Object.fromEntries(given)
+  const { seed } = body
+  const bodies = Array.from({ length: Math.max(1, options.n) }, (_, index) => {
+    return typeof seed === 'number' ? { ...body, seed: seed + index } : body
+  })
+  return { bodies, warnings }
 }
 
 function sizeOf(ratio: VideoCallOptions['aspectRatio']): string | undefined {

@@ -1,4 +1,5 @@
 /** The AI SDK, as it is published, with our provider against a server with the built-in model. */
+import { createHash } from 'node:crypto'
 import { experimental_generateVideo as generateVideo } from 'ai'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -50,6 +51,78 @@ describe('generateVideo', () => {
       providerOptions: quick,
     })
     expect(result.warnings).toMatchObject([{ type: 'unsupported', feature: 'generateAudio' }])
+  })
+
+  test('makes several different videos of one seed, the first as alone', async () => {
+    const make = async (n: number) => {
+      const result = await generateVideo({
+        model: provider('doodle'),
+        prompt: 'a red ball',
+        n,
+        seed: 40,
+        providerOptions: { framewright: { num_inference_steps: 1, num_frames: 5, width: 32, height: 32 } },
+      })
+      const bytes = result.videos.map(({ uint8Array }) =>
+        createHash('sha256').update(uint8Array).digest('hex'),
+      )
+      const facts = result.providerMetadata.framewright?.videos as { seed: string }[]
+      return { bytes, seeds: facts.map(({ seed }) => seed) }
+    }
+    const three = await make(3)
+    expect(three.seeds).toEqual(['40', '41', '42'])
+    expect(new Set(three.bytes).size).toBe(3)
+    expect((await make(1)).seeds).toEqual(['40'])
+  })
+
+  test('needs no text beside a picture', async () => {
+    const result = await generateVideo({
+      model: provider('doodle'),
+      prompt: { image: await picture('#20d020') },
+      providerOptions: quick,
+    })
+    expect(result.video.mediaType).toBe('video/mp4')
+  })
+
+  test('goes on when the server is away for a while', async () => {
+    const troubles: string[] = []
+    const once = (trouble: string) => !troubles.includes(trouble) && troubles.push(trouble)
+    // A refused connection, the answer of a proxy without its server, and a file that breaks off.
+    const flaky: typeof fetch = async (input, init) => {
+      if (init?.method !== 'GET') return await fetch(input, init)
+      if (once('refused')) throw new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') })
+      if (once('proxy')) return new Response('<html>Bad Gateway</html>', { status: 502 })
+      if (!String(input).endsWith('/content') || !once('broken')) return await fetch(input, init)
+      return new Response(new ReadableStream({ start: stream => stream.error(new Error('terminated')) }))
+    }
+    const patient = createFramewright({ baseURL: `${server.url}/v1`, apiKey: 'sesame', fetch: flaky })
+    const result = await generateVideo({
+      model: patient('doodle'),
+      prompt: 'a patient ball',
+      providerOptions: quick,
+      maxRetries: 0,
+    })
+    expect(Buffer.from(result.video.uint8Array).toString('latin1', 4, 8)).toBe('ftyp')
+    expect(troubles).toEqual(['refused', 'proxy', 'broken'])
+  })
+
+  test('gives up on a server that stays away, and at once on what the server refuses', async () => {
+    let gone = false
+    const leaving: typeof fetch = async (input, init) => {
+      if (gone) throw new TypeError('fetch failed')
+      gone = init?.method === 'POST'
+      return await fetch(input, init)
+    }
+    const options = { baseURL: `${server.url}/v1`, apiKey: 'sesame', fetch: leaving, patienceSeconds: 0.5 }
+    const model = createFramewright(options)('doodle')
+    const started = performance.now()
+    await expect(
+      generateVideo({ model, prompt: 'a ball', providerOptions: quick, maxRetries: 0 }),
+    ).rejects.toThrow('fetch failed')
+    expect(performance.now() - started).toBeLessThan(20_000)
+    for (const { id } of server.jobs.tasks.values()) await server.jobs.cancel(id)
+    const v4 = provider.videoModelV4('doodle')
+    const operation = { ids: ['video_00000000-0000-4000-8000-000000000000'] }
+    await expect(v4.doStatus({ operation })).rejects.toThrow('No such task.')
   })
 
   test('fails with what the server says', async () => {
