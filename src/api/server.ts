@@ -2,16 +2,20 @@ import type { OpenJobs } from '../jobs/contract.ts'
 import type { KeyStore } from '../jobs/key-store.ts'
 import type { KeysOptions } from '../server/open-keys.ts'
 import type { RunningServer, ServeOptions } from '../server/serve.ts'
+import { checkDatabaseAddress, checkPublicUrl } from './addresses.ts'
 import { openJobs } from './jobs.ts'
 
 /**
  * Serves models over HTTP, as Runway's API and OpenAI's videos API. Loaded when it is called. The address is
  * listened on first: requests wait until the models are there.
  * @param open opens what the tasks are kept in
- * @throws SystemError for an address that cannot be listened on; RequestError when it would be open to others without a key; CheckpointError for a model that is not one
+ * @throws RequestError for a wrong `publicUrl` or `database`, and when it would be open to others without a key;
+ *   SystemError for an address that cannot be listened on; CheckpointError for a model that is not one
  */
 export async function startServer(options: ServeOptions, open: OpenJobs = openJobs): Promise<RunningServer> {
   const { openSocket } = await import('../server/listening-socket.ts')
+  if (options.publicUrl !== undefined) checkPublicUrl(options.publicUrl)
+  if (options.database !== undefined) checkDatabaseAddress(options.database)
   const socket = await openSocket(options)
   options.onListening?.(options.publicUrl ?? socket.url)
   try {

@@ -2,6 +2,13 @@
 import { existsSync } from 'node:fs'
 import { Option } from 'commander'
 import {
+  databaseAddressForm,
+  isDatabaseAddress,
+  isPublicUrl,
+  publicUrlForm,
+  withoutPassword,
+} from '../api/addresses.ts'
+import {
   type ArgumentType,
   choice as choiceType,
   decimals,
@@ -34,11 +41,19 @@ export function wholeNumber(flag: string, range?: { readonly from: number; reado
   })
 }
 
-/** An address of the web. */
-export function webAddress(flag: string) {
+/** The address that clients reach a server at. */
+export function publicAddress(flag: string) {
   return (word: string): string => {
-    if (/^https?:$/.test(URL.parse(word)?.protocol ?? '')) return word
-    throw invalid(flag, 'an address such as https://video.example.com', word)
+    if (isPublicUrl(word)) return word
+    throw invalid(flag, publicUrlForm, word)
+  }
+}
+
+/** The address of a PostgreSQL server. */
+export function databaseAddress(flag: string) {
+  return (word: string): string => {
+    if (isDatabaseAddress(word)) return word
+    throw invalid(flag, databaseAddressForm, withoutPassword(word))
   }
 }
 

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { KeyStore } from '../jobs/key-store.ts'
 import type { KeysOptions } from '../server/open-keys.ts'
-import { wholeNumber } from './arguments.ts'
+import { databaseAddress, wholeNumber } from './arguments.ts'
 import { alignColumns } from './table.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -32,7 +32,11 @@ export function keysCommand(): Command {
 function where(command: Command): Command {
   return command
     .option('--folder <path>', 'folder of the server, as for serve')
-    .option('--database <address>', 'postgres://… where the server keeps its tasks there')
+    .option(
+      '--database <address>',
+      'postgres://… where the server keeps its tasks there',
+      databaseAddress('--database'),
+    )
     .option('--debug', 'print the stack of errors')
 }
 

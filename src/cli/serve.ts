@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { OpenJobs } from '../jobs/contract.ts'
 import type { ServeOptions } from '../server/serve.ts'
-import { repeated, webAddress, wholeNumber } from './arguments.ts'
+import { databaseAddress, publicAddress, repeated, wholeNumber } from './arguments.ts'
 import { type AdapterFlags, addHostFlags, withAdapters } from './host-flags.ts'
 import { interruptSignal } from './interrupt.ts'
 import { UsageError } from './usage-error.ts'
@@ -31,7 +31,7 @@ export function serveCommand(openJobs?: OpenJobs): Command {
     .option(
       '--public-url <url>',
       'address under which clients reach the server, where it is another one',
-      webAddress('--public-url'),
+      publicAddress('--public-url'),
     )
     .option('-m, --model <name>', 'model to offer, as for generate; may be repeated', repeated)
     .option(
@@ -42,7 +42,11 @@ export function serveCommand(openJobs?: OpenJobs): Command {
   return addHostFlags(command)
     .option('--no-device', 'make no videos here: workers do')
     .option('--folder <path>', 'where tasks and files are kept')
-    .option('--database <address>', 'postgres://… to keep tasks in, instead of the folder')
+    .option(
+      '--database <address>',
+      'postgres://… to keep tasks in, instead of the folder',
+      databaseAddress('--database'),
+    )
     .option('--queue <name>', 'queue of the tasks in the database (default: default)')
     .option('--storage <path>', 'folder of the files, instead of one in the folder')
     .option(

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { WorkerOptions } from '../host/worker.ts'
 import type { OpenJobs } from '../jobs/contract.ts'
-import { repeated, wholeNumber } from './arguments.ts'
+import { databaseAddress, repeated, wholeNumber } from './arguments.ts'
 import { type AdapterFlags, addHostFlags, withAdapters } from './host-flags.ts'
 import { interruptSignal } from './interrupt.ts'
 
@@ -17,7 +17,11 @@ SIGTERM hands back what is running, with a checkpoint: another worker goes on fr
 export function workerCommand(openJobs?: OpenJobs): Command {
   const command = new Command('worker')
     .description('Take tasks from the queue of a fleet, and make their videos')
-    .requiredOption('--database <address>', 'PostgreSQL server of the tasks, postgres://…')
+    .requiredOption(
+      '--database <address>',
+      'PostgreSQL server of the tasks, postgres://…',
+      databaseAddress('--database'),
+    )
     .requiredOption('--storage <path>', 'folder of the files, which the servers and all workers see')
     .option('--queue <name>', 'queue that tasks are taken from (default: default)')
     .option('-m, --model <name>', 'model to take tasks of, named as for serve; may be repeated', repeated)

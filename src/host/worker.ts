@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { pino } from 'pino'
+import { databaseAddressForm, isDatabaseAddress, withoutPassword } from '../api/addresses.ts'
 import { builtInModel } from '../engine/model-name.ts'
 import { JobsError, RequestError } from '../errors.ts'
 import type { OpenJobs, TaskRunner } from '../jobs/contract.ts'
@@ -51,11 +52,11 @@ export interface RunningWorker extends AsyncDisposable {
  *   another storage; BackendError for a device that does not work
  */
 export async function startWorker(options: WorkerOptions, openJobs: OpenJobs): Promise<RunningWorker> {
-  if (!/^postgres(ql)?:\/\//.test(options.database)) {
+  if (!isDatabaseAddress(options.database)) {
     throw new RequestError('request/invalid', {
       subject: 'database',
-      expected: 'postgres://user:password@host:port/database',
-      got: JSON.stringify(options.database),
+      expected: databaseAddressForm,
+      got: JSON.stringify(withoutPassword(options.database)),
       advice: 'Tasks in a folder are for one process: framewright serve makes their videos itself.',
     })
   }

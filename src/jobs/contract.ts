@@ -143,7 +143,7 @@ export interface CreatedTask {
 export interface ListTasks {
   readonly owner: string
   readonly api?: string
-  /** Only those after the one with this id, in the order that is asked for. */
+  /** Only those after this place, in the order that is asked for: of `placeOf`. */
   readonly after?: string
   /** 1 to 100. */
   readonly limit: number
@@ -169,6 +169,12 @@ export interface Jobs extends AsyncDisposable {
   markAnswered(ids: readonly string[]): Promise<void>
   get(id: string): Promise<TaskRecord | undefined>
   list(options: ListTasks): Promise<readonly TaskRecord[]>
+  /**
+   * Where a task of an owner stands in the order of creation, also once it was removed: its place is kept as long as
+   * tasks are.
+   * @returns undefined for a task that the owner never had
+   */
+  placeOf(owner: string, id: string): Promise<string | undefined>
   /** Tasks of an owner that are not final, but those with the ids. */
   countActive(owner: string, but?: readonly string[]): Promise<number>
   /** Keys of the files that tasks which are not final start from. */
@@ -180,7 +186,8 @@ export interface Jobs extends AsyncDisposable {
    */
   cancel(id: string): Promise<TaskRecord | undefined>
   /**
-   * Forgets a final task; what is below `outputs/<id>`, `previews/<id>` and its checkpoint are removed, too.
+   * Forgets a final task; what is below `outputs/<id>`, `previews/<id>`, its checkpoint, and the files below `inputs/` that
+   * it was made from and no task waits for, are removed, too.
    * @returns whether there was one
    */
   remove(id: string): Promise<boolean>

@@ -127,6 +127,10 @@ export class DurableJobs implements Jobs {
     return await this.#parts.store.list(options)
   }
 
+  async placeOf(owner: string, id: string): Promise<string | undefined> {
+    return await this.#parts.store.placeOf(owner, id)
+  }
+
   async countActive(owner: string, but?: readonly string[]): Promise<number> {
     return await this.#parts.store.countActive(owner, but)
   }

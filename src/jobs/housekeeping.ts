@@ -51,6 +51,10 @@ export class Housekeeping {
   async #removeOld(): Promise<void> {
     const { database, store, retentionDays } = this.#parts
     await database.query('DELETE FROM framewright.idempotency WHERE expires_at < clock_timestamp()')
+    await database.query(
+      "DELETE FROM framewright.removed_tasks WHERE removed_at < clock_timestamp() - $1 * interval '1 day'",
+      [retentionDays],
+    )
     await database.query("DELETE FROM framewright.workers WHERE seen_at < now() - interval '1 day'")
     for (;;) {
       const rows = await database.query(

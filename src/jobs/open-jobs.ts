@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { isDatabaseAddress } from '../api/addresses.ts'
 import type { JobsOptions, OpenedJobs } from './contract.ts'
 import type { Database } from './database.ts'
 import { DurableJobs } from './durable-jobs.ts'
@@ -18,7 +19,10 @@ export async function openJobs({ database: address, ...options }: JobsOptions): 
   const database = await openDatabase(address, onError)
   try {
     const jobs = await DurableJobs.open(database, options)
-    return { jobs, keys: isServer(address) ? new SqlKeys(database) : new FileKeys(keysFile(address)) }
+    return {
+      jobs,
+      keys: isDatabaseAddress(address) ? new SqlKeys(database) : new FileKeys(keysFile(address)),
+    }
   } catch (error) {
     await database.close()
     throw error
@@ -30,12 +34,12 @@ export async function openJobs({ database: address, ...options }: JobsOptions): 
  * server has the tasks open.
  */
 export async function openKeys(address: string): Promise<KeyStore> {
-  if (!isServer(address)) return new FileKeys(keysFile(address))
+  if (!isDatabaseAddress(address)) return new FileKeys(keysFile(address))
   return new SqlKeys(await openDatabase(address, error => process.emitWarning(error)))
 }
 
 async function openDatabase(address: string, onError: (error: Error) => void): Promise<Database> {
-  const database = isServer(address)
+  const database = isDatabaseAddress(address)
     ? await PostgresDatabase.open(address, onError)
     : await EmbeddedDatabase.open(address)
   try {
@@ -47,5 +51,4 @@ async function openDatabase(address: string, onError: (error: Error) => void): P
   }
 }
 
-const isServer = (address: string) => /^postgres(ql)?:\/\//.test(address)
 const keysFile = (folder: string) => join(folder, 'keys.json')

@@ -96,6 +96,16 @@ const steps: readonly Step[] = [
   `,
   separateAdapters,
   takeOverWebhooks,
+  // A client that goes through its tasks and removes each goes on from one that is not there any more.
+  `
+  CREATE TABLE framewright.removed_tasks (
+    id uuid PRIMARY KEY,
+    owner text NOT NULL,
+    seq bigint NOT NULL,
+    removed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+  );
+  CREATE INDEX removed_tasks_by_time ON framewright.removed_tasks (removed_at);
+  `,
 ]
 
 /** `model` was a model's name, or a JSON list of it and the names of its adapters. */

@@ -99,11 +99,21 @@ export class TaskStore {
     const rows = await this.#database.query(
       `SELECT ${taskColumns} FROM framewright.tasks t
        WHERE t.owner = $1 AND ($2::text IS NULL OR t.api = $2)
-         AND ($3::uuid IS NULL OR t.seq ${compare} (SELECT seq FROM framewright.tasks WHERE id = $3))
+         AND ($3::bigint IS NULL OR t.seq ${compare} $3)
        ORDER BY t.seq ${direction} LIMIT $4`,
-      [owner, api ?? null, after !== undefined && uuid.test(after) ? after : null, limit],
+      [owner, api ?? null, after ?? null, limit],
     )
     return rows.map(taskOf)
+  }
+
+  async placeOf(owner: string, id: string): Promise<string | undefined> {
+    if (!uuid.test(id)) return undefined
+    const [row] = await this.#database.query(
+      `SELECT seq::text FROM framewright.tasks WHERE id = $1 AND owner = $2
+       UNION ALL SELECT seq::text FROM framewright.removed_tasks WHERE id = $1 AND owner = $2`,
+      [id, owner],
+    )
+    return row?.seq as string | undefined
   }
 
   async countActive(owner: string, but: readonly string[] = []): Promise<number> {
@@ -141,14 +151,27 @@ export class TaskStore {
     const task = await this.get(id)
     if (!task || !finalStates.includes(task.state)) return false
     // Files first: what is left when this is cut short still has a record, and is removed with it later.
-    for (const key of [`outputs/${id}`, `previews/${id}`, checkpointKey(id)]) await this.#storage.remove(key)
+    const files = [`outputs/${id}`, `previews/${id}`, checkpointKey(id), ...(await this.#ownInputs(task))]
+    for (const key of files) await this.#storage.remove(key)
     const rows = await this.#database.query(
-      `WITH removed AS (DELETE FROM framewright.tasks WHERE id = $1 RETURNING id),
-         untold AS (DELETE FROM framewright.webhooks w USING removed WHERE w.task = removed.id)
+      `WITH removed AS (DELETE FROM framewright.tasks WHERE id = $1 RETURNING id, owner, seq),
+         untold AS (DELETE FROM framewright.webhooks w USING removed WHERE w.task = removed.id),
+         kept AS (
+           INSERT INTO framewright.removed_tasks (id, owner, seq) SELECT id, owner, seq FROM removed
+           ON CONFLICT DO NOTHING
+         )
        SELECT id FROM removed`,
       [id],
     )
     return rows.length > 0
+  }
+
+  /** What a final task was made from, without what one that is not final is made from, too. */
+  async #ownInputs({ request }: TaskRecord): Promise<readonly string[]> {
+    const keys = JSON.stringify(request).match(inputKeys) ?? []
+    if (keys.length === 0) return []
+    const used = await this.inputsInUse()
+    return keys.filter(key => !used.has(key))
   }
 
   async stats(): Promise<QueueStats> {

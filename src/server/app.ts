@@ -6,6 +6,8 @@ import { createAccess } from './http/access.ts'
 import { type ApiName, errorBody } from './http/error-body.ts'
 import { HttpError } from './http/http-error.ts'
 import { json, type Route } from './http/route.ts'
+import { apiOfPath, isPathOf, routerPath } from './http/route-paths.ts'
+import { reachedAt } from './http/server-address.ts'
 import type { Services } from './services.ts'
 import type { Delivery } from './tasks/replays.ts'
 
@@ -16,8 +18,7 @@ export function createApp(services: Services, routes: readonly Route[]): Hono<En
   const app = new Hono<Env>({ strict: true })
   const admit = createAccess(services)
   for (const route of routes) {
-    const path = route.path.replace(/\{(\w+)\}/g, ':$1')
-    app.on(route.method === 'GET' ? ['GET', 'HEAD'] : [route.method], path, async context => {
+    app.on(methodsOf(route), routerPath(route.path), async context => {
       return await answer(services, context, route.path, route.api, async exchange => {
         const { incoming } = context.env
         const owner = await admit(incoming, route)
@@ -28,6 +29,7 @@ export function createApp(services: Services, routes: readonly Route[]): Hono<En
           params: context.req.param(),
           query: new URL(incoming.url ?? '/', 'http://localhost').searchParams,
           owner,
+          address: services.settings.publicUrl ?? reachedAt(incoming),
           log: services.log.child({ request: exchange.id }),
           signal,
           delivery,
@@ -38,11 +40,13 @@ export function createApp(services: Services, routes: readonly Route[]): Hono<En
     })
   }
   app.all('*', async context => {
-    const path = context.req.path
-    const known = routes.some(route => matches(route.path, path))
-    return await answer(services, context, known ? 'another method' : 'unknown', apiOf(path), async () => {
-      if (known) throw new HttpError(405, `${context.req.method} is not offered here.`, { code: 'method' })
-      throw new HttpError(404, 'No such endpoint on this server.', { code: 'not_found' })
+    const { path, method } = context.req
+    const there = routes.filter(route => isPathOf(route.path, path))
+    const api = there[0]?.api ?? apiOfPath(path, context.env.incoming.headers)
+    return await answer(services, context, there.length > 0 ? 'another method' : 'unknown', api, async () => {
+      if (there.length > 0) throw wrongMethod(method, there)
+      const message = `No such endpoint on this server, or no such id: ${method} ${path.slice(0, 200)}`
+      throw new HttpError(404, message, { code: 'not_found' })
     })
   })
   return app
@@ -123,22 +127,20 @@ function endedEarly(): HttpError {
 }
 
 function errorResponse(api: ApiName, error: HttpError): Response {
-  const { retryAfterSeconds } = error.details
+  const { retryAfterSeconds, allow } = error.details
   const headers = new Headers()
   if (retryAfterSeconds !== undefined) headers.set('retry-after', String(retryAfterSeconds))
   // What was not read of a body that is too large, or too slow, is not worth reading.
   if (error.status === 413 || error.status === 408) headers.set('connection', 'close')
+  if (allow !== undefined) headers.set('allow', allow)
   if (error.status === 401) headers.set('www-authenticate', 'Bearer')
   return json(errorBody(api, error), { status: error.status, headers })
 }
 
-function matches(pattern: string, path: string): boolean {
-  const [wanted, given] = [pattern.split('/'), path.split('/')]
-  return (
-    wanted.length === given.length && wanted.every((part, i) => part.startsWith('{') || part === given[i])
-  )
-}
+const methodsOf = ({ method }: Route) => (method === 'GET' ? ['GET', 'HEAD'] : [method])
 
-function apiOf(path: string): ApiName {
-  return /^\/v1\/(videos|models)(\/|$)/.test(path) ? 'openai' : 'runway'
+function wrongMethod(method: string, there: readonly Route[]): HttpError {
+  const allow = [...new Set(there.flatMap(methodsOf))].join(', ')
+  const message = `${method} is not offered here: expected ${allow}.`
+  return new HttpError(405, message, { code: 'method', allow })
 }

@@ -8,9 +8,9 @@ export const seedField = z
   .max(2 ** 32 - 1)
 
 /** Names are the operator's: a request cannot bring a file. */
-export const lorasField = z
-  .array(z.object({ name: z.string().min(1).max(64), scale: z.number().min(-10).max(10).default(1) }))
-  .max(8)
+export const loraScale = z.number().min(-10).max(10)
+export const loraField = z.object({ name: z.string().min(1).max(64), scale: loraScale.default(1) })
+export const lorasField = z.array(loraField).max(8)
 
 export type Loras = z.infer<typeof lorasField>
 
@@ -56,6 +56,20 @@ export function extensionsOf(body: object, naming: Naming): Partial<GenerateRequ
 /** How an API calls a field of the engine. */
 export function apiName(field: string, naming: Naming): string {
   return named(offeredFields.find(each => each.field === field)?.name ?? field, naming)
+}
+
+/** What a request calls fields of the engine, where it is not what `apiName` says. */
+export type FieldNames = Readonly<Record<string, readonly PropertyKey[]>>
+
+/**
+ * Where a request says what an error of the engine is about.
+ * @param subject such as `frames`, `references[1]`, or `request` for all of it
+ */
+export function clientPath(subject: string, naming: Naming, fields: FieldNames): readonly PropertyKey[] {
+  const [, field = subject, rest = ''] = /^(\w+)((?:\[\d+\]|\.\w+)*)$/.exec(subject) ?? []
+  if (field === 'request') return []
+  const inner = [...rest.matchAll(/\[(\d+)\]|\.(\w+)/g)].map(([, index, name]) => name ?? Number(index))
+  return [...(fields[field] ?? [apiName(field, naming)]), ...inner]
 }
 
 function named(name: string, naming: Naming): string {

@@ -32,7 +32,7 @@ export interface HttpServerOptions {
   readonly host: string
   /** 0 for one that is free. @default 8420 */
   readonly port?: number
-  /** Address under which clients reach the server; that of the socket unless given. */
+  /** Address under which clients reach the server. @default that of the socket, or of each request where it is on all addresses */
   readonly publicUrl?: string
   readonly keysRequired: boolean
   readonly lanes: number
@@ -70,9 +70,10 @@ export async function startHttpServer(
   const addresses = options.addresses ?? { allowedHosts: [] }
   const incomingFolder = storage.pathOf('incoming')
   await mkdir(incomingFolder, { recursive: true })
-  let url = options.publicUrl?.replace(/\/+$/, '') ?? ''
+  const socket = options.socket ?? (await openSocket(options))
+  const publicUrl = options.publicUrl?.replace(/\/+$/, '') ?? (socket.everywhere ? undefined : socket.url)
   const settings: Settings = {
-    publicUrl: () => url,
+    publicUrl,
     keysRequired: options.keysRequired,
     lanes: options.lanes,
     maxQueued: options.maxQueued ?? 1000,
@@ -98,8 +99,6 @@ export async function startHttpServer(
   }
   const app = createApp(services, allRoutes(services, parts.secret))
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
-  const socket = options.socket ?? (await openSocket(options))
-  url ||= socket.url
   socket.answer(listener)
-  return { url, [Symbol.asyncDispose]: () => socket[Symbol.asyncDispose]() }
+  return { url: publicUrl ?? socket.url, [Symbol.asyncDispose]: () => socket[Symbol.asyncDispose]() }
 }

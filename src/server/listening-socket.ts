@@ -17,6 +17,8 @@ const defaultPort = 8420
 /** A socket that listens before there is anything to answer with. */
 export interface ListeningSocket extends AsyncDisposable {
   readonly url: string
+  /** Whether it listens on every address of the machine, so that `url` leads nowhere. */
+  readonly everywhere: boolean
   /** Answers requests from now on, those first that have been waiting. */
   answer(listener: RequestListener): void
 }
@@ -27,6 +29,13 @@ export interface ListeningSocket extends AsyncDisposable {
  */
 const longestHeadMs = 20_000
 const longestRequestMs = 900_000
+
+/**
+ * How long a connection without a request stays open: longer than proxies keep theirs to a server (60 s to 75 s, and 600 s at
+ * Google's), else one sends a request into a connection that is being closed, and its client sees 502. The head of the next
+ * request has its time from its first byte.
+ */
+const keepAliveMs = 620_000
 
 /**
  * Listens on an address. Requests wait until `answer` is called.
@@ -44,6 +53,7 @@ export async function openSocket({
     {
       headersTimeout: Math.min(longestHeadMs, requestTimeout),
       requestTimeout,
+      keepAliveTimeout: keepAliveMs,
       connectionsCheckingInterval: Math.min(10_000, requestTimeout),
       maxHeaderSize: 16_384,
     },
@@ -55,6 +65,7 @@ export async function openSocket({
   await listen(server, host, port)
   return {
     url: addressOf(server, host),
+    everywhere: isEverywhere(server),
     answer(next) {
       listener = next
       for (const exchange of waiting.splice(0)) next(...exchange)
@@ -79,6 +90,11 @@ function addressOf(server: Server, host: string): string {
   const address = server.address()
   const port = typeof address === 'object' && address ? address.port : 0
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function isEverywhere(server: Server): boolean {
+  const address = server.address()
+  return typeof address === 'object' && ['0.0.0.0', '::'].includes(address?.address ?? '')
 }
 
 async function close(server: Server): Promise<void> {

@@ -96,9 +96,11 @@ export async function startServer(
   const addresses = { allowedHosts: options.allowedHosts ?? [] }
   const metrics: Metrics = createMetrics({ stats: () => opened.jobs.stats(), hosts: () => runner.hosts })
   const runner: HostRunner = createRunner(options, { catalogue, storage, metrics, log })
-  let url = options.publicUrl ?? ''
-  const settings = { publicUrl: () => url, outputHours: 24, lanes: runner.lanes }
-  const book = { signer: createSigner(secret), settings }
+  const book = {
+    signer: createSigner(secret),
+    settings: { outputHours: 24, lanes: runner.lanes },
+    address: options.publicUrl?.replace(/\/+$/, '') ?? socket.url,
+  }
   const opened: OpenedJobs = await withRunner(runner, openJobs, {
     database: options.database ?? join(folder, 'database'),
     storage,
@@ -115,7 +117,7 @@ export async function startServer(
       {
         socket,
         host,
-        ...(options.publicUrl && { publicUrl: options.publicUrl }),
+        ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
         keysRequired: await needsKeys(host, opened.keys),
         // Workers elsewhere are not counted: one is assumed.
         lanes: Math.max(1, runner.lanes),
@@ -132,7 +134,7 @@ export async function startServer(
         ...(options.strictVersion !== undefined && { strictVersion: options.strictVersion }),
       },
     )
-    url = http.url
+    const { url } = http
     const stopSweep = startSweep(storage, opened.jobs, log)
     log.info({ url, models: catalogue.checkpoints, devices: options.devices ?? ['auto'] }, 'serving')
     return {

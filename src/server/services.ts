@@ -27,8 +27,11 @@ export interface Services {
 }
 
 export interface Settings {
-  /** Address under which clients reach the server, without a slash at its end. The Host header is not believed. */
-  readonly publicUrl: () => string
+  /**
+   * Address under which clients reach the server, without a slash at its end. Undefined where it listens on every address of
+   * its machine and is not told one: then each client is given the one that its request came to.
+   */
+  readonly publicUrl: string | undefined
   /** Whether clients need a key from the start; else they do from when there is one. */
   readonly keysRequired: boolean
   readonly bodyTimes: BodyTimes

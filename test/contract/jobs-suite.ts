@@ -151,12 +151,30 @@ export function testJobs({ name, storage, open }: JobsStore): void {
       for (const order of ['asc', 'desc'] as const) {
         const seen: string[] = []
         for (let after: string | undefined; ; after = seen.at(-1)) {
-          const page = await jobs.list({ owner, limit: 2, order, ...(after && { after }) })
+          const place = after && (await jobs.placeOf(owner, after))
+          const page = await jobs.list({ owner, limit: 2, order, ...(place && { after: place }) })
           if (page.length === 0) break
           seen.push(...page.map(({ id }) => id))
         }
         expect(seen).toEqual(order === 'asc' ? ids : ids.toReversed())
       }
+    })
+
+    test('go on after a task that was removed, of its owner alone', async () => {
+      await using jobs = await open({})
+      const ids: string[] = []
+      for (let i = 0; i < 3; i++) ids.push((await jobs.create(newTask())).task.id)
+      await jobs.cancel(ids[1]!)
+      await jobs.remove(ids[1]!)
+      const after = await jobs.placeOf(owner, ids[1]!)
+      expect(after).toBeDefined()
+      const next = async (order: 'asc' | 'desc') =>
+        (await jobs.list({ owner, limit: 9, order, ...(after && { after }) })).map(({ id }) => id)
+      expect([await next('asc'), await next('desc')]).toEqual([[ids[2]], [ids[0]]])
+      expect(await jobs.placeOf(other, ids[1]!)).toBeUndefined()
+      expect(await jobs.placeOf(other, ids[0]!)).toBeUndefined()
+      expect(await jobs.placeOf(owner, randomUUID())).toBeUndefined()
+      expect(await jobs.placeOf(owner, 'nonsense')).toBeUndefined()
     })
   })
 
@@ -292,6 +310,24 @@ export function testJobs({ name, storage, open }: JobsStore): void {
     expect(await jobs.get(task.id)).toBeUndefined()
     expect(await storage.stat(key)).toBeUndefined()
     expect(await jobs.remove(task.id)).toBe(false)
+  })
+
+  test(`${name}: what a removed task was made from goes with it, unless another task waits for it`, async () => {
+    await using jobs = await open({})
+    const [own, shared] = [`inputs/${randomUUID()}`, `inputs/${randomUUID()}`]
+    for (const key of [own, shared]) await storage.write(key, Buffer.from('abc'))
+    const from = async (image: string, lastImage: string) => {
+      const request = { model: 'a-model', generate: { prompt: 'a ball', image, lastImage } }
+      return (await jobs.create(newTask({ request }))).task.id
+    }
+    const [first, second] = [await from(own, shared), await from(shared, shared)]
+    const left = async () => [await storage.stat(own), await storage.stat(shared)].map(each => each?.bytes)
+    await jobs.cancel(first)
+    await jobs.remove(first)
+    expect(await left()).toEqual([undefined, 3])
+    await jobs.cancel(second)
+    await jobs.remove(second)
+    expect(await left()).toEqual([undefined, undefined])
   })
 
   test(`${name}: the end of a task is announced once, with its id`, async () => {

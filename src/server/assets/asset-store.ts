@@ -6,6 +6,7 @@ import type { Storage } from '../../jobs/contract.ts'
 import { type FileKind, fileKind } from '../../media/file-kind.ts'
 import { invalidField } from '../http/http-error.ts'
 import { type AssetKind, assetLimits, fetchesAtOnce, uploadHours } from './asset-limits.ts'
+import { isDataUri, readDataUri } from './data-uri.ts'
 import { FairGate } from './fair-gate.ts'
 import { AssetError, fetchAsset } from './fetch-asset.ts'
 import type { AddressPolicy } from './vetted-request.ts'
@@ -15,7 +16,8 @@ const kinds: Readonly<Record<AssetKind, readonly FileKind[]>> = {
   video: ['movie', 'gif', 'webp'],
 }
 
-const uploadScheme = 'runway://'
+/** Schemes are of any case. */
+const uploadScheme = /^runway:\/\//i
 
 /** Pictures and videos that clients refer to, as files in the storage: their bytes are looked at, not their names. */
 export class AssetStore {
@@ -78,9 +80,10 @@ export class AssetStore {
   }
 
   async #key(uri: string, kind: AssetKind, owner: string): Promise<string> {
-    if (uri.startsWith(uploadScheme)) return await this.#uploaded(uri.slice(uploadScheme.length), kind, owner)
+    const upload = uri.trim().replace(uploadScheme, '')
+    if (upload !== uri.trim()) return await this.#uploaded(upload, kind, owner)
     const key = newKey()
-    if (uri.startsWith('data:')) await this.#storage.write(key, dataOf(uri, kind))
+    if (isDataUri(uri)) await this.#storage.write(key, dataOf(uri, kind))
     else await this.#fetch(uri, kind, owner, key)
     try {
       await this.#check(key, kind)
@@ -138,16 +141,15 @@ function newKey(): string {
 }
 
 function dataOf(uri: string, kind: AssetKind): Buffer {
-  const head = /^data:([\w.+-]+\/[\w.+-]+)(?:;[\w=-]+)*;base64,/.exec(uri.slice(0, 200))
-  const text = head ? uri.slice(head[0].length) : ''
-  // Before all of it is looked at.
-  if ((text.length * 3) / 4 > assetLimits[kind].data + 2) throw tooLong(kind)
-  if (!(head?.[1] ?? '').startsWith(`${kind}/`) || !/^[A-Za-z0-9+/]+={0,2}$/.test(text)) {
+  const limit = assetLimits[kind].data
+  // Before all of it is looked at: base64 has 4 characters for 3 bytes, and room for line breaks, or 3 for each with percents.
+  if (uri.length > (limit * 4 * (uri.includes('%') ? 3 : 1.5)) / 3 + 1024) throw tooLong(kind)
+  const data = readDataUri(uri)
+  if (!data?.type.startsWith(`${kind}/`)) {
     throw new AssetError(`Invalid data URI: expected data:${kind}/…;base64,….`)
   }
-  const bytes = Buffer.from(text, 'base64')
-  if (bytes.length <= assetLimits[kind].data) return bytes
-  throw tooLong(kind)
+  if (data.bytes.length > limit) throw tooLong(kind)
+  return data.bytes
 }
 
 function tooLong(kind: AssetKind): AssetError {

@@ -4,7 +4,7 @@ import type { Route } from '../http/route.ts'
 import { taskObject } from '../runway/task-object.ts'
 import type { Services } from '../services.ts'
 import { findTask } from '../tasks/find-task.ts'
-import { previewAddress } from '../tasks/output-address.ts'
+import { type AddressBook, addressBook, previewAddress } from '../tasks/output-address.ts'
 
 /** Proxies close connections on which nothing comes: a comment does. */
 const heartbeatMs = 15_000
@@ -24,20 +24,26 @@ export function eventRoutes(services: Services): Route[] {
       api: 'framewright',
       summary: 'Progress, previews and end of a task as server-sent events',
       access: 'key',
-      async handle({ owner, params, signal }) {
+      async handle(request) {
+        const { owner, params, signal } = request
         const { id } = await findTask(services, owner, params.id!)
         const headers = {
           'content-type': 'text/event-stream; charset=utf-8',
           'cache-control': 'no-cache, no-transform',
           'x-accel-buffering': 'no',
         }
-        return new Response(eventStream(services, id, signal), { headers })
+        return new Response(eventStream(services, addressBook(services, request), id, signal), { headers })
       },
     },
   ]
 }
 
-function eventStream(services: Services, id: string, gone: AbortSignal): ReadableStream<Uint8Array> {
+function eventStream(
+  services: Services,
+  book: AddressBook,
+  id: string,
+  gone: AbortSignal,
+): ReadableStream<Uint8Array> {
   const stop = new AbortController()
   const signal = AbortSignal.any([gone, stop.signal])
   const encoder = new TextEncoder()
@@ -47,7 +53,7 @@ function eventStream(services: Services, id: string, gone: AbortSignal): Readabl
       const send = (text: string) => controller.enqueue(encoder.encode(text))
       heartbeat = setInterval(() => send(': still here\n\n'), heartbeatMs)
       const behind = () => (controller.desiredSize ?? 0) < -mostWaiting
-      void sendEvents(services, id, signal, { send, behind })
+      void sendEvents(services, book, id, signal, { send, behind })
         .catch(error => services.log.error({ error, task: id }, 'events of a task ended early'))
         .finally(() => {
           clearInterval(heartbeat)
@@ -64,6 +70,7 @@ function eventStream(services: Services, id: string, gone: AbortSignal): Readabl
 
 async function sendEvents(
   services: Services,
+  book: AddressBook,
   id: string,
   signal: AbortSignal,
   { send, behind }: { readonly send: (text: string) => void; readonly behind: () => boolean },
@@ -73,25 +80,25 @@ async function sendEvents(
     // A reader that does not keep up misses steps, but not the end.
     if (behind() && !finalStates.includes(task.state)) continue
     const step = task.progress.preview?.step ?? 0
-    const preview = step > previewed ? await previewEvent(services, task) : ''
+    const preview = step > previewed ? await previewEvent(services, book, task) : ''
     previewed = step
     if (signal.aborted) return
-    send(preview + taskEvent(services, task))
+    send(preview + taskEvent(book, task))
   }
 }
 
-function taskEvent(services: Services, task: TaskRecord): string {
-  if (finalStates.includes(task.state)) return event('end', taskObject(services, task))
+function taskEvent(book: AddressBook, task: TaskRecord): string {
+  if (finalStates.includes(task.state)) return event('end', taskObject(book, task))
   const { preview: _, ...progress } = task.progress
   return event('progress', { state: task.state, ahead: task.ahead, attempt: task.attempt, ...progress })
 }
 
-async function previewEvent(services: Services, task: TaskRecord): Promise<string> {
+async function previewEvent(services: Services, book: AddressBook, task: TaskRecord): Promise<string> {
   const { key, step } = task.progress.preview!
   // Gone when the task has ended meanwhile.
   const jpeg = await readFile(services.storage.pathOf(key), 'base64').catch(() => undefined)
   if (jpeg === undefined) return ''
-  return event('preview', { step, url: previewAddress(services, task, step), jpeg })
+  return event('preview', { step, url: previewAddress(book, task, step), jpeg })
 }
 
 function event(name: string, data: object): string {

@@ -47,13 +47,13 @@ export function createAccess({ keys, settings, log }: Services) {
    * from, and under which name they reached this server.
    */
   function local({ headers }: IncomingMessage): Owner {
-    const own = new URL(settings.publicUrl())
+    const own = URL.parse(settings.publicUrl ?? '')
     const host = headers.host ?? ''
-    if (host !== own.host && !loopbackNames.test(host)) {
+    if (host !== own?.host && !loopbackNames.test(host)) {
       throw new HttpError(403, 'This server answers to its own address alone.', { code: 'forbidden' })
     }
     const { origin } = headers
-    if (origin !== undefined && origin !== own.origin) {
+    if (origin !== undefined && origin !== own?.origin) {
       throw new HttpError(403, 'Web pages of other origins may not call this server.', { code: 'forbidden' })
     }
     return localOwner

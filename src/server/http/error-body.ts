@@ -1,4 +1,4 @@
-import type { HttpError } from './http-error.ts'
+import { fieldName, type HttpError } from './http-error.ts'
 
 /** Which of the interfaces a route belongs to: each has its own form of errors. */
 export type ApiName = 'runway' | 'openai' | 'framewright'
@@ -15,7 +15,7 @@ function runwayBody({ message, details }: HttpError): object {
 function openaiBody({ status, message, details }: HttpError): object {
   const { issues = [], code = null, param = null } = details
   const type = status >= 500 ? 'server_error' : (types[status] ?? 'invalid_request_error')
-  const said = issues.map(issue => `${issue.path.map(String).join('.') || 'body'}: ${issue.message}`)
+  const said = issues.map(issue => `${fieldName(issue.path) || 'body'}: ${issue.message}`)
   return { error: { message: said.length > 0 ? said.join('; ') : message, type, param, code } }
 }
 

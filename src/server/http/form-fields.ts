@@ -1,13 +1,14 @@
 import { HttpError } from './http-error.ts'
 
 interface Nested {
-  [name: string]: Nested | string[] | string
+  [name: string]: Nested | (Nested | string)[] | string
 }
 
 const mostLevels = 5
 
 /**
- * The fields of a form as an object: `a[b]` is a field of an object, `a[]` an entry of a list.
+ * The fields of a form as an object: `a[b]` is a field of an object, `a[]` an entry of a list, and `a[][b]` a field of an
+ * object in one, of the next when the last has it.
  * @throws HttpError 400 for a name that cannot be
  */
 export function formFields(fields: readonly (readonly [string, string])[]): Record<string, unknown> {
@@ -30,8 +31,11 @@ function put(target: Nested, path: readonly string[], value: string, name: strin
     if (typeof there === 'object') throw wrongName(name)
     target[key] = value
   } else if (next === '') {
-    if ((there !== undefined && !Array.isArray(there)) || deeper.length > 0) throw wrongName(name)
-    target[key] = [...(there ?? []), value]
+    if ((there !== undefined && !Array.isArray(there)) || deeper[0] === '') throw wrongName(name)
+    const list = there ?? []
+    target[key] = list
+    if (deeper.length === 0) list.push(value)
+    else put(entryFor(list, deeper), deeper, value, name)
   } else {
     if (typeof there === 'string' || Array.isArray(there)) throw wrongName(name)
     const inner = there ?? (Object.create(null) as Nested)
@@ -40,7 +44,16 @@ function put(target: Nested, path: readonly string[], value: string, name: strin
   }
 }
 
+/** The last object of a list, or the next one. */
+function entryFor(list: (Nested | string)[], [key = '', ...deeper]: readonly string[]): Nested {
+  const last = list.at(-1)
+  if (typeof last === 'object' && (deeper.length > 0 || last[key] === undefined)) return last
+  const next = Object.create(null) as Nested
+  list.push(next)
+  return next
+}
+
 function wrongName(name: string): HttpError {
   const message = `The form has a field of the name ${JSON.stringify(name.slice(0, 100))}, which cannot be.`
-  return new HttpError(400, message, { code: 'invalid_form' })
+  return new HttpError(400, message, { code: 'invalid_form', param: name.slice(0, 100) })
 }

@@ -10,6 +10,8 @@ export interface HttpErrorDetails {
   /** A stable word for programs. */
   readonly code?: string
   readonly retryAfterSeconds?: number
+  /** Methods that are offered. */
+  readonly allow?: string
 }
 
 /** An answer other than success. The interface that was called gives it its form. */
@@ -32,14 +34,41 @@ export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   throw invalidBody(parsed.error.issues)
 }
 
-export function invalidBody(issues: readonly Issue[]): HttpError {
-  const [first] = issues
-  const param = first?.path.map(String).join('.')
+export function invalidBody(given: readonly Issue[]): HttpError {
+  const issues = plainIssues(given)
+  const param = issues[0] && fieldName(issues[0].path)
   return new HttpError(400, 'Validation of body failed', {
     issues,
     code: 'invalid_request',
     ...(param && { param }),
   })
+}
+
+/** A field as programmers write it: `promptImage[0].uri`. */
+export function fieldName(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((name, key) => {
+    if (typeof key === 'number') return `${name}[${key}]`
+    return name === '' ? String(key) : `${name}.${String(key)}`
+  }, '')
+}
+
+/** Of a field that may be one of several things, what is wrong with the one that was meant: that of the type it has. */
+export function plainIssues(issues: readonly Issue[]): Issue[] {
+  return issues.flatMap(issue => withoutUnion(issue))
+}
+
+function withoutUnion(issue: Issue, above: readonly PropertyKey[] = []): Issue[] {
+  const path = [...above, ...issue.path]
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [{ ...issue, path }]
+  const isOther = (each: Issue) => each.code === 'invalid_type' && each.path.length === 0
+  const ways = issue.errors.map(errors => plainIssues(errors))
+  const meant = ways.find(errors => errors.length > 0 && !errors.some(isOther))
+  if (meant) return meant.map(each => ({ ...each, path: [...path, ...each.path] }))
+  const others = ways.flat().filter(isOther)
+  const types = others.map(each => (each.code === 'invalid_type' ? each.expected : ''))
+  const [, got] = /received (\w+)$/.exec(others[0]?.message ?? '') ?? []
+  const message = `Invalid input: expected ${[...new Set(types)].join(' or ')}${got ? `, received ${got}` : ''}`
+  return [{ code: 'custom', path, message, input: undefined }]
 }
 
 /** @param path of the field, such as `promptImage` */

@@ -27,6 +27,8 @@ export interface RouteRequest extends BodyRequest {
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
   readonly owner: Owner
+  /** Of the server, as this client reaches it, without a slash at its end. */
+  readonly address: string
   readonly log: Logger
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal

@@ -1,6 +1,6 @@
 import type { JsonObject, TaskRecord } from '../../jobs/contract.ts'
-import { extensionsOf } from '../generation-fields.ts'
-import { HttpError, invalidField, parseBody } from '../http/http-error.ts'
+import { extensionsOf, type FieldNames, type Loras } from '../generation-fields.ts'
+import { fieldName, HttpError, invalidField, parseBody } from '../http/http-error.ts'
 import type { MultipartFile } from '../http/read-multipart.ts'
 import type { RouteRequest } from '../http/route.ts'
 import type { ServedModel, Size } from '../models/served-model.ts'
@@ -38,20 +38,23 @@ export async function createVideo(
   const fields = parseBody(createBody, body)
   const name = fields.model ?? openaiModels[0]!
   const model = modelOf(services, name)
+  checkPrompt(fields, files.length > 0 || extras.video !== undefined)
   const { owner } = from
   return await createTask(services, {
     from,
     api: 'openai',
     identity: [from.incoming.url, identity],
-    webhookUrl: fields.webhook_url,
+    webhook: { url: fields.webhook_url, field: 'webhook_url' },
     prepare: async () => {
       const reference = await takeReference(services, model, owner.id, fields, files)
       const lastImage = await takeLastImage(services, model, owner.id, fields)
       const video = extras.video ?? reference.video
       const pictured = [video, reference.image, lastImage].some(Boolean)
       const own = extras.from === 'edit' || (video !== undefined && extras.from === undefined)
+      const names = namesOf(fields, reference)
       const request = planTask(model, {
         ...wanted(fields),
+        fields: names,
         // A picture or a video has a shape of its own.
         size: sizeOf(fields.size ?? (pictured ? undefined : defaults.size)),
         seconds: fields.seconds ?? (own ? undefined : defaults.seconds),
@@ -63,12 +66,7 @@ export async function createVideo(
         request,
         about: {
           ...aboutOf(fields, name, request.generate, extras),
-          fields: {
-            image: reference.field ?? 'input_reference',
-            lastImage: 'last_image_reference',
-            video: reference.field ?? 'video',
-            extend: 'video',
-          },
+          fields: Object.fromEntries(Object.entries(names).map(([field, path]) => [field, fieldName(path)])),
         },
       }
     },
@@ -84,14 +82,48 @@ function modelOf({ catalogue }: Services, name: string): ServedModel {
   throw new HttpError(400, message, { param: 'model', code: 'model_not_found' })
 }
 
-function wanted(fields: CreateBody): WantedVideo {
+/** @throws HttpError 400 for neither a prompt nor a picture or video */
+function checkPrompt(fields: CreateBody, hasFile: boolean): void {
+  const { input_reference, image_reference, last_image_reference, video_reference } = fields
+  const { reference_url, image_url, video_url } = fields
+  const references = [input_reference, image_reference, last_image_reference, video_reference]
+  const given = [...references, reference_url, image_url, video_url].some(each => each !== undefined)
+  if (fields.prompt !== undefined || given || hasFile) return
+  throw invalidField(['prompt'], 'Expected text, as there is neither a picture nor a video.')
+}
+
+/** What the request calls its fields that the engine has other names for. */
+function namesOf(fields: CreateBody, { field = ['video'] }: Reference): FieldNames {
+  const { size, width, height, seconds, num_frames: frames } = fields as Readonly<Record<string, unknown>>
+  const { lora } = fields
   return {
-    prompt: fields.prompt,
+    image: field,
+    video: field,
+    extend: field,
+    lastImage: ['last_image_reference', 'image_url'],
+    ...(size !== undefined && width === undefined && { width: ['size'] }),
+    ...(size !== undefined && height === undefined && { height: ['size'] }),
+    ...(seconds !== undefined && frames === undefined && { frames: ['seconds'] }),
+    ...(Array.isArray(lora)
+      ? Object.fromEntries(lora.map((_, index) => [`loras[${index}]`, ['lora', index]]))
+      : lora && { 'loras[0]': ['lora'] }),
+  }
+}
+
+function lorasOf({ lora, loras }: CreateBody): Loras | undefined {
+  if (lora === undefined) return loras
+  if (loras !== undefined) throw invalidField(['lora'], 'Expected loras or lora, got both.')
+  return [lora].flat()
+}
+
+function wanted(fields: CreateBody): Omit<WantedVideo, 'fields'> {
+  return {
+    prompt: fields.prompt ?? '',
     seed: fields.seed,
     strength: fields.strength,
     extensions: extensionsOf(fields, 'underscores'),
     naming: 'underscores',
-    loras: fields.loras,
+    loras: lorasOf(fields),
   }
 }
 
@@ -105,7 +137,7 @@ interface Reference {
   readonly image?: string
   readonly video?: string
   /** What the request calls it. */
-  readonly field?: string
+  readonly field?: readonly PropertyKey[]
 }
 
 /** The picture or video of the request: a file of the form, or an address. */
@@ -119,24 +151,38 @@ async function takeReference(
   const [file, ...more] = files
   if (more.length > 0) throw invalidField([more[0]!.field], 'There can be one file.')
   if (file) {
-    const kind = await assets.kindOf(file.path, [file.field])
-    checkMode(model, file.field, kind === 'image' ? ['image'] : ['video', 'control'])
-    return { [kind]: await assets.adopt(file.path, kind, [file.field]), field: file.field }
+    const field = [file.field]
+    const kind = await assets.kindOf(file.path, field)
+    checkMode(model, field, kind === 'image' ? ['image'] : ['video', 'control'])
+    return { [kind]: await assets.adopt(file.path, kind, field), field }
   }
+  const given = addressOf(fields)
+  if (!given) return {}
+  const { uri, kind, field } = given
+  checkMode(model, field, kind === 'image' ? ['image'] : ['video', 'control'])
+  return { [kind]: await assets.take(uri, kind, owner, field), field }
+}
+
+interface Address {
+  readonly uri: string
+  readonly kind: 'image' | 'video'
+  readonly field: readonly PropertyKey[]
+}
+
+/** What the request starts from by its address: the first of the fields that say one. */
+function addressOf(fields: CreateBody): Address | undefined {
   const { input_reference: input, image_reference: image, video_reference: video } = fields
-  const imageUrl =
-    (typeof input === 'object' ? input.image_url : input) ?? image?.image_url ?? fields.reference_url
-  const videoUrl = video?.video_url ?? fields.video_url
-  if (imageUrl !== undefined) {
-    checkMode(model, 'input_reference', ['image'])
-    return {
-      image: await assets.take(imageUrl, 'image', owner, ['input_reference']),
-      field: 'input_reference',
-    }
-  }
-  if (videoUrl === undefined) return {}
-  checkMode(model, 'video_url', ['video', 'control'])
-  return { video: await assets.take(videoUrl, 'video', owner, ['video_url']), field: 'video_url' }
+  const given: readonly (readonly [string | undefined, Address['kind'], ...PropertyKey[]])[] = [
+    [typeof input === 'string' ? input : undefined, 'image', 'input_reference'],
+    [typeof input === 'object' ? input.image_url : undefined, 'image', 'input_reference', 'image_url'],
+    [image?.image_url, 'image', 'image_reference', 'image_url'],
+    [fields.reference_url, 'image', 'reference_url'],
+    [fields.image_url, 'image', 'image_url'],
+    [video?.video_url, 'video', 'video_reference', 'video_url'],
+    [fields.video_url, 'video', 'video_url'],
+  ]
+  for (const [uri, kind, ...field] of given) if (uri !== undefined) return { uri, kind, field }
+  return undefined
 }
 
 async function takeLastImage(
@@ -146,8 +192,9 @@ async function takeLastImage(
   { last_image_reference: last }: CreateBody,
 ): Promise<string | undefined> {
   if (!last) return undefined
-  checkMode(model, 'last_image_reference', ['last-image'])
-  return await assets.take(last.image_url, 'image', owner, ['last_image_reference'])
+  const field = ['last_image_reference', 'image_url']
+  checkMode(model, field, ['last-image'])
+  return await assets.take(last.image_url, 'image', owner, field)
 }
 
 /** What `videoObject` shows, and `remix` starts from. */
@@ -161,7 +208,7 @@ function aboutOf(
   const length = typeof frames === 'number' && typeof fps === 'number' ? lengthOf({ frames, fps }) : null
   return {
     model: name,
-    prompt: fields.prompt,
+    prompt: fields.prompt ?? null,
     seconds: fields.seconds === undefined ? length : String(fields.seconds),
     // Where a picture or a video says it, it is known when the video is made.
     size: width === undefined || height === undefined ? null : `${width}x${height}`,

@@ -6,13 +6,15 @@ import { json, type Route, type RouteRequest } from '../http/route.ts'
 import type { Services } from '../services.ts'
 import { checkMode } from '../tasks/check-modes.ts'
 import { findTask } from '../tasks/find-task.ts'
+import { addressBook } from '../tasks/output-address.ts'
+import { jsonField } from './create-body.ts'
 import { createVideo } from './create-video.ts'
 import { withBody } from './read-body.ts'
-import { pollHeaders, taskId, videoId, videoObject } from './video-object.ts'
+import { lengthOf, pollHeaders, taskId, videoId, videoObject } from './video-object.ts'
 
 const remixBody = z.object({ prompt: z.string().min(1).max(32_000) })
 
-const editBody = z.looseObject({ video: z.object({ id: z.string() }).optional() })
+const editBody = z.looseObject({ video: jsonField(z.object({ id: z.string() })).optional() })
 
 /** Videos that are made from other videos of this server. */
 export function openaiEditRoutes(services: Services): Route[] {
@@ -53,7 +55,7 @@ function remix(services: Services): Route {
         { body, files: [], identity: [request.params.id, prompt] },
         { ...(video && { video }), from: 'edit', about: { remixedFrom: videoId(source) } },
       )
-      return json(videoObject(services, task), { headers: pollHeaders(task) })
+      return json(videoObject(addressBook(services, request), task), { headers: pollHeaders(task) })
     },
   }
 }
@@ -92,19 +94,25 @@ async function fromVideo(
   return await withBody(services, request, async received => {
     const { video, ...body } = parseBody(editBody, received.body)
     const name = typeof body.model === 'string' ? body.model : ''
-    checkMode(services.catalogue.modelFor(name), 'video', modes)
+    checkMode(services.catalogue.modelFor(name), ['video'], modes)
     const [file] = received.files
     if (!video && !file) throw invalidField(['video'], 'Expected a file, or an id.')
-    const source = video && (await findTask(services, request.owner, taskId(video.id)))
+    const source = video && (await findTask(services, request.owner, taskId(video.id), 'video.id'))
     const key = source
       ? await takeOutput(services, source)
       : await services.assets.adopt(file!.path, 'video', ['video'])
     const { result } = source ?? {}
     const like = result ? { size: `${result.width}x${result.height}` } : {}
     const asked = { ...received, body: { ...like, ...body }, files: [] }
-    const task = await createVideo(services, request, asked, { video: key, from })
-    return json(videoObject(services, task), { headers: pollHeaders(task) })
+    const length = from === 'edit' && result && ownLength(body) ? { seconds: lengthOf(result) } : {}
+    const task = await createVideo(services, request, asked, { video: key, from, about: length })
+    return json(videoObject(addressBook(services, request), task), { headers: pollHeaders(task) })
   })
+}
+
+/** Whether a video that is worked from says how long the result is. */
+function ownLength({ seconds, num_frames: frames }: Readonly<Record<string, unknown>>): boolean {
+  return seconds === undefined && frames === undefined
 }
 
 /** A copy: the task that made it may be deleted while this one waits. */

@@ -23,13 +23,13 @@ export function openaiModelRoutes({ catalogue }: Services): Route[] {
     },
     {
       method: 'GET',
-      path: '/v1/models/{id}',
+      path: '/v1/models/{model}',
       api: 'openai',
       summary: 'One model',
       access: 'key',
       async handle({ params }) {
-        if (names().includes(params.id!)) return json(modelObject(params.id!))
-        throw new HttpError(404, 'No such model.', { code: 'model_not_found', param: 'id' })
+        if (names().includes(params.model!)) return json(modelObject(params.model!))
+        throw new HttpError(404, 'No such model.', { code: 'model_not_found', param: 'model' })
       },
     },
   ]

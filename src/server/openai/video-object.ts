@@ -1,7 +1,6 @@
 import { finalStates, type TaskRecord } from '../../jobs/contract.ts'
-import type { Services } from '../services.ts'
 import { failureMessage } from '../tasks/failure-message.ts'
-import { outputAddress } from '../tasks/output-address.ts'
+import { type AddressBook, outputAddress } from '../tasks/output-address.ts'
 
 const prefix = 'video_'
 
@@ -24,7 +23,7 @@ const statuses = {
 } as const
 
 /** A task as OpenAI's videos API shows it, with the times and memory that SGLang and vLLM-Omni report. */
-export function videoObject(services: Services, task: TaskRecord): object {
+export function videoObject(book: AddressBook, task: TaskRecord): object {
   const { about, state, result, progress } = task
   const percent = state === 'succeeded' ? 100 : Math.min(99, Math.floor(progress.fraction * 100))
   return {
@@ -47,7 +46,7 @@ export function videoObject(services: Services, task: TaskRecord): object {
       num_frames: result.frames,
       fps: result.fps,
       media_type: 'video/mp4',
-      url: outputAddress(services, task, 'video'),
+      url: outputAddress(book, task, 'video'),
       inference_time_s: result.seconds.total,
       stage_durations: result.seconds,
       peak_memory_mb: Math.round(result.peakMemoryBytes / 2 ** 20),

@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import { finalStates, type TaskOutput, type TaskRecord } from '../../jobs/contract.ts'
-import { HttpError, parseBody } from '../http/http-error.ts'
-import { json, type Route } from '../http/route.ts'
+import { HttpError, invalidField, parseBody } from '../http/http-error.ts'
+import type { Owner } from '../http/owner.ts'
+import { json, type Route, type RouteRequest } from '../http/route.ts'
 import { sendFile } from '../http/send-file.ts'
 import type { Services } from '../services.ts'
 import { failureMessage } from '../tasks/failure-message.ts'
 import { findTask } from '../tasks/find-task.ts'
+import { addressBook } from '../tasks/output-address.ts'
 import { createBody } from './create-body.ts'
 import { createVideo } from './create-video.ts'
 import { withBody } from './read-body.ts'
@@ -25,8 +27,8 @@ export function openaiVideoRoutes(services: Services): Route[] {
   ]
 }
 
-const show = (services: Services, task: TaskRecord) =>
-  json(videoObject(services, task), { headers: pollHeaders(task) })
+const show = (services: Services, request: RouteRequest, task: TaskRecord) =>
+  json(videoObject(addressBook(services, request), task), { headers: pollHeaders(task) })
 
 function create(services: Services): Route {
   return {
@@ -39,7 +41,7 @@ function create(services: Services): Route {
     body: { type: bothTypes, schema: createBody },
     async handle(request) {
       return await withBody(services, request, async received =>
-        show(services, await createVideo(services, request, received)),
+        show(services, request, await createVideo(services, request, received)),
       )
     },
   }
@@ -77,20 +79,29 @@ function list(services: Services): Route {
     api: 'openai',
     summary: 'Videos, the newest first',
     access: 'key',
-    async handle({ owner, query }) {
+    async handle(request) {
+      const { owner, query } = request
       const { after, limit, order } = parseBody(listQuery, Object.fromEntries(query))
       const page = { owner: owner.id, api: 'openai', limit: limit + 1, order }
-      const found = await services.jobs.list({ ...page, ...(after && { after: taskId(after) }) })
+      const place = after === undefined ? undefined : await placeOf(services, owner, after)
+      const found = await services.jobs.list({ ...page, ...(place !== undefined && { after: place }) })
       const shown = found.slice(0, limit)
       return json({
         object: 'list',
-        data: shown.map(task => videoObject(services, task)),
+        data: shown.map(task => videoObject(addressBook(services, request), task)),
         first_id: shown[0] ? videoId(shown[0]) : null,
         last_id: shown.length > 0 ? videoId(shown.at(-1)!) : null,
         has_more: found.length > limit,
       })
     },
   }
+}
+
+/** @throws HttpError 400 for what never was a video of the owner */
+async function placeOf({ jobs }: Services, owner: Owner, after: string): Promise<string> {
+  const place = await jobs.placeOf(owner.id, taskId(after))
+  if (place !== undefined) return place
+  throw invalidField(['after'], 'Expected the id of a video of this list, such as last_id of a page.')
 }
 
 function retrieve(services: Services): Route {
@@ -101,8 +112,8 @@ function retrieve(services: Services): Route {
     summary: 'State and progress of a video',
     access: 'key',
     note: 'Says when to ask again in openai-poll-after-ms.',
-    async handle({ owner, params }) {
-      return show(services, await findTask(services, owner, taskId(params.id!)))
+    async handle(request) {
+      return show(services, request, await findTask(services, request.owner, taskId(request.params.id!)))
     },
   }
 }

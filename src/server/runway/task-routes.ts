@@ -2,6 +2,7 @@ import { finalStates } from '../../jobs/contract.ts'
 import { json, type Route } from '../http/route.ts'
 import type { Services } from '../services.ts'
 import { findTask } from '../tasks/find-task.ts'
+import { addressBook } from '../tasks/output-address.ts'
 import { taskObject } from './task-object.ts'
 
 /** The endpoints of Runway's API for a task that there is. Tasks of the other interfaces can be read here, too. */
@@ -13,8 +14,9 @@ export function taskRoutes(services: Services): Route[] {
       api: 'runway',
       summary: 'State, progress and output of a task',
       access: 'key',
-      async handle({ owner, params }) {
-        return json(taskObject(services, await findTask(services, owner, params.id!)))
+      async handle(request) {
+        const task = await findTask(services, request.owner, request.params.id!)
+        return json(taskObject(addressBook(services, request), task))
       },
     },
     {

@@ -33,7 +33,7 @@ export function uploadRoutes(services: Services): Route[] {
         const expires = Math.floor(Date.now() / 1000) + uploadHours * 3600
         const token = `${owner.id}.${expires}`
         return json({
-          uploadUrl: `${settings.publicUrl()}/v1/uploads/${id}`,
+          uploadUrl: `${request.address}/v1/uploads/${id}`,
           fields: { token, signature: signer.sign(`upload ${id} ${token}`) },
           runwayUri: `runway://${id}`,
         })

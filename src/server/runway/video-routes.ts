@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { extensionsOf } from '../generation-fields.ts'
-import { parseBody } from '../http/http-error.ts'
+import { extensionsOf, type FieldNames } from '../generation-fields.ts'
+import { fieldName, parseBody } from '../http/http-error.ts'
 import { readJson } from '../http/read-json.ts'
 import { json, type Route, type RouteRequest } from '../http/route.ts'
 import type { ServedModel } from '../models/served-model.ts'
@@ -34,19 +34,18 @@ function textToVideo(services: Services): Route {
       const api = textToVideoModels.find(each => each.name === name)
       const fields = parseBody(textToVideoBody(api), body)
       const model = services.catalogue.modelFor(name)
-      checkMode(model, 'model', ['text'])
+      checkMode(model, ['model'], ['text'])
       return await create(
         services,
         request,
         model,
-        { body, name, webhookUrl: fields.webhookUrl },
+        { body, name, webhookUrl: fields.webhookUrl, fields: namesOf(fields) },
         async () => ({
           prompt: fields.promptText,
           seed: fields.seed,
           size: sizeOf(fields.ratio),
           seconds: fields.duration,
           extensions: extensionsOf(fields, 'camel'),
-          naming: 'camel',
           loras: fields.loras,
         }),
       )
@@ -73,15 +72,20 @@ function imageToVideo(services: Services): Route {
       const fields = parseBody(imageToVideoBody(api), body)
       const model = services.catalogue.modelFor(name)
       const { first, last } = imagesOf(fields)
-      checkMode(model, 'promptImage', ['image'])
-      if (last) checkMode(model, 'promptImage', ['last-image'])
+      checkMode(model, first.field, ['image'])
+      if (last) checkMode(model, last.field, ['last-image'])
       const take = (image: { uri: string; field: PropertyKey[] } | undefined) =>
         image && services.assets.take(image.uri, 'image', request.owner.id, image.field)
       return await create(
         services,
         request,
         model,
-        { body, name, webhookUrl: fields.webhookUrl },
+        {
+          body,
+          name,
+          webhookUrl: fields.webhookUrl,
+          fields: { ...namesOf(fields), image: first.field, ...(last && { lastImage: last.field }) },
+        },
         async () => ({
           prompt: fields.promptText ?? '',
           seed: fields.seed,
@@ -90,7 +94,6 @@ function imageToVideo(services: Services): Route {
           image: await take(first),
           lastImage: await take(last),
           extensions: extensionsOf(fields, 'camel'),
-          naming: 'camel',
           loras: fields.loras,
         }),
       )
@@ -112,13 +115,13 @@ function videoToVideo(services: Services): Route {
       const fields = parseBody(videoToVideoBody, body)
       const model = services.catalogue.modelFor(name)
       const owner = request.owner.id
-      checkMode(model, 'videoUri', ['video', 'control'])
-      if (fields.references) checkMode(model, 'references', ['references'])
+      checkMode(model, ['videoUri'], ['video', 'control'])
+      if (fields.references) checkMode(model, ['references'], ['references'])
       return await create(
         services,
         request,
         model,
-        { body, name, webhookUrl: fields.webhookUrl },
+        { body, name, webhookUrl: fields.webhookUrl, fields: namesOf(fields) },
         async () => ({
           prompt: fields.promptText ?? '',
           seed: fields.seed,
@@ -127,7 +130,6 @@ function videoToVideo(services: Services): Route {
           references: await takeAll(services, owner, fields.references),
           strength: fields.strength,
           extensions: extensionsOf(fields, 'camel'),
-          naming: 'camel',
           loras: fields.loras,
         }),
       )
@@ -135,8 +137,18 @@ function videoToVideo(services: Services): Route {
   }
 }
 
-/** What clients call the files of a request. */
-const fileFields = { image: 'promptImage', lastImage: 'promptImage', video: 'videoUri' }
+/** What a request calls its fields that the engine has other names for. */
+function namesOf(fields: object): FieldNames {
+  const { ratio, width, height, duration, numFrames } = fields as Readonly<Record<string, unknown>>
+  return {
+    prompt: ['promptText'],
+    seconds: ['duration'],
+    video: ['videoUri'],
+    ...(ratio !== undefined && width === undefined && { width: ['ratio'] }),
+    ...(ratio !== undefined && height === undefined && { height: ['ratio'] }),
+    ...(duration !== undefined && numFrames === undefined && { frames: ['duration'] }),
+  }
+}
 
 async function takeAll(
   { assets }: Services,
@@ -166,18 +178,28 @@ async function create(
   services: Services,
   from: RouteRequest,
   model: ServedModel,
-  asked: { readonly body: unknown; readonly name: string; readonly webhookUrl: string | undefined },
-  prepare: () => Promise<WantedVideo>,
+  asked: {
+    readonly body: unknown
+    readonly name: string
+    readonly webhookUrl: string | undefined
+    readonly fields: FieldNames
+  },
+  prepare: () => Promise<Omit<WantedVideo, 'naming' | 'fields'>>,
 ): Promise<Response> {
+  const { fields } = asked
   const task = await createTask(services, {
     from,
     api: 'runway',
     identity: [from.incoming.url, asked.body],
-    webhookUrl: asked.webhookUrl,
-    prepare: async () => ({
-      request: planTask(model, await prepare()),
-      about: { model: asked.name, fields: fileFields },
-    }),
+    webhook: { url: asked.webhookUrl, field: 'webhookUrl' },
+    prepare: async () => {
+      const wanted = { ...(await prepare()), naming: 'camel', fields } as const
+      const names = Object.entries(fields).map(([field, path]) => [field, fieldName(path)])
+      return {
+        request: planTask(model, wanted),
+        about: { model: asked.name, fields: Object.fromEntries(names) },
+      }
+    },
   })
   return json({ id: task.id, estimatedCost: { credits: 0 } })
 }

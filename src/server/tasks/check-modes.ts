@@ -9,8 +9,8 @@ type Mode = ServedModel['modes'][number]
  * @param any of these will do
  * @throws HttpError 400 that says what it can do
  */
-export function checkMode(model: ServedModel, field: string, any: readonly Mode[]): void {
+export function checkMode(model: ServedModel, field: readonly PropertyKey[], any: readonly Mode[]): void {
   if (any.some(mode => model.modes.includes(mode))) return
   const can = model.modes.map(mode => modeNames[mode].replace(/ \(.*\)$/, '')).join(', ')
-  throw invalidField([field], `The checkpoint behind this model cannot take it. It can do: ${can}.`)
+  throw invalidField(field, `The checkpoint behind this model cannot take it. It can do: ${can}.`)
 }

@@ -9,11 +9,11 @@ import type { Services } from '../services.ts'
 import { tooMany, tooManyActive } from './admission.ts'
 
 export interface TaskToCreate {
-  readonly from: Pick<RouteRequest, 'owner' | 'incoming' | 'delivery'>
+  readonly from: Pick<RouteRequest, 'owner' | 'address' | 'incoming' | 'delivery'>
   readonly api: string
   /** Route and body: equal for requests that are equal. */
   readonly identity: unknown
-  readonly webhookUrl: string | undefined
+  readonly webhook: { readonly url: string | undefined; readonly field: string }
   /** Makes the request: files are taken in here, once for all repetitions. */
   readonly prepare: () => Promise<{ request: TaskRequest; about: JsonObject }>
 }
@@ -31,7 +31,7 @@ export async function createTask(services: Services, wanted: TaskToCreate): Prom
   const key = idempotencyKey(incoming.headers)
   const retry = Number(incoming.headers['x-stainless-retry-count'] ?? 0) || 0
   const create = async () => {
-    checkWebhook(services, wanted.webhookUrl)
+    checkWebhook(services, wanted.webhook)
     return await services.admission.run(owner, key !== undefined, id =>
       put(services, wanted, { id, fingerprint, key }),
     )
@@ -58,10 +58,15 @@ async function put(services: Services, wanted: TaskToCreate, { id, fingerprint, 
       owner: owner.id,
       api: wanted.api,
       request,
-      about: { ...about, fingerprint },
+      about: {
+        ...about,
+        fingerprint,
+        // For webhooks, which answer no request.
+        ...(settings.publicUrl === undefined && { address: wanted.from.address }),
+      },
       limits: { queued: settings.maxQueued, ...(activeTasks !== undefined && { active: activeTasks }) },
       ...(key !== undefined && { idempotency: { key, fingerprint, seconds: idempotencySeconds } }),
-      ...(wanted.webhookUrl !== undefined && { webhook: { url: wanted.webhookUrl } }),
+      ...(wanted.webhook.url !== undefined && { webhook: { url: wanted.webhook.url } }),
     })
     if (outcome === 'conflict') {
       throw new HttpError(409, 'The idempotency key was used for another request.', { code: 'conflict' })
@@ -107,12 +112,12 @@ function fingerprintOf(value: unknown): string {
   return hash.digest('hex')
 }
 
-function checkWebhook({ settings }: Services, url: string | undefined): void {
+function checkWebhook({ settings }: Services, { url, field }: TaskToCreate['webhook']): void {
   if (url === undefined) return
   try {
     checkUrl(url, settings.addresses)
   } catch (error) {
-    if (error instanceof AddressError) throw invalidField(['webhookUrl'], error.message)
+    if (error instanceof AddressError) throw invalidField([field], error.message)
     throw error
   }
 }

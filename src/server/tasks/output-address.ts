@@ -1,10 +1,21 @@
 import type { TaskOutput, TaskRecord } from '../../jobs/contract.ts'
+import type { RouteRequest } from '../http/route.ts'
 import { signPath } from '../http/signature.ts'
 import type { Services } from '../services.ts'
 
 /** What addresses are made with. */
 export type AddressBook = Pick<Services, 'signer'> & {
-  readonly settings: Pick<Services['settings'], 'publicUrl' | 'outputHours' | 'lanes'>
+  readonly settings: Pick<Services['settings'], 'outputHours' | 'lanes'>
+  /** Of the server, without a slash at its end. */
+  readonly address: string
+}
+
+/** For the answer to a request. */
+export function addressBook(
+  { signer, settings }: Services,
+  { address }: Pick<RouteRequest, 'address'>,
+): AddressBook {
+  return { signer, settings, address }
 }
 
 /** An address at which anybody can get a file of a task, for a while. */
@@ -16,7 +27,7 @@ export function previewAddress(book: AddressBook, { id }: TaskRecord, step: numb
   return signed(book, `/v1/previews/${id}/${step}`)
 }
 
-function signed({ signer, settings }: AddressBook, path: string): string {
+function signed({ signer, settings, address }: AddressBook, path: string): string {
   const expires = new Date(Date.now() + settings.outputHours * 3_600_000)
-  return settings.publicUrl() + signPath(signer, path, expires)
+  return address + signPath(signer, path, expires)
 }

@@ -14,8 +14,9 @@ export function planTask(model: ServedModel, wanted: WantedVideo): TaskRequest {
 }
 
 /** @throws HttpError 400 that says which adapters the model has */
-function adaptersOf(model: ServedModel, { loras = [] }: WantedVideo): readonly TaskAdapter[] {
+function adaptersOf(model: ServedModel, { loras = [], fields = {} }: WantedVideo): readonly TaskAdapter[] {
   const known = model.adapters
+  const nameAt = (index: number) => [...(fields[`loras[${index}]`] ?? ['loras', index]), 'name']
   const stray = loras.findIndex(({ name }) => !known.includes(name))
   if (stray >= 0) {
     const got = JSON.stringify(loras[stray]!.name)
@@ -23,9 +24,9 @@ function adaptersOf(model: ServedModel, { loras = [] }: WantedVideo): readonly T
       known.length === 0
         ? `The checkpoint behind this model has no adapters here, got ${got}.`
         : `Expected an adapter of this model, ${known.join(' or ')}, got ${got}.`
-    throw invalidField(['loras', stray, 'name'], message)
+    throw invalidField(nameAt(stray), message)
   }
   const twice = loras.findIndex(({ name }, at) => loras.findIndex(each => each.name === name) < at)
-  if (twice >= 0) throw invalidField(['loras', twice, 'name'], 'Expected each adapter once.')
+  if (twice >= 0) throw invalidField(nameAt(twice), 'Expected each adapter once.')
   return loras
 }

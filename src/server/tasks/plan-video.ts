@@ -5,7 +5,7 @@ import type { GenerateRequest } from '../../pipeline/fields/request-fields.ts'
 import { requestFromJson } from '../../pipeline/fields/request-fields.ts'
 import { planRequest } from '../../pipeline/request.ts'
 import { shapingInput } from '../../pipeline/resolve-request.ts'
-import { apiName, type Loras, type Naming } from '../generation-fields.ts'
+import { clientPath, type FieldNames, type Loras, type Naming } from '../generation-fields.ts'
 import { invalidField } from '../http/http-error.ts'
 import { fitFrames, fitSize, type ServedModel, type Size } from '../models/served-model.ts'
 
@@ -29,6 +29,8 @@ export interface WantedVideo {
   readonly extensions: Partial<GenerateRequest>
   /** How the API writes their names. */
   readonly naming: Naming
+  /** What the request calls fields of the engine that it names in its own way, such as `image`: `promptImage[0].uri`. */
+  readonly fields?: FieldNames
   /** Adapters of the operator, by name. */
   readonly loras?: Loras | undefined
 }
@@ -43,7 +45,7 @@ const defaultStrength = 0.7
  */
 export function planVideo(model: ServedModel, wanted: WantedVideo): JsonObject {
   const asked = askedOf(model, wanted)
-  const plan = checkedPlan(requestFromJson(asked), model, wanted.naming)
+  const plan = checkedPlan(requestFromJson(asked), model, wanted)
   if (shapingInput(asked as Partial<GenerateRequest>) !== undefined) return asked
   const { width, height, frames, fps } = plan
   return { ...asked, width, height, frames, fps }
@@ -78,13 +80,13 @@ function lengthOf(model: ServedModel, { seconds, extend, extensions }: WantedVid
   return { frames: fitFrames(model, seconds, extensions.fps ?? model.defaults.fps) }
 }
 
-function checkedPlan(request: GenerateRequest, { facts }: ServedModel, naming: Naming) {
+function checkedPlan(request: GenerateRequest, { facts }: ServedModel, { naming, fields = {} }: WantedVideo) {
   try {
     return planRequest(request, facts, () => 0n)
   } catch (error) {
     if (!(error instanceof RequestError) || !error.expectation) throw error
     const { subject, expected, got, advice } = error.expectation
     const sentence = `Expected ${expected}, got ${got}.${advice ? ` ${advice}` : ''}`
-    throw invalidField([apiName(subject, naming)], sentence)
+    throw invalidField(clientPath(subject, naming, fields), sentence)
   }
 }

@@ -47,7 +47,7 @@ describe('paths', () => {
     expect((await call('/v1/text_to_video')).status).toBe(405)
     expect((await call('/v1/character_performance', { method: 'POST', body: '{}' })).status).toBe(404)
     expect((await call('/v1/videos/characters', { method: 'POST', body: '{}' })).body).toMatchObject({
-      error: { type: 'invalid_request_error' },
+      error: { type: 'not_found_error' },
     })
   })
 })

@@ -154,12 +154,14 @@ describe('a video of the client', () => {
     const bytes = await (await client.videos.downloadContent(first.id)).arrayBuffer()
     const file = new File([new Uint8Array(bytes)], 'a.mp4', { type: 'video/mp4' })
     for (const video of [file, { id: first.id }]) {
-      const { id } = await client.videos.edit({
+      const { id, seconds } = await client.videos.edit({
         prompt: 'a star',
         video,
         num_inference_steps: 2,
       } as OpenAI.VideoEditParams)
-      expect(await ended(id)).toMatchObject({ status: 'completed', num_frames: 9 })
+      // Of a file, it is known once it is read.
+      expect(seconds).toBe(video === file ? null : '1.13')
+      expect(await ended(id)).toMatchObject({ status: 'completed', num_frames: 9, seconds: '1.13' })
     }
   })
 })

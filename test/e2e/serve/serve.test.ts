@@ -1,10 +1,12 @@
 /** A server as it is started by its one function, over tasks in memory. */
 import { readFile, stat } from 'node:fs/promises'
+import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { startServer } from '../../../src/api/server.ts'
 import type { OpenJobs } from '../../../src/jobs/contract.ts'
+import { openSocket } from '../../../src/server/listening-socket.ts'
 import type { ServeOptions } from '../../../src/server/serve.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 import { MemoryJobs, MemoryKeys } from '../../unit/server/memory-jobs.ts'
@@ -43,6 +45,89 @@ test('beyond loopback a server does not start without a key', async () => {
   )
   await using server = await startServer({ ...options, host: '0.0.0.0' }, inMemory({ sesame: {} }))
   expect(server.url).toMatch(/^http:\/\/0\.0\.0\.0:/)
+})
+
+test('a server on every address gives each client links under the address that it came to', async () => {
+  const everywhere = { ...options, host: '0.0.0.0' }
+  const files = { filename: 'a.png', type: 'ephemeral' }
+  const uploadUrl = async (url: string, headers: Record<string, string> = {}) => {
+    const { port, hostname } = new URL(url)
+    return await new Promise<string>((resolve, reject) => {
+      const all = { authorization: 'Bearer sesame', 'content-type': 'application/json', ...headers }
+      const sent = request(
+        { hostname, port, path: '/v1/uploads', method: 'POST', headers: all },
+        async response => {
+          const text = Buffer.concat(await response.toArray()).toString()
+          resolve((JSON.parse(text || '{}') as { uploadUrl: string }).uploadUrl)
+        },
+      )
+      sent.on('error', reject)
+      sent.end(JSON.stringify(files))
+    })
+  }
+  {
+    await using server = await startServer(everywhere, inMemory({ sesame: {} }))
+    const { port } = new URL(server.url)
+    const here = `http://127.0.0.1:${port}`
+    expect(await uploadUrl(here)).toMatch(`${here}/v1/uploads/`)
+    expect(await uploadUrl(`http://localhost:${port}`)).toMatch(`http://localhost:${port}/v1/uploads/`)
+    expect(await uploadUrl(here, { host: 'gpu.example:9000' })).toMatch('http://gpu.example:9000/v1/uploads/')
+    // What proxies say of the host is not believed.
+    const forwarded = { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' }
+    expect(await uploadUrl(here, forwarded)).toMatch(`${here}/v1/uploads/`)
+  }
+  const publicUrl = 'https://video.example.com/'
+  await using server = await startServer({ ...everywhere, publicUrl }, inMemory({ sesame: {} }))
+  expect(server.url).toBe('https://video.example.com')
+})
+
+test.each([
+  [
+    { publicUrl: 'video.example.com' },
+    /^publicUrl: expected an address such as https:\/\/video\.example\.com, /,
+  ],
+  [{ publicUrl: 'ftp://video.example.com' }, /^publicUrl: /],
+  [{ publicUrl: 'https://video.example.com/?a=b' }, /^publicUrl: /],
+  [{ publicUrl: 'https://me:secret@video.example.com' }, /^publicUrl: /],
+  [{ publicUrl: '' }, /^publicUrl: /],
+  [
+    { database: 'mysql://db/video' },
+    /^database: expected an address such as postgres:\/\/user:password@host\/database, /,
+  ],
+  [{ database: 'db.example:5432/video' }, /^database: /],
+  [{ database: '' }, /^database: /],
+  [{ database: 'mysql://me:secret@db/video' }, /^database: (?!.*secret)/],
+])('a server does not start with %j', async (wrong, message) => {
+  const error = await failure(startServer({ ...options, ...wrong }, inMemory()))
+  expect(error.code).toBe('request/invalid')
+  expect(error.message).toMatch(message)
+})
+
+test('a connection that waits for its next request outlives those of proxies', async () => {
+  await using server = await startServer(options, inMemory())
+  const response = await fetch(`${server.url}/health`)
+  await response.text()
+  const [, seconds] = /timeout=(\d+)/.exec(response.headers.get('keep-alive') ?? '') ?? []
+  expect(Number(seconds)).toBeGreaterThan(600)
+})
+
+test('and is not taken for one whose request is late', async () => {
+  await using socket = await openSocket({ port: 0, requestTimeoutMs: 400 })
+  socket.answer((_, response) => void response.end('here'))
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const ask = async () => {
+    return await new Promise<number | undefined>((resolve, reject) => {
+      const sent = request(socket.url, { agent }, response => {
+        response.resume().once('end', () => resolve(sent.socket?.localPort))
+      })
+      sent.on('error', reject)
+      sent.end()
+    })
+  }
+  const first = await ask()
+  await wait(1_500)
+  expect(await ask()).toBe(first)
+  agent.destroy()
 })
 
 test('addresses stay valid after a restart: the secret is kept, for its owner to read alone', async () => {

@@ -4,6 +4,7 @@ import { HostRunner, type HostRunnerOptions } from '../../../src/host/host-runne
 import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
 import { createSigner } from '../../../src/server/http/signature.ts'
 import { type HttpServerOptions, startHttpServer } from '../../../src/server/http-server.ts'
+import { openSocket } from '../../../src/server/listening-socket.ts'
 import { createLog } from '../../../src/server/log.ts'
 import { measuredRunner } from '../../../src/server/measured-runner.ts'
 import { createMetrics, type Metrics } from '../../../src/server/metrics.ts'
@@ -45,9 +46,13 @@ export async function startTestServer(
     ...runnerOptions,
   })
   const secret = randomBytes(32)
-  let url = ''
   const addresses = rest.addresses ?? { allowedHosts: [] }
-  const book = { signer: createSigner(secret), settings: { publicUrl: () => url, outputHours: 1, lanes: 1 } }
+  const socket = await openSocket({ host: '127.0.0.1', port: 0, ...rest })
+  const book = {
+    signer: createSigner(secret),
+    settings: { outputHours: 1, lanes: 1 },
+    address: rest.publicUrl ?? socket.url,
+  }
   const webhooks = createWebhookSender({ secret, addresses, payload: task => webhookEvent(book, task) })
   const jobs: MemoryJobs = new MemoryJobs({ storage, runner: measuredRunner(runner, metrics), webhooks })
   const keys = new MemoryKeys(secrets)
@@ -62,11 +67,10 @@ export async function startTestServer(
       secret,
       log: createLog('info', { write: line => void logged.push(line) }),
     },
-    { host: '127.0.0.1', port: 0, keysRequired: await keys.any(), lanes: 1, ...rest },
+    { socket, host: '127.0.0.1', keysRequired: await keys.any(), lanes: 1, ...rest },
   )
-  url = server.url
   return {
-    url,
+    url: server.url,
     jobs,
     storage,
     runner,

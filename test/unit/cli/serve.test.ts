@@ -29,6 +29,15 @@ test('nothing said leaves everything to the server', () => {
   expect(optionsOf()).toEqual({})
 })
 
+test.each([
+  ['--public-url', 'video.example.com', /^--public-url: expected an address such as https:/],
+  ['--public-url', 'https://video.example.com?a', /^--public-url: /],
+  ['--database', 'mysql://db/video', /^--database: expected an address such as postgres:/],
+  ['--database', 'db.example/video', /^--database: /],
+])('%s %s is refused by name', (flag, value, message) => {
+  expect(() => optionsOf(flag, value)).toThrow(message)
+})
+
 test('flags become options', () => {
   const flags =
     '--host 0.0.0.0 --port 80 --model a --model b --device cuda:0 --device cuda:1 --alias gen4.5=a'

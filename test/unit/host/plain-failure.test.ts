@@ -49,4 +49,7 @@ test("a client reads its own field's name", () => {
   const second = { about, failure: plain('/srv/videos/inputs/b-2: expected a picture.') }
   expect(failureMessage(second as never)).toBe('references[0]: expected a picture.')
   expect(failureMessage({ about: {}, failure: task.failure } as never)).toBe('image: expected a picture.')
+  const failure = { code: 'request/size', message: 'frames: expected 5, got 6.', field: 'frames' }
+  const messages = ['openai', 'runway'].map(api => failureMessage({ api, about: {}, failure } as never))
+  expect(messages).toEqual(['num_frames: expected 5, got 6.', 'numFrames: expected 5, got 6.'])
 })

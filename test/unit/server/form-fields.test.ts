@@ -10,6 +10,11 @@ describe('names of form fields', () => {
       ['extra[a][c]', '2'],
       ['tags[]', 'x'],
       ['tags[]', 'y'],
+      ['loras[][name]', 'p'],
+      ['loras[][scale]', '1'],
+      ['loras[][name]', 'q'],
+      ['loras[][name]', 'r'],
+      ['loras[][more][a]', 's'],
       ['empty', ''],
     ])
     expect(JSON.parse(JSON.stringify(fields))).toEqual({
@@ -17,6 +22,7 @@ describe('names of form fields', () => {
       input_reference: { image_url: 'https://example.com/a.png' },
       extra: { a: { b: '1', c: '2' } },
       tags: ['x', 'y'],
+      loras: [{ name: 'p', scale: '1' }, { name: 'q' }, { name: 'r', more: { a: 's' } }],
       empty: '',
     })
   })
@@ -55,7 +61,13 @@ describe('names of form fields', () => {
         ['a[]', '2'],
       ],
     ],
-    [[['a[][b]', '1']]],
+    [[['a[][]', '1']]],
+    [
+      [
+        ['a[][b][]', '1'],
+        ['a[][b][c]', '2'],
+      ],
+    ],
     [[['a]b', '1']]],
     [[['[a]', '1']]],
     [[['a[b', '1']]],

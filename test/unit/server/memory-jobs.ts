@@ -20,6 +20,9 @@ import {
 /** The contract of tasks in memory: enough for the server's tests, and nothing survives. */
 export class MemoryJobs implements Jobs {
   readonly tasks = new Map<string, TaskRecord>()
+  /** Ids and owners of all there ever were. */
+  readonly #order: string[] = []
+  readonly #owners: string[] = []
   readonly #changes = new EventEmitter().setMaxListeners(0)
   readonly #stops = new Map<string, AbortController>()
   readonly #idempotent = new Map<string, { id: string; fingerprint: string }>()
@@ -96,8 +99,16 @@ export class MemoryJobs implements Jobs {
       task => task.owner === owner && (api === undefined || task.api === api),
     )
     if (order === 'desc') all.reverse()
-    const start = after === undefined ? 0 : all.findIndex(task => task.id === after) + 1
-    return all.slice(start, start + limit)
+    const place = (id: string) => this.#order.indexOf(id)
+    const from = after === undefined ? undefined : Number(after)
+    const later = (id: string) =>
+      from === undefined || (order === 'asc' ? place(id) > from : place(id) < from)
+    return all.filter(({ id }) => later(id)).slice(0, limit)
+  }
+
+  async placeOf(owner: string, id: string): Promise<string | undefined> {
+    const place = this.#order.indexOf(id)
+    return place >= 0 && this.#owners[place] === owner ? String(place) : undefined
   }
 
   async countActive(owner: string, but: readonly string[] = []): Promise<number> {
@@ -115,6 +126,10 @@ export class MemoryJobs implements Jobs {
 
   async remove(id: string): Promise<boolean> {
     await this.#storage.remove(`outputs/${id}`)
+    const used = await this.inputsInUse()
+    for (const key of JSON.stringify(this.tasks.get(id)?.request ?? {}).match(/inputs\/[a-z0-9-]+/g) ?? []) {
+      if (!used.has(key)) await this.#storage.remove(key)
+    }
     return this.tasks.delete(id)
   }
 
@@ -162,6 +177,10 @@ export class MemoryJobs implements Jobs {
   }
 
   #put(task: TaskRecord): void {
+    if (!this.tasks.has(task.id)) {
+      this.#order.push(task.id)
+      this.#owners.push(task.owner)
+    }
     this.tasks.set(task.id, task)
     this.#changes.emit(task.id, task)
   }

@@ -1,0 +1,216 @@
+/** What clients get wrong, or write in another way, through their own SDKs. No task is started. */
+import { readdir } from 'node:fs/promises'
+import RunwayML, { BadRequestError as RunwayBadRequestError } from '@runwayml/sdk'
+import OpenAI, { BadRequestError, NotFoundError } from 'openai'
+import RunwayML3 from 'runwayml-sdk-3'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { scratchFolder } from '../../scratch.ts'
+import { type KeyedServer, startKeyedServer } from './keyed-server.ts'
+
+let server: KeyedServer
+let openai: OpenAI
+let runway: RunwayML
+let png: Buffer
+beforeAll(async () => {
+  server = await startKeyedServer(scratchFolder())
+  openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'alice', maxRetries: 0 })
+  runway = new RunwayML({ baseURL: server.url, apiKey: 'alice', maxRetries: 0 })
+  png = await sharp({ create: { width: 64, height: 64, channels: 3, background: '#d02020' } })
+    .png()
+    .toBuffer()
+})
+afterAll(() => server[Symbol.asyncDispose]())
+
+const make = (fields: object) => openai.videos.create({ prompt: 'a ball', ...fields } as never)
+const dataUri = () => `data:image/png;base64,${png.toString('base64')}`
+
+async function refusal(fields: object): Promise<{ param: unknown; message: string }> {
+  const error = await make(fields).catch((each: unknown) => each)
+  if (!(error instanceof BadRequestError)) throw error
+  return { param: error.param, message: error.message }
+}
+
+describe("a refusal names the field of OpenAI's client", () => {
+  test.each([
+    [{ input_reference: { file_id: 'file_1' } }, 'input_reference.file_id', /No files are kept/],
+    [
+      { input_reference: { image_url: { url: 'x' } } },
+      'input_reference.image_url',
+      /as text, got a value of type object/,
+    ],
+    [
+      { input_reference: { image_url: 'ftp://a.example/a.png' } },
+      'input_reference.image_url',
+      /Only HTTPS URLs/,
+    ],
+    [{ input_reference: ['x'] }, 'input_reference', /./],
+    [{ image_reference: { file_id: 'file_1' } }, 'image_reference.file_id', /No files are kept/],
+    [{ image_reference: { image_url: 'http://a.example' } }, 'image_reference.image_url', /Only HTTPS URLs/],
+    [{ reference_url: 'https://10.0.0.1/' }, 'reference_url', /hosted on a domain/],
+    [{ image_url: 'https://10.0.0.1/' }, 'image_url', /hosted on a domain/],
+    [{ last_image_reference: { image_url: 'x' } }, 'last_image_reference.image_url', /URLs must be valid/],
+    [{ seconds: '4s' }, 'seconds', /Expected a number, got "4s"\.$/],
+    [{ seconds: ['4'] }, 'seconds', /./],
+    [{ seed: '12x' }, 'seed', /Expected a number, got "12x"/],
+    [{ prompt: ['a', 'ball'] }, 'prompt', /expected string, received array/],
+    [{ prompt: undefined }, 'prompt', /neither a picture nor a video/],
+    [{ webhook_url: 'https://10.0.0.1/hook' }, 'webhook_url', /hosted on a domain/],
+    [{ num_frames: 10 }, 'num_frames', /got 10\. Use 9 or 13/],
+    [{ loras: [{ name: 'x' }] }, 'loras[0].name', /no adapters here, got "x"/],
+    [{ loras: [{ name: 'x', scale: 0.5 }, { name: 'y' }] }, 'loras[0].name', /no adapters here, got "x"/],
+    [{ guidance_interval: ['x', 1] }, 'guidance_interval[0]', /number/],
+    [{ lora: { name: 'x', scale: 0.5 } }, 'lora.name', /no adapters here, got "x"/],
+    [{ lora: JSON.stringify({ lora_name: 'x' }) }, 'lora.name', /no adapters here, got "x"/],
+    [{ lora: { name: 'x', local_path: '/a' } }, 'lora.local_path', /cannot bring files/],
+    [{ lora: { name: 'x', lora_scale: 'much' } }, 'lora.lora_scale', /Expected a number, got "much"/],
+    [{ lora: { scale: 1 } }, 'lora.name', /expected string/],
+  ])('%j', async (fields, param, message) => {
+    const found = await refusal(fields)
+    expect(found.param).toBe(param)
+    expect(found.message).toMatch(message)
+  })
+
+  test('and lists are taken as the client sends them in a form', async () => {
+    expect(await make({ guidance_interval: [0, 0.5] })).toMatchObject({
+      status: 'queued',
+    })
+  })
+
+  test('a video to edit that there is not', async () => {
+    const error = await openai.videos
+      .edit({ prompt: 'x', video: { id: 'video_00000000-0000-4000-8000-000000000000' } })
+      .catch((each: unknown) => each)
+    expect(error).toBeInstanceOf(NotFoundError)
+    expect((error as NotFoundError).param).toBe('video.id')
+  })
+})
+
+describe("a refusal names the field of Runway's client", () => {
+  const body = { model: 'gen4_turbo', ratio: '1280:720', duration: 5, promptText: 'a ball' } as const
+  test.each([
+    [{ promptImage: [{ uri: 5, position: 'first' }] }, ['promptImage', 0, 'uri']],
+    [{ promptImage: [{ uri: 'https://10.0.0.1/', position: 'first' }] }, ['promptImage', 0, 'uri']],
+    [{ promptImage: ['x'] }, ['promptImage', 0]],
+    [{ promptImage: { uri: 'x' } }, ['promptImage']],
+    [{ promptImage: 'x', duration: '5s' }, ['duration']],
+    [{ promptImage: 'x', webhookUrl: 'https://10.0.0.1/' }, ['webhookUrl']],
+    [{ promptImage: 'data:image/png;base64,AAAA', numFrames: 10 }, ['promptImage']],
+  ])('%j', async (fields, path) => {
+    for (const client of [runway, new RunwayML3({ baseURL: server.url, apiKey: 'alice', maxRetries: 0 })]) {
+      const error = await client.imageToVideo
+        .create({ ...body, ...fields } as never)
+        .catch((each: unknown) => each)
+      const { status, error: answer } = error as { status: number; error: { issues: { path: unknown }[] } }
+      expect([status, answer.issues[0]?.path]).toEqual([400, path])
+    }
+  })
+
+  test('of a length that the model has not', async () => {
+    const fields = { model: 'doodle', promptText: 'a ball', ratio: '64:64', numFrames: 10 }
+    const error = await runway.textToVideo.create(fields as never).catch((each: unknown) => each)
+    expect(error).toBeInstanceOf(RunwayBadRequestError)
+    expect(error).toMatchObject({ error: { issues: [{ path: ['numFrames'] }] } })
+  })
+})
+
+describe('a picture is taken', () => {
+  test('as a data URI in any writing, without a text', async () => {
+    const lines = png.toString('base64').replace(/.{60}/g, '$&\r\n')
+    for (const uri of [
+      `DATA:image/png;base64,${lines}`,
+      `data:image/png;base64,${encodeURIComponent(lines)}`,
+    ]) {
+      for (const fields of [{ input_reference: { image_url: uri } }, { image_url: uri }]) {
+        const video = await make({ prompt: undefined, ...fields })
+        expect(video).toMatchObject({ status: 'queued', prompt: null })
+        await openai.videos.delete(video.id)
+      }
+    }
+  })
+
+  test('and removed with its video, but not the one of another', async () => {
+    const inputs = async () => (await readdir(server.storage.pathOf('inputs')).catch(() => [])).length
+    const before = await inputs()
+    const one = await make({ input_reference: { image_url: dataUri() } })
+    const { id } = await runway.imageToVideo.create({
+      model: 'gen4_turbo',
+      ratio: '1280:720',
+      promptImage: dataUri(),
+    })
+    expect(await inputs()).toBe(before + 2)
+    await openai.videos.delete(one.id)
+    expect(await inputs()).toBe(before + 1)
+    await runway.tasks.delete(id)
+    await runway.tasks.delete(id)
+    expect(await inputs()).toBe(before)
+  })
+})
+
+describe('a list of videos', () => {
+  test('is gone through to its end while each is deleted', async () => {
+    for await (const { id } of openai.videos.list()) await openai.videos.delete(id)
+    for (let i = 0; i < 7; i++) await make({})
+    let deleted = 0
+    for await (const { id } of openai.videos.list({ limit: 3 })) {
+      await openai.videos.delete(id)
+      deleted++
+    }
+    expect(deleted).toBe(7)
+    expect((await openai.videos.list()).data).toEqual([])
+  })
+
+  test('does not begin again after what never was in it', async () => {
+    const strangers = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'bob' })
+    const { id } = await strangers.videos.create({ prompt: 'a ball' })
+    const unknown = 'video_00000000-0000-4000-8000-000000000000'
+    for (const after of ['nonsense', 'video_', '', unknown, id]) {
+      const error = await openai.videos.list({ after }).then(
+        () => undefined,
+        (each: unknown) => each,
+      )
+      expect(error, after).toBeInstanceOf(BadRequestError)
+      expect((error as BadRequestError).param).toBe('after')
+    }
+  })
+})
+
+describe('an unknown path', () => {
+  const id = 'video_00000000-0000-4000-8000-000000000000'
+  test.each([
+    ['POST', '/v1/videos/characters', 404],
+    ['GET', '/v1/videos/characters', 404],
+    ['GET', `/v1/videos/${id}/frames`, 404],
+    ['POST', `/v1/videos/${id}/upscale`, 404],
+    ['GET', `/v1/videos/${id}/content/extra`, 404],
+    ['POST', '/v1/chat/completions', 404],
+    ['GET', '/v1/files/file_1/content', 404],
+    ['GET', '/v1/videos/sync', 405],
+    ['GET', '/v1/videos/edits', 405],
+    ['DELETE', '/v1/models', 405],
+  ])("%s %s is refused as OpenAI's server does it", async (method, path, status) => {
+    const response = await fetch(server.url + path, { method, headers: { authorization: 'Bearer alice' } })
+    expect(response.status).toBe(status)
+    const { error } = (await response.json()) as { error: { message: string; type: string; code: string } }
+    expect(error).toMatchObject({ message: expect.any(String), type: expect.any(String) })
+    expect(error.code).toBe(status === 404 ? 'not_found' : 'method')
+    if (status === 405) expect(response.headers.get('allow')).toBeTruthy()
+  })
+
+  test.each([
+    ['POST', '/v1/character_performance', 404],
+    ['GET', '/v1/tasks', 404],
+    ['POST', '/v1/tasks/00000000-0000-4000-8000-000000000000/cancel', 404],
+    ['GET', '/v1/text_to_video', 405],
+  ])("%s %s is refused as Runway's server does it", async (method, path, status) => {
+    const response = await fetch(server.url + path, { method, headers: { authorization: 'Bearer alice' } })
+    expect(response.status).toBe(status)
+    expect(await response.json()).toMatchObject({ error: expect.any(String) })
+  })
+
+  test('that the Runway client asks for is answered in its form, whatever its name', async () => {
+    const headers = { authorization: 'Bearer alice', 'x-runway-version': '2024-11-06' }
+    const response = await fetch(`${server.url}/v1/images/x`, { headers })
+    expect(await response.json()).toMatchObject({ error: expect.any(String) })
+  })
+})
