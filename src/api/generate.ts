@@ -43,12 +43,15 @@ export async function* generate(options: GenerateVideoOptions): AsyncGenerator<R
   const engineOptions = { pipeline, device, precision, threads, residency, memory, adapters }
   await using engine: Engine = await createEngine({ model: folder, ...given(engineOptions) })
   const settings = given({ signal, resume, states, previewEvery })
-  if (output === undefined) {
-    yield* engine.generate(request, settings)
-    return
+  const about = { model: model ?? builtInModel, version: packageVersion(), ...given({ codec, upscale }) }
+  const fileName = (path: string) => files.nameOf(path)
+  const events =
+    output === undefined
+      ? engine.generate(request, settings)
+      : renderVideo(engine, request, { path: output, ...about, fileName }, settings)
+  for await (const event of events) {
+    yield event.type === 'notice' ? { ...event, message: files.named(event.message) } : event
   }
-  const about = { path: output, model: model ?? builtInModel, version: packageVersion() }
-  yield* renderVideo(engine, request, { ...about, ...given({ codec, upscale }) }, settings)
 }
 
 type Asked = Omit<

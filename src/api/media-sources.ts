@@ -23,10 +23,15 @@ interface SharpLike {
  */
 export type MediaSource = string | URL | Uint8Array | BlobLike | SharpLike
 
+/** What a picture or clip without an address is called. */
+const unnamed = '(bytes)'
+
 /** The folder of the files that were made of sources. It is removed when it is disposed of. */
 export class MediaFiles implements AsyncDisposable {
   #folder: Promise<string> | undefined
   #count = 0
+  /** What the files were made of. */
+  readonly #names = new Map<string, string>()
 
   /**
    * The path of a file with what the source holds.
@@ -37,16 +42,31 @@ export class MediaFiles implements AsyncDisposable {
     if (source instanceof URL || (typeof source === 'string' && /^(https?|data|file):/i.test(source))) {
       const url = new URL(source)
       if (url.protocol === 'file:') return fileURLToPath(url)
-      return await this.#file(field, await fetched(field, url, signal))
+      const name = url.protocol === 'data:' ? unnamed : url.origin + url.pathname
+      return await this.#file(field, await fetched(field, url, signal), name)
     }
     if (typeof source === 'string') return source
-    return await this.#file(field, await bytesOf(field, source))
+    return await this.#file(field, await bytesOf(field, source), unnamed)
   }
 
-  async #file(field: string, bytes: Uint8Array): Promise<string> {
+  /**
+   * What a file is called where its path means nothing, such as in a video's metadata: the URL without its query, which
+   * may be secret, or `(bytes)`; the path of a file that was not made here.
+   */
+  nameOf(path: string): string {
+    return this.#names.get(path) ?? path
+  }
+
+  /** A text without the paths of the files that were made here. */
+  named(text: string): string {
+    return [...this.#names].reduce((named, [path, name]) => named.replaceAll(path, name), text)
+  }
+
+  async #file(field: string, bytes: Uint8Array, name: string): Promise<string> {
     this.#folder ??= mkdtemp(join(tmpdir(), 'framewright-media-'))
     const path = join(await this.#folder, `${field}-${++this.#count}`)
     await writeFile(path, bytes)
+    this.#names.set(path, name)
     return path
   }
 

@@ -1,6 +1,6 @@
 import type { GenerationRecord } from '../media/record.ts'
 import type { WriterOptions } from '../media/writer.ts'
-import { type GeneratePlan, storedFields } from '../pipeline/fields/request-fields.ts'
+import { type GeneratePlan, storedFields, withPaths } from '../pipeline/fields/request-fields.ts'
 import type { AdapterOptions } from './adapters.ts'
 
 export interface Provenance {
@@ -10,15 +10,17 @@ export interface Provenance {
   readonly version: string
   readonly upscale?: WriterOptions['upscale']
   readonly adapters?: readonly AdapterOptions[]
+  /** How a file of the request is called, where its path means nothing to others. @default its path */
+  readonly fileName?: ((path: string) => string) | undefined
 }
 
 /** Everything that is needed to make the same video again; what has no effect is left out. */
 export function recordOf(
   plan: GeneratePlan,
-  { model, version, upscale, adapters = [] }: Provenance,
+  { model, version, upscale, adapters = [], fileName = path => path }: Provenance,
 ): GenerationRecord {
   const record = {
-    ...storedFields(plan),
+    ...withPaths(storedFields(plan), fileName),
     model,
     ...adaptersOf(adapters),
     ...(upscale && { upscale: { ...upscale } }),

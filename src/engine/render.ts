@@ -13,6 +13,8 @@ export interface OutputOptions {
   readonly version: string
   /** How the metadata names the adapters; by the engine's own paths unless given. */
   readonly adapters?: readonly AdapterOptions[]
+  /** How the metadata names a picture or clip of the request, by its path. @default its path */
+  readonly fileName?: ((path: string) => string) | undefined
   readonly codec?: WriterOptions['codec']
   readonly upscale?: WriterOptions['upscale']
 }

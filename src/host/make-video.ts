@@ -38,9 +38,15 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
   const progress = new ProgressTracker()
   let previewStep: number | undefined
   const stills = new ClipStills()
-  // Where a server keeps its adapters is nothing that a video's metadata should tell.
+  // Where a server keeps its files is nothing that a video's metadata should tell.
   const adapters = spec.adapters.map(({ name, ...adapter }) => ({ ...adapter, path: name }))
-  const output = { path: spec.video, model: spec.model, version: packageVersion(), adapters }
+  const output = {
+    path: spec.video,
+    model: spec.model,
+    version: packageVersion(),
+    adapters,
+    fileName: () => '(upload)',
+  }
   let end: VideoEndEvent | undefined
   for await (const event of renderVideo(engine, requestFromJson(spec.generate), output, options)) {
     if (event.type === 'step-end' && event.state) checkpoint.step(event.state, note)

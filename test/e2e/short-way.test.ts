@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { expect, test } from 'vitest'
-import { generate } from '../../src/index.ts'
+import { generate, readRecord } from '../../src/index.ts'
 import { failure, scratchFolder } from '../scratch.ts'
 
 const folder = scratchFolder()
@@ -24,6 +24,20 @@ test('makes a video of a prompt and a picture in memory with the model that ship
   expect(types.at(-1)).toBe('video-written')
   expect(readFileSync(output).subarray(4, 8).toString()).toBe('ftyp')
   expect(temporaryFolders()).toEqual(before)
+})
+
+test('records no path of its own for what was in memory, in the file and in notices', async () => {
+  const wide = await sharp({ create: { width: 64, height: 32, channels: 3, background: 'blue' } })
+    .png()
+    .toBuffer()
+  const lastImage = `data:image/png;base64,${wide.toString('base64')}`
+  const output = join(folder, 'record.mp4')
+  const said: string[] = []
+  const request = { ...quick, image: wide, lastImage, width: 64, height: 64, output }
+  for await (const event of generate(request)) if (event.type === 'notice') said.push(event.message)
+  expect(await readRecord(output)).toMatchObject({ image: '(bytes)', lastImage: '(bytes)' })
+  expect(said).toContain('(bytes): 64x32 is stretched to 64x64, which has another shape.')
+  expect(said.join()).not.toContain(folder)
 })
 
 test('gives frames alone without an output, and frees what it opened when it is left early', async () => {

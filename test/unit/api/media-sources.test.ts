@@ -42,16 +42,20 @@ test('a picture may be a path, a URL, bytes, a Blob or a sharp pipeline; what it
     red,
   ]
   const made: string[] = []
+  const names: string[] = []
   {
     await using files = new MediaFiles()
-    for (const source of sources) {
+    for (const source of [...sources, `${address}?key=secret#part`]) {
       const file = await files.pathOf('image', source)
       expect(await pixelsOf(file)).toBe('ff0000'.repeat(4))
+      names.push(files.nameOf(file))
       if (file !== path) made.push(file)
     }
   }
   server.close()
-  expect(made).toHaveLength(7)
+  expect(made).toHaveLength(8)
+  const bytes = Array.from({ length: 5 }, () => '(bytes)')
+  expect(names).toEqual([path, path, path, address, address, ...bytes, address])
   expect(made.filter(file => existsSync(file))).toEqual([])
   expect(existsSync(path)).toBe(true)
 })
