@@ -10,7 +10,10 @@ export const noticeCodes = {
   'clip/retimed': 'A clip has another frame rate than the video, and is resampled by its times.',
   'picture/stretched': 'A picture or clip has another shape than the video and is stretched to it.',
   'picture/cropped': 'A picture or clip has another shape than the video: its edges are cut.',
-  'machine/capped': 'More threads or lanes were asked for than the machine has cores.',
+  'machine/capped':
+    'More threads or lanes were asked for than the machine has cores, or than there are videos.',
+  'output/rounded': 'A file format cannot hold a value as it is: the file has it rounded.',
+  'picture/first': 'A picture is animated: only the first of its pictures is used.',
   'picture/widened': 'A picture is held over more frames than the one it is given for.',
   'adapter/left-out':
     'An adapter was made for another variant of the model: parts that this one has not are left out.',

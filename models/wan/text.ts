@@ -31,7 +31,7 @@ export function wanTextConditioner(options: WanTextOptions): Model['conditionTex
     const bias = textRowBias(tokens, length)
     const runs = await Promise.all(options.contexts.map(graph => run(graph, { text }, { keep: () => true })))
     const feeds = runs.map(({ residents }) => ({ ...residents, 'text.bias': bias }))
-    return { feeds, tokens, truncated, unknown }
+    return { feeds, tokens, length, truncated, unknown }
   }
 }
 

@@ -43,10 +43,16 @@ async function generate(prompt: string | undefined, flags: GenerateFlags): Promi
     report.note(`stopping in ${activity.text}: unfinished files are removed; once more to stop at once`)
   })
   const model = await resolveModel(flags.model)
-  const engine = await createEngine(engineOptions(model, flags))
+  const { lanes = 1 } = flags
+  if (lanes > jobs.length) {
+    const message = `lanes: ${jobs.length} are used, as many as there are videos, of the ${lanes} asked for.`
+    report.event(jobs[0]!, { type: 'notice', code: 'machine/capped', message })
+  }
+  const used = Math.min(lanes, jobs.length)
+  const engine = await createEngine(engineOptions(model, { ...flags, lanes: used }))
   const context = { engine, flags, report, activity }
   try {
-    await onLanes(jobs, flags.lanes ?? 1, signal, async (job, stop) => await makeVideo(job, stop, context))
+    await onLanes(jobs, used, signal, async (job, stop) => await makeVideo(job, stop, context))
   } finally {
     report.close()
     // An interrupted run does not wait for a graph that nothing can end.

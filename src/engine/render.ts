@@ -1,5 +1,7 @@
+import { roundedTimes } from '../media/animation.ts'
+import { outputFormat } from '../media/output-path.ts'
 import { openVideoWriter, type VideoWriter, type WriterOptions } from '../media/writer.ts'
-import type { GenerateEvent } from '../pipeline/events.ts'
+import type { GenerateEvent, NoticeEvent } from '../pipeline/events.ts'
 import type { GeneratePlan, GenerateRequest } from '../pipeline/request.ts'
 import type { AdapterOptions } from './adapters.ts'
 import type { Engine, GenerateOptions } from './engine.ts'
@@ -54,6 +56,7 @@ export async function* renderVideo(
       }
       if (event.type === 'video-end') await writing
       yield event
+      if (event.type === 'start') yield* timingNotices(output.path, event.plan.fps)
     }
     const { path, bytes, frames } = await writer!.finish()
     done = true
@@ -63,6 +66,18 @@ export async function* renderVideo(
       await writing.catch(() => {})
       await writer?.abort()
     }
+  }
+}
+
+function* timingNotices(path: string, fps: number): Generator<NoticeEvent, void, undefined> {
+  const format = outputFormat(path)
+  const times = roundedTimes(format, fps)
+  if (times === undefined) return
+  const shown = `${times.join(' or ')} ms each, as the format has no steps between; the mean is right`
+  yield {
+    type: 'notice',
+    code: 'output/rounded',
+    message: `${format}: frames of ${fps} fps are shown for ${shown}.`,
   }
 }
 

@@ -3,6 +3,7 @@ import { MediaError, RequestError } from '../errors.ts'
 import type { ClipFormat, FrameSink } from './frame-sink.ts'
 import { withGifComment } from './gif-comment.ts'
 import { loadSharp } from './load-sharp.ts'
+import type { OutputFormat } from './output-path.ts'
 import { recordToText } from './record.ts'
 import { textToXmp } from './xmp.ts'
 
@@ -67,14 +68,25 @@ async function encode(strip: Uint8Array, format: '.gif' | '.webp', clip: ClipFor
     limitInputPixels: false,
   })
   const text = clip.record && recordToText(clip.record)
-  const resolution = format === '.gif' ? 10 : 1
-  const timing = { delay: delays(count, clip.fps, resolution), loop: 0 }
+  const timing = { delay: delays(count, clip.fps, resolutions[format]), loop: 0 }
   if (format === '.webp') {
     if (text !== undefined) image.withXmp(textToXmp(text))
     return image.webp({ ...timing, quality: clip.quality, smartSubsample: true }).toBuffer()
   }
   const gif = await image.gif({ ...timing, effort: gifEffort, keepDuplicateFrames: true }).toBuffer()
   return text === undefined ? gif : withGifComment(gif, text)
+}
+
+/** Milliseconds of the format's smallest step of time. */
+const resolutions = { '.gif': 10, '.webp': 1 } as const
+
+/** The times for which frames of a rate are shown, in milliseconds, where the format cannot hold the exact one. */
+export function roundedTimes(format: OutputFormat, fps: number): readonly [number, number] | undefined {
+  if (format !== '.gif' && format !== '.webp') return undefined
+  const step = resolutions[format]
+  const steps = 1000 / fps / step
+  if (Math.abs(steps - Math.round(steps)) < 1e-6) return undefined
+  return [Math.floor(steps) * step, Math.ceil(steps) * step]
 }
 
 /** How long each picture is shown, in milliseconds: multiples of the format's resolution that keep the rate. */

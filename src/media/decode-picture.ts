@@ -13,6 +13,8 @@ export interface Picture {
   readonly height: number
   /** RGB, [height, width, 3] */
   readonly data: Uint8Array
+  /** Whether it is the first of several that the file holds, as those of an animation. */
+  readonly isFirst?: true
 }
 
 /** A picture, or an animation, as it is stored. */
@@ -47,8 +49,9 @@ export async function decodePicture(file: PictureFile, page = 0, pages = 1): Pro
   const sharp = loadSharp()
   try {
     const image = sharp(file.bytes, { page, pages, limitInputPixels: mostPixels })
-    const { space, icc } = await image.metadata()
-    return space === 'cmyk' && !icc ? await decodeCmyk(image) : await decodeRgb(image)
+    const { space, icc, pages: stored = 1 } = await image.metadata()
+    const picture = space === 'cmyk' && !icc ? await decodeCmyk(image) : await decodeRgb(image)
+    return page === 0 && pages === 1 && stored > 1 ? { ...picture, isFirst: true } : picture
   } catch (error) {
     throw pictureError(file.path, error)
   }

@@ -14,7 +14,7 @@ export type OutputFormat = (typeof outputFormats)[number]
  * The format that a path asks for.
  * @throws MediaError when the extension is not one of those that can be written
  */
-function outputFormat(path: string): OutputFormat {
+export function outputFormat(path: string): OutputFormat {
   if (/[/\\]$/.test(path)) return 'folder/'
   const extension = extname(path).toLowerCase()
   const format = outputFormats.find(known => known === extension)

@@ -56,6 +56,8 @@ export async function conditionOn(
     checkAborted(signal)
     const made = await model.conditionText({ prompt, textTokens: plan.textTokens }, run)
     noticeText(subject, prompt, made, notify)
+    // The model's own number is nobody's wish.
+    if (plan.textTokens !== model.facts.textTokens) noticeTokens(plan.textTokens, made, notify)
     return made
   }
   const conditional = await text('prompt', plan.prompt)
@@ -95,6 +97,12 @@ function noticeText(
     const words = listed(unknown.map(word => JSON.stringify(word)))
     notify('prompt/unknown-words', `${subject}: the model's tokenizer does not know all of ${words}.`)
   }
+}
+
+function noticeTokens(asked: number, { length = asked }: TextConditioning, notify: Notify): void {
+  if (length >= asked) return
+  const used = `${length} are used, the most that the model's tokenizer takes, of the ${asked} asked for`
+  notify('request/rounded', `maxTextTokens: ${used}.`)
 }
 
 /** What the conditions hold on the device. */

@@ -220,6 +220,8 @@ export interface TextConditioning {
   readonly feeds: readonly Readonly<Record<string, Feed>>[]
   /** Tokens of the prompt, with its end. */
   readonly tokens: number
+  /** Tokens that it was padded or cut to, where the tokenizer allows fewer than were asked for. */
+  readonly length?: number
   /** Whether the prompt was longer than the tokens it may have. */
   readonly truncated: boolean
   /** Words with characters that the tokenizer does not know. */

@@ -24,7 +24,7 @@ export async function readVisualInputs(
     path === undefined ? undefined : await readClip(path, plan, signal, notify)
   const picture = async (path: string | undefined) => {
     if (path === undefined) return undefined
-    return fitted(path, await readPicture(path), plan, notify)
+    return fitted(path, await readStill(path, notify), plan, notify)
   }
   return {
     image: opening.length === 1 ? opening[0] : await picture(plan.image),
@@ -40,7 +40,7 @@ export async function readVisualInputs(
     ],
     video: await clip(plan.video),
     mask: await clip(plan.mask),
-    references: await Promise.all(plan.references.map(path => readPicture(path))),
+    references: await Promise.all(plan.references.map(path => readStill(path, notify))),
   }
 }
 
@@ -71,7 +71,7 @@ async function readPictures(
   notify: Notify,
 ): Promise<Picture[]> {
   if (await isStill(path)) {
-    return [fitted(path, await readPicture(path), plan, notify)]
+    return [fitted(path, await readStill(path, notify), plan, notify)]
   }
   // One more than are used: whether there are more.
   const video = await readVideo(path, { fps: plan.fps, maxFrames: most + 1, signal })
@@ -84,6 +84,12 @@ async function readPictures(
     pictures.length = most
   }
   return pictures
+}
+
+async function readStill(path: string, notify: Notify): Promise<Picture> {
+  const picture = await readPicture(path)
+  if (picture.isFirst) notify('picture/first', `${path}: only its first picture is used, of an animation.`)
+  return picture
 }
 
 function fitted(path: string, picture: Picture, plan: GeneratePlan, notify: Notify): Picture {

@@ -65,3 +65,12 @@ test('videos of one prompt get names that do not collide', async () => {
     'a-red-ball-2-2.mp4',
   ])
 })
+
+test('lanes beyond the videos are not opened, and said', async () => {
+  const words = ['generate', prompt, ...short, '--lanes', '3', '--device', 'cpu', '-o', 'one.mp4', '--json']
+  const { code, stdout } = await framewright(folder, words)
+  expect(code).toBe(0)
+  expect(stdout).toContain(
+    '"code":"machine/capped","message":"lanes: 1 are used, as many as there are videos, of the 3 asked for."',
+  )
+})

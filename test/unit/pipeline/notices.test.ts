@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { families } from '../../../models/index.ts'
 import { openCheckpoint } from '../../../src/engine/checkpoint.ts'
 import { builtInModel, resolveModel } from '../../../src/engine/model-name.ts'
+import { renderVideo } from '../../../src/engine/render.ts'
 import { listed, Notices } from '../../../src/notices.ts'
 import type { ModelFacts } from '../../../src/pipeline/family.ts'
 import { type GenerateRequest, planRequest } from '../../../src/pipeline/request.ts'
@@ -134,7 +135,61 @@ describe('pictures and clips', () => {
   })
 })
 
+test('of an animation that is given as a picture, the first one is used, which is noticed', async () => {
+  const path = join(await mkdtemp(join(tmpdir(), 'framewright-notices-')), 'a.webp')
+  const strip = await sharp({ create: { width: 64, height: 128, channels: 3, background: 'grey' } })
+    .raw()
+    .toBuffer()
+  strip.fill(0, 64 * 64 * 3)
+  await sharp(strip, { raw: { width: 64, height: 128, channels: 3, pageHeight: 64 } })
+    .webp({ delay: [100, 100], loop: 0 })
+    .toFile(path)
+  const first = `${path}: only its first picture is used, of an animation.`
+  const read = async (request: Partial<GenerateRequest>) => {
+    const notices = new Notices()
+    const plan = planRequest({ ...trained, ...request } as GenerateRequest, builtIn, () => 1n)
+    await readVisualInputs(plan, new AbortController().signal, notices.add)
+    return notices.take()
+  }
+  expect(await read({ image: path })).toEqual([{ code: 'picture/first', message: first }])
+  expect(await read({ lastImage: path })).toEqual([{ code: 'picture/first', message: first }])
+})
+
 describe('events', () => {
+  test('say when the tokenizer takes fewer tokens than are asked for', async () => {
+    await using tiny = await openTinyEngine()
+    const of = async (maxTextTokens: number) => {
+      const events = await collect(tiny.engine.generate({ ...tinyRequest, maxTextTokens }))
+      return events.flatMap(event => (event.type === 'notice' ? [event.message] : []))
+    }
+    expect(await of(600)).toEqual([
+      "maxTextTokens: 512 are used, the most that the model's tokenizer takes, of the 600 asked for.",
+    ])
+    expect(await of(512)).toEqual([])
+  })
+
+  test('say when a file format cannot hold the time of a frame', async () => {
+    await using tiny = await openTinyEngine()
+    const of = async (name: string, fps: number) => {
+      const path = join(await mkdtemp(join(tmpdir(), 'framewright-notices-')), name)
+      const said: string[] = []
+      const output = { path, model: 'tiny', version: '1' }
+      for await (const event of renderVideo(tiny.engine, { ...tinyRequest, steps: 1, fps }, output))
+        if (event.type === 'notice') said.push(`${event.code} ${event.message}`)
+      return said
+    }
+    const rule = 'as the format has no steps between; the mean is right'
+    expect(await of('a.gif', 16)).toEqual([
+      `output/rounded .gif: frames of 16 fps are shown for 60 or 70 ms each, ${rule}.`,
+    ])
+    expect(await of('a.webp', 16)).toEqual([
+      `output/rounded .webp: frames of 16 fps are shown for 62 or 63 ms each, ${rule}.`,
+    ])
+    expect(await of('a.gif', 25)).toEqual([])
+    expect(await of('a.webp', 8)).toEqual([])
+    expect(await of('a.mp4', 16)).toEqual([])
+  })
+
   test('say once what was noticed, after the start: here a prompt that is cut', async () => {
     await using tiny = await openTinyEngine()
     const prompt = 'a cat '.repeat(40)
