@@ -14,6 +14,8 @@ export {
   planModelMemory,
   syntheticModels,
 } from './api/models.ts'
+// The fields that families add to `GenerateRequest`.
+export type {} from './api/request-fields.ts'
 export { openKeys, startServer } from './api/server.ts'
 export { startWorker } from './api/worker.ts'
 export type { Comparison } from './benchmark/compare.ts'

@@ -57,6 +57,9 @@ const programs: Readonly<Record<string, readonly string[]>> = {
 /** Folders of `models` that families share. Every other one is a family, and families know nothing of each other. */
 const encoders = ['models/umt5', 'models/t5', 'models/clip']
 
+/** What is composed of all families: their networks, and their request fields, which help reads alone. */
+const modelLists = ['models/index.ts', 'models/fields.ts']
+
 /** Packages with one home. `lazy` ones are loaded by `import()`, when something is asked for that needs them. */
 const packages: Readonly<Record<string, { readonly home: string; readonly lazy?: true }>> = {
   '@electric-sql/pglite': { home: 'src/jobs', lazy: true },
@@ -189,6 +192,11 @@ describe('imports', () => {
     ['models/wan/a.ts', 'src/pipeline/family.ts', true, true],
     ['models/wan/a.ts', 'src/pipeline/family.ts', false, false],
     ['models/wan/a.ts', 'src/pipeline/generate.ts', true, false],
+    ['models/wan/fields.ts', 'src/pipeline/fields/field.ts', false, true],
+    ['models/wan/a.ts', 'src/pipeline/fields/field.ts', true, false],
+    ['models/fields.ts', 'models/wan/fields.ts', false, true],
+    ['models/fields.ts', 'models/wan/family.ts', false, false],
+    ['src/cli/a.ts', 'models/fields.ts', false, false],
     ['models/wan/a.ts', 'kernels/sparse/op.ts', false, true],
     ['models/wan/a.ts', 'kernels/sparse/reference.ts', false, false],
     ['kernels/sparse/op.ts', 'src/nn/linear.ts', false, false],
@@ -270,6 +278,31 @@ describe('shared code', () => {
     },
   )
 
+  test('has no field that only one family takes', () => {
+    const own = families.flatMap(({ fields }) => Object.entries(fields))
+    const names = own.flatMap(([name, { flag }]) => [name, ...(flag ? [flag.name] : [])])
+    expect(names).toContain('decodeTimestep')
+    expect(names).toContain('--control-scale')
+    const found = checked
+      .filter(({ path }) => path.startsWith('src/'))
+      .flatMap(({ path, text }) =>
+        names.filter(name => hasWord(withoutComments(text), name)).map(name => `${path}: ${name}`),
+      )
+    expect(found).toEqual([])
+  })
+
+  test.each([
+    ['plan.imageNoiseScale ?? 0', true],
+    ["'--image-noise-scale'", true],
+    ['imageNoiseScales', false],
+  ])('the rule on fields: %s, found: %s', (text, expected) => {
+    expect(['imageNoiseScale', '--image-noise-scale'].some(name => hasWord(text, name))).toBe(expected)
+  })
+
+  function hasWord(text: string, word: string): boolean {
+    return text.split(/[^\w$-]+/).includes(word)
+  }
+
   function asksFamily(literal: string): boolean {
     const sentenceOrAddress = /\s|^[\w.-]+\/[\w.-]+$/.test(literal)
     const words = literal.toLowerCase().split(/[^a-z0-9]+/)
@@ -299,8 +332,9 @@ function mayImport(file: string, target: string, typeOnly: boolean, onDemand: bo
   if (from === 'bench') return true
   if (target === 'src/index.ts') return false
   const startable = to in programs && to !== 'src/cli'
-  if (from === 'src/api') return to === 'models/index.ts' || layerOf(to) >= 0 || (startable && onDemand)
+  if (from === 'src/api') return modelLists.includes(to) || layerOf(to) >= 0 || (startable && onDemand)
   if (from === 'src/index.ts') return to === 'src/api' || layerOf(to) >= 0 || (startable && typeOnly)
+  if (from === 'models/fields.ts') return typeOnly || /^models\/[^/]+\/fields\.ts$/.test(target)
   if (from === 'models/index.ts') return typeOnly ? target === 'src/pipeline/family.ts' : isFamily(to)
   const allowedPrograms = programs[from]
   if (allowedPrograms !== undefined) {
@@ -310,6 +344,8 @@ function mayImport(file: string, target: string, typeOnly: boolean, onDemand: bo
   if (from === 'kernels') return layerOf(to) === 0 || to === 'src/graph'
   if (from.startsWith('models/')) {
     if (layerOf(to) === 0 || layerOf(to) === 1) return true
+    // A family's request fields are records of the same kind as those of all models.
+    if (target.startsWith('src/pipeline/fields/')) return file === `${from}/fields.ts`
     if (encoders.includes(from)) return sideways[from]?.includes(to) ?? false
     return (
       encoders.includes(to) ||

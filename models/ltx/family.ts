@@ -26,6 +26,7 @@ import {
   ltxVaeConfig,
 } from './config.ts'
 import { ltxContext } from './context.ts'
+import { ltxFields } from './fields.ts'
 import { ltxOriginalNames } from './original-names.ts'
 import { ltxPublished } from './published.ts'
 import { ltxTextConditioner } from './text.ts'
@@ -50,6 +51,7 @@ export const ltx: Family = {
     { name: 'LTX-Video 0.9.5, 0.9.7', repository: 'Lightricks/LTX-Video-0.9.5', ...ltxModes(true) },
   ],
   published: ltxPublished,
+  fields: ltxFields,
   load: checkpoint => loadLtx(checkpoint),
 }
 

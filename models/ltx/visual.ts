@@ -132,7 +132,7 @@ async function conditionAtFrames(
     latents,
     limit: held.map(strength => 1 - strength),
     shown: held.map(strength => (strength > 1 - tolerance ? 1 : 0)),
-    shownNoise: context.imageNoiseScale,
+    shownNoise: context.plan.imageNoiseScale ?? 0,
   }
   const stream: StreamConditioning = {
     shape: [facts.latentChannels, held.length, latentHeight, latentWidth],

@@ -19,6 +19,7 @@ import { clipVisionEncoder, clipVisionIgnored } from '../clip/vision-encoder.ts'
 import { umt5Encoder } from '../umt5/encoder.ts'
 import type { WanTransformerConfig, WanVaeConfig } from './config.ts'
 import { wanContext, wanImageContext } from './context.ts'
+import { wanFields } from './fields.ts'
 import { imageTensors, wanOriginalNames } from './original-names.ts'
 import { patchedShape } from './patches.ts'
 import { wanAliases, wanPipelines } from './pipelines.ts'
@@ -37,6 +38,7 @@ export const wan: Family = {
   aliases: wanAliases,
   variants: wanVariants,
   published: wanPublished,
+  fields: wanFields,
   load: checkpoint => loadWan(readWanConfigs(checkpoint), checkpoint),
 }
 

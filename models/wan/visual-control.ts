@@ -119,7 +119,7 @@ function maskChannels(
 }
 
 /** One strength a VACE layer. */
-function layerScales({ controlScale }: VisualContext, config: WanTransformerConfig): Tensor {
+function layerScales({ plan: { controlScale } }: VisualContext, config: WanTransformerConfig): Tensor {
   const layers = config.vace_layers?.length ?? 0
   if (controlScale.length !== 1 && controlScale.length !== layers) {
     throw new RequestError('request/invalid', {

@@ -87,7 +87,7 @@ export async function openContext(
     checkpoint,
     device,
     precision: { device, requested: options.precision },
-    plan: planRequest(whole, facts, () => 1n),
+    plan: planRequest(whole, facts, { fields: checkpoint.fields, randomSeed: () => 1n }),
     threads: options.threads ?? 0,
     repeat: options.repeat ?? 5,
     signal: options.signal ?? new AbortController().signal,

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { requestFields } from '../api/request-fields.ts'
 import type { EngineOptions } from '../engine/engine.ts'
 import type { ArgumentType } from '../pipeline/fields/argument-types.ts'
 import type { FieldFlag, FlagGroup } from '../pipeline/fields/field.ts'
@@ -52,8 +53,8 @@ export interface RequestFlag extends FieldFlag<unknown> {
 }
 
 /** The flags of all fields, in the order in which they are shown. */
-export const requestFlags: readonly RequestFlag[] = fieldEntries.flatMap(([name, { flag, about }]) =>
-  flag ? [{ about, fields: [name], ...flag }] : [],
+export const requestFlags: readonly RequestFlag[] = fieldEntries(requestFields).flatMap(
+  ([name, { flag, about }]) => (flag ? [{ about, fields: [name], ...flag }] : []),
 )
 
 /** The fields of a request that a command line gives. */

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { z } from 'zod'
 import { CheckpointError } from '../errors.ts'
 import type { CheckpointConfigs, Family, Model } from '../pipeline/family.ts'
+import { type RequestFields, requestFieldsOf } from '../pipeline/fields/request-fields.ts'
 import { readSchedulerConfig } from '../sampling/scheduler-config.ts'
 import { openWeights, type Weights } from '../weights/checkpoint.ts'
 import { quantizationOf } from '../weights/quantization.ts'
@@ -16,6 +17,8 @@ import { readComponents, readJson } from './read-components.ts'
 export interface Checkpoint {
   readonly folder: string
   readonly family: Family
+  /** Every field that a request may have. */
+  readonly fields: RequestFields
   readonly configs: CheckpointConfigs
   readonly model: Model
   /** Of every component that has graphs. */
@@ -86,7 +89,8 @@ export async function readCheckpoint(
   const weights = await openComponents(folder, model, fetch)
   const whole = withoutAbsentGraphs(model, weights, folder)
   const obstacle = obstacleIn(weights, configs)
-  return { folder, family, configs, model: whole, weights, exported, notices, obstacle }
+  const fields = requestFieldsOf(families.map(each => each.fields))
+  return { folder, family, fields, configs, model: whole, weights, exported, notices, obstacle }
 }
 
 /** Weights of every component that has graphs: their headers alone are read. */

@@ -6,6 +6,7 @@ import { Notices } from '../notices.ts'
 import type { GenerateEvent } from '../pipeline/events.ts'
 import { extend } from '../pipeline/extend.ts'
 import type { Family, ModelFacts } from '../pipeline/family.ts'
+import type { RequestFields } from '../pipeline/fields/request-fields.ts'
 import { generate, type RunSettings } from '../pipeline/generate.ts'
 import type { Residency } from '../pipeline/memory-plan.ts'
 import type { GenerateRequest } from '../pipeline/request.ts'
@@ -57,6 +58,8 @@ export interface GenerateOptions extends RunSettings {
 /** A loaded model that makes videos. */
 export interface Engine extends AsyncDisposable {
   readonly facts: ModelFacts
+  /** Every field that a request may have; `facts.takes` has those of them that only some models take. */
+  readonly fields: RequestFields
   /** The device as it was chosen: `cpu`, `cuda:0`. */
   readonly device: string
   readonly adapters: readonly AdapterOptions[]
@@ -109,6 +112,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
   })
   return {
     facts: model.facts,
+    fields: checkpoint.fields,
     device: [device, ...(second ? [second] : [])].map(deviceText).join(),
     adapters: options.adapters ?? [],
     generate: (request, { signal, ...settings } = {}) => {
@@ -127,7 +131,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
     signal: AbortSignal,
   ): AsyncGenerator<GenerateEvent, void, undefined> {
     const notices = new Notices(opened)
-    const context = { randomSeed, notify: notices.add }
+    const context = { fields: checkpoint.fields, randomSeed, notify: notices.add }
     const plan = await resolveRequest(request, model.facts, probeMedia, context)
     const lane = await pool.acquire(signal)
     lane.setAbortSignal(signal)

@@ -1,6 +1,11 @@
 import type { GenerationRecord } from '../media/record.ts'
 import type { WriterOptions } from '../media/writer.ts'
-import { type GeneratePlan, storedFields, withPaths } from '../pipeline/fields/request-fields.ts'
+import {
+  type GeneratePlan,
+  type RequestFields,
+  storedFields,
+  withPaths,
+} from '../pipeline/fields/request-fields.ts'
 import type { AdapterOptions } from './adapters.ts'
 
 export interface Provenance {
@@ -17,10 +22,11 @@ export interface Provenance {
 /** Everything that is needed to make the same video again; what has no effect is left out. */
 export function recordOf(
   plan: GeneratePlan,
+  fields: RequestFields,
   { model, version, upscale, adapters = [], fileName = path => path }: Provenance,
 ): GenerationRecord {
   const record = {
-    ...withPaths(storedFields(plan), fileName),
+    ...withPaths(storedFields(plan, fields), fields, fileName),
     model,
     ...adaptersOf(adapters),
     ...(upscale && { upscale: { ...upscale } }),

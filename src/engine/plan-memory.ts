@@ -43,7 +43,8 @@ export async function planMemory(
   // A device that is not here can be planned for.
   const device = memory === undefined || name === 'auto' ? parseDevice(name) : parseDeviceName(name)
   const checkpoint = await openCheckpoint(folder, families)
-  const { facts } = checkpoint.model
+  const { fields, model } = checkpoint
+  const { facts } = model
   const prompt = 'word '.repeat(facts.textTokens)
   const request = {
     prompt,
@@ -52,7 +53,7 @@ export async function planMemory(
     ...(size !== undefined && parseSize(size)),
     ...(frames !== undefined && { frames }),
   }
-  const plan = planRequest(request, facts, () => 0n)
+  const plan = planRequest(request, facts, { fields, randomSeed: () => 0n })
   const free = memory ?? (await freeMemory(device))
   const source = graphSource(checkpoint, { device, requested: precision })
   const estimates = new MemoryEstimator(checkpoint, device, source).request(plan)

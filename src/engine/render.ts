@@ -83,7 +83,7 @@ function* timingNotices(path: string, fps: number): Generator<NoticeEvent, void,
 
 function writerOptions(
   plan: GeneratePlan,
-  { adapters }: Engine,
+  { adapters, fields }: Engine,
   output: OutputOptions,
   signal: AbortSignal | undefined,
 ): WriterOptions {
@@ -92,7 +92,7 @@ function writerOptions(
     width: plan.width,
     height: plan.height,
     fps: plan.fps,
-    metadata: recordOf(plan, { adapters, ...output }),
+    metadata: recordOf(plan, fields, { adapters, ...output }),
     ...(signal && { signal }),
     ...(output.codec && { codec: output.codec }),
     ...(output.upscale && { upscale: output.upscale }),

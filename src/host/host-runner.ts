@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { requestFields } from '../api/request-fields.ts'
 import { FramewrightError, MediaError, RequestError } from '../errors.ts'
 import type { RunOutcome, Storage, TaskOutput, TaskRequest, TaskRun, TaskRunner } from '../jobs/contract.ts'
 import { withPaths } from '../pipeline/fields/request-fields.ts'
@@ -130,7 +131,7 @@ export class HostRunner implements TaskRunner {
     const { storage, checkpointSeconds = 30, previewSteps = 5 } = this.#options
     return {
       model,
-      generate: withPaths(generate, key => storage.pathOf(key)),
+      generate: withPaths(generate, requestFields, key => storage.pathOf(key)),
       adapters: adapters.map(({ name, scale }) => ({ name, scale, ...this.#adapter(name) })),
       video: storage.pathOf(video.key),
       thumbnail: storage.pathOf(thumbnail.key),

@@ -48,7 +48,12 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
     fileName: () => '(upload)',
   }
   let end: VideoEndEvent | undefined
-  for await (const event of renderVideo(engine, requestFromJson(spec.generate), output, options)) {
+  for await (const event of renderVideo(
+    engine,
+    requestFromJson(spec.generate, engine.fields),
+    output,
+    options,
+  )) {
     if (event.type === 'step-end' && event.state) checkpoint.step(event.state, note)
     if (event.type === 'notice') note(event.message)
     if (event.type === 'preview') {

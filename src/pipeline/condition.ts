@@ -74,8 +74,8 @@ export async function conditionOn(
       return encodeClip({ encoder, temporalStride, chunk, run, drop, pictures })
     })
   }
-  const { width, height, frames, fps, controlScale, imageNoiseScale = 0 } = plan
-  const clip = { width, height, frames, fps, size, controlScale, imageNoiseScale }
+  const { width, height, frames, fps } = plan
+  const clip = { width, height, frames, fps, size, plan }
   const visual = await model.conditionVisual(inputs, { ...clip, noise, run, encode, notify })
   return { conditional, ...unconditional, visual }
 }

@@ -10,7 +10,7 @@ import type { Spacing } from '../sampling/schedules/schedule.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { TensorNames } from '../weights/adapters/adapt.ts'
-import type { FieldName, GeneratePlan } from './fields/request-fields.ts'
+import type { FieldName, FieldRecords, GeneratePlan } from './fields/request-fields.ts'
 import type { Defaults, Mode } from './model-facts.ts'
 import type { Trained } from './trained.ts'
 
@@ -27,6 +27,11 @@ export interface Family {
   readonly variants: readonly Variant[]
   /** Published checkpoints of the family, without their weights: to be measured where they are not at hand. */
   readonly published: readonly PublishedModel[]
+  /**
+   * The records of request fields that only models of the family have a use for: a `FieldGroup` of fields that are declared in
+   * `FamilyFields`.
+   */
+  readonly fields: FieldRecords
   /**
    * Reads the configs.
    * @throws CheckpointError for a config that this family cannot run
@@ -251,11 +256,8 @@ export interface VisualContext {
   readonly height: number
   readonly frames: number
   readonly size: LatentSize
-  /** Strength of the control: one number for all layers, or one a layer. */
-  readonly controlScale: readonly number[]
   readonly fps: number
-  /** Strength of the noise that fully held frames are given at every step. */
-  readonly imageNoiseScale: number
+  readonly plan: GeneratePlan
   /** The run's generator, before anything was drawn from it. */
   readonly noise: NoiseGenerator
   readonly run: RunGraph

@@ -1,5 +1,10 @@
 import type { Notify } from '../notices.ts'
-import { fieldEntries, type GeneratePlan, type GenerateRequest } from './fields/request-fields.ts'
+import {
+  fieldEntries,
+  type GeneratePlan,
+  type GenerateRequest,
+  type RequestFields,
+} from './fields/request-fields.ts'
 import type { RequestFacts } from './model-facts.ts'
 import { noticeUntrained } from './trained.ts'
 
@@ -7,12 +12,16 @@ import { noticeUntrained } from './trained.ts'
 export function noticePlan(
   request: GenerateRequest,
   plan: GeneratePlan,
-  facts: Pick<RequestFacts, 'trained'>,
-  notify: Notify,
+  context: {
+    readonly facts: Pick<RequestFacts, 'trained'>
+    readonly fields: RequestFields
+    readonly notify: Notify
+  },
 ): void {
+  const { facts, fields, notify } = context
   if (facts.trained) noticeUntrained(plan, facts.trained, notify)
   noticeLength(request, plan, notify)
-  noticeGuidance(request, plan, notify)
+  noticeGuidance(request, plan, fields, notify)
   noticeStrength(plan, notify)
 }
 
@@ -29,10 +38,15 @@ export function noticeLength({ frames, seconds }: GenerateRequest, plan: Generat
   notify('request/rounded', `seconds: ${seconds} at ${plan.fps} fps is rounded to ${length}.`)
 }
 
-function noticeGuidance(request: GenerateRequest, plan: GeneratePlan, notify: Notify): void {
+function noticeGuidance(
+  request: GenerateRequest,
+  plan: GeneratePlan,
+  fields: RequestFields,
+  notify: Notify,
+): void {
   const { guidance, guidanceInterval, steps } = plan
   if (guidance[0]! <= 1) {
-    for (const [name, { needsGuidance }] of fieldEntries) {
+    for (const [name, { needsGuidance }] of fieldEntries(fields)) {
       if (request[name] === undefined || !needsGuidance?.(plan)) continue
       notify('request/unused', `${name}: no effect without guidance (guidance ${guidance[0]}).`)
     }

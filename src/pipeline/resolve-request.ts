@@ -7,18 +7,11 @@ import { dropNotices, type Notify } from '../notices.ts'
 import { noticeCut, noticeUsualLength } from './clip-notices.ts'
 import type { GeneratePlan, GenerateRequest } from './fields/request-fields.ts'
 import type { RequestFacts } from './model-facts.ts'
-import { planRequest } from './request.ts'
+import { type PlanContext, planRequest } from './request.ts'
 import { noticeLength } from './request-notices.ts'
 
 /** Says what a picture or clip is. */
 export type Probe = (path: string) => Promise<MediaFacts>
-
-export interface ResolveContext {
-  /** A seed for requests without one. */
-  readonly randomSeed: () => bigint
-  /** Told where the plan is not what the request says. */
-  readonly notify?: Notify
-}
 
 /**
  * Checks a request, then answers every question that it leaves open. Time is time and shape is shape: a picture or clip
@@ -30,14 +23,15 @@ export async function resolveRequest(
   request: GenerateRequest,
   facts: RequestFacts,
   probe: Probe,
-  { randomSeed, notify = dropNotices }: ResolveContext,
+  context: PlanContext,
 ): Promise<GeneratePlan> {
-  planRequest(request, facts, randomSeed)
+  planRequest(request, facts, { ...context, notify: dropNotices })
   const source = shapingInput(request)
-  if (source === undefined) return planRequest(request, facts, randomSeed, notify)
+  if (source === undefined) return planRequest(request, facts, context)
   const media = await probe(source)
+  const { notify = dropNotices } = context
   const answers = { ...shapeOf(request, facts, media), ...lengthOf(request, facts, media, notify) }
-  const plan = planRequest({ ...request, ...answers }, facts, randomSeed, notify)
+  const plan = planRequest({ ...request, ...answers }, facts, context)
   if ('frames' in answers) noticeLength(request, plan, notify)
   return plan
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { requestFields } from '../api/request-fields.ts'
 import { fieldEntries, type GenerateRequest } from '../pipeline/fields/request-fields.ts'
 
 /** Seeds of Runway's API; ours go further, but clients keep them in 32 bits. */
@@ -25,7 +26,7 @@ interface OfferedField {
 }
 
 /** The fields of the engine's requests that the APIs take beside their own: extensions of ours. */
-export const offeredFields: readonly OfferedField[] = fieldEntries.flatMap(
+export const offeredFields: readonly OfferedField[] = fieldEntries(requestFields).flatMap(
   ([field, { api, schema, about }]) =>
     api ? [{ field, name: api.name, about, schema: (api.schema ?? schema)(z) }] : [],
 )

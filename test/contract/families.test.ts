@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { families } from '../../models/index.ts'
 import { ltx } from '../../models/ltx/family.ts'
+import { requestFields } from '../../src/api/request-fields.ts'
 import { openCheckpoint } from '../../src/engine/checkpoint.ts'
 import { openEngine } from '../../src/engine/engine.ts'
 import { graphSource } from '../../src/engine/graph-source.ts'
@@ -149,11 +150,10 @@ describe.each(cases)('a model of the family $family', ({ family, model, request 
     async (prompt, length) => {
       const checkpoint = await openCheckpoint(await folder, families)
       const source = graphSource(checkpoint, { device: { type: 'cuda', index: 0 }, requested: undefined })
-      const plan = planRequest(
-        { ...request, prompt, maxTextTokens: length },
-        checkpoint.model.facts,
-        () => 0n,
-      )
+      const plan = planRequest({ ...request, prompt, maxTextTokens: length }, checkpoint.model.facts, {
+        fields: requestFields,
+        randomSeed: () => 0n,
+      })
       const runs = await dryRunDenoising(checkpoint.model, plan, name => source.graph(name), 1)
       let biased = 0
       for (const run of runs) {

@@ -55,7 +55,7 @@ describe('the estimate of a video', () => {
     const checkpoint = await openCheckpoint(${JSON.stringify(folder)}, families)
     const device = { type: 'cpu' }
     const estimator = new MemoryEstimator(checkpoint, device, graphSource(checkpoint, { device }))
-    const { plans, estimate } = estimator.request(planRequest(request, checkpoint.model.facts, () => 1n), ['${residency}'])
+    const { plans, estimate } = estimator.request(planRequest(request, checkpoint.model.facts, { fields: checkpoint.fields, randomSeed: () => 1n }), ['${residency}'])
     console.log(JSON.stringify({ estimatedMb: (await estimate(plans[0])).bytes / 2 ** 20, measuredMb }))
   `)
 

@@ -1,5 +1,5 @@
 import { RequestError } from '../../errors.ts'
-import { decimal, decimalList, text, texts } from './argument-types.ts'
+import { decimal, text, texts } from './argument-types.ts'
 import type { FieldGroup } from './field.ts'
 
 export interface ControlFields {
@@ -21,11 +21,6 @@ export interface ControlFields {
    * @default []
    */
   readonly references?: readonly string[] | undefined
-  /**
-   * Strength of the control: one number, or one for each of the model's control layers.
-   * @default 1
-   */
-  readonly controlScale?: number | readonly number[] | undefined
 }
 
 export interface ControlPlan {
@@ -34,7 +29,6 @@ export interface ControlPlan {
   readonly strength: number | undefined
   readonly mask: string | undefined
   readonly references: readonly string[]
-  readonly controlScale: readonly number[]
 }
 
 export const controlFields: FieldGroup<ControlFields, ControlPlan> = {
@@ -79,31 +73,12 @@ export const controlFields: FieldGroup<ControlFields, ControlPlan> = {
     flag: { name: '--reference', argument: '<file>', group: 'pictures', type: texts },
     files: true,
   },
-  controlScale: {
-    about: 'strength of the control, or one for each layer: 1,0.5',
-    schema: z => z.union([z.number(), z.array(z.number()).min(1)], 'a number, or a list of numbers'),
-    resolve: (value = 1) => [value].flat(),
-    check(fields) {
-      if (!isControlled(fields)) throw alone('controlScale', 'a control video, a mask or references')
-    },
-    stored: ({ references, ...plan }) => {
-      const given = references.length > 0 ? references : undefined
-      return isControlled({ ...plan, references: given }) ? plan.controlScale : undefined
-    },
-    flag: { name: '--control-scale', argument: '<s>', group: 'pictures', type: decimalList },
-    api: { name: 'controlScale' },
-  },
 }
 
 /** What says itself what a run starts from, or is held to. */
 const notBesideLatents = ['video', 'image', 'lastImage', 'keyframes', 'mask', 'references', 'extend']
 
-/** A video is a control where no strength makes it a start. */
-function isControlled({ video, strength, mask, references }: ControlFields): boolean {
-  const control = strength === undefined ? video : undefined
-  return [control, mask, references].some(field => field !== undefined)
-}
-
-function alone(subject: string, needed: string): RequestError {
+/** The error for a field that says something of another one, which is not there. */
+export function alone(subject: string, needed: string): RequestError {
   return new RequestError('request/invalid', { subject, expected: `${needed} beside it`, got: 'none' })
 }

@@ -1,4 +1,4 @@
-import { type ArgumentType, choice, decimal, pathWithAmount, text } from './argument-types.ts'
+import { type ArgumentType, choice, pathWithAmount, text } from './argument-types.ts'
 import type { FieldGroup } from './field.ts'
 
 /** A picture, or a clip, at a frame of the video. */
@@ -30,11 +30,6 @@ export interface PictureFields {
    * @default 'crop' for a video that takes its size from them, 'stretch' for one of the size that is asked for
    */
   readonly fit?: Fit | undefined
-  /**
-   * Noise that fully held pictures are given at every step, from 0 to 1, for models that take it.
-   * @default 0.15
-   */
-  readonly imageNoiseScale?: number | undefined
 }
 
 const fits = ['crop', 'stretch'] as const
@@ -46,12 +41,7 @@ export interface PicturePlan {
   readonly lastImage: string | undefined
   readonly keyframes: readonly { readonly frame: number; readonly path: string; readonly strength: number }[]
   readonly fit: Fit
-  /** Undefined for models that do not take it. */
-  readonly imageNoiseScale: number | undefined
 }
-
-/** diffusers' `image_cond_noise_scale`. */
-const defaultImageNoiseScale = 0.15
 
 const keyframes: ArgumentType<readonly KeyframeInput[]> = {
   read(word, refuse, before = []) {
@@ -104,16 +94,5 @@ export const pictureFields: FieldGroup<PictureFields, PicturePlan> = {
     stored: ({ fit }) => (fit === 'stretch' ? undefined : fit),
     flag: { name: '--fit', argument: '<how>', group: 'pictures', type: choice(fits) },
     api: { name: 'fit' },
-  },
-  imageNoiseScale: {
-    about: 'noise on given pictures, for models that take it (default: 0.15)',
-    schema: z => z.number().min(0).max(1),
-    optIn: true,
-    resolve: (value, { facts }) =>
-      facts.takes.includes('imageNoiseScale') ? (value ?? defaultImageNoiseScale) : undefined,
-    stored: ({ image, keyframes, imageNoiseScale }) =>
-      image === undefined && keyframes.length === 0 ? undefined : imageNoiseScale,
-    flag: { name: '--image-noise-scale', argument: '<share>', group: 'finer', type: decimal },
-    api: { name: 'imageNoiseScale' },
   },
 }

@@ -1,4 +1,7 @@
-/** All fields of a request. A field is added in the file of its group; a group here. */
+/**
+ * All fields of a request. A field is added in the file of its group; a group here. A field that only models of one family
+ * have a use for is in that family's `fields.ts`, and comes here with the list of families.
+ */
 import type { JsonValue } from '../../media/record.ts'
 import type { RequestFacts } from '../model-facts.ts'
 import { type ClipFields, type ClipPlan, clipFields } from './clip.ts'
@@ -11,9 +14,18 @@ import { type PictureFields, type PicturePlan, pictureFields } from './pictures.
 import { type PromptFields, type PromptPlan, promptFields } from './prompt.ts'
 import { type StepFields, type StepPlan, stepFields } from './steps.ts'
 
+/** What a caller says in the fields of families: each adds its own by declaration merging. */
+// biome-ignore lint/suspicious/noEmptyInterface: families fill it.
+export interface FamilyFields {}
+
+/** Those fields with every question answered. */
+// biome-ignore lint/suspicious/noEmptyInterface: families fill it.
+export interface FamilyPlan {}
+
 /** What a caller asks for. Everything but the prompt has a default. */
 export interface GenerateRequest
-  extends PromptFields,
+  extends FamilyFields,
+    PromptFields,
     StepFields,
     GuidanceFields,
     ClipFields,
@@ -24,7 +36,8 @@ export interface GenerateRequest
 
 /** A request with every question answered. */
 export interface GeneratePlan
-  extends PromptPlan,
+  extends FamilyPlan,
+    PromptPlan,
     StepPlan,
     GuidancePlan,
     ClipPlan,
@@ -38,7 +51,13 @@ export type FieldName = keyof GenerateRequest
 /** A field among the others, whose types are not told apart. */
 export type AnyField = RequestField<unknown, GenerateRequest, GeneratePlan, unknown>
 
-const groups: Readonly<Record<FieldName, unknown>> = {
+/** Records of some fields, by their names. */
+export type FieldRecords = Readonly<Record<string, AnyField>>
+
+/** Fields by their names, in the order in which they are shown. */
+export type RequestFields = Readonly<Record<FieldName, AnyField>>
+
+const groups: Readonly<Record<Exclude<FieldName, keyof FamilyFields>, unknown>> = {
   ...promptFields,
   ...stepFields,
   ...guidanceFields,
@@ -49,19 +68,27 @@ const groups: Readonly<Record<FieldName, unknown>> = {
   ...decodingFields,
 }
 
-/** Every field by its name, in the order in which they are shown. */
-export const requestFields = groups as Readonly<Record<FieldName, AnyField>>
+/**
+ * Every field that a request may have.
+ * @param families the records of each family's own fields
+ */
+export function requestFieldsOf(families: readonly FieldRecords[]): RequestFields {
+  return Object.assign({}, groups, ...families) as RequestFields
+}
 
-export const fieldEntries = Object.entries(requestFields) as readonly (readonly [FieldName, AnyField])[]
+export function fieldEntries(fields: RequestFields): readonly (readonly [FieldName, AnyField])[] {
+  return Object.entries(fields) as [FieldName, AnyField][]
+}
 
 /** The plan of a request that is valid: every default filled in. */
 export function planFields(
-  fields: GenerateRequest,
+  request: GenerateRequest,
+  fields: RequestFields,
   context: { readonly facts: RequestFacts; readonly randomSeed: () => bigint },
 ): GeneratePlan {
-  const entries = fieldEntries.flatMap(([name, field]) => {
+  const entries = fieldEntries(fields).flatMap(([name, field]) => {
     if (field.planned === false) return []
-    return [[field.planned ?? name, plannedValue(fields[name], field, { fields, ...context })]]
+    return [[field.planned ?? name, plannedValue(request[name], field, { fields: request, ...context })]]
   })
   return Object.fromEntries(entries) as GeneratePlan
 }
@@ -76,8 +103,8 @@ function plannedValue(
 }
 
 /** What a file keeps of a plan: all that has an effect, under the names of the request's fields. */
-export function storedFields(plan: GeneratePlan): Readonly<Record<string, JsonValue>> {
-  const entries = fieldEntries.flatMap(([name, { stored, planned = name }]) => {
+export function storedFields(plan: GeneratePlan, fields: RequestFields): Readonly<Record<string, JsonValue>> {
+  const entries = fieldEntries(fields).flatMap(([name, { stored, planned = name }]) => {
     if (stored === false || (planned === false && !stored)) return []
     const value = stored ? stored(plan) : plan[planned as keyof GeneratePlan]
     return value === undefined ? [] : [[name, typeof value === 'bigint' ? String(value) : value]]
@@ -86,20 +113,27 @@ export function storedFields(plan: GeneratePlan): Readonly<Record<string, JsonVa
 }
 
 /** The request of fields as JSON holds them, in the record of a file or in a task. What is wrong is left to the check. */
-export function requestFromJson(json: Readonly<Record<string, JsonValue | undefined>>): GenerateRequest {
+export function requestFromJson(
+  json: Readonly<Record<string, JsonValue | undefined>>,
+  fields: RequestFields,
+): GenerateRequest {
   const entries = Object.entries(json).map(([name, value]) => {
-    const { fromJson } = requestFields[name as FieldName] ?? {}
+    const { fromJson } = fields[name as FieldName] ?? {}
     return [name, fromJson && value !== undefined ? fromJson(value) : value]
   })
   return Object.fromEntries(entries) as GenerateRequest
 }
 
 /** The request, or its JSON, with other paths for the files that it names. */
-export function withPaths<Fields extends object>(fields: Fields, change: (path: string) => string): Fields {
-  const entries = Object.entries(fields).map(([name, value]) => {
-    return [name, requestFields[name as FieldName]?.files ? changed(value, change) : value]
+export function withPaths<Request extends object>(
+  request: Request,
+  fields: RequestFields,
+  change: (path: string) => string,
+): Request {
+  const entries = Object.entries(request).map(([name, value]) => {
+    return [name, fields[name as FieldName]?.files ? changed(value, change) : value]
   })
-  return Object.fromEntries(entries) as Fields
+  return Object.fromEntries(entries) as Request
 }
 
 function changed(value: unknown, change: (path: string) => string): unknown {

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { requestFields } from '../../api/request-fields.ts'
 import { RequestError } from '../../errors.ts'
 import type { Json, JsonObject } from '../../jobs/contract.ts'
 import type { GenerateRequest } from '../../pipeline/fields/request-fields.ts'
@@ -45,7 +46,7 @@ const defaultStrength = 0.7
  */
 export function planVideo(model: ServedModel, wanted: WantedVideo): JsonObject {
   const asked = askedOf(model, wanted)
-  const plan = checkedPlan(requestFromJson(asked), model, wanted)
+  const plan = checkedPlan(requestFromJson(asked, requestFields), model, wanted)
   if (shapingInput(asked as Partial<GenerateRequest>) !== undefined) return asked
   const { width, height, frames, fps } = plan
   return { ...asked, width, height, frames, fps }
@@ -82,7 +83,7 @@ function lengthOf(model: ServedModel, { seconds, extend, extensions }: WantedVid
 
 function checkedPlan(request: GenerateRequest, { facts }: ServedModel, { naming, fields = {} }: WantedVideo) {
   try {
-    return planRequest(request, facts, () => 0n)
+    return planRequest(request, facts, { fields: requestFields, randomSeed: () => 0n })
   } catch (error) {
     if (!(error instanceof RequestError) || !error.expectation) throw error
     const { subject, expected, got, advice } = error.expectation

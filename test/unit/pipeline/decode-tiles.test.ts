@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { families } from '../../../models/index.ts'
 import { ltx } from '../../../models/ltx/family.ts'
+import { requestFields } from '../../../src/api/request-fields.ts'
 import { openCheckpoint } from '../../../src/engine/checkpoint.ts'
 import { graphSource } from '../../../src/engine/graph-source.ts'
 import { Lane } from '../../../src/engine/lane.ts'
@@ -34,7 +35,10 @@ async function decodedBothWays(folder: string, latentSize: readonly [number, num
   const { model } = checkpoint
   const shape = [model.facts.latentChannels, ...latentSize]
   const latents = tensor('f32', shape, createGenerator(3n).randn(elementCount(shape)))
-  const plan = planRequest({ prompt: '', tensors: true, seed: 1 }, model.facts, () => 1n)
+  const plan = planRequest({ prompt: '', tensors: true, seed: 1 }, model.facts, {
+    fields: requestFields,
+    randomSeed: () => 1n,
+  })
   const decoded = async () => {
     const frames: Uint8Array[] = []
     const exact: Tensor[] = []

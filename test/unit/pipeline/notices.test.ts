@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { families } from '../../../models/index.ts'
+import { requestFields } from '../../../src/api/request-fields.ts'
 import { openCheckpoint } from '../../../src/engine/checkpoint.ts'
 import { builtInModel, resolveModel } from '../../../src/engine/model-name.ts'
 import { renderVideo } from '../../../src/engine/render.ts'
@@ -26,7 +27,11 @@ const trained = { prompt: 'a red ball bounces on a blue floor' }
 
 function noticed(request: Partial<GenerateRequest>, facts = builtIn) {
   const notices = new Notices()
-  planRequest({ ...trained, ...request } as GenerateRequest, facts, () => 1n, notices.add)
+  planRequest({ ...trained, ...request } as GenerateRequest, facts, {
+    fields: requestFields,
+    randomSeed: () => 1n,
+    notify: notices.add,
+  })
   return notices.take().map(({ code, message }) => `${code} ${message}`)
 }
 
@@ -119,7 +124,7 @@ describe('pictures and clips', () => {
     const plan = planRequest(
       { ...trained, image: picture, keyframes: [{ frame: 8, path: clip }], frames: 13 },
       builtIn,
-      () => 1n,
+      { fields: requestFields, randomSeed: () => 1n },
     )
     const notices = new Notices()
     const inputs = await readVisualInputs(plan, new AbortController().signal, notices.add)

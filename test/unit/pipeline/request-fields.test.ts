@@ -1,10 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { familyFields } from '../../../models/fields.ts'
+import { families } from '../../../models/index.ts'
+import { requestFields } from '../../../src/api/request-fields.ts'
 import type { ArgumentType } from '../../../src/pipeline/fields/argument-types.ts'
 import {
-  fieldEntries,
+  fieldEntries as entriesOf,
   type GenerateRequest,
+  requestFieldsOf,
   requestFromJson,
   storedFields,
   withPaths,
@@ -22,7 +26,10 @@ const facts: RequestFacts = {
   takes: ['imageNoiseScale', 'decodeTimestep', 'decodeNoiseScale', 'decodeSeed'],
 }
 
-const plan = (request: GenerateRequest) => planRequest(request, facts, () => 7n)
+const fieldEntries = entriesOf(requestFields)
+
+const plan = (request: GenerateRequest) =>
+  planRequest(request, facts, { fields: requestFields, randomSeed: () => 7n })
 
 /** Requests that together give every field but those that stand for others or leave no trace in the video. */
 const requests: readonly GenerateRequest[] = [
@@ -65,17 +72,35 @@ const requests: readonly GenerateRequest[] = [
   { prompt: '', extend: 'e.mp4', window: 33, overlap: 5, frames: 40 },
 ]
 
+test('the fields of the families are those that help reads', () => {
+  expect(familyFields).toEqual(families.map(({ fields }) => fields))
+  expect(families.flatMap(({ fields }) => Object.keys(fields))).toEqual([
+    'controlScale',
+    'imageNoiseScale',
+    'decodeSeed',
+    'decodeTimestep',
+    'decodeNoiseScale',
+  ])
+})
+
+test('no family adds a field that there is', () => {
+  const names = [{}, ...familyFields].flatMap(fields => Object.keys(fields))
+  expect(fieldEntries).toHaveLength(entriesOf(requestFieldsOf([])).length + names.length)
+})
+
 describe('the record of a file', () => {
   test.each([...requests.entries()])('has all that makes the plan of request %i again', (_, request) => {
     const first = plan(request)
-    const json = JSON.parse(JSON.stringify(storedFields(first))) as ReturnType<typeof storedFields>
-    expect(plan(requestFromJson(json))).toEqual(first)
+    const json = JSON.parse(JSON.stringify(storedFields(first, requestFields))) as ReturnType<
+      typeof storedFields
+    >
+    expect(plan(requestFromJson(json, requestFields))).toEqual(first)
     const unstored = Object.keys(request).filter(name => !(name in json))
     expect(unstored).toEqual([])
   })
 
   test('has no field that changes nothing', () => {
-    expect(storedFields(plan({ prompt: 'a' }))).toEqual({
+    expect(storedFields(plan({ prompt: 'a' }), requestFields)).toEqual({
       prompt: 'a',
       negativePrompt: 'bad',
       maxTextTokens: 512,
@@ -106,10 +131,10 @@ describe('a prompt suffix', () => {
   })
 
   test('is kept in the file with the prompt, so that the prompt alone makes the video again', () => {
-    const stored = storedFields(plan({ prompt: 'a ball', promptSuffix: 'in ink' }))
+    const stored = storedFields(plan({ prompt: 'a ball', promptSuffix: 'in ink' }), requestFields)
     expect(stored).toMatchObject({ prompt: 'a ball, in ink' })
     expect(stored).not.toHaveProperty('promptSuffix')
-    expect(plan(requestFromJson(stored)).prompt).toBe('a ball, in ink')
+    expect(plan(requestFromJson(stored, requestFields)).prompt).toBe('a ball, in ink')
   })
 
   test('is a text that is not empty', () => {
@@ -119,7 +144,7 @@ describe('a prompt suffix', () => {
 
 test('the files of a request are told from its other fields', () => {
   const request = Object.assign({}, ...requests) as GenerateRequest
-  expect(withPaths(request, path => `/x/${path}`)).toEqual({
+  expect(withPaths(request, requestFields, path => `/x/${path}`)).toEqual({
     ...request,
     image: '/x/a.png',
     lastImage: '/x/b.png',
@@ -150,12 +175,11 @@ test('what a flag writes, it reads as the same', () => {
 
 /** What an editor shows on hover: the comment before the property, in the declarations that are published. */
 describe('the published declaration', () => {
-  const folder = 'dist/src/pipeline/fields/'
-  const declarations = readdirSync(folder)
-    .filter(name => name.endsWith('.d.ts'))
-    .flatMap(
-      name => readFileSync(folder + name, 'utf8').match(/^export interface \w+Fields \{.*?^\}/gms) ?? [],
-    )
+  const shared = readdirSync('dist/src/pipeline/fields').map(name => `dist/src/pipeline/fields/${name}`)
+  const own = families.map(({ name }) => `dist/models/${name}/fields.d.ts`).filter(existsSync)
+  const declarations = [...shared, ...own]
+    .filter(file => file.endsWith('.d.ts'))
+    .flatMap(file => readFileSync(file, 'utf8').match(/^export interface \w+Fields \{.*?^\}/gms) ?? [])
     .join('\n')
   const docs = new Map(
     [...declarations.matchAll(/\/\*\*((?:(?!\*\/).)*)\*\/\s*readonly (\w+)\??: [^;]*;/gs)].map(

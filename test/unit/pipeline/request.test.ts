@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { families } from '../../../models/index.ts'
+import { requestFields } from '../../../src/api/request-fields.ts'
 import { openCheckpoint } from '../../../src/engine/checkpoint.ts'
 import { RequestError } from '../../../src/errors.ts'
 import type { ModelFacts } from '../../../src/pipeline/family.ts'
@@ -12,7 +13,8 @@ beforeAll(async () => {
   facts = (await openCheckpoint(fixture('wan21-t2v/model'), families)).model.facts
 })
 
-const plan = (request: object) => planRequest(request as GenerateRequest, facts, () => 7n)
+const plan = (request: object) =>
+  planRequest(request as GenerateRequest, facts, { fields: requestFields, randomSeed: () => 7n })
 
 describe('a plan', () => {
   test('has the defaults of the model where the request is silent', () => {
@@ -182,7 +184,11 @@ describe('a request that is wrong', () => {
       'request/unsupported',
       `${name}: expected a checkpoint that takes it, got one that does not. Leave it out.`,
     )
-    const made = planRequest(request, { ...facts, takes: [name] }, () => 7n)
+    const made = planRequest(
+      request,
+      { ...facts, takes: [name] },
+      { fields: requestFields, randomSeed: () => 7n },
+    )
     expect(made[name]).toBe(name === 'decodeSeed' ? BigInt(value) : value)
   })
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
+import { requestFields } from '../../../src/api/request-fields.ts'
 import type { MediaFacts } from '../../../src/media/probe.ts'
 import { Notices } from '../../../src/notices.ts'
 import type { GenerateRequest } from '../../../src/pipeline/fields/request-fields.ts'
@@ -51,7 +52,7 @@ async function resolved(fields: Partial<GenerateRequest>, model = facts) {
     probed.push(path)
     return files[path]!
   }
-  const context = { randomSeed: () => 7n, notify: notices.add }
+  const context = { fields: requestFields, randomSeed: () => 7n, notify: notices.add }
   const plan = await resolveRequest({ prompt: '', ...fields }, model, probe, context)
   const { width, height, frames, fps, fit } = plan
   const said = notices.take().map(({ message }) => message)
@@ -165,7 +166,9 @@ describe('what a request says itself', () => {
   ])('is checked before a file is: %j', async (fields, message) => {
     const probe = () => Promise.reject(new Error('a file was looked at'))
     const request = { prompt: '', image: 'wide.png', ...fields }
-    await expect(resolveRequest(request, facts, probe, { randomSeed: () => 1n })).rejects.toThrow(message)
+    await expect(
+      resolveRequest(request, facts, probe, { fields: requestFields, randomSeed: () => 1n }),
+    ).rejects.toThrow(message)
   })
 })
 

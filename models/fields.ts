@@ -1,0 +1,12 @@
+/**
+ * The fields that families add to requests. The help of the command line reads them without loading a network: a family that
+ * has some has a line here beside that in `index.ts`. A test compares the two.
+ */
+import type { FieldRecords } from '../src/pipeline/fields/request-fields.ts'
+import { ltxFields } from './ltx/fields.ts'
+import { wanFields } from './wan/fields.ts'
+
+export type {} from './ltx/fields.ts'
+export type {} from './wan/fields.ts'
+
+export const familyFields: readonly FieldRecords[] = [wanFields, ltxFields]
