@@ -26,7 +26,10 @@ async function planOf(folder: string, deviceName: string, memory: number, size: 
   const checkpoint = await openCheckpoint(folder, families)
   const source = graphSource(checkpoint, { device, requested: undefined })
   const request = { prompt: 'a cat', ...parseSize(size), frames: 81 }
-  const plan = planRequest(request, checkpoint.model.facts, () => 0n)
+  const plan = planRequest(request, checkpoint.model.facts, {
+    fields: checkpoint.fields,
+    randomSeed: () => 0n,
+  })
   const choice = await choosePlan(new MemoryEstimator(checkpoint, device, source).request(plan), memory)
   if ('smallest' in choice) throw new Error(`nothing fits: ${choice.smallest.bytes} bytes`)
   return choice.estimate
