@@ -152,7 +152,10 @@ test('of an animation that is given as a picture, the first one is used, which i
   const first = `${path}: only its first picture is used, of an animation.`
   const read = async (request: Partial<GenerateRequest>) => {
     const notices = new Notices()
-    const plan = planRequest({ ...trained, ...request } as GenerateRequest, builtIn, () => 1n)
+    const plan = planRequest({ ...trained, ...request } as GenerateRequest, builtIn, {
+      fields: requestFields,
+      randomSeed: () => 1n,
+    })
     await readVisualInputs(plan, new AbortController().signal, notices.add)
     return notices.take()
   }
