@@ -247,6 +247,26 @@ describe('files', () => {
   })
 })
 
+describe('words', () => {
+  /** Phrases that a reader of the field has to translate, and what stands for them. */
+  const phrases: readonly (readonly [RegExp, string])[] = [
+    [/unless given/, '@default, or "by default"'],
+    [/\bone an? (core|device|layer|lane|file)\b/, 'one per …'],
+    [
+      /\b(letsGo|broughtIn|readOut|stirHeld|steppedApart|standstill|RunValues|WorkerSigns|mayPass)\b/,
+      'the plain term',
+    ],
+  ]
+
+  test.each(phrases)('%s is not among them: %s', phrase => {
+    const own = 'test/architecture.test.ts'
+    const found = sources
+      .filter(({ path, text }) => path !== own && phrase.test(text))
+      .map(({ path }) => path)
+    expect(found).toEqual([])
+  })
+})
+
 describe('shared code', () => {
   const named = new Set([
     ...families.flatMap(family => [family.name, ...family.pipelines]),

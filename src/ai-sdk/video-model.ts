@@ -21,7 +21,7 @@ export interface FramewrightProvider {
   videoModelV4(model: string): VideoModelV4
 }
 
-/** @param options the server: on this machine unless given */
+/** @param options the server; one on this machine by default */
 export function createFramewright(options: FramewrightOptions = {}): FramewrightProvider {
   const client = new VideoClient(options)
   const videoModel = (model: string): VideoModelV3 => {

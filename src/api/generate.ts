@@ -22,7 +22,7 @@ export interface GenerateVideoOptions
     Partial<Record<MediaField, MediaSource | undefined>> {
   /** A model folder, `doodle`, or `owner/name` of a model that was pulled. @default doodle */
   readonly model?: string
-  /** File to write, as `renderVideo` takes it; unless given the frames are in the events alone. */
+  /** File to write, as `renderVideo` takes it. Without it the frames are in the events alone. */
   readonly output?: string
   readonly keyframes?: readonly (Omit<Keyframe, 'path'> & { readonly path: MediaSource })[]
   readonly references?: readonly MediaSource[]

@@ -196,7 +196,7 @@ function settingsOf(context: Context): BenchmarkReport['settings'] {
     ...(layers !== undefined && { layers }),
     device: deviceText(device),
     precision: dtypeOf(context),
-    threads: threads === 0 ? 'one a core' : threads,
+    threads: threads === 0 ? 'one per core' : threads,
     width: plan.width,
     height: plan.height,
     frames: plan.frames,

@@ -15,22 +15,22 @@ export interface BenchmarkOptions
   readonly model?: string
   /** The name of a published checkpoint to measure with random weights. */
   readonly synthetic?: string
-  /** With `synthetic`: how its weights are stored; as they were published unless given. */
+  /** With `synthetic`: how its weights are stored. @default as they were published */
   readonly stored?: 'f32' | 'f16' | 'bf16'
-  /** With `synthetic`: so many layers of its transformer; all unless given. */
+  /** With `synthetic`: so many layers of its transformer. @default all */
   readonly layers?: number
   readonly width?: number
   readonly height?: number
   readonly frames?: number
-  /** Of `generate` and `throughput`; the model's own unless given. */
+  /** Of `generate` and `throughput`. @default the model's own */
   readonly steps?: number
-  /** Latent frames that are decoded at a time; the model's own unless given. */
+  /** Latent frames that are decoded at a time. @default the model's own */
   readonly chunk?: number
-  /** Times that everything is measured; 5 unless given. */
+  /** Times that everything is measured. @default 5 */
   readonly repeat?: number
-  /** Of `throughput`: videos made at a time; 2 unless given. */
+  /** Of `throughput`: videos made at a time. @default 2 */
   readonly concurrency?: number
-  /** Whether to say where time goes, by class of op, in a process of its own; true unless given. */
+  /** Whether to say where time goes, by class of op, in a process of its own. @default true */
   readonly profile?: boolean
   readonly signal?: AbortSignal
 }
@@ -43,7 +43,7 @@ export interface Context {
   readonly device: Device
   readonly precision: Precision
   readonly plan: GeneratePlan
-  /** 0 for one a core. */
+  /** 0 for one per core. */
   readonly threads: number
   readonly repeat: number
   readonly signal: AbortSignal

@@ -62,7 +62,7 @@ export function databaseAddress(flag: string) {
  * @param what its number counts, for the help
  */
 export function threadsOption(what = 'CPU threads'): Option {
-  return new Option('--threads <n>', `${what} (default: one a core)`)
+  return new Option('--threads <n>', `${what} (default: one per core)`)
     .env('FRAMEWRIGHT_THREADS')
     .argParser(wholeNumber('--threads, or FRAMEWRIGHT_THREADS', { from: 1, to: 1024 }))
 }

@@ -8,7 +8,7 @@ import type { Checkpoint } from './checkpoint.ts'
 export interface AdapterOptions {
   /** A .safetensors file. */
   readonly path: string
-  /** How strongly it counts; 1 unless given, negative turns it around. */
+  /** How strongly it counts; negative turns it around. @default 1 */
   readonly scale?: number
   /** The expert that it was made for, from 0; for models with two. Names in the file that say `transformer_2` win. */
   readonly expert?: number

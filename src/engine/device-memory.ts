@@ -51,9 +51,9 @@ export class DeviceMemory {
   readonly #held = new Map<VideoLane, number>()
 
   /**
-   * @param options.residencies those that may be chosen from; all unless given
+   * @param options.residencies those that may be chosen from; all by default
    * @param options.pairs whether both branches of guidance run on the device at once
-   * @param options.limit bytes that may be used; what is free unless given
+   * @param options.limit bytes that may be used; what is free by default
    */
   constructor(
     device: Device,

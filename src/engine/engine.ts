@@ -27,25 +27,25 @@ import { RunningRequests } from './running-requests.ts'
 export interface EngineOptions {
   /** A model folder in the diffusers layout, or an exported one. */
   readonly model: string
-  /** The pipeline class to run it as, where a checkpoint can be run as several; that of its model_index.json unless given. */
+  /** The pipeline class to run it as, where a checkpoint can be run as several. @default that of model_index.json */
   readonly pipeline?: string
   /**
    * `auto` (the default), `cpu`, `cuda` or `cuda:N`; two of a kind with a comma between them run the two branches of
    * guidance at once, `cuda:0,cuda:1`.
    */
   readonly device?: string
-  /** Float type of the transformer; unless given f32 on a CPU, bf16 on a GPU. */
+  /** Float type of the transformer. @default f32 on a CPU, bf16 on a GPU */
   readonly precision?: FloatDType
-  /** CPU threads of all lanes together; one a core unless given. */
+  /** CPU threads of all lanes together. @default one per core */
   readonly threads?: number
-  /** Videos that are made at a time; 1 unless given. */
+  /** Videos that are made at a time. @default 1 */
   readonly lanes?: number
   /**
    * What stays loaded after use: `keep` everything, `release-text` all but encoders, `release` one component at a time;
    * `auto` (the default) as much as fits.
    */
   readonly residency?: Residency | 'auto'
-  /** Bytes of the device's memory that may be used; what is free unless given. */
+  /** Bytes of the device's memory that may be used. @default what is free */
   readonly memory?: number
   /** LoRA files to run the model with, in any number. */
   readonly adapters?: readonly AdapterOptions[]

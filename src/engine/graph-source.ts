@@ -23,7 +23,7 @@ export interface GraphSource {
 
 export interface Precision {
   readonly device: Device
-  /** What the caller asked for; each component's own default unless given. */
+  /** What the caller asked for. @default the component's own */
   readonly requested: FloatDType | undefined
 }
 
@@ -76,7 +76,7 @@ function checkExported(
 
 export interface BuildOptions {
   readonly adapters?: readonly ModelAdapter[]
-  /** The folders of kernels/ whose operators the graphs may use; none unless given. */
+  /** The folders of kernels/ whose operators the graphs may use. @default none */
   readonly kernels?: ReadonlySet<string> | undefined
 }
 

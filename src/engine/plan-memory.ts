@@ -12,7 +12,7 @@ import { graphSource } from './graph-source.ts'
 import { MemoryEstimator, type PlanEstimate } from './memory-estimate.ts'
 
 export interface PlanMemoryOptions extends Pick<EngineOptions, 'model' | 'device' | 'precision' | 'memory'> {
-  /** `832x480`; the model's default unless given. */
+  /** Such as `832x480`. @default the model's own */
   readonly size?: string
   readonly frames?: number
 }

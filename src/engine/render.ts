@@ -13,7 +13,7 @@ export interface OutputOptions {
   /** What is put into the file's metadata beside the request: the model's name and the program's version. */
   readonly model: string
   readonly version: string
-  /** How the metadata names the adapters; by the engine's own paths unless given. */
+  /** How the metadata names the adapters. @default by the engine's own paths */
   readonly adapters?: readonly AdapterOptions[]
   /** How the metadata names a picture or clip of the request, by its path. @default its path */
   readonly fileName?: ((path: string) => string) | undefined

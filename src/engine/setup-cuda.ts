@@ -9,10 +9,10 @@ import { type NpmPackage, pullNpmPackage } from '../hub/npm-package.ts'
 import { isOfVersion, providerLibraries, runtimeFolder, runtimeVersion } from '../runtime/cuda-provider.ts'
 
 export interface SetupCudaOptions {
-  /** A folder with the provider's libraries, for a machine without a network; they are fetched unless given. */
+  /** A folder with the provider's libraries, for a machine without a network. @default they are fetched */
   readonly from?: string
   readonly signal?: AbortSignal
-  /** Where the provider is kept; `$FRAMEWRIGHT_HOME/providers`, else the user's cache folder, unless given. */
+  /** Where the provider is kept. @default `$FRAMEWRIGHT_HOME/providers`, else the user's cache folder */
   readonly folder?: string
 }
 

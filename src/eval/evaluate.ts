@@ -15,11 +15,11 @@ import { type Summary, summaryOf } from './summary.ts'
 export interface EvaluateOptions {
   /** A model folder with an `evaluation.json`. */
   readonly model: string
-  /** Prompts to use, from the first on; acts come in turn, so every one has its share. All unless given. */
+  /** Prompts to use, from the first on; acts come in turn, so every one has its share. @default all */
   readonly prompts?: number
-  /** Videos of each prompt; 1 unless given. Seeds are 0, 1, … */
+  /** Videos of each prompt. Seeds are 0, 1, … @default 1 */
   readonly seeds?: number
-  /** Prompts for each further question (pictures given, settings changed); 20 unless given, 0 for none. */
+  /** Prompts for each further question (pictures given, settings changed); 0 for none. @default 20 */
   readonly further?: number
   readonly device?: string
   readonly threads?: number

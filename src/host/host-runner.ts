@@ -65,7 +65,11 @@ export class HostRunner implements TaskRunner {
     const host = this.#free.pop() ?? (await new Promise<EngineHost>(resolve => this.#waiting.push(resolve)))
     const outcome = await this.#runOn(host, run).catch((error): RunOutcome => {
       const code = FramewrightError.is(error) ? error.code : 'internal'
-      return { type: 'failed', failure: { code, message: (error as Error).message }, retry: mayPass(code) }
+      return {
+        type: 'failed',
+        failure: { code, message: (error as Error).message },
+        retry: isRetryable(code),
+      }
     })
     const judged = await this.#judge(host, outcome)
     // A host whose device does not work gets nothing more.
@@ -164,7 +168,7 @@ export class HostRunner implements TaskRunner {
   async #outcome(end: RunEnd, outputs: Outputs): Promise<RunOutcome> {
     if (end.type === 'stopped') return { type: 'interrupted' }
     if (end.type === 'failed')
-      return { type: 'failed', failure: end.failure, retry: mayPass(end.failure.code) }
+      return { type: 'failed', failure: end.failure, retry: isRetryable(end.failure.code) }
     const written: TaskOutput[] = []
     for (const output of [outputs.video, outputs.thumbnail, outputs.spritesheet]) {
       const found = await this.#options.storage.stat(output.key)
@@ -183,7 +187,7 @@ interface Outputs {
 }
 
 /** What another attempt may change: the machine, not the request. */
-function mayPass(code: string): boolean {
+function isRetryable(code: string): boolean {
   return (
     code === 'internal' || code.startsWith('runtime/') || code.startsWith('host/') || code === 'media/output'
   )

@@ -14,28 +14,28 @@ export interface WorkerOptions {
   readonly database: string
   /** Folder of the files, which the servers and all workers see. */
   readonly storage: string
-  /** Name of the queue that tasks are taken from; `default` unless given. */
+  /** Name of the queue that tasks are taken from. @default `default` */
   readonly queue?: string
-  /** Checkpoints to take tasks of, named as the servers name them; the built-in one unless given. */
+  /** Checkpoints to take tasks of, named as the servers name them. @default the built-in one */
   readonly models?: readonly string[]
-  /** LoRA files by the names that tasks call them by; none unless given. A task with another one is left to others. */
+  /** LoRA files by the names that tasks call them by. A task with another one is left to others. @default none */
   readonly adapters?: NamedAdapters
-  /** Devices to make videos on, one at a time on each; `auto` unless given. */
+  /** Devices to make videos on, one at a time on each. @default `auto` */
   readonly devices?: readonly string[]
   readonly precision?: NonNullable<HostEngineOptions['precision']>
   readonly threads?: number
   readonly residency?: NonNullable<HostEngineOptions['residency']>
-  /** Seconds between checkpoints of a run; 30 unless given. */
+  /** Seconds between checkpoints of a run. @default 30 */
   readonly checkpointSeconds?: number
-  /** Steps between previews; 5 unless given, 0 for none. */
+  /** Steps between previews; 0 for none. @default 5 */
   readonly previewSteps?: number
-  /** Seconds without a sign of life after which other workers take over a task; 30 unless given. */
+  /** Seconds without a sign of life after which other workers take over a task. @default 30 */
   readonly leaseSeconds?: number
-  /** Seconds that one run may take; 6 hours unless given. */
+  /** Seconds that one run may take, at most 72000. @default 21600 */
   readonly runSeconds?: number
-  /** Seconds that runs may go on when the worker is stopped, before they are handed back; 0 unless given. */
+  /** Seconds that runs may go on when the worker is stopped, before they are handed back. @default 0 */
   readonly drainSeconds?: number
-  /** `info` unless given: JSON lines on the standard output. */
+  /** JSON lines on standard output. @default `info` */
   readonly logLevel?: 'silent' | 'error' | 'warn' | 'info' | 'debug'
 }
 

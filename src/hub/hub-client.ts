@@ -8,7 +8,7 @@ export interface HubClient {
 }
 
 export interface HubClientOptions {
-  /** What the address is of: a hub, unless given. */
+  /** What the address is of. @default a hub */
   readonly from?: 'hub' | 'registry'
   readonly endpoint: string
   readonly token: string | undefined

@@ -3,7 +3,7 @@ import type { ModelName } from './model-folder.ts'
 import { isTransient, statusOf } from './retry.ts'
 
 export interface PullContext extends ModelName {
-  /** What is pulled: a model of the hub, unless given, or a package of a registry of npm's kind. */
+  /** What is pulled: a model of the hub, or a package of a registry of npm's kind. @default `model` */
   readonly from?: 'hub' | 'registry'
   readonly endpoint: string
   readonly signal: AbortSignal | undefined

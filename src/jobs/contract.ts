@@ -25,7 +25,7 @@ export interface TaskRequest {
    * files as keys of `Storage`.
    */
   readonly generate: JsonObject
-  /** Adapters to run the model with, by the names that runners have them under; none unless given. */
+  /** Adapters to run the model with, by the names that runners have them under. @default none */
   readonly adapters?: readonly TaskAdapter[]
 }
 
@@ -35,7 +35,7 @@ export interface TaskAdapter {
 }
 
 export interface NewTask {
-  /** UUID; one of its own unless given. */
+  /** UUID. @default one of its own */
   readonly id?: string
   /** Id of the API key that it belongs to. */
   readonly owner: string
@@ -44,7 +44,7 @@ export interface NewTask {
   readonly request: TaskRequest
   /** What the interface wants to know about the task later, such as the model's public name. Not read by a runner. */
   readonly about: JsonObject
-  /** Higher goes first; 0 unless given. */
+  /** Higher goes first. @default 0 */
   readonly priority?: number
   /**
    * A second task of the same owner with the same key within `seconds` is not made: the first is returned.
@@ -258,9 +258,9 @@ export type RunOutcome =
 export interface TaskRunner extends AsyncDisposable {
   /** Models that it takes tasks of, as `TaskRequest.model` names them. */
   readonly models: readonly string[]
-  /** Names of adapters that it has. It takes no tasks with others; none unless given. */
+  /** Names of adapters that it has. It takes no tasks with others. @default none */
   readonly adapters?: readonly string[]
-  /** Tasks that it works on at a time: one a device. */
+  /** Tasks that it works on at a time: one per device. */
   readonly lanes: number
   /** Does not throw. */
   run(run: TaskRun): Promise<RunOutcome>
@@ -307,26 +307,26 @@ export interface JobsOptions {
   /** Makes videos in this process; without one, tasks are only put into the queue. */
   readonly runner?: TaskRunner
   readonly webhooks?: WebhookSender
-  /** Days that final tasks and their files are kept; 30 unless given. */
+  /** Days that final tasks and their files are kept. @default 30 */
   readonly retentionDays?: number
-  /** Name of the queue that tasks are put into and taken from; `default` unless given. */
+  /** Name of the queue that tasks are put into and taken from. @default `default` */
   readonly queue?: string
-  /** Seconds without a sign of life after which a run is taken from its process; 30 unless given. */
+  /** Seconds without a sign of life after which a run is taken from its process. @default 30 */
   readonly leaseSeconds?: number
-  /** Seconds that one run may take; 6 hours unless given, at most 20. */
+  /** Seconds that one run may take, at most 72000. @default 21600 */
   readonly runSeconds?: number
-  /** Further attempts after one that failed or was lost; 3 unless given. */
+  /** Further attempts after one that failed or was lost. @default 3 */
   readonly retries?: number
-  /** Seconds before the first of them, doubled before each further one; 2 unless given. */
+  /** Seconds before the first of them, doubled before each further one. @default 2 */
   readonly retryDelaySeconds?: number
-  /** Seconds that runs may go on when the jobs are disposed of, before they are handed back; 0 unless given. */
+  /** Seconds that runs may go on when the jobs are disposed of, before they are handed back. @default 0 */
   readonly drainSeconds?: number
   /**
    * Whether the storage has to be known to the database already: for programs that only read from the queue. One that is
    * not makes it known. @default false
    */
   readonly storageKnown?: boolean
-  /** Told what went wrong beside the tasks: a lost connection, say. A warning of the process unless given. */
+  /** Called with errors beside the tasks, such as a lost connection. @default emits a process warning */
   readonly onError?: (error: Error) => void
   /** Told when this process takes no more tasks, and why: none of its lanes works, or its storage is gone. */
   readonly onUnable?: (failure: TaskFailure) => void

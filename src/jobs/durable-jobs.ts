@@ -20,7 +20,7 @@ import { TaskWorker } from './task-worker.ts'
 import { Wakeup } from './wakeup.ts'
 import { WebhookDelivery } from './webhook-delivery.ts'
 import { WebhookQueue } from './webhook-queue.ts'
-import { WorkerSigns } from './worker-signs.ts'
+import { WorkerHeartbeat } from './worker-heartbeat.ts'
 
 /** Without NOTIFY, which a lost connection may have swallowed, a watcher looks itself. */
 const watchMs = 2000
@@ -30,7 +30,7 @@ interface Parts {
   readonly store: TaskStore
   readonly changes: TaskChanges
   readonly worker: TaskWorker | undefined
-  readonly signs: WorkerSigns | undefined
+  readonly heartbeat: WorkerHeartbeat | undefined
   readonly delivery: WebhookDelivery | undefined
   readonly housekeeping: Housekeeping
 }
@@ -77,13 +77,13 @@ export class DurableJobs implements Jobs {
     // Nobody else has an embedded database: what it says is running was cut off.
     await claims.recover(database.embedded)
     if (database.embedded) await webhookQueue.recover()
-    const signs =
-      runner && (await WorkerSigns.start(database, { id, queue: name, runner, leaseSeconds, onError }))
+    const heartbeat =
+      runner && (await WorkerHeartbeat.start(database, { id, queue: name, runner, leaseSeconds, onError }))
     return new DurableJobs({
       database,
       store,
       changes,
-      signs,
+      heartbeat,
       worker:
         runner &&
         new TaskWorker({
@@ -184,9 +184,9 @@ export class DurableJobs implements Jobs {
   }
 
   async #close(): Promise<void> {
-    const { worker, signs, delivery, housekeeping, database } = this.#parts
+    const { worker, heartbeat, delivery, housekeeping, database } = this.#parts
     await worker?.drain()
-    await Promise.all([delivery?.close(), housekeeping.close(), signs?.stop()])
+    await Promise.all([delivery?.close(), housekeeping.close(), heartbeat?.stop()])
     await database.close()
   }
 }

@@ -128,7 +128,7 @@ export class EmbeddedDatabase implements Database {
     return waiter
   }
 
-  /** Whoever waits is told; nobody waits for ever. */
+  /** Rejects all pending requests. */
   #end(got: string): void {
     this.#ended ??= got
     for (const { fail } of this.#waiting.values()) fail(this.#notOpen(got))

@@ -10,9 +10,9 @@ import { concat, reshape, slice, transpose } from '../graph/ops/layout.ts'
 import type { Scope } from '../graph/scope.ts'
 
 export interface WindowConvOptions {
-  /** Height and width of the kernel; 3 unless given. */
+  /** Height and width of the kernel. @default 3 */
   readonly kernel?: 1 | 3
-  /** Step in height and width; 1 unless given. */
+  /** Step in height and width. @default 1 */
   readonly stride?: 1 | 2
 }
 

@@ -6,7 +6,7 @@ import { matmulTransposed } from '../graph/ops/matmul.ts'
 import type { LowRankBranch, Scope } from '../graph/scope.ts'
 
 export interface LinearOptions {
-  /** Whether the layer has a bias; true unless given. */
+  /** Whether the layer has a bias. @default true */
   readonly bias?: boolean
   /** Shape of the weight in the checkpoint, where it is not [out, in] (a 1×1 convolution's is [out, in, 1, 1]). */
   readonly stored?: readonly number[]

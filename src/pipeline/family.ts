@@ -181,7 +181,7 @@ export interface Expert {
   readonly graph: string
   /** It runs the steps at this timestep and above that no expert before it runs. */
   readonly fromTimestep: number
-  /** It runs steps below this timestep alone; any unless given. */
+  /** It runs steps below this timestep alone. @default any */
   readonly belowTimestep?: number
 }
 
@@ -192,7 +192,7 @@ export interface GraphRecipe {
   readonly role: 'text-encoder' | 'transformer' | 'vae'
   /** Of a graph that a checkpoint may come without. */
   readonly optional?: OptionalGraph
-  /** @param kernels the folders of kernels/ whose operators the graph may use; none unless given */
+  /** @param kernels the folders of kernels/ whose operators the graph may use; none by default */
   build(weights: WeightSource, precision: FloatDType, kernels?: ReadonlySet<string>): Graph
 }
 

@@ -39,7 +39,7 @@ export interface RunSettings {
   /** Whether the events of steps carry the state to resume from. */
   readonly states?: boolean
   /**
-   * Steps from one preview to the next; none unless given. A preview needs the decoder: where components are released
+   * Steps from one preview to the next; without it there are none. A preview needs the decoder: where components are released
    * after use, it costs that the transformer is loaded again.
    */
   readonly previewEvery?: number

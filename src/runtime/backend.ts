@@ -31,9 +31,9 @@ export interface OpenOptions {
 export type Feed = Tensor | ResidentTensor
 
 export interface RunOptions {
-  /** The outputs to compute results for; all unless given. */
+  /** The outputs to compute results for. @default all */
   readonly fetch?: readonly string[]
-  /** Those of them that stay resident; none unless given. */
+  /** Those of them that stay resident. @default none */
   readonly keep?: (output: string) => boolean
   /** Ends the run at its next node with a CancelledError, where the backend can end one; else it runs on. */
   readonly signal?: AbortSignal | undefined

@@ -6,7 +6,7 @@ import { type SessionConfig, sessionConfig } from './session-config.ts'
 
 export interface NativeOptions {
   readonly device: Device
-  /** Threads of a run on a CPU; 0 for one a core. */
+  /** Threads of a run on a CPU; 0 for one per core. */
   readonly threads: number
   /** Options of the CUDA provider besides `device_id`, by ONNX Runtime's names; they win over {@link usualCudaOptions}. */
   readonly cudaOptions?: Readonly<Record<string, string>>

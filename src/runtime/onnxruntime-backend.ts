@@ -19,7 +19,7 @@ import { checkInputs, openError, runError } from './session-failure.ts'
 
 export interface OnnxRuntimeOptions {
   readonly device: Device
-  /** Threads of a run on a CPU; 0 for one a core. */
+  /** Threads of a run on a CPU; 0 for one per core. */
   readonly threads: number
 }
 

@@ -35,7 +35,7 @@ export interface SessionConfig {
 /**
  * How a session is opened. Small models on a CPU are prepacked, which is faster and copies their weights; large
  * ones, and all on a GPU, are read from the mapped files.
- * @param threads threads of a run on a CPU; 0 for one a core
+ * @param threads threads of a run on a CPU; 0 for one per core
  */
 export function sessionConfig(
   model: GraphModel,

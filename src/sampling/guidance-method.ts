@@ -30,11 +30,11 @@ export interface Projected {
 
 /** Parameters of the methods, each with a default of its own; they may only be set with the method they are of. */
 export interface GuidanceMethodOptions {
-  /** cfg-zero-star: 1 unless given. */
+  /** cfg-zero-star. @default 1 */
   readonly zeroInitSteps?: number | undefined
-  /** apg: 0 unless given. */
+  /** apg. @default 0 */
   readonly apgEta?: number | undefined
-  /** apg: 0 unless given, for a norm grows with the size of the clip. */
+  /** apg. 0 is no limit, since a norm grows with the size of the clip. @default 0 */
   readonly apgNormThreshold?: number | undefined
   /**
    * apg, as diffusers has it: negative momentum needs a norm threshold, or few steps end in noise.

@@ -47,7 +47,7 @@ const twoPi = Math.fround(2 * Math.PI)
 /**
  * Starts the stream of a seed. Seeds that agree in their low 32 bits give the same stream, as in torch.
  * @param seed 0 … 2^64 − 1; as a number at most 2^53 − 1
- * @param from where to begin in the stream: its start unless given
+ * @param from where to begin in the stream; its start by default
  * @throws RequestError `request/invalid` when the seed is out of range or not an integer
  */
 export function createGenerator(seed: bigint | number, from: NoisePosition = startOfNoise): NoiseGenerator {

@@ -9,7 +9,7 @@ import { json, type Route } from './http/route.ts'
 import { apiOfPath, isPathOf, routerPath } from './http/route-paths.ts'
 import { reachedAt } from './http/server-address.ts'
 import type { Services } from './services.ts'
-import type { Delivery } from './tasks/replays.ts'
+import type { Delivery } from './tasks/retry-deduplicator.ts'
 
 type Env = { Bindings: HttpBindings }
 
@@ -78,7 +78,7 @@ async function answer(
     .finally(() => {
       for (const release of exchange.held) release()
     })
-  if (exchange.owner && isRetried(response.status)) services.replays.refused(exchange.owner)
+  if (exchange.owner && isRetried(response.status)) services.retries.refused(exchange.owner)
   response.headers.set('x-request-id', requestId)
   const seconds = (performance.now() - started) / 1000
   const { status } = response

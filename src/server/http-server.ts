@@ -15,7 +15,7 @@ import type { Catalogue } from './models/catalogue.ts'
 import { allRoutes } from './routes.ts'
 import type { Services, Settings } from './services.ts'
 import { Admission } from './tasks/admission.ts'
-import { Replays } from './tasks/replays.ts'
+import { RetryDeduplicator } from './tasks/retry-deduplicator.ts'
 
 export interface HttpServerParts {
   readonly jobs: Jobs
@@ -92,7 +92,7 @@ export async function startHttpServer(
     settings,
     assets: new AssetStore(storage, addresses),
     signer: createSigner(parts.secret),
-    replays: new Replays(jobs, error => log.error({ error }, 'answers were not noted')),
+    retries: new RetryDeduplicator(jobs, error => log.error({ error }, 'answers were not noted')),
     admission: new Admission(jobs),
     bodies: new BodyBudget(bodyBudget(options.bodyBytes ?? usualBodyBytes)),
     metrics: parts.metrics,

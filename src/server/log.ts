@@ -4,7 +4,7 @@ import { readableLines } from './readable-log.ts'
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug'
 
 /**
- * A log of JSON lines, or of readable ones where it goes to a terminal: on the standard output unless given. Keys, prompts and
+ * A log of JSON lines, or of readable ones where it goes to a terminal: by default on standard output. Keys, prompts and
  * signatures are not put into it.
  */
 export function createLog(level: LogLevel, destination?: DestinationStream): Logger {

@@ -28,7 +28,7 @@ export interface MetricsSources {
   readonly stats: () => Promise<QueueStats>
   /** Engine hosts of this process. */
   readonly hosts: () => readonly HostFigures[]
-  /** Memory of the GPUs; what nvidia-smi says unless given. */
+  /** Memory of the GPUs. @default what nvidia-smi says */
   readonly gpus?: () => Promise<readonly GpuMemory[]>
 }
 

@@ -5,7 +5,7 @@ import { openKeys } from '../jobs/open-jobs.ts'
 import { serverFolder } from './server-environment.ts'
 
 export interface KeysOptions {
-  /** Folder of the server; `~/.local/share/framewright/server` unless given. */
+  /** Folder of the server. @default `~/.local/share/framewright/server` */
   readonly folder?: string
   /** PostgreSQL server of the tasks, `postgres://…`, where they are not in the folder. */
   readonly database?: string

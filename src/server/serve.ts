@@ -22,42 +22,42 @@ import { webhookEvent } from './webhooks/webhook-event.ts'
 import { createWebhookSender } from './webhooks/webhook-sender.ts'
 
 export interface ServeOptions {
-  /** Address to listen on; `127.0.0.1` unless given. Beyond loopback, there has to be an API key. */
+  /** Address to listen on. Beyond loopback, an API key is required. @default `127.0.0.1` */
   readonly host?: string
   /** @default 8420; 0 for one that is free */
   readonly port?: number
   /** Address under which clients reach the server, where it is another one. */
   readonly publicUrl?: string
-  /** Folder of tasks and files; `~/.local/share/framewright/server` unless given. */
+  /** Folder of tasks and files. @default `~/.local/share/framewright/server` */
   readonly folder?: string
-  /** PostgreSQL server of the tasks, `postgres://…`; a database of its own in the folder unless given. */
+  /** PostgreSQL server of the tasks, `postgres://…`. @default a database of its own in the folder */
   readonly database?: string
-  /** Name of the queue in that database; `default` unless given. */
+  /** Name of the queue in that database. @default `default` */
   readonly queue?: string
   /** Folder of the files, where it is another one: that of a fleet. */
   readonly storage?: string
-  /** Checkpoints to offer; the built-in one unless given. */
+  /** Checkpoints to offer. @default the built-in one */
   readonly models?: readonly string[]
   /** Names of the APIs, such as `gen4.5`, with the checkpoint that each stands for; the first one else. */
   readonly aliases?: Readonly<Record<string, string>>
-  /** Devices to make videos on, one at a time on each; `auto` unless given. None: workers elsewhere make them. */
+  /** Devices to make videos on, one at a time on each. None: workers elsewhere make them. @default `auto` */
   readonly devices?: readonly string[]
   readonly precision?: NonNullable<HostEngineOptions['precision']>
   readonly threads?: number
   readonly residency?: NonNullable<HostEngineOptions['residency']>
   /** Largest picture that is made as it was asked for, in pixels. */
   readonly maxPixels?: number
-  /** LoRA files by the names that requests call them by; none unless given. */
+  /** LoRA files by the names that requests call them by. @default none */
   readonly adapters?: NamedAdapters
-  /** Seconds between checkpoints of a run; 30 unless given. */
+  /** Seconds between checkpoints of a run. @default 30 */
   readonly checkpointSeconds?: number
-  /** Steps between previews; 5 unless given, 0 for none. */
+  /** Steps between previews; 0 for none. @default 5 */
   readonly previewSteps?: number
   /** Hosts of the own network, `host` or `host:port`, that URLs of clients may point to. */
   readonly allowedHosts?: readonly string[]
   /** Refuses requests without X-Runway-Version, as Runway does. */
   readonly strictVersion?: boolean
-  /** Tasks that may wait; 1000 unless given. */
+  /** Tasks that may wait. @default 1000 */
   readonly maxQueued?: number
   /** MiB of large bodies that are held in memory at a time, at least 32. @default 64 */
   readonly bodyMemory?: number
@@ -67,7 +67,7 @@ export interface ServeOptions {
   readonly retentionDays?: number
   /** Told the address as soon as it is listened on; requests wait until the models are there. */
   readonly onListening?: (url: string) => void
-  /** `info` unless given: JSON lines on the standard output, or readable ones where it is a terminal. */
+  /** JSON lines on standard output, readable ones where that is a terminal. @default `info` */
   readonly logLevel?: LogLevel
 }
 

@@ -8,7 +8,7 @@ import type { Signer } from './http/signature.ts'
 import type { Metrics } from './metrics.ts'
 import type { Catalogue } from './models/catalogue.ts'
 import type { Admission } from './tasks/admission.ts'
-import type { Replays } from './tasks/replays.ts'
+import type { RetryDeduplicator } from './tasks/retry-deduplicator.ts'
 
 /** What the routes work with. */
 export interface Services {
@@ -18,7 +18,7 @@ export interface Services {
   readonly assets: AssetStore
   readonly catalogue: Catalogue
   readonly signer: Signer
-  readonly replays: Replays
+  readonly retries: RetryDeduplicator
   readonly admission: Admission
   readonly bodies: BodyBudget
   readonly metrics: Metrics

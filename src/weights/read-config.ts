@@ -12,7 +12,7 @@ export interface ComponentConfigs {
 
 /** How a component is read. */
 export interface ReadConfigOptions {
-  /** The values of `_class_name` that will do; any unless given, and so will a config that has none. */
+  /** Values of `_class_name` that are accepted, beside none at all. @default any */
   readonly classes?: readonly string[]
 }
 

@@ -21,7 +21,7 @@ export function alignedKeys(keys: number): number {
  * @param value [batch, keys, heads · headDim]
  * @param options.bias added to the scores, [1 or batch, 1 or heads, queries, keys]; keys as {@link alignedKeys} has them
  * @param options.keyLengths i32 [batch]: only so many keys of a row count, the others are padding
- * @param options.scale factor of the scores, 1/√headDim unless given
+ * @param options.scale factor of the scores; 1/√headDim by default
  * @returns [batch, queries, heads · headDim]
  */
 export function attention(

@@ -9,7 +9,7 @@ import { isLocalName, isPublicAddress } from './public-address.ts'
 export interface AddressPolicy {
   /** `host` or `host:port` that may be reached whatever it resolves to, over plain http too: machines of a LAN. */
   readonly allowedHosts: readonly string[]
-  /** All addresses of a name; the system's resolver unless given. */
+  /** All addresses of a name. @default the system's resolver */
   readonly resolve?: (host: string) => Promise<readonly LookupAddress[]>
 }
 

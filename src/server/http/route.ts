@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { z } from 'zod'
-import type { Delivery } from '../tasks/replays.ts'
+import type { Delivery } from '../tasks/retry-deduplicator.ts'
 import type { ApiName } from './error-body.ts'
 import type { Owner } from './owner.ts'
 import type { BodyRequest } from './read-json.ts'

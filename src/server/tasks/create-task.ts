@@ -36,7 +36,7 @@ export async function createTask(services: Services, wanted: TaskToCreate): Prom
       put(services, wanted, { id, fingerprint, key }),
     )
   }
-  return await services.replays.once({ owner: owner.id, fingerprint, retry, delivery }, create)
+  return await services.retries.once({ owner: owner.id, fingerprint, retry, delivery }, create)
 }
 
 interface Identity {

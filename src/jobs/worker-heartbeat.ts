@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import type { TaskRunner } from './contract.ts'
 import type { Database } from './database.ts'
 
-export interface SignsOptions {
+export interface HeartbeatOptions {
   /** UUID of the worker. */
   readonly id: string
   readonly queue: string
@@ -12,13 +12,13 @@ export interface SignsOptions {
 }
 
 /** Says in the database which process takes tasks, of which models and adapters, and that it lives. */
-export class WorkerSigns {
+export class WorkerHeartbeat {
   readonly #database: Database
   readonly #id: string
   readonly #timer: NodeJS.Timeout
   #busy: Promise<void> = Promise.resolve()
 
-  private constructor(database: Database, { id, leaseSeconds, onError }: SignsOptions) {
+  private constructor(database: Database, { id, leaseSeconds, onError }: HeartbeatOptions) {
     this.#database = database
     this.#id = id
     const sign = async () => {
@@ -33,7 +33,7 @@ export class WorkerSigns {
     this.#timer.unref()
   }
 
-  static async start(database: Database, options: SignsOptions): Promise<WorkerSigns> {
+  static async start(database: Database, options: HeartbeatOptions): Promise<WorkerHeartbeat> {
     const { id, queue, runner } = options
     await database.query(
       `INSERT INTO framewright.workers (id, name, queue, models, adapters, lanes, seen_at)
@@ -47,7 +47,7 @@ export class WorkerSigns {
         runner.lanes,
       ],
     )
-    return new WorkerSigns(database, options)
+    return new WorkerHeartbeat(database, options)
   }
 
   async stop(): Promise<void> {

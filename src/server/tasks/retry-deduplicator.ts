@@ -23,7 +23,7 @@ export interface RepeatableRequest {
   readonly fingerprint: string
   /** How often the client has sent it before. */
   readonly retry: number
-  /** Not known unless given, as if it was lost. */
+  /** Absent counts as lost. */
   readonly delivery?: Delivery
 }
 
@@ -33,7 +33,7 @@ export interface RepeatableRequest {
  * went out may have been lost on its way; but when its client was refused something since then, that is what it retries,
  * and it gets a task of its own: the same body may be wanted twice.
  */
-export class Replays {
+export class RetryDeduplicator {
   readonly #jobs: Jobs
   readonly #onError: (error: Error) => void
   readonly #recent = new Map<string, Try[]>()

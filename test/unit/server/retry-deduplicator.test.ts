@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
-import { Replays } from '../../../src/server/tasks/replays.ts'
+import { RetryDeduplicator } from '../../../src/server/tasks/retry-deduplicator.ts'
 import { scratchFolder } from '../../scratch.ts'
 import { MemoryJobs } from './memory-jobs.ts'
 
@@ -15,32 +15,32 @@ function setUp() {
     const { task } = await jobs.create({ owner: 'me', api: 'runway', request, about: { fingerprint: 'f' } })
     return task
   }
-  return { jobs, replays: new Replays(jobs), create, made: () => made }
+  return { jobs, retries: new RetryDeduplicator(jobs), create, made: () => made }
 }
 
 const first = { owner: 'me', fingerprint: 'f', retry: 0 }
 
 test('a retry gets the task of the first try, also while that is being made', async () => {
-  const { replays, create, made } = setUp()
+  const { retries, create, made } = setUp()
   const [a, b] = await Promise.all([
-    replays.once(first, create),
-    replays.once({ ...first, retry: 1 }, create),
+    retries.once(first, create),
+    retries.once({ ...first, retry: 1 }, create),
   ])
   expect(b.id).toBe(a.id)
   expect(made()).toBe(1)
 })
 
 test('a retry after a restart finds the task where tasks are kept', async () => {
-  const { jobs, replays, create, made } = setUp()
-  const { id } = await replays.once(first, create)
-  const restarted = new Replays(jobs)
+  const { jobs, retries, create, made } = setUp()
+  const { id } = await retries.once(first, create)
+  const restarted = new RetryDeduplicator(jobs)
   expect((await restarted.once({ ...first, retry: 2 }, create)).id).toBe(id)
   expect(made()).toBe(1)
   expect((await restarted.once({ ...first, fingerprint: 'g', retry: 1 }, create)).id).not.toBe(id)
 })
 
 test('a retry of what failed is a new try', async () => {
-  const { replays, create } = setUp()
-  await expect(replays.once(first, () => Promise.reject(new Error('full')))).rejects.toThrow('full')
-  await expect(replays.once({ ...first, retry: 1 }, create)).resolves.toBeDefined()
+  const { retries, create } = setUp()
+  await expect(retries.once(first, () => Promise.reject(new Error('full')))).rejects.toThrow('full')
+  await expect(retries.once({ ...first, retry: 1 }, create)).resolves.toBeDefined()
 })
