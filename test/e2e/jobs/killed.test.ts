@@ -1,6 +1,6 @@
 /**
  * Tasks in a folder survive kill -9 of their process at any moment. FRAMEWRIGHT_TEST_KILLS says how often it is killed:
- * twice unless given; 20 is what a release has to pass.
+ * twice by default; 20 is what a release has to pass.
  */
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'

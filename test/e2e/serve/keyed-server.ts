@@ -15,7 +15,7 @@ export interface KeyedServer extends AsyncDisposable {
   readonly url: string
   readonly storage: FolderStorage
   readonly jobs: MemoryJobs
-  /** With the key of Alice unless given; none for ''. */
+  /** Key of the request; '' for none. @default Alice's */
   call(path: string, init?: RequestInit & { key?: string }): Promise<Answer>
   post(path: string, body: unknown, key?: string): Promise<Answer>
 }

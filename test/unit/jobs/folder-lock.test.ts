@@ -91,7 +91,7 @@ describe('a locked folder', () => {
     }
   })
 
-  test('says when it was taken by another, as after a long standstill', async () => {
+  test('says when it was taken by another, as after a long pause', async () => {
     const folder = scratchFolder()
     let lost = 0
     const lock = await lockFolder(folder, 'tasks', () => lost++)

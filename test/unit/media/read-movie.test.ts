@@ -13,9 +13,9 @@ const folder = temporaryFolder()
 interface ForeignClip {
   readonly rotation?: Rotation
   readonly wide?: boolean
-  /** What the file says of its colours; nothing unless given. */
+  /** What the file says of its colours. @default nothing */
   readonly marks?: VideoColorSpaceInit
-  /** Turns a frame of RGB into 4:2:0; BT.709 in limited range unless given. */
+  /** Turns a frame of RGB into 4:2:0. @default BT.709 in limited range */
   readonly convert?: typeof rgbToYuv
 }
 

@@ -5,7 +5,7 @@ import { elementCount } from '../../../../src/tensor/dtype.ts'
 import { type Tensor, tensor } from '../../../../src/tensor/tensor.ts'
 import { runGraph } from '../../../graph-session.ts'
 
-/** An input of the graph under test: f32 unless it has integers, filled with numbers of no pattern unless given. */
+/** An input of the graph under test: f32 unless it has integers, by default filled with numbers of no pattern. */
 export interface Operand {
   readonly shape: Shape
   readonly numbers?: readonly number[]
