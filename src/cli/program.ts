@@ -63,7 +63,8 @@ function refuseRepeats(command: Command): void {
     let count = 0
     command.on(`option:${option.name()}`, () => {
       count++
-      if (count === 1 || Array.isArray(command.getOptionValue(option.attributeName()))) return
+      // What may be repeated collects: into a list, or by name.
+      if (count === 1 || typeof command.getOptionValue(option.attributeName()) === 'object') return
       throw new UsageError({ subject: option.long ?? option.flags, expected: 'it once', got: 'it twice' })
     })
   }

@@ -38,6 +38,7 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
   const progress = new ProgressTracker()
   let previewStep: number | undefined
   const stills = new ClipStills()
+  let frames = 0
   // Where a server keeps its files is nothing that a video's metadata should tell.
   const adapters = spec.adapters.map(({ name, ...adapter }) => ({ ...adapter, path: name }))
   const output = {
@@ -60,7 +61,10 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
       await writePreview(event, spec)
       previewStep = event.step
     }
-    if (event.type === 'frames-decoded') stills.take(event)
+    if (event.type === 'frames-decoded') {
+      stills.take(event)
+      frames = event.of
+    }
     if (event.type === 'video-end') end = event
     if (!progress.take(event) && event.type !== 'preview') continue
     report({
@@ -74,7 +78,7 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
   return {
     width: plan.width,
     height: plan.height,
-    frames: plan.frames,
+    frames,
     fps: plan.fps,
     seed: String(plan.seed),
     seconds: { ...seconds },

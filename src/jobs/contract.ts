@@ -104,6 +104,7 @@ export interface TaskResult {
   readonly outputs: readonly TaskOutput[]
   readonly width: number
   readonly height: number
+  /** Of the file: a video that goes on from another begins with that one's. */
   readonly frames: number
   readonly fps: number
   /** Decimal. */

@@ -17,7 +17,9 @@ import { lengthOf } from './video-object.ts'
 /** Names that clients of OpenAI's API know. */
 export const openaiModels: readonly string[] = ['sora-2', 'sora-2-pro']
 
-const defaults = { seconds: 4, size: '720x1280' }
+export const defaultSeconds = 4
+
+const defaultSize = '720x1280'
 
 /** What goes into a video beside the body: a video to start from, and what is told of it. */
 export interface CreateExtras {
@@ -56,8 +58,8 @@ export async function createVideo(
         ...wanted(fields),
         fields: names,
         // A picture or a video has a shape of its own.
-        size: sizeOf(fields.size ?? (pictured ? undefined : defaults.size)),
-        seconds: fields.seconds ?? (own ? undefined : defaults.seconds),
+        size: sizeOf(fields.size ?? (pictured ? undefined : defaultSize)),
+        seconds: fields.seconds ?? (own ? undefined : defaultSeconds),
         image: reference.image,
         lastImage,
         ...(extras.from === 'extension' ? { extend: video } : { video }),

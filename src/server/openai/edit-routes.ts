@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { TaskRecord } from '../../jobs/contract.ts'
+import type { TaskRecord, TaskResult } from '../../jobs/contract.ts'
 import { HttpError, invalidField, parseBody } from '../http/http-error.ts'
 import { readJson } from '../http/read-json.ts'
 import { json, type Route, type RouteRequest } from '../http/route.ts'
@@ -8,7 +8,7 @@ import { checkMode } from '../tasks/check-modes.ts'
 import { findTask } from '../tasks/find-task.ts'
 import { addressBook } from '../tasks/output-address.ts'
 import { jsonField } from './create-body.ts'
-import { createVideo } from './create-video.ts'
+import { createVideo, defaultSeconds } from './create-video.ts'
 import { withBody } from './read-body.ts'
 import { lengthOf, pollHeaders, taskId, videoId, videoObject } from './video-object.ts'
 
@@ -104,15 +104,26 @@ async function fromVideo(
     const { result } = source ?? {}
     const like = result ? { size: `${result.width}x${result.height}` } : {}
     const asked = { ...received, body: { ...like, ...body }, files: [] }
-    const length = from === 'edit' && result && ownLength(body) ? { seconds: lengthOf(result) } : {}
-    const task = await createVideo(services, request, asked, { video: key, from, about: length })
+    const length = result && lengthFrom(result, from, body)
+    const task = await createVideo(services, request, asked, {
+      video: key,
+      from,
+      about: length ? { seconds: length } : {},
+    })
     return json(videoObject(addressBook(services, request), task), { headers: pollHeaders(task) })
   })
 }
 
-/** Whether a video that is worked from says how long the result is. */
-function ownLength({ seconds, num_frames: frames }: Readonly<Record<string, unknown>>): boolean {
-  return seconds === undefined && frames === undefined
+/** How long what is made of a video will be, where that video says it. */
+function lengthFrom(
+  source: TaskResult,
+  from: 'edit' | 'extension',
+  { seconds, num_frames: frames }: Readonly<Record<string, unknown>>,
+): string | undefined {
+  if (frames !== undefined) return undefined
+  if (from === 'edit') return seconds === undefined ? lengthOf(source) : undefined
+  const added = Number(seconds ?? defaultSeconds)
+  return String(Number((source.frames / source.fps + added).toFixed(2)))
 }
 
 /** A copy: the task that made it may be deleted while this one waits. */

@@ -67,7 +67,7 @@ function errorOf(task: TaskRecord): object | null {
   return failure ? { code: failure.code, message: failureMessage(task) } : null
 }
 
-/** Seconds that a video lasts, as the API writes them; with an extension those that were added. */
+/** Seconds that a video lasts, as the API writes them: of an extension, with the video that it goes on from. */
 export function lengthOf({ frames, fps }: { readonly frames: number; readonly fps: number }): string {
   return String(Number((frames / fps).toFixed(2)))
 }

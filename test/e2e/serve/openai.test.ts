@@ -168,14 +168,16 @@ describe('a video of the client', () => {
 
 test('a video goes on by so many seconds, at its own rate', async () => {
   const first = await make({ size: '1280x720' })
-  const { id } = await client.videos.extend({
+  const { id, seconds } = await client.videos.extend({
     prompt: 'a ball rolls on',
     seconds: '1',
     video: { id: first.id },
     num_inference_steps: 2,
   } as unknown as OpenAI.VideoExtendParams)
   const longer = await ended(id)
-  expect(longer).toMatchObject({ status: 'completed', fps: 8, seconds: '1', size: '80x48' })
+  expect(longer).toMatchObject({ status: 'completed', fps: 8, size: '80x48', num_frames: 17 })
+  // Of the whole, as OpenAI counts it.
+  expect([seconds, longer.seconds]).toEqual(['2.13', '2.13'])
   const bytes = Buffer.from(await (await client.videos.downloadContent(id)).arrayBuffer())
   const path = join(folder, 'longer.mp4')
   await writeFile(path, bytes)
