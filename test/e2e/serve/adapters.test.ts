@@ -118,6 +118,36 @@ describe('a video with adapters', () => {
     expect(task!.request).toMatchObject({ model, adapters: [{ name: 'second', scale: 1 }] })
   })
 
+  test("can be asked for as vLLM-Omni's clients do", async () => {
+    const video = { model, prompt: 'a cat', width: 32, height: 32, num_frames: 5, num_inference_steps: 1 }
+    const made = async (send: Promise<Response>) => {
+      const { id } = (await (await send).json()) as { id: string }
+      const { adapters } = server.jobs.tasks.get(id.replace('video_', ''))!.request
+      await fetch(`${server.url}/v1/videos/${id}`, { method: 'DELETE' })
+      return adapters
+    }
+    const json = (lora: unknown) =>
+      made(
+        fetch(`${server.url}/v1/videos`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ ...video, lora }),
+        }),
+      )
+    const form = (name: string, value: string) => {
+      const body = new FormData()
+      for (const [field, each] of Object.entries(video)) body.append(field, String(each))
+      body.append(name, value)
+      return made(fetch(`${server.url}/v1/videos`, { method: 'POST', body }))
+    }
+    expect(await json({ name: 'first', scale: 0.5, int_id: 7 })).toEqual([{ name: 'first', scale: 0.5 }])
+    expect(await json([{ adapter: 'first' }])).toEqual([{ name: 'first', scale: 1 }])
+    const text = JSON.stringify({ lora_name: 'first', lora_scale: '0.25' })
+    expect(await form('lora', text)).toEqual([{ name: 'first', scale: 0.25 }])
+    expect(await form('lora[name]', 'first')).toEqual([{ name: 'first', scale: 1 }])
+    expect(await form('loras[][name]', 'first')).toEqual([{ name: 'first', scale: 1 }])
+  })
+
   test('is made again with them, from another prompt', async () => {
     const { body } = await post('/v1/videos', {
       ...{ model, prompt: 'a cat', size: '32x32', num_frames: 5, num_inference_steps: 1 },
