@@ -21,6 +21,8 @@ export interface ServedVideo {
   readonly error: { readonly message: string } | null
   readonly seed?: string
   readonly size?: string
+  /** What is not made as it was asked for. */
+  readonly notices?: readonly { readonly message: string }[]
 }
 
 export interface CallSettings {

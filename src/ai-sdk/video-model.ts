@@ -125,7 +125,14 @@ async function download(
     videos.push({ type: 'binary', data: await client.content(id, settings), mediaType: 'video/mp4' })
   }
   const facts = served.map(({ id, seed = null, size = null }) => ({ id, seed, size }))
-  return { videos, warnings, providerMetadata: { framewright: { videos: facts } }, response }
+  const said = served.flatMap(({ notices = [] }) => notices.map(({ message }) => message))
+  const noticed = [...new Set(said)].map(message => ({ type: 'other', message }) as const)
+  return {
+    videos,
+    warnings: [...warnings, ...noticed],
+    providerMetadata: { framewright: { videos: facts } },
+    response,
+  }
 }
 
 function about(modelId: string, headers: Headers): VideoResponse {

@@ -3,12 +3,13 @@ import { dirname } from 'node:path'
 import { requestFields } from '../api/request-fields.ts'
 import { FramewrightError, MediaError, RequestError } from '../errors.ts'
 import type { RunOutcome, Storage, TaskOutput, TaskRequest, TaskRun, TaskRunner } from '../jobs/contract.ts'
+import type { Notice } from '../notices.ts'
 import { withPaths } from '../pipeline/fields/request-fields.ts'
 import { parseDevices } from '../runtime/device.ts'
 import { EngineHost, type EngineHostOptions, type HostEvent } from './engine-host.ts'
 import type { HostEngineOptions } from './host-process.ts'
 import type { NamedAdapter, NamedAdapters } from './named-adapters.ts'
-import { plainFailure } from './plain-failure.ts'
+import { plainFailure, plainMessage } from './plain-failure.ts'
 import type { HostProgress, RunEnd, RunSpec } from './protocol.ts'
 
 export interface HostRunnerOptions {
@@ -114,16 +115,24 @@ export class HostRunner implements TaskRunner {
     const outputs = this.#outputs(task.id, task.attempt)
     const spec = this.#spec(task.id, task.request, outputs, checkpoint)
     await mkdir(dirname(spec.video), { recursive: true })
-    const onProgress = ({ previewStep, stepSeconds, ...progress }: HostProgress) => {
+    let noticed: readonly Notice[] = []
+    const onProgress = ({ previewStep, stepSeconds, notices, ...progress }: HostProgress) => {
       if (stepSeconds !== undefined) this.#options.onStep?.(host.device, stepSeconds)
       const preview = previewStep !== undefined && {
         preview: { key: `previews/${task.id}/${previewStep}.jpg`, step: previewStep },
       }
       const fraction = Math.max(progress.fraction, task.progress.fraction)
-      report({ ...progress, fraction, ...preview })
+      if (notices) noticed = this.#plainNotices(task.request, notices)
+      report({ ...progress, fraction, ...preview, ...(noticed.length > 0 && { notices: noticed }) })
     }
     const end = await host.run(spec, { signal, onProgress })
-    return await this.#outcome(end, outputs)
+    return withNotices(await this.#outcome(end, outputs), noticed)
+  }
+
+  #plainNotices(request: TaskRequest, notices: readonly Notice[]): readonly Notice[] {
+    return notices.map(({ code, message }) => {
+      return { code, message: plainMessage(message, request, this.#options) }
+    })
   }
 
   #spec(
@@ -184,6 +193,13 @@ interface Outputs {
   readonly video: Omit<TaskOutput, 'bytes'>
   readonly thumbnail: Omit<TaskOutput, 'bytes'>
   readonly spritesheet: Omit<TaskOutput, 'bytes'>
+}
+
+function withNotices(outcome: RunOutcome, notices: readonly Notice[]): RunOutcome {
+  if (notices.length === 0) return outcome
+  if (outcome.type === 'succeeded') return { ...outcome, result: { ...outcome.result, notices } }
+  if (outcome.type === 'failed') return { ...outcome, failure: { ...outcome.failure, notices } }
+  return outcome
 }
 
 /** What another attempt may change: the machine, not the request. */

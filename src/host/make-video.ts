@@ -4,6 +4,7 @@ import type { Engine } from '../engine/engine.ts'
 import { packageVersion } from '../engine/package-info.ts'
 import { renderVideo } from '../engine/render.ts'
 import { encodeJpeg } from '../media/encode-jpeg.ts'
+import type { Notice } from '../notices.ts'
 import type { PreviewEvent, VideoEndEvent } from '../pipeline/events.ts'
 import { requestFromJson } from '../pipeline/fields/request-fields.ts'
 import { type Progress, ProgressTracker } from '../pipeline/progress.ts'
@@ -37,6 +38,7 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
   }
   const progress = new ProgressTracker()
   let previewStep: number | undefined
+  const notices: Notice[] = []
   const stills = new ClipStills()
   let frames = 0
   // Where a server keeps its files is nothing that a video's metadata should tell.
@@ -56,7 +58,10 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
     options,
   )) {
     if (event.type === 'step-end' && event.state) checkpoint.step(event.state, note)
-    if (event.type === 'notice') note(event.message)
+    if (event.type === 'notice') {
+      note(event.message)
+      notices.push({ code: event.code, message: event.message })
+    }
     if (event.type === 'preview') {
       await writePreview(event, spec)
       previewStep = event.step
@@ -66,9 +71,10 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
       frames = event.of
     }
     if (event.type === 'video-end') end = event
-    if (!progress.take(event) && event.type !== 'preview') continue
+    if (!progress.take(event) && event.type !== 'preview' && event.type !== 'notice') continue
     report({
       ...hostProgress(progress.now),
+      ...(notices.length > 0 && { notices: [...notices] }),
       ...(previewStep !== undefined && { previewStep }),
       ...(event.type === 'step-end' && { stepSeconds: event.seconds }),
     })

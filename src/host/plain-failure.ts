@@ -1,29 +1,37 @@
 import { basename, join } from 'node:path'
 import type { Json, JsonObject, Storage, TaskFailure, TaskRequest } from '../jobs/contract.ts'
 
+/** What is left out of messages. */
+export interface OwnPaths {
+  readonly storage: Pick<Storage, 'pathOf'>
+  readonly adapters: Readonly<Record<string, { path: string }>>
+}
+
 /**
- * A failure without the paths of this machine: files of the request by their fields, the model and the adapters by their
+ * A message without the paths of this machine: files of the request by their fields, the model and the adapters by their
  * names, and of any other path the last part.
  */
-export function plainFailure(
-  failure: TaskFailure,
+export function plainMessage(
+  message: string,
   { model, generate }: TaskRequest,
-  {
-    storage,
-    adapters,
-  }: { readonly storage: Storage; readonly adapters: Readonly<Record<string, { path: string }>> },
-): TaskFailure {
+  { storage, adapters }: OwnPaths,
+): string {
   const names: (readonly [path: string, name: string])[] = [
     ...inputsOf(generate).map(
       ([field, key]) => [join(storage.pathOf('inputs'), key.slice('inputs/'.length)), field] as const,
     ),
     ...Object.entries(adapters).map(([name, { path }]) => [path, `adapter ${name}`] as const),
   ]
-  let { message } = failure
-  for (const [path, name] of names) message = message.replaceAll(path, name)
-  if (model.startsWith('/')) message = message.replaceAll(model, basename(model))
-  message = message.replace(anyPath, (_, before: string, path: string) => before + basename(path))
-  const field = inputsOf(generate).find(
+  let plain = message
+  for (const [path, name] of names) plain = plain.replaceAll(path, name)
+  if (model.startsWith('/')) plain = plain.replaceAll(model, basename(model))
+  return plain.replace(anyPath, (_, before: string, path: string) => before + basename(path))
+}
+
+/** A failure without the paths of this machine, and with the field that it names. */
+export function plainFailure(failure: TaskFailure, request: TaskRequest, own: OwnPaths): TaskFailure {
+  const message = plainMessage(failure.message, request, own)
+  const field = inputsOf(request.generate).find(
     ([name]) => message.startsWith(`${name}:`) || message.startsWith(`${name} `),
   )
   return { ...failure, message, ...(field && { field: field[0] }) }

@@ -4,6 +4,8 @@
  * `Storage`. Everything in a record is JSON, so that any store can hold it.
  */
 
+import type { Notice } from '../notices.ts'
+
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json }
 export type JsonObject = { readonly [name: string]: Json }
 
@@ -96,6 +98,8 @@ export interface TaskProgress {
   readonly secondsLeft?: number
   /** The latest picture of the latents: a JPEG in `Storage`. */
   readonly preview?: { readonly key: string; readonly step: number }
+  /** What is not made as it was asked for, as far as the run has noticed; without paths of the machine. */
+  readonly notices?: readonly Notice[]
 }
 
 export const noProgress: TaskProgress = { fraction: 0, stage: 'waiting', step: 0, of: 0 }
@@ -113,6 +117,8 @@ export interface TaskResult {
   readonly seconds: { readonly [stage: string]: number }
   /** Largest resident memory of the process that made it. */
   readonly peakMemoryBytes: number
+  /** @default none */
+  readonly notices?: readonly Notice[]
 }
 
 export interface TaskOutput {
@@ -130,6 +136,8 @@ export interface TaskFailure {
   readonly message: string
   /** The field of `TaskRequest.generate` that the message begins with, where one is to blame. */
   readonly field?: string
+  /** What the run that failed had noticed. @default none */
+  readonly notices?: readonly Notice[]
 }
 
 export interface CreatedTask {

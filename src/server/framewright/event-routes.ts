@@ -5,6 +5,7 @@ import { taskObject } from '../runway/task-object.ts'
 import type { Services } from '../services.ts'
 import { findTask } from '../tasks/find-task.ts'
 import { type AddressBook, addressBook, previewAddress } from '../tasks/output-address.ts'
+import { taskNotices } from '../tasks/task-notices.ts'
 
 /** Proxies close connections on which nothing comes: a comment does. */
 const heartbeatMs = 15_000
@@ -14,7 +15,8 @@ const mostWaiting = 64
 
 /**
  * Progress as it happens, as server-sent events: `progress` with stage, step, share and seconds left; `preview` with
- * a JPEG of what the middle of the clip is about to show; `end` with the task.
+ * a JPEG of what the middle of the clip is about to show; `notice` for what is not made as it was asked for; `end` with
+ * the task.
  */
 export function eventRoutes(services: Services): Route[] {
   return [
@@ -76,6 +78,7 @@ async function sendEvents(
   { send, behind }: { readonly send: (text: string) => void; readonly behind: () => boolean },
 ): Promise<void> {
   let previewed = 0
+  let noticed = 0
   for await (const task of services.jobs.watch(id, signal)) {
     // A reader that does not keep up misses steps, but not the end.
     if (behind() && !finalStates.includes(task.state)) continue
@@ -83,13 +86,16 @@ async function sendEvents(
     const preview = step > previewed ? await previewEvent(services, book, task) : ''
     previewed = step
     if (signal.aborted) return
-    send(preview + taskEvent(book, task))
+    const notices = taskNotices(task)
+    const news = notices.slice(noticed).map(notice => event('notice', notice))
+    noticed = Math.max(noticed, notices.length)
+    send(news.join('') + preview + taskEvent(book, task))
   }
 }
 
 function taskEvent(book: AddressBook, task: TaskRecord): string {
   if (finalStates.includes(task.state)) return event('end', taskObject(book, task))
-  const { preview: _, ...progress } = task.progress
+  const { preview: _, notices: __, ...progress } = task.progress
   return event('progress', { state: task.state, ahead: task.ahead, attempt: task.attempt, ...progress })
 }
 

@@ -54,20 +54,24 @@ export async function createVideo(
       const pictured = [video, reference.image, lastImage].some(Boolean)
       const own = extras.from === 'edit' || (video !== undefined && extras.from === undefined)
       const names = namesOf(fields, reference)
-      const request = planTask(model, {
+      const planned = planTask(model, {
         ...wanted(fields),
         fields: names,
         // A picture or a video has a shape of its own.
-        size: sizeOf(fields.size ?? (pictured ? undefined : defaultSize)),
-        seconds: fields.seconds ?? (own ? undefined : defaultSeconds),
+        size: sizeOf(fields.size),
+        seconds: fields.seconds,
+        defaults: {
+          size: pictured ? undefined : sizeOf(defaultSize),
+          seconds: own ? undefined : defaultSeconds,
+        },
         image: reference.image,
         lastImage,
         ...(extras.from === 'extension' ? { extend: video } : { video }),
       })
       return {
-        request,
+        planned,
         about: {
-          ...aboutOf(fields, name, request.generate, extras),
+          ...aboutOf(fields, name, planned.request.generate, extras),
           fields: Object.fromEntries(Object.entries(names).map(([field, path]) => [field, fieldName(path)])),
         },
       }
@@ -211,7 +215,7 @@ function aboutOf(
   return {
     model: name,
     prompt: fields.prompt ?? null,
-    seconds: fields.seconds === undefined ? length : String(fields.seconds),
+    seconds: length ?? (fields.seconds === undefined ? null : String(fields.seconds)),
     // Where a picture or a video says it, it is known when the video is made.
     size: width === undefined || height === undefined ? null : `${width}x${height}`,
     seed: seed ?? null,

@@ -1,6 +1,7 @@
 import { finalStates, type TaskRecord } from '../../jobs/contract.ts'
 import { failureMessage } from '../tasks/failure-message.ts'
 import { type AddressBook, outputAddress } from '../tasks/output-address.ts'
+import { noticesField } from '../tasks/task-notices.ts'
 
 const prefix = 'video_'
 
@@ -42,6 +43,7 @@ export function videoObject(book: AddressBook, task: TaskRecord): object {
     size: result ? `${result.width}x${result.height}` : about.size,
     status: statuses[state],
     seed: about.seed,
+    ...noticesField(task),
     ...(result && {
       num_frames: result.frames,
       fps: result.fps,

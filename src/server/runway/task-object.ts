@@ -1,9 +1,14 @@
 import type { TaskRecord } from '../../jobs/contract.ts'
 import { failureMessage } from '../tasks/failure-message.ts'
 import { type AddressBook, outputAddress } from '../tasks/output-address.ts'
+import { noticesField } from '../tasks/task-notices.ts'
 
 /** A task as Runway's API shows it: one of six statuses, no other, for its clients give up on those. */
 export function taskObject(book: AddressBook, task: TaskRecord): object {
+  return { ...statusObject(book, task), ...noticesField(task) }
+}
+
+function statusObject(book: AddressBook, task: TaskRecord): object {
   const { id, createdAt, state, progress, failure } = task
   const free = { credits: 0 }
   switch (state) {

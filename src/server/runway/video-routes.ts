@@ -196,7 +196,7 @@ async function create(
       const wanted = { ...(await prepare()), naming: 'camel', fields } as const
       const names = Object.entries(fields).map(([field, path]) => [field, fieldName(path)])
       return {
-        request: planTask(model, wanted),
+        planned: planTask(model, wanted),
         about: { model: asked.name, fields: Object.fromEntries(names) },
       }
     },

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { FramewrightError } from '../../errors.ts'
-import type { JsonObject, TaskRecord, TaskRequest } from '../../jobs/contract.ts'
+import type { JsonObject, TaskRecord } from '../../jobs/contract.ts'
 import { AddressError, checkUrl } from '../assets/vetted-request.ts'
 import { HttpError, invalidField } from '../http/http-error.ts'
 import type { RouteRequest } from '../http/route.ts'
 import type { Services } from '../services.ts'
 import { tooMany, tooManyActive } from './admission.ts'
+import type { PlannedTask } from './plan-task.ts'
 
 export interface TaskToCreate {
   readonly from: Pick<RouteRequest, 'owner' | 'address' | 'incoming' | 'delivery'>
@@ -15,7 +16,7 @@ export interface TaskToCreate {
   readonly identity: unknown
   readonly webhook: { readonly url: string | undefined; readonly field: string }
   /** Makes the request: files are taken in here, once for all repetitions. */
-  readonly prepare: () => Promise<{ request: TaskRequest; about: JsonObject }>
+  readonly prepare: () => Promise<{ planned: PlannedTask; about: JsonObject }>
 }
 
 const idempotencySeconds = 24 * 3600
@@ -51,7 +52,8 @@ async function put(services: Services, wanted: TaskToCreate, { id, fingerprint, 
   const { activeTasks } = owner.limits
   // Nothing is fetched for a queue that is full.
   if ((await jobs.stats()).queued >= settings.maxQueued) throw queueIsFull()
-  const { request, about } = await wanted.prepare()
+  const { planned, about } = await wanted.prepare()
+  const { request, notices } = planned
   try {
     const { task, outcome } = await jobs.create({
       id,
@@ -61,6 +63,7 @@ async function put(services: Services, wanted: TaskToCreate, { id, fingerprint, 
       about: {
         ...about,
         fingerprint,
+        ...(notices.length > 0 && { notices: notices.map(notice => ({ ...notice })) }),
         // For webhooks, which answer no request.
         ...(settings.publicUrl === undefined && { address: wanted.from.address }),
       },

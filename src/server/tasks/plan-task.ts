@@ -1,16 +1,24 @@
 import type { TaskAdapter, TaskRequest } from '../../jobs/contract.ts'
+import { type Notice, Notices } from '../../notices.ts'
 import { invalidField } from '../http/http-error.ts'
 import type { ServedModel } from '../models/served-model.ts'
 import { planVideo, type WantedVideo } from './plan-video.ts'
 
-/** What is asked of a runner: nothing of it is left to chance. */
-export function planTask(model: ServedModel, wanted: WantedVideo): TaskRequest {
+/** A task to make. */
+export interface PlannedTask {
+  /** What is asked of a runner: nothing of it is left to chance. */
+  readonly request: TaskRequest
+  /** Where that is not what the client asks for. */
+  readonly notices: readonly Notice[]
+}
+
+/** @throws HttpError 400 for what the model cannot do */
+export function planTask(model: ServedModel, wanted: WantedVideo): PlannedTask {
   const adapters = adaptersOf(model, wanted)
-  return {
-    model: model.checkpoint,
-    generate: planVideo(model, wanted),
-    ...(adapters.length > 0 && { adapters }),
-  }
+  const notices = new Notices()
+  const generate = planVideo(model, wanted, notices.add)
+  const request = { model: model.checkpoint, generate, ...(adapters.length > 0 && { adapters }) }
+  return { request, notices: notices.take() }
 }
 
 /** @throws HttpError 400 that says which adapters the model has */

@@ -2,9 +2,11 @@ import { randomInt } from 'node:crypto'
 import { requestFields } from '../../api/request-fields.ts'
 import { RequestError } from '../../errors.ts'
 import type { Json, JsonObject } from '../../jobs/contract.ts'
+import { dropNotices, type Notify } from '../../notices.ts'
 import type { GenerateRequest } from '../../pipeline/fields/request-fields.ts'
 import { requestFromJson } from '../../pipeline/fields/request-fields.ts'
 import { planRequest } from '../../pipeline/request.ts'
+import { noticeLength } from '../../pipeline/request-notices.ts'
 import { shapingInput } from '../../pipeline/resolve-request.ts'
 import { clientPath, type FieldNames, type Loras, type Naming } from '../generation-fields.ts'
 import { invalidField } from '../http/http-error.ts'
@@ -14,9 +16,12 @@ import { fitFrames, fitSize, type ServedModel, type Size } from '../models/serve
 export interface WantedVideo {
   readonly prompt: string
   readonly seed: number | undefined
-  /** Size and length that an API's field names: what the checkpoint can do is made of them. */
+  /** Size that the request asks for in the API's own field: the nearest that the checkpoint makes is made, and noticed. */
   readonly size?: Size | undefined
+  /** Length that the request asks for: rounded to frames, and refused where the checkpoint makes none as long. */
   readonly seconds?: number | undefined
+  /** What the API makes where the request does not say; fitted to the checkpoint. */
+  readonly defaults?: { readonly size?: Size | undefined; readonly seconds?: number | undefined }
   /** Keys of the storage. */
   readonly image?: string | undefined
   readonly lastImage?: string | undefined
@@ -42,20 +47,26 @@ const defaultStrength = 0.7
 /**
  * The request for the engine. Its seed is set, and its size and length where no file says them: a task that is tried
  * again makes the same video.
+ * @param notify told where that is not what the request asks for
  * @throws HttpError 400 for what the checkpoint cannot do, by the API's name of the field
  */
-export function planVideo(model: ServedModel, wanted: WantedVideo): JsonObject {
-  const asked = askedOf(model, wanted)
-  const plan = checkedPlan(requestFromJson(asked, requestFields), model, wanted)
-  if (shapingInput(asked as Partial<GenerateRequest>) !== undefined) return asked
+export function planVideo(model: ServedModel, wanted: WantedVideo, notify: Notify = dropNotices): JsonObject {
+  const asked = askedOf(model, wanted, notify)
+  const request = requestFromJson(asked, requestFields)
+  const plan = checkedPlan(request, model, wanted)
+  // How long a clip is, and what is left of it, is seen by the run.
+  if (wanted.video !== undefined || wanted.extend !== undefined) return asked
+  noticeLength(request, plan, notify)
+  const { seconds: _, ...fields } = asked
   const { width, height, frames, fps } = plan
-  return { ...asked, width, height, frames, fps }
+  const shaped = shapingInput(request) !== undefined
+  return { ...fields, ...(!shaped && { width, height }), frames, fps }
 }
 
-function askedOf(model: ServedModel, wanted: WantedVideo): JsonObject {
-  const { extensions, size, seed = randomInt(2 ** 32) } = wanted
+function askedOf(model: ServedModel, wanted: WantedVideo, notify: Notify): JsonObject {
+  const { extensions, seed = randomInt(2 ** 32) } = wanted
   const fields: Record<string, Json | undefined> = {
-    ...(size && { ...fitSize(model, size) }),
+    ...sizeOf(model, wanted, notify),
     ...lengthOf(model, wanted),
     ...(extensions as JsonObject),
     prompt: wanted.prompt,
@@ -74,11 +85,32 @@ function askedOf(model: ServedModel, wanted: WantedVideo): JsonObject {
   )
 }
 
-/** What is added to a video may be of any length. */
-function lengthOf(model: ServedModel, { seconds, extend, extensions }: WantedVideo): JsonObject {
-  if (seconds === undefined || extensions.frames !== undefined) return {}
-  if (extend !== undefined) return { seconds }
-  return { frames: fitFrames(model, seconds, extensions.fps ?? model.defaults.fps) }
+function sizeOf(
+  model: ServedModel,
+  { size, defaults, extensions }: WantedVideo,
+  notify: Notify,
+): Record<string, number> {
+  const wish = size ?? defaults?.size
+  if (wish === undefined) return {}
+  const made = fitSize(model, wish)
+  const same = made.width === wish.width && made.height === wish.height
+  if (size !== undefined && !same && extensions.width === undefined && extensions.height === undefined) {
+    const asked = `${size.width}x${size.height}`
+    notify(
+      'request/rounded',
+      `size: ${asked} is made as ${made.width}x${made.height}, which the model can make.`,
+    )
+  }
+  return { ...made }
+}
+
+function lengthOf(model: ServedModel, { seconds, defaults, extend, extensions }: WantedVideo): JsonObject {
+  if (extensions.frames !== undefined) return {}
+  if (seconds !== undefined) return { seconds }
+  if (defaults?.seconds === undefined) return {}
+  // What is added to a video may be of any length.
+  if (extend !== undefined) return { seconds: defaults.seconds }
+  return { frames: fitFrames(model, defaults.seconds, extensions.fps ?? model.defaults.fps) }
 }
 
 function checkedPlan(request: GenerateRequest, { facts }: ServedModel, { naming, fields = {} }: WantedVideo) {

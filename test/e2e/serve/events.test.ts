@@ -1,9 +1,13 @@
 /** What the server tells by itself: events, webhooks, metrics, its own description. */
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import OpenAI from 'openai'
+import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readRecord } from '../../../src/index.ts'
 import { scratchFolder } from '../../scratch.ts'
 import { startTestServer, type TestServer } from './test-server.ts'
 
@@ -105,9 +109,68 @@ describe('events of a task', () => {
     expect(names.at(-1)).toBe('end')
     const again: string[] = []
     for await (const { name } of eventsOf(id)) again.push(name)
-    expect(again.filter(name => name !== 'preview')).toEqual(['end'])
+    expect(again.filter(name => name !== 'preview' && name !== 'notice')).toEqual(['end'])
+  })
+
+  test('say once what is not made as it was asked for, by the names of the request, and so does the task', async () => {
+    const id = await create({ promptText: 'a red ball', numFrames: undefined, numInferenceSteps: 1 })
+    const notices = [
+      {
+        code: 'request/rounded',
+        message: 'ratio: 1280x720 is made as 80x48, which the model can make.',
+      },
+      { code: 'request/rounded', message: 'duration: 2 at 8 fps is rounded to 17 frames, 2.125 s.' },
+      {
+        code: 'request/untrained',
+        message:
+          'ratio: the model was trained at 64x64; at 80x48 objects may be misshapen, missing or repeated.',
+      },
+    ]
+    const events: ServerEvent[] = []
+    for await (const event of eventsOf(id)) events.push(event)
+    expect(events.filter(({ name }) => name === 'notice').map(({ data }) => data)).toEqual(notices)
+    expect(events.at(-1)).toMatchObject({ name: 'end', data: { status: 'SUCCEEDED', notices } })
+    expect(events.filter(({ name, data }) => name === 'progress' && 'notices' in data)).toEqual([])
+    expect(await (await fetch(`${server.url}/v1/tasks/${id}`)).json()).toMatchObject({ notices })
+  })
+
+  test("name a picture by its field, and no path of the server's in the video", async () => {
+    const image = { create: { width: 64, height: 32, channels: 3 as const, background: '#d02020' } }
+    const png = (await sharp(image).png().toBuffer()).toString('base64')
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'any' })
+    const video = await client.videos.create({
+      prompt: 'a red ball',
+      size: '64x64',
+      seconds: '2',
+      num_inference_steps: 1,
+      image_reference: { image_url: `data:image/png;base64,${png}` },
+    } as object as OpenAI.VideoCreateParams)
+    const length = {
+      code: 'request/rounded',
+      message: 'seconds: 2 at 8 fps is rounded to 17 frames, 2.125 s.',
+    }
+    expect(video).toMatchObject({ seconds: '2.13', notices: [length] })
+    const ended = (await client.videos.retrieve(await pollUntilEnded(client, video.id))) as object
+    const stretched = 'image_reference.image_url: 64x32 is stretched to 64x64, which has another shape.'
+    expect(ended).toMatchObject({
+      status: 'completed',
+      seconds: '2.13',
+      notices: [length, { code: 'picture/stretched', message: stretched }],
+    })
+    const content = await client.videos.downloadContent(video.id)
+    const path = join(scratchFolder(), 'a.mp4')
+    await writeFile(path, Buffer.from(await content.arrayBuffer()))
+    expect(await readRecord(path)).toMatchObject({ image: '(upload)', frames: 17 })
   })
 })
+
+async function pollUntilEnded(client: OpenAI, id: string): Promise<string> {
+  for (;;) {
+    const { status } = await client.videos.retrieve(id)
+    if (status === 'completed' || status === 'failed') return id
+    await new Promise(resolve => setTimeout(resolve, 100))
+  }
+}
 
 describe('a webhook', () => {
   test('announces the end of a task, signed so that the OpenAI client believes it', async () => {

@@ -74,7 +74,8 @@ describe('a video of the client', () => {
       object: 'video',
       status: 'queued',
       model: 'sora-2',
-      seconds: '4',
+      // As long as it will be: num_frames says more than seconds.
+      seconds: '1.13',
       progress: 0,
     })
     const video = await ended(created.id)

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { Notices } from '../../../src/notices.ts'
 import { HttpError } from '../../../src/server/http/http-error.ts'
 import {
   fitFrames,
@@ -62,7 +63,7 @@ describe('a size', () => {
   })
 })
 
-test('a length becomes the nearest number of frames, within the limits of the checkpoint', () => {
+test('a usual length becomes the nearest number of frames, within the limits of the checkpoint', () => {
   expect(fitFrames(model, 5, 16)).toBe(81)
   expect(fitFrames(model, 2, 24)).toBe(49)
   expect(fitFrames(model, 60, 16)).toBe(161)
@@ -118,9 +119,47 @@ describe('a plan', () => {
     expect(refusalOf({ decodeTimestep: 0.1 }, 'camel')).toMatch(/^decodeTimestep: Expected a checkpoint that/)
   })
 
+  test('says where a size and a length are not what the request asks for', () => {
+    const said = (fields: Partial<WantedVideo>) => {
+      const notices = new Notices()
+      const plan = planVideo(model, { ...wanted, ...fields }, notices.add)
+      return [plan.width, plan.frames, ...notices.take().map(({ message }) => message)]
+    }
+    const size = { width: 1001, height: 570 }
+    const made = 'size: 1001x570 is made as 1008x576, which the model can make.'
+    expect(said({ size })).toEqual([1008, 81, made])
+    expect(said({ size: { width: 1280, height: 720 } })).toEqual([1280, 81])
+    expect(said({ seconds: 5 })).toEqual([832, 81, 'seconds: 5 at 16 fps is rounded to 81 frames, 5.063 s.'])
+    expect(said({ seconds: 1.0625, extensions: { fps: 16 } })).toEqual([832, 17])
+    // What the API makes unless asked is nobody's wish, and what is said beside it wins.
+    expect(said({ defaults: { size, seconds: 4 } })).toEqual([1008, 65])
+    expect(said({ defaults: { seconds: 6000 } })).toEqual([832, 161])
+    expect(said({ size, seconds: 5, extensions: { width: 64, height: 64, frames: 5 } })).toEqual([64, 5])
+  })
+
+  test.each([
+    ['seconds', {}],
+    ['duration', { seconds: ['duration'] }],
+  ])('refuses %s beyond the longest that the checkpoint makes, which it names', (field, fields) => {
+    const beyond = { ...wanted, fields, seconds: 62 }
+    const refused = (more: Partial<WantedVideo>) => {
+      try {
+        return planVideo(model, { ...beyond, ...more })
+      } catch (error) {
+        const { details } = error as HttpError
+        return `${details.param}: ${details.issues![0]!.message}`
+      }
+    }
+    const expected = 'Expected at most 981 frames for this model, got 62 at'
+    expect(refused({})).toBe(`${field}: ${expected} 16 fps. Use 61.31 or less.`)
+    expect(refused({ extensions: { fps: 24 } })).toBe(`${field}: ${expected} 24 fps. Use 40.87 or less.`)
+    expect(refused({ image: 'inputs/a' })).toBe(`${field}: ${expected} 16 fps. Use 61.31 or less.`)
+    expect(refused({ seconds: 61 })).toMatchObject({ frames: 977 })
+  })
+
   test('leaves its shape to a picture, unless the request names one', () => {
     const plan = planVideo(model, { ...wanted, image: 'inputs/a' })
-    expect(plan).toEqual({ prompt: 'x', seed: '1', image: 'inputs/a' })
+    expect(plan).toEqual({ prompt: 'x', seed: '1', image: 'inputs/a', frames: 81, fps: 16 })
     const size = { width: 1280, height: 720 }
     expect(planVideo(model, { ...wanted, image: 'inputs/a', size })).toMatchObject(size)
   })
