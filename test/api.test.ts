@@ -105,6 +105,7 @@ const types = [
   'NoticeCode',
   'NoticeEvent',
   'MemoryReport',
+  'ModelFiles',
   'ModelReport',
   'NamedAdapter',
   'NamedAdapters',

@@ -366,12 +366,10 @@ function mayImport(file: string, target: string, typeOnly: boolean, onDemand: bo
     if (layerOf(to) === 0 || layerOf(to) === 1) return true
     // A family's request fields are records of the same kind as those of all models.
     if (target.startsWith('src/pipeline/fields/')) return file === `${from}/fields.ts`
+    // The contract of a family, and of the parts of a model that encoders are.
+    if (typeOnly && target === 'src/pipeline/family.ts') return true
     if (encoders.includes(from)) return sideways[from]?.includes(to) ?? false
-    return (
-      encoders.includes(to) ||
-      /^kernels\/[^/]+\/op\.ts$/.test(target) ||
-      (typeOnly && target === 'src/pipeline/family.ts')
-    )
+    return encoders.includes(to) || /^kernels\/[^/]+\/op\.ts$/.test(target)
   }
   if (layerOf(from) < 0 || layerOf(to) < 0) return false
   return layerOf(to) < layerOf(from) || (sideways[from]?.includes(to) ?? false)

@@ -77,7 +77,7 @@ function loadLtx(checkpoint: CheckpointConfigs): Model {
         ? { timesteps: linearQuadraticSigmas(steps).map(sigma => Math.fround(sigma * 1000)) }
         : { sigmas: linearSigmas(steps) },
     conditionText: ltxTextConditioner({
-      tokenizerFolder: path.join(checkpoint.folder, 'tokenizer'),
+      tokenizer: checkpoint.tokenizer ?? path.join(checkpoint.folder, 'tokenizer'),
       textEncoder: configs.textEncoder,
       context: 'context',
       maskPadding: configs.conditions,

@@ -3,11 +3,13 @@ import type { Model } from '../../src/pipeline/family.ts'
 import { sliceAxis } from '../../src/tensor/axis.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
+import type { TokenizerSource } from '../../src/text/tokenizer-source.ts'
 import type { T5Config } from '../t5/config.ts'
 import { encoderFeeds } from '../t5/feeds.ts'
 
 export interface LtxTextOptions {
-  readonly tokenizerFolder: string
+  /** A folder, or where else it comes from. */
+  readonly tokenizer: string | TokenizerSource
   readonly textEncoder: T5Config
   readonly context: string
   /**
@@ -21,7 +23,7 @@ export interface LtxTextOptions {
 export function ltxTextConditioner(options: LtxTextOptions): Model['conditionText'] {
   let opening: Promise<PromptTokenizer> | undefined
   return async ({ prompt, textTokens }, run) => {
-    opening ??= openTokenizer(options.tokenizerFolder)
+    opening ??= openTokenizer(options.tokenizer)
     const tokenizer = await opening
     const { ids, tokens, truncated, unknown } = tokenizer.encode(prompt, { length: textTokens })
     const encoded = options.maskPadding ? ids.subarray(0, tokens) : ids

@@ -25,6 +25,7 @@ import { patchedShape } from './patches.ts'
 import { wanAliases, wanPipelines } from './pipelines.ts'
 import { wanPublished } from './published.ts'
 import { readWanConfigs, type WanConfigs } from './read-configs.ts'
+import { wanSingleFiles } from './single-files.ts'
 import { wanTextConditioner } from './text.ts'
 import { wanTransformer } from './transformer.ts'
 import { wanDecoder, wanDecoderRest, wanDecoderStem, wanEncoder } from './vae.ts'
@@ -39,6 +40,7 @@ export const wan: Family = {
   variants: wanVariants,
   published: wanPublished,
   fields: wanFields,
+  singleFiles: wanSingleFiles,
   load: checkpoint => loadWan(readWanConfigs(checkpoint), checkpoint),
 }
 
@@ -54,7 +56,7 @@ function loadWan(configs: WanConfigs, checkpoint: CheckpointConfigs): Model {
     ignoredTensors: ignoredTensors(configs),
     tensorNames: { originalNames: wanOriginalNames, variantTensors: imageTensors(transformer) },
     conditionText: wanTextConditioner({
-      tokenizerFolder: path.join(checkpoint.folder, 'tokenizer'),
+      tokenizer: checkpoint.tokenizer ?? path.join(checkpoint.folder, 'tokenizer'),
       textEncoder: configs.textEncoder,
       contexts: configs.experts.map(({ context }) => context),
     }),

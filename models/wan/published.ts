@@ -28,7 +28,7 @@ const vae22 = {
 }
 
 /** CLIP's own sizes and statistics. */
-const clipProcessor = {
+export const clipProcessor = {
   image_processor_type: 'CLIPImageProcessor',
   crop_size: { height: 224, width: 224 },
   size: { shortest_edge: 224 },

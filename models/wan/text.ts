@@ -5,11 +5,13 @@ import type { Model, RunGraph } from '../../src/pipeline/family.ts'
 import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { cleanPrompt } from '../../src/text/clean.ts'
 import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
+import type { TokenizerSource } from '../../src/text/tokenizer-source.ts'
 import { encoderFeeds } from '../t5/feeds.ts'
 import type { Umt5Config } from '../umt5/config.ts'
 
 export interface WanTextOptions {
-  readonly tokenizerFolder: string
+  /** A folder, or where else it comes from. */
+  readonly tokenizer: string | TokenizerSource
   readonly textEncoder: Umt5Config
   /** The context graph of every expert. */
   readonly contexts: readonly string[]
@@ -22,7 +24,7 @@ export interface WanTextOptions {
 export function wanTextConditioner(options: WanTextOptions): Model['conditionText'] {
   let opening: Promise<PromptTokenizer> | undefined
   return async ({ prompt, textTokens }, run) => {
-    opening ??= openTokenizer(options.tokenizerFolder)
+    opening ??= openTokenizer(options.tokenizer)
     const tokenizer = await opening
     const length = Math.min(textTokens, tokenizer.modelMaxLength ?? textTokens)
     const { ids, tokens, truncated, unknown } = tokenizer.encode(await cleanPrompt(prompt), { length })

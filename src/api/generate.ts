@@ -20,7 +20,10 @@ export interface GenerateVideoOptions
     GenerateOptions,
     Pick<OutputOptions, 'codec' | 'upscale'>,
     Partial<Record<MediaField, MediaSource | undefined>> {
-  /** A model folder, `doodle`, or `owner/name` of a model that was pulled. @default doodle */
+  /**
+   * A model folder, a transformer's .safetensors or .gguf file, `doodle`, or `owner/name` of a model that was pulled.
+   * @default doodle
+   */
   readonly model?: string
   /** File to write, as `renderVideo` takes it. Without it the frames are in the events alone. */
   readonly output?: string
@@ -34,13 +37,33 @@ export interface GenerateVideoOptions
  * @throws what `createEngine` and `renderVideo` throw
  */
 export async function* generate(options: GenerateVideoOptions): AsyncGenerator<RenderEvent, void, undefined> {
-  const { model, pipeline, device, precision, threads, residency, memory, adapters, ...own } = options
+  const {
+    model,
+    files: modelFiles,
+    pipeline,
+    device,
+    precision,
+    threads,
+    residency,
+    memory,
+    adapters,
+    ...own
+  } = options
   const { signal, resume, states, previewEvery, output, codec, upscale, ...asked } = own
   if (output !== undefined) await checkOutput(output)
   await using files = new MediaFiles()
   const request = await requestOf(asked, files, signal)
   const folder = await resolveModel(model)
-  const engineOptions = { pipeline, device, precision, threads, residency, memory, adapters }
+  const engineOptions = {
+    files: modelFiles,
+    pipeline,
+    device,
+    precision,
+    threads,
+    residency,
+    memory,
+    adapters,
+  }
   await using engine: Engine = await createEngine({ model: folder, ...given(engineOptions) })
   const settings = given({ signal, resume, states, previewEvery })
   const about = { model: model ?? builtInModel, version: packageVersion(), ...given({ codec, upscale }) }

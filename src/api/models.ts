@@ -3,6 +3,7 @@ import { type AdapterOptions, openAdapters } from '../engine/adapters.ts'
 import { openCheckpoint } from '../engine/checkpoint.ts'
 import { type ExportOptions, type ExportReport, exportCheckpoint } from '../engine/export.ts'
 import { inspectCheckpoint, type ModelReport } from '../engine/inspect.ts'
+import { readTransformer } from '../engine/model-files.ts'
 import { type MemoryReport, type PlanMemoryOptions, planMemory } from '../engine/plan-memory.ts'
 import { dropNotices } from '../notices.ts'
 import type { RequestFacts } from '../pipeline/model-facts.ts'
@@ -10,9 +11,17 @@ import { composition } from './composition.ts'
 
 const { families } = composition
 
-/** Describes a model folder from its configs and the headers of its weights. */
+/** Describes a model from its configs and the headers of its weights. */
 export async function inspectModel(options: { readonly model: string }): Promise<ModelReport> {
   return await inspectCheckpoint(options.model, families)
+}
+
+/** Whether a file is the transformer of a model that can be run, as far as its header tells. */
+export async function holdsTransformer(file: string): Promise<boolean> {
+  return await readTransformer(file, families).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** What requests to a model are checked by; only configs are read. */

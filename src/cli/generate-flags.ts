@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import { requestFields } from '../api/request-fields.ts'
 import type { EngineOptions } from '../engine/engine.ts'
+import type { ModelFiles } from '../engine/model-files.ts'
 import type { ArgumentType } from '../pipeline/fields/argument-types.ts'
 import type { FieldFlag, FlagGroup } from '../pipeline/fields/field.ts'
 import { fieldEntries, type GenerateRequest } from '../pipeline/fields/request-fields.ts'
@@ -21,6 +22,12 @@ import {
 /** What commander makes of the flags that are no fields of a request; `requestOf` has those. */
 export interface GenerateFlags {
   readonly model?: string
+  readonly transformer2?: string
+  readonly textEncoder?: string
+  readonly vae?: string
+  readonly imageEncoder?: string
+  readonly tokenizer?: string
+  readonly modelsDir?: string
   readonly output?: string
   readonly lora?: AdapterArgument[]
   readonly lora2?: AdapterArgument[]
@@ -82,12 +89,13 @@ export function addGenerateFlags(command: Command): Command {
   command
     .optionsGroup('The video:')
     .option(
-      '-m, --model <folder|name>',
-      'a model folder, or owner/name of a pulled one (default: doodle, built in)',
+      '-m, --model <folder|file|name>',
+      'a model folder, a transformer’s .safetensors or .gguf, or owner/name of a pulled one (default: doodle, built in)',
     )
   addRequestFlags(command, 'video')
   command.optionsGroup('Directing it by pictures, for models that can:')
   addRequestFlags(command, 'pictures')
+  addFileFlags(command)
   addAdapterFlags(command)
   command.optionsGroup('Finer control:')
   addRequestFlags(command, 'finer')
@@ -95,6 +103,30 @@ export function addGenerateFlags(command: Command): Command {
   addRequestFlags(command, 'machine')
   addOutputFlags(command)
   return command
+}
+
+function addFileFlags(command: Command): void {
+  command
+    .optionsGroup('The other files, where --model is one (default: found near it):')
+    .option('--transformer-2 <file>', 'the low-noise network, of models with two')
+    .option('--text-encoder <file>', 'the text encoder')
+    .option('--vae <file>', 'the VAE')
+    .option('--image-encoder <file>', 'the CLIP vision encoder, of models that see pictures through one')
+    .option(
+      '--tokenizer <folder|file>',
+      'a folder with tokenizer.json or spiece.model (default: the text encoder’s)',
+    )
+    .option(
+      '--models-dir <folder>',
+      'where they are looked for, such as ComfyUI’s models/ ($FRAMEWRIGHT_MODELS)',
+    )
+}
+
+/** The files of a model that the flags name. */
+export function modelFilesOf(flags: GenerateFlags): ModelFiles {
+  const { transformer2, textEncoder, vae, imageEncoder, tokenizer, modelsDir: modelsFolder } = flags
+  const files = { transformer2, textEncoder, vae, imageEncoder, tokenizer, modelsFolder }
+  return Object.fromEntries(Object.entries(files).filter(([, file]) => file !== undefined))
 }
 
 function addAdapterFlags(command: Command): void {

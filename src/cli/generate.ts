@@ -6,7 +6,7 @@ import type { RenderEvent } from '../engine/render.ts'
 import { writeSafetensors } from '../weights/write-safetensors.ts'
 import { Activity } from './activity.ts'
 import { createReporter } from './create-reporter.ts'
-import { addGenerateFlags, type GenerateFlags } from './generate-flags.ts'
+import { addGenerateFlags, type GenerateFlags, modelFilesOf } from './generate-flags.ts'
 import { interruptSignal } from './interrupt.ts'
 import { checkOutputs } from './output-checks.ts'
 import type { Reporter } from './reporter.ts'
@@ -19,6 +19,7 @@ Examples:
   framewright generate "a red ball bounces on a blue floor"
   framewright generate "a cat walks" -m Wan-AI/Wan2.1-T2V-1.3B-Diffusers --size 832x480 --seconds 5 -o cat.mp4
   framewright generate "a green star spins" --count 4 --lanes 2 -o star-{seed}.webm
+  framewright generate "a cat walks" -m wan2.1_t2v_1.3B_fp8_scaled.safetensors
   framewright generate --prompts prompts.txt -o clips/{index}.mp4
   framewright generate "a red ball" -o frames/          a folder of 00000.png, 00001.png, …
 
@@ -64,6 +65,7 @@ function engineOptions(model: string, flags: GenerateFlags): EngineOptions {
   const { device, precision, threads, lanes, residency, memory } = flags
   return {
     model,
+    files: modelFilesOf(flags),
     ...(device !== undefined && { device }),
     ...(precision && { precision }),
     ...(threads !== undefined && { threads }),

@@ -15,7 +15,7 @@ export function inspectCommand(): Command {
     .description('Say what a model is: components, sizes, defaults; or what an adapter is')
     .argument(
       '[model]',
-      'a model folder, owner/name of a pulled one, or an adapter’s .safetensors (default: doodle, built in)',
+      'a model folder or file, owner/name of a pulled one, or an adapter’s .safetensors (default: doodle, built in)',
     )
     .option('--plan', 'say what memory a video needs, and how it would be made')
     .option('--size <WxH>', 'with --plan: width and height in pixels (default: the model’s)')
@@ -38,9 +38,10 @@ interface InspectFlags {
 }
 
 async function inspect(name: string | undefined, flags: InspectFlags): Promise<void> {
-  const { inspectModel, planModelMemory } = await import('../api/models.ts')
+  const { holdsTransformer, inspectModel, planModelMemory } = await import('../api/models.ts')
   const recognized = name === undefined ? undefined : await recognizePath(name)
-  if (name !== undefined && recognized?.kind === 'safetensors' && !flags.plan) {
+  const alone = recognized?.kind === 'safetensors' && !flags.plan
+  if (name !== undefined && alone && !(await holdsTransformer(name))) {
     const report = await inspectSafetensors(name)
     const text = 'tensors' in report ? weightsText(report) : adapterText(report)
     process.stdout.write(`${flags.json ? JSON.stringify(report) : text}\n`)

@@ -5,7 +5,7 @@ import { RequestError } from '../errors.ts'
 import type { DenoiseState } from '../pipeline/denoise-state.ts'
 import { readSafetensorsHeader } from '../weights/read-header.ts'
 import type { CheckpointInterval } from './arguments.ts'
-import { type GenerateFlags, requestOf } from './generate-flags.ts'
+import { type GenerateFlags, modelFilesOf, requestOf } from './generate-flags.ts'
 import { UsageError } from './usage-error.ts'
 import type { VideoJob } from './video-jobs.ts'
 
@@ -116,11 +116,9 @@ async function savedRequest(path: string): Promise<{ text: string; request: Requ
 }
 
 /** Where a video is computed makes no other request of it. */
-function describe(
-  { request }: VideoJob,
-  { model = 'doodle', precision, lora, lora2 }: GenerateFlags,
-): Request {
-  const all = { ...request, model, precision, lora, 'lora-2': lora2 }
+function describe({ request }: VideoJob, flags: GenerateFlags): Request {
+  const { model = 'doodle', precision, lora, lora2 } = flags
+  const all = { ...request, model, ...modelFilesOf(flags), precision, lora, 'lora-2': lora2 }
   return JSON.parse(JSON.stringify(all, plain))
 }
 

@@ -9,12 +9,15 @@ import { quantizationOf } from '../weights/quantization.ts'
 import { isCutDownload } from '../weights/weights-file.ts'
 import { type ExportManifest, exportManifest, exportManifestName, trainedSchema } from './export-manifest.ts'
 import { fetchAdvice } from './fetch-advice.ts'
-import { modelFolderAt } from './model-folder.ts'
+import type { ModelFiles } from './model-files.ts'
+import { modelAt } from './model-folder.ts'
 import { withoutAbsentGraphs } from './optional-graphs.ts'
 import { readComponents, readJson } from './read-components.ts'
+import { readSingleFile } from './read-single-file.ts'
 
-/** A model folder that a family has read. */
+/** A model that a family has read. */
 export interface Checkpoint {
+  /** Of a model of single files, the transformer's file. */
   readonly folder: string
   readonly family: Family
   /** Every field that a request may have. */
@@ -25,8 +28,12 @@ export interface Checkpoint {
   readonly weights: ReadonlyMap<string, Weights>
   /** Where the graphs are, when they were exported; undefined when they are built from the weights. */
   readonly exported: ExportManifest | undefined
+  /** Whether it is of single files, and no folder. */
+  readonly files: boolean
   /** What about the folder was not taken as it is written, as sentences. */
   readonly notices: readonly string[]
+  /** Parts that were found, and what was assumed, of a model of single files; as sentences. */
+  readonly choices: readonly string[]
   /** Why it cannot be run, although it could be read; undefined where it can. */
   readonly obstacle: string | undefined
 }
@@ -45,18 +52,25 @@ const ownFileSchema = z
   })
   .partial()
 
+/** How a model is opened. */
+export interface OpenCheckpointOptions {
+  /** The pipeline class to run it as. @default the one that model_index.json names */
+  readonly pipeline?: string | undefined
+  /** Files of a model that is no folder. @default those that are found near the transformer's */
+  readonly files?: ModelFiles | undefined
+}
+
 /**
- * Opens a folder in the diffusers layout, or one that was exported.
- * @param pipeline the pipeline class to run it as, instead of the one that model_index.json names
+ * Opens a folder in the diffusers layout, one that was exported, or a transformer's single file.
  * @throws CheckpointError when it is not there, not a model, of a pipeline that no family reads, lacks a part that it
  *   lists, or holds weights of a kind that cannot be run
  */
 export async function openCheckpoint(
   folder: string,
   families: readonly Family[],
-  pipeline?: string,
+  options: OpenCheckpointOptions = {},
 ): Promise<Checkpoint> {
-  const checkpoint = await readCheckpoint(folder, families, pipeline)
+  const checkpoint = await readCheckpoint(folder, families, options)
   if (checkpoint.obstacle === undefined) return checkpoint
   throw new CheckpointError('checkpoint/tensors', {
     subject: `model ${checkpoint.folder}`,
@@ -70,9 +84,44 @@ export async function openCheckpoint(
 export async function readCheckpoint(
   location: string,
   families: readonly Family[],
-  pipeline?: string,
+  options: OpenCheckpointOptions = {},
 ): Promise<Checkpoint> {
-  const folder = await modelFolderAt(location)
+  const found = await modelAt(location)
+  return found.kind === 'file'
+    ? await readFile(found.path, families, options)
+    : await readFolder(found.path, families, options.pipeline)
+}
+
+async function readFile(
+  file: string,
+  families: readonly Family[],
+  { pipeline, files = {} }: OpenCheckpointOptions,
+): Promise<Checkpoint> {
+  const { configs: read, family, weights, choices } = await readSingleFile(file, families, files)
+  const configs = pipeline ? { ...read, index: { ...read.index, _class_name: pipeline } } : read
+  const model = withoutAbsentGraphs(family.load(configs), weights, file)
+  const obstacle = obstacleIn(weights, configs)
+  const fields = requestFieldsOf(families.map(each => each.fields))
+  return {
+    folder: file,
+    family,
+    fields,
+    configs,
+    model,
+    weights,
+    exported: undefined,
+    files: true,
+    notices: [],
+    choices,
+    obstacle,
+  }
+}
+
+async function readFolder(
+  folder: string,
+  families: readonly Family[],
+  pipeline: string | undefined,
+): Promise<Checkpoint> {
   const exported = await readJson(path.join(folder, exportManifestName), exportManifest)
   const fetch = await fetchAdvice(folder)
   const { notices, ...read } = exported
@@ -90,7 +139,19 @@ export async function readCheckpoint(
   const whole = withoutAbsentGraphs(model, weights, folder)
   const obstacle = obstacleIn(weights, configs)
   const fields = requestFieldsOf(families.map(each => each.fields))
-  return { folder, family, fields, configs, model: whole, weights, exported, notices, obstacle }
+  return {
+    folder,
+    family,
+    fields,
+    configs,
+    model: whole,
+    weights,
+    exported,
+    files: false,
+    notices,
+    choices: [],
+    obstacle,
+  }
 }
 
 /** Weights of every component that has graphs: their headers alone are read. */

@@ -22,11 +22,14 @@ import { GuidancePair } from './guidance-pair.ts'
 import { Lane } from './lane.ts'
 import { LanePool } from './lane-pool.ts'
 import { MemoryEstimator } from './memory-estimate.ts'
+import type { ModelFiles } from './model-files.ts'
 import { RunningRequests } from './running-requests.ts'
 
 export interface EngineOptions {
-  /** A model folder in the diffusers layout, or an exported one. */
+  /** A model folder in the diffusers layout, an exported one, or a transformer's .safetensors or .gguf file. */
   readonly model: string
+  /** The other files of a model that is no folder. @default those that are found near the transformer's */
+  readonly files?: ModelFiles
   /** The pipeline class to run it as, where a checkpoint can be run as several. @default that of model_index.json */
   readonly pipeline?: string
   /**
@@ -90,8 +93,12 @@ export interface EngineParts {
 export async function openEngine(options: EngineOptions, parts: EngineParts): Promise<Engine> {
   const [device, second] = parseDevices(options.device ?? 'auto')
   const opening = new Notices()
-  const checkpoint = await openCheckpoint(options.model, parts.families, options.pipeline)
+  const checkpoint = await openCheckpoint(options.model, parts.families, {
+    pipeline: options.pipeline,
+    files: options.files,
+  })
   for (const notice of checkpoint.notices) opening.add('checkpoint/replaced', notice)
+  for (const choice of checkpoint.choices) opening.add('checkpoint/chosen', choice)
   const adapters = await openAdapters(options.adapters ?? [], checkpoint, opening.add)
   const precision = { device, requested: options.precision }
   const source = graphSource(checkpoint, precision, adapters)

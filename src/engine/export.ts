@@ -47,6 +47,7 @@ export async function exportCheckpoint(
 ): Promise<ExportReport> {
   const checkpoint = await openCheckpoint(options.model, families)
   if (checkpoint.exported) throw alreadyExported(checkpoint.folder)
+  if (checkpoint.files) throw notAFolder(checkpoint.folder)
   const target = asFolder(options.output)
   await checkOutput(target)
   const unfinished = new UnfinishedOutput(target)
@@ -136,6 +137,15 @@ async function copyFolders({ configs }: Checkpoint, folder: string): Promise<voi
     if (found?.isDirectory())
       await cp(source, path.join(folder, name), { recursive: true, dereference: true })
   }
+}
+
+function notAFolder(file: string): CheckpointError {
+  return new CheckpointError('checkpoint/not-found', {
+    subject: `model ${file}`,
+    expected: 'a folder in the diffusers layout, to export',
+    got: 'a model of single files',
+    advice: 'Run it as it is, or export the folder of the same model.',
+  })
 }
 
 function alreadyExported(folder: string): CheckpointError {

@@ -1,9 +1,10 @@
 import { toPixels } from '../geometry/video-geometry.ts'
 import { openingOf } from '../pipeline/extend-plan.ts'
 import type { CheckpointConfigs, Defaults, Family, ModelFacts } from '../pipeline/family.ts'
-import type { DType } from '../tensor/dtype.ts'
 import type { Weights } from '../weights/checkpoint.ts'
+import type { TensorLocation } from '../weights/tensor-location.ts'
 import { readCheckpoint } from './checkpoint.ts'
+import type { ModelFiles } from './model-files.ts'
 
 /** What a checkpoint is, read from its configs and the headers of its weights. */
 export interface ModelReport {
@@ -37,8 +38,8 @@ export interface ComponentReport {
   readonly parameters: number
   readonly bytes: number
   readonly files: number
-  /** How the tensors are stored. */
-  readonly dtypes: readonly { readonly dtype: DType; readonly tensors: number; readonly bytes: number }[]
+  /** How the tensors are stored: a dtype, or the name of a quantised format. */
+  readonly dtypes: readonly { readonly dtype: string; readonly tensors: number; readonly bytes: number }[]
 }
 
 export interface SizeReport {
@@ -60,9 +61,14 @@ export interface SizeSteps {
  * A model whose weights are of a kind that cannot be run is described too, with why.
  * @throws CheckpointError when the folder is not a model, or a part of it is missing or malformed
  */
-export async function inspectCheckpoint(location: string, families: readonly Family[]): Promise<ModelReport> {
-  const checkpoint = await readCheckpoint(location, families)
-  const { folder, family, configs, model, exported, obstacle, notices } = checkpoint
+export async function inspectCheckpoint(
+  location: string,
+  families: readonly Family[],
+  files?: ModelFiles,
+): Promise<ModelReport> {
+  const checkpoint = await readCheckpoint(location, families, { files })
+  const { folder, family, configs, model, exported, obstacle } = checkpoint
+  const notices = [...checkpoint.notices, ...checkpoint.choices]
   const components = [...checkpoint.weights].map(([name, weights]) => componentReport(configs, name, weights))
   return {
     folder,
@@ -101,8 +107,9 @@ function componentReport(configs: CheckpointConfigs, name: string, weights: Weig
 
 function dtypesOf({ tensors }: Weights): ComponentReport['dtypes'] {
   const all = [...tensors.values()]
-  return [...new Set(all.map(({ dtype }) => dtype))].map(dtype => {
-    const stored = all.filter(each => each.dtype === dtype)
+  const nameOf = ({ dtype, encoding }: TensorLocation) => encoding?.name ?? dtype
+  return [...new Set(all.map(nameOf))].map(dtype => {
+    const stored = all.filter(each => nameOf(each) === dtype)
     return { dtype, tensors: stored.length, bytes: stored.reduce((sum, { bytes }) => sum + bytes, 0) }
   })
 }

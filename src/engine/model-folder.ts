@@ -4,20 +4,32 @@ import { defaultRevision } from '../hub/model-folder.ts'
 import { pullCommand } from './fetch-advice.ts'
 import { type RecognizedPath, recognizePath } from './recognize-path.ts'
 
+/** What a model is opened from. */
+export interface ModelPath {
+  readonly kind: 'folder' | 'file'
+  readonly path: string
+}
+
 /**
- * The folder to open for a path: itself, or the snapshot where it is a repository's folder of the Hugging Face cache.
+ * What to open for a path: a folder, the snapshot where it is a repository's folder of the Hugging Face cache, or a file
+ * that may be a transformer's.
  * @throws CheckpointError `checkpoint/not-found` for everything else, with what it is and what to give instead
  */
-export async function modelFolderAt(location: string): Promise<string> {
+export async function modelAt(location: string): Promise<ModelPath> {
   const recognized = await recognizePath(location)
-  if (recognized.kind === 'diffusers' || recognized.kind === 'exported') return recognized.folder
-  if (recognized.kind === 'repository' && recognized.folder !== undefined) return recognized.folder
+  if (recognized.kind === 'safetensors' || recognized.kind === 'gguf') return { kind: 'file', path: location }
+  const folder = 'folder' in recognized ? recognized.folder : undefined
+  if (folder !== undefined) return { kind: 'folder', path: folder }
   throw new CheckpointError('checkpoint/not-found', {
     subject: `model ${location}`,
-    expected: 'a folder in the diffusers layout',
+    expected: fileKinds.includes(recognized.kind)
+      ? 'a folder in the diffusers layout, or a .safetensors or .gguf file'
+      : 'a folder in the diffusers layout',
     ...reasonNotToRun(recognized),
   })
 }
+
+const fileKinds: readonly RecognizedPath['kind'][] = ['pickle', 'lfs-pointer', 'file']
 
 /** What a path is that no model can be run from, and what to do about it. */
 export function reasonNotToRun(recognized: RecognizedPath): Pick<Expectation, 'got' | 'advice'> {
@@ -45,13 +57,6 @@ export function reasonNotToRun(recognized: RecognizedPath): Pick<Expectation, 'g
         got: `a folder of weights without model_index.json (${recognized.files.slice(0, 3).join(', ')})`,
         advice: `Models in their makers' own layout cannot be run; many have a second repository whose name ends in -Diffusers. ${get}`,
       }
-    case 'safetensors':
-      return {
-        got: 'a single .safetensors file',
-        advice: `A single file is one part of a model; with an adapter, give it as --lora. ${get}`,
-      }
-    case 'gguf':
-      return { got: 'a GGUF file', advice: `GGUF cannot be run. ${get}` }
     case 'pickle':
       return { got: 'a file of pickled weights', advice: `Weights have to be .safetensors. ${get}` }
     case 'lfs-pointer':

@@ -4,7 +4,7 @@ import { CheckpointError } from '../errors.ts'
 import { cachedSnapshot } from '../hub/hugging-face-cache.ts'
 import { defaultRevision } from '../hub/model-folder.ts'
 import { modelPath } from '../hub/models.ts'
-import { isHubName, modelFolderAt } from './model-folder.ts'
+import { isHubName, modelAt } from './model-folder.ts'
 import { packageFolder } from './package-info.ts'
 
 /** The name of the model that ships in the package, and the one that is used when none is named. */
@@ -20,7 +20,7 @@ export async function resolveModel(name: string = builtInModel): Promise<string>
   if (name === builtInModel && !found?.isDirectory()) {
     return path.join(packageFolder(), 'models', builtInModel, 'checkpoint')
   }
-  if (found) return await modelFolderAt(name)
+  if (found) return (await modelAt(name)).path
   if (isHubName(name)) return await hubModel(name)
   throw new CheckpointError('checkpoint/not-found', {
     subject: `model ${name}`,
@@ -37,6 +37,6 @@ async function hubModel(id: string): Promise<string> {
   } catch (error) {
     const cached = await cachedSnapshot({ id, revision: defaultRevision })
     if (cached === undefined) throw error
-    return await modelFolderAt(cached)
+    return (await modelAt(cached)).path
   }
 }

@@ -9,12 +9,15 @@ import type { NoiseGenerator } from '../sampling/noise.ts'
 import type { Spacing } from '../sampling/schedules/schedule.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import type { TokenizerSource } from '../text/tokenizer-source.ts'
 import type { TensorNames } from '../weights/adapters/adapt.ts'
 import type { FieldName, FieldRecords, GeneratePlan } from './fields/request-fields.ts'
 import type { Defaults, Mode } from './model-facts.ts'
+import type { SingleFiles } from './single-files.ts'
 import type { Trained } from './trained.ts'
 
 export type { Defaults, Mode } from './model-facts.ts'
+export type { FilePart, NeededPart, PartTensors, SingleFileModel, SingleFiles } from './single-files.ts'
 
 /** A kind of checkpoint: how to recognise it, and how to read it. Shared code knows families only through this. */
 export interface Family {
@@ -27,6 +30,8 @@ export interface Family {
   readonly variants: readonly Variant[]
   /** Published checkpoints of the family, without their weights: to be measured where they are not at hand. */
   readonly published: readonly PublishedModel[]
+  /** How models of single files are read; undefined where only folders are. */
+  readonly singleFiles?: SingleFiles
   /**
    * The records of request fields that only models of the family have a use for: a `FieldGroup` of fields that are declared in
    * `FamilyFields`.
@@ -78,6 +83,8 @@ export interface CheckpointConfigs {
   readonly defaults: Partial<Defaults>
   /** framewright.json: what the checkpoint was trained for, where its makers say so. */
   readonly trained?: Trained | undefined
+  /** @default the folder `tokenizer` */
+  readonly tokenizer?: TokenizerSource | undefined
 }
 
 /** A checkpoint that can be run: facts that shared code reads, recipes of graphs, and how they are fed. */

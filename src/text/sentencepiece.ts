@@ -17,7 +17,15 @@ export function tokenizerJsonOf(
   path: string,
   added: ReadonlyMap<number, string>,
 ): TokenizerJson {
-  const { pieces, unknown, type, charsmap } = readModel(bytes, path)
+  return unigramTokenizer(readModel(bytes, path), path, added)
+}
+
+/** What tokenizer.json would hold for the pieces of a unigram model, see `tokenizerJsonOf`. */
+export function unigramTokenizer(
+  { pieces, unknown, type, charsmap }: UnigramModel,
+  path: string,
+  added: ReadonlyMap<number, string>,
+): TokenizerJson {
   if (type !== unigramModel) throw unusable(path, 'a unigram model', `one of type ${type}`)
   const end = pieces.findIndex(({ text, kind }) => kind === control && text === '</s>')
   if (end < 0) throw unusable(path, 'a piece </s>', 'none')
@@ -51,14 +59,15 @@ interface Piece {
   readonly kind: number
 }
 
-interface Model {
+/** A unigram model: its pieces by id. */
+export interface UnigramModel {
   readonly pieces: readonly Piece[]
   readonly unknown: number
   readonly type: number
   readonly charsmap: Uint8Array
 }
 
-function readModel(bytes: Uint8Array, path: string): Model {
+function readModel(bytes: Uint8Array, path: string): UnigramModel {
   try {
     const fields = [...fieldsOf(bytes)]
     const pieces = fields.filter(({ number }) => number === 1).map(({ value }) => readPiece(bytesOf(value)))

@@ -40,6 +40,11 @@ export async function readTokenizerFiles(
   return { json, config }
 }
 
+/** Reads a tokenizer.json. @throws CheckpointError when it is missing or malformed */
+export async function readTokenizerJson(path: string): Promise<TokenizerJson> {
+  return await readJson(path, tokenizerJson)
+}
+
 /** Tokens that were added to a SentencePiece model: older folders list them in a file, newer ones in the configuration. */
 async function addedTokens(folder: string, config: TokenizerConfig): Promise<ReadonlyMap<number, string>> {
   const path = join(folder, 'added_tokens.json')

@@ -1,7 +1,8 @@
 import { CheckpointError, FramewrightError, messageOf, RequestError } from '../errors.ts'
-import { readTokenizerFiles, type TokenizerConfig } from './tokenizer-files.ts'
+import type { TokenizerConfig } from './tokenizer-files.ts'
 import type { TokenizerJson } from './tokenizer-json.ts'
 import { buildTokenizer, type LibraryTokenizer } from './tokenizer-parts.ts'
+import { type TokenizerSource, tokenizerFolder } from './tokenizer-source.ts'
 import { asTransformersReads } from './transformers-rules.ts'
 
 /** A prompt as a text encoder takes it: `length` ids, padded on the right. */
@@ -33,19 +34,24 @@ export interface PromptTokenizer {
 const largestModelLength = 1e6
 
 /**
- * Opens the tokenizer of a checkpoint (its `tokenizer/` folder with tokenizer.json and tokenizer_config.json),
- * giving the ids that transformers gives for it.
+ * Opens the tokenizer of a checkpoint (its `tokenizer/` folder with tokenizer.json and tokenizer_config.json, or where
+ * else it comes from), giving the ids that transformers gives for it.
  * @throws CheckpointError when a file is missing, malformed or asks for something that is not supported
  */
-export async function openTokenizer(folder: string): Promise<PromptTokenizer> {
-  const { json, config } = await readTokenizerFiles(folder)
+export async function openTokenizer(from: string | TokenizerSource): Promise<PromptTokenizer> {
+  const source = typeof from === 'string' ? tokenizerFolder(from) : from
+  const { json, config } = await source.read()
   try {
     return promptTokenizer(asTransformersReads(json, config), config)
   } catch (cause) {
     if (FramewrightError.is(cause)) throw cause
     throw new CheckpointError(
       'checkpoint/config',
-      { subject: `tokenizer ${folder}`, expected: 'a tokenizer that can be built', got: messageOf(cause) },
+      {
+        subject: `tokenizer ${source.name}`,
+        expected: 'a tokenizer that can be built',
+        got: messageOf(cause),
+      },
       { cause },
     )
   }

@@ -1,4 +1,5 @@
 import { CheckpointError, GraphError } from '../errors.ts'
+import { sameShape } from '../graph/dims.ts'
 import { fitsPadded } from '../graph/encoding.ts'
 import { type DType, elementCount } from '../tensor/dtype.ts'
 import type { Adaptation, Adaptations } from './adapters/adapt.ts'
@@ -68,8 +69,8 @@ export class WeightLedger {
       const other = tied.find(({ dtype }) => dtype !== first.dtype)
       if (other !== undefined)
         throw mismatch(other, `${first.dtype}, as ${first.key} that it is tied to`, other.dtype)
-      const { as = shape } = options
-      return { ...first, shape: sameCount(first.key, shape, as) }
+      const as = sameCount(first.key, shape, options.as ?? shape)
+      return sameShape(as, first.shape) ? first : { ...first, shape: as }
     }
     return {
       has: key => this.#weights.tensors.has(key),

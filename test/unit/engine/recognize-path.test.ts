@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { modelAt } from '../../../src/engine/model-folder.ts'
 import { resolveModel } from '../../../src/engine/model-name.ts'
 import { recognizePath } from '../../../src/engine/recognize-path.ts'
 import { fixture } from '../../fixtures.ts'
@@ -65,16 +66,6 @@ describe('a path', () => {
 describe('what no model can be run from is refused with what it is', () => {
   test.each<[string, () => string, RegExp]>([
     [
-      'a .safetensors file',
-      () => file('wan.safetensors', header),
-      /got a single \.safetensors file\. .*--lora/,
-    ],
-    [
-      'a GGUF file',
-      () => file('wan.gguf', 'GGUF'),
-      /got a GGUF file\. GGUF cannot be run\. Get a folder in the/,
-    ],
-    [
       'a pickle',
       () => file('wan.pth', 'PK\x03\x04'),
       /got a file of pickled weights\. Weights have to be \.safetensors/,
@@ -100,6 +91,12 @@ describe('what no model can be run from is refused with what it is', () => {
       message: expect.stringMatching(message),
     })
   })
+})
+
+test.each(['wan.safetensors', 'wan.gguf'])('a file of weights is opened as one: %s', async name => {
+  const path = file(name, name.endsWith('.gguf') ? 'GGUF' : header)
+  expect(await modelAt(path)).toEqual({ kind: 'file', path })
+  expect(await resolveModel(path)).toBe(path)
 })
 
 describe('the Hugging Face cache', () => {

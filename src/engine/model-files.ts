@@ -1,0 +1,119 @@
+import path from 'node:path'
+import { CheckpointError } from '../errors.ts'
+import type { Family } from '../pipeline/family.ts'
+import type { FilePart, NeededPart } from '../pipeline/single-files.ts'
+import { readTensorFile, type TensorFile } from '../weights/formats/read-tensor-file.ts'
+import { quantizationOf } from '../weights/quantization.ts'
+import { sectionsOf } from './file-sections.ts'
+
+/** The files of a model that is not a folder, beside its transformer's. */
+export interface ModelFiles {
+  /** The low-noise expert, of models with two. */
+  readonly transformer2?: string
+  readonly textEncoder?: string
+  readonly vae?: string
+  readonly imageEncoder?: string
+  /** A folder with tokenizer.json or spiece.model, or one of these files. */
+  readonly tokenizer?: string
+  /** A folder that parts are looked for in, such as ComfyUI's `models`. @default $FRAMEWRIGHT_MODELS */
+  readonly modelsFolder?: string
+}
+
+/** How each part is given, by component: as an option of the library and as a flag. */
+export const fileOptions = {
+  transformer_2: { option: 'transformer2', flag: '--transformer-2' },
+  text_encoder: { option: 'textEncoder', flag: '--text-encoder' },
+  vae: { option: 'vae', flag: '--vae' },
+  image_encoder: { option: 'imageEncoder', flag: '--image-encoder' },
+} as const
+
+/** A part of a model, and the file that holds it. */
+export interface LocatedPart extends FilePart {
+  readonly file: TensorFile
+}
+
+/** The parts of a family that a file holds. @throws CheckpointError for a file that cannot be read */
+export async function partsIn(location: string, family: Family): Promise<LocatedPart[]> {
+  return partsOf(await readTensorFile(location), family)
+}
+
+export function partsOf(file: TensorFile, { singleFiles }: Family): LocatedPart[] {
+  const parts = sectionsOf(file).flatMap(section => singleFiles?.part(section) ?? [])
+  return parts.map(part => ({ ...part, file }))
+}
+
+/**
+ * The transformer in a file, and the family that it is of, with the other parts that the file holds.
+ * @throws CheckpointError `checkpoint/not-found` for a file that is another part of a model, or of no family
+ */
+export async function readTransformer(
+  location: string,
+  families: readonly Family[],
+): Promise<{ family: Family; parts: readonly LocatedPart[] }> {
+  const file = await readTensorFile(location)
+  const found = families.map(family => ({ family, parts: partsOf(file, family) }))
+  const whole = found.find(({ parts }) => parts.some(({ component }) => component === 'transformer'))
+  if (whole) return whole
+  const other = found.flatMap(({ parts }) => parts)[0]
+  throw new CheckpointError('checkpoint/not-found', {
+    subject: `model ${location}`,
+    expected: `the transformer of ${families.map(({ name }) => name).join(' or ')}, as a single file`,
+    ...(other ? anotherPart(other) : unknownTensors(file)),
+  })
+}
+
+function anotherPart({ component, listed }: FilePart): { got: string; advice: string } {
+  const given = fileOptions[component as keyof typeof fileOptions]?.flag
+  return {
+    got: `its ${component} (${listed[1]})`,
+    advice: `Give the transformer's file as --model${given ? `, and this one as ${given}` : ''}.`,
+  }
+}
+
+function unknownTensors({ tensors, metadata }: TensorFile): { got: string; advice: string } {
+  const kind = quantizationOf({ tensors, metadata: withoutMarkers(metadata) })
+  if (kind !== undefined) {
+    return {
+      got: `${kind} weights, which are not read`,
+      advice: 'Use a file of the same model in bf16, fp8, int8, NVFP4 or GGUF.',
+    }
+  }
+  const keys = [...tensors.keys()].slice(0, 3).join(', ') || 'no tensors'
+  return {
+    got: `tensors of no model that is known (${keys}${tensors.size > 3 ? ', …' : ''})`,
+    advice: 'An adapter is given as --lora. See docs/models-and-files.md for the models that can be run.',
+  }
+}
+
+/** The metadata without the map of layers whose formats were read. */
+export function withoutMarkers(metadata: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return new Map([...metadata].filter(([name]) => name !== '_quantization_metadata'))
+}
+
+/**
+ * The part of a file that was named for a component.
+ * @throws CheckpointError `checkpoint/config` where the file has none that fits
+ */
+export async function namedPart(location: string, need: NeededPart, family: Family): Promise<LocatedPart> {
+  const parts = await partsIn(location, family)
+  const found = parts.find(part => part.component === need.component && need.fits(part))
+  if (found) return found
+  const described = parts.map(({ listed, config }) => `${listed[1]} ${sizesIn(config)}`).join(', ')
+  throw new CheckpointError('checkpoint/config', {
+    subject: location,
+    expected: need.what,
+    got: described || 'none of the parts of this family',
+    advice: `Use the ${need.component} of the same model, for example from ${need.repository}.`,
+  })
+}
+
+const shownFields = ['d_model', 'z_dim', 'hidden_size', 'latent_channels']
+
+function sizesIn(config: FilePart['config']): string {
+  return shownFields.flatMap(name => (name in config ? [`(${name} ${config[name]})`] : [])).join(' ')
+}
+
+/** The name of a file, for messages. */
+export function shortName(file: string): string {
+  return path.basename(file)
+}

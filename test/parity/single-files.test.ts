@@ -1,0 +1,100 @@
+/** Models of single files, in the layouts of ComfyUI and GGUF, against diffusers with the dequantised weights. */
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { createEngine, type GenerateRequest } from '../../src/index.ts'
+import { relativeError } from '../compare.ts'
+import { fixture, hasFixture } from '../fixtures.ts'
+import { readFixtureTensors } from '../safetensors-fixture.ts'
+
+interface Case {
+  readonly files: {
+    model: string
+    transformer_2?: string
+    text_encoder?: string
+    vae?: string
+    image_encoder?: string
+    tokenizer?: string
+  }
+  readonly call: {
+    prompt: string
+    negative_prompt?: string
+    height: number
+    width: number
+    num_frames: number
+    num_inference_steps: number
+    guidance_scale: number
+    guidance_scale_2?: number
+    max_sequence_length?: number
+  }
+  readonly inputs: { image?: string }
+  readonly seed: number
+}
+
+const folders = ['formats-wan', 'formats-wan-fp8', 'formats-wan22', 'formats-wan-i2v', 'formats-ltx']
+const cases = folders.flatMap(folder => {
+  if (!hasFixture(`${folder}/variants`)) return []
+  const root = fixture(folder)
+  const files = readdirSync(path.join(root, 'variants')).filter(name => /^[^.]+\.json$/.test(name))
+  return files.map(file => ({ folder, root, name: file.slice(0, -'.json'.length) }))
+})
+
+describe.skipIf(cases.length === 0)('a model of single files', () => {
+  test.each(cases)('$folder: $name: every step is what diffusers gives', async ({ root, name }) => {
+    const about = JSON.parse(readFileSync(path.join(root, `variants/${name}.json`), 'utf8')) as Case
+    const reference = readFixtureTensors(path.join(root, `variants/${name}.safetensors`))
+    const at = (file: string | undefined) => file && path.join(root, file)
+    const { files } = about
+    const given = {
+      transformer2: at(files.transformer_2),
+      textEncoder: at(files.text_encoder),
+      vae: at(files.vae),
+      imageEncoder: at(files.image_encoder),
+      tokenizer: at(files.tokenizer),
+    }
+    await using engine = await createEngine({
+      model: at(files.model)!,
+      device: 'cpu',
+      threads: 1,
+      files: Object.fromEntries(Object.entries(given).filter(([, file]) => file !== undefined)),
+    })
+    const frames: Uint8Array[] = []
+    let steps = 0
+    for await (const event of engine.generate(requestOf(about, at))) {
+      if (event.type === 'step-end') {
+        const prefix = `step_${String(event.step - 1).padStart(3, '0')}`
+        expect(
+          relativeError(
+            event.tensors!.latents.data as Float32Array,
+            reference.get(`${prefix}.latents`)!.data as Float32Array,
+          ),
+        ).toBeLessThan(1e-4)
+        steps = event.step
+      }
+      if (event.type === 'frames-decoded') frames.push(event.frames)
+    }
+    expect(steps).toBe(reference.get('timesteps')!.data.length)
+    const expected = reference.get('frames_uint8')!.data as Uint8Array
+    const levels = Buffer.concat(frames)
+    expect(levels.length).toBe(expected.length)
+    const off = levels.filter((level, index) => Math.abs(level - expected[index]!) > 1).length
+    expect(off / levels.length).toBeLessThanOrEqual(0.001)
+  })
+})
+
+function requestOf({ call, inputs, seed }: Case, at: (file: string) => string | undefined): GenerateRequest {
+  return {
+    prompt: call.prompt,
+    negativePrompt: call.negative_prompt ?? '',
+    width: call.width,
+    height: call.height,
+    frames: call.num_frames,
+    steps: call.num_inference_steps,
+    guidance: call.guidance_scale,
+    ...(call.guidance_scale_2 !== undefined && { guidance2: call.guidance_scale_2 }),
+    ...(call.max_sequence_length !== undefined && { maxTextTokens: call.max_sequence_length }),
+    ...(inputs.image && { image: at(inputs.image)! }),
+    seed,
+    tensors: true,
+  }
+}
