@@ -29,6 +29,7 @@ import { ltxContext } from './context.ts'
 import { ltxFields } from './fields.ts'
 import { ltxOriginalNames } from './original-names.ts'
 import { ltxPublished } from './published.ts'
+import { ltxSingleFiles } from './single-files.ts'
 import { ltxTextConditioner } from './text.ts'
 import { ltxTransformer } from './transformer.ts'
 import { ltxDecoder, ltxDecoderRest, ltxDecoderStem, ltxEncoder } from './vae.ts'
@@ -51,6 +52,7 @@ export const ltx: Family = {
     { name: 'LTX-Video 0.9.5, 0.9.7', repository: 'Lightricks/LTX-Video-0.9.5', ...ltxModes(true) },
   ],
   published: ltxPublished,
+  singleFiles: ltxSingleFiles,
   fields: ltxFields,
   load: checkpoint => loadLtx(checkpoint),
 }

@@ -5,7 +5,7 @@ import { t5Xxl } from '../t5/config.ts'
 const four = <T>(value: T): T[] => new Array(4).fill(value)
 
 /** The decoder of 0.9.1 has noise inside and sees the latents at a timestep. */
-const vae091 = {
+export const vae091 = {
   decoder_block_out_channels: [256, 512, 1024],
   decoder_layers_per_block: [5, 6, 7, 8],
   decoder_spatio_temporal_scaling: [true, true, true],
@@ -15,7 +15,8 @@ const vae091 = {
   timestep_conditioning: true,
 }
 
-const vae095 = {
+/** From 0.9.5 on, resolution changes by folding. */
+export const vae095 = {
   block_out_channels: [128, 256, 512, 1024, 2048],
   down_block_types: four('LTXVideo095DownBlock3D'),
   decoder_block_out_channels: [256, 512, 1024],

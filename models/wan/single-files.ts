@@ -130,11 +130,11 @@ function modelOf(transformers: readonly [FilePart, ...FilePart[]]): SingleFileMo
   const boundary = second && (extra > 0 ? 0.9 : 0.875)
   const shift = first.config.pos_embed_seq_len !== null ? 16 : perFrame ? 5 : 3
   return {
-    index: {
+    index: () => ({
       _class_name: pipeline,
       ...(boundary !== undefined && { boundary_ratio: boundary }),
       ...(perFrame && { expand_timesteps: true }),
-    },
+    }),
     configs: parts => ({
       scheduler: {
         _class_name: 'UniPCMultistepScheduler',

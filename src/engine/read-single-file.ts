@@ -54,7 +54,11 @@ export async function readSingleFile(
   const listed = [...parts].map(([name, { listed: pair }]) => [name, pair] as const)
   const configs = {
     folder: transformer.file.path,
-    index: { ...model.index, ...Object.fromEntries(listed), scheduler: schedulerPair(model.configs(parts)) },
+    index: {
+      ...model.index(parts),
+      ...Object.fromEntries(listed),
+      scheduler: schedulerPair(model.configs(parts)),
+    },
     components: {
       ...model.configs(parts),
       ...Object.fromEntries([...parts].map(([name, { config }]) => [name, config])),

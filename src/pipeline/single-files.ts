@@ -35,8 +35,8 @@ export interface NeededPart {
 
 /** The model that a transformer is of, as far as its tensors tell, and what is assumed where they do not. */
 export interface SingleFileModel {
-  /** model_index.json, without its list of components. */
-  readonly index: Readonly<Record<string, unknown>>
+  /** model_index.json, without its list of components, for a model of these parts by component. */
+  index(parts: ReadonlyMap<string, FilePart>): Readonly<Record<string, unknown>>
   /** Configs of components without weights, such as the scheduler, for a model of these parts by component. */
   configs(parts: ReadonlyMap<string, FilePart>): Readonly<Record<string, object>>
   readonly needs: readonly NeededPart[]
