@@ -124,7 +124,9 @@ test('a step that starts at zero does not run the network', async () => {
 })
 
 test('the momentum of projected guidance goes from step to step, also through skipped ones', async () => {
-  const found = await velocities(recipe({ method: 'apg', cached: true }), [0, 0, 0])
+  const method = { name: 'apg', eta: 0, normThreshold: 0, momentum: -0.5 } as const
+  const guidances = [[createGuidance({ scale: 3, method })]]
+  const found = await velocities({ ...recipe({ cached: true }), guidances }, [0, 0, 0])
   expect(skippedOf(found)).toEqual([2])
   // Differences 2.5, 2.25, 2.25, each less half the sum before.
   expect(found.map(({ state }) => state.guidance[0]!.average![0])).toEqual([2.5, 1, 1.75])
