@@ -48,8 +48,7 @@ export const ltxFields: FieldGroup<LtxFields, LtxPlan & PicturePlan> = {
     about: 'noise on given pictures, for models that take it (default: 0.15)',
     schema: z => z.number().min(0).max(1),
     optIn: true,
-    resolve: (value, { facts }) =>
-      facts.takes.includes('imageNoiseScale') ? (value ?? defaultImageNoiseScale) : undefined,
+    default: defaultImageNoiseScale,
     stored: ({ image, keyframes, imageNoiseScale }) =>
       image === undefined && keyframes.length === 0 ? undefined : imageNoiseScale,
     flag: { name: '--image-noise-scale', argument: '<share>', group: 'finer', type: decimal },

@@ -14,6 +14,7 @@ import { Graph } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { concat } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
+import type { ModelFacts } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { conditionChannels, outChannels, type WanTransformerConfig } from './config.ts'
 import {
@@ -61,4 +62,19 @@ export function wanTransformer(
   const velocity = outputProjection(scope, x, time.embedding, config) // [batch, frames, height·width, pt·ph·pw·channels]
   graph.output('velocity', unpatchify(cast(velocity, 'f32'), latents))
   return graph
+}
+
+/**
+ * The shape that the transformer takes latents [channels, frames, height, width] in: each axis cut into patches,
+ * which leaves the bytes as they are.
+ */
+export function patchedShape(
+  config: WanTransformerConfig,
+  facts: Pick<ModelFacts, 'latentChannels'>,
+  latents: readonly number[],
+  channels = facts.latentChannels,
+): number[] {
+  const [, frames, height, width] = latents as [number, number, number, number]
+  const [pt, ph, pw] = config.patch_size
+  return [1, channels, frames / pt, pt, height / ph, ph, width / pw, pw]
 }

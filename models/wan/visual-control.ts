@@ -13,7 +13,7 @@ import type {
 import { concatenate } from '../../src/tensor/axis.ts'
 import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import type { WanTransformerConfig } from './config.ts'
-import { patchedShape } from './patches.ts'
+import { patchedShape } from './transformer.ts'
 
 /**
  * The control has three parts: latents of what stays (mask black), latents of what may change (mask white), and the

@@ -19,7 +19,7 @@ import { concatenate, sliceAxis } from '../../src/tensor/axis.ts'
 import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { conditionChannels, type WanTransformerConfig } from './config.ts'
 import { embedPictures, type ImageEncoder } from './image-encoder.ts'
-import { patchedShape } from './patches.ts'
+import { patchedShape } from './transformer.ts'
 import { controlConditioning } from './visual-control.ts'
 
 export interface WanVisualOptions {

@@ -1,8 +1,7 @@
 import { CancelledError } from '../errors.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { isCache, nextCaches, nextName } from './causal-caches.ts'
-import type { CausalGraphs, Feed, ResidentTensor, RunGraph, RunOptions } from './family.ts'
+import type { CausalGraphs, Feed, ResidentTensor, RunGraph, RunOptions, RunResult } from './family.ts'
 
 /** Where chunks are run, and how many frames are in one. */
 export interface ChunkSettings {
@@ -83,4 +82,22 @@ function cutFrames(source: Tensor, axis: number, chunk: number): Tensor[] {
     ...Array.from({ length: Math.ceil((frames - 1) / chunk) }, (_, index) => 1 + index * chunk),
   ]
   return starts.map((start, index) => sliceAxis(source, axis, start, starts[index + 1] ?? frames))
+}
+
+const nextSuffix = '.next'
+
+/** Whether an output is what a chunk leaves for the following one. */
+export function isCache(output: string): boolean {
+  return output.endsWith(nextSuffix)
+}
+
+/** The output that follows an input that is a cache. */
+export function nextName(cache: string): string {
+  return `${cache}${nextSuffix}`
+}
+
+/** What a chunk leaves for the following one: its output `cache.i.next` is that one's input `cache.i`. */
+export function nextCaches({ residents }: RunResult): Record<string, ResidentTensor> {
+  const caches = Object.entries(residents).filter(([name]) => isCache(name))
+  return Object.fromEntries(caches.map(([name, cache]) => [name.slice(0, -nextSuffix.length), cache]))
 }

@@ -9,12 +9,12 @@ import type { Conditions } from './condition.ts'
 import { arraysOf, type DenoiseState, type StreamState } from './denoise-state.ts'
 import type { StepEndEvent, StreamTensors } from './events.ts'
 import type { Model, ModelFacts, StepTimes } from './family.ts'
-import { guidancesOf } from './guidances.ts'
 import { type PositionRule, positionRule } from './known-positions.ts'
 import type { NetworkPass } from './network-pass.ts'
 import type { StepEstimate } from './preview.ts'
 import type { GeneratePlan } from './request.ts'
 import type { StateArrays } from './state-arrays.ts'
+import { guidancesOf } from './streams.ts'
 import { type StepVelocity, velocityOf } from './velocity.ts'
 
 export interface DenoiseContext<V> {

@@ -1,6 +1,6 @@
 import { concatenate, sliceAxis } from '../tensor/axis.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { isCache, nextCaches } from './causal-caches.ts'
+import { isCache, nextCaches } from './causal-run.ts'
 import type { CausalGraphs, ResidentTensor, RunGraph } from './family.ts'
 
 export interface EncodeOptions {

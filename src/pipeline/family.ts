@@ -1,9 +1,6 @@
-import type { LatentSize, VideoGeometry } from '../geometry/video-geometry.ts'
+import type { VideoGeometry } from '../geometry/video-geometry.ts'
 import type { Graph } from '../graph/graph.ts'
 import type { WeightSource } from '../graph/scope.ts'
-import type { Picture } from '../media/read-picture.ts'
-import type { Notify } from '../notices.ts'
-import type { Feed, ResidentTensor, RunOptions, RunResult } from '../runtime/backend.ts'
 import type { Guidance } from '../sampling/guidance.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
 import type { Spacing } from '../sampling/schedules/schedule.ts'
@@ -11,11 +8,21 @@ import type { FloatDType } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { TokenizerSource } from '../text/tokenizer-source.ts'
 import type { TensorNames } from '../weights/adapters/adapt.ts'
+import type {
+  Denoiser,
+  PromptRequest,
+  RunGraph,
+  TextConditioning,
+  VisualConditioning,
+  VisualContext,
+  VisualInputs,
+} from './conditioning.ts'
 import type { FieldName, FieldRecords, GeneratePlan } from './fields/request-fields.ts'
 import type { Defaults, Mode } from './model-facts.ts'
 import type { SingleFiles } from './single-files.ts'
 import type { Trained } from './trained.ts'
 
+export type * from './conditioning.ts'
 export type { Defaults, Mode } from './model-facts.ts'
 export type { FilePart, NeededPart, PartTensors, SingleFileModel, SingleFiles } from './single-files.ts'
 
@@ -210,161 +217,4 @@ export interface OptionalGraph {
   /** Tensors of no use without the graph, which a checkpoint may hold all the same. */
   readonly leftovers: readonly RegExp[]
   readonly modes: readonly Mode[]
-}
-
-export type { Feed, ResidentTensor, RunOptions, RunResult }
-
-/** Runs a graph of the model by name, opening its session where needed. */
-export type RunGraph = (
-  graph: string,
-  feeds: Readonly<Record<string, Feed>>,
-  options?: RunOptions,
-) => Promise<RunResult>
-
-export interface PromptRequest {
-  readonly prompt: string
-  /** Tokens to pad or cut to. */
-  readonly textTokens: number
-}
-
-export interface TextConditioning {
-  /** Feeds of the denoiser, by expert; resident ones are freed when the run is over. */
-  readonly feeds: readonly Readonly<Record<string, Feed>>[]
-  /** Tokens of the prompt, with its end. */
-  readonly tokens: number
-  /** Tokens that it was padded or cut to, where the tokenizer allows fewer than were asked for. */
-  readonly length?: number
-  /** Whether the prompt was longer than the tokens it may have. */
-  readonly truncated: boolean
-  /** Words with characters that the tokenizer does not know. */
-  readonly unknown?: readonly string[]
-}
-
-/** The pictures and videos of a request, as they were read; clips have the frames of the clip to make. */
-export interface VisualInputs {
-  readonly image: Picture | undefined
-  readonly lastImage: Picture | undefined
-  readonly keyframes: readonly Keyframe[]
-  readonly video: readonly Picture[] | undefined
-  readonly mask: readonly Picture[] | undefined
-  readonly references: readonly Picture[]
-}
-
-/** Pictures at a frame of the clip: one, or several that follow each other. */
-export interface Keyframe {
-  readonly frame: number
-  readonly pictures: readonly Picture[]
-  /** From 0 to 1: how far the clip may leave them is the rest. */
-  readonly strength: number
-}
-
-export interface VisualContext {
-  readonly width: number
-  readonly height: number
-  readonly frames: number
-  readonly size: LatentSize
-  readonly fps: number
-  readonly plan: GeneratePlan
-  /** The run's generator, before anything was drawn from it. */
-  readonly noise: NoiseGenerator
-  readonly run: RunGraph
-  /** Told what is not used as it was given. */
-  readonly notify: Notify
-  /** Normalised latents [channels, frames, h, w] of pictures, f32 [frames, 3, height, width] in [−1, 1]. */
-  encode(pictures: Tensor): Promise<Tensor>
-}
-
-export interface VisualConditioning {
-  /** Feeds of the denoiser, by expert; resident ones are freed when the run is over. */
-  readonly feeds: readonly Readonly<Record<string, Feed>>[]
-  /** One for each of the facts' streams. */
-  readonly streams: readonly StreamConditioning[]
-}
-
-/**
- * The latents of a stream before the first step, and what is known of them. A position is an entry of axis 1, such as a
- * latent frame; lists by position may be finer and divide the axes behind it, too: as many entries as latent cells make
- * every cell a position.
- */
-export interface StreamConditioning {
-  /** Of the latents while they are denoised: [channels, positions, …]. */
-  readonly shape: readonly number[]
-  /**
-   * Entries of axis 1 that are denoised along and cut off afterwards; where they lie in the clip is up to the feeds.
-   * @default none
-   */
-  readonly extra?: { readonly before: number; readonly after: number }
-  /** Length of the sequence for a dynamic shift of the noise levels. @default that of the clip, without extra ones */
-  readonly tokens?: number
-  /** Latents to begin from. @default noise */
-  readonly initial?: {
-    readonly latents: Float32Array
-    /** Whether they hold their noise already, or are clean and get as much as the first step's level asks for. */
-    readonly noise: 'included' | 'added'
-  }
-  /** What is known of single positions. @default nothing: all are free */
-  readonly known?: KnownPositions
-}
-
-/**
- * Positions whose latents are known, wholly or in part. With the run's noise level sigma, a position is at
- * min(share · sigma, limit), which the network is told as its timestep.
- */
-export interface KnownPositions {
-  /** Clean latents of the stream, in its shape; read where `shown` or `pull` is not 0. */
-  readonly latents: Float32Array
-  /** 1 where the network is shown the clean latents in place of the run's own, which end up in the clip. @default 0 */
-  readonly shown?: Float32Array
-  /** Noise on what is shown, times sigma², drawn in every step as [cells, channels]. @default 0 */
-  readonly shownNoise?: number
-  /** @default 1 */
-  readonly share?: Float32Array
-  /**
-   * The most noise a position has. With limits every position is stepped on its own, from its own level, once the run
-   * has come down to it; until then it stays what the network was shown. Takes a sampler with `stepTokens`. @default 1
-   */
-  readonly limit?: Float32Array
-  /** How far the denoised latents are replaced by the clean ones after guidance, from 0 to 1. @default 0 */
-  readonly pull?: Float32Array
-}
-
-/** How the network is fed for streams of given shapes. */
-export interface Denoiser {
-  readonly streams: readonly DenoiserStream[]
-  /**
-   * What it takes beside latents and conditions.
-   * @param times the noise levels of the step
-   */
-  feeds(times: StepTimes): Readonly<Record<string, Tensor>>
-  /**
-   * Passes for guidance beside `conditional` and `unconditional`, by name. They see the prompt; `Model.guide` says how
-   * strongly each counts. @default none
-   */
-  readonly passes?: Readonly<Record<string, GuidancePass>>
-}
-
-export interface DenoiserStream {
-  /** Names of the latents among the graph's inputs, and of their velocity among its outputs. */
-  readonly input: string
-  readonly output: string
-  /** The shape that the graph has both in, which leaves the bytes of the latents as they are. */
-  readonly shape: readonly number[]
-}
-
-/** How a pass differs from the conditional one. */
-export interface GuidancePass {
-  /** Graphs that it runs, by expert. @default those of the experts */
-  readonly graphs?: readonly string[]
-  /** Feeds that it adds or replaces. @default none */
-  readonly feeds?: Readonly<Record<string, Feed>>
-}
-
-/** The noise levels of a step, as timesteps: what the network embeds. */
-export interface StepTimes {
-  /** The run's, by stream. */
-  readonly timesteps: readonly number[]
-  /** Those of the following step, by stream; 0 in the last. */
-  readonly next: readonly number[]
-  /** Of every position, by stream: as many as the stream's lists by position have, or as axis 1 has. */
-  readonly positions: readonly Float32Array[]
 }

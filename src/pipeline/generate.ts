@@ -23,13 +23,12 @@ import type {
 } from './events.ts'
 import type { DecodeContext, Model, StreamConditioning } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
-import { guidancesOf } from './guidances.ts'
 import { planText } from './memory-plan.ts'
 import { networkPass } from './network-pass.ts'
 import { decodePreview, expectedFrame } from './preview.ts'
 import { readLatents } from './read-latents.ts'
 import type { GeneratePlan } from './request.ts'
-import { firstLatents, withoutExtra } from './streams.ts'
+import { firstLatents, guidancesOf, withoutExtra } from './streams.ts'
 import { isOutOfMemory } from './within-memory.ts'
 
 /** How a run is made, beside what is made. */

@@ -36,7 +36,7 @@ export function planRequest(
   { fields, randomSeed, notify = dropNotices }: PlanContext,
 ): GeneratePlan {
   const entries = fieldEntries(fields)
-  const parsed = schemaOf(entries).safeParse(request)
+  const parsed = schemaOf(entries, request).safeParse(request)
   if (!parsed.success) throw invalidField(parsed.error.issues[0]!, request)
   const valid = parsed.data as unknown as GenerateRequest
   const given = entries.filter(([name]) => valid[name] !== undefined)
@@ -51,11 +51,12 @@ export function planRequest(
   return plan
 }
 
-/** What may be said of a request, whatever the model. */
-function schemaOf(entries: ReturnType<typeof fieldEntries>) {
+/** What the fields of a request may hold, whatever the model. */
+function schemaOf(entries: ReturnType<typeof fieldEntries>, request: GenerateRequest) {
+  const said = entries.filter(([name]) => name === 'prompt' || name in Object(request))
   return z.strictObject(
     Object.fromEntries(
-      entries.map(([name, { schema }]) => [name, name === 'prompt' ? schema(z) : schema(z).optional()]),
+      said.map(([name, { schema }]) => [name, name === 'prompt' ? schema(z) : schema(z).optional()]),
     ),
   )
 }

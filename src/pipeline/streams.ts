@@ -1,10 +1,12 @@
-/** The latents of every stream before its first step and after its last. */
+/** What a run has for every stream: its latents before the first step and after the last, and its guidance. */
 import { addNoise } from '../sampling/add-noise.ts'
+import { createGuidance, type Guidance } from '../sampling/guidance.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import type { StepTimes, StreamConditioning } from './family.ts'
+import type { Model, StepTimes, StreamConditioning } from './family.ts'
+import type { GeneratePlan } from './fields/request-fields.ts'
 import { positionCount } from './known-positions.ts'
 
 /**
@@ -34,4 +36,17 @@ export function timesAtRest(streams: readonly StreamConditioning[], timestep = 0
     next: streams.map(() => 0),
     positions: streams.map(stream => new Float32Array(positionCount(stream)).fill(timestep)),
   }
+}
+
+/** By expert and stream. */
+export function guidancesOf(
+  { facts, guide }: Pick<Model, 'facts' | 'guide'>,
+  plan: GeneratePlan,
+): Guidance[][] {
+  const { guidanceInterval: interval, guidanceRescale: rescale, guidanceMethod: method } = plan
+  return facts.experts.map((_, expert) => {
+    const scale = plan.guidance[expert] ?? plan.guidance.at(-1)!
+    const asked = createGuidance({ scale, interval, rescale, method })
+    return facts.streams.map((_, stream) => guide?.(asked, { stream, expert, plan }) ?? asked)
+  })
 }

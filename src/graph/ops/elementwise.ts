@@ -1,7 +1,7 @@
 import type { Shape } from '../dims.ts'
 import { shapeText } from '../dims.ts'
 import type { Value } from '../graph.ts'
-import { requireDTypeOf, requireFloat } from '../operand.ts'
+import { requireFloat } from '../operand.ts'
 import { scalarLike } from './constant.ts'
 
 export function add(a: Value, b: Value | number): Value {
@@ -50,12 +50,6 @@ export function round(value: Value): Value {
 /** Without the sign, in any type of numbers. */
 export function absolute(value: Value): Value {
   return value.graph.add({ op: 'Abs', inputs: [value] }, value.dtype, value.shape)
-}
-
-/** `then` where the condition holds, `otherwise` where it does not; all of one shape. */
-export function select(condition: Value, then: Value, otherwise: Value): Value {
-  requireDTypeOf('Where', then, otherwise)
-  return then.graph.add({ op: 'Where', inputs: [condition, then, otherwise] }, then.dtype, then.shape)
 }
 
 /** Limits every element to [low, high]. */

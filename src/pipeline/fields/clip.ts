@@ -1,6 +1,7 @@
 import { framesForSeconds } from '../../geometry/video-geometry.ts'
 import { addedFrames, planExtension } from '../extend-plan.ts'
 import { decimal, size, wholeNumber } from './argument-types.ts'
+import type { ExtendFields } from './extend.ts'
 import type { FieldContext, FieldGroup } from './field.ts'
 
 export interface ClipFields {
@@ -86,10 +87,13 @@ export const clipFields: FieldGroup<ClipFields, ClipPlan> = {
   },
 }
 
-function framesOf(frames: number | undefined, { fields, facts }: FieldContext<ClipFields>): number {
+function framesOf(
+  frames: number | undefined,
+  { fields, facts }: FieldContext<ClipFields & ExtendFields>,
+): number {
   const { geometry, defaults } = facts
   const { seconds, fps = defaults.fps } = fields
-  const extend = planExtension(fields, facts)
+  const extend = fields.extend === undefined ? undefined : planExtension(fields, facts)
   if (extend) return addedFrames(fields, extend, fps)
   return frames ?? (seconds === undefined ? defaults.frames : framesForSeconds(geometry, seconds, fps))
 }

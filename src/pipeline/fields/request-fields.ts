@@ -87,7 +87,8 @@ export function planFields(
   context: { readonly facts: RequestFacts; readonly randomSeed: () => bigint },
 ): GeneratePlan {
   const entries = fieldEntries(fields).flatMap(([name, field]) => {
-    if (field.planned === false) return []
+    // What the model does not take is refused where a request has it.
+    if (field.planned === false || (field.optIn && !context.facts.takes.includes(name))) return []
     return [[field.planned ?? name, plannedValue(request[name], field, { fields: request, ...context })]]
   })
   return Object.fromEntries(entries) as GeneratePlan
