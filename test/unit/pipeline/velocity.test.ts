@@ -47,7 +47,13 @@ function recipe(options: {
   return {
     denoise,
     conditions: { conditional: prompt, unconditional: negative, visual: { feeds: [], streams: [] } },
-    guidances: [3, 2].map(scale => [createGuidance({ scale, interval, method: guidanceMethod(method) })]),
+    guidances: [3, 2].map(scale => [
+      createGuidance({
+        scale,
+        interval,
+        method: guidanceMethod(method, method === 'apg' ? { apgMomentum: -0.5 } : {}),
+      }),
+    ]),
     cache: cached ? { threshold: 10, from: 0, until: 9 } : undefined,
     signal: new AbortController().signal,
   }
