@@ -14,6 +14,8 @@ export const noticeCodes = {
   'machine/capped':
     'More threads or lanes were asked for than the machine has cores, or than there are videos.',
   'output/rounded': 'A file format cannot hold a value as it is: the file has it rounded.',
+  'picture/colours':
+    'The colours that a picture is marked with are not known here: its numbers are taken for sRGB.',
   'picture/first': 'A picture is animated: only the first of its pictures is used.',
   'picture/widened': 'A picture is held over more frames than the one it is given for.',
   'adapter/left-out':

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { Sharp } from 'sharp'
 import { MediaError } from '../errors.ts'
 import { cmykToRgb } from './cmyk-to-rgb.ts'
+import { bringToSrgb, codedColours, unreadColours } from './coded-colours.ts'
 import { libraryReason } from './library-reason.ts'
 import { loadSharp } from './load-sharp.ts'
 
@@ -15,6 +16,8 @@ export interface Picture {
   readonly data: Uint8Array
   /** Whether it is the first of several that the file holds, as those of an animation. */
   readonly isFirst?: true
+  /** Colours that the file is marked with and that were not brought to sRGB: its numbers are as they are. */
+  readonly unreadColours?: string
 }
 
 /** A picture, or an animation, as it is stored. */
@@ -42,8 +45,8 @@ export async function readPictureFile(path: string): Promise<PictureFile> {
 
 /**
  * Decodes one picture, or `pages` of an animation from number `page` as one tall picture. Colours are brought to sRGB
- * by the profile that the file embeds; without one the numbers are those of the file, and CMYK becomes RGB as Pillow
- * converts it.
+ * by the profile that the file embeds, or the code points that it is marked with; without either the numbers are those of
+ * the file, and CMYK becomes RGB as Pillow converts it.
  */
 export async function decodePicture(file: PictureFile, page = 0, pages = 1): Promise<Picture> {
   const sharp = loadSharp()
@@ -51,7 +54,14 @@ export async function decodePicture(file: PictureFile, page = 0, pages = 1): Pro
     const image = sharp(file.bytes, { page, pages, limitInputPixels: mostPixels })
     const { space, icc, pages: stored = 1 } = await image.metadata()
     const picture = space === 'cmyk' && !icc ? await decodeCmyk(image) : await decodeRgb(image)
-    return page === 0 && pages === 1 && stored > 1 ? { ...picture, isFirst: true } : picture
+    const colours = icc ? undefined : codedColours(file.bytes)
+    if (colours) bringToSrgb(picture.data, colours)
+    const unread = colours && unreadColours(colours)
+    return {
+      ...picture,
+      ...(page === 0 && pages === 1 && stored > 1 && { isFirst: true }),
+      ...(unread !== undefined && { unreadColours: unread }),
+    }
   } catch (error) {
     throw pictureError(file.path, error)
   }

@@ -6,9 +6,9 @@ export type { Picture } from './decode-picture.ts'
 
 /**
  * Reads a JPEG, PNG, WebP or AVIF picture (the first one of an animation), turned upright as its EXIF orientation
- * says. Colours are brought to sRGB by the ICC profile that the file embeds. Without one the numbers are those of the
- * file, and CMYK and grey become RGB as Pillow converts them. What is transparent is laid over white, where diffusers
- * would show the colours that the file hides there.
+ * says. Colours are brought to sRGB by the ICC profile that the file embeds, or the code points (cICP, nclx) that it is marked
+ * with. Without either the numbers are those of the file, and CMYK and grey become RGB as Pillow converts them. What is
+ * transparent is laid over white, where diffusers would show the colours that the file hides there.
  *
  * @throws MediaError when the file is missing, broken, of another kind or has more than 2^26 pixels
  */

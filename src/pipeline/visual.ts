@@ -88,6 +88,10 @@ async function readPictures(
 
 async function readStill(path: string, notify: Notify): Promise<Picture> {
   const picture = await readPicture(path)
+  if (picture.unreadColours !== undefined) {
+    const used = 'its colours are used as if they were of sRGB'
+    notify('picture/colours', `${path}: it is marked with ${picture.unreadColours}; ${used}.`)
+  }
   if (picture.isFirst) notify('picture/first', `${path}: only its first picture is used, of an animation.`)
   return picture
 }

@@ -137,6 +137,49 @@ describe('reading a picture', () => {
     ])
   })
 
+  it.each(['png', 'avif'])(
+    'brings the colours of a %s that is marked Display P3, without a profile, to sRGB',
+    async type => {
+      // The numbers of the picture above: LittleCMS says what they are in sRGB.
+      const source = sharp(await readFile('test/fixtures/media/display-p3.png'), { ignoreIcc: true })
+      const pixels = await source.removeAlpha().raw().toBuffer({ resolveWithObject: true })
+      const raw = { width: pixels.info.width, height: pixels.info.height, channels: 3 as const }
+      const still = sharp(pixels.data, { raw }).resize({ width: 16 * raw.width, kernel: 'nearest' })
+      const path = `${folder.path}marked.${type}`
+      await writeFile(
+        path,
+        type === 'png'
+          ? withCicp(await still.png().toBuffer(), 12, 13)
+          : withNclx(await still.avif({ quality: 100, chromaSubsampling: '4:4:4' }).toBuffer(), 12, 13),
+      )
+      const { data, unreadColours } = await readPicture(path)
+      const marked = [0, 6, 7, 11].map(x => Array.from(data.subarray((16 * x + 8) * 3, (16 * x + 9) * 3)))
+      const right = Uint8Array.from([255, 0, 0, 255, 198, 0, 0, 147, 205, 232, 146, 114])
+      expect(largestDifference(Uint8Array.from(marked.flat()), right)).toBeLessThanOrEqual(
+        type === 'png' ? 1 : 6,
+      )
+      expect(unreadColours).toBeUndefined()
+    },
+  )
+
+  it('brings BT.2020 to sRGB, leaves BT.709 as it is, and names what it cannot bring', async () => {
+    const png = await sharp(Uint8Array.of(180, 90, 60), { raw: { width: 1, height: 1, channels: 3 } })
+      .png()
+      .toBuffer()
+    const read = async (primaries: number, transfer: number) => {
+      const path = `${folder.path}${primaries}-${transfer}.png`
+      await writeFile(path, withCicp(png, primaries, transfer))
+      const { data, unreadColours } = await readPicture(path)
+      return [...data, unreadColours]
+    }
+    // By the matrix of CSS Color 4: linear (0.456, 0.102, 0.045) becomes (0.6945, 0.0586, 0.0320), levels 217.1, 68.5, 50.1.
+    expect(await read(9, 13)).toEqual([217, 68, 50, undefined])
+    expect(await read(1, 1)).toEqual([180, 90, 60, undefined])
+    expect(await read(9, 16)).toEqual([180, 90, 60, 'the transfer function PQ'])
+    expect(await read(9, 18)).toEqual([180, 90, 60, 'the transfer function HLG'])
+    expect(await read(11, 13)).toEqual([180, 90, 60, 'the primaries 11'])
+  })
+
   it('leaves the numbers of a picture in sRGB as they are, and of one whose profile is broken', async () => {
     await picture().withIccProfile('srgb').png().toFile(`${folder.path}srgb.png`)
     expect(largestDifference((await readPicture(`${folder.path}srgb.png`)).data, rgb)).toBe(0)
@@ -229,6 +272,41 @@ describe('reading a picture', () => {
     await expect(readPicture(`${folder.path}nothing.png`)).rejects.toThrow('got nothing at that path.')
   })
 })
+
+/** A PNG with a chunk `cICP` after its header. */
+function withCicp(png: Buffer, primaries: number, transfer: number): Buffer {
+  const body = Buffer.from([...Buffer.from('cICP'), primaries, transfer, 0, 1])
+  const ends = Buffer.alloc(8)
+  ends.writeUInt32BE(4, 0)
+  ends.writeUInt32BE(crc32(body), 4)
+  return Buffer.concat([png.subarray(0, 33), ends.subarray(0, 4), body, ends.subarray(4), png.subarray(33)])
+}
+
+/** An AVIF of one picture with a property `colr` of type `nclx` added. */
+function withNclx(avif: Buffer, primaries: number, transfer: number): Buffer {
+  const at = (type: string) => avif.indexOf(type, 0, 'latin1')
+  const colour = Buffer.alloc(19)
+  colour.writeUInt32BE(colour.length, 0)
+  colour.write('colrnclx', 4, 'latin1')
+  for (const [index, code] of [primaries, transfer, 6].entries()) colour.writeUInt16BE(code, 12 + 2 * index)
+  colour[18] = 0x80 // Full range.
+  const properties = at('ipco') - 4
+  const end = properties + avif.readUInt32BE(properties)
+  // ipma: version and flags, entries, the picture's id, how many properties it has, their numbers.
+  const count = at('ipma') + 4 + 4 + 4 + 2
+  const last = count + 1 + avif[count]!
+  const grown = (type: string, by: number) =>
+    avif.writeUInt32BE(avif.readUInt32BE(at(type) - 4) + by, at(type) - 4)
+  grown('ipco', colour.length)
+  grown('ipma', 1)
+  for (const type of ['meta', 'iprp']) grown(type, colour.length + 1)
+  // iloc: version and flags, sizes of fields, items, id, data reference, then where the picture's data begins.
+  const offset = at('iloc') + 4 + 4 + 2 + 2 + 2 + 2
+  avif.writeUInt32BE(avif.readUInt32BE(offset) + colour.length + 1, offset)
+  avif[count]! += 1
+  const number = Buffer.of(avif[count]!)
+  return Buffer.concat([avif.subarray(0, end), colour, avif.subarray(end, last), number, avif.subarray(last)])
+}
 
 /** A valid PNG whose header says side x side pixels and whose data begins as such. */
 function pngBomb(side: number): Buffer {
