@@ -111,6 +111,10 @@ function withLayers(model: PublishedModel, layers: number): PublishedModel {
   return { ...model, components: Object.fromEntries(components) }
 }
 
+/** Files that random weights are written to side by side, and how large one is at least. */
+const mostShards = 16
+const shardBytes = 2 ** 30
+
 /** What a folder of weights says of itself, so that it is made once. */
 const markName = 'synthetic.json'
 
@@ -123,8 +127,10 @@ async function writeComponent(
   const file = path.join(folder, markName)
   const found = await readFile(file, 'utf8').catch(() => undefined)
   if (found === mark || found === JSON.stringify({ values: 'random', tensors })) return
-  if (values === 'random') await checkSpace(folder, bytesOf(tensors))
-  await synthesizeWeights(tensors, folder, { values })
+  const bytes = bytesOf(tensors)
+  if (values === 'random') await checkSpace(folder, bytes)
+  const shards = Math.min(mostShards, Math.ceil(bytes / shardBytes))
+  await synthesizeWeights(tensors, folder, { values, ...(values === 'random' && { shards }) })
   await writeFile(file, mark)
 }
 

@@ -1,0 +1,88 @@
+import path from 'node:path'
+import type { Task } from './tasks.ts'
+
+export interface StageOptions {
+  /** The folder that has `dist`, `bench` and `test`. */
+  readonly root: string
+  /** A folder for weights, in memory where that is large enough. */
+  readonly weights: string
+  /** A folder for what tasks write. */
+  readonly output: string
+  readonly device: string
+  readonly size: string
+  readonly frames: number
+  /** So many layers in the place of all; for trials. */
+  readonly layers?: number
+  /** The kernels that were built, by folder. */
+  readonly kernels: readonly string[]
+}
+
+/** How the programs of the kit are called. */
+export function kitTasks({ root, weights, output, device, size, frames, kernels }: StageOptions) {
+  const compiled = (...parts: string[]) => path.join(root, 'dist', ...parts)
+  const script = (name: string) => path.join(root, 'bench', 'peers', name)
+  const main = compiled('src', 'cli', 'main.js')
+  const shape = ['--device', device, '--size', size, '--frames', String(frames)]
+  const folderOf = (model: string, words: readonly string[]) => {
+    const at = words.indexOf('--layers')
+    return path.join(weights, at < 0 ? model : `${model}-${words[at + 1]}`)
+  }
+  const task = (program: Task['program'], name: string, words: readonly string[]): Task => {
+    return { name, program, words }
+  }
+  return {
+    /** A script of this folder: of the machine, or of one thing that has to be right. */
+    own: (name: string, what?: string): Task => ({
+      ...task('node', what ?? name, [
+        compiled('bench', 'gpu', `${name}.js`),
+        device,
+        ...(what ? [what] : []),
+      ]),
+      ...(what && { check: (result: unknown) => (result as { wrong?: string }).wrong }),
+    }),
+    doctor: (): Task => task('node', 'doctor', [main, 'doctor', '--json']),
+    limits: (): Task => task('python', 'limits', [script('torch_limits.py'), '--device', device]),
+    /** @param model a published one with random weights; the built-in one where there is none */
+    bench: (name: string, what: string, model: string | undefined, words: readonly string[]): Task => {
+      const json = path.join(output, `${name.replaceAll(/[^\w]+/g, '-')}.json`)
+      const synthetic = [
+        '--synthetic',
+        model ?? '',
+        '--stored',
+        'bf16',
+        '--folder',
+        folderOf(model ?? '', words),
+      ]
+      const flags = [
+        ...shape,
+        ...(model === undefined ? [] : synthetic),
+        ...(words.includes('--repeat') ? [] : ['--repeat', '3']),
+        ...words,
+      ]
+      const check = (report: unknown) => backendFault(report, device, kernels)
+      return { ...task('node', name, [main, 'bench', what, ...flags, '--json', json]), json, check }
+    },
+    peer: (name: string, folder: string, words: readonly string[]): Task =>
+      task('python', name, [
+        script('diffusers_step.py'),
+        path.join(weights, folder),
+        ...shape,
+        ...['--repeat', '3', '--name', folder],
+        ...words,
+      ]),
+  }
+}
+
+/** Why a report is not of what is to be measured: on a GPU the native backend with all kernels. */
+export function backendFault(
+  report: unknown,
+  device: string,
+  kernels: readonly string[],
+): string | undefined {
+  if (device === 'cpu') return undefined
+  const { backend, kernels: used } = (report as { settings: Readonly<Record<string, unknown>> }).settings
+  if (backend !== 'native') return `backend: expected native, got ${backend}`
+  if (kernels.length === 0) return 'kernels: expected a library of ours, got none'
+  const missing = kernels.filter(name => !String(used).split(' ').includes(name))
+  return missing.length === 0 ? undefined : `kernels: expected ${missing.join(', ')}, got ${used || 'none'}`
+}

@@ -1,0 +1,12 @@
+/** ‖a − b‖ / ‖b‖, b the reference; Infinity where the lengths differ or a value is not finite. */
+export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY
+  let difference = 0
+  let norm = 0
+  for (let index = 0; index < b.length; index++) {
+    difference += (a[index]! - b[index]!) ** 2
+    norm += b[index]! ** 2
+  }
+  const error = Math.sqrt(difference / norm)
+  return Number.isFinite(error) ? error : Number.POSITIVE_INFINITY
+}

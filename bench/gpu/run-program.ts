@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { messageOf } from '../../src/errors.ts'
+import type { Outcome, Task } from './tasks.ts'
+
+export interface ProgramOptions {
+  readonly python: string
+  readonly variables: Readonly<Record<string, string>>
+}
+
+/** Runs a task's program; ends it, and what it started, when its time is over. */
+export async function runProgram(
+  task: Task,
+  limitSeconds: number,
+  { python, variables }: ProgramOptions,
+): Promise<Outcome> {
+  const started = performance.now()
+  const env = { ...process.env, ...variables, ...task.variables }
+  const program = task.program === 'node' ? process.execPath : python
+  const child = spawn(program, task.words, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const texts = { out: '', error: '' }
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    texts.out += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    texts.error = (texts.error + text).slice(-4000)
+  })
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+  }, limitSeconds * 1000)
+  const code = await new Promise<number | string>(resolve => {
+    child.once('error', error => resolve(messageOf(error)))
+    child.once('close', (status, signal) => resolve(status ?? signal ?? 'no status'))
+  })
+  clearTimeout(timer)
+  const seconds = (performance.now() - started) / 1000
+  if (late) return { status: 'out of time', seconds, message: `after ${seconds.toFixed(0)} s` }
+  if (code !== 0) return { status: 'failed', seconds, message: `${code}: ${lastLines(texts.error)}` }
+  try {
+    return {
+      status: 'ok',
+      seconds,
+      result: JSON.parse(task.json ? readFileSync(task.json, 'utf8') : texts.out),
+    }
+  } catch (error) {
+    return { status: 'failed', seconds, message: `its result: ${messageOf(error)}` }
+  }
+}
+
+function lastLines(text: string): string {
+  return text.trim().split('\n').slice(-4).join(' | ').slice(-600)
+}

@@ -1,0 +1,188 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { backendFault } from '../../../../bench/gpu/kit-tasks.ts'
+import { partsOf, productionPackages } from '../../../../bench/gpu/pack-list.ts'
+import { runProgram } from '../../../../bench/gpu/run-program.ts'
+import { runStages } from '../../../../bench/gpu/run-stages.ts'
+import { gpuStages, perLayer } from '../../../../bench/gpu/stages.ts'
+import {
+  lineText,
+  type Outcome,
+  type ResultLine,
+  type Stage,
+  type Task,
+} from '../../../../bench/gpu/tasks.ts'
+import { scratchFolder } from '../../../scratch.ts'
+
+const scratch = scratchFolder()
+
+function task(name: string, more: Partial<Task> = {}): Task {
+  return { name, program: 'node', words: [], ...more }
+}
+
+/** Runs stages whose tasks take seconds of a clock that nobody waits for. */
+async function walk(
+  stages: readonly Stage[],
+  outcome: (task: Task) => Outcome,
+  options: { limitSeconds?: number; onGpu?: boolean; only?: readonly number[] } = {},
+) {
+  const lines: ResultLine[] = []
+  let clock = 0
+  await runStages(stages, {
+    limitSeconds: 480,
+    pace: 1,
+    onGpu: true,
+    ...options,
+    now: () => clock * 1000,
+    run: async each => {
+      const made = outcome(each)
+      clock += made.seconds
+      return made
+    },
+    record: line => lines.push(line),
+  })
+  return lines
+}
+
+const ok = (seconds = 1, result: unknown = {}): Outcome => ({ status: 'ok', seconds, result })
+
+describe('the stages', () => {
+  const stages: Stage[] = [
+    { number: 0, title: '', budgetSeconds: 10, tasks: [task('a'), task('b')] },
+    { number: 1, title: '', budgetSeconds: 10, tasks: [task('c')] },
+  ]
+
+  test('go on after a task that fails', async () => {
+    const failed = { status: 'failed', seconds: 1, message: 'no such file' } as const
+    const lines = await walk(stages, each => (each.name === 'a' ? failed : ok()))
+    expect(lines.map(({ task, status }) => `${task} ${status}`)).toEqual(['a failed', 'b ok', 'c ok'])
+  })
+
+  test('take twice their budget at most, and leave the later ones theirs', async () => {
+    const lines = await walk(stages, () => ok(19))
+    expect(lines.map(({ task, status }) => `${task} ${status}`)).toEqual(['a ok', 'b no time left', 'c ok'])
+  })
+
+  test('end with the time for all of them', async () => {
+    const lines = await walk(stages, () => ok(9), { limitSeconds: 20 })
+    expect(lines.map(({ status }) => status)).toEqual(['ok', 'ok', 'no time left'])
+  })
+
+  test('can be chosen', async () => {
+    const lines = await walk(stages, () => ok(), { only: [1] })
+    expect(lines.map(({ task }) => task)).toEqual(['c'])
+  })
+
+  test('try attention that fails on a GPU again without that of cuDNN', async () => {
+    const withCudnn = (each: Task) => each.variables?.ORT_ENABLE_CUDNN_FLASH_ATTENTION !== '0'
+    const message = "running MultiHeadAttention node. Name:'blocks.0.attn1'"
+    const outcome = (each: Task): Outcome =>
+      withCudnn(each) ? { status: 'failed', seconds: 1, message } : ok(2, { step: 3 })
+    const [line] = await walk(stages, outcome)
+    expect(line).toMatchObject({ status: 'ok', seconds: 2, retried: expect.stringContaining(message) })
+    const [onCpu] = await walk(stages, outcome, { onGpu: false })
+    expect(onCpu).toMatchObject({ status: 'failed', message })
+  })
+
+  test('count a result that is not what was to be measured as failed', async () => {
+    const stage = { number: 0, title: '', budgetSeconds: 10, tasks: [task('a', { check: () => 'wrong' })] }
+    expect(await walk([stage], () => ok())).toMatchObject([{ status: 'failed', message: 'wrong' }])
+  })
+
+  test('add figures that follow from several results', async () => {
+    const report = (p50: number) => ({ measurements: { step: { p50, unit: 's' } } })
+    const stage: Stage = {
+      ...{ number: 2, title: '', budgetSeconds: 40, tasks: [task('few'), task('more')] },
+      derive: results => perLayer(results, ['few', 'more'], [2, 6], 'step'),
+    }
+    const lines = await walk([stage], each => ok(1, report(each.name === 'few' ? 0.5 : 0.9)))
+    const { result } = lines.at(-1)!
+    expect((result as Record<string, number>)['layer, s']).toBeCloseTo(0.1)
+    expect((result as Record<string, number>)['step of 40 layers, s']).toBeCloseTo(0.5 + 38 * 0.1)
+  })
+})
+
+test('a report of another backend, or without our kernels, is none', () => {
+  const report = (backend: string, kernels: string) => ({ settings: { backend, kernels } })
+  expect(backendFault(report('native', 'a b'), 'cuda', ['a', 'b'])).toBeUndefined()
+  expect(backendFault(report('onnxruntime-node', ''), 'cuda', ['a'])).toBe(
+    'backend: expected native, got onnxruntime-node',
+  )
+  expect(backendFault(report('native', 'a'), 'cuda', ['a', 'b'])).toBe('kernels: expected b, got a')
+  expect(backendFault(report('native', ''), 'cuda', [])).toBe('kernels: expected a library of ours, got none')
+  expect(backendFault(report('onnxruntime-node', ''), 'cpu', [])).toBeUndefined()
+})
+
+test('every stage of the plan has a budget, and all of them eight minutes at most', () => {
+  const place = { root: '/kit', weights: '/dev/shm/w', output: '/out', kernels: ['a'] }
+  const stages = gpuStages({ ...place, device: 'cuda', size: '832x480', frames: 81 })
+  expect(stages.map(({ number }) => number)).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+  expect(stages.reduce((sum, { budgetSeconds }) => sum + budgetSeconds, 0)).toBeLessThanOrEqual(480)
+  const words = stages.flatMap(({ tasks }) => tasks.map(each => each.words.join(' ')))
+  expect(words.filter(each => each.includes('vitest'))).toEqual([])
+  const files = stages.flatMap(({ tasks }) => tasks.flatMap(({ json }) => json ?? []))
+  expect(new Set(files).size).toBeGreaterThan(8)
+})
+
+test('a line says how a task ended and what it found', () => {
+  const line = { stage: 4, task: 'decode 4', seconds: 12.34, at: 100 }
+  const measurements = { clip: { p50: 2.03456, unit: 's' } }
+  expect(lineText({ ...line, status: 'ok', result: { measurements } })).toBe(
+    '[4] decode 4: 12.3 s  clip 2.035 s',
+  )
+  expect(lineText({ ...line, status: 'failed', message: '1: out of\nmemory' })).toBe(
+    '[4] decode 4: failed: 1: out of memory',
+  )
+})
+
+describe('a program', () => {
+  const options = { python: path.join(scratch, 'no-python'), variables: { KIT: 'yes' } }
+  const script = (text: string) => task('script', { words: ['-e', text] })
+
+  test('gives the JSON that it prints, with the variables of the kit and its own', async () => {
+    const text = 'console.log(JSON.stringify([process.env.KIT, process.env.OWN]))'
+    const outcome = await runProgram({ ...script(text), variables: { OWN: 'too' } }, 30, options)
+    expect(outcome).toMatchObject({ status: 'ok', result: ['yes', 'too'] })
+  })
+
+  test('that fails gives the end of what it wrote', async () => {
+    const outcome = await runProgram(script('console.error("why"); process.exit(3)'), 30, options)
+    expect(outcome).toMatchObject({ status: 'failed', message: '3: why' })
+  })
+
+  test('that takes too long is ended', async () => {
+    const outcome = await runProgram(script('setInterval(() => {}, 1000)'), 0.5, options)
+    expect(outcome.status).toBe('out of time')
+  })
+
+  test('that is not there is a failure like others', async () => {
+    const outcome = await runProgram(task('peer', { program: 'python' }), 30, options)
+    expect(outcome).toMatchObject({ status: 'failed', message: expect.stringContaining('ENOENT') })
+  })
+})
+
+test('the kit has the packages of production without those of media and databases', () => {
+  const packages = {
+    '': {},
+    'node_modules/zod': {},
+    'node_modules/vitest': { dev: true },
+    'node_modules/@seydx/node-av-linux-x64': {},
+    'node_modules/node-av': {},
+    'node_modules/@electric-sql/pglite': {},
+    'node_modules/@napi-rs/nice-linux-x64-gnu': {},
+    'node_modules/@napi-rs/nice-darwin-x64': {},
+  }
+  expect(productionPackages(packages)).toEqual([
+    'node_modules/zod',
+    'node_modules/@napi-rs/nice-linux-x64-gnu',
+  ])
+  const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as { packages: typeof packages }
+  expect(productionPackages(lock.packages)).toContain('node_modules/piscina')
+})
+
+test('an archive is cut into parts that make it again', () => {
+  const bytes = Buffer.from('0123456789')
+  expect(partsOf(bytes, 4).map(String)).toEqual(['0123', '4567', '89'])
+  expect(partsOf(bytes, 10).map(String)).toEqual(['0123456789'])
+})
