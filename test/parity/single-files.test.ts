@@ -1,10 +1,16 @@
 /** Models of single files, in the layouts of ComfyUI and GGUF, against diffusers with the dequantised weights. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { Graph } from '../../src/graph/graph.ts'
+import { cast } from '../../src/graph/ops/cast.ts'
 import { createEngine, type GenerateRequest, type Tensor } from '../../src/index.ts'
+import { tensor } from '../../src/tensor/tensor.ts'
+import { readTensorFile } from '../../src/weights/formats/read-tensor-file.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
+import { runGraph } from '../graph-session.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 
 interface Case {
@@ -83,6 +89,51 @@ describe.skipIf(cases.length === 0)('a model of single files', () => {
     const off = levels.filter((level, index) => Math.abs(level - expected[index]!) > 1).length
     expect(off / levels.length).toBeLessThanOrEqual(0.001)
   })
+})
+
+interface StoredTensor {
+  readonly shape: number[]
+  /** Of the dequantised float32 bytes, with −0 as +0. */
+  readonly sha256?: string
+}
+
+/** The tensors of the transformer, or of the text encoder, of every case. */
+const lists = cases.flatMap(({ folder, root, name }) => {
+  const kinds = [
+    ['model', `${name}.weights.json`],
+    ['transformer_2', `${name}.transformer_2.weights.json`],
+    ['text_encoder', `${name}.text_encoder.weights.json`],
+  ] as const
+  return kinds.flatMap(([kind, list]) => {
+    const file = path.join(root, 'variants', list)
+    return existsSync(file) ? [{ folder, root, name, kind, file }] : []
+  })
+})
+
+describe.skipIf(lists.length === 0)('the weights of a file', () => {
+  test.each(lists)(
+    '$folder: $name: $kind: are decoded to the last bit',
+    async ({ root, name, kind, file }) => {
+      const { files } = JSON.parse(readFileSync(path.join(root, `variants/${name}.json`), 'utf8')) as Case
+      const { tensors } = await readTensorFile(path.join(root, files[kind]!))
+      const graph = new Graph('decode', { precision: 'f32' })
+      const x = graph.input('x', 'f32', ['n'])
+      const listed = JSON.parse(readFileSync(file, 'utf8')) as Record<string, StoredTensor>
+      const hashed = Object.entries(listed).filter(([, { sha256 }]) => sha256 !== undefined)
+      for (const [key] of hashed) {
+        const weight = tensors.get(key) ?? tensors.get(`model.diffusion_model.${key}`)!
+        const value = weight.encoding?.decode(graph, key, x) ?? cast(graph.weight(key, weight), 'f32')
+        graph.output(`${key}.decoded`, value)
+      }
+      const decoded = await runGraph(graph, { x: tensor('f32', [1], new Float32Array(1)) })
+      const wrong = hashed.filter(([key, { sha256 }]) => {
+        const positive = (decoded[`${key}.decoded`]!.data as Float32Array).map(value => value + 0)
+        return createHash('sha256').update(new Uint8Array(positive.buffer)).digest('hex') !== sha256
+      })
+      expect(hashed.length).toBeGreaterThan(0)
+      expect(wrong.map(([key]) => key)).toEqual([])
+    },
+  )
 })
 
 function requestOf(

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { fitsPadded } from '../../../../src/graph/encoding.ts'
+import { foldedValues } from '../../../../src/graph/folded-values.ts'
 import { Graph } from '../../../../src/graph/graph.ts'
 import { cast } from '../../../../src/graph/ops/cast.ts'
 import { slice } from '../../../../src/graph/ops/layout.ts'
@@ -56,6 +57,20 @@ describe.each(files)('$name', ({ tensors, expected }) => {
     expect([...picked]).toEqual([...decoded.slice((rows - 1) * width), ...decoded.slice(0, width)])
   })
 })
+
+const encoded = files.flatMap(({ tensors }) => [...tensors.values()].filter(({ encoding }) => encoding))
+
+test.each(encoded.map(weight => [weight.key, weight] as const))(
+  '%s is not decoded when a session is opened',
+  (key, weight) => {
+    const graph = new Graph('decode', { precision: 'f32' })
+    graph.output('y', weight.encoding!.decode(graph, key, graph.input('x', 'f32', ['n'])))
+    const folded = [...foldedValues(graph)].map(name =>
+      elementCount(graph.values.get(name)!.shape.map(Number)),
+    )
+    expect(Math.max(0, ...folded)).toBeLessThan(elementCount(weight.shape) / 4)
+  },
+)
 
 test('scales and markers are not among the tensors of a file', async () => {
   const { tensors } = files.find(({ name }) => name === 'layers.safetensors')!
