@@ -14,12 +14,17 @@ export function fixture(path: string): string {
   return found
 }
 
+/** Whether one of a row of reference files that ends somewhere is at hand. */
+export function isFixture(path: string): boolean {
+  return roots.some(root => existsSync(root + path))
+}
+
 /**
  * Whether a reference file or folder is at hand: a clone has a subset, and skips what needs the rest. Beside the full set
  * nothing is skipped: what is missing there is an error.
  */
 export function hasFixture(path: string): boolean {
-  if (roots.some(root => existsSync(root + path))) return true
+  if (isFixture(path)) return true
   if (existsSync(roots[0]!))
     throw new Error(`fixture ${path}: expected it in the full set at ${roots[0]}, got nothing.`)
   return false

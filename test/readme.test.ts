@@ -38,6 +38,7 @@ describe('the README', () => {
       'npm run test:e2e',
       'npm run lint',
       'npm run typecheck',
+      'npm run docs',
     ])
   })
 
@@ -103,14 +104,21 @@ describe('.ci/summary.mjs', () => {
       { numPassedTests: 2, testResults: [file([passed, passed])] },
       [],
       0,
-      '2 passed, 0 failed',
+      '2 passed, 0 failed, 0 skipped',
+    ],
+    [
+      'a test was skipped',
+      { numPassedTests: 1, testResults: [file([passed, { status: 'skipped', fullName: 'c' }])] },
+      [],
+      0,
+      'skipped: a.test.ts: c\n1 passed, 0 failed, 1 skipped',
     ],
     [
       'a test failed',
       { numPassedTests: 1, testResults: [file([passed, failed])] },
       ['npm test'],
       1,
-      'failed: b\n1 passed, 1 failed',
+      'failed: b\n1 passed, 1 failed, 0 skipped',
     ],
     [
       'a file could not be loaded',
@@ -120,23 +128,23 @@ describe('.ci/summary.mjs', () => {
       },
       ['npm test'],
       1,
-      'failed: x.test.ts\n1 passed, 1 failed',
+      'failed: x.test.ts\n1 passed, 1 failed, 0 skipped',
     ],
     [
       'lint failed',
       { numPassedTests: 1, testResults: [file([passed])] },
       ['npm run lint'],
       1,
-      'failed: npm run lint\n1 passed, 1 failed',
+      'failed: npm run lint\n1 passed, 1 failed, 0 skipped',
     ],
     [
       'the tests ended badly after all had passed',
       { numPassedTests: 1, testResults: [file([passed])] },
       ['npm test'],
       1,
-      'failed: npm test\n1 passed, 1 failed',
+      'failed: npm test\n1 passed, 1 failed, 0 skipped',
     ],
-    ['there is no report', undefined, [], 1, 'failed: npm test\n0 passed, 1 failed'],
+    ['there is no report', undefined, [], 1, 'failed: npm test\n0 passed, 1 failed, 0 skipped'],
   ])('%s', async (_, report, commands, code, output) => {
     const path = join(folder, 'report.json')
     if (report) writeFileSync(path, JSON.stringify(report))
@@ -165,7 +173,10 @@ describe('.ci/summary.mjs', () => {
       return `npm run test${index}=${path}`
     })
     const ended = run(process.execPath, ['.ci/summary.mjs', ...suites, '--', 'npm run test1'])
-    await expect(ended).rejects.toMatchObject({ stdout: 'failed: b\n3 passed, 1 failed\n', code: 1 })
+    await expect(ended).rejects.toMatchObject({
+      stdout: 'failed: b\n3 passed, 1 failed, 0 skipped\n',
+      code: 1,
+    })
   })
 
   function file(assertionResults: object[]): object {

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createEngine, type GenerateEvent, type GenerateRequest, type Tensor } from '../../src/index.ts'
 import { relativeError } from '../compare.ts'
-import { fixture, hasFixture } from '../fixtures.ts'
+import { fixture, hasFixture, isFixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 
 interface Case {
@@ -74,7 +74,7 @@ describe.each(folders)('$folder', ({ folder, cases }) => {
 function casesOf(folder: string): { name: string; about: Case }[] {
   return [1, 2, 3, 4, 5, 6]
     .map(number => `case-${number}`)
-    .filter(name => hasFixture(`${folder}/model/model_index.json`) && hasFixture(`${folder}/${name}.json`))
+    .filter(name => hasFixture(`${folder}/model/model_index.json`) && isFixture(`${folder}/${name}.json`))
     .map(name => ({
       name,
       about: JSON.parse(readFileSync(fixture(`${folder}/${name}.json`), 'utf8')) as Case,

@@ -8,7 +8,7 @@ import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
 import { relativeError } from '../compare.ts'
-import { fixture, hasFixture } from '../fixtures.ts'
+import { fixture, hasFixture, isFixture } from '../fixtures.ts'
 import { runGraph } from '../graph-session.ts'
 import { float32Of, readFixtureTensors } from '../safetensors-fixture.ts'
 
@@ -19,7 +19,7 @@ const temporalStride = 8
 const cases = ['ltx-video', 'ltx-condition'].flatMap(folder =>
   [1, 2, 3, 4, 5, 6]
     .map(number => `${folder}/case-${number}`)
-    .filter(name => hasFixture(`${name}.safetensors`) && hasFixture(`${folder}/model/transformer`)),
+    .filter(name => isFixture(`${name}.safetensors`) && hasFixture(`${folder}/model/transformer`)),
 )
 
 async function load(name: string) {

@@ -10,7 +10,7 @@ import {
   type Tensor,
 } from '../../src/index.ts'
 import { relativeError } from '../compare.ts'
-import { fixture, hasFixture } from '../fixtures.ts'
+import { fixture, hasFixture, isFixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 
 /** What the file of a case says was called. */
@@ -109,7 +109,7 @@ describe.each(folders)('$folder', ({ folder, cases }) => {
 function casesOf(folder: string): { name: string; about: Case }[] {
   return [1, 2, 3, 4, 5, 6]
     .map(number => `case-${number}`)
-    .filter(name => hasFixture(`${folder}/model/model_index.json`) && hasFixture(`${folder}/${name}.json`))
+    .filter(name => hasFixture(`${folder}/model/model_index.json`) && isFixture(`${folder}/${name}.json`))
     .map(name => ({
       name,
       about: JSON.parse(readFileSync(fixture(`${folder}/${name}.json`), 'utf8')) as Case,
