@@ -7,10 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { takeCoverage } from 'node:v8'
 import { createEngine } from '../src/api/engine.ts'
 
-/** A small model of each family, with random weights. */
+/** A small model of a family, with random weights. */
 const models: Readonly<Record<string, string>> = {
   wan: 'test/fixtures/goldens/wan21-t2v/model',
-  ltx: 'test/fixtures/goldens/ltx-condition/model',
 }
 
 /** Parts whose functions say by their names what they do: they are looked up, not read. */
