@@ -7,9 +7,9 @@ export interface LockEntry {
   readonly link?: boolean
 }
 
-/** Of media files, databases and downloads, which no stage has to do with; some bring binaries of 100 MB. */
+/** Of media files and databases, loaded by what no stage does; some bring binaries of 100 MB. */
 const unneeded =
-  /^node_modules\/(@electric-sql|@seydx|node-av|@mediabunny|@huggingface\/(hub|tasks|xetchunk-wasm|blake3-jit)|@img|sharp|@rollup|@types|pg|pg-\w+|@napi-rs\/nice-(?!linux-x64-gnu)[\w-]+)(\/|$)/
+  /^node_modules\/(@electric-sql|@seydx|node-av|@mediabunny|@img|sharp|@rollup|@types|pg|pg-\w+|@napi-rs\/nice-(?!linux-x64-gnu)[\w-]+)(\/|$)/
 
 /** Folders of production's packages without those that no stage needs. */
 export function productionPackages(packages: Readonly<Record<string, LockEntry>>): string[] {

@@ -37,7 +37,8 @@ export async function runProgram(
   clearTimeout(timer)
   const seconds = (performance.now() - started) / 1000
   if (late) return { status: 'out of time', seconds, message: `after ${seconds.toFixed(0)} s` }
-  if (code !== 0) return { status: 'failed', seconds, message: `${code}: ${lastLines(texts.error)}` }
+  if (code !== 0 && code !== task.exitsWith)
+    return { status: 'failed', seconds, message: `${code}: ${lastLines(texts.error)}` }
   try {
     return {
       status: 'ok',

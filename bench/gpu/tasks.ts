@@ -8,6 +8,8 @@ export interface Task {
   /** File that it writes its JSON to; what it prints is its JSON where there is none. */
   readonly json?: string
   readonly variables?: Readonly<Record<string, string>>
+  /** An exit status other than 0 with which it has a result too. */
+  readonly exitsWith?: number
   /** What has to be true of its result: the reason why not, or undefined. */
   readonly check?: (result: unknown) => string | undefined
 }

@@ -151,6 +151,13 @@ describe('a program', () => {
     expect(outcome).toMatchObject({ status: 'failed', message: '3: why' })
   })
 
+  test('that gives a result with another status is no failure where that is expected', async () => {
+    const findings = script('console.log("[]"); process.exit(1)')
+    expect(await runProgram(findings, 30, options)).toMatchObject({ status: 'failed' })
+    const outcome = await runProgram({ ...findings, exitsWith: 1 }, 30, options)
+    expect(outcome).toMatchObject({ status: 'ok', result: [] })
+  })
+
   test('that takes too long is ended', async () => {
     const outcome = await runProgram(script('setInterval(() => {}, 1000)'), 0.5, options)
     expect(outcome.status).toBe('out of time')
@@ -177,8 +184,14 @@ test('the kit has the packages of production without those of media and database
     'node_modules/zod',
     'node_modules/@napi-rs/nice-linux-x64-gnu',
   ])
-  const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as { packages: typeof packages }
-  expect(productionPackages(lock.packages)).toContain('node_modules/piscina')
+})
+
+test('the kit has every package that the program loads when it starts', () => {
+  const read = (file: string) => JSON.parse(readFileSync(file, 'utf8'))
+  const later = ['@electric-sql/pglite', '@mediabunny/server', 'mediabunny', 'node-av', 'pg', 'sharp']
+  const needed = Object.keys(read('package.json').dependencies).filter(name => !later.includes(name))
+  const packed = productionPackages(read('package-lock.json').packages)
+  expect(packed).toEqual(expect.arrayContaining(needed.map(name => `node_modules/${name}`)))
 })
 
 test('an archive is cut into parts that make it again', () => {
