@@ -3,7 +3,7 @@ import { type AdapterOptions, openAdapters } from '../engine/adapters.ts'
 import { openCheckpoint } from '../engine/checkpoint.ts'
 import { type ExportOptions, type ExportReport, exportCheckpoint } from '../engine/export.ts'
 import { inspectCheckpoint, type ModelReport } from '../engine/inspect.ts'
-import { readTransformer } from '../engine/model-files.ts'
+import { type ModelFiles, readTransformer } from '../engine/model-files.ts'
 import { type MemoryReport, type PlanMemoryOptions, planMemory } from '../engine/plan-memory.ts'
 import { dropNotices } from '../notices.ts'
 import type { RequestFacts } from '../pipeline/model-facts.ts'
@@ -12,8 +12,11 @@ import { composition } from './composition.ts'
 const { families } = composition
 
 /** Describes a model from its configs and the headers of its weights. */
-export async function inspectModel(options: { readonly model: string }): Promise<ModelReport> {
-  return await inspectCheckpoint(options.model, families)
+export async function inspectModel(options: {
+  readonly model: string
+  readonly files?: ModelFiles
+}): Promise<ModelReport> {
+  return await inspectCheckpoint(options.model, families, options.files)
 }
 
 /** Whether a file is the transformer of a model that can be run, as far as its header tells. */

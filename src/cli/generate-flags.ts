@@ -19,15 +19,19 @@ import {
   wholeNumber,
 } from './arguments.ts'
 
-/** What commander makes of the flags that are no fields of a request; `requestOf` has those. */
-export interface GenerateFlags {
-  readonly model?: string
+/** What commander makes of the flags of a model's other files. */
+export interface ModelFileFlags {
   readonly transformer2?: string
   readonly textEncoder?: string
   readonly vae?: string
   readonly imageEncoder?: string
   readonly tokenizer?: string
   readonly modelsDir?: string
+}
+
+/** What commander makes of the flags that are no fields of a request; `requestOf` has those. */
+export interface GenerateFlags extends ModelFileFlags {
+  readonly model?: string
   readonly output?: string
   readonly lora?: AdapterArgument[]
   readonly lora2?: AdapterArgument[]
@@ -105,7 +109,8 @@ export function addGenerateFlags(command: Command): Command {
   return command
 }
 
-function addFileFlags(command: Command): void {
+/** The flags of a model's other files. */
+export function addFileFlags(command: Command): void {
   command
     .optionsGroup('The other files, where --model is one (default: found near it):')
     .option('--transformer-2 <file>', 'the low-noise network, of models with two')
@@ -123,7 +128,7 @@ function addFileFlags(command: Command): void {
 }
 
 /** The files of a model that the flags name. */
-export function modelFilesOf(flags: GenerateFlags): ModelFiles {
+export function modelFilesOf(flags: ModelFileFlags): ModelFiles {
   const { transformer2, textEncoder, vae, imageEncoder, tokenizer, modelsDir: modelsFolder } = flags
   const files = { transformer2, textEncoder, vae, imageEncoder, tokenizer, modelsFolder }
   return Object.fromEntries(Object.entries(files).filter(([, file]) => file !== undefined))

@@ -7,11 +7,12 @@ import type { MemoryReport } from '../engine/plan-memory.ts'
 import { recognizePath } from '../engine/recognize-path.ts'
 import { modeNames } from '../pipeline/modes.ts'
 import { decimal, wholeNumber } from './arguments.ts'
+import { addFileFlags, type ModelFileFlags, modelFilesOf } from './generate-flags.ts'
 import { bytesText, counted, durationText, parametersText } from './quantities.ts'
 import { alignColumns } from './table.ts'
 
 export function inspectCommand(): Command {
-  return new Command('inspect')
+  const command = new Command('inspect')
     .description('Say what a model is: components, sizes, defaults; or what an adapter is')
     .argument(
       '[model]',
@@ -26,9 +27,11 @@ export function inspectCommand(): Command {
     .option('--debug', 'print the stack of errors')
     .addHelpText('after', '\nOnly configs and headers are read, so it is quick for models of any size.')
     .action(inspect)
+  addFileFlags(command)
+  return command
 }
 
-interface InspectFlags {
+interface InspectFlags extends ModelFileFlags {
   readonly json?: boolean
   readonly plan?: boolean
   readonly size?: string
@@ -52,6 +55,7 @@ async function inspect(name: string | undefined, flags: InspectFlags): Promise<v
   if (plan) {
     const report = await planModelMemory({
       model,
+      files: modelFilesOf(flags),
       ...(size !== undefined && { size }),
       ...(frames !== undefined && { frames }),
       ...(device !== undefined && { device }),
@@ -60,7 +64,7 @@ async function inspect(name: string | undefined, flags: InspectFlags): Promise<v
     process.stdout.write(`${json ? JSON.stringify(report) : memoryText(report)}\n`)
     return
   }
-  const report = await inspectModel({ model })
+  const report = await inspectModel({ model, files: modelFilesOf(flags) })
   const text = json ? JSON.stringify(report) : reportText(report, mode => modeNames[mode])
   process.stdout.write(`${text}\n`)
 }

@@ -11,7 +11,8 @@ import { freeMemory } from './free-memory.ts'
 import { graphSource } from './graph-source.ts'
 import { MemoryEstimator, type PlanEstimate } from './memory-estimate.ts'
 
-export interface PlanMemoryOptions extends Pick<EngineOptions, 'model' | 'device' | 'precision' | 'memory'> {
+export interface PlanMemoryOptions
+  extends Pick<EngineOptions, 'model' | 'files' | 'device' | 'precision' | 'memory'> {
   /** Such as `832x480`. @default the model's own */
   readonly size?: string
   readonly frames?: number
@@ -37,12 +38,12 @@ export interface MemoryReport {
  * @throws CheckpointError for a folder that is no model; RequestError for a size that it cannot make
  */
 export async function planMemory(
-  { model: folder, device: name = 'auto', precision, memory, size, frames }: PlanMemoryOptions,
+  { model: location, files, device: name = 'auto', precision, memory, size, frames }: PlanMemoryOptions,
   families: readonly Family[],
 ): Promise<MemoryReport> {
   // A device that is not here can be planned for.
   const device = memory === undefined || name === 'auto' ? parseDevice(name) : parseDeviceName(name)
-  const checkpoint = await openCheckpoint(folder, families)
+  const checkpoint = await openCheckpoint(location, families, { files })
   const { fields, model } = checkpoint
   const { facts } = model
   const prompt = 'word '.repeat(facts.textTokens)
