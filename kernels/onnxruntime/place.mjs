@@ -27,7 +27,7 @@ const platforms = new Set(['linux/x64', 'linux/arm64', `${process.platform}/${pr
 
 if (placedVersion() !== about.version) {
   rmSync(target, { recursive: true, force: true })
-  place('dist', name => /\.js$|\.d\.ts$/.test(name))
+  place('dist', name => /\.js(\.map)?$|\.d\.ts$/.test(name))
   for (const platform of platforms) place(`bin/napi-v6/${platform}`, () => true)
   copyFileSync(path.join(here, 'LICENSE'), path.join(target, 'LICENSE'))
   // Written last: a folder with it is complete.
