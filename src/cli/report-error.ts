@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import type { FramewrightError } from '../errors.ts'
-import { systemMessage } from '../system-errors.ts'
+import { systemFailureOf, systemMessage } from '../system-errors.ts'
 import { ParserEnd } from './parser-end.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -33,8 +33,14 @@ export function failureOf(error: unknown): Failure {
 
 /** Whether the call is what to change: a value, or the name of a file or model that is not what it has to be. */
 function isBadArgument({ code, cause }: FramewrightError): boolean {
-  if (code === 'media/output') return cause === undefined
+  if (code === 'media/output') return cause === undefined || isWrongPath(cause)
   return code.startsWith('request/') || code === 'checkpoint/not-found' || code === 'media/input'
+}
+
+/** Whether there can be nothing of that name, whatever the machine has room for. */
+function isWrongPath(cause: unknown): boolean {
+  const code = systemFailureOf(cause)?.code ?? ''
+  return ['EISDIR', 'ENAMETOOLONG', 'ENOENT', 'ENOTDIR'].includes(code)
 }
 
 /** Prints what a command threw: one message, with the stack when it is asked for. Gives the exit code. */

@@ -12,6 +12,11 @@ export interface Ended {
   readonly stderr: string
 }
 
+/** What was written to the standard error beside notices. */
+export function withoutNotices(stderr: string): string {
+  return stderr.replace(/^notice: .*\n/gm, '')
+}
+
 /** Runs `framewright` in a folder until it ends. */
 export async function framewright(
   folder: string,

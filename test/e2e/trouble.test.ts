@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { scratchFolder } from '../scratch.ts'
-import { bash, prompt } from './run-cli.ts'
+import { bash, prompt, withoutNotices } from './run-cli.ts'
 
 const folder = scratchFolder()
 const linux = process.platform === 'linux'
@@ -21,7 +21,7 @@ describe('a disk that is full', () => {
     async output => {
       const script = `$FRAMEWRIGHT generate ${short} --upscale 8:lanczos --quiet -o ${output}; code=$?; ls -A; exit $code`
       const { code, stdout, stderr } = await bash(folder, onSmallDisk(script))
-      expect(stderr).toBe(
+      expect(withoutNotices(stderr)).toBe(
         `error: ${output}: expected free space on the disk, got a full disk (ENOSPC). Free some space, or write to another disk.\n`,
       )
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
@@ -31,7 +31,7 @@ describe('a disk that is full', () => {
   test.skipIf(!hasNamespaces)('keeps the video when only its latents do not fit', async () => {
     const script = `$FRAMEWRIGHT generate ${short} --size 128x128 --quiet -o ../kept.mp4 --save-latents big.safetensors; code=$?; ls -A; exit $code`
     const { code, stdout, stderr } = await bash(folder, onSmallDisk(script))
-    expect(stderr).toMatch(/^error: big\.safetensors: .* got .*ENOSPC/)
+    expect(withoutNotices(stderr)).toMatch(/^error: big\.safetensors: .* got .*ENOSPC/)
     expect({ code, stdout }).toEqual({ code: 1, stdout: '../kept.mp4\n' })
     expect(statSync(path.join(folder, 'kept.mp4')).size).toBeGreaterThan(1000)
   })
@@ -39,7 +39,9 @@ describe('a disk that is full', () => {
   test.skipIf(!hasNamespaces)('ends an export with a message and nothing left', async () => {
     const script = '$FRAMEWRIGHT export doodle --copy -o exported; code=$?; ls -A; exit $code'
     const { code, stdout, stderr } = await bash(folder, onSmallDisk(script))
-    expect(stderr).toMatch(/^error: exported: expected free space on the disk, got a full disk \(ENOSPC\)/)
+    expect(withoutNotices(stderr)).toMatch(
+      /^error: exported: expected free space on the disk, got a full disk \(ENOSPC\)/,
+    )
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
   })
 
@@ -49,7 +51,7 @@ describe('a disk that is full', () => {
       folder,
       `ulimit -f 8; $FRAMEWRIGHT generate ${short} ${several}`,
     )
-    expect(stderr).toMatch(
+    expect(withoutNotices(stderr)).toMatch(
       /^error: large-\d\.gif: expected a file of any size to be allowed, got the size limit of files \(EFBIG\)\. Raise it \(ulimit -f\), or write less\.\n$/,
     )
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
@@ -60,7 +62,7 @@ describe('a disk that is full', () => {
 test.skipIf(!linux)('a machine with too little memory is told so in a line', async () => {
   const large = `'${prompt}' --steps 1 --size 1024x1024 --frames 81 --threads 1 --quiet -o memory.mp4`
   const { code, stdout, stderr } = await bash(folder, `ulimit -v 2500000; $FRAMEWRIGHT generate ${large}`)
-  expect(stderr).toMatch(
+  expect(withoutNotices(stderr)).toMatch(
     /^error: [\w-]+: expected enough memory, got .*\. Make fewer frames or a smaller size, or free memory\.\n$/,
   )
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
@@ -71,7 +73,7 @@ describe('a reader that goes away', () => {
   test('does not keep the video from being made', async () => {
     const script = `$FRAMEWRIGHT generate ${short} --json -o piped.gif | head -n 1; exit \${PIPESTATUS[0]}`
     const { code, stdout, stderr } = await bash(folder, script)
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect({ code, stderr: withoutNotices(stderr) }).toEqual({ code: 0, stderr: '' })
     expect(JSON.parse(stdout)).toMatchObject({ type: 'start' })
     expect(readFileSync(path.join(folder, 'piped.gif')).subarray(0, 4).toString()).toBe('GIF8')
   })

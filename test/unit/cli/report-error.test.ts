@@ -27,7 +27,7 @@ describe('a command line that is not understood', () => {
     ],
     [
       ['generate', 'a', '-m'],
-      "option '-m, --model <folder|name>' argument missing\nSee: framewright generate --help",
+      "option '-m, --model <folder|file|name>' argument missing\nSee: framewright generate --help",
     ],
     [['show'], "missing required argument 'file'\nSee: framewright show --help"],
     [
