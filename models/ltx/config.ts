@@ -106,6 +106,23 @@ function listLengths(config: BlockLists) {
   }
 }
 
+/** Groups of the upsampler's norms. */
+export const upsamplerGroups = 32
+
+/** The fields of diffusers' `LTXLatentUpsamplerModel`; missing ones have that class's defaults. */
+export const ltxUpsamplerConfig = z.object({
+  in_channels: positive.default(128),
+  mid_channels: positive
+    .multipleOf(upsamplerGroups, `expected a multiple of ${upsamplerGroups}, the groups of its norms`)
+    .default(512),
+  num_blocks_per_stage: z.number().int().nonnegative().default(4),
+  dims: z.union([z.literal(2), z.literal(3)], 'expected 2 or 3').default(3),
+  spatial_upsample: z.literal(true, 'expected true: only height and width are upsampled').default(true),
+  temporal_upsample: z.literal(false, 'expected false: only height and width are upsampled').default(false),
+})
+
+export type LtxUpsamplerConfig = z.infer<typeof ltxUpsamplerConfig>
+
 /** Pixels and frames a latent. */
 export function compression(config: LtxVaeConfig): { spatial: number; temporal: number } {
   const halvings = 2 ** config.spatio_temporal_scaling.filter(Boolean).length

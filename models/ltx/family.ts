@@ -32,6 +32,7 @@ import { ltxPublished } from './published.ts'
 import { ltxSingleFiles } from './single-files.ts'
 import { ltxTextConditioner } from './text.ts'
 import { ltxTransformer } from './transformer.ts'
+import { ltxUpsamplerFormat } from './upsampler.ts'
 import { ltxDecoder, ltxDecoderRest, ltxDecoderStem, ltxEncoder } from './vae.ts'
 import { injectedNoiseSizes, stemNoises } from './vae-decoder.ts'
 import { conditionLtx } from './visual.ts'
@@ -87,6 +88,7 @@ function loadLtx(checkpoint: CheckpointConfigs): Model {
     conditionVisual: (inputs, context) => conditionLtx(visual, inputs, context),
     denoiser: ([video]) => denoiser(video!),
     decoderFeeds: (context, part) => decoderFeeds(configs.vae, context, part),
+    upsampler: ltxUpsamplerFormat(configs.vae),
   }
 }
 
@@ -148,6 +150,7 @@ function factsOf({ vae, conditions }: LtxConfigs, checkpoint: CheckpointConfigs)
     encoder: undefined,
     ...ltxModes(conditions),
     takes: [
+      'upsampler',
       ...(conditions ? (['imageNoiseScale'] as const) : []),
       ...(vae.timestep_conditioning ? (['decodeTimestep', 'decodeNoiseScale', 'decodeSeed'] as const) : []),
     ],

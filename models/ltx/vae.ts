@@ -70,8 +70,7 @@ function decoderInputs(scope: Scope, config: LtxVaeConfig): { pictures: Value; t
   const { graph } = scope
   const shape = [config.latent_channels, 'frames', 'height', 'width']
   const latents = graph.input('latents', 'f32', shape)
-  const { mean, deviation } = statistics(scope, config)
-  const clean = add(divide(multiply(latents, deviation), config.scaling_factor), mean)
+  const clean = denormalized(latents, statistics(scope, config), config)
   const timestep = timestepInput(graph, config)
   const z = timestep ? withNoise(clean) : clean
   return { pictures: cast(transpose(z, [1, 0, 2, 3]), graph.precision), timestep }
@@ -105,16 +104,38 @@ export function ltxEncoder(config: LtxVaeConfig, weights: WeightSource, precisio
   const mode = graph.named('mean', slice(posterior, 0, 0, channels))
   const logVariance = graph.named('logvar', clip(slice(posterior, 0, channels), -30, 20)) // [1, frames + 1, h, w]
   const sample = add(mode, multiply(exponential(multiply(logVariance, 0.5)), noise))
-  const { mean, deviation } = statistics(scope, config)
-  graph.output('latents', divide(multiply(subtract(sample, mean), config.scaling_factor), deviation))
+  graph.output('latents', normalized(sample, statistics(scope, config), config))
   return graph
 }
 
-/** Mean and standard deviation of every latent channel, which the checkpoint keeps among its tensors. */
-function statistics(scope: Scope, config: LtxVaeConfig): { mean: Value; deviation: Value } {
+interface LatentStatistics {
+  readonly mean: Value
+  readonly deviation: Value
+}
+
+/** Mean and standard deviation of every latent channel, f32 [channels, 1, 1, 1]: the checkpoint has them as tensors. */
+export function statistics(scope: Scope, config: LtxVaeConfig): LatentStatistics {
   const [stored, as] = [[config.latent_channels], [config.latent_channels, 1, 1, 1]]
   const perChannel = (name: string) => scope.weight(name, stored, { dtype: 'f32', as })
   return { mean: perChannel('latents_mean'), deviation: perChannel('latents_std') }
+}
+
+/** Latents [channels, frames, h, w] as the encoder's network gives them → as the transformer wants them. */
+export function normalized(
+  latents: Value,
+  { mean, deviation }: LatentStatistics,
+  { scaling_factor }: LtxVaeConfig,
+): Value {
+  return divide(multiply(subtract(latents, mean), scaling_factor), deviation)
+}
+
+/** The inverse of `normalized`. */
+export function denormalized(
+  latents: Value,
+  { mean, deviation }: LatentStatistics,
+  { scaling_factor }: LtxVaeConfig,
+): Value {
+  return add(divide(multiply(latents, deviation), scaling_factor), mean)
 }
 
 /** (1 − scale) · latents + scale · noise. */

@@ -1,10 +1,12 @@
 import type { VideoWrittenEvent } from '../engine/render.ts'
 import type { MemoryPlanEvent, NoticeEvent, StartEvent, VideoEndEvent } from '../pipeline/events.ts'
+import { frameSize } from '../pipeline/upsample.ts'
 import { bytesText, counted, durationText } from './quantities.ts'
 
 /** What is going to be made: the request with every default filled in. */
 export function startText({ plan, device }: StartEvent): string {
-  const { width, height, frames, fps, steps, guidance, seed } = plan
+  const { frames, fps, steps, guidance, seed } = plan
+  const { width, height } = frameSize(plan)
   const size = `${width}x${height}, ${counted(frames, 'frame')} at ${fps} fps`
   return `${size}, ${counted(steps, 'step')}, guidance ${guidance.join()}, seed ${seed}, on ${device}`
 }
@@ -20,7 +22,8 @@ export function summaryText(
   { plan, seconds, skippedSteps, unguidedSteps }: VideoEndEvent,
   factor: number,
 ): string {
-  const size = `${plan.width * factor}x${plan.height * factor}`
+  const { width, height } = frameSize(plan)
+  const size = `${width * factor}x${height * factor}`
   const length = `${counted(written.frames, 'frame')} (${durationText(written.frames / plan.fps)})`
   const file = `${written.path}: ${size}, ${length}, ${bytesText(written.bytes)}, seed ${plan.seed}`
   const stages = [

@@ -49,7 +49,10 @@ async function promptsOf(
 
 /** Pictures can say all that a video is to show; without them there has to be a text. */
 function checkedPrompt(prompt: string | undefined, fields: Partial<GenerateRequest>): string {
-  const pictured = Object.keys(fields).some(name => requestFields[name as FieldName].files)
+  const pictured = Object.keys(fields).some(name => {
+    const { files, flag } = requestFields[name as FieldName]
+    return files && flag?.group === 'pictures'
+  })
   if (prompt !== undefined && (pictured || prompt.trim() !== '')) return prompt
   throw new UsageError({
     subject: 'prompt',

@@ -23,6 +23,7 @@ import { Lane } from './lane.ts'
 import { LanePool } from './lane-pool.ts'
 import { MemoryEstimator } from './memory-estimate.ts'
 import type { ModelFiles } from './model-files.ts'
+import { openUpsampler } from './open-upsampler.ts'
 import { RunningRequests } from './running-requests.ts'
 
 export interface EngineOptions {
@@ -140,6 +141,12 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
     const notices = new Notices(opened)
     const context = { fields: checkpoint.fields, randomSeed, notify: notices.add }
     const plan = await resolveRequest(request, model.facts, probeMedia, context)
+    if (plan.upsampler !== undefined) {
+      const { recipe, weights } = await openUpsampler(plan.upsampler, checkpoint)
+      source.add(recipe, weights)
+      // Weights that are not what its config says are an error before the first step.
+      await source.graph(recipe.name)
+    }
     const lane = await pool.acquire(signal)
     lane.setAbortSignal(signal)
     try {

@@ -7,6 +7,7 @@ import type { GraphRecipe } from '../pipeline/family.ts'
 import type { Device, GraphModel } from '../runtime/backend.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import { adaptationsOf } from '../weights/adapters/adapt.ts'
+import type { Weights } from '../weights/checkpoint.ts'
 import { WeightLedger } from '../weights/scope.ts'
 import { adaptersOf, type ModelAdapter } from './adapters.ts'
 import type { Checkpoint } from './checkpoint.ts'
@@ -19,6 +20,8 @@ export interface GraphSource {
   /** The graph with its types and shapes, without kernels; where it was exported, as it was then. */
   graph(name: string): Promise<Graph>
   recipe(graph: string): GraphRecipe
+  /** Adds a graph of a component that is not the checkpoint's, once. */
+  add(recipe: GraphRecipe, weights: Weights): void
 }
 
 export interface Precision {
@@ -33,21 +36,33 @@ export function graphSource(
   precision: Precision,
   adapters: readonly ModelAdapter[] = [],
 ): GraphSource {
+  let whole = checkpoint
   const recipe = (name: string) => {
-    const found = checkpoint.model.graphs.find(each => each.name === name)
+    const found = whole.model.graphs.find(each => each.name === name)
     if (!found) throw new TypeError(`graph: expected one of the model's, got ${name}.`)
     return found
   }
   if (checkpoint.exported) checkExported(checkpoint.exported, precision, adapters)
   const build = builtGraphs(recipe, (component, kernels) => {
-    return buildComponent(checkpoint, component, precision, { adapters, kernels })
+    return buildComponent(whole, component, precision, { adapters, kernels })
   })
   return {
     recipe,
     graph: name => build(name),
+    add(recipe, weights) {
+      if (!whole.weights.has(recipe.component)) whole = withGraph(whole, recipe, weights)
+    },
     load: checkpoint.exported
       ? exportedGraphs(checkpoint)
       : async (name, kernels) => graphModel(await build(name, kernels), name),
+  }
+}
+
+function withGraph(checkpoint: Checkpoint, recipe: GraphRecipe, weights: Weights): Checkpoint {
+  return {
+    ...checkpoint,
+    model: { ...checkpoint.model, graphs: [...checkpoint.model.graphs, recipe] },
+    weights: new Map([...checkpoint.weights, [recipe.component, weights]]),
   }
 }
 

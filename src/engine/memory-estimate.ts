@@ -6,6 +6,7 @@ import { type DryRun, dryRunDecoding, dryRunDenoising } from '../pipeline/dry-ru
 import type { GraphRecipe } from '../pipeline/family.ts'
 import { type MemoryPlan, memoryPlans, type Residency, shouldEvict } from '../pipeline/memory-plan.ts'
 import type { GeneratePlan } from '../pipeline/request.ts'
+import { frameSize } from '../pipeline/upsample.ts'
 import type { Device } from '../runtime/backend.ts'
 import { arenaBytes, openingBytes, runtimeBytes, weightBytes } from '../runtime/graph-memory.ts'
 import type { Checkpoint } from './checkpoint.ts'
@@ -73,7 +74,7 @@ export class MemoryEstimator {
     const { model } = this.#checkpoint
     const plan = asOneWindow(request)
     const graphs = (name: string) => this.#source.graph(name)
-    const size = toLatent(model.facts.geometry, plan)
+    const size = toLatent(model.facts.geometry, { ...plan, ...frameSize(plan) })
     const before = memoize((chunk: number) => dryRunDenoising(model, plan, graphs, chunk))
     const after = memoize(
       (memory: MemoryPlan) => dryRunDecoding(model, plan, graphs, memory),
@@ -128,8 +129,10 @@ export class MemoryEstimator {
   }
 
   /** Tiles are put together in the memory of the machine: what goes into them, the clip, and a row of tiles. */
-  #hostBytes({ tile }: MemoryPlan, runs: readonly DryRun[], { width, height, frames }: GeneratePlan): number {
+  #hostBytes({ tile }: MemoryPlan, runs: readonly DryRun[], plan: GeneratePlan): number {
     if (tile === undefined || this.#device.type !== 'cpu') return 0
+    const { frames } = plan
+    const { width, height } = frameSize(plan)
     const { tiledDecoder, geometry } = this.#checkpoint.model.facts
     const stems = [tiledDecoder.stem.first, tiledDecoder.stem.next]
     const stem = runs.filter(({ graph }) => stems.includes(graph)).at(-1)!

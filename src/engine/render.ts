@@ -3,6 +3,7 @@ import { outputFormat } from '../media/output-path.ts'
 import { openVideoWriter, type VideoWriter, type WriterOptions } from '../media/writer.ts'
 import type { GenerateEvent, NoticeEvent } from '../pipeline/events.ts'
 import type { GeneratePlan, GenerateRequest } from '../pipeline/request.ts'
+import { frameSize } from '../pipeline/upsample.ts'
 import type { AdapterOptions } from './adapters.ts'
 import type { Engine, GenerateOptions } from './engine.ts'
 import { recordOf } from './generation-record.ts'
@@ -89,8 +90,7 @@ function writerOptions(
 ): WriterOptions {
   return {
     path: output.path,
-    width: plan.width,
-    height: plan.height,
+    ...frameSize(plan),
     fps: plan.fps,
     metadata: recordOf(plan, fields, { adapters, ...output }),
     ...(signal && { signal }),

@@ -8,6 +8,7 @@ import type { Notice } from '../notices.ts'
 import type { PreviewEvent, VideoEndEvent } from '../pipeline/events.ts'
 import { requestFromJson } from '../pipeline/fields/request-fields.ts'
 import { type Progress, ProgressTracker } from '../pipeline/progress.ts'
+import { frameSize } from '../pipeline/upsample.ts'
 import { ClipStills } from './clip-stills.ts'
 import type { HostProgress, RunResult, RunSpec } from './protocol.ts'
 import type { RunCheckpoint } from './run-checkpoint.ts'
@@ -82,8 +83,7 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
   await stills.write(spec.thumbnail, spec.spritesheet)
   const { plan, seconds } = end!
   return {
-    width: plan.width,
-    height: plan.height,
+    ...frameSize(plan),
     frames,
     fps: plan.fps,
     seed: String(plan.seed),

@@ -15,6 +15,7 @@ import type { MemoryPlan } from './memory-plan.ts'
 import { networkPass } from './network-pass.ts'
 import type { GeneratePlan } from './request.ts'
 import { timesAtRest } from './streams.ts'
+import { upsample } from './upsample.ts'
 
 /** A run of a graph, as far as memory goes. */
 export interface DryRun {
@@ -74,7 +75,8 @@ export async function dryRunDecoding(
     ? Math.min(size.latentFrames, 1 + 2 * memory.chunk)
     : size.latentFrames
   const shape = latentShape(model, { ...size, latentFrames })
-  const latents = tensor('f32', shape, new Float32Array(elementCount(shape)))
+  const finished = tensor('f32', shape, new Float32Array(elementCount(shape)))
+  const latents = await upsample(plan, finished, stage)
   const context = { latents, plan: { ...plan, tensors: false }, noise: createGenerator(plan.seed) }
   for await (const _ of decodeClip(model, context, stage, never));
   return stage.runs

@@ -123,6 +123,25 @@ export interface Model {
    * end in height and width, whole multiples of the latents'.
    */
   decoderFeeds(context: DecodeContext, part: DecoderPart): Readonly<Record<string, Tensor>>
+  /** The networks that can enlarge its finished latents, for models that take the field `upsampler`. */
+  readonly upsampler?: UpsamplerFormat
+}
+
+/** A network with a folder of its own that doubles height and width of finished latents. */
+export interface UpsamplerFormat {
+  /** The folder that it is in where it is published as a pipeline. */
+  readonly component: string
+  /** The `_class_name` of its config. */
+  readonly className: string
+  /** Tensors of the model that its graph uses beside its own. */
+  readonly shared: { readonly component: string; readonly tensors: RegExp }
+  /**
+   * Reads its config.
+   * @returns what builds its graph: `latents` f32 [channels, frames, height, width] → `upsampled` f32 [channels, frames,
+   *   2·height, 2·width], both as the denoiser has them
+   * @throws CheckpointError for a config that cannot be run, or that is of another model
+   */
+  read(config: unknown, file: string): GraphRecipe['build']
 }
 
 /** What a guidance is for. */

@@ -29,6 +29,7 @@ import { decodePreview, expectedFrame } from './preview.ts'
 import { readLatents } from './read-latents.ts'
 import type { GeneratePlan } from './request.ts'
 import { firstLatents, guidancesOf, withoutExtra } from './streams.ts'
+import { upsample } from './upsample.ts'
 import { isOutOfMemory } from './within-memory.ts'
 
 /** How a run is made, beside what is made. */
@@ -124,7 +125,7 @@ export async function* generate(
     const final = denoised[0]!.rule.final(state.streams[0]!.latents)
     const latents = tensor('f32', video!.shape, await arrays[0]!.download(final))
     for (const each of arrays) await each.keepOnly([])
-    const clip = withoutExtra(latents, video!)
+    const clip = await upsample(plan, withoutExtra(latents, video!), runner)
     yield* decodeFrames(
       model,
       { latents: clip, noise: context.noise.position(), plan },

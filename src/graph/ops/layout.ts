@@ -142,6 +142,15 @@ export function padBefore(x: Value, axis: number, count: number): Value {
   return x.graph.add({ op: 'Pad', inputs: [x, x.graph.ints(pads)] }, x.dtype, shape)
 }
 
+/** Puts zeros before and after an axis. */
+export function padAround(x: Value, axis: number, count: number): Value {
+  const rank = x.shape.length
+  const at = axisOf('Pad', x, axis)
+  const pads = Array.from({ length: 2 * rank }, (_, index) => (index % rank === at ? count : 0))
+  const shape = x.shape.map((dim, index) => (index === at ? addDims(dim, 2 * count) : dim))
+  return x.graph.add({ op: 'Pad', inputs: [x, x.graph.ints(pads)] }, x.dtype, shape)
+}
+
 function negate(dim: Dim): Dim {
   return typeof dim === 'number' ? -dim : (divideDims(dim, -1) ?? 0)
 }

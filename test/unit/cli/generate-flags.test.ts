@@ -63,6 +63,7 @@ const everything: GenerationRecord = {
   decodeTimestep: 0.05,
   decodeNoiseScale: 0.025,
   decodeSeed: '7',
+  upsampler: 'an upsampler',
   version: '0.1.0',
 }
 

@@ -23,7 +23,7 @@ const facts: RequestFacts = {
   experts: [{}, {}],
   modes: ['text', 'image', 'last-image', 'keyframes', 'video', 'control', 'references'],
   requires: [],
-  takes: ['imageNoiseScale', 'decodeTimestep', 'decodeNoiseScale', 'decodeSeed'],
+  takes: ['upsampler', 'imageNoiseScale', 'decodeTimestep', 'decodeNoiseScale', 'decodeSeed'],
 }
 
 const fieldEntries = entriesOf(requestFields)
@@ -66,6 +66,7 @@ const requests: readonly GenerateRequest[] = [
   { prompt: '', guidanceMethod: 'cfg-zero-star', zeroInitSteps: 2, video: 'v.mp4', mask: 'm.mp4' },
   { prompt: '', references: ['r.png', 's.png'], controlScale: [1, 0.5] },
   { prompt: '', video: 'v.mp4', strength: 0.5 },
+  { prompt: '', upsampler: 'upsampler' },
   { prompt: '', latents: 'l.safetensors', strength: 0.5 },
   { prompt: '', timesteps: [1000, 757, 522], sampler: 'euler' },
   { prompt: '', sigmas: [1, 0.9, 0.6] },
@@ -154,6 +155,7 @@ test('the files of a request are told from its other fields', () => {
     mask: '/x/m.mp4',
     references: ['/x/r.png', '/x/s.png'],
     extend: '/x/e.mp4',
+    upsampler: '/x/upsampler',
   })
 })
 

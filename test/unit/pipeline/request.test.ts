@@ -177,6 +177,7 @@ describe('a request that is wrong', () => {
     ['decodeTimestep', 0.05],
     ['decodeNoiseScale', 0.02],
     ['decodeSeed', 3],
+    ['upsampler', 'folder'],
   ] as const)('cannot have %s for a model that has no use for it', (name, value) => {
     const request = { prompt: '', [name]: value }
     expectRefused(
