@@ -130,14 +130,14 @@ function wordsOf(line: string): string[] {
 }
 
 /** Programs of others that the documents call, for what is not run here: the files that they are given have to exist. */
-const foreign: readonly string[] = ['python', 'tar', 'g++']
+const foreign: readonly string[] = ['node', 'python', 'tar', 'g++']
 
 function checkCommand(words: readonly string[]): void {
   const [program, ...rest] = words[0] === 'npx' ? words.slice(1) : words
   if (program === 'framewright') checkFlags(rest)
   else if (program === 'npm') checkNpm(rest)
   else if (program === 'npx' || rest.length === 0 || !foreign.includes(program!)) checkTool(program!)
-  else for (const file of rest.filter(each => /^(bench|kernels|models)\//.test(each))) checkFile(file)
+  else for (const file of rest.filter(each => /^(bench|dist|kernels|models)\//.test(each))) checkFile(file)
 }
 
 function checkFlags(words: readonly string[]): void {
