@@ -13,6 +13,8 @@ const dtypes: Readonly<Record<string, readonly [DType, (bytes: ArrayBuffer) => H
   I16: ['i16', bytes => new Int16Array(bytes)],
   I8: ['i8', bytes => new Int8Array(bytes)],
   U8: ['u8', bytes => new Uint8Array(bytes)],
+  F8_E4M3: ['f8e4m3', bytes => new Uint8Array(bytes)],
+  F8_E5M2: ['f8e5m2', bytes => new Uint8Array(bytes)],
   BOOL: ['bool', bytes => new Uint8Array(bytes)],
 }
 
