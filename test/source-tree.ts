@@ -25,7 +25,12 @@ export function pathsBelow(folder: string): string[] {
   return readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
     .map(entry => path.relative(root, path.join(entry.parentPath, entry.name)).split(path.sep).join('/'))
-    .filter(file => !/(^|\/)(node_modules|dist|__pycache__|fixtures|checkpoint)\//.test(file))
+    .filter(
+      file =>
+        !/(^|\/)(node_modules|dist|__pycache__|fixtures|checkpoint|docs\/site\/pages|bench\/gpu\/kit)\//.test(
+          file,
+        ),
+    )
 }
 
 export function readSource(file: string): SourceFile {

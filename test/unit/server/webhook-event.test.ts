@@ -9,7 +9,14 @@ const book = {
 }
 
 test('a webhook has the address that the task was made at, where the server listens on all of them', () => {
-  const task = { id: 'a', api: 'runway', state: 'succeeded', createdAt: new Date().toISOString(), about: {} }
+  const task = {
+    id: 'a',
+    api: 'runway',
+    state: 'succeeded',
+    createdAt: new Date().toISOString(),
+    about: {},
+    progress: {},
+  }
   const linkOf = (about: object) => {
     const { data } = webhookEvent(book, { ...task, about } as never) as { data: { output: string[] } }
     return data.output[0]
