@@ -76,9 +76,8 @@ test.each(cases)('$name: from prompt, inputs and seed, every step is what diffus
   const kept = results.get(`${each.name}.frames`)!
   const count = each.call.num_frames ?? each.inputs!.video!.length
   const bytes = levels.length / count
-  const shown = [Math.floor(count / 2), count - 1].flatMap(frame => [
-    ...levels.subarray(frame * bytes, (frame + 1) * bytes),
-  ])
+  // The last frame is kept.
+  const shown = [...levels.subarray((count - 1) * bytes)]
   const expected = kept.data as Uint8Array
   expect(shown.length).toBe(expected.length)
   const off = shown.filter((level, index) => Math.abs(level - expected[index]!) > 1).length

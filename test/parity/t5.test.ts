@@ -36,13 +36,18 @@ async function encode(
   return embeddings!.data as Float32Array
 }
 
-test('the encoder gives the embeddings of a recorded LTX pipeline, which passes no mask', async () => {
-  const encoder = await load(fixture('ltx-condition/model/text_encoder'))
-  const recorded = readFixtureTensors(fixture('ltx-condition/case-6.safetensors'))
-  const ids = recorded.get('input_ids')!
-  const embeddings = await encode(encoder, ids, new Float32Array(ids.data.length).fill(1))
-  expect(relativeError(embeddings, recorded.get('prompt_embeds')!.data as Float32Array)).toBeLessThan(1e-5)
-})
+const atHand = hasFixture('ltx-condition/model/text_encoder')
+
+test.skipIf(!atHand)(
+  'the encoder gives the embeddings of a recorded LTX pipeline, which passes no mask',
+  async () => {
+    const encoder = await load(fixture('ltx-condition/model/text_encoder'))
+    const recorded = readFixtureTensors(fixture('ltx-condition/case-6.safetensors'))
+    const ids = recorded.get('input_ids')!
+    const embeddings = await encode(encoder, ids, new Float32Array(ids.data.length).fill(1))
+    expect(relativeError(embeddings, recorded.get('prompt_embeds')!.data as Float32Array)).toBeLessThan(1e-5)
+  },
+)
 
 test.runIf(hasFixture('modules/text-t5')).each([24, 256])(
   'the encoder gives the hidden states of transformers at %d tokens, with the mask and without',
