@@ -13,6 +13,9 @@ Examples:
 
 SIGTERM hands back what is running, with a checkpoint: another worker goes on from it.`
 
+/** Time for the step that is running to end, its checkpoint to be written, and the engine hosts to go. */
+const handBackMs = 6500
+
 /** @param openJobs opens the tasks of the fleet, unless it is what the flags say */
 export function workerCommand(openJobs?: OpenJobs): Command {
   const command = new Command('worker')
@@ -56,7 +59,7 @@ async function work(flags: WorkerFlags, openJobs: OpenJobs | undefined): Promise
   const { startWorker } = await import('../api/worker.ts')
   const signal = interruptSignal(
     () => process.stderr.write('draining: what is running is handed back; once more to stop at once\n'),
-    { drainMs: (flags.drainSeconds ?? 0) * 1000 },
+    { drainMs: (flags.drainSeconds ?? 0) * 1000 + handBackMs },
   )
   await using worker = await startWorker(workerOptions(flags), openJobs)
   const stopped = new Promise<void>(resolve => {

@@ -46,6 +46,7 @@ describe('framewright generate', () => {
       .trim()
       .split('\n')
       .map(line => (JSON.parse(line) as { type: string }).type)
+      .filter(type => type !== 'notice')
     expect(types.slice(0, 4)).toEqual(['start', 'conditioning-ready', 'step-end', 'step-end'])
     expect(types.at(-1)).toBe('video-written')
   })

@@ -10,7 +10,9 @@ import { main } from '../run-cli.ts'
 const bodies = 40
 const mib = 2 ** 20
 /** Of the server when it does nothing, and of others' requests meanwhile. */
-const most = { memory: 300 * mib, ms: 250 }
+/** The goal, for a machine that does nothing else: FRAMEWRIGHT_TEST_LOAD=1. Beside other tests memory is freed later. */
+const isAlone = process.env.FRAMEWRIGHT_TEST_LOAD === '1'
+const most = { memory: (isAlone ? 300 : 500) * mib, ms: 250 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: 100 })
 let server: ChildProcess | undefined
@@ -129,8 +131,7 @@ test.skipIf(process.platform !== 'linux')(
     for (const answer of answers) expect(answer).toEqual(answer[0] === 503 ? [503, '5'] : [400, null])
     expect(answers).toContainEqual([400, null])
     expect(grown).toBeLessThan(most.memory)
-    // Of a machine that does other things, too, as much more is allowed.
-    expect(p99).toBeLessThan(most.ms + 20 * p99Of(quiet))
+    expect(p99).toBeLessThan(most.ms + (isAlone ? 0 : 20 * p99Of(quiet)))
   },
   180_000,
 )
