@@ -4,11 +4,12 @@
  * @default 2
  */
 import { execFile } from 'node:child_process'
-import { cpSync, truncateSync } from 'node:fs'
+import { copyFileSync, cpSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { runInChild } from '../child.ts'
 import { buildAddon, noAddon } from '../contract/native-addon.ts'
+import { fixture } from '../fixtures.ts'
 import { scratchFolder } from '../scratch.ts'
 import { builtIn, framewright, prompt, root } from './run-cli.ts'
 
@@ -36,6 +37,7 @@ describe(`in ${times} runs of each kind, none ends by a signal`, { timeout: 60_0
   })
 
   test('of commands whose request is wrong', async () => {
+    copyFileSync(fixture('wan21-i2v/inputs/case-2-image.png'), join(folder, 'picture.png'))
     for (let run = 0; run < times; run++) {
       const words = ['generate', prompt, '--keyframe', '99:picture.png', '-o', 'wrong.mp4']
       const { code, stderr } = await framewright(folder, words)
