@@ -1,6 +1,7 @@
 import { rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { loadDenoiseState, saveDenoiseState } from '../engine/denoise-file.ts'
+import { builtInModel } from '../engine/model-name.ts'
 import { RequestError } from '../errors.ts'
 import type { DenoiseState } from '../pipeline/denoise-state.ts'
 import { readSafetensorsHeader } from '../weights/read-header.ts'
@@ -117,7 +118,7 @@ async function savedRequest(path: string): Promise<{ text: string; request: Requ
 
 /** Where a video is computed makes no other request of it. */
 function describe({ request }: VideoJob, flags: GenerateFlags): Request {
-  const { model = 'doodle', precision, lora, lora2 } = flags
+  const { model = builtInModel, precision, lora, lora2 } = flags
   const all = { ...request, model, ...modelFilesOf(flags), precision, lora, 'lora-2': lora2 }
   return JSON.parse(JSON.stringify(all, plain))
 }

@@ -5,11 +5,11 @@ import { builtInModel } from '../engine/model-name.ts'
 import { JobsError, RequestError } from '../errors.ts'
 import type { OpenJobs, TaskRunner } from '../jobs/contract.ts'
 import { FolderStorage } from '../jobs/folder-storage.ts'
-import type { HostEngineOptions } from './host-process.ts'
 import { HostRunner } from './host-runner.ts'
-import { checkNamedAdapters, type NamedAdapters } from './named-adapters.ts'
+import { checkNamedAdapters } from './named-adapters.ts'
+import type { VideoOptions } from './video-options.ts'
 
-export interface WorkerOptions {
+export interface WorkerOptions extends VideoOptions {
   /** PostgreSQL server of the tasks, `postgres://…`. */
   readonly database: string
   /** Folder of the files, which the servers and all workers see. */
@@ -18,17 +18,6 @@ export interface WorkerOptions {
   readonly queue?: string
   /** Checkpoints to take tasks of, named as the servers name them. @default the built-in one */
   readonly models?: readonly string[]
-  /** LoRA files by the names that tasks call them by. A task with another one is left to others. @default none */
-  readonly adapters?: NamedAdapters
-  /** Devices to make videos on, one at a time on each. @default `auto` */
-  readonly devices?: readonly string[]
-  readonly precision?: NonNullable<HostEngineOptions['precision']>
-  readonly threads?: number
-  readonly residency?: NonNullable<HostEngineOptions['residency']>
-  /** Seconds between checkpoints of a run. @default 30 */
-  readonly checkpointSeconds?: number
-  /** Steps between previews; 0 for none. @default 5 */
-  readonly previewSteps?: number
   /** Seconds without a sign of life after which other workers take over a task. @default 30 */
   readonly leaseSeconds?: number
   /** Seconds that one run may take, at most 72000. @default 21600 */

@@ -2,9 +2,8 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { RequestError } from '../errors.ts'
 import type { HostEvent } from '../host/engine-host.ts'
-import type { HostEngineOptions } from '../host/host-process.ts'
 import { HostRunner } from '../host/host-runner.ts'
-import type { NamedAdapters } from '../host/named-adapters.ts'
+import type { VideoOptions } from '../host/video-options.ts'
 import type { JobsOptions, Keys, OpenedJobs, OpenJobs } from '../jobs/contract.ts'
 import { FolderStorage } from '../jobs/folder-storage.ts'
 import { usualBodyTimes } from './http/body-clock.ts'
@@ -21,7 +20,7 @@ import { startSweep } from './sweep.ts'
 import { webhookEvent } from './webhooks/webhook-event.ts'
 import { createWebhookSender } from './webhooks/webhook-sender.ts'
 
-export interface ServeOptions {
+export interface ServeOptions extends VideoOptions {
   /** Address to listen on. Beyond loopback, an API key is required. @default `127.0.0.1` */
   readonly host?: string
   /** @default 8420; 0 for one that is free */
@@ -40,19 +39,8 @@ export interface ServeOptions {
   readonly models?: readonly string[]
   /** Names of the APIs, such as `gen4.5`, with the checkpoint that each stands for; the first one else. */
   readonly aliases?: Readonly<Record<string, string>>
-  /** Devices to make videos on, one at a time on each. None: workers elsewhere make them. @default `auto` */
-  readonly devices?: readonly string[]
-  readonly precision?: NonNullable<HostEngineOptions['precision']>
-  readonly threads?: number
-  readonly residency?: NonNullable<HostEngineOptions['residency']>
   /** Largest picture that is made as it was asked for, in pixels. */
   readonly maxPixels?: number
-  /** LoRA files by the names that requests call them by. @default none */
-  readonly adapters?: NamedAdapters
-  /** Seconds between checkpoints of a run. @default 30 */
-  readonly checkpointSeconds?: number
-  /** Steps between previews; 0 for none. @default 5 */
-  readonly previewSteps?: number
   /** Hosts of the own network, `host` or `host:port`, that URLs of clients may point to. */
   readonly allowedHosts?: readonly string[]
   /** Refuses requests without X-Runway-Version, as Runway does. */

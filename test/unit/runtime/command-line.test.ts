@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { withoutNotices } from '../../e2e/run-cli.ts'
 import { scratchFolder } from '../../scratch.ts'
 
 const folder = scratchFolder()
@@ -29,6 +30,6 @@ test.skipIf(process.platform !== 'linux').each([
     ]
     const run = promisify(execFile)(process.execPath, [main, ...words], { cwd: folder })
     const { stdout, stderr } = await run.catch((error: { stdout: string; stderr: string }) => error)
-    expect(stdout || stderr.replace(/^notice: .*\n/gm, '')).toMatch(said)
+    expect(stdout || withoutNotices(stderr)).toMatch(said)
   },
 )
