@@ -89,6 +89,21 @@ function openTemporaryFolder(): string {
   return found ?? tmpdir()
 }
 
+/** Runs a statement at an address of a database, and gives its rows. */
+export async function sql(
+  database: string,
+  text: string,
+  values: unknown[] = [],
+): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: database })
+  await client.connect()
+  try {
+    return (await client.query(text, values)).rows as Record<string, unknown>[]
+  } finally {
+    await client.end()
+  }
+}
+
 async function answers(address: string, server: ChildProcess): Promise<void> {
   for (let tries = 0; ; tries++) {
     const client = new pg.Client({ connectionString: address })

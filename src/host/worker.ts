@@ -7,6 +7,7 @@ import type { OpenJobs, TaskRunner } from '../jobs/contract.ts'
 import { FolderStorage } from '../jobs/folder-storage.ts'
 import { HostRunner } from './host-runner.ts'
 import { checkNamedAdapters } from './named-adapters.ts'
+import { runnerOptionsOf } from './runner-options.ts'
 import type { VideoOptions } from './video-options.ts'
 
 export interface WorkerOptions extends VideoOptions {
@@ -51,25 +52,13 @@ export async function startWorker(options: WorkerOptions, openJobs: OpenJobs): P
   }
   const log = pino({ level: options.logLevel ?? 'info', base: { worker: `${hostname()}:${process.pid}` } })
   const storage = new FolderStorage(options.storage)
-  const { precision, threads, residency, checkpointSeconds, previewSteps } = options
   const models = options.models?.length ? options.models : [builtInModel]
   await checkNamedAdapters(options.adapters ?? {}, models)
   const runner = new HostRunner({
+    ...runnerOptionsOf(options, log),
+    ...(options.devices?.length === 0 && { devices: ['auto'] }),
     models,
-    adapters: options.adapters ?? {},
-    devices: options.devices?.length ? options.devices : ['auto'],
-    engine: {
-      ...(precision && { precision }),
-      ...(threads !== undefined && { threads }),
-      ...(residency && { residency }),
-    },
     storage,
-    ...(checkpointSeconds !== undefined && { checkpointSeconds }),
-    ...(previewSteps !== undefined && { previewSteps }),
-    onHostEvent: (device, event) => {
-      const bad = event.type === 'killed' || (event.type === 'exited' && !event.expected)
-      log[bad ? 'error' : 'info']({ device, ...event }, 'engine host')
-    },
   })
   let fail: (error: Error) => void = () => {}
   const failed = new Promise<Error>(resolve => {

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { RequestError } from '../errors.ts'
-import type { HostEvent } from '../host/engine-host.ts'
 import { HostRunner } from '../host/host-runner.ts'
+import { runnerOptionsOf } from '../host/runner-options.ts'
 import type { VideoOptions } from '../host/video-options.ts'
 import type { JobsOptions, Keys, OpenedJobs, OpenJobs } from '../jobs/contract.ts'
 import { FolderStorage } from '../jobs/folder-storage.ts'
@@ -164,27 +164,12 @@ interface RunnerParts {
 }
 
 function createRunner(options: ServeOptions, { catalogue, storage, metrics, log }: RunnerParts): HostRunner {
-  const { precision, threads, residency, checkpointSeconds, previewSteps } = options
   return new HostRunner({
+    ...runnerOptionsOf(options, log),
     models: catalogue.checkpoints,
-    adapters: options.adapters ?? {},
-    devices: options.devices ?? ['auto'],
-    engine: {
-      ...(precision && { precision }),
-      ...(threads !== undefined && { threads }),
-      ...(residency && { residency }),
-    },
     storage,
-    ...(checkpointSeconds !== undefined && { checkpointSeconds }),
-    ...(previewSteps !== undefined && { previewSteps }),
-    onHostEvent: (device, event) => logHostEvent(log, device, event),
     onStep: (device, seconds) => metrics.step(device, seconds),
   })
-}
-
-function logHostEvent(log: Logger, device: string, event: HostEvent): void {
-  const bad = event.type === 'killed' || (event.type === 'exited' && !event.expected)
-  log[bad ? 'error' : 'info']({ device, ...event }, 'engine host')
 }
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/

@@ -42,8 +42,6 @@ export const imageToVideoModels: readonly VideoModel[] = [
 
 export const videoToVideoModels: readonly string[] = ['gen4_aleph', 'aleph2']
 
-export const videoToVideoRatios: readonly string[] = [...ratios6, '848:480', '640:480']
-
 /** All names of models that clients of Runway's API know. */
 export const runwayModels: readonly string[] = [
   ...new Set([

@@ -81,7 +81,6 @@ export const videoToVideoBody = z.object({
   ...extensions,
 })
 
-export type TextToVideoBody = z.infer<ReturnType<typeof textToVideoBody>>
 export type ImageToVideoBody = z.infer<ReturnType<typeof imageToVideoBody>>
 
 /** The first and the last frame. @throws HttpError 400 for two of one position, or a last one alone */

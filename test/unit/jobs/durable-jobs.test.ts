@@ -1,11 +1,10 @@
 /** What goes beyond the contract: other processes that die, retries, time limits, retention. */
 import { setTimeout as wait } from 'node:timers/promises'
-import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { JobsOptions, RunOutcome, TaskRun, TaskRunner } from '../../../src/jobs/contract.ts'
 import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
 import { openJobs } from '../../../src/jobs/open-jobs.ts'
-import { type PostgresServer, startPostgres } from '../../postgres-server.ts'
+import { type PostgresServer, sql, startPostgres } from '../../postgres-server.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 
 const storage = new FolderStorage(scratchFolder())
@@ -66,20 +65,6 @@ async function until(found: () => Promise<boolean>): Promise<void> {
     await wait(25)
   }
   throw new Error('it did not come to be within 20 seconds')
-}
-
-async function sql(
-  database: string,
-  text: string,
-  values: unknown[] = [],
-): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: database })
-  await client.connect()
-  try {
-    return (await client.query(text, values)).rows as Record<string, unknown>[]
-  } finally {
-    await client.end()
-  }
 }
 
 describe('a run', () => {

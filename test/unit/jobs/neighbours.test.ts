@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
-import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type {
   JobsOptions,
@@ -17,7 +16,7 @@ import { openJobs } from '../../../src/jobs/open-jobs.ts'
 import { PostgresDatabase } from '../../../src/jobs/postgres-database.ts'
 import { migrate } from '../../../src/jobs/schema.ts'
 import { markerKey } from '../../../src/jobs/storage-marker.ts'
-import { type PostgresServer, startPostgres } from '../../postgres-server.ts'
+import { type PostgresServer, sql, startPostgres } from '../../postgres-server.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 
 const folder = scratchFolder()
@@ -64,20 +63,6 @@ async function until(found: () => boolean | Promise<boolean>, seconds = 10): Pro
     if (await found()) return
   }
   throw new Error(`it did not come to be within ${seconds} s`)
-}
-
-async function sql(
-  database: string,
-  text: string,
-  values: unknown[] = [],
-): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: database })
-  await client.connect()
-  try {
-    return (await client.query(text, values)).rows as Record<string, unknown>[]
-  } finally {
-    await client.end()
-  }
 }
 
 const prompts = ['half an emoji \ud83d', 'a zero \0', '\udc00\ud800']
