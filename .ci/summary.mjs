@@ -31,7 +31,9 @@ process.exitCode = failures.length === 0 ? 0 : 1
 /** How many tests of a report passed, which were skipped, and the names of those, and of files, that failed. */
 function countsOf(report) {
   const failures = (report?.testResults ?? []).flatMap(({ status, name, assertionResults }) => {
-    const tests = assertionResults.filter(test => test.status === 'failed').map(test => test.fullName)
+    const tests = assertionResults
+      .filter(test => test.status === 'failed')
+      .map(({ fullName, failureMessages }) => `${path.relative('.', name)}: ${fullName}${reasonOf(failureMessages)}`)
     return status === 'failed' && tests.length === 0 ? [name] : tests
   })
   const skipped = (report?.testResults ?? []).flatMap(({ name, assertionResults }) =>
@@ -40,6 +42,12 @@ function countsOf(report) {
       .map(({ fullName }) => ({ file: path.relative('.', name), test: fullName })),
   )
   return { there: report !== undefined, passed: report?.numPassedTests ?? 0, skipped, failures }
+}
+
+/** The first line of what an assertion said, as a run is often read by its summary alone. */
+function reasonOf([message] = []) {
+  const [line] = message?.split('\n') ?? []
+  return line ? `: ${line.slice(0, 300)}` : ''
 }
 
 function read(path) {

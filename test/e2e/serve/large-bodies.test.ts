@@ -9,10 +9,11 @@ import { main } from '../run-cli.ts'
 
 const bodies = 40
 const mib = 2 ** 20
-/** Of the server when it does nothing, and of others' requests meanwhile. */
-/** The goal, for a machine that does nothing else: FRAMEWRIGHT_TEST_LOAD=1. Beside other tests memory is freed later. */
+/** The goals of memory and time are for a machine that does nothing else: FRAMEWRIGHT_TEST_LOAD=1. */
 const isAlone = process.env.FRAMEWRIGHT_TEST_LOAD === '1'
-const most = { memory: (isAlone ? 300 : 500) * mib, ms: 250 }
+/** Above the idle server. Beside other tests memory is freed later, but never are all bodies kept at once. */
+const mostMemory = isAlone ? 300 * mib : 0.75 * bodies * 31 * mib
+const mostMs = 250
 
 const agent = new Agent({ keepAlive: true, maxSockets: 100 })
 let server: ChildProcess | undefined
@@ -130,8 +131,8 @@ test.skipIf(process.platform !== 'linux')(
     )
     for (const answer of answers) expect(answer).toEqual(answer[0] === 503 ? [503, '5'] : [400, null])
     expect(answers).toContainEqual([400, null])
-    expect(grown).toBeLessThan(most.memory)
-    expect(p99).toBeLessThan(most.ms + (isAlone ? 0 : 20 * p99Of(quiet)))
+    expect(grown).toBeLessThan(mostMemory)
+    if (isAlone) expect(p99).toBeLessThan(mostMs)
   },
   180_000,
 )
