@@ -12,6 +12,9 @@ export default defineConfig({
     maxWorkers: 2,
     // Two workers and the programs they start share the cores: threads that wait for each other's turn take longer.
     env: { FRAMEWRIGHT_THREADS: '1' },
+    // Tests of whole programs wait for other processes: one that a busy machine was too slow for is tried once more in
+    // a run that decides about a change. The reporter marks it, so that it is seen.
+    retry: report ? 1 : 0,
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
   },
 })

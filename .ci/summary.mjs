@@ -33,7 +33,10 @@ function countsOf(report) {
   const failures = (report?.testResults ?? []).flatMap(({ status, name, assertionResults }) => {
     const tests = assertionResults
       .filter(test => test.status === 'failed')
-      .map(({ fullName, failureMessages }) => `${path.relative('.', name)}: ${fullName}${reasonOf(failureMessages)}`)
+      .map(
+        ({ fullName, failureMessages }) =>
+          `${path.relative('.', name)}: ${fullName}${reasonOf(failureMessages)}`,
+      )
     return status === 'failed' && tests.length === 0 ? [name] : tests
   })
   const skipped = (report?.testResults ?? []).flatMap(({ name, assertionResults }) =>

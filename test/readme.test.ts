@@ -96,7 +96,7 @@ describe('the README', () => {
 
 describe('.ci/summary.mjs', () => {
   const passed = { status: 'passed', fullName: 'a' }
-  const failed = { status: 'failed', fullName: 'b' }
+  const failed = { status: 'failed', fullName: 'b', failureMessages: ['expected 1\n    at a.test.ts:1'] }
 
   test.each<[string, object | undefined, string[], number, string]>([
     [
@@ -118,7 +118,7 @@ describe('.ci/summary.mjs', () => {
       { numPassedTests: 1, testResults: [file([passed, failed])] },
       ['npm test'],
       1,
-      'failed: b\n1 passed, 1 failed, 0 skipped',
+      'failed: a.test.ts: b: expected 1\n1 passed, 1 failed, 0 skipped',
     ],
     [
       'a file could not be loaded',
@@ -174,7 +174,7 @@ describe('.ci/summary.mjs', () => {
     })
     const ended = run(process.execPath, ['.ci/summary.mjs', ...suites, '--', 'npm run test1'])
     await expect(ended).rejects.toMatchObject({
-      stdout: 'failed: b\n3 passed, 1 failed, 0 skipped\n',
+      stdout: 'failed: a.test.ts: b: expected 1\n3 passed, 1 failed, 0 skipped\n',
       code: 1,
     })
   })
