@@ -13,6 +13,14 @@ export function alignedKeys(keys: number): number {
   return Math.ceil(keys / 8) * 8
 }
 
+export interface AttentionOptions {
+  readonly heads: number
+  readonly bias?: Value
+  readonly keyLengths?: Value
+  readonly scale?: number
+  readonly causal?: boolean
+}
+
 /**
  * Scaled dot-product attention over heads (Vaswani et al. 2017, eq. 1), as com.microsoft.MultiHeadAttention,
  * the op that takes the flash kernels.
@@ -22,14 +30,10 @@ export function alignedKeys(keys: number): number {
  * @param options.bias added to the scores, [1 or batch, 1 or heads, queries, keys]; keys as {@link alignedKeys} has them
  * @param options.keyLengths i32 [batch]: only so many keys of a row count, the others are padding
  * @param options.scale factor of the scores; 1/√headDim by default
+ * @param options.causal whether a query sees the keys up to its own place alone; takes as many keys as queries
  * @returns [batch, queries, heads · headDim]
  */
-export function attention(
-  query: Value,
-  key: Value,
-  value: Value,
-  options: { heads: number; bias?: Value; keyLengths?: Value; scale?: number },
-): Value {
+export function attention(query: Value, key: Value, value: Value, options: AttentionOptions): Value {
   const { graph } = query
   for (const operand of [query, key, value]) {
     requireRank(op, operand, 3)
@@ -49,8 +53,12 @@ export function attention(
     throw graph.invalid(op, 'key lengths as i32 [batch]', got)
   }
   if (bias) checkBias(bias, query, key, options.heads)
+  if (options.causal && dimAt(key, 1) !== dimAt(query, 1)) {
+    throw graph.invalid(op, `as many causal keys as queries ${shapeText(query.shape)}`, shapeText(key.shape))
+  }
   const attributes = {
     num_heads: { int: options.heads },
+    ...(options.causal && { unidirectional: { int: 1 } }),
     ...(options.scale === undefined ? {} : { scale: { float: options.scale } }),
   }
   const inputs = [query, key, value, ...(bias || keyLengths ? [undefined, keyLengths, bias] : [])]
@@ -77,11 +85,17 @@ function divides(heads: number, width: Dim): boolean {
 }
 
 /**
- * Rotary position embedding (Su et al. 2021) of interleaved pairs.
+ * Rotary position embedding (Su et al. 2021).
  * @param x [batch, tokens, heads · headDim]
  * @param tables cos and sin, [batch, tokens, headDim / 2], in x's dtype
+ * @param pairs which channels of a head are turned together: neighbours, or those half a head apart
  */
-export function rotaryEmbedding(x: Value, tables: { cos: Value; sin: Value }, heads: number): Value {
+export function rotaryEmbedding(
+  x: Value,
+  tables: { cos: Value; sin: Value },
+  heads: number,
+  pairs: 'neighbours' | 'halves' = 'neighbours',
+): Value {
   requireRank('RotaryEmbedding', x, 3)
   const headDim = Number(dimAt(x, 2)) / heads
   for (const table of [tables.cos, tables.sin]) {
@@ -91,7 +105,7 @@ export function rotaryEmbedding(x: Value, tables: { cos: Value; sin: Value }, he
     }
     requireDTypeOf('RotaryEmbedding', x, table)
   }
-  const attributes = { interleaved: { int: 1 }, num_heads: { int: heads } }
+  const attributes = { interleaved: { int: pairs === 'neighbours' ? 1 : 0 }, num_heads: { int: heads } }
   return x.graph.add(
     { op: 'RotaryEmbedding', inputs: [x, tables.cos, tables.sin], attributes },
     x.dtype,

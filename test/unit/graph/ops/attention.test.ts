@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { Graph } from '../../../../src/graph/graph.ts'
 import { attention, rotaryEmbedding } from '../../../../src/graph/ops/attention.ts'
 import { tensor } from '../../../../src/tensor/tensor.ts'
+import { relativeError } from '../../../compare.ts'
 import { runGraph } from '../../../graph-session.ts'
 import { evaluate, filler, mistakeIn, type Operand } from './evaluate.ts'
 
@@ -9,6 +10,9 @@ const heads = 2
 const query: Operand = { shape: ['batch', 'tokens', 8] } // [2, 5, 8]
 const key: Operand = { shape: ['batch', 'keys', 8] } // [2, 7, 8]
 const value: Operand = { shape: ['batch', 'keys', 8] }
+
+/** −1e30 for every key behind its query, of 5. */
+const laterKeys = Array.from({ length: 25 }, (_, at) => (at % 5 > Math.floor(at / 5) ? -1e30 : 0))
 
 describe('attention', () => {
   test('is softmax(QKᵀ / √d) V over every head', async () => {
@@ -35,6 +39,25 @@ describe('attention', () => {
       scale: 1 / Math.sqrt(4),
       bias: (batch, head, row, column) => biases[(plane(batch, head) * 5 + row) * 7 + column]!,
     })
+  })
+
+  test('shows causal queries the keys up to their own place alone', async () => {
+    const own: Operand = { shape: ['batch', 'tokens', 8] }
+    const mask: Operand = { shape: [1, 1, 'tokens', 'tokens'], numbers: laterKeys }
+    const [causal, masked] = await evaluate([query, own, own, mask], (q, k, v, bias) => [
+      attention(q!, k!, v!, { heads, causal: true }),
+      attention(q!, k!, v!, { heads, bias: bias! }),
+    ])
+    expect(relativeError(causal!.data as Float32Array, masked!.data as Float32Array)).toBeLessThan(1e-6)
+  })
+
+  test('refuses causal keys that are not as many as the queries', () => {
+    const mistake = mistakeIn([query, key, value], (q, k, v) =>
+      attention(q!, k!, v!, { heads, causal: true }),
+    )
+    expect(mistake).toThrow(
+      'expected as many causal keys as queries [batch, tokens, 8], got [batch, keys, 8].',
+    )
   })
 
   test('gives the width of the values', async () => {
@@ -130,6 +153,22 @@ describe('rotaryEmbedding', () => {
       const [a, b, c, s] = [x[index]!, x[index + 1]!, cos[angle]!, sin[angle]!]
       expect(Number(result!.data[index])).toBeCloseTo(a * c - b * s, 5)
       expect(Number(result!.data[index + 1])).toBeCloseTo(a * s + b * c, 5)
+    }
+  })
+
+  test('turns channels half a head apart where pairs are halves', async () => {
+    const [result] = await evaluate([query, table, table], (x, cos, sin) =>
+      rotaryEmbedding(x!, { cos: cos!, sin: sin! }, heads, 'halves'),
+    )
+    const [x, cos, sin] = [filler(80), filler(20, 1), filler(20, 2)]
+    for (let head = 0; head < 20; head++) {
+      for (let pair = 0; pair < 2; pair++) {
+        const [first, second] = [head * 4 + pair, head * 4 + pair + 2]
+        const angle = Math.floor(head / 2) * 2 + pair
+        const [a, b, c, s] = [x[first]!, x[second]!, cos[angle]!, sin[angle]!]
+        expect(Number(result!.data[first])).toBeCloseTo(a * c - b * s, 5)
+        expect(Number(result!.data[second])).toBeCloseTo(a * s + b * c, 5)
+      }
     }
   })
 
