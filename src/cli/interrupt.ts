@@ -21,10 +21,11 @@ let interruptedBy: InterruptName | undefined
  * A signal that aborts when the command is interrupted. A command that is interrupted again, or has not ended within
  * five seconds, is ended by its supervisor.
  * @param drainMs time that the command goes on for before it ends
+ * @param resumable whether the next run of the command goes on from what this one has done
  */
 export function interruptSignal(
   onInterrupt: () => void,
-  { drainMs = 0 }: { readonly drainMs?: number } = {},
+  { drainMs = 0, resumable = false }: { readonly drainMs?: number; readonly resumable?: boolean } = {},
 ): AbortSignal {
   const controller = new AbortController()
   listener = signal => {
@@ -32,7 +33,7 @@ export function interruptSignal(
     onInterrupt()
     controller.abort()
   }
-  if (supervised) tell({ type: 'interruptible', graceMs: drainMs + graceMs })
+  if (supervised) tell({ type: 'interruptible', graceMs: drainMs + graceMs, resumable })
   else listenToSignals(listener)
   return controller.signal
 }
@@ -56,8 +57,7 @@ export function joinSupervisor(): void {
     else unfinished.add(path)
     tell({ type: 'unfinished', path, done })
   })
-  // A terminal interrupts both processes.
-  for (const name of interruptNames) process.on(name, () => {})
+  for (const signal of interruptNames) process.on(signal, () => tell({ type: 'signal', signal }))
   process.on('message', ({ signal }: InterruptMessage) => listener?.(signal))
   process.on('disconnect', () => {
     for (const path of unfinished) rmSync(path, { recursive: true, force: true })

@@ -113,8 +113,11 @@ async function serve(flags: ServeFlags, openJobs: OpenJobs | undefined): Promise
   const signal = interruptSignal(() =>
     process.stderr.write('stopping: what is running is handed back; once more to stop at once\n'),
   )
-  const onListening = (url: string) => process.stderr.write(`listening on ${url}\n`)
+  const onListening = (url: string) => {
+    process.stderr.write(`listening on ${url}\nrequests wait until it is ready\n`)
+  }
   await using _server = await startServer({ ...options, onListening }, openJobs)
+  process.stderr.write('ready\n')
   await new Promise<void>(resolve => {
     if (signal.aborted) resolve()
     signal.addEventListener('abort', () => resolve(), { once: true })

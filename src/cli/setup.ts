@@ -30,7 +30,7 @@ interface SetupFlags {
 
 async function setupCuda({ from, json, quiet }: SetupFlags): Promise<void> {
   const { installCudaProvider } = await import('../api/installation.ts')
-  const signal = interruptSignal(() => process.stderr.write('\nstopping; the next setup goes on from here\n'))
+  const signal = interruptSignal(() => process.stderr.write('\nstopping\n'), { resumable: true })
   const report = json
     ? { event: (event: PullEvent) => void process.stdout.write(`${jsonLine(event)}\n`), close: () => {} }
     : pullReporter({ out: process.stdout, err: process.stderr }, { quiet: quiet === true })

@@ -13,9 +13,11 @@ export const interruptExitCodes: Readonly<Record<InterruptName, number>> = {
 }
 
 export type CommandMessage =
-  /** The command ends by itself after an interrupt, within so many milliseconds. */
-  | { readonly type: 'interruptible'; readonly graceMs: number }
+  /** The command ends by itself after an interrupt, within so many milliseconds. What it has fetched by then is kept. */
+  | { readonly type: 'interruptible'; readonly graceMs: number; readonly resumable: boolean }
   | ({ readonly type: 'unfinished' } & UnfinishedFile)
+  /** The process of the command was sent a signal. One of a terminal reaches its supervisor too. */
+  | { readonly type: 'signal'; readonly signal: InterruptName }
   /** Everything was said and removed; what still runs in the process may be ended. */
   | { readonly type: 'ended'; readonly exitCode: number }
 

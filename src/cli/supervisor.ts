@@ -12,6 +12,7 @@ import {
   interruptExitCodes,
   interruptNames,
 } from './supervision.ts'
+import { watchStarter } from './watch-starter.ts'
 
 /** Commands that run for long, or run graphs. */
 const supervised = ['generate', 'eval', 'bench', 'export', 'setup', 'models', 'serve', 'worker']
@@ -31,7 +32,8 @@ export async function supervise(argv: readonly string[]): Promise<number> {
   const command = new SupervisedCommand(
     fork(program, argv, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] }),
   )
-  for (const name of interruptNames) process.on(name, () => command.interrupt(name))
+  for (const name of interruptNames) process.on(name, () => command.interrupt(name, 'supervisor'))
+  using _watch = watchStarter(() => command.interrupt('SIGTERM', 'supervisor'))
   return await command.exitCode(argv)
 }
 
@@ -40,7 +42,10 @@ class SupervisedCommand {
   readonly #unfinished = new Set<string>()
   /** 0 until the command has said that it ends by itself. */
   #graceMs = 0
+  #resumable = false
   #interrupt: InterruptName | undefined
+  /** Signals that each of the two processes got. */
+  readonly #received = { supervisor: 0, command: 0 }
   #timer: NodeJS.Timeout | undefined
   /** What the command said that it ends with. */
   #said: number | undefined
@@ -51,11 +56,16 @@ class SupervisedCommand {
     child.on('message', (message: CommandMessage) => this.#take(message))
   }
 
-  /** The first asks the command to end, and ends it when it has not; the second ends it at once. */
-  interrupt(signal: InterruptName): void {
-    const again = this.#interrupt !== undefined
+  /**
+   * The first asks the command to end, and ends it when it has not; the second ends it at once.
+   * @param process which of the two was sent the signal: a terminal sends each to both, `kill` to one
+   */
+  interrupt(signal: InterruptName, process: 'supervisor' | 'command'): void {
+    const before = Math.max(...Object.values(this.#received))
+    this.#received[process]++
+    if (this.#received[process] <= before) return
     this.#interrupt = signal
-    if (again || this.#graceMs === 0) {
+    if (before > 0 || this.#graceMs === 0) {
       this.#child.kill('SIGKILL')
       return
     }
@@ -80,7 +90,8 @@ class SupervisedCommand {
   #interrupted(by: InterruptName, argv: readonly string[]): number {
     if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
     const how = this.#late ? `, ended after ${this.#graceMs / 1000} s in the middle of its work` : ''
-    process.stderr.write(`stopped by ${by}${how}: nothing unfinished is left\n`)
+    const left = this.#resumable ? 'the next run goes on from here' : 'nothing unfinished is left'
+    process.stderr.write(`stopped by ${by}${how}: ${left}\n`)
     if (this.#said === undefined && argv.includes('--json')) {
       process.stdout.write(
         `${JSON.stringify({ type: 'error', code: 'cancelled', message: 'interrupted' })}\n`,
@@ -90,7 +101,11 @@ class SupervisedCommand {
   }
 
   #take(message: CommandMessage): void {
-    if (message.type === 'interruptible') this.#graceMs = message.graceMs
+    if (message.type === 'interruptible') {
+      this.#graceMs = message.graceMs
+      this.#resumable = message.resumable
+    }
+    if (message.type === 'signal') this.interrupt(message.signal, 'command')
     if (message.type === 'unfinished' && message.done) this.#unfinished.delete(message.path)
     if (message.type === 'unfinished' && !message.done) this.#unfinished.add(message.path)
     if (message.type === 'ended') {
