@@ -117,8 +117,8 @@ describe('commands', () => {
       .map(line => [file, line] as const),
   )
 
-  test.each(commands)('of %s can be run: %s', (_, line) => {
-    checkCommand(wordsOf(line))
+  test.each(commands)('of %s can be run: %s', async (_, line) => {
+    await checkCommand(wordsOf(line))
   })
 })
 
@@ -132,16 +132,16 @@ function wordsOf(line: string): string[] {
 /** Programs of others that the documents call, for what is not run here: the files that they are given have to exist. */
 const foreign: readonly string[] = ['node', 'python', 'tar', 'g++']
 
-function checkCommand(words: readonly string[]): void {
+async function checkCommand(words: readonly string[]): Promise<void> {
   const [program, ...rest] = words[0] === 'npx' ? words.slice(1) : words
-  if (program === 'framewright') checkFlags(rest)
+  if (program === 'framewright') await checkFlags(rest)
   else if (program === 'npm') checkNpm(rest)
   else if (program === 'npx' || rest.length === 0 || !foreign.includes(program!)) checkTool(program!)
   else for (const file of rest.filter(each => /^(bench|dist|kernels|models)\//.test(each))) checkFile(file)
 }
 
-function checkFlags(words: readonly string[]): void {
-  let command: Command = createProgram()
+async function checkFlags(words: readonly string[]): Promise<void> {
+  let command: Command = await createProgram()
   let rest = [...words]
   while (command.commands.length > 0) {
     const next = command.commands.find(each => each.name() === rest[0])

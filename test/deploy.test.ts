@@ -60,36 +60,36 @@ function expanded(word: string): string {
 }
 
 /** The flags of a command line as the command reads them. */
-function flagsOf([program, name, ...words]: readonly string[]): Record<string, unknown> {
+async function flagsOf([program, name, ...words]: readonly string[]): Promise<Record<string, unknown>> {
   expect(program).toBe('framewright')
-  const command = createProgram().commands.find(each => each.name() === name)!
+  const command = (await createProgram()).commands.find(each => each.name() === name)!
   const { operands, unknown } = command.parseOptions(words.map(expanded))
   expect([...operands, ...unknown]).toEqual([])
   return command.opts()
 }
 
-test.each(commands)('%s runs a command that there is, with flags that it has', (_, words) => {
-  const flags = flagsOf(words)
+test.each(commands)('%s runs a command that there is, with flags that it has', async (_, words) => {
+  const flags = await flagsOf(words)
   expect(flags.database).toMatch(/^postgres:\/\//)
   expect(flags.storage).toMatch(/^\//)
 })
 
 describe('a worker is given the time that it drains for', () => {
-  const drain = (words: readonly string[]) => flagsOf(words).drainSeconds as number
+  const drain = async (words: readonly string[]) => (await flagsOf(words)).drainSeconds as number
 
-  test('by systemd, which asks the worker alone, not its engine hosts', () => {
-    expect(Number(settings.get('TimeoutStopSec'))).toBeGreaterThan(drain(commands.at(-1)![1]))
+  test('by systemd, which asks the worker alone, not its engine hosts', async () => {
+    expect(Number(settings.get('TimeoutStopSec'))).toBeGreaterThan(await drain(commands.at(-1)![1]))
     expect(settings.get('KillMode')).toBe('mixed')
     expect(settings.get('KillSignal')).toBe('SIGTERM')
   })
 
-  test('by Compose', () => {
+  test('by Compose', async () => {
     const { command, stop_grace_period: grace } = services.worker!
-    expect(Number.parseInt(grace!, 10)).toBeGreaterThan(drain(command!))
+    expect(Number.parseInt(grace!, 10)).toBeGreaterThan(await drain(command!))
   })
 
-  test('by Kubernetes', () => {
-    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(drain(pod.containers[0]!.command))
+  test('by Kubernetes', async () => {
+    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(await drain(pod.containers[0]!.command))
   })
 })
 

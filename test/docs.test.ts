@@ -42,9 +42,9 @@ describe('a command in the documents', () => {
     expect(modes.filter(mode => !shown.has(mode))).toEqual([])
   })
 
-  test.each(commands)('of %s can be parsed: %s', (_, line) => {
+  test.each(commands)('of %s can be parsed: %s', async (_, line) => {
     const [, name, ...words] = wordsOf(line)
-    const top = createProgram().commands.find(each => each.name() === name)
+    const top = (await createProgram()).commands.find(each => each.name() === name)
     expect(top).toBeDefined()
     const command = top!.commands.find(each => each.name() === words[0]) ?? top!
     const { unknown } = command.parseOptions(words)

@@ -42,12 +42,12 @@ describe('the README', () => {
     ])
   })
 
-  test('uses commands and flags that the command line has', () => {
+  test('uses commands and flags that the command line has', async () => {
     const lines = readme.split('\n').flatMap(line => line.match(/framewright [a-z]+ [^`]*/g) ?? [])
     expect(lines.length).toBeGreaterThan(4)
     for (const line of lines) {
       const [, ...words] = line.split(' ')
-      let command: Command | undefined = createProgram()
+      let command: Command | undefined = await createProgram()
       while (command.commands.length > 0) {
         const name = words.shift()
         command = command.commands.find(each => each.name() === name)

@@ -1,49 +1,45 @@
 import { createRequire } from 'node:module'
 import { Command } from 'commander'
-import { benchCommand } from './bench.ts'
-import { completionCommand } from './completion.ts'
-import { doctorCommand } from './doctor.ts'
-import { evalCommand } from './eval.ts'
-import { exportCommand } from './export.ts'
-import { generateCommand } from './generate.ts'
-import { inspectCommand } from './inspect.ts'
-import { keysCommand } from './keys.ts'
-import { modelsCommand } from './models.ts'
 import { ParserEnd } from './parser-end.ts'
-import { serveCommand } from './serve.ts'
-import { setupCommand } from './setup.ts'
-import { showCommand } from './show.ts'
 import { UsageError } from './usage-error.ts'
-import { workerCommand } from './worker.ts'
 
 const start = `
 Start with:
   framewright generate "a red ball bounces on a blue floor"
   framewright generate --help`
 
-/** The whole command line. Nothing heavy is loaded before a command runs. */
-export function createProgram(): Command {
+/** How each command is loaded, in the order of the help. What one imports costs the others nothing. */
+const commands: Readonly<Record<string, (program: () => Command) => Promise<Command>>> = {
+  generate: async () => (await import('./generate.ts')).generateCommand(),
+  inspect: async () => (await import('./inspect.ts')).inspectCommand(),
+  export: async () => (await import('./export.ts')).exportCommand(),
+  show: async () => (await import('./show.ts')).showCommand(),
+  setup: async () => (await import('./setup.ts')).setupCommand(),
+  doctor: async () => (await import('./doctor.ts')).doctorCommand(),
+  models: async () => (await import('./models.ts')).modelsCommand(),
+  eval: async () => (await import('./eval.ts')).evalCommand(),
+  bench: async () => (await import('./bench.ts')).benchCommand(),
+  serve: async () => (await import('./serve.ts')).serveCommand(),
+  worker: async () => (await import('./worker.ts')).workerCommand(),
+  keys: async () => (await import('./keys.ts')).keysCommand(),
+  completion: async program => (await import('./completion.ts')).completionCommand(program),
+}
+
+/**
+ * The command line. Nothing heavy is loaded before a command runs.
+ * @param argv of which only the command that it begins with is loaded, whole without one
+ */
+export async function createProgram(argv: readonly string[] = []): Promise<Command> {
   const { version } = createRequire(import.meta.url)('framewright/package.json') as { version: string }
   const program = new Command('framewright')
     .description('Make videos from open video models, in Node.js, on ONNX Runtime')
     .version(version)
     .addHelpText('after', start)
-  const commands = [
-    generateCommand,
-    inspectCommand,
-    exportCommand,
-    showCommand,
-    setupCommand,
-    doctorCommand,
-    modelsCommand,
-    evalCommand,
-    benchCommand,
-    () => serveCommand(),
-    () => workerCommand(),
-    keysCommand,
-    () => completionCommand(() => program),
-  ]
-  for (const command of commands) program.addCommand(command())
+  const [name = ''] = argv
+  const all = !Object.hasOwn(commands, name) || name === 'completion'
+  for (const load of all ? Object.values(commands) : [commands[name]!]) {
+    program.addCommand(await load(() => program))
+  }
   return throwing(program)
 }
 

@@ -13,7 +13,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     })
   }
   try {
-    const program = createProgram()
+    const program = await createProgram(argv)
     await addModelDefaults(program, argv)
     await program.parseAsync(argv, { from: 'user' })
   } catch (error) {

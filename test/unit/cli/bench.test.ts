@@ -5,7 +5,7 @@ import { failureOf } from '../../../src/cli/report-error.ts'
 import type { BenchmarkReport } from '../../../src/index.ts'
 
 async function endOf(...words: string[]) {
-  const program = createProgram()
+  const program = await createProgram()
   const commands = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]
   for (const each of commands) each.configureOutput({ writeOut: () => {}, writeErr: () => {} })
   return await program.parseAsync(['bench', ...words], { from: 'user' }).then(() => undefined, failureOf)

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { completionScript } from '../../../src/cli/completion.ts'
 import { createProgram } from '../../../src/cli/program.ts'
 
-const program = createProgram()
+const program = await createProgram()
 
 /** What bash offers for the last of the words. */
 function offered(...words: string[]): string[] {

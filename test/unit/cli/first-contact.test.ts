@@ -12,7 +12,7 @@ import { rejection, scratchFolder } from '../../scratch.ts'
 const folder = scratchFolder()
 
 test('a flag with one value that is given twice is refused: the first would be lost', async () => {
-  const program = createProgram()
+  const program = await createProgram()
   // With an output: a video that is made all the same does not land in the current folder.
   const words = ['generate', 'a ball', '--seed', '1', '--seed', '2', '--output', join(folder, 'twice.mp4')]
   const error = await rejection(program.parseAsync(words, { from: 'user' }))
@@ -38,7 +38,7 @@ test('comment lines and blank lines of a prompts file are no prompts', async () 
 })
 
 test('the help of generate has the defaults of the model', async () => {
-  const program = createProgram()
+  const program = await createProgram()
   await addModelDefaults(program, ['generate', '--help'])
   const command = program.commands.find(each => each.name() === 'generate')!
   let help = ''

@@ -7,7 +7,7 @@ import { systemReasons } from '../../../src/system-errors.ts'
 
 /** How a command line ends that is not understood. */
 async function endOf(...words: string[]) {
-  const program = createProgram()
+  const program = await createProgram()
   const commands = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]
   for (const each of commands) each.configureOutput({ writeOut: () => {}, writeErr: () => {} })
   return await program.parseAsync(words, { from: 'user' }).then(() => undefined, failureOf)
