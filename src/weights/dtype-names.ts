@@ -16,7 +16,13 @@ export const safetensorsNames: Readonly<Record<DType, string>> = {
   bool: 'BOOL',
 }
 
-const byName = new Map(Object.entries(safetensorsNames).map(([dtype, name]) => [name, dtype as DType]))
+/** Exponents of 8 bits are scales of quantised weights only, whose format reads them as bytes. */
+const asBytes = ['F8_E8M0', 'u8'] as const
+
+const byName = new Map<string, DType>([
+  ...Object.entries(safetensorsNames).map(([dtype, name]) => [name, dtype as DType] as const),
+  asBytes,
+])
 
 /** The dtype that a .safetensors header names; undefined when it is none of ours. */
 export function dtypeNamed(name: string): DType | undefined {

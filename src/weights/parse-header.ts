@@ -78,7 +78,6 @@ function parseTensor(source: HeaderSource, key: string, value: JsonValue): Tenso
 
 /** Dtypes of the format that only quantised weights have. */
 const quantizedDTypes = new Map([
-  ['F8_E8M0', 'MXFP8 or MXFP4'],
   ['F4', 'NVFP4 or MXFP4'],
   ['F6_E2M3', 'MXFP6'],
   ['F6_E3M2', 'MXFP6'],

@@ -1,3 +1,4 @@
+import { reshape } from '../graph/ops/layout.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import type { TensorLocation } from './tensor-location.ts'
 
@@ -17,10 +18,14 @@ export function renameTensors(
   )
 }
 
-/** A tensor as rows of another shape with as many elements; itself where it is stored in blocks of another row. */
+/** A tensor in another shape of as many elements, row-major; itself where it has another number of them. */
 export function withShape(tensor: TensorLocation, shape: readonly number[]): TensorLocation {
-  const same = elementCount(shape) === elementCount(tensor.shape)
-  return same && tensor.encoding === undefined ? { ...tensor, shape } : tensor
+  if (elementCount(shape) !== elementCount(tensor.shape)) return tensor
+  const { encoding } = tensor
+  if (!encoding) return { ...tensor, shape }
+  const decode: typeof encoding.decode = (graph, key, after) =>
+    reshape(encoding.decode(graph, key, after), [...shape])
+  return { ...tensor, shape, encoding: { ...encoding, decode } }
 }
 
 /** One more than the largest number that a pattern finds in names; 0 where it finds none. */

@@ -17,7 +17,7 @@ const block = 32
 
 export const mxfp8: LayerFormat = {
   markers: ['mxfp8'],
-  matches: () => false,
+  matches: ({ weight, beside }) => weight.dtype === 'f8e4m3' && beside('weight_scale')?.dtype === 'u8',
   async read({ weight, beside }) {
     const [rows = 0, columns = 0] = weight.shape
     const whole = weight.shape.length === 2 && rows % block === 0 && columns % block === 0
