@@ -103,15 +103,18 @@ function modelOf([transformer]: readonly [FilePart, ...FilePart[]]): SingleFileM
         component: 'text_encoder',
         what: `a T5 text encoder of width ${width}`,
         repository: 'comfyanonymous/flux_text_encoders',
+        file: 't5xxl_fp16.safetensors',
         fits: part => part.listed[1] === 'T5EncoderModel' && part.config.d_model === width,
       },
       {
         component: 'vae',
         what: `an LTX-Video VAE of ${channels} channels`,
         repository: 'Lightricks/LTX-Video',
+        file: 'ltx-video-2b-v0.9.1.safetensors',
         fits: part => part.config.latent_channels === channels,
       },
     ],
+    tokenizers: ['Lightricks/LTX-Video/tokenizer', 'google/t5-v1_1-xxl'],
     assumed: [
       'sampler: Euler with the shift of the Lightricks/LTX-Video repositories; --sampler and --shift change it',
     ],

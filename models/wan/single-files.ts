@@ -145,6 +145,7 @@ function modelOf(transformers: readonly [FilePart, ...FilePart[]]): SingleFileMo
       ...(seesPictures && { image_processor: processorFor(parts.get('image_encoder')) }),
     }),
     needs: needsOf(first, seesPictures),
+    tokenizers: ['Wan-AI/Wan2.1-T2V-1.3B-Diffusers/tokenizer', 'google/umt5-xxl'],
     assumed: [
       `sampler: UniPC with a flow shift of ${shift}, as in the ${repositoryOf(first, second)} repository; --sampler and --shift change it`,
       ...(boundary === undefined
@@ -172,6 +173,7 @@ function needsOf(transformer: FilePart, seesPictures: boolean): NeededPart[] {
     component: 'text_encoder',
     what: `a UMT5 text encoder of width ${text}`,
     repository: 'Comfy-Org/Wan_2.1_ComfyUI_repackaged',
+    file: 'split_files/text_encoders/umt5_xxl_fp8_e4m3fn_scaled.safetensors',
     fits: part => part.listed[1] === 'UMT5EncoderModel' && field(part, 'd_model') === text,
   }
   const vae: NeededPart = {
@@ -179,12 +181,14 @@ function needsOf(transformer: FilePart, seesPictures: boolean): NeededPart[] {
     what: `a Wan VAE of ${latents} channels`,
     repository:
       latents === 48 ? 'Comfy-Org/Wan_2.2_ComfyUI_Repackaged' : 'Comfy-Org/Wan_2.1_ComfyUI_repackaged',
+    file: `split_files/vae/${latents === 48 ? 'wan2.2_vae' : 'wan_2.1_vae'}.safetensors`,
     fits: part => field(part, 'z_dim') === latents,
   }
   const clip: NeededPart = {
     component: 'image_encoder',
     what: `a CLIP vision encoder of width ${image}`,
     repository: 'Comfy-Org/Wan_2.1_ComfyUI_repackaged',
+    file: 'split_files/clip_vision/clip_vision_h.safetensors',
     fits: part => field(part, 'hidden_size') === image,
   }
   return seesPictures ? [encoder, vae, clip] : [encoder, vae]

@@ -11,12 +11,15 @@ import { composition } from './composition.ts'
 
 const { families } = composition
 
-/** Describes a model from its configs and the headers of its weights. */
-export async function inspectModel(options: {
+/** A model's folder or transformer's file, and the other files of the latter. */
+interface ModelLocation {
   readonly model: string
-  readonly files?: ModelFiles
-}): Promise<ModelReport> {
-  return await inspectCheckpoint(options.model, families, options.files)
+  readonly files?: ModelFiles | undefined
+}
+
+/** Describes a model from its configs and the headers of its weights. */
+export async function inspectModel({ model, files }: ModelLocation): Promise<ModelReport> {
+  return await inspectCheckpoint(model, families, files)
 }
 
 /** Whether a file is the transformer of a model that can be run, as far as its header tells. */
@@ -28,19 +31,20 @@ export async function holdsTransformer(file: string): Promise<boolean> {
 }
 
 /** What requests to a model are checked by; only configs are read. */
-export async function requestFacts({ model }: { readonly model: string }): Promise<RequestFacts> {
-  return (await openCheckpoint(model, families)).model.facts
+export async function requestFacts({ model, files }: ModelLocation): Promise<RequestFacts> {
+  return (await openCheckpoint(model, families, { files })).model.facts
 }
 
 /**
  * Checks that adapters are of a model, from the headers of their files.
  * @throws CheckpointError for one that is not
  */
-export async function checkModelAdapters(options: {
-  readonly model: string
-  readonly adapters: readonly AdapterOptions[]
-}): Promise<void> {
-  await openAdapters(options.adapters, await openCheckpoint(options.model, families), dropNotices)
+export async function checkModelAdapters({
+  model,
+  files,
+  adapters,
+}: ModelLocation & { readonly adapters: readonly AdapterOptions[] }): Promise<void> {
+  await openAdapters(adapters, await openCheckpoint(model, families, { files }), dropNotices)
 }
 
 /** Estimates the memory that a request needs, and says how it would be made in what there is. */

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
+import type { ModelFiles } from '../engine/model-files.ts'
 import type { NamedAdapters } from '../host/named-adapters.ts'
 import { choice, namedFileArgument, repeated, threadsOption, wholeNumber } from './arguments.ts'
-import { residencyChoices } from './generate-flags.ts'
+import { type ModelFileFlags, modelFilesOf, residencyChoices } from './generate-flags.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Flags of every command that makes videos for tasks: where, how, and what is kept and told of a run meanwhile. */
@@ -50,17 +51,30 @@ export function addHostFlags(command: Command): Command {
     )
 }
 
-export interface AdapterFlags {
+export interface HostFlags extends ModelFileFlags {
   readonly lora?: Readonly<Record<string, string>>
   readonly lora2?: Readonly<Record<string, string>>
 }
 
-/** The flags with what they say of adapters as one. @throws UsageError for a name that both have */
-export function withAdapters<F extends AdapterFlags>({
-  lora = {},
-  lora2 = {},
-  ...rest
-}: F): Omit<F, keyof AdapterFlags> & { readonly adapters?: NamedAdapters } {
+type HostOptionsOf<F extends HostFlags> = Omit<F, keyof HostFlags> & {
+  readonly adapters?: NamedAdapters
+  readonly files?: ModelFiles
+}
+
+/** The flags with what they say of adapters, and of a model's files, as one. @throws UsageError for a name that both have */
+export function withHostOptions<F extends HostFlags>(flags: F): HostOptionsOf<F> {
+  const {
+    lora = {},
+    lora2 = {},
+    transformer2: _transformer2,
+    textEncoder: _textEncoder,
+    vae: _vae,
+    imageEncoder: _imageEncoder,
+    tokenizer: _tokenizer,
+    modelsDir: _modelsDir,
+    ...rest
+  } = flags
+  const files = modelFilesOf(flags)
   const twice = Object.keys(lora2).find(name => Object.hasOwn(lora, name))
   if (twice !== undefined) {
     const advice = 'Requests tell adapters by their names.'
@@ -70,5 +84,10 @@ export function withAdapters<F extends AdapterFlags>({
     ...Object.entries(lora).map(([name, path]) => [name, { path }] as const),
     ...Object.entries(lora2).map(([name, path]) => [name, { path, expert: 1 }] as const),
   ]
-  return { ...rest, ...(entries.length > 0 && { adapters: Object.fromEntries(entries) }) }
+  const named = Object.keys(files).length > 0
+  return {
+    ...rest,
+    ...(named && { files }),
+    ...(entries.length > 0 && { adapters: Object.fromEntries(entries) }),
+  }
 }

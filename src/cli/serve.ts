@@ -2,7 +2,8 @@ import { Command } from 'commander'
 import type { OpenJobs } from '../jobs/contract.ts'
 import type { ServeOptions } from '../server/serve.ts'
 import { databaseAddress, publicAddress, repeated, wholeNumber } from './arguments.ts'
-import { type AdapterFlags, addHostFlags, withAdapters } from './host-flags.ts'
+import { addFileFlags } from './generate-flags.ts'
+import { addHostFlags, type HostFlags, withHostOptions } from './host-flags.ts'
 import { interruptSignal } from './interrupt.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -39,7 +40,7 @@ export function serveCommand(openJobs?: OpenJobs): Command {
       'a name of the APIs and the model it stands for; may be repeated',
       repeated,
     )
-  return addHostFlags(command)
+  addHostFlags(command)
     .option('--no-device', 'make no videos here: workers do')
     .option('--folder <path>', 'where tasks and files are kept')
     .option(
@@ -83,11 +84,13 @@ export function serveCommand(openJobs?: OpenJobs): Command {
     .option('--debug', 'print the stack of errors')
     .addHelpText('after', examples)
     .action(async (flags: ServeFlags) => await serve(flags, openJobs))
+  addFileFlags(command)
+  return command
 }
 
 interface ServeFlags
   extends Pick<ServeOptions, 'host' | 'port' | 'publicUrl' | 'folder' | 'database' | 'queue' | 'storage'>,
-    AdapterFlags {
+    HostFlags {
   readonly model?: string[]
   readonly alias?: string[]
   /** False with --no-device; true when nothing is said. */
@@ -126,7 +129,7 @@ async function serve(flags: ServeFlags, openJobs: OpenJobs | undefined): Promise
 
 /** @throws UsageError for an alias that is not one */
 export function serveOptions(flags: ServeFlags): ServeOptions {
-  const { model, alias, device, allowHost, keepDays, ...same } = withAdapters(flags)
+  const { model, alias, device, allowHost, keepDays, ...same } = withHostOptions(flags)
   const all = {
     ...same,
     models: model,

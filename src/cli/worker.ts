@@ -2,7 +2,8 @@ import { Command } from 'commander'
 import type { WorkerOptions } from '../host/worker.ts'
 import type { OpenJobs } from '../jobs/contract.ts'
 import { databaseAddress, repeated, wholeNumber } from './arguments.ts'
-import { type AdapterFlags, addHostFlags, withAdapters } from './host-flags.ts'
+import { addFileFlags } from './generate-flags.ts'
+import { addHostFlags, type HostFlags, withHostOptions } from './host-flags.ts'
 import { interruptSignal } from './interrupt.ts'
 
 const examples = `
@@ -28,7 +29,7 @@ export function workerCommand(openJobs?: OpenJobs): Command {
     .requiredOption('--storage <path>', 'folder of the files, which the servers and all workers see')
     .option('--queue <name>', 'queue that tasks are taken from (default: default)')
     .option('-m, --model <name>', 'model to take tasks of, named as for serve; may be repeated', repeated)
-  return addHostFlags(command)
+  addHostFlags(command)
     .option(
       '--lease-seconds <count>',
       'without a sign of life after which others take over (default: 30)',
@@ -47,9 +48,11 @@ export function workerCommand(openJobs?: OpenJobs): Command {
     .option('--debug', 'print the stack of errors')
     .addHelpText('after', examples)
     .action(async (flags: WorkerFlags) => await work(flags, openJobs))
+  addFileFlags(command)
+  return command
 }
 
-interface WorkerFlags extends Omit<WorkerOptions, 'models' | 'devices' | 'adapters'>, AdapterFlags {
+interface WorkerFlags extends Omit<WorkerOptions, 'models' | 'devices' | 'adapters' | 'files'>, HostFlags {
   readonly model?: string[]
   readonly device?: string[]
   readonly debug?: boolean
@@ -71,6 +74,6 @@ async function work(flags: WorkerFlags, openJobs: OpenJobs | undefined): Promise
 }
 
 export function workerOptions(flags: WorkerFlags): WorkerOptions {
-  const { model, device, debug: _, ...same } = withAdapters(flags)
+  const { model, device, debug: _, ...same } = withHostOptions(flags)
   return { ...same, ...(model && { models: model }), ...(device && { devices: device }) }
 }

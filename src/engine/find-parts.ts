@@ -1,28 +1,18 @@
-/** Looks for the parts of a model near its transformer's file, as ComfyUI's folders have them. */
-import { readdir } from 'node:fs/promises'
+/** Looks for the parts of a model that were not named. */
 import path from 'node:path'
 import { CheckpointError } from '../errors.ts'
 import type { Family } from '../pipeline/family.ts'
 import type { NeededPart } from '../pipeline/single-files.ts'
 import { fileOptions, type LocatedPart, partsIn } from './model-files.ts'
-
-/** ComfyUI's folders of each component. */
-const folders: Readonly<Record<string, readonly string[]>> = {
-  text_encoder: ['text_encoders', 'clip'],
-  vae: ['vae'],
-  image_encoder: ['clip_vision'],
-}
-
-/** How far above the transformer ComfyUI's folders may begin, and how far a folder is searched down. */
-const levelsUp = 3
-const levelsDown = 2
+import { comfyFolders, placesOf, weightsIn } from './part-places.ts'
 
 /** Files of a place that are looked into. */
 const maxCandidates = 500
+/** Folders that an error names. */
+const maxShown = 8
 
 /**
- * The one file near a transformer that has a part: beside it, then in ComfyUI's folders above it, then in the folder
- * of models. The first place that has any decides.
+ * The one file on this machine that has a part: the first place that has any decides (see `placesOf`).
  * @param near the transformer's file
  * @throws CheckpointError `checkpoint/not-found` where there is none, or several, with their names
  */
@@ -31,47 +21,22 @@ export async function findPart(
   { near, family, modelsFolder }: { near: string; family: Family; modelsFolder: string | undefined },
 ): Promise<LocatedPart> {
   const looked: string[] = []
-  for (const place of placesOf(need.component, near, modelsFolder)) {
-    const files = (await Promise.all(place.map(({ folder, depth }) => weightsIn(folder, depth)))).flat()
+  const { component, repository } = need
+  for (const places of await placesOf({ component, repository, near, modelsFolder })) {
+    const files = (await Promise.all(places.map(weightsIn))).flat()
     if (files.length > 0) looked.push(...new Set(files.map(file => path.dirname(file))))
-    const found: LocatedPart[] = []
+    // One file may be reached by several names.
+    const found = new Map<string, LocatedPart>()
     for (const file of files.slice(0, maxCandidates)) {
       const parts = await partsIn(file, family).catch(() => [])
-      found.push(...parts.filter(part => part.component === need.component && need.fits(part)))
+      const fitting = parts.find(part => part.component === component && need.fits(part))
+      if (fitting) found.set(fitting.file.path, fitting)
     }
-    const [first] = found
-    if (first && found.length === 1) return first
-    if (first) throw several(need, found)
+    const [first] = found.values()
+    if (first && found.size === 1) return first
+    if (first) throw several(need, [...found.values()])
   }
   throw none(need, near, looked)
-}
-
-interface Place {
-  readonly folder: string
-  readonly depth: number
-}
-
-function placesOf(component: string, near: string, modelsFolder: string | undefined): Place[][] {
-  const names = folders[component] ?? []
-  const below = (root: string) => names.map(name => ({ folder: path.join(root, name), depth: levelsDown }))
-  const roots: string[] = []
-  for (let root = path.dirname(near); roots.length <= levelsUp; root = path.dirname(root)) roots.push(root)
-  const above = roots.map(below)
-  const given = modelsFolder === undefined ? [] : [below(modelsFolder), [{ folder: modelsFolder, depth: 0 }]]
-  return [[{ folder: path.dirname(near), depth: 0 }], ...above, ...given]
-}
-
-async function weightsIn(folder: string, depth: number): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
-  const sorted = entries.sort((a, b) => (a.name < b.name ? -1 : 1))
-  const found = await Promise.all(
-    sorted.map(async entry => {
-      const file = path.join(folder, entry.name)
-      if (entry.isDirectory()) return depth > 0 ? await weightsIn(file, depth - 1) : []
-      return /\.(?:safetensors|sft|gguf)$/i.test(entry.name) ? [file] : []
-    }),
-  )
-  return found.flat()
 }
 
 function several(need: NeededPart, found: readonly LocatedPart[]): CheckpointError {
@@ -84,13 +49,15 @@ function several(need: NeededPart, found: readonly LocatedPart[]): CheckpointErr
 }
 
 function none(need: NeededPart, near: string, looked: readonly string[]): CheckpointError {
-  const names = (folders[need.component] ?? []).join('/ or ')
-  const where = looked.length > 0 ? ` in ${[...new Set(looked)].join(', ')}` : ''
+  const names = (comfyFolders[need.component] ?? []).join('/ or ')
+  const folders = [...new Set(looked)]
+  const more = folders.length > maxShown ? ` and ${folders.length - maxShown} more folders` : ''
+  const where = folders.length > 0 ? ` in ${folders.slice(0, maxShown).join(', ')}${more}` : ''
   return new CheckpointError('checkpoint/not-found', {
     subject: `model ${near}`,
     expected: `${need.what} beside it, or in ${names}/ above it`,
     got: `none${where}`,
-    advice: `Download one, for example from ${need.repository}, and give it as ${flagOf(need)} <file>.`,
+    advice: `Fetch one with: framewright models pull ${need.repository}/${need.file}; or give yours as ${flagOf(need)} <file>.`,
   })
 }
 

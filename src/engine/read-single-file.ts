@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { CheckpointError } from '../errors.ts'
 import type { CheckpointConfigs, Family } from '../pipeline/family.ts'
-import type { NeededPart } from '../pipeline/single-files.ts'
+import type { NeededPart, SingleFileModel } from '../pipeline/single-files.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import { type TokenizerSource, tokenizerAt } from '../text/tokenizer-source.ts'
 import type { Weights } from '../weights/checkpoint.ts'
@@ -16,6 +16,7 @@ import {
   shortName,
   withoutMarkers,
 } from './model-files.ts'
+import { repositories } from './part-places.ts'
 
 /** A model of single files: what a folder's configs would say, and the weights of each component. */
 export interface SingleFileCheckpoint {
@@ -50,7 +51,7 @@ export async function readSingleFile(
       if (!named) found.push(`${need.component}: ${part.file.path} is used, found near the model`)
     }
   }
-  const tokenizer = await tokenizerOf(parts.get('text_encoder'), files)
+  const tokenizer = await tokenizerOf(parts.get('text_encoder'), { files, folders: model.tokenizers })
   const listed = [...parts].map(([name, { listed: pair }]) => [name, pair] as const)
   const configs = {
     folder: transformer.file.path,
@@ -110,10 +111,10 @@ async function neededPart(
   return inside ?? (await findPart(need, { near: path.resolve(location), family, modelsFolder }))
 }
 
-/** As given; else of the encoder's file; else beside that file. */
+/** As given; else of the encoder's file; else beside that file; else in a repository on this machine. */
 async function tokenizerOf(
   encoder: LocatedPart | undefined,
-  files: ModelFiles,
+  { files, folders }: { files: ModelFiles; folders: SingleFileModel['tokenizers'] },
 ): Promise<TokenizerSource | undefined> {
   if (files.tokenizer !== undefined) return await tokenizerAt(files.tokenizer)
   if (!encoder || encoder.tokenizer) return encoder?.tokenizer
@@ -123,11 +124,21 @@ async function tokenizerOf(
     const place = path.join(folder, name)
     if (await stat(place).catch(() => undefined)) return await tokenizerAt(place)
   }
+  const local = await repositories()
+  for (const folder of folders) {
+    const id = folder.split('/').slice(0, 2).join('/')
+    for (const repository of local.filter(each => each.id === id)) {
+      const found = await tokenizerAt(path.join(repository.folder, folder.slice(id.length))).catch(
+        () => undefined,
+      )
+      if (found) return found
+    }
+  }
   throw new CheckpointError('checkpoint/not-found', {
     subject: encoder.file.path,
     expected: 'a tokenizer in it (spiece_model), or a folder tokenizer/ beside it',
     got: 'none',
-    advice: 'Give the folder with tokenizer.json as --tokenizer <folder>.',
+    advice: `Fetch one with: framewright models pull ${folders[0]}; or give the folder with tokenizer.json as --tokenizer <folder>.`,
   })
 }
 

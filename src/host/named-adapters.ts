@@ -1,5 +1,6 @@
 import { checkModelAdapters } from '../api/models.ts'
 import type { AdapterOptions } from '../engine/adapters.ts'
+import type { ModelFiles } from '../engine/model-files.ts'
 import { resolveModel } from '../engine/model-name.ts'
 import { CheckpointError, RequestError } from '../errors.ts'
 
@@ -17,7 +18,7 @@ const nameForm = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
  */
 export async function checkNamedAdapters(
   adapters: NamedAdapters,
-  models: readonly string[],
+  { models, files }: { readonly models: readonly string[]; readonly files?: ModelFiles | undefined },
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const fitting = new Map(models.map(model => [model, [] as string[]]))
   for (const [name, adapter] of Object.entries(adapters)) {
@@ -30,7 +31,7 @@ export async function checkNamedAdapters(
     }
     const refusals: Error[] = []
     for (const model of fitting.keys()) {
-      const refusal = await refusalOf(adapter, model)
+      const refusal = await refusalOf(adapter, { model, files })
       if (refusal) refusals.push(refusal)
       else fitting.get(model)!.push(name)
     }
@@ -40,9 +41,12 @@ export async function checkNamedAdapters(
 }
 
 /** Why an adapter is none of a model. */
-async function refusalOf(adapter: NamedAdapter, model: string): Promise<Error | undefined> {
+async function refusalOf(
+  adapter: NamedAdapter,
+  { model, files }: { readonly model: string; readonly files: ModelFiles | undefined },
+): Promise<Error | undefined> {
   try {
-    await checkModelAdapters({ model: await resolveModel(model), adapters: [adapter] })
+    await checkModelAdapters({ model: await resolveModel(model), files, adapters: [adapter] })
     return undefined
   } catch (error) {
     if (error instanceof CheckpointError || error instanceof RequestError) return error

@@ -4,7 +4,7 @@ import type { VideoOptions } from './video-options.ts'
 
 /** What a host runner takes of a program's options. Events of the engine hosts go to the log. */
 export function runnerOptionsOf(options: VideoOptions, log: Logger) {
-  const { adapters = {}, devices = ['auto'], precision, threads, residency } = options
+  const { adapters = {}, devices = ['auto'], precision, threads, residency, files } = options
   const { checkpointSeconds, previewSteps } = options
   return {
     adapters,
@@ -13,6 +13,7 @@ export function runnerOptionsOf(options: VideoOptions, log: Logger) {
       ...(precision && { precision }),
       ...(threads !== undefined && { threads }),
       ...(residency && { residency }),
+      ...(files && { files }),
     },
     ...(checkpointSeconds !== undefined && { checkpointSeconds }),
     ...(previewSteps !== undefined && { previewSteps }),

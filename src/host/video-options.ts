@@ -2,7 +2,8 @@ import type { HostEngineOptions } from './host-process.ts'
 import type { NamedAdapters } from './named-adapters.ts'
 
 /** How a program that takes tasks makes their videos, in an engine host per device. */
-export interface VideoOptions extends Pick<HostEngineOptions, 'precision' | 'threads' | 'residency'> {
+export interface VideoOptions
+  extends Pick<HostEngineOptions, 'precision' | 'threads' | 'residency' | 'files'> {
   /** LoRA files by the names that tasks call them by; a worker leaves tasks with others alone. @default none */
   readonly adapters?: NamedAdapters
   /** Devices to make videos on, one at a time on each; of a server none, where workers make them. @default `auto` */

@@ -53,7 +53,7 @@ export async function startWorker(options: WorkerOptions, openJobs: OpenJobs): P
   const log = pino({ level: options.logLevel ?? 'info', base: { worker: `${hostname()}:${process.pid}` } })
   const storage = new FolderStorage(options.storage)
   const models = options.models?.length ? options.models : [builtInModel]
-  await checkNamedAdapters(options.adapters ?? {}, models)
+  await checkNamedAdapters(options.adapters ?? {}, { models, files: options.files })
   const runner = new HostRunner({
     ...runnerOptionsOf(options, log),
     ...(options.devices?.length === 0 && { devices: ['auto'] }),

@@ -40,6 +40,20 @@ export async function cachedSnapshot(
   return await snapshotIn(join(cache, `models--${id.replaceAll('/', '--')}`), revision)
 }
 
+/** Every repository in the cache that has a snapshot, with its folder, by id. */
+export async function cachedSnapshots(
+  cache: string = huggingFaceCache(),
+): Promise<{ readonly id: string; readonly folder: string }[]> {
+  const names = (await readdir(cache).catch((): string[] => [])).sort()
+  const found = names
+    .filter(name => repositoryFolder.test(name))
+    .map(async name => {
+      const folder = await snapshotIn(join(cache, name))
+      return folder === undefined ? [] : [{ id: cachedRepository(folder)!, folder }]
+    })
+  return (await Promise.all(found)).flat()
+}
+
 async function newest(folder: string): Promise<string | undefined> {
   const names = await readdir(folder).catch(() => [])
   const paths = names.map(name => join(folder, name))

@@ -30,6 +30,8 @@ export interface NeededPart {
   readonly what: string
   /** A repository with one, for advice. */
   readonly repository: string
+  /** A file of the repository that has one. */
+  readonly file: string
   fits(part: FilePart): boolean
 }
 
@@ -40,6 +42,8 @@ export interface SingleFileModel {
   /** Configs of components without weights, such as the scheduler, for a model of these parts by component. */
   configs(parts: ReadonlyMap<string, FilePart>): Readonly<Record<string, object>>
   readonly needs: readonly NeededPart[]
+  /** Folders of repositories that hold the tokenizer, `owner/name` or `owner/name/folder`. */
+  readonly tokenizers: readonly [string, ...string[]]
   /** What the tensors do not tell, with its source, as sentences. */
   readonly assumed: readonly string[]
 }

@@ -1,3 +1,5 @@
+import path from 'node:path'
+import type { ModelFiles } from '../../engine/model-files.ts'
 import { builtInModel } from '../../engine/model-name.ts'
 import { checkNamedAdapters, type NamedAdapters } from '../../host/named-adapters.ts'
 import { inspectServed, type ServedModel } from './served-model.ts'
@@ -10,6 +12,8 @@ export interface CatalogueOptions {
   readonly aliases?: Readonly<Record<string, string>>
   /** LoRA files by the names that requests call them by. */
   readonly adapters?: NamedAdapters
+  /** The other files of models that are no folders. @default those that are found near them */
+  readonly files?: ModelFiles
   readonly maxPixels?: number
 }
 
@@ -30,15 +34,16 @@ export class Catalogue {
     models = [builtInModel],
     aliases = {},
     adapters = {},
+    files,
     maxPixels,
   }: CatalogueOptions): Promise<Catalogue> {
     const named = [...(models.length > 0 ? models : [builtInModel]), ...Object.values(aliases)]
-    const fitting = await checkNamedAdapters(adapters, named)
+    const fitting = await checkNamedAdapters(adapters, { models: named, files })
     const served = new Map<string, ServedModel>()
     for (const [checkpoint, names] of fitting) {
-      served.set(checkpoint, await inspectServed(checkpoint, { maxPixels, adapters: names }))
+      served.set(checkpoint, await inspectServed(checkpoint, { files, maxPixels, adapters: names }))
     }
-    return new Catalogue(served, aliases)
+    return new Catalogue(served, { ...fileNames([...served.keys()]), ...aliases })
   }
 
   /** Checkpoints, as tasks and clients name them. */
@@ -60,4 +65,12 @@ export class Catalogue {
   knows(name: string): boolean {
     return this.#served.has(name) || Object.hasOwn(this.#aliases, name)
   }
+}
+
+/** Single files answer to their names without folder and ending, where no two are the same. */
+function fileNames(checkpoints: readonly string[]): Record<string, string> {
+  const files = checkpoints.filter(checkpoint => /\.(?:safetensors|sft|gguf)$/i.test(checkpoint))
+  const named = files.map(file => [path.parse(file).name, file] as const)
+  const once = named.filter(([name]) => named.filter(([other]) => other === name).length === 1)
+  return Object.fromEntries(once)
 }

@@ -1,5 +1,6 @@
 import { inspectModel, requestFacts } from '../../api/models.ts'
 import type { ModelReport, SizeSteps } from '../../engine/inspect.ts'
+import type { ModelFiles } from '../../engine/model-files.ts'
 import { resolveModel } from '../../engine/model-name.ts'
 import type { RequestFacts } from '../../pipeline/model-facts.ts'
 
@@ -25,16 +26,21 @@ const sizeRange = 6
 export async function inspectServed(
   checkpoint: string,
   {
+    files,
     maxPixels,
     adapters = [],
-  }: { readonly maxPixels?: number | undefined; readonly adapters?: readonly string[] } = {},
+  }: {
+    readonly files?: ModelFiles | undefined
+    readonly maxPixels?: number | undefined
+    readonly adapters?: readonly string[]
+  } = {},
 ): Promise<ServedModel> {
   const model = await resolveModel(checkpoint)
-  const { modes, defaults, sizes } = await inspectModel({ model })
+  const { modes, defaults, sizes } = await inspectModel({ model, files })
   return {
     checkpoint,
     modes,
-    facts: await requestFacts({ model }),
+    facts: await requestFacts({ model, files }),
     defaults,
     sizes,
     adapters,

@@ -54,6 +54,11 @@ test('flags become options', () => {
     strictVersion: true,
     residency: 'release',
   })
+  const files = '--text-encoder umt5.gguf --vae vae.safetensors --models-dir models -m wan.gguf'
+  expect(optionsOf(...files.split(' '))).toEqual({
+    models: ['wan.gguf'],
+    files: { textEncoder: 'umt5.gguf', vae: 'vae.safetensors', modelsFolder: 'models' },
+  })
   const adapters = [
     '--lora',
     'ink=a=b.safetensors',

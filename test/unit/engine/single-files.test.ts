@@ -1,67 +1,27 @@
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { families } from '../../../models/index.ts'
-import { wan } from '../../../models/wan/family.ts'
-import { wanOriginalNames } from '../../../models/wan/original-names.ts'
 import { readCheckpoint } from '../../../src/engine/checkpoint.ts'
 import type { ModelFiles } from '../../../src/engine/model-files.ts'
 import { createEngine } from '../../../src/index.ts'
 import { type Tensor, tensor } from '../../../src/tensor/tensor.ts'
-import { writeSafetensors } from '../../../src/weights/write-safetensors.ts'
-import { fixture } from '../../fixtures.ts'
-import { readFixtureTensors } from '../../safetensors-fixture.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
-import { writeSyntheticCheckpoint } from '../../synthetic-checkpoint.ts'
+import { moved as movedTo, writeSingleFileModel, writeTensors } from './single-file-model.ts'
 import { tinyRequest } from './tiny-engine.ts'
 
 const scratch = scratchFolder()
-const folder = join(scratch, 'folder')
-/** ComfyUI's folder of models, with the same model in it. */
-const comfy = join(scratch, 'ComfyUI/models')
-const transformer = join(comfy, 'diffusion_models/wan/t2v.safetensors')
-const encoder = join(comfy, 'text_encoders/umt5.safetensors')
-const vae = join(comfy, 'vae/wan_vae.safetensors')
+const { folder, comfy, transformer, encoder, vae } = await writeSingleFileModel(scratch)
+const moved = (file: string) => movedTo(file, scratch)
+const write = writeTensors
 
-beforeAll(async () => {
-  await writeSyntheticCheckpoint(folder, {
-    family: wan,
-    index: {
-      _class_name: 'WanPipeline',
-      transformer: ['diffusers', 'WanTransformer3DModel'],
-      text_encoder: ['transformers', 'UMT5EncoderModel'],
-      vae: ['diffusers', 'AutoencoderKLWan'],
-      scheduler: ['diffusers', 'UniPCMultistepScheduler'],
-      tokenizer: ['transformers', 'T5TokenizerFast'],
-    },
-    scheduler: {
-      _class_name: 'UniPCMultistepScheduler',
-      prediction_type: 'flow_prediction',
-      use_flow_sigmas: true,
-      flow_shift: 3,
-    },
-    components: {
-      transformer: { num_attention_heads: 1, num_layers: 1, ffn_dim: 64, text_dim: 32, out_channels: 16 },
-      text_encoder: { d_model: 32, d_ff: 48, d_kv: 16, num_heads: 2, num_layers: 2, vocab_size: 512 },
-      vae: { _class_name: 'AutoencoderKLWan', base_dim: 4 },
-    },
-    tokenizer: fixture('wan21-t2v/model/tokenizer'),
-  })
-  const part = (name: string) => readFixtureTensors(join(folder, name, 'diffusion_pytorch_model.safetensors'))
-  const original = [...part('transformer')].map(([key, value]) => {
-    const name = wanOriginalNames.reduce((each, [pattern, to]) => each.replace(pattern, to), key)
-    return [`model.diffusion_model.${name}`, value] as const
-  })
-  await write(transformer, new Map(original))
-  await write(encoder, part('text_encoder'))
-  await write(vae, part('vae'))
-  cpSync(join(folder, 'tokenizer'), join(comfy, 'text_encoders/tokenizer'), { recursive: true })
+// What is on this machine is none of these tests' business.
+beforeEach(() => {
+  vi.stubEnv('HF_HUB_CACHE', join(scratch, 'no-cache'))
+  vi.stubEnv('FRAMEWRIGHT_HOME', join(scratch, 'no-home'))
+  vi.stubEnv('FRAMEWRIGHT_MODELS', undefined)
 })
-
-async function write(file: string, tensors: ReadonlyMap<string, Tensor>): Promise<void> {
-  mkdirSync(dirname(file), { recursive: true })
-  await writeSafetensors(file, tensors)
-}
+afterEach(() => void vi.unstubAllEnvs())
 
 async function latentsOf(model: string, files: ModelFiles = {}): Promise<Float32Array> {
   await using engine = await createEngine({ model, files, device: 'cpu', threads: 1 })
@@ -108,7 +68,6 @@ describe('a model of single files', () => {
     expect(choices).toHaveLength(3)
     vi.stubEnv('FRAMEWRIGHT_MODELS', comfy)
     expect((await readCheckpoint(moved(transformer), families)).choices).toHaveLength(3)
-    vi.unstubAllEnvs()
   })
 
   test('of two networks has both, and where they change over', async () => {
@@ -196,10 +155,3 @@ describe('is refused', () => {
     expect(await opening(file)).toMatchObject({ code: 'checkpoint/corrupt' })
   })
 })
-
-/** A copy of a file in a folder of its own, where nothing is beside it. */
-function moved(file: string): string {
-  const copy = join(mkdtempSync(join(scratch, 'a/b/c/d/e-'.replaceAll('/', '-'))), 'model.safetensors')
-  copyFileSync(file, copy)
-  return copy
-}
