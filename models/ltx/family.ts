@@ -16,15 +16,13 @@ import { createGenerator } from '../../src/sampling/noise.ts'
 import { linearQuadraticSigmas, linearSigmas } from '../../src/sampling/schedules/spacing.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { readConfig } from '../../src/weights/read-config.ts'
+import { compression, type LtxVaeConfig, ltxVaeConfig } from '../ltx-vae/config.ts'
+import { injectedNoiseSizes, stemNoises } from '../ltx-vae/decoder.ts'
+import { ltxUpsamplerFormat } from '../ltx-vae/upsampler.ts'
+import { ltxDecoder, ltxDecoderRest, ltxDecoderStem, ltxEncoder } from '../ltx-vae/vae.ts'
 import { type T5Config, t5Config } from '../t5/config.ts'
 import { t5Encoder } from '../t5/encoder.ts'
-import {
-  compression,
-  type LtxTransformerConfig,
-  type LtxVaeConfig,
-  ltxTransformerConfig,
-  ltxVaeConfig,
-} from './config.ts'
+import { type LtxTransformerConfig, ltxTransformerConfig } from './config.ts'
 import { ltxContext } from './context.ts'
 import { ltxFields } from './fields.ts'
 import { ltxOriginalNames } from './original-names.ts'
@@ -32,9 +30,6 @@ import { ltxPublished } from './published.ts'
 import { ltxSingleFiles } from './single-files.ts'
 import { ltxTextConditioner } from './text.ts'
 import { ltxTransformer } from './transformer.ts'
-import { ltxUpsamplerFormat } from './upsampler.ts'
-import { ltxDecoder, ltxDecoderRest, ltxDecoderStem, ltxEncoder } from './vae.ts'
-import { injectedNoiseSizes, stemNoises } from './vae-decoder.ts'
 import { conditionLtx } from './visual.ts'
 
 const imageToVideo: PipelineAlias = {

@@ -14,6 +14,8 @@ export interface WindowConvOptions {
   readonly kernel?: 1 | 3
   /** Step in height and width. @default 1 */
   readonly stride?: 1 | 2
+  /** Zeros around height and width; none for windows that have their surroundings. @default as the size is kept */
+  readonly padding?: 0
 }
 
 /**
@@ -36,13 +38,13 @@ export function windowConv(
   name: string,
   windows: Value,
   out: number,
-  { kernel = 3, stride = 1 }: WindowConvOptions = {},
+  { kernel = 3, stride = 1, padding }: WindowConvOptions = {},
 ): Value {
   return scope.in(name, layer => {
     const channels = Number(dimAt(windows, 1)) / 3
     const stored = layer.weight('weight', [out, channels, 3, kernel, kernel])
     const weight = reshape(transpose(stored, [0, 2, 1, 3, 4]), [out, 3 * channels, kernel, kernel])
-    const edge = (kernel - 1) / 2
+    const edge = padding ?? (kernel - 1) / 2
     return conv2d(windows, weight, layer.weight('bias', [out]), { stride, padding: [edge, edge, edge, edge] })
   })
 }

@@ -151,6 +151,15 @@ export function padAround(x: Value, axis: number, count: number): Value {
   return x.graph.add({ op: 'Pad', inputs: [x, x.graph.ints(pads)] }, x.dtype, shape)
 }
 
+/** Mirrors height and width around their edges, which are not repeated: [..., h, w] → [..., h + 2·count, w + 2·count]. */
+export function reflectAround(x: Value, count: number): Value {
+  const rank = x.shape.length
+  const pads = Array.from({ length: 2 * rank }, (_, index) => (index % rank >= rank - 2 ? count : 0))
+  const shape = x.shape.map((dim, index) => (index >= rank - 2 ? addDims(dim, 2 * count) : dim))
+  const attributes = { mode: { string: 'reflect' } }
+  return x.graph.add({ op: 'Pad', inputs: [x, x.graph.ints(pads)], attributes }, x.dtype, shape)
+}
+
 function negate(dim: Dim): Dim {
   return typeof dim === 'number' ? -dim : (divideDims(dim, -1) ?? 0)
 }

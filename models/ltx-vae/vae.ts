@@ -14,8 +14,8 @@ import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { patchify, unpatchify } from '../../src/nn/patchify.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { compression, type LtxVaeConfig } from './config.ts'
-import { decoderFlow, decoderRest, decoderStem, stemWidth } from './vae-decoder.ts'
-import { encoderNetwork } from './vae-encoder.ts'
+import { decoderFlow, decoderRest, decoderStem, stemWidth } from './decoder.ts'
+import { encoderNetwork } from './encoder.ts'
 
 /**
  * Input: `latents` f32 [channels, frames, h, w], normalised as the transformer gives them. With timestep

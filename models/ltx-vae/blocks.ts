@@ -1,5 +1,5 @@
 /**
- * The pieces of the LTX-Video VAE (diffusers `autoencoder_kl_ltx.py`). Frames are laid out as a batch of pictures,
+ * The pieces of the VAE of LTX-Video and LTX-2 (diffusers `autoencoder_kl_ltx.py`, `autoencoder_kl_ltx2.py`). Frames are laid out as a batch of pictures,
  * [frames, channels, height, width].
  */
 
@@ -8,7 +8,7 @@ import { dimAt } from '../../src/graph/operand.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add, divide, multiply, squareRoot } from '../../src/graph/ops/elementwise.ts'
-import { concat, reshape, slice, split, transpose } from '../../src/graph/ops/layout.ts'
+import { concat, reflectAround, reshape, slice, split, transpose } from '../../src/graph/ops/layout.ts'
 import { l2Norm } from '../../src/graph/ops/normalization.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { frameWindows, windowConv } from '../../src/nn/conv3d.ts'
@@ -27,6 +27,10 @@ export interface VaeOptions {
   /** Whether a frame sees only frames before it. */
   readonly causal: boolean
   readonly layerNormEpsilon: number
+  /** What a convolution sees beyond the edges of a picture. @default 'zeros' */
+  readonly padding?: 'zeros' | 'reflect'
+  /** Where a shortcut has its convolution. @default 'conv_shortcut.conv' */
+  readonly shortcut?: string | undefined
 }
 
 /** What changes a residual block beside its weights. */
@@ -66,11 +70,13 @@ export function videoConv(
   name: string,
   x: Value,
   out: number,
-  { causal, stride = 1 }: { causal: boolean; stride?: 1 | 2 },
+  { causal, padding = 'zeros', stride = 1 }: Pick<VaeOptions, 'causal' | 'padding'> & { stride?: 1 | 2 },
 ): Value {
   const first = slice(x, 0, 0, 1)
   const padded = causal ? concat([first, first, x], 0) : concat([first, x, slice(x, 0, -1)], 0) // [frames + 2, in, h, w]
-  return windowConv(scope, `${name}.conv`, frameWindows(padded, stride), out, { stride })
+  const layer = `${name}.conv`
+  if (padding === 'zeros') return windowConv(scope, layer, frameWindows(padded, stride), out, { stride })
+  return windowConv(scope, layer, frameWindows(reflectAround(padded, 1), stride), out, { stride, padding: 0 })
 }
 
 /** x / √(mean over the channels of x² + ε), in f32. */
@@ -119,15 +125,20 @@ export function residualBlock(
     const mixed = videoConv(scope, `conv${index}`, active, out, options)
     hidden = noise ? noise.addTo(scope, `per_channel_scale${index}`, mixed) : mixed
   }
-  const shortcut = dimAt(x, 1) === out ? x : projectedShortcut(scope, x, out, options.layerNormEpsilon)
+  const shortcut = dimAt(x, 1) === out ? x : projectedShortcut(scope, x, out, options)
   return add(hidden, shortcut)
 }
 
 /** A layer norm and a 1×1×1 convolution: linear over the channels of a pixel. */
-function projectedShortcut(scope: Scope, x: Value, out: number, epsilon: number): Value {
-  const pixels = layerNormLayer(scope, 'norm3', transpose(x, [0, 2, 3, 1]), epsilon) // [frames, h, w, channels]
+function projectedShortcut(
+  scope: Scope,
+  x: Value,
+  out: number,
+  { layerNormEpsilon, shortcut = 'conv_shortcut.conv' }: VaeOptions,
+): Value {
+  const pixels = layerNormLayer(scope, 'norm3', transpose(x, [0, 2, 3, 1]), layerNormEpsilon) // [frames, h, w, channels]
   const stored = [out, Number(dimAt(x, 1)), 1, 1, 1]
-  return transpose(linear(scope, 'conv_shortcut.conv', pixels, out, { stored }), [0, 3, 1, 2])
+  return transpose(linear(scope, shortcut, pixels, out, { stored }), [0, 3, 1, 2])
 }
 
 /** Residual blocks `resnets.0` … in a row, all of the input's width. */

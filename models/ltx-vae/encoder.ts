@@ -3,23 +3,21 @@ import { dimAt } from '../../src/graph/operand.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import type { Scope } from '../../src/graph/scope.ts'
+import { channelNorm, residualBlock, residualBlocks, type VaeOptions, videoConv } from './blocks.ts'
 import { downBlockCount, type LtxVaeConfig } from './config.ts'
-import { channelNorm, residualBlock, residualBlocks, type VaeOptions, videoConv } from './vae-blocks.ts'
-import { type Factors, foldingDownsample } from './vae-resample.ts'
-
-/** What each way of folding divides; `conv` is a convolution of stride 2 instead. */
-const foldings: Readonly<Record<'spatial' | 'temporal' | 'spatiotemporal', Factors>> = {
-  spatial: { time: 1, space: 2 },
-  temporal: { time: 2, space: 1 },
-  spatiotemporal: { time: 2, space: 2 },
-}
+import { foldingDownsample, foldings } from './resample.ts'
 
 /**
  * Patches of pixels [frames, 3·patch², h, w] → mean and log variance of the latents [frames', channels + 1, h', w']:
  * all channels have one variance.
  */
 export function encoderNetwork(scope: Scope, patches: Value, config: LtxVaeConfig): Value {
-  const options = { causal: config.encoder_causal, layerNormEpsilon: config.resnet_norm_eps }
+  const options: VaeOptions = {
+    causal: config.encoder_causal,
+    layerNormEpsilon: config.resnet_norm_eps,
+    padding: config.encoder_spatial_padding_mode,
+    shortcut: config.shortcut,
+  }
   const widths = config.block_out_channels
   const count = downBlockCount(config)
   let x = videoConv(scope, 'conv_in', patches, widths[0]!, options)
@@ -54,6 +52,7 @@ function downBlock(
 function downsample(
   scope: Scope,
   x: Value,
+  /** `conv` is a convolution of stride 2. */
   { folding, out }: { folding: LtxVaeConfig['downsample_type'][number]; out: number },
   options: VaeOptions,
 ): Value {

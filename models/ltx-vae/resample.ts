@@ -1,4 +1,4 @@
-/** Changes of resolution in the LTX-Video VAE: pixels and frames that fall together become channels, and back. */
+/** Changes of resolution in the VAE of LTX-Video and LTX-2: pixels and frames that fall together become channels, and back. */
 
 import type { Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
@@ -7,12 +7,19 @@ import { add } from '../../src/graph/ops/elementwise.ts'
 import { concat, gather, reshape, reshapeLike, slice } from '../../src/graph/ops/layout.ts'
 import { meanOver } from '../../src/graph/ops/pooling.ts'
 import type { Scope } from '../../src/graph/scope.ts'
-import { type VaeOptions, videoConv } from './vae-blocks.ts'
+import { type VaeOptions, videoConv } from './blocks.ts'
 
-/** By how much time, and height and width, are divided. */
+/** By how much time, and height and width, are divided or multiplied. */
 export interface Factors {
   readonly time: 1 | 2
   readonly space: 1 | 2
+}
+
+/** What each way of folding changes. */
+export const foldings: Readonly<Record<'spatial' | 'temporal' | 'spatiotemporal', Factors>> = {
+  spatial: { time: 1, space: 2 },
+  temporal: { time: 2, space: 1 },
+  spatiotemporal: { time: 2, space: 2 },
 }
 
 /**
@@ -27,28 +34,33 @@ export function foldingDownsample(
   factors: Factors,
   options: VaeOptions,
 ): Value {
-  const members = factors.time * factors.space ** 2
+  const members = membersOf(factors)
   const even = factors.time === 2 ? concat([slice(x, 0, 0, 1), x], 0) : x // [frames + 1, in, h, w]
   const main = fold(videoConv(scope, 'conv', even, out / members, options), factors)
   return add(main, averageChannels(fold(even, factors), main))
 }
 
 /**
- * A convolution to 8 / `narrowing` times the channels, which are dealt out to twice the height, width and frames
- * (diffusers `LTXVideoUpsampler3d`). With `residual` the input is dealt out in the same way and added. The first
- * frame of the result goes away: the first latent frame is one frame.
- * @returns [2·frames − 1, in / narrowing, 2h, 2w]
+ * A convolution to members / `narrowing` times the channels, which are dealt out to that many times the frames, height and
+ * width (diffusers `LTXVideoUpsampler3d`, `LTX2VideoUpsampler3d`). With `residual` the input is dealt out in the same way
+ * and added. Where frames are doubled, the first one of the result goes away: the first latent frame is one frame.
+ * @returns [time·frames − (time − 1), in / narrowing, space·h, space·w]
  */
 export function unfoldingUpsample(
   scope: Scope,
   x: Value,
-  { narrowing, residual }: { narrowing: number; residual: boolean },
+  { narrowing, residual, factors }: { narrowing: number; residual: boolean; factors: Factors },
   options: VaeOptions,
 ): Value {
   const out = Number(dimAt(x, 1)) / narrowing
-  const main = unfold(videoConv(scope, 'conv', x, 8 * out, options), out)
-  const sum = residual ? add(main, unfold(x, out)) : main // [2·frames, out, 2h, 2w]
-  return slice(sum, 0, 1)
+  const main = unfold(videoConv(scope, 'conv', x, membersOf(factors) * out, options), out, factors)
+  const sum = residual ? add(main, unfold(x, out, factors)) : main // [time·frames, out, space·h, space·w]
+  return factors.time === 2 ? slice(sum, 0, 1) : sum
+}
+
+/** How many elements fall together. */
+function membersOf({ time, space }: Factors): number {
+  return time * space ** 2
 }
 
 /** [frames, c, h, w] → [frames / time, channels (c, time, row, column), h / space, w / space]. */
@@ -65,17 +77,22 @@ function fold(x: Value, { time, space }: Factors): Value {
 }
 
 /**
- * [frames, channels (c, time, row, column), h, w] → [2·frames, out, 2h, 2w]; where there are fewer channels c than
- * `out`, they are repeated in turn.
+ * [frames, channels (c, time, row, column), h, w] → [time·frames, out, space·h, space·w]; where there are fewer channels c
+ * than `out`, they are repeated in turn.
  */
-function unfold(x: Value, out: number): Value {
-  const channels = Number(dimAt(x, 1)) / 8
-  const source = Array.from({ length: 8 * out }, (_, index) => {
-    const [time, channel, pixel] = [Math.floor(index / (4 * out)), Math.floor(index / 4) % out, index % 4]
-    return ((channel % channels) * 2 + time) * 4 + pixel
+function unfold(x: Value, out: number, factors: Factors): Value {
+  const { time, space } = factors
+  const pixels = space ** 2
+  const channels = Number(dimAt(x, 1)) / membersOf(factors)
+  const source = Array.from({ length: membersOf(factors) * out }, (_, index) => {
+    const pixel = index % pixels
+    const channel = Math.floor(index / pixels) % out
+    const at = Math.floor(index / (pixels * out))
+    return ((channel % channels) * time + at) * pixels + pixel
   })
   const byTime = gather(x, x.graph.ints(source), 1) // [frames, (time, c, row, column), h, w]
-  return reshape(depthToSpace(byTime, 2), ['*', out, '=', '=']) // [2·frames, out, 2h, 2w]
+  const spread = space === 2 ? depthToSpace(byTime, 2) : byTime // [frames, (time, c), space·h, space·w]
+  return time === 2 ? reshape(spread, ['*', out, '=', '=']) : spread
 }
 
 /** Means of neighbouring channels, as many as it takes to get the shape of the main path. */

@@ -4,7 +4,6 @@ import { silu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { multiply } from '../../src/graph/ops/elementwise.ts'
 import type { Scope } from '../../src/graph/scope.ts'
-import type { LtxVaeConfig } from './config.ts'
 import {
   channelNorm,
   InjectedNoise,
@@ -15,16 +14,18 @@ import {
   timeEmbedding,
   type VaeOptions,
   videoConv,
-} from './vae-blocks.ts'
-import { unfoldingUpsample } from './vae-resample.ts'
+} from './blocks.ts'
+import type { LtxVaeConfig } from './config.ts'
+import { type Factors, foldings, unfoldingUpsample } from './resample.ts'
 
 /** One resolution of the decoder. */
 interface Level {
   readonly width: number
   readonly layers: number
-  /** Whether a residual block changes the width at the start, and whether height, width and frames are then doubled. */
+  /** Whether a residual block changes the width at the start, and whether the resolution then grows, by how much. */
   readonly narrowsFirst: boolean
   readonly upsamples: boolean
+  readonly factors: Factors
   readonly narrowing: number
   readonly residual: boolean
   readonly injectsNoise: boolean
@@ -40,7 +41,12 @@ export interface DecoderFlow {
 
 export function decoderFlow(scope: Scope, timestep: Value | undefined, config: LtxVaeConfig): DecoderFlow {
   const time = timestep && multiply(timestep, scope.weight('timestep_scale_multiplier', [], { dtype: 'f32' }))
-  const options = { causal: config.decoder_causal, layerNormEpsilon: config.resnet_norm_eps }
+  const options: VaeOptions = {
+    causal: config.decoder_causal,
+    layerNormEpsilon: config.resnet_norm_eps,
+    padding: config.decoder_spatial_padding_mode,
+    shortcut: config.shortcut,
+  }
   return { time, noise: new InjectedNoise(scope.graph), options }
 }
 
@@ -87,7 +93,7 @@ export function injectedNoiseSizes(
   let scale = 1
   return decoderLevels(config).flatMap(level => {
     const before = level.narrowsFirst ? [scale, scale] : []
-    if (level.upsamples) scale *= 2
+    if (level.upsamples) scale *= level.factors.space
     const scales = [...before, ...Array<number>(2 * level.layers).fill(scale)]
     return level.injectsNoise ? scales.map((each): [number, number] => [height * each, width * each]) : []
   })
@@ -106,6 +112,7 @@ function decoderLevels(config: LtxVaeConfig): [Level, ...Level[]] {
     layers: layers[0]!,
     narrowsFirst: false,
     upsamples: false,
+    factors: foldings.spatiotemporal,
     narrowing: 1,
     residual: false,
     injectsNoise: injects[0]!,
@@ -119,6 +126,8 @@ function decoderLevels(config: LtxVaeConfig): [Level, ...Level[]] {
       layers: layers[index + 1]!,
       narrowsFirst: before / factor !== width,
       upsamples: upsamples[index]!,
+      // As it is listed: from the lowest resolution up.
+      factors: foldings[config.upsample_type?.[index] ?? 'spatiotemporal'],
       narrowing: factor,
       residual: residual[index]!,
       injectsNoise: injects[index + 1]!,

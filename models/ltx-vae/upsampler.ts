@@ -1,10 +1,11 @@
 /**
- * The latent upsampler of LTX-Video 0.9.7 (diffusers `LTXLatentUpsamplerModel` in `LTXLatentUpsamplePipeline`): residual
+ * The latent upsampler of LTX-Video 0.9.7 and LTX-2 (diffusers `LTXLatentUpsamplerModel`, `LTX2LatentUpsamplerModel`): residual
  * blocks at the size of the latents, a convolution whose channels become pixels, residual blocks at twice the size. It
  * works on latents as they are before they are normalised.
  *
  *   latents [channels, frames, h, w] ──▶ latents [channels, frames, 2h, 2w]
  */
+import type { z } from 'zod'
 import { CheckpointError } from '../../src/errors.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
@@ -30,14 +31,18 @@ import { denormalized, normalized, statistics } from './vae.ts'
 /** Of the group norms: PyTorch's default. */
 const epsilon = 1e-5
 
-/** The upsamplers that a VAE's latents can be given to. */
-export function ltxUpsamplerFormat(vae: LtxVaeConfig): UpsamplerFormat {
+/** The upsamplers that a VAE's latents can be given to, of a class of diffusers. */
+export function ltxUpsamplerFormat(
+  vae: LtxVaeConfig,
+  className = 'LTXLatentUpsamplerModel',
+  schema: z.ZodType<LtxUpsamplerConfig> = ltxUpsamplerConfig,
+): UpsamplerFormat {
   return {
     component: 'latent_upsampler',
-    className: 'LTXLatentUpsamplerModel',
+    className,
     shared: { component: 'vae', tensors: /^latents_(?:mean|std)$/ },
     read(read, file) {
-      const config = checkConfig(ltxUpsamplerConfig, read, file)
+      const config = checkConfig(schema, read, file)
       if (config.in_channels !== vae.latent_channels) {
         throw new CheckpointError('checkpoint/config', {
           subject: `${file} in_channels`,
@@ -70,7 +75,8 @@ export function ltxUpsampler(
   const entry = conv(scope, 'initial_conv', given, width, dims)
   let x = silu(groupNorm(scope, 'initial_norm', entry, dims))
   x = residualBlocks(scope, 'res_blocks', x, config)
-  x = depthToSpace(conv(scope, 'upsampler.0', x, 4 * width, 2), 2) // [frames, width, 2h, 2w]
+  const resampler = config.use_rational_resampler ? 'upsampler.conv' : 'upsampler.0'
+  x = depthToSpace(conv(scope, resampler, x, 4 * width, 2), 2) // [frames, width, 2h, 2w]
   x = residualBlocks(scope, 'post_upsample_res_blocks', x, config)
   const larger = transpose(cast(conv(scope, 'final_conv', x, channels, dims), 'f32'), [1, 0, 2, 3]) // [channels, frames, 2h, 2w]
   graph.output('upsampled', normalized(larger, scales, vae))
