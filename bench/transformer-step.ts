@@ -9,6 +9,7 @@ import { graphSource } from '../src/engine/graph-source.ts'
 import { Lane } from '../src/engine/lane.ts'
 import type { TextConditioning } from '../src/pipeline/family.ts'
 import { networkPass, type PassInput } from '../src/pipeline/network-pass.ts'
+import { planRequest } from '../src/pipeline/request.ts'
 import { timesAtRest } from '../src/pipeline/streams.ts'
 import { OnnxRuntimeBackend } from '../src/runtime/onnxruntime-backend.ts'
 import { sliceAxis } from '../src/tensor/axis.ts'
@@ -111,16 +112,18 @@ interface OpenLane extends AsyncDisposable {
 
 async function openLane(folder: string): Promise<OpenLane> {
   const checkpoint = await openCheckpoint(folder, families)
+  const { model } = checkpoint
+  const plan = planRequest({ prompt: '' }, model.facts, { fields: checkpoint.fields, randomSeed: () => 0n })
   const device = { type: 'cpu' } as const
   const source = graphSource(checkpoint, { device, requested: undefined })
   const lane = new Lane(new OnnxRuntimeBackend({ device, threads: 0 }), source, 'keep')
   return {
     prepare: async ({ latent: [latentFrames, latentHeight, latentWidth] }, promptTokens, inputs) => {
       const text = await textConditioning(lane, inputs.get('text')!, promptTokens)
-      const shape = [checkpoint.model.facts.latentChannels, latentFrames, latentHeight, latentWidth]
+      const shape = [model.facts.latentChannels, latentFrames, latentHeight, latentWidth]
       const stream = { shape }
-      const denoiser = checkpoint.model.denoiser([stream.shape])
-      const denoise = networkPass(checkpoint.model, denoiser, lane.run)
+      const denoiser = model.denoiser([stream.shape], plan)
+      const denoise = networkPass(model, denoiser, lane.run)
       const input: PassInput = {
         latents: [reshaped(inputs.get('latents')!, denoiser.streams[0]!.shape)],
         times: timesAtRest([stream], float32Data(inputs.get('timestep'))[0]!),

@@ -34,7 +34,8 @@ async function open(backend: Backend) {
 
 /** The velocity of every step. */
 export async function transformerErrors(backend: Backend): Promise<Record<string, number>> {
-  const { model, lane, reference, tensors } = await open(backend)
+  const { model, fields, lane, reference, tensors } = await open(backend)
+  const plan = planRequest({ prompt: 'a cat' }, model.facts, { fields, randomSeed: () => 0n })
   const text = await reference('prompt_embeds')
   const rows = text.shape[1]!
   const { residents } = await lane.run('context', { text }, { keep: () => true })
@@ -46,7 +47,7 @@ export async function transformerErrors(backend: Backend): Promise<Record<string
     const of = (what: string) => `step_${String(step).padStart(3, '0')}.${what}`
     if (!tensors.has(of('noise_pred_cond'))) break
     const stream = { shape: latents.shape.slice(1) } // [channels, frames, height, width]
-    const denoiser = model.denoiser([stream.shape])
+    const denoiser = model.denoiser([stream.shape], plan)
     const denoise = networkPass(model, denoiser, lane.run)
     const timestep = Number((await reference(of('timestep'))).data[0])
     const [velocity] = await denoise({

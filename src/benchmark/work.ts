@@ -71,7 +71,10 @@ async function prepareStep({ model, plan, runner, signal }: WorkContext): Promis
   // What they hold on the device lives as long as the lane.
   const conditions = await condition(model, plan, size, noise, runner, signal, dropNotices)
   const { conditional, unconditional, visual } = conditions
-  const denoiser = model.denoiser(visual.streams.map(({ shape }) => shape))
+  const denoiser = model.denoiser(
+    visual.streams.map(({ shape }) => shape),
+    plan,
+  )
   const denoise = networkPass(model, denoiser, runner.run)
   const streams = denoiser.streams.map(({ shape }) => {
     const arrays = runner.openArrays(shape)

@@ -29,6 +29,7 @@ export function checkStep(subject: string, value: number, steps: Steps): void {
 
 function ruleOf({ first, step }: Steps, value: number): string {
   if (step === 1) return 'a positive integer'
+  if (first % step === 0 && first > step) return `a multiple of ${step} from ${first} on`
   if (first !== step) return `${step}k + ${first}`
   return value > 0 ? `a multiple of ${step}` : `a positive multiple of ${step}`
 }

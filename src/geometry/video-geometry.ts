@@ -39,6 +39,8 @@ export interface VideoGeometry {
   readonly temporalStride: number
   /** Latents a token: frames, height, width. */
   readonly patch: readonly [frames: number, height: number, width: number]
+  /** Fewest latents in height, and in width, that the model works on. @default those of one patch */
+  readonly smallestSide?: number
   /** Most tokens along one axis; 1024 by default, the length of Wan's rotary tables (`rope_max_seq_len`). */
   readonly maxTokensPerAxis?: number
 }
@@ -169,7 +171,8 @@ export function sizeSteps(geometry: VideoGeometry): { readonly width: Steps; rea
 
 function spatialSteps(geometry: VideoGeometry, patch: number): Steps {
   const step = geometry.spatialStride * patch
-  return { first: step, step, last: step * maxTokensPerAxis(geometry) }
+  const fewest = Math.max(1, Math.ceil((geometry.smallestSide ?? patch) / patch))
+  return { first: step * fewest, step, last: step * maxTokensPerAxis(geometry) }
 }
 
 /** Frame counts whose latents are a multiple of the patch. */

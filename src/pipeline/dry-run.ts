@@ -46,7 +46,10 @@ export async function dryRunDenoising(
   const context = { size, noise, runner: stage, signal: never, notify: dropNotices }
   const conditions = await conditionOn(model, plan, inputs, context)
   const { conditional, unconditional, visual } = conditions
-  const denoiser = model.denoiser(visual.streams.map(({ shape }) => shape))
+  const denoiser = model.denoiser(
+    visual.streams.map(({ shape }) => shape),
+    plan,
+  )
   const denoise = networkPass(model, denoiser, stage.run)
   const latents = denoiser.streams.map(({ shape }) => {
     return tensor('f32', shape, new Float32Array(elementCount(shape)))

@@ -112,7 +112,7 @@ export interface Model {
    * How the network is fed for streams of these shapes: everything that does not change with the step is made here.
    * @param shapes of the latents of every stream, as `conditionVisual` has them
    */
-  denoiser(shapes: readonly (readonly number[])[]): Denoiser
+  denoiser(shapes: readonly (readonly number[])[], plan: GeneratePlan): Denoiser
   /**
    * The guidance of a stream, for models that do more than a request's fields say.
    * @default the guidance of the request as it stands
@@ -169,6 +169,11 @@ export interface ModelFacts {
   readonly textTokens: number
   /** scheduler_config.json */
   readonly scheduler: unknown
+  /**
+   * Whether noise levels that a request names are the run's as they stand: neither shifted nor stretched.
+   * @default false
+   */
+  readonly keepsLevels?: boolean
   /** The networks that share the steps, from the noisiest on. */
   readonly experts: readonly [Expert, ...Expert[]]
   readonly decoder: CausalGraphs

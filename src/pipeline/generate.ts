@@ -93,7 +93,10 @@ export async function* generate(
     yield* noticeEvents(notices)
     yield conditioningReady(conditions, clock.end('conditioning'), plan.tensors ? initial[0] : undefined)
 
-    const denoiser = model.denoiser(streams.map(({ shape }) => shape))
+    const denoiser = model.denoiser(
+      streams.map(({ shape }) => shape),
+      plan,
+    )
     const arrays = denoiser.streams.map(({ shape }) => runner.openArrays(shape))
     const first = resume ?? firstState(firstStep, initial.map(float32Data), before.position())
     checkState(first, initial, plan)
@@ -238,9 +241,13 @@ async function startingFrom(
 }
 
 /** Where the levels are placed: as the request says, or as the model does. */
-function spacingOf(model: Model, { steps, timesteps, sigmas }: GeneratePlan): Spacing {
-  if (timesteps) return { timesteps }
-  return sigmas ? { sigmas } : model.spacing(steps)
+function spacingOf(
+  model: Model,
+  { steps, timesteps, sigmas }: GeneratePlan,
+): Spacing & { readonly asGiven?: boolean } {
+  const asGiven = model.facts.keepsLevels ?? false
+  if (timesteps) return { timesteps, asGiven }
+  return sigmas ? { sigmas, asGiven } : model.spacing(steps)
 }
 
 /** Steps that are left out when a clip is started from: diffusers' rounding. */

@@ -53,12 +53,16 @@ export function readScheduler(config: unknown, overrides: SchedulerOverrides = {
     flow,
     schedule(request) {
       checkSpacing(request, flow.trainTimesteps)
-      const schedule = schedules[sampler.name](flow, request)
+      const schedule = schedules[sampler.name](request.asGiven ? unshifted(flow) : flow, request)
       checkLevels(schedule)
       if (!keepsTimesteps || !('timesteps' in request)) return schedule
       return { ...schedule, timesteps: Float32Array.from(request.timesteps) }
     },
   }
+}
+
+function unshifted({ trainTimesteps }: FlowSettings): FlowSettings {
+  return { trainTimesteps, shift: { kind: 'static', shift: 1 }, shiftTerminal: undefined }
 }
 
 function staticShift(shift: number) {

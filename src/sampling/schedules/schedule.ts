@@ -22,6 +22,8 @@ export type ScheduleRequest = Spacing & {
   readonly tokens?: number
   /** The dynamic shift itself, for a caller that knows it. */
   readonly mu?: number
+  /** Whether sigmas or timesteps are the levels of the run: neither shifted nor stretched. @default false */
+  readonly asGiven?: boolean
 }
 
 /** Builds the record: appends the final 0 and rounds both tables to float32. */

@@ -15,6 +15,7 @@ const wan21: VideoGeometry = { spatialStride: 8, temporalStride: 4, patch: [1, 2
 const wan22: VideoGeometry = { spatialStride: 16, temporalStride: 4, patch: [1, 2, 2] }
 const ltx: VideoGeometry = { spatialStride: 32, temporalStride: 8, patch: [1, 1, 1] }
 const still: VideoGeometry = { spatialStride: 8, temporalStride: 1, patch: [1, 2, 4] }
+const mirrored: VideoGeometry = { spatialStride: 32, temporalStride: 8, patch: [1, 1, 1], smallestSide: 2 }
 const deepPatch: VideoGeometry = { spatialStride: 8, temporalStride: 4, patch: [2, 2, 2] }
 
 function thrown(act: () => unknown): { code: string; message: string } {
@@ -51,6 +52,7 @@ describe('toLatent and toTokens', () => {
   })
 
   test.each([
+    [mirrored, { width: 32 }, 'width: expected a multiple of 32 from 64 on for this model, got 32. Use 64.'],
     [wan21, { frames: 80 }, 'frames: expected 4k + 1 for this model, got 80. Use 77 or 81.'],
     [wan21, { frames: 2 }, 'frames: expected 4k + 1 for this model, got 2. Use 1 or 5.'],
     [wan21, { frames: 0 }, 'frames: expected 4k + 1 for this model, got 0. Use 1.'],

@@ -72,6 +72,19 @@ describe('a dynamic shift', () => {
   })
 })
 
+test("levels that are the run's as they are given are neither shifted nor stretched", () => {
+  const stretched = { ...ltxConfig, use_dynamic_shifting: true, shift_terminal: 0.1 }
+  const sigmas = [1, 0.725, 0.421875]
+  const { sigmas: levels, timesteps } = readScheduler(stretched).schedule({
+    sigmas,
+    asGiven: true,
+    tokens: 9,
+  })
+  expect([...levels]).toEqual([1, Math.fround(0.725), 0.421875, 0])
+  expect([...timesteps]).toEqual([1000, Math.fround(0.725) * 1000, 421.875].map(Math.fround))
+  expect([...readScheduler(stretched).schedule({ sigmas, tokens: 9 }).sigmas]).not.toEqual([...levels])
+})
+
 describe('overrides', () => {
   test('none: the checkpoint decides', () => {
     expect(readScheduler(uniPCConfig()).sampler.name).toBe('unipc')
