@@ -59,7 +59,7 @@ export function letterbox(picture: Picture, { width, height }: Size): Float32Arr
   const left = Math.floor((width - inner.width) / 2)
   const canvas = new Float32Array(3 * height * width).fill(1)
   for (let channel = 0; channel < 3; channel++) {
-    const fitted = bilinear(reference, channel, inner)
+    const fitted = bilinear(reference, channel, inner, unitRange)
     for (let y = 0; y < inner.height; y++) {
       const row = fitted.subarray(y * inner.width, (y + 1) * inner.width)
       canvas.set(row, (channel * height + top + y) * width + left)
@@ -69,14 +69,45 @@ export function letterbox(picture: Picture, { width, height }: Size): Float32Arr
 }
 
 /**
- * torch's `interpolate(mode="bilinear", align_corners=False)` of one channel in [−1, 1] as float32. It multiplies and
- * adds in one rounding, which doubles do here.
+ * The middle of a picture that is made as large as covers a size, its shape kept: bilinear in single precision and without
+ * smoothing, however much smaller it becomes (diffusers `LTX2ConditionPipeline.preprocess_conditions`).
+ * @returns [3, height, width] in [−1, 1]
  */
-function bilinear({ width, height, data }: Picture, channel: number, to: Size): Float32Array {
+export function coverCropped(picture: Picture, { width, height }: Size): Float32Array {
+  const scale = Math.max(height / picture.height, width / picture.width)
+  const whole = { width: Math.ceil(picture.width * scale), height: Math.ceil(picture.height * scale) }
+  const top = Math.floor((whole.height - height) / 2)
+  const left = Math.floor((whole.width - width) / 2)
+  const result = new Float32Array(3 * height * width)
+  for (let channel = 0, at = 0; channel < 3; channel++) {
+    const covering = bilinear(picture, channel, whole, plainLevels)
+    for (let y = top; y < top + height; y++) {
+      for (let x = left; x < left + width; x++, at++) {
+        result[at] = Math.fround(covering[y * whole.width + x]! / 127.5) - 1
+      }
+    }
+  }
+  return result
+}
+
+/** 0 … 255 as they are. */
+const plainLevels = Float32Array.from({ length: 256 }, (_, level) => level)
+
+/**
+ * torch's `interpolate(mode="bilinear", align_corners=False)` of one channel as float32. It multiplies and adds in one
+ * rounding, which doubles do here.
+ * @param levels what stands for each of the 256 levels
+ */
+function bilinear(
+  { width, height, data }: Picture,
+  channel: number,
+  to: Size,
+  levels: Float32Array,
+): Float32Array {
   const columns = neighbours(width, to.width)
   const rows = neighbours(height, to.height)
   const result = new Float32Array(to.width * to.height)
-  const value = (pixel: number) => unitRange[data[pixel * 3 + channel]!]!
+  const value = (pixel: number) => levels[data[pixel * 3 + channel]!]!
   for (let y = 0, at = 0; y < to.height; y++) {
     const upper = rows.before[y]! * width
     const lower = rows.after[y]! * width

@@ -65,6 +65,11 @@ export interface VisualContext {
   readonly run: RunGraph
   /** Told what is not used as it was given. */
   readonly notify: Notify
+  /**
+   * Finished latents of the stage before, by stream, enlarged to the size of this one.
+   * @default the run's first stage
+   */
+  readonly from?: readonly Tensor[]
   /** Normalised latents [channels, frames, h, w] of pictures, f32 [frames, 3, height, width] in [−1, 1]. */
   encode(pictures: Tensor): Promise<Tensor>
 }

@@ -23,6 +23,7 @@ import type { SingleFiles } from './single-files.ts'
 import type { Trained } from './trained.ts'
 
 export type * from './conditioning.ts'
+export type { GeneratePlan } from './fields/request-fields.ts'
 export type { Defaults, Mode } from './model-facts.ts'
 export type { FilePart, NeededPart, PartTensors, SingleFileModel, SingleFiles } from './single-files.ts'
 

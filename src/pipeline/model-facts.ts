@@ -12,6 +12,8 @@ export interface Defaults {
   readonly fps: number
   readonly steps: number
   readonly guidance: number
+  /** @default 0 */
+  readonly guidanceRescale?: number
   readonly negativePrompt: string
 }
 

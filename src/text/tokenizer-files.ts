@@ -17,7 +17,7 @@ const tokenizerConfig = z.looseObject({
   model_max_length: z.number().nullish(),
   pad_token: tokenText.nullish(),
   eos_token: tokenText.nullish(),
-  padding_side: z.literal('right').nullish(),
+  padding_side: z.enum(['left', 'right']).nullish(),
   truncation_side: z.literal('right').nullish(),
   added_tokens_decoder: z.record(z.string().regex(/^\d+$/), tokenText).nullish(),
 })

@@ -30,6 +30,14 @@ export interface PromptTokenizer {
   readonly encode: (text: string, options: { readonly length: number }) => EncodedPrompt
 }
 
+export interface OpenTokenizerOptions {
+  /**
+   * `left` where the model puts the padding before the tokens by itself, whatever the tokenizer says of it.
+   * @default what is padded is padded on the right
+   */
+  readonly paddingSide?: 'left'
+}
+
 /** A `model_max_length` past this is transformers' way to say that there is none. */
 const largestModelLength = 1e6
 
@@ -38,9 +46,19 @@ const largestModelLength = 1e6
  * else it comes from), giving the ids that transformers gives for it.
  * @throws CheckpointError when a file is missing, malformed or asks for something that is not supported
  */
-export async function openTokenizer(from: string | TokenizerSource): Promise<PromptTokenizer> {
+export async function openTokenizer(
+  from: string | TokenizerSource,
+  { paddingSide }: OpenTokenizerOptions = {},
+): Promise<PromptTokenizer> {
   const source = typeof from === 'string' ? tokenizerFolder(from) : from
   const { json, config } = await source.read()
+  if (config.padding_side === 'left' && paddingSide !== 'left') {
+    throw new CheckpointError('checkpoint/config', {
+      subject: `tokenizer ${source.name}, padding_side`,
+      expected: 'right, for this model',
+      got: 'left',
+    })
+  }
   try {
     return promptTokenizer(asTransformersReads(json, config), config)
   } catch (cause) {

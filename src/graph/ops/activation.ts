@@ -11,6 +11,12 @@ export function quickGelu(value: Value): Value {
   return scaledSilu(value, 1.702)
 }
 
+/** 1 / (1 + e^(−x)). */
+export function sigmoid(value: Value): Value {
+  requireFloat('Sigmoid', value)
+  return value.graph.add({ op: 'Sigmoid', inputs: [value] }, value.dtype, value.shape)
+}
+
 /** Gaussian error linear unit (Hendrycks & Gimpel 2016): exact, or its tanh approximation. */
 export function gelu(value: Value, approximate: 'none' | 'tanh'): Value {
   requireFloat('Gelu', value)

@@ -28,7 +28,7 @@ export interface GuidanceFields {
   /**
    * Strength of guidance rescale (Lin et al. 2023), which keeps the contrast of the conditional prediction, from 0
    * (off) to 1.
-   * @default 0
+   * @default the model's, 0 for most
    */
   readonly guidanceRescale?: number | undefined
   /**
@@ -122,11 +122,10 @@ export const guidanceFields: FieldGroup<GuidanceFields, GuidancePlan> = {
     api: { name: 'guidanceInterval' },
   },
   guidanceRescale: {
-    about: 'how far guidance keeps the contrast, 0 (default: off) to 1',
+    about: 'how far guidance keeps the contrast, 0 (off) to 1 (default: the model’s)',
     schema: z => z.number().min(0).max(1),
-    default: 0,
+    default: ({ defaults }) => defaults.guidanceRescale ?? 0,
     needsGuidance: () => true,
-    stored: ({ guidanceRescale }) => guidanceRescale || undefined,
     flag: { name: '--guidance-rescale', argument: '<share>', group: 'finer', type: decimal },
     api: { name: 'guidanceRescale' },
   },
