@@ -4,9 +4,11 @@
  */
 import type { FieldRecords } from '../src/pipeline/fields/request-fields.ts'
 import { ltxFields } from './ltx/fields.ts'
+import { ltx2Fields } from './ltx2/fields.ts'
 import { wanFields } from './wan/fields.ts'
 
 export type {} from './ltx/fields.ts'
+export type {} from './ltx2/fields.ts'
 export type {} from './wan/fields.ts'
 
-export const familyFields: readonly FieldRecords[] = [wanFields, ltxFields]
+export const familyFields: readonly FieldRecords[] = [wanFields, ltxFields, ltx2Fields]

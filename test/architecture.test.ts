@@ -55,7 +55,7 @@ const programs: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Folders of `models` that families share. Every other one is a family, and families know nothing of each other. */
-const encoders = ['models/umt5', 'models/t5', 'models/clip', 'models/ltx-vae']
+const encoders = ['models/umt5', 'models/t5', 'models/clip', 'models/ltx-vae', 'models/gemma3']
 
 /** What is composed of all families: their networks, and their request fields, which help reads alone. */
 const modelLists = ['models/index.ts', 'models/fields.ts']

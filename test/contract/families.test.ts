@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { families } from '../../models/index.ts'
 import { ltx } from '../../models/ltx/family.ts'
+import { ltx2 } from '../../models/ltx2/family.ts'
 import { requestFields } from '../../src/api/request-fields.ts'
 import { openCheckpoint } from '../../src/engine/checkpoint.ts'
 import { openEngine } from '../../src/engine/engine.ts'
@@ -17,6 +18,7 @@ import { writeSyntheticCheckpoint } from '../synthetic-checkpoint.ts'
 import { RecordedBackend } from '../unit/engine/recorded-backend.ts'
 import { collect, framesOf } from '../unit/engine/tiny-engine.ts'
 import { ltxConfigs } from './ltx-configs.ts'
+import { ltx2Configs } from './ltx2-configs.ts'
 
 const small = { prompt: 'a cat', guidance: 3, steps: 3, maxTextTokens: 16, seed: 1 } satisfies GenerateRequest
 const scratch = scratchFolder()
@@ -43,6 +45,16 @@ const cases: readonly Case[] = [
       const folder = join(scratch, 'ltx')
       const tokenizer = fixture('wan21-t2v/model/tokenizer')
       await writeSyntheticCheckpoint(folder, { family: ltx, tokenizer, ...ltxConfigs })
+      return folder
+    },
+    request: { ...small, width: 32, height: 32, frames: 17 },
+  },
+  {
+    family: 'ltx2',
+    model: async () => {
+      const folder = join(scratch, 'ltx2')
+      const tokenizer = fixture('wan21-t2v/model/tokenizer')
+      await writeSyntheticCheckpoint(folder, { family: ltx2, tokenizer, ...ltx2Configs })
       return folder
     },
     request: { ...small, width: 32, height: 32, frames: 17 },

@@ -17,6 +17,8 @@ const published = families.flatMap(family => family.published.map(model => ({ fa
 
 /** Which list of published tensors a component has to equal. */
 function listOf(name: string, component: string, config: object): string {
+  if (name.startsWith('ltx-2'))
+    return component === 'text_encoder' ? 'ltx2-gemma3-12b' : name.replace('ltx-2', 'ltx2')
   if (component === 'text_encoder') return name.startsWith('ltx') ? 'ltx-t5-xxl' : 'wan21-umt5-xxl'
   if (component === 'image_encoder') return 'wan21-clip-vit-h'
   if (component === 'vae' && !name.startsWith('ltx')) return 'z_dim' in config ? 'wan22-vae' : 'wan21-vae'

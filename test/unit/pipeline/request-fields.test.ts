@@ -23,13 +23,14 @@ const facts: RequestFacts = {
   experts: [{}, {}],
   modes: ['text', 'image', 'last-image', 'keyframes', 'video', 'control', 'references'],
   requires: [],
-  takes: ['upsampler', 'imageNoiseScale', 'decodeTimestep', 'decodeNoiseScale', 'decodeSeed'],
+  takes: ['upsampler', ...familyFields.flatMap(fields => Object.keys(fields))],
 }
 
 const fieldEntries = entriesOf(requestFields)
 
-const plan = (request: GenerateRequest) =>
-  planRequest(request, facts, { fields: requestFields, randomSeed: () => 7n })
+const planOf = (request: GenerateRequest, of: RequestFacts) =>
+  planRequest(request, of, { fields: requestFields, randomSeed: () => 7n })
+const plan = (request: GenerateRequest) => planOf(request, facts)
 
 /** Requests that together give every field but those that stand for others or leave no trace in the video. */
 const requests: readonly GenerateRequest[] = [
@@ -71,6 +72,19 @@ const requests: readonly GenerateRequest[] = [
   { prompt: '', timesteps: [1000, 757, 522], sampler: 'euler' },
   { prompt: '', sigmas: [1, 0.9, 0.6] },
   { prompt: '', extend: 'e.mp4', window: 33, overlap: 5, frames: 40 },
+  {
+    prompt: '',
+    audioGuidance: 4,
+    audioGuidanceRescale: 0.2,
+    stgScale: 0.5,
+    audioStgScale: 2,
+    stgBlocks: [1, 2],
+    modalityGuidance: 1.5,
+    audioModalityGuidance: 2.5,
+    useCrossTimestep: false,
+    imageCrf: 0,
+    shiftTokens: 4096,
+  },
 ]
 
 test('the fields of the families are those that help reads', () => {
@@ -81,6 +95,16 @@ test('the fields of the families are those that help reads', () => {
     'decodeSeed',
     'decodeTimestep',
     'decodeNoiseScale',
+    'audioGuidance',
+    'audioGuidanceRescale',
+    'stgScale',
+    'audioStgScale',
+    'stgBlocks',
+    'modalityGuidance',
+    'audioModalityGuidance',
+    'useCrossTimestep',
+    'imageCrf',
+    'shiftTokens',
   ])
 })
 
@@ -101,13 +125,14 @@ describe('the record of a file', () => {
   })
 
   test('has no field that changes nothing', () => {
-    expect(storedFields(plan({ prompt: 'a' }), requestFields)).toEqual({
+    expect(storedFields(planOf({ prompt: 'a' }, { ...facts, takes: [] }), requestFields)).toEqual({
       prompt: 'a',
       negativePrompt: 'bad',
       maxTextTokens: 512,
       steps: 50,
       seed: '7',
       guidance: 5,
+      guidanceRescale: 0,
       width: 832,
       height: 480,
       frames: 81,

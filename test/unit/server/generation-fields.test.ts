@@ -32,6 +32,16 @@ const values = {
   controlScale: [1, 0.5],
   decodeTimestep: 0.05,
   decodeNoiseScale: 0.02,
+  audioGuidance: 4,
+  audioGuidanceRescale: 0.25,
+  stgScale: 0.5,
+  audioStgScale: 2,
+  stgBlocks: [1, 2],
+  modalityGuidance: 1.5,
+  audioModalityGuidance: 2.5,
+  useCrossTimestep: false,
+  imageCrf: 0,
+  shiftTokens: 4096,
 } as const
 
 const named = (naming: 'camel' | 'underscores') =>

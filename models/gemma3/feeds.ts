@@ -1,0 +1,54 @@
+import { alignedKeys } from '../../src/graph/ops/attention.ts'
+import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import type { Gemma3Config, LayerKind } from './config.ts'
+
+/** Added to the score of a key that is not seen: far below any score, and finite in bf16. */
+const unseen = -1e30
+
+/**
+ * Inputs of the encoder for token ids [tokens] that stand at the end of a sequence that was padded on the left, up to the
+ * next number of keys that every attention kernel takes: rows after those of the tokens are of no use, and no token sees
+ * them.
+ * @param first place of the first token in the padded sequence
+ */
+export function gemma3Feeds(
+  ids: BigInt64Array,
+  first: number,
+  config: Gemma3Config,
+): Readonly<Record<string, Tensor>> {
+  const count = alignedKeys(ids.length)
+  const padded = new BigInt64Array(count)
+  padded.set(ids)
+  return {
+    ids: tensor('i64', [1, count], padded),
+    ...kindFeeds('full', { count, first, window: count }, config),
+    ...kindFeeds('sliding', { count, first, window: config.window }, config),
+  }
+}
+
+function kindFeeds(
+  kind: LayerKind,
+  { count, first, window }: { readonly count: number; readonly first: number; readonly window: number },
+  { rope, headDim }: Gemma3Config,
+): Record<string, Tensor> {
+  const half = headDim / 2
+  const { theta, factor } = rope[kind]
+  const frequencies = Float32Array.from({ length: half }, (_, index) => {
+    return Math.fround(1 / Math.fround(theta ** Math.fround(index / half))) / factor
+  })
+  const table = (turn: (angle: number) => number) => {
+    const values = Float32Array.from({ length: count * half }, (_, at) => {
+      return turn(Math.fround((first + Math.floor(at / half)) * frequencies[at % half]!))
+    })
+    return tensor('f32', [1, count, half], values)
+  }
+  const bias = new Float32Array(count * count).fill(unseen)
+  for (let query = 0; query < count; query++) {
+    bias.fill(0, query * count + Math.max(0, query - window + 1), query * count + query + 1)
+  }
+  return {
+    [`${kind}.cos`]: table(Math.cos),
+    [`${kind}.sin`]: table(Math.sin),
+    [`${kind}.bias`]: tensor('f32', [1, 1, count, count], bias),
+  }
+}

@@ -1,0 +1,285 @@
+import path from 'node:path'
+import { z } from 'zod'
+import { CheckpointError } from '../../src/errors.ts'
+import type {
+  CheckpointConfigs,
+  Family,
+  GraphRecipe,
+  Model,
+  ModelFacts,
+  OptionalGraph,
+  PipelineAlias,
+} from '../../src/pipeline/family.ts'
+import { linearSigmas } from '../../src/sampling/schedules/spacing.ts'
+import { readConfig } from '../../src/weights/read-config.ts'
+import { type Gemma3Config, gemma3Config } from '../gemma3/config.ts'
+import { gemma3Encoder, gemma3Ignored } from '../gemma3/encoder.ts'
+import { compression } from '../ltx-vae/config.ts'
+import { ltxUpsamplerFormat } from '../ltx-vae/upsampler.ts'
+import { ltxDecoder, ltxDecoderRest, ltxDecoderStem, ltxEncoder } from '../ltx-vae/vae.ts'
+import { ltx2Caption } from './caption.ts'
+import {
+  type Ltx2ConnectorsConfig,
+  type Ltx2TransformerConfig,
+  type Ltx2VaeConfig,
+  ltx2ConnectorsConfig,
+  ltx2TransformerConfig,
+  ltx2UpsamplerConfig,
+  ltx2VaeConfig,
+  streamNames,
+  textWidth,
+  widthsOf,
+} from './config.ts'
+import { ltx2Connectors } from './connectors.ts'
+import { ltx2Denoiser } from './denoiser.ts'
+import { ltx2Fields } from './fields.ts'
+import { ltx2Guidance, ltx2Takes } from './guidance.ts'
+import { ltx2Published } from './published.ts'
+import type { SoundLatents } from './sound-latents.ts'
+import { ltx2TextConditioner, ltx2TextTokens } from './text.ts'
+import { ltx2Transformer } from './transformer.ts'
+import { conditionLtx2 } from './visual.ts'
+
+const anyFrame: PipelineAlias = {
+  name: 'LTX2ConditionPipeline',
+  of: 'LTX2Pipeline',
+  changes:
+    'the order in which noise is drawn; LTX2Pipeline is run as this class with keyframes or a last frame',
+}
+
+const imageToVideo: PipelineAlias = {
+  name: 'LTX2ImageToVideoPipeline',
+  of: 'LTX2Pipeline',
+  changes: 'nothing: with a first frame, LTX2Pipeline is run as this class',
+}
+
+const modes: Pick<ModelFacts, 'modes' | 'requires'> = {
+  modes: ['text', 'image', 'last-image', 'keyframes'],
+  requires: [],
+}
+
+/** LTX-2 and LTX-2.3: video with sound, from text, a first frame, and pictures and clips at any frame (diffusers `pipelines/ltx2`). */
+export const ltx2: Family = {
+  name: 'ltx2',
+  pipelines: ['LTX2Pipeline', imageToVideo.name, anyFrame.name],
+  aliases: [imageToVideo, anyFrame],
+  variants: [
+    { name: 'LTX-2', repository: 'Lightricks/LTX-2', ...modes },
+    { name: 'LTX-2.3', repository: 'Lightricks/LTX-2.3', ...modes },
+  ],
+  published: ltx2Published,
+  fields: ltx2Fields,
+  load: checkpoint => loadLtx2(checkpoint),
+}
+
+interface Ltx2Configs {
+  readonly textEncoder: Gemma3Config
+  readonly connectors: Ltx2ConnectorsConfig
+  readonly transformer: Ltx2TransformerConfig
+  readonly vae: Ltx2VaeConfig
+  readonly sound: SoundLatents
+}
+
+function loadLtx2(checkpoint: CheckpointConfigs): Model {
+  const configs = readLtx2Configs(checkpoint)
+  const { textEncoder, connectors, transformer, vae, sound } = configs
+  const facts = factsOf(configs, checkpoint)
+  const visual = { facts, transformer, sound, anyFrame: checkpoint.index._class_name === anyFrame.name }
+  return {
+    facts,
+    graphs: graphsOf(configs),
+    ignoredTensors: { text_encoder: gemma3Ignored, transformer: [/^keyframes_abs_pos_embedding$/] },
+    tensorNames: { originalNames: [], variantTensors: [] },
+    spacing: steps => ({ sigmas: linearSigmas(steps) }),
+    conditionText: ltx2TextConditioner({
+      tokenizer: checkpoint.tokenizer ?? path.join(checkpoint.folder, 'tokenizer'),
+      textEncoder,
+      connectors,
+      projected: transformer.use_prompt_embeddings,
+    }),
+    conditionVisual: (inputs, context) => conditionLtx2(visual, inputs, context),
+    denoiser: (shapes, plan) => ltx2Denoiser(transformer, shapes, plan),
+    guide: (guidance, at) => ltx2Guidance(transformer, guidance, at),
+    decoderFeeds: () => ({}),
+    upsampler: ltxUpsamplerFormat(vae, 'LTX2LatentUpsamplerModel', ltx2UpsamplerConfig),
+  }
+}
+
+const audioVaeFields = z.object({
+  latent_channels: z.number().int().positive().default(8),
+  mel_bins: z.number().int().positive().multipleOf(4).default(64),
+  sample_rate: z.number().positive().default(16_000),
+  mel_hop_length: z.number().positive().default(160),
+})
+
+function readLtx2Configs(checkpoint: CheckpointConfigs): Ltx2Configs {
+  const read = <T>(schema: z.ZodType<T>, component: string, ...classes: string[]) => {
+    return readConfig(schema, checkpoint, component, classes.length > 0 ? { classes } : {})
+  }
+  const audio =
+    checkpoint.components.audio_vae === undefined
+      ? audioVaeFields.parse({})
+      : read(audioVaeFields, 'audio_vae', 'AutoencoderKLLTX2Audio')
+  const transformer = read(ltx2TransformerConfig, 'transformer', 'LTX2VideoTransformer3DModel')
+  const configs = {
+    textEncoder: read(gemma3Config, 'text_encoder'),
+    connectors: read(ltx2ConnectorsConfig, 'connectors', 'LTX2TextConnectors'),
+    transformer,
+    vae: read(ltx2VaeConfig, 'vae', 'AutoencoderKLLTX2Video'),
+    sound: {
+      channels: audio.latent_channels,
+      bins: audio.mel_bins / 4,
+      rate: audio.sample_rate / audio.mel_hop_length / transformer.audio_scale_factor,
+    },
+  }
+  checkFit(configs, checkpoint)
+  return configs
+}
+
+/** @throws CheckpointError for components of different models */
+function checkFit(
+  { textEncoder, connectors, transformer, vae, sound }: Ltx2Configs,
+  { folder }: CheckpointConfigs,
+): void {
+  const model = widthsOf(transformer)
+  const layers = textEncoder.layers.length + 1
+  const texts = streamNames.map(stream => {
+    const wanted = transformer.use_prompt_embeddings ? transformer.caption_channels : model[stream]
+    return [
+      'connectors',
+      `${stream}_hidden_dim`,
+      textWidth(connectors, stream),
+      wanted,
+      'what the transformer takes',
+    ] as const
+  })
+  const fits = [
+    [
+      'connectors',
+      'caption_channels',
+      connectors.caption_channels,
+      textEncoder.width,
+      'the width of the text encoder',
+    ],
+    [
+      'connectors',
+      'text_proj_in_factor',
+      connectors.text_proj_in_factor,
+      layers,
+      'the layers of the text encoder and 1',
+    ],
+    ...texts,
+    ['transformer', 'in_channels', transformer.in_channels, vae.latent_channels, 'the channels of the VAE'],
+    [
+      'transformer',
+      'audio_in_channels',
+      transformer.audio_in_channels,
+      sound.channels * sound.bins,
+      'the latents of the audio VAE',
+    ],
+  ] as const
+  for (const [component, field, got, expected, of] of fits) {
+    if (got === expected) continue
+    throw new CheckpointError('checkpoint/config', {
+      subject: `${path.join(folder, component, 'config.json')} ${field}`,
+      expected: `${expected}, ${of}`,
+      got: String(got),
+      advice: 'The components are of different models: put the ones of one model together.',
+    })
+  }
+}
+
+/** Sizes, steps and guidance are diffusers' defaults. */
+function factsOf({ vae }: Ltx2Configs, checkpoint: CheckpointConfigs): ModelFacts {
+  const { spatial, temporal } = compression(vae)
+  return {
+    family: 'ltx2',
+    streams: streamNames,
+    geometry: {
+      spatialStride: spatial,
+      temporalStride: temporal,
+      patch: [1, 1, 1],
+      // A mirrored edge takes a second row.
+      ...(vae.decoder_spatial_padding_mode === 'reflect' && { smallestSide: 2 }),
+    },
+    latentChannels: vae.latent_channels,
+    defaults: {
+      width: 768,
+      height: 512,
+      frames: 121,
+      fps: 24,
+      steps: 30,
+      guidance: 3,
+      guidanceRescale: 0.7,
+      negativePrompt: '',
+      ...checkpoint.defaults,
+    },
+    trained: checkpoint.trained,
+    textTokens: ltx2TextTokens,
+    scheduler: checkpoint.components.scheduler,
+    keepsLevels: true,
+    experts: [{ graph: 'transformer', fromTimestep: 0 }],
+    decoder: { first: 'vae-decoder', next: undefined },
+    tiledDecoder: {
+      stem: { first: 'vae-decoder-stem', next: undefined },
+      rest: { first: 'vae-decoder-rest', next: undefined },
+      context: 4,
+    },
+    encoder: undefined,
+    ...modes,
+    takes: ltx2Takes,
+  }
+}
+
+function graphsOf({ textEncoder, connectors, transformer, vae, sound }: Ltx2Configs): GraphRecipe[] {
+  const caption: GraphRecipe = {
+    name: 'caption',
+    component: 'transformer',
+    role: 'transformer',
+    build: (weights, precision) => ltx2Caption(transformer, weights, precision),
+  }
+  return [
+    {
+      name: 'text-encoder',
+      component: 'text_encoder',
+      role: 'text-encoder',
+      build: (weights, precision) => gemma3Encoder(textEncoder, weights, precision),
+    },
+    {
+      name: 'connectors',
+      component: 'connectors',
+      role: 'text-encoder',
+      build: (weights, precision) => ltx2Connectors(connectors, weights, precision),
+    },
+    ...(transformer.use_prompt_embeddings ? [caption] : []),
+    {
+      name: 'transformer',
+      component: 'transformer',
+      role: 'transformer',
+      build: (weights, precision) => ltx2Transformer(transformer, sound.channels, weights, precision),
+    },
+    ...Object.entries(coders).map(([name, build]): GraphRecipe => {
+      return {
+        name,
+        component: 'vae',
+        role: 'vae',
+        ...(name === 'vae-encoder' && { optional: encoderForPictures }),
+        build: (weights, precision) => build(vae, weights, precision),
+      }
+    }),
+  ]
+}
+
+/** Decoders are published alone. */
+const encoderForPictures: OptionalGraph = {
+  tensors: /^encoder\./,
+  leftovers: [],
+  modes: ['image', 'last-image', 'keyframes'],
+}
+
+const coders = {
+  'vae-decoder': ltxDecoder,
+  'vae-decoder-stem': ltxDecoderStem,
+  'vae-decoder-rest': ltxDecoderRest,
+  'vae-encoder': ltxEncoder,
+}

@@ -1,0 +1,69 @@
+/** How LTX-2 sees a prompt (diffusers `LTX2Pipeline.encode_prompt` and its connectors). */
+import { RequestError } from '../../src/errors.ts'
+import type { Model } from '../../src/pipeline/family.ts'
+import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
+import type { TokenizerSource } from '../../src/text/tokenizer-source.ts'
+import type { Gemma3Config } from '../gemma3/config.ts'
+import { gemma3Feeds } from '../gemma3/feeds.ts'
+import { type Ltx2ConnectorsConfig, registersOf } from './config.ts'
+import { connectorFeeds } from './connectors.ts'
+
+export interface Ltx2TextOptions {
+  /** A folder, or where else it comes from. */
+  readonly tokenizer: string | TokenizerSource
+  readonly textEncoder: Gemma3Config
+  readonly connectors: Ltx2ConnectorsConfig
+  /** Whether the transformer has a projection of its own for the text. */
+  readonly projected: boolean
+}
+
+/** Tokens of a prompt unless a request says otherwise, and the most there may be. */
+export const ltx2TextTokens = 1024
+
+/**
+ * Tokenizes the prompt, encodes its tokens as they stand at the end of a padded sequence, and connects them, once a prompt.
+ * Everything behind the connectors is attended to, registers in the place of padding included.
+ */
+export function ltx2TextConditioner(options: Ltx2TextOptions): Model['conditionText'] {
+  const { textEncoder, connectors, projected } = options
+  let opening: Promise<PromptTokenizer> | undefined
+  return async ({ prompt, textTokens }, run) => {
+    checkLength(textTokens, registersOf(connectors))
+    opening ??= openTokenizer(options.tokenizer, { paddingSide: 'left' })
+    const tokenizer = await opening
+    const { ids, tokens, truncated, unknown } = tokenizer.encode(stripped(prompt), { length: textTokens })
+    const encoder = gemma3Feeds(ids.subarray(0, tokens), textTokens - tokens, textEncoder)
+    const { tensors: encoded } = await run('text-encoder', encoder)
+    const states = encoded.states!
+    const rows = states.shape[1]!
+    const feeds = { states, ...connectorFeeds(connectors, { rows, tokens, length: textTokens }) }
+    const connected = await run('connectors', feeds, projected ? {} : { keep: () => true })
+    const { residents } = projected
+      ? await run(
+          'caption',
+          { 'connected.video': connected.tensors.video!, 'connected.audio': connected.tensors.audio! },
+          { keep: () => true },
+        )
+      : connected
+    const texts = { text: residents.video!, 'audio.text': residents.audio! }
+    return { feeds: [texts], tokens, truncated, unknown }
+  }
+}
+
+/** @throws RequestError for a length that registers do not fill */
+function checkLength(length: number, registers: number): void {
+  if (length % registers === 0) return
+  const below = Math.floor(length / registers) * registers
+  const nearest = [below, below + registers].filter(each => each >= registers && each <= ltx2TextTokens)
+  throw new RequestError('request/invalid', {
+    subject: 'maxTextTokens',
+    expected: `a multiple of ${registers}, the registers that stand for padding, for this model`,
+    got: String(length),
+    advice: `Use ${nearest.join(' or ')}.`,
+  })
+}
+
+/** Python's `str.strip()`, but for control characters. */
+function stripped(text: string): string {
+  return text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '')
+}

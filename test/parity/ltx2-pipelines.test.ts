@@ -1,0 +1,212 @@
+/** LTX-2 and LTX-2.3 against diffusers, from prompt, inputs and seed alone. */
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { createEngine, type GenerateEvent, type GenerateRequest, type Tensor } from '../../src/index.ts'
+import { relativeError } from '../compare.ts'
+import { fixture, hasFixture, isFixture } from '../fixtures.ts'
+import { readFixtureTensors } from '../safetensors-fixture.ts'
+
+interface Call {
+  prompt: string
+  negative_prompt?: string
+  height: number
+  width: number
+  num_frames: number
+  num_inference_steps: number
+  sigmas?: number[]
+  frame_rate?: number
+  max_sequence_length: number
+  guidance_scale?: number
+  audio_guidance_scale?: number
+  guidance_rescale?: number
+  audio_guidance_rescale?: number
+  stg_scale?: number
+  audio_stg_scale?: number
+  modality_scale?: number
+  audio_modality_scale?: number
+  spatio_temporal_guidance_blocks?: number[] | null
+  use_cross_timestep?: boolean
+}
+
+interface Case {
+  readonly pipeline: string
+  readonly model: string
+  readonly seed: number
+  readonly call: Call
+  readonly from_stage?: object
+  readonly output_type?: string
+  readonly inputs: {
+    image?: string
+    conditions?: { index: number; strength: number; image?: string; video?: string[] }[]
+  }
+}
+
+const folders = ['ltx2-t2v', 'ltx2-i2v', 'ltx2-condition', 'ltx2.3-t2v'].map(folder => {
+  return { folder, cases: casesOf(folder) }
+})
+
+const temporary: string[] = []
+afterAll(() => {
+  for (const folder of temporary) rmSync(folder, { recursive: true })
+})
+
+describe.each(folders)('$folder', ({ folder, cases }) => {
+  if (cases.length === 0) test.skip('the references are not here')
+  test.each(cases)('$name: every stage is what diffusers gives', async ({ name, about }) => {
+    const reference = readFixtureTensors(`${fixture(folder)}/${name}.safetensors`)
+    const model = path.resolve(fixture(folder), about.model)
+    await using engine = await createEngine({ model, device: 'cpu', threads: 1 })
+    const { frames, decoded, steps } = await run(engine.generate(requestOf(about, folder)), reference)
+    expect(steps).toBe(about.call.num_inference_steps)
+    const video = reference.get('decoded_video')
+    if (video) expect(relativeError(decoded, framesFirst(video))).toBeLessThan(5e-4)
+    const levels = reference.get('frames_uint8')?.data as Uint8Array | undefined
+    if (levels) {
+      expect(frames.length).toBe(levels.length)
+      const off = frames.filter((level, index) => Math.abs(level - levels[index]!) > 1).length
+      expect(off / frames.length).toBeLessThanOrEqual(0.001)
+    }
+  })
+})
+
+async function run(events: AsyncIterable<GenerateEvent>, reference: ReadonlyMap<string, Tensor>) {
+  const frames: Uint8Array[] = []
+  const decoded: Float32Array[] = []
+  let steps = 0
+  for await (const event of events) {
+    if (event.type === 'step-end') checkStep(event, steps++, reference)
+    if (event.type !== 'frames-decoded') continue
+    frames.push(event.frames)
+    decoded.push(event.tensors!.decoded.data as Float32Array)
+  }
+  return { frames: Buffer.concat(frames), decoded: decoded.flatMap(part => [...part]), steps }
+}
+
+/** Cases that are one call; those of two stages are a test of their own. */
+function casesOf(folder: string): { name: string; about: Case }[] {
+  if (!hasFixture('ltx2-t2v/model/model_index.json')) return []
+  return [1, 2, 3, 4, 5, 6, 7]
+    .map(number => `case-${number}`)
+    .filter(name => isFixture(`${folder}/${name}.json`))
+    .map(name => ({
+      name,
+      about: JSON.parse(readFileSync(fixture(`${folder}/${name}.json`), 'utf8')) as Case,
+    }))
+    .filter(({ about }) => about.from_stage === undefined)
+}
+
+function requestOf({ call, seed, inputs }: Case, folder: string): GenerateRequest {
+  const file = (name: string) => `${fixture(folder)}/${name}`
+  const latents = (call.num_frames - 1) / 8 + 1
+  const keyframes = inputs.conditions?.map(({ index, strength, image, video }) => {
+    const latent = index < 0 ? index + latents : index
+    return {
+      frame: latent === 0 ? 0 : 8 * (latent - 1) + 1,
+      strength,
+      path: image ? file(image) : pictureFolder(video!.map(file)),
+    }
+  })
+  const amounts = {
+    guidance: call.guidance_scale,
+    audioGuidance: call.audio_guidance_scale,
+    guidanceRescale: call.guidance_rescale,
+    audioGuidanceRescale: call.audio_guidance_rescale,
+    stgScale: call.stg_scale,
+    audioStgScale: call.audio_stg_scale,
+    modalityGuidance: call.modality_scale,
+    audioModalityGuidance: call.audio_modality_scale,
+    stgBlocks: call.spatio_temporal_guidance_blocks ?? undefined,
+    useCrossTimestep: call.use_cross_timestep,
+    sigmas: call.sigmas,
+  }
+  return {
+    prompt: call.prompt,
+    negativePrompt: call.negative_prompt ?? '',
+    width: call.width,
+    height: call.height,
+    frames: call.num_frames,
+    fps: call.frame_rate ?? 24,
+    maxTextTokens: call.max_sequence_length,
+    imageCrf: 0,
+    ...(call.sigmas ? {} : { steps: call.num_inference_steps }),
+    ...Object.fromEntries(Object.entries(amounts).filter(([, value]) => value !== undefined)),
+    ...(inputs.image && { image: file(inputs.image) }),
+    ...(keyframes && { keyframes }),
+    seed,
+    tensors: true,
+  }
+}
+
+/** A folder with the pictures of a clip and nothing else, as a request takes it. */
+function pictureFolder(files: readonly string[]): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'clip-'))
+  files.forEach((file, index) => {
+    copyFileSync(file, path.join(folder, `${String(index).padStart(5, '0')}.png`))
+  })
+  temporary.push(folder)
+  return folder
+}
+
+function checkStep(
+  event: Extract<GenerateEvent, { type: 'step-end' }>,
+  index: number,
+  reference: ReadonlyMap<string, Tensor>,
+): void {
+  const of = (name: string) => {
+    return reference.get(`step_${String(index).padStart(3, '0')}.${name}`)?.data as Float32Array | undefined
+  }
+  const { others, ...video } = event.tensors!
+  const passes = { conditional: 'cond', unconditional: 'uncond', stg: 'stg', modality: 'modality' } as const
+  for (const [pass, name] of Object.entries(passes)) {
+    const ours = video[pass as 'conditional']
+    const expected = of(`noise_pred_${name}`)
+    // A perturbed pass that perturbs nothing is not run.
+    if (pass !== 'stg') expect([pass, ours === undefined]).toEqual([pass, expected === undefined])
+    if (!ours) continue
+    expect([pass, below(relativeError(tokensFirst(ours), expected!), 1e-4)]).toEqual([pass, true])
+    const sound = rowsFirst(others!.audio![pass as 'conditional'])
+    expect([pass, below(relativeError(sound, of(`audio_noise_pred_${name}`)!), 1e-4)]).toEqual([pass, true])
+  }
+  expect(relativeError(tokensFirst(video.latents), of('latents')!)).toBeLessThan(1e-4)
+  expect(relativeError(rowsFirst(others!.audio!.latents), of('audio_latents')!)).toBeLessThan(1e-4)
+}
+
+function below(error: number, limit: number): boolean | string {
+  return error < limit || String(error)
+}
+
+/** [channels, frames, h, w] → tokens by channels. */
+function tokensFirst({ shape, data }: Tensor): number[] {
+  const channels = shape[0]!
+  const tokens = data.length / channels
+  return Array.from({ length: data.length }, (_, index) => {
+    return Number(data[(index % channels) * tokens + Math.floor(index / channels)])
+  })
+}
+
+/** [channels, rows, bins] → rows by channels and bins. */
+function rowsFirst({ shape, data }: Tensor): number[] {
+  const [channels, rows, bins] = shape as [number, number, number]
+  return Array.from({ length: data.length }, (_, index) => {
+    const [row, channel, bin] = [
+      Math.floor(index / (channels * bins)),
+      Math.floor(index / bins) % channels,
+      index % bins,
+    ]
+    return Number(data[(channel * rows + row) * bins + bin])
+  })
+}
+
+/** [1, channels, frames, h, w] → [frames, channels, h, w]. */
+function framesFirst(source: Tensor): number[] {
+  const [, channels, frames, h, w] = source.shape as [number, number, number, number, number]
+  const data = source.data as Float32Array
+  return Array.from({ length: data.length }, (_, index) => {
+    const pixel = index % (h * w)
+    const channel = Math.floor(index / (h * w)) % channels
+    const frame = Math.floor(index / (h * w * channels))
+    return data[(channel * frames + frame) * h * w + pixel]!
+  })
+}
