@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { CheckpointError, messageOf, RequestError } from '../errors.ts'
+import { castOnce } from '../graph/cast-once.ts'
 import type { Graph } from '../graph/graph.ts'
 import { serialize } from '../graph/serialize.ts'
 import type { GraphRecipe } from '../pipeline/family.ts'
 import type { Device, GraphModel } from '../runtime/backend.ts'
+import { foldLimitBytes } from '../runtime/session-config.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import { adaptationsOf } from '../weights/adapters/adapt.ts'
 import type { Weights } from '../weights/checkpoint.ts'
@@ -54,7 +56,7 @@ export function graphSource(
     },
     load: checkpoint.exported
       ? exportedGraphs(checkpoint)
-      : async (name, kernels) => graphModel(await build(name, kernels), name),
+      : async (name, kernels) => graphModel(await build(name, kernels), name, precision.device),
   }
 }
 
@@ -138,7 +140,14 @@ function builtGraphs(
   }
 }
 
-function graphModel(graph: Graph, name: string): GraphModel {
+function graphModel(graph: Graph, name: string, device: Device): GraphModel {
+  const split = device.type === 'cpu' ? undefined : castOnce(graph, { leaveBytes: foldLimitBytes })
+  if (!split) return plainModel(graph, name)
+  const casts = split.casts.map(each => plainModel(each, each.name))
+  return { ...plainModel(graph, name), castOnce: { bytes: plainModel(split.graph, name).bytes, casts } }
+}
+
+function plainModel(graph: Graph, name: string): GraphModel {
   // Locations are real paths, relative to the root: the runtime refuses absolute ones and follows no links.
   const bytes = serialize(graph, { locate: file => path.relative('/', file) })
   return { name, bytes, weightsFolder: '/', weightBytes: weightBytesOf(graph) }

@@ -1,5 +1,7 @@
 /** What a request needs of a device's memory under every plan, before anything is loaded. */
 import { pixelFramesOf, toLatent } from '../geometry/video-geometry.ts'
+import { type CastOnce, castOnce } from '../graph/cast-once.ts'
+import { constantBytes } from '../graph/folded-values.ts'
 import type { Graph } from '../graph/graph.ts'
 import { largestElements } from '../graph/live-memory.ts'
 import { type DryRun, dryRunDecoding, dryRunDenoising } from '../pipeline/dry-run.ts'
@@ -8,7 +10,9 @@ import { type MemoryPlan, memoryPlans, type Residency, shouldEvict } from '../pi
 import type { GeneratePlan } from '../pipeline/request.ts'
 import { frameSize } from '../pipeline/upsample.ts'
 import type { Device } from '../runtime/backend.ts'
+import { castsWeightsOnce } from '../runtime/choose-backend.ts'
 import { arenaBytes, openingBytes, runtimeBytes, weightBytes } from '../runtime/graph-memory.ts'
+import { foldLimitBytes } from '../runtime/session-config.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { type GraphSource, weightBytesOf } from './graph-source.ts'
 
@@ -60,10 +64,18 @@ export class MemoryEstimator {
   readonly #checkpoint: Checkpoint
   readonly #device: Device
   readonly #source: GraphSource
+  readonly #castsOnce: boolean
   readonly #facts = memoize((name: string) => this.#factsOf(name))
   readonly #runs = new Map<string, RunFacts>()
 
-  constructor(checkpoint: Checkpoint, device: Device, source: GraphSource) {
+  /** @param castsOnce whether weights are cast when a graph is opened, see `castOnce` of `GraphModel` */
+  constructor(
+    checkpoint: Checkpoint,
+    device: Device,
+    source: GraphSource,
+    castsOnce = castsWeightsOnce(device),
+  ) {
+    this.#castsOnce = castsOnce
     this.#checkpoint = checkpoint
     this.#device = device
     this.#source = source
@@ -143,10 +155,21 @@ export class MemoryEstimator {
 
   async #factsOf(name: string): Promise<GraphFacts> {
     const graph = await this.#source.graph(name)
+    const recipe = this.#source.recipe(name)
     const storedBytes = weightBytesOf(graph)
+    const split = this.#castsOnce ? castOnce(graph, { leaveBytes: foldLimitBytes }) : undefined
+    if (split) return { recipe, graph: split.graph, storedBytes, ...this.#castBytes(split, storedBytes) }
     const weights = weightBytes(graph, storedBytes, this.#device)
     const opening = openingBytes(weights, storedBytes, this.#device)
-    return { recipe: this.#source.recipe(name), graph, storedBytes, weights, opening }
+    return { recipe, graph, storedBytes, weights, opening }
+  }
+
+  /** Casts are held as they are made, group by group; the stored weights of one group are there beside them. */
+  #castBytes({ graph, casts }: CastOnce, storedBytes: number): Pick<GraphFacts, 'weights' | 'opening'> {
+    const results = casts.flatMap(({ outputs }) => outputs.map(({ name }) => constantBytes(graph, name)))
+    const held = results.reduce((sum, bytes) => sum + bytes, 0)
+    const weights = held + weightBytes(graph, storedBytes, this.#device)
+    return { weights, opening: Math.max(weights, held + Math.max(...casts.map(weightBytesOf))) }
   }
 }
 

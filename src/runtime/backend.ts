@@ -10,6 +10,12 @@ export interface GraphModel {
   readonly weightsFolder: string
   /** Bytes of the weights as stored, which decides how they are loaded. */
   readonly weightBytes: number
+  /**
+   * The same graph with weights in a narrower type than they are stored in as inputs, and graphs that give them. A
+   * backend that keeps residents in a device's memory casts the weights when it opens the graph; others cast them in
+   * every run. @default none is cast
+   */
+  readonly castOnce?: { readonly bytes: Uint8Array; readonly casts: readonly GraphModel[] }
 }
 
 /** A tensor that stays where the session that made it runs, and can be fed to other sessions of the same backend. */

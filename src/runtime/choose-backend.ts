@@ -16,6 +16,15 @@ export function nativeParts(): NativeParts {
   return { addon: existsSync(addonFile()), kernels: builtKernels() }
 }
 
+/** Whether the backend of a device casts weights once, where they are stored in a wider type. */
+export function castsWeightsOnce(device: Device, { addon }: NativeParts = nativeParts()): boolean {
+  return takesNative(device, addon)
+}
+
+function takesNative(device: Device, addon: boolean): boolean {
+  return addon && device.type === 'cuda'
+}
+
 /**
  * The backend of a device. On a GPU the native one where its addon was built, with our own kernels where those were
  * too: there what stays resident stays in the GPU's memory. Else onnxruntime-node, which needs neither.
@@ -24,7 +33,6 @@ export function chooseBackend(
   options: { readonly device: Device; readonly threads: number },
   { addon, kernels }: NativeParts = nativeParts(),
 ): Backend {
-  const native = addon && options.device.type === 'cuda'
-  if (!native) return new OnnxRuntimeBackend(options)
+  if (!takesNative(options.device, addon)) return new OnnxRuntimeBackend(options)
   return new NativeBackend({ ...options, kernels, cudaOptions: cudaOptionsOf() })
 }

@@ -44,6 +44,8 @@ interface OpenSession {
   readonly handle: SessionHandle
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
+  /** Inputs that are the same in every run: weights that were cast when it was opened. */
+  readonly weights: Readonly<Record<string, ResidentTensor>>
 }
 
 /**
@@ -97,7 +99,8 @@ export class NativeBackend implements Backend {
 
   async #close(): Promise<void> {
     await Promise.allSettled(this.#pending)
-    const sessions = [...this.#sessions].map(session => this.#release(session))
+    const sessions = [...this.#sessions].map(session => this.#addon.release(this.#lane, session))
+    this.#sessions.clear()
     const residents = this.#addon.drop(this.#lane, [...this.#residents.values()])
     this.#residents.clear()
     await Promise.all([...sessions, residents, this.#addon.close(this.#lane)])
@@ -127,13 +130,37 @@ export class NativeBackend implements Backend {
   }
 
   async #open(model: GraphModel, options: NativeOpenOptions): Promise<NativeSession> {
+    if (!model.castOnce) return this.#session(await this.#openModel(model, options))
+    const { bytes, casts } = model.castOnce
+    const weights: Record<string, ResidentTensor> = {}
+    try {
+      for (const cast of casts) Object.assign(weights, await this.#resultsOf(cast))
+      return this.#session({ ...(await this.#openModel({ ...model, bytes }, options)), weights })
+    } catch (error) {
+      await this.drop(Object.values(weights))
+      throw error
+    }
+  }
+
+  /** What a graph without inputs gives, which stays on the device. */
+  async #resultsOf(model: GraphModel): Promise<Readonly<Record<string, ResidentTensor>>> {
+    const session = await this.#openModel(model, {})
+    try {
+      const { residents } = await this.#inOrder(this.#run(session, {}, { keep: () => true }))
+      return residents
+    } finally {
+      await this.#release(session)
+    }
+  }
+
+  async #openModel(model: GraphModel, options: NativeOpenOptions): Promise<OpenSession> {
     try {
       const shared = Object.entries(options.initializers ?? {})
       const initializers = shared.map(([name, resident]) => [name, this.#handleOf(name, resident)])
       const config = openConfig(model, this.#options, options, Object.fromEntries(initializers))
       const { handle, inputs, outputs } = await this.#addon.open(this.#lane, model.bytes, config)
       this.#sessions.add(handle)
-      return this.#session({ name: model.name, handle, inputs, outputs })
+      return { name: model.name, handle, inputs, outputs, weights: {} }
     } catch (cause) {
       throw openError(model.name, this.device, cause)
     }
@@ -146,19 +173,22 @@ export class NativeBackend implements Backend {
         this.#checkOpen(session.name)
         return await this.#tracked(this.#inOrder(this.#run(session, feeds, options)))
       },
-      release: () => this.#release(session.handle),
+      release: () => this.#release(session),
     }
   }
 
-  async #release(session: SessionHandle): Promise<void> {
-    if (this.#sessions.delete(session)) await this.#addon.release(this.#lane, session)
+  async #release({ handle, weights }: OpenSession): Promise<void> {
+    if (!this.#sessions.delete(handle)) return
+    await this.#addon.release(this.#lane, handle)
+    await this.drop(Object.values(weights))
   }
 
   async #run(
-    { name, handle, inputs, outputs }: OpenSession,
-    feeds: Readonly<Record<string, Feed>>,
+    { name, handle, inputs, outputs, weights }: OpenSession,
+    fed: Readonly<Record<string, Feed>>,
     { fetch = outputs, keep = () => false, signal, config = {} }: NativeRunOptions,
   ): Promise<RunResult> {
+    const feeds = { ...weights, ...fed }
     checkInputs(name, inputs, feeds)
     if (signal?.aborted) throw new CancelledError({ cause: signal.reason })
     const run = this.#addon.createRun(config)

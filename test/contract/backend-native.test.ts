@@ -5,8 +5,13 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BackendError, CancelledError } from '../../src/errors.ts'
+import { castOnce } from '../../src/graph/cast-once.ts'
+import { Graph } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add, multiply } from '../../src/graph/ops/elementwise.ts'
+import { matmulTransposed } from '../../src/graph/ops/matmul.ts'
+import { serialize } from '../../src/graph/serialize.ts'
+import type { GraphModel } from '../../src/runtime/backend.ts'
 import { NativeBackend, type NativeSession } from '../../src/runtime/native-backend.ts'
 import { loadNativeBinding } from '../../src/runtime/native-binding.ts'
 import type { NativeOptions } from '../../src/runtime/native-config.ts'
@@ -106,6 +111,43 @@ describe.skipIf(noAddon)(`the native backend${noAddon ? ` (skipped: ${noAddon})`
     await first.release()
     expect((await second.run({ x: vector(1, 2) })).tensors.y).toEqual(vector(10, 40))
     await Promise.all([source.release(), second.release()])
+  })
+
+  test('casts weights when a graph is opened, and frees them when it is released', async () => {
+    const file = path.join(folder, 'weights')
+    const side = 64
+    const numbers = Float32Array.from({ length: 2 * side * side }, (_, index) => Math.sin(index) / 8)
+    writeFileSync(file, numbers)
+    const graph = new Graph('halves', { precision: 'f16' })
+    const bytes = 4 * side * side
+    let y = cast(graph.input('x', 'f32', ['n', side]), 'f16')
+    for (const index of [0, 1]) {
+      const weight = { dtype: 'f32', shape: [side, side], file, offset: index * bytes, bytes } as const
+      y = matmulTransposed(y, cast(graph.weight(`w${index}`, weight), 'f16'))
+    }
+    graph.output('y', cast(y, 'f32'))
+    const modelOf = (each: Graph): GraphModel => {
+      const model = serialize(each, { locate: name => name.slice(1) })
+      return { name: each.name, bytes: model, weightsFolder: '/', weightBytes: 2 * bytes }
+    }
+    const split = castOnce(graph, { leaveBytes: 0, groupBytes: bytes })!
+    expect(split.casts).toHaveLength(2)
+    const model = {
+      ...modelOf(graph),
+      castOnce: { bytes: modelOf(split.graph).bytes, casts: split.casts.map(modelOf) },
+    }
+    const before = loadNativeBinding().alive()
+    const [plain, cut] = [await backend.open(modelOf(graph)), await backend.open(model)]
+    expect(loadNativeBinding().alive()).toEqual({
+      sessions: before.sessions + 2,
+      tensors: before.tensors + 2,
+    })
+    const x = tensor('f32', [3, side], numbers.slice(0, 3 * side))
+    const expected = (await plain.run({ x })).tensors
+    expect(expected.y!.data.some(value => Math.abs(Number(value)) > 0.1)).toBe(true)
+    for (let round = 0; round < 2; round++) expect((await cut.run({ x })).tensors).toEqual(expected)
+    await Promise.all([plain.release(), cut.release()])
+    expect(loadNativeBinding().alive()).toEqual(before)
   })
 
   test('leaves the event loop free while a graph runs', async () => {

@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { weightBytesOf } from '../../src/engine/graph-source.ts'
 import { ownPlace, setupCuda } from '../../src/engine/setup-cuda.ts'
 import { messageOf } from '../../src/errors.ts'
+import { castOnce } from '../../src/graph/cast-once.ts'
 import { evaluateDim } from '../../src/graph/dims.ts'
 import type { Graph } from '../../src/graph/graph.ts'
 import { serialize } from '../../src/graph/serialize.ts'
@@ -16,7 +17,7 @@ import { runtimeFolder } from '../../src/runtime/cuda-provider.ts'
 import type { KernelLibrary } from '../../src/runtime/kernel-library.ts'
 import { addonFile } from '../../src/runtime/native-binding.ts'
 import { openConfig } from '../../src/runtime/native-config.ts'
-import { sessionConfig } from '../../src/runtime/session-config.ts'
+import { foldLimitBytes, sessionConfig } from '../../src/runtime/session-config.ts'
 import { buildStandIns } from './stand-in.ts'
 
 export interface CudaMachine {
@@ -94,7 +95,9 @@ export interface CudaRun {
   /** Values of the symbols of the inputs' shapes; the graph is run when they are given. */
   readonly symbols?: Readonly<Record<string, number>>
   readonly variables?: Readonly<Record<string, string>>
-  /** Our own kernels, for a graph that uses them: the session is then one of the native backend. */
+  /** Whether the session is one of the native backend; it is too where one of the next two is given. */
+  readonly native?: true
+  /** Our own kernels, for a graph that uses them. */
   readonly kernels?: KernelLibrary | undefined
   /** The input that a second run is fed the first result through, which was kept; on the native backend. */
   readonly again?: string
@@ -113,14 +116,21 @@ export async function openOnCuda(machine: CudaMachine, graph: Graph, run: CudaRu
     string,
     string,
   ]
-  const bytes = serialize(graph, { locate: file => file.slice(1) })
+  const native = run.kernels !== undefined || run.again !== undefined || run.native === true
+  const split = native ? castOnce(graph, { leaveBytes: foldLimitBytes }) : undefined
+  const [bytes, ...casts] = [split?.graph ?? graph, ...(split?.casts ?? [])].map(each =>
+    serialize(each, { locate: file => file.slice(1) }),
+  ) as [Uint8Array, ...Uint8Array[]]
   writeFileSync(model, bytes)
+  const castFiles = casts.map((_, index) => path.join(folder, `weights-${index}.onnx`))
+  for (const [index, file] of castFiles.entries()) writeFileSync(file, casts[index]!)
   const weights = { name: graph.name, bytes, weightsFolder: '/', weightBytes: weightBytesOf(graph) }
   const content = {
     runtime: machine.runtime,
     model,
     log,
-    ...(run.kernels || run.again ? nativeSession(weights, run) : defaultSession(weights, run)),
+    ...(native ? nativeSession(weights, run) : defaultSession(weights, run)),
+    casts: castFiles,
     feeds: run.symbols && feedsOf(graph, run.symbols),
     again: run.again,
   }

@@ -3,7 +3,9 @@ import { appendFileSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 
-const { runtime, addon, model, config, feeds, again, log } = JSON.parse(readFileSync(process.argv[2], 'utf8'))
+const { runtime, addon, model, config, casts, feeds, again, log } = JSON.parse(
+  readFileSync(process.argv[2], 'utf8'),
+)
 const require = createRequire(`${runtime}/`)
 const mark = text => appendFileSync(log, `mark ${text}\n`)
 
@@ -35,9 +37,18 @@ async function openNative() {
     path.join(path.dirname(require.resolve('onnxruntime-node')), '..', platform, 'libonnxruntime.so.1'),
   )
   const lane = binding.createLane()
+  const weights = []
+  for (const file of casts) {
+    const { handle, outputs } = await binding.open(lane, readFileSync(file), config)
+    const fetches = outputs.map(name => ({ name, keep: true }))
+    const results = await binding.run(lane, handle, binding.createRun({}), { feeds: {}, fetches })
+    await binding.release(lane, handle)
+    weights.push(...outputs.map((name, index) => [name, { handle: results[index].handle }]))
+  }
   const { handle, outputs } = await binding.open(lane, readFileSync(model), config)
   return async inputs => {
-    const bound = Object.entries(inputs).map(([name, each]) => [name, { ...each, type: numbers[each.type] }])
+    const own = Object.entries(inputs).map(([name, each]) => [name, { ...each, type: numbers[each.type] }])
+    const bound = [...weights, ...own]
     const runOf = (feeds, keep) => {
       const fetches = outputs.map(name => ({ name, keep }))
       return binding.run(lane, handle, binding.createRun({}), { feeds, fetches })

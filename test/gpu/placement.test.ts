@@ -203,7 +203,7 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
     },
   )
 
-  /** Of every layer; a change that adds some has to say why. Wan's weights are stored in f32, which adds 8 casts. */
+  /** Of every layer; a change that adds some has to say why. Wan's weights are stored in f32: 8 casts on this backend. */
   const launchesPerLayer = { 'wan-t2v-1.3b': 63, 'ltx-video-0.9.1': 58 } as const
 
   test.each(Object.entries(launchesPerLayer))(
@@ -248,8 +248,11 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
       await Promise.all([buildAddon(), buildKernels()])
     })
 
-    /** One for the norms and rotations of queries and keys, which are eight without. */
-    const launchesWithKernels = { 'wan-t2v-1.3b': 56, 'ltx-video-0.9.1': 51 } as const
+    /**
+     * One for the norms and rotations of queries and keys, which are eight without. Weights are cast when the session is
+     * opened.
+     */
+    const launchesWithKernels = { 'wan-t2v-1.3b': 48, 'ltx-video-0.9.1': 51 } as const
 
     test.each(Object.entries(launchesWithKernels))(
       'every node is on the GPU without copies between, and a layer of %s is %d launches',

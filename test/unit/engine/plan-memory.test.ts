@@ -21,7 +21,7 @@ async function published(name: string, stored?: FloatDType): Promise<string> {
   return folder
 }
 
-async function planOf(folder: string, deviceName: string, memory: number, size: string) {
+async function planOf(folder: string, deviceName: string, memory: number, size: string, castsOnce = false) {
   const device = parseDeviceName(deviceName)
   const checkpoint = await openCheckpoint(folder, families)
   const source = graphSource(checkpoint, { device, requested: undefined })
@@ -30,7 +30,8 @@ async function planOf(folder: string, deviceName: string, memory: number, size: 
     fields: checkpoint.fields,
     randomSeed: () => 0n,
   })
-  const choice = await choosePlan(new MemoryEstimator(checkpoint, device, source).request(plan), memory)
+  const estimator = new MemoryEstimator(checkpoint, device, source, castsOnce)
+  const choice = await choosePlan(estimator.request(plan), memory)
   if ('smallest' in choice) throw new Error(`nothing fits: ${choice.smallest.bytes} bytes`)
   return choice.estimate
 }
@@ -48,6 +49,18 @@ describe('the plan for a GPU of 80 GB', () => {
       expect(bytes).toBeLessThan(80e9)
     },
   )
+})
+
+test('weights in f32 take the room of 16 bits where they are cast once', async () => {
+  const [half, wide] = [await published('wan-t2v-14b', 'bf16'), await published('wan-t2v-14b', 'f32')]
+  const denoising = async (model: string, castsOnce: boolean) =>
+    (await planOf(model, 'cuda', 1e13, '832x480', castsOnce)).denoising
+  const inHalf = await denoising(half, true)
+  // 2.1 GB of the prompt encoder's table, of which only rows are cast, and 0.3 GB of layers that compute in f32.
+  const inWide = await denoising(wide, true)
+  expect(inWide - inHalf).toBeGreaterThan(2.4e9)
+  expect(inWide - inHalf).toBeLessThan(2.6e9)
+  expect((await denoising(wide, false)) - inHalf).toBeGreaterThan(28e9)
 })
 
 describe.each(['cpu', 'cuda'])('the largest tensor on %s', device => {
