@@ -1,7 +1,9 @@
 /** Single ops beside what they have to compute: our kernels beside their references, attention beside its formula. */
+import { gatedResidual } from '../../kernels/gated-residual/op.ts'
+import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
 import { textRowBias } from '../../models/wan/text.ts'
-import { Graph } from '../../src/graph/graph.ts'
+import { Graph, type Value } from '../../src/graph/graph.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { serialize } from '../../src/graph/serialize.ts'
@@ -34,39 +36,81 @@ function precisionOf({ device }: Backend) {
   return device.type === 'cpu' ? 'f32' : 'bf16'
 }
 
-/** Norms and rotations of queries and keys by our kernel and by ONNX's ops, at the size of a 14B model. */
-export async function kernelErrors(backend: Backend): Promise<Record<string, number>> {
+type GraphInputs = (name: string) => Value
+
+/** A kernel's op on random numbers. */
+interface KernelCase {
+  readonly feeds: Record<string, Tensor<'f32'>>
+  /** @param inner an input in the backend's precision; `outer` gives it in f32 */
+  readonly build: (inner: GraphInputs, outer: GraphInputs) => Readonly<Record<string, Value>>
+}
+
+function kernelCases(tokens: number, width: number): Readonly<Record<string, KernelCase>> {
   const headDim = 128
-  const [tokens, width] = backend.device.type === 'cpu' ? [64, 512] : [32_760, 5120]
+  const rows = [1, 1, tokens, width]
+  const perRow = [1, 1, 1, width]
   const angles = random([1, tokens, headDim / 2], 5)
-  const feeds = {
-    query: random([1, tokens, width], 1),
-    key: random([1, tokens, width], 2),
-    'query.scale': random([width], 3),
-    'key.scale': random([width], 4),
-    cos: tensor('f32', angles.shape, angles.data.map(Math.cos)),
-    sin: tensor('f32', angles.shape, angles.data.map(Math.sin)),
+  return {
+    'qk-norm-rope': {
+      feeds: {
+        query: random([1, tokens, width], 1),
+        key: random([1, tokens, width], 2),
+        'query.scale': random([width], 3),
+        'key.scale': random([width], 4),
+        cos: tensor('f32', angles.shape, angles.data.map(Math.cos)),
+        sin: tensor('f32', angles.shape, angles.data.map(Math.sin)),
+      },
+      build: (inner, outer) => ({
+        ...qkNormRope(
+          { query: inner('query'), key: inner('key') },
+          { query: inner('query.scale'), key: inner('key.scale') },
+          { cos: outer('cos'), sin: outer('sin') },
+          { epsilon: 1e-6, headDim },
+        ),
+      }),
+    },
+    'norm-modulate': {
+      feeds: { x: random(rows, 1), scale: random(perRow, 2), shift: random(perRow, 3) },
+      build: (inner, outer) => ({
+        rows: normModulate(
+          inner('x'),
+          { scale: outer('scale'), shift: outer('shift') },
+          { norm: 'layer', epsilon: 1e-6, offset: 1 },
+        ),
+      }),
+    },
+    'gated-residual': {
+      feeds: { x: random(rows, 1), update: random(rows, 2), gate: random(perRow, 3) },
+      build: (inner, outer) => ({ rows: gatedResidual(inner('x'), inner('update'), outer('gate')) }),
+    },
   }
-  const graphOf = (kernels: ReadonlySet<string>) => {
-    const precision = precisionOf(backend)
-    const graph = new Graph('normalised and turned', { precision, kernels })
-    const input = (name: keyof typeof feeds) => graph.input(name, 'f32', feeds[name].shape)
-    const inner = (name: keyof typeof feeds) => cast(input(name), precision)
-    const { query, key } = qkNormRope(
-      { query: inner('query'), key: inner('key') },
-      { query: inner('query.scale'), key: inner('key.scale') },
-      { cos: input('cos'), sin: input('sin') },
-      { epsilon: 1e-6, headDim },
-    )
-    graph.output('rotated.query', cast(query, 'f32'))
-    graph.output('rotated.key', cast(key, 'f32'))
-    return graph
+}
+
+/** What every kernel of ours gives and what ONNX's ops give for it, at the size of a 14B model. */
+export async function kernelErrors(backend: Backend): Promise<Record<string, number>> {
+  const [tokens, width] = backend.device.type === 'cpu' ? ([64, 512] as const) : ([32_760, 5120] as const)
+  const errors: Record<string, number> = {}
+  for (const [kernel, { feeds, build }] of Object.entries(kernelCases(tokens, width))) {
+    if (!backend.kernels.has(kernel)) throw new Error(`kernels: expected ${kernel}, got none built.`)
+    const graphOf = (kernels: ReadonlySet<string>) => {
+      const precision = precisionOf(backend)
+      const graph = new Graph(kernel, { precision, kernels })
+      const inputs = new Map(
+        Object.entries(feeds).map(([name, { shape }]) => [name, graph.input(name, 'f32', shape)]),
+      )
+      const outer = (name: string) => inputs.get(name)!
+      const results = build(name => cast(outer(name), precision), outer)
+      for (const [name, value] of Object.entries(results)) graph.output(`${name}, f32`, cast(value, 'f32'))
+      return graph
+    }
+    const ours = await run(backend, graphOf(backend.kernels), feeds)
+    const reference = await run(backend, graphOf(new Set()), feeds)
+    for (const [name, { data }] of Object.entries(reference)) {
+      const about = `${kernel}, ${name.replace(', f32', '')}`
+      errors[about] = relativeError(float32Data(ours[name]), data as Float32Array)
+    }
   }
-  if (!backend.kernels.has('qk-norm-rope')) throw new Error('kernels: expected qk-norm-rope, got none built.')
-  const ours = await run(backend, graphOf(backend.kernels), feeds)
-  const reference = await run(backend, graphOf(new Set()), feeds)
-  const error = (name: string) => relativeError(float32Data(ours[name]), float32Data(reference[name]))
-  return { 'qk-norm-rope, query': error('rotated.query'), 'qk-norm-rope, key': error('rotated.key') }
+  return errors
 }
 
 /** Tokens of prompts: their rows are no multiple of 8, one, and all that there is room for. */

@@ -1,7 +1,9 @@
 /** The library as ONNX Runtime sees it: one function, which adds the operators to the options of a session. */
+#include <atomic>
 #include <climits>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "operator.h"
 
@@ -55,12 +57,34 @@ OrtStatus* compute(void* kernel, OrtKernelContext* context) {
   return guarded([&] { static_cast<const Kernel*>(kernel)->compute(Call(context)); });
 }
 
+/**
+ * Gives every dimension of which nothing is known a name that no other one has: ONNX Runtime takes one without for a
+ * size of -1.
+ */
+void nameUnknown(OrtTensorTypeAndShapeInfo* info) {
+  static std::atomic<unsigned> made = 0;
+  size_t rank = 0;
+  check(functions.GetDimensionsCount(info, &rank));
+  std::vector<int64_t> sizes(rank);
+  std::vector<const char*> names(rank);
+  check(functions.GetDimensions(info, sizes.data(), rank));
+  check(functions.GetSymbolicDimensions(info, names.data(), rank));
+  std::vector<std::string> own(rank);
+  for (size_t axis = 0; axis < rank; ++axis) {
+    own[axis] = names[axis];
+    if (own[axis].empty() && sizes[axis] < 0) own[axis] = "framewright." + std::to_string(++made);
+    names[axis] = own[axis].c_str();
+  }
+  check(functions.SetSymbolicDimensions(info, names.data(), rank));
+}
+
 OrtStatus* inferShapes(const OperatorTable* table, OrtShapeInferContext* context) {
   return guarded([&] {
     const auto& like = about(table).shapedLike;
     for (size_t output = 0; output < like.size(); ++output) {
       OrtTensorTypeAndShapeInfo* info = nullptr;
       check(functions.ShapeInferContext_GetInputTypeShape(context, like[output], &info));
+      nameUnknown(info);
       check(functions.ShapeInferContext_SetOutputTypeShape(context, output, info));
     }
   });

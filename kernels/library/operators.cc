@@ -3,11 +3,13 @@
 
 namespace framewright {
 
+std::vector<Operator> gatedResidual();
+std::vector<Operator> normModulate();
 std::vector<Operator> qkNormRope();
 
 std::vector<Operator> operators() {
   std::vector<Operator> all;
-  for (const auto& kernel : {qkNormRope}) {
+  for (const auto& kernel : {gatedResidual, normModulate, qkNormRope}) {
     for (Operator& each : kernel()) all.push_back(std::move(each));
   }
   return all;

@@ -26,6 +26,7 @@ constexpr int failed = 1;  // OrtErrorCode
   X(51, OrtStatus*, GetTensorMutableData, OrtValue*, void**)                                                  \
   X(61, OrtStatus*, GetDimensionsCount, const OrtTensorTypeAndShapeInfo*, size_t*)                            \
   X(62, OrtStatus*, GetDimensions, const OrtTensorTypeAndShapeInfo*, int64_t*, size_t count)                  \
+  X(63, OrtStatus*, GetSymbolicDimensions, const OrtTensorTypeAndShapeInfo*, const char** names, size_t count) \
   X(65, OrtStatus*, GetTensorTypeAndShape, const OrtValue*, OrtTensorTypeAndShapeInfo**)                      \
   X(85, OrtStatus*, KernelInfoGetAttribute_float, const OrtKernelInfo*, const char* name, float*)             \
   X(90, OrtStatus*, KernelContext_GetInput, const OrtKernelContext*, size_t index, const OrtValue**)          \
@@ -38,6 +39,7 @@ constexpr int failed = 1;  // OrtErrorCode
     OrtTensorTypeAndShapeInfo**)                                                                              \
   X(270, OrtStatus*, ShapeInferContext_SetOutputTypeShape, const OrtShapeInferContext*, size_t index,         \
     const OrtTensorTypeAndShapeInfo*)                                                                         \
+  X(271, OrtStatus*, SetSymbolicDimensions, OrtTensorTypeAndShapeInfo*, const char** names, size_t count)     \
   X(274, OrtStatus*, KernelContext_ParallelFor, const OrtKernelContext*, void (*one)(void* data, size_t index), \
     size_t total, size_t batches, void* data)
 

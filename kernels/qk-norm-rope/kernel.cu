@@ -5,23 +5,12 @@
  * A block has one token: its row of queries and its row of keys stay in registers between the sum of squares and the
  * rotation, so both are read once, and so is the token's row of angles. Arithmetic is in f32; results are rounded once.
  */
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
+#include "../library/vector.h"
 
 namespace {
 
 /** Vectors of each row that a thread holds. */
 constexpr int held = 2;
-
-template <typename T, int size>
-struct alignas(sizeof(T) * size) Vector {
-  T at[size];
-};
-
-template <typename T, int size>
-__device__ Vector<T, size> load(const T* from) {
-  return *reinterpret_cast<const Vector<T, size>*>(from);
-}
 
 /** Both sums over the block, on every thread. */
 __device__ float2 sumOverBlock(float2 sum) {

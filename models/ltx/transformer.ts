@@ -10,6 +10,8 @@
  * at the start of the clip are latent frames before it on that axis: only their rotary coordinates say where they
  * belong (diffusers' `LTXConditionPipeline` prepends their tokens, which is the same).
  */
+import { gatedResidual } from '../../kernels/gated-residual/op.ts'
+import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
 import { productOf } from '../../src/graph/dims.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
@@ -20,8 +22,7 @@ import { add } from '../../src/graph/ops/elementwise.ts'
 import { reshape, reshapeLike, split, transpose, unsqueeze } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { linear, twoLayer } from '../../src/nn/linear.ts'
-import { adaptiveLayerNorm, adaptiveRmsNorm, normWeight, rmsNormLayer } from '../../src/nn/normalization.ts'
-import { gatedResidual } from '../../src/nn/residual.ts'
+import { normWeight, rmsNormLayer } from '../../src/nn/normalization.ts'
 import { timestepFeatures } from '../../src/nn/timestep.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { type LtxTransformerConfig, modelWidth } from './config.ts'
@@ -86,15 +87,16 @@ function transformerBlock(
 ): Value {
   const table = scope.weight('scale_shift_table', [6, modelWidth(config)], { dtype: 'f32' })
   const [shift, scale, gate, ffShift, ffScale, ffGate] = split(add(conditions.time, table), 2, 6) as SixValues // [batch, frames, 1, model]
+  const adaptive = { norm: 'rms', epsilon: config.norm_eps, offset: 1 } as const
 
-  const selfInput = adaptiveRmsNorm(x, { scale, shift }, config.norm_eps)
+  const selfInput = normModulate(x, { scale, shift }, adaptive)
   const attended = scope.in('attn1', attn => selfAttention(attn, selfInput, conditions.rotary, config))
   const withSelf = gatedResidual(x, attended, gate)
 
   const crossed = scope.in('attn2', attn => crossAttention(attn, withSelf, conditions.context, config))
   const withCross = add(withSelf, crossed)
 
-  const ffInput = adaptiveRmsNorm(withCross, { scale: ffScale, shift: ffShift }, config.norm_eps)
+  const ffInput = normModulate(withCross, { scale: ffScale, shift: ffShift }, adaptive)
   const fed = scope.in('ff', ff => feedForward(ff, ffInput, config))
   return gatedResidual(withCross, fed, ffGate)
 }
@@ -168,7 +170,7 @@ function timeEmbedding(
 function outputProjection(scope: Scope, x: Value, time: Value, config: LtxTransformerConfig): Value {
   const table = scope.weight('scale_shift_table', [2, modelWidth(config)], { dtype: 'f32' })
   const [shift, scale] = split(add(unsqueeze(time, 2), table), 2, 2) as [Value, Value] // [batch, frames, 1, model]
-  const normalized = adaptiveLayerNorm(x, { scale, shift }, outputEpsilon)
+  const normalized = normModulate(x, { scale, shift }, { norm: 'layer', epsilon: outputEpsilon, offset: 1 })
   return linear(scope, 'proj_out', normalized, config.in_channels)
 }
 

@@ -1,5 +1,6 @@
 /** What comes before and after the layers of the Wan transformer: patches, time, positions, projection. */
 
+import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import { productOf } from '../../src/graph/dims.ts'
 import type { Graph, Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
@@ -9,7 +10,6 @@ import { add } from '../../src/graph/ops/elementwise.ts'
 import { reshape, reshapeLike, split, transpose, unsqueeze } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { linear, twoLayer } from '../../src/nn/linear.ts'
-import { adaptiveLayerNorm } from '../../src/nn/normalization.ts'
 import { timestepFeatures } from '../../src/nn/timestep.ts'
 import { modelWidth, type WanTransformerConfig } from './config.ts'
 
@@ -59,7 +59,7 @@ export function outputProjection(scope: Scope, x: Value, time: Value, config: Wa
   const [pt, ph, pw] = config.patch_size
   const table = scope.weight('scale_shift_table', [1, 2, model], { dtype: 'f32' })
   const [shift, scale] = split(add(unsqueeze(time, 2), table), 2, 2) as [Value, Value] // [batch, frames, 1, model]
-  const normalized = adaptiveLayerNorm(x, { scale, shift }, config.eps)
+  const normalized = normModulate(x, { scale, shift }, { norm: 'layer', epsilon: config.eps, offset: 1 })
   return linear(scope, 'proj_out', normalized, (config.out_channels ?? config.in_channels) * pt * ph * pw)
 }
 

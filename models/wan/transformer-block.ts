@@ -2,6 +2,8 @@
  * A layer of the Wan transformer (diffusers `WanTransformerBlock`): self-attention with 3-D RoPE, cross-attention to
  * the prompt and, where the checkpoint takes one, to a picture, and a feed-forward network.
  */
+import { gatedResidual } from '../../kernels/gated-residual/op.ts'
+import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
 import type { Graph, Value } from '../../src/graph/graph.ts'
 import { gelu } from '../../src/graph/ops/activation.ts'
@@ -11,7 +13,7 @@ import { add, multiply } from '../../src/graph/ops/elementwise.ts'
 import { reshape, reshapeLike, slice, split, unsqueeze } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { linear } from '../../src/nn/linear.ts'
-import { adaptiveLayerNorm, layerNormLayer, normWeight, rmsNormLayer } from '../../src/nn/normalization.ts'
+import { normWeight, rmsNormLayer } from '../../src/nn/normalization.ts'
 import { modelWidth, type WanTransformerConfig } from './config.ts'
 
 export interface BlockConditions {
@@ -36,16 +38,17 @@ export function transformerBlock(
 ): Value {
   const table = scope.weight('scale_shift_table', [1, 6, modelWidth(config)], { dtype: 'f32' })
   const [shift, scale, gate, ffShift, ffScale, ffGate] = split(add(conditions.time, table), 2, 6) as SixValues // [batch, frames, 1, model]
+  const adaptive = { norm: 'layer', epsilon: config.eps, offset: 1 } as const
 
-  const selfInput = adaptiveLayerNorm(x, { scale, shift }, config.eps)
+  const selfInput = normModulate(x, { scale, shift }, adaptive)
   const attended = scope.in('attn1', attn => selfAttention(attn, selfInput, conditions.rotary, config))
   const withSelf = gatedResidual(x, attended, gate)
 
-  const crossInput = config.cross_attn_norm ? layerNormLayer(scope, 'norm2', withSelf, config.eps) : withSelf
+  const crossInput = config.cross_attn_norm ? crossAttentionNorm(scope, withSelf, config) : withSelf
   const crossed = scope.in('attn2', attn => crossAttention(attn, crossInput, conditions.context, config))
   const withCross = add(withSelf, crossed)
 
-  const ffInput = adaptiveLayerNorm(withCross, { scale: ffScale, shift: ffShift }, config.eps)
+  const ffInput = normModulate(withCross, { scale: ffScale, shift: ffShift }, adaptive)
   const fed = scope.in('ffn', ffn => feedForward(ffn, ffInput, config))
   return gatedResidual(withCross, fed, ffGate)
 }
@@ -97,9 +100,13 @@ function feedForward(scope: Scope, x: Value, config: WanTransformerConfig): Valu
   return linear(scope, 'net.2', hidden, modelWidth(config))
 }
 
-/** x + update · gate, computed in f32, given back in x's dtype. */
-function gatedResidual(x: Value, update: Value, gate: Value): Value {
-  return cast(add(cast(x, 'f32'), multiply(cast(update, 'f32'), gate)), x.dtype)
+/** Layer normalisation with the weight and bias of `norm2`, computed in f32, given back in x's dtype. */
+function crossAttentionNorm(scope: Scope, x: Value, config: WanTransformerConfig): Value {
+  return scope.in('norm2', layer => {
+    const weight = (name: string) => layer.weight(name, [modelWidth(config)], { dtype: 'f32' })
+    const affine = { scale: weight('weight'), shift: weight('bias') }
+    return normModulate(x, affine, { norm: 'layer', epsilon: config.eps, offset: 0 })
+  })
 }
 
 /** Inputs `<layer>.key` and `<layer>.value`, and for a picture `<layer>.image_key` and `<layer>.image_value`. */

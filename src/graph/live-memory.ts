@@ -124,7 +124,8 @@ class Buffers {
   #taken(node: Node, index: number, bytes: number): Buffer | 'outside' | undefined {
     const opClass = opClassOf(node.op)
     if (opClass === 'view') return this.#ofValue.get(node.inputs[0]!) ?? 'outside'
-    if (opClass !== 'elementwise') return undefined
+    // Operators of our own kernels write to results of their own.
+    if (opClass !== 'elementwise' || node.domain === 'framewright') return undefined
     const operands = node.inputs.flatMap(input => this.#ofValue.get(input) ?? [])
     return operands.find(buffer => buffer.lastUse <= index && buffer.bytes === bytes)
   }

@@ -25,13 +25,14 @@ const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
   matmul: ['MatMul', 'FusedMatMul', 'FusedMatMulActivation', 'Gemm', 'FusedGemm', 'GemmFastGelu'],
   attention: ['MultiHeadAttention', 'Attention'],
   convolution: ['Conv', 'FusedConv', 'NhwcFusedConv', 'NhwcConv'],
-  // Norms, means and pools, and our kernel of a norm with what follows it.
+  // Norms, means and pools, and our kernels of a norm with what follows it.
   reduction: [
     'LayerNormalization',
     'RMSNormalization',
     'SimplifiedLayerNormalization',
     'SkipLayerNormalization',
     'SkipSimplifiedLayerNormalization',
+    'NormModulate',
     'QkNormRope',
     'ReduceL2',
     'ReduceMean',
@@ -59,6 +60,7 @@ const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
     'FastGelu',
     'BiasGelu',
     'QuickGelu',
+    'GatedResidual',
     'RotaryEmbedding',
   ],
   // They move elements and compute nothing.

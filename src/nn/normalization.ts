@@ -2,7 +2,6 @@ import type { Value } from '../graph/graph.ts'
 import { dimAt } from '../graph/operand.ts'
 import { cast } from '../graph/ops/cast.ts'
 import { filledLike } from '../graph/ops/constant.ts'
-import { add, multiply } from '../graph/ops/elementwise.ts'
 import { layerNorm, rmsNorm } from '../graph/ops/normalization.ts'
 import type { Scope } from '../graph/scope.ts'
 
@@ -29,27 +28,4 @@ export function layerNormLayer(scope: Scope, name: string, x: Value, epsilon: nu
     const bias = layer.weight('bias', shape, { dtype: 'f32' })
     return cast(layerNorm(cast(x, 'f32'), epsilon, { scale, bias }), x.dtype)
   })
-}
-
-/**
- * Adaptive layer normalisation (Peebles & Xie 2023): LN(x) · (1 + scale) + shift, computed in f32, given back
- * in x's dtype. Scale and shift are f32 and broadcast to x.
- */
-export function adaptiveLayerNorm(
-  x: Value,
-  modulation: { scale: Value; shift: Value },
-  epsilon: number,
-): Value {
-  const normalized = layerNorm(cast(x, 'f32'), epsilon)
-  return cast(add(multiply(normalized, add(modulation.scale, 1)), modulation.shift), x.dtype)
-}
-
-/** As {@link adaptiveLayerNorm}, with RMS normalisation: RMS(x) · (1 + scale) + shift. */
-export function adaptiveRmsNorm(
-  x: Value,
-  modulation: { scale: Value; shift: Value },
-  epsilon: number,
-): Value {
-  const normalized = plainRmsNorm(cast(x, 'f32'), epsilon)
-  return cast(add(multiply(normalized, add(modulation.scale, 1)), modulation.shift), x.dtype)
 }

@@ -22,18 +22,46 @@ function runCases(name: string): string[] {
   return execFileSync(program, { encoding: 'utf8' }).trim().split('\n')
 }
 
+/** Rounding to 11 and 8 bits moves values by up to 2⁻¹² and 2⁻⁹ of themselves, by half of it on average. */
+const tolerances = { f32: 5e-7, f16: 3e-4, bf16: 2e-3 } as const
+
 describe.skipIf(noKernels)(`the source of a kernel${noKernels ? ` (skipped: ${noKernels})` : ''}`, () => {
-  test('of qk-norm-rope gives what the operator for the CPU gives, but for one rounding', () => {
-    const lines = runCases('qk-norm-rope')
-    const results = lines.slice(0, -1).map(line => {
-      const [dtype, ...numbers] = line.split(' ')
-      return { dtype: dtype as 'f32' | 'f16' | 'bf16', errors: numbers.slice(4).map(Number) }
-    })
-    // Rounding to 11 and 8 bits moves values by up to 2⁻¹² and 2⁻⁹ of themselves, by half of it on average.
-    const tolerances = { f32: 5e-7, f16: 3e-4, bf16: 2e-3 } as const
-    const within = results.map(({ dtype, errors }) => errors.map(error => error < tolerances[dtype]))
-    expect(within, lines.join('\n')).toEqual(Array(19).fill([true, true]))
-    expect(new Set(results.map(({ dtype }) => dtype))).toEqual(new Set(['f32', 'f16', 'bf16']))
-    expect(lines.at(-1)).toBe('expected a width of at most 8192, got 8224')
-  })
+  test.each([
+    ['qk-norm-rope', 19, 2, ['expected a width of at most 8192, got 8224']],
+    [
+      'norm-modulate',
+      72,
+      1,
+      [
+        'expected a width of at most 8192, got 8224',
+        'expected a width of at most 8192, got 8200',
+        'expected rows of the scale that divide those of the operand',
+        "expected a scale of the rows' width",
+        "expected a shift of the scale's shape",
+      ],
+    ],
+    [
+      'gated-residual',
+      15,
+      1,
+      [
+        'expected rows of the gate that divide those of the operand',
+        "expected a gate of the rows' width",
+        "expected an update of the operand's shape",
+      ],
+    ],
+  ] as const)(
+    'of %s gives what the operator for the CPU gives, but for one rounding',
+    (name, cases, outputs, refusals) => {
+      const lines = runCases(name)
+      const results = lines.slice(0, cases).map(line => {
+        const [dtype, ...errors] = line.split(' ')
+        return { dtype: dtype as keyof typeof tolerances, errors: errors.map(Number) }
+      })
+      const within = results.map(({ dtype, errors }) => errors.map(error => error < tolerances[dtype]))
+      expect(within, lines.join('\n')).toEqual(Array(cases).fill(Array(outputs).fill(true)))
+      expect(new Set(results.map(({ dtype }) => dtype))).toEqual(new Set(['f32', 'f16', 'bf16']))
+      expect(lines.slice(cases)).toEqual(refusals)
+    },
+  )
 })

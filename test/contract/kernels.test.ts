@@ -5,12 +5,14 @@ import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { gatedResidual } from '../../kernels/gated-residual/op.ts'
+import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
 import { wanTransformerConfig } from '../../models/wan/config.ts'
 import { wanContext } from '../../models/wan/context.ts'
 import { wanTransformer } from '../../models/wan/transformer.ts'
 import { messageOf } from '../../src/errors.ts'
-import { Graph } from '../../src/graph/graph.ts'
+import { Graph, type Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { serialize } from '../../src/graph/serialize.ts'
 import type { Device, GraphModel } from '../../src/runtime/backend.ts'
@@ -99,6 +101,52 @@ function graphOf(feeds: Record<string, Tensor>, headDim: number, precision: Floa
   return graph
 }
 
+/** Rows, an update of them, and scale, shift and gate of every frame. */
+function rowFeeds(shape: readonly [number, number, number, number]): Record<string, Tensor> {
+  const perFrame = shape.with(2, 1)
+  return {
+    ...{ x: filler(shape, 1), update: filler(shape, 2) },
+    ...{ scale: filler(perFrame, 3), shift: filler(perFrame, 4), gate: filler(perFrame, 5) },
+  }
+}
+
+type RowGraph = (precision: FloatDType, kernels: ReadonlySet<string>, feeds: Record<string, Tensor>) => Graph
+
+/** A graph of one op on rows, f32 at its border. */
+function rowGraph(
+  build: (inner: (name: string) => Value, outer: (name: string) => Value) => Value,
+): RowGraph {
+  return (precision, kernels, feeds) => {
+    const graph = new Graph('rows', { precision, kernels })
+    const inputs = new Map(
+      Object.entries(feeds).map(([name, { shape }]) => [name, graph.input(name, 'f32', shape)]),
+    )
+    const outer = (name: string) => inputs.get(name)!
+    graph.output(
+      'y',
+      cast(
+        build(name => cast(outer(name), precision), outer),
+        'f32',
+      ),
+    )
+    return graph
+  }
+}
+
+const rowCases: readonly (readonly [kernel: string, graph: RowGraph])[] = [
+  [
+    'norm-modulate',
+    rowGraph((inner, outer) =>
+      normModulate(
+        inner('x'),
+        { scale: outer('scale'), shift: outer('shift') },
+        { norm: 'layer', epsilon: 1e-6, offset: 1 },
+      ),
+    ),
+  ],
+  ['gated-residual', rowGraph((inner, outer) => gatedResidual(inner('x'), inner('update'), outer('gate')))],
+]
+
 function modelOf(graph: Graph): GraphModel {
   const bytes = serialize(graph, { locate: file => file.slice(1) })
   return { name: graph.name, bytes, weightsFolder: '/', weightBytes: 0 }
@@ -134,8 +182,11 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
         return [name, fatBinaryTargets(readFileSync(path.join(path.dirname(library), `${name}.fatbin`)))]
       }),
     )
+    const compiled = ['machine code 90', 'machine code 100', 'machine code 120', 'PTX 75']
     expect(targets).toEqual({
-      'qk-norm-rope': ['machine code 90', 'machine code 100', 'machine code 120', 'PTX 75'],
+      'gated-residual': compiled,
+      'norm-modulate': compiled,
+      'qk-norm-rope': compiled,
     })
   })
 
@@ -194,6 +245,38 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
     )
   })
 
+  describe.each(rowCases)('%s', (kernel, rowGraph) => {
+    const feeds = rowFeeds([2, 3, 5, 48])
+
+    test('gives on the CPU what the reference gives', async () => {
+      const graph = rowGraph('f32', new Set([kernel]), feeds)
+      expect(graph.nodes.filter(({ domain }) => domain === 'framewright')).toHaveLength(1)
+      const [own, reference] = [
+        await runNative(graph, feeds),
+        await runNative(rowGraph('f32', new Set(), feeds), feeds),
+      ]
+      const values = [own, reference].map(({ y }) => y!.data as Float32Array)
+      expect(relativeError(values[0]!, values[1]!)).toBeLessThan(1e-6)
+      expect(relativeError(values[0]!, feeds.x!.data as Float32Array)).toBeGreaterThan(0.1)
+    })
+
+    test.skipIf(noGpu)(
+      `gives on a GPU what the reference gives${noGpu ? ` (skipped: ${noGpu})` : ''}`,
+      async () => {
+        const device = { type: 'cuda', index: 0 } as const
+        const exact = (await runNative(rowGraph('f32', new Set(), feeds), feeds)).y!.data as Float32Array
+        for (const [dtype, tolerance] of [
+          ['f32', 2e-6],
+          ['f16', 1e-3],
+          ['bf16', 1e-2],
+        ] as const) {
+          const { y } = await runNative(rowGraph(dtype, new Set([kernel]), feeds), feeds, device)
+          expect(relativeError(y!.data as Float32Array, exact)).toBeLessThan(tolerance)
+        }
+      },
+    )
+  })
+
   test('say which shapes they take', async () => {
     const feeds = feedsOf({ batch: 1, tokens: 3, heads: 2, headDim: 8, tables: 'head' })
     const graph = new Graph('misfit', { precision: 'f32', kernels: new Set(['qk-norm-rope']) })
@@ -235,6 +318,12 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
       const transformer = wanTransformer(config, ledger.graph('transformer'), 'f32', kernels)
       expect(transformer.nodes.filter(({ op }) => op === 'QkNormRope')).toHaveLength(config.num_layers)
       expect(transformer.nodes.filter(({ op }) => op === 'RotaryEmbedding')).toEqual([])
+      // Two in a layer beside the one with a weight, where there is one, and one before the projection.
+      const ofLayer = config.cross_attn_norm ? 3 : 2
+      const norms = transformer.nodes.filter(({ op }) => op === 'NormModulate')
+      expect(norms).toHaveLength(ofLayer * config.num_layers + 1)
+      const gates = transformer.nodes.filter(({ op }) => op === 'GatedResidual')
+      expect(gates).toHaveLength(2 * config.num_layers)
 
       const latents = reference.get('step_000.model_input')!
       const timestep = Number(reference.get('step_000.timestep')!.data[0])

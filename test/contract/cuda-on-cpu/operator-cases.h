@@ -1,0 +1,136 @@
+/** Operators of the library called on arrays of this process, for the programs that run kernels on a CPU. */
+#pragma once
+
+#include "../../../kernels/library/operator.h"
+#include "threads.h"
+
+#include <cstdio>
+#include <map>
+#include <stdexcept>
+#include <string>
+
+namespace framewright {
+
+using Bytes = std::vector<char>;
+
+struct Memory {
+  std::vector<Operand> inputs;
+  std::vector<Bytes> outputs;
+  size_t elementBytes;
+};
+
+inline Memory* memory = nullptr;
+/** What the node's attributes are. */
+inline std::map<std::string, float> attributes;
+
+inline size_t count(const std::vector<int64_t>& shape) {
+  size_t product = 1;
+  for (const int64_t size : shape) product *= size;
+  return product;
+}
+
+inline size_t bytesOf(ElementType type) { return type == f32 ? 4 : 2; }
+
+inline void store(void* to, ElementType type, size_t at, float value) {
+  if (type == f32) static_cast<float*>(to)[at] = value;
+  if (type == f16) static_cast<__half*>(to)[at] = __float2half(value);
+  if (type == bf16) static_cast<__nv_bfloat16*>(to)[at] = __float2bfloat16(value);
+}
+
+inline float read(const void* from, ElementType type, size_t at) {
+  if (type == f32) return static_cast<const float*>(from)[at];
+  if (type == f16) return __half2float(static_cast<const __half*>(from)[at]);
+  return __bfloat162float(static_cast<const __nv_bfloat16*>(from)[at]);
+}
+
+/** Numbers of no pattern, of both signs, as the element type has them. */
+inline Bytes filled(ElementType type, size_t count, int seed) {
+  Bytes bytes(count * bytesOf(type));
+  for (size_t at = 0; at < count; ++at) {
+    store(bytes.data(), type, at, std::sin(at * 1.7 + seed * 0.9 + 0.3) * (1 + at % 7));
+  }
+  return bytes;
+}
+
+inline Bytes converted(const Bytes& from, ElementType type, ElementType to) {
+  const size_t elements = from.size() / bytesOf(type);
+  Bytes result(elements * bytesOf(to));
+  for (size_t at = 0; at < elements; ++at) store(result.data(), to, at, read(from.data(), type, at));
+  return result;
+}
+
+inline const Operator& find(const std::vector<Operator>& all, Provider provider, ElementType type) {
+  for (const Operator& each : all) {
+    if (each.provider == provider && each.inputs[0] == type) return each;
+  }
+  throw std::runtime_error("no such operator");
+}
+
+using Shapes = std::vector<std::vector<int64_t>>;
+
+inline std::vector<Bytes> run(const Operator& op, std::vector<Bytes> inputs, const Shapes& shapes) {
+  Memory own{{}, std::vector<Bytes>(op.outputs.size()), bytesOf(op.inputs[0])};
+  for (size_t at = 0; at < inputs.size(); ++at) own.inputs.push_back({inputs[at].data(), shapes[at]});
+  memory = &own;
+  const Call call(nullptr);
+  op.create(Attributes(nullptr))->compute(call);
+  return own.outputs;
+}
+
+inline double relativeError(const Bytes& own, ElementType type, const Bytes& reference) {
+  double difference = 0, norm = 0;
+  for (size_t at = 0; at < reference.size() / 4; ++at) {
+    const double expected = read(reference.data(), f32, at);
+    difference += std::pow(read(own.data(), type, at) - expected, 2);
+    norm += expected * expected;
+  }
+  return std::sqrt(difference / norm);
+}
+
+/** Prints the errors of the outputs of a kernel beside the operator for the CPU: `<dtype> <error>…`. */
+inline void compare(const std::vector<Operator>& all, ElementType type, const Shapes& shapes) {
+  const Operator& own = find(all, Provider::cuda, type);
+  std::vector<Bytes> inputs, wide;
+  for (size_t at = 0; at < shapes.size(); ++at) {
+    inputs.push_back(filled(own.inputs[at], count(shapes[at]), static_cast<int>(at) + 1));
+    wide.push_back(converted(inputs[at], own.inputs[at], f32));
+  }
+  const auto results = run(own, inputs, shapes);
+  const auto reference = run(find(all, Provider::cpu, f32), wide, shapes);
+  std::printf("%s", type == f32 ? "f32" : type == f16 ? "f16" : "bf16");
+  for (size_t at = 0; at < results.size(); ++at) {
+    std::printf(" %.3g", relativeError(results[at], own.outputs[at], reference[at]));
+  }
+  std::printf("\n");
+}
+
+/** Prints why an operator refuses operands of the shapes. */
+inline void refuse(const std::vector<Operator>& all, ElementType type, const Shapes& shapes) {
+  const Operator& op = find(all, Provider::cuda, type);
+  std::vector<Bytes> inputs;
+  for (size_t at = 0; at < shapes.size(); ++at) inputs.push_back(filled(op.inputs[at], count(shapes[at]), 1));
+  try {
+    run(op, inputs, shapes);
+    std::printf("taken\n");
+  } catch (const std::exception& error) {
+    std::printf("%s\n", error.what());
+  }
+}
+
+Operand Call::input(size_t index) const { return memory->inputs[index]; }
+
+void* Call::output(size_t index, const std::vector<int64_t>& shape) const {
+  // Filled with bits that are no number, so that what is not written shows.
+  memory->outputs[index].assign(count(shape) * memory->elementBytes, static_cast<char>(0xff));
+  return memory->outputs[index].data();
+}
+
+void* Call::stream() const { return nullptr; }
+
+void Call::parallel(size_t total, const std::function<void(size_t)>& one) const {
+  for (size_t index = 0; index < total; ++index) one(index);
+}
+
+float Attributes::number(const char* name) const { return attributes.at(name); }
+
+}  // namespace framewright
