@@ -1,11 +1,12 @@
 /** A block of the LTX-2 transformer (diffusers `LTX2VideoTransformerBlock`). */
+import { gatedResidual } from '../../kernels/gated-residual/op.ts'
+import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import type { Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add, multiply } from '../../src/graph/ops/elementwise.ts'
 import { slice, split } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
-import { adaptiveRmsNorm, plainRmsNorm } from '../../src/nn/normalization.ts'
-import { gatedResidual } from '../../src/nn/residual.ts'
+import { plainRmsNorm } from '../../src/nn/normalization.ts'
 import { type AttentionLayerOptions, asTokens, attentionLayer, type Rotary } from './attention.ts'
 import { type Ltx2TransformerConfig, type StreamName, streamNames, widthsOf } from './config.ts'
 import { feedForward } from './feed-forward.ts'
@@ -71,7 +72,7 @@ export function ltx2Block(
     const [, , , shift, scale, gate] = modulation[stream] as [Value, Value, Value, Value, Value, Value]
     const name = `${prefixes[stream]}ff`
     const bias = stream === 'video' ? config.ff_bias : config.audio_ff_bias
-    const input = adaptiveRmsNorm(crossed[stream], { scale, shift }, config.norm_eps)
+    const input = modulatedNorm(crossed[stream], { scale, shift }, config)
     return gatedResidual(crossed[stream], feedForward(scope, name, input, bias), gate)
   })
 }
@@ -118,7 +119,7 @@ function selfAttention(
   inputs: BlockInputs & { readonly attended: Value | undefined },
   config: Ltx2TransformerConfig,
 ): Value {
-  const normalized = adaptiveRmsNorm(x, { scale: scale!, shift: shift! }, config.norm_eps)
+  const normalized = modulatedNorm(x, { scale: scale!, shift: shift! }, config)
   const { rotary } = inputs[stream]
   const mixed = scope.in(`${prefixes[stream]}attn1`, attn => {
     return attentionLayer(attn, normalized, asTokens(normalized), {
@@ -140,7 +141,7 @@ function textAttention(
   config: Ltx2TransformerConfig,
 ): Value {
   const [shift, scale, gate] = modulation.slice(6)
-  const query = scale && shift ? adaptiveRmsNorm(x, { scale, shift }, config.norm_eps) : wideNorm(x, config)
+  const query = scale && shift ? modulatedNorm(x, { scale, shift }, config) : wideNorm(x, config)
   const name = `${prefixes[stream]}attn2`
   const context = config.cross_attn_mod ? modulatedText(scope, stream, text, prompt, config) : text
   const mixed = scope.in(name, attn => {
@@ -181,7 +182,7 @@ function crossAttention(
       stream === 'video' ? (['audio_to_video_attn', 0] as const) : (['video_to_audio_attn', 2] as const)
     const seen = (each: StreamName) => {
       const [scale, shift] = modulation[each].slice(from) as [Value, Value]
-      return adaptiveRmsNorm(x[each], { scale, shift }, config.norm_eps)
+      return modulatedNorm(x[each], { scale, shift }, config)
     }
     const mixed = scope.in(name, attn => {
       return attentionLayer(attn, seen(stream), asTokens(seen(other)), {
@@ -216,4 +217,13 @@ function crossRows(
 /** Normalised in f32, in x's dtype. */
 function wideNorm(x: Value, { norm_eps }: Ltx2TransformerConfig): Value {
   return cast(plainRmsNorm(cast(x, 'f32'), norm_eps), x.dtype)
+}
+
+/** RMS(x) · (1 + scale) + shift, computed in f32, given back in x's dtype. */
+function modulatedNorm(
+  x: Value,
+  modulation: { scale: Value; shift: Value },
+  { norm_eps }: Ltx2TransformerConfig,
+): Value {
+  return normModulate(x, modulation, { norm: 'rms', epsilon: norm_eps, offset: 1 })
 }

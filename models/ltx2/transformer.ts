@@ -9,6 +9,7 @@
  * Tokens keep their frame axis, so that every latent frame can have a timestep of its own. Frames that stand inside the clip
  * come after it on that axis: only their rotary coordinates say where they belong.
  */
+import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import { type Dim, productOf } from '../../src/graph/dims.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
@@ -17,7 +18,6 @@ import { add, multiply } from '../../src/graph/ops/elementwise.ts'
 import { reshape, reshapeLike, slice, split, transpose, unsqueeze } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { linear, twoLayer } from '../../src/nn/linear.ts'
-import { adaptiveLayerNorm } from '../../src/nn/normalization.ts'
 import { timestepFeatures } from '../../src/nn/timestep.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import type { Rotary } from './attention.ts'
@@ -164,6 +164,6 @@ function lastProjection(
   const table = scope.weight(`${prefix}scale_shift_table`, [2, width], { dtype: 'f32' })
   const [shift, scale] = split(add(unsqueeze(embedding, 2), table), 2, 2) as [Value, Value] // [batch, frames, 1, model]
   const channels = stream === 'video' ? config.in_channels : config.audio_in_channels
-  const normalized = adaptiveLayerNorm(x, { scale, shift }, outputEpsilon)
+  const normalized = normModulate(x, { scale, shift }, { norm: 'layer', epsilon: outputEpsilon, offset: 1 })
   return cast(linear(scope, `${prefix}proj_out`, normalized, channels), 'f32')
 }
