@@ -9,6 +9,8 @@ export { openJobs } from './api/jobs.ts'
 export type { MediaSource } from './api/media-sources.ts'
 export {
   checkModelAdapters,
+  type DescribedModel,
+  describeModels,
   exportModel,
   inspectModel,
   planModelMemory,
@@ -29,6 +31,7 @@ export type { ExportOptions, ExportReport } from './engine/export.ts'
 export type { Finding } from './engine/finding.ts'
 export type { ComponentReport, ModelReport, SizeReport, SizeSteps } from './engine/inspect.ts'
 export { type AdapterReport, inspectAdapter } from './engine/inspect-adapter.ts'
+export type { LocalPart } from './engine/local-models.ts'
 export type { ModelFiles } from './engine/model-files.ts'
 export { builtInModel, resolveModel } from './engine/model-name.ts'
 export { type GpuMemory, gpuMemory } from './engine/nvidia-gpus.ts'
@@ -57,8 +60,9 @@ export { parseSize } from './geometry/parse-size.ts'
 export type { NamedAdapter, NamedAdapters } from './host/named-adapters.ts'
 export type { RunningWorker, WorkerOptions } from './host/worker.ts'
 export type { PullEvent } from './hub/events.ts'
-export { listModels, modelPath, type PulledModel } from './hub/models.ts'
+export { listModels, modelPath, type PulledModel, removeModel } from './hub/models.ts'
 export { type PullOptions, pullModel } from './hub/pull.ts'
+export { type FoundModel, type SearchOptions, searchModels } from './hub/search.ts'
 export type { ApiKey, JobsOptions, KeyLimits, OpenedJobs, OpenJobs } from './jobs/contract.ts'
 export type { KeyStore, NewApiKey } from './jobs/key-store.ts'
 export { type ContactSheetOptions, contactSheet } from './media/contact-sheet.ts'

@@ -3,8 +3,10 @@ import { type AdapterOptions, openAdapters } from '../engine/adapters.ts'
 import { openCheckpoint } from '../engine/checkpoint.ts'
 import { type ExportOptions, type ExportReport, exportCheckpoint } from '../engine/export.ts'
 import { inspectCheckpoint, type ModelReport } from '../engine/inspect.ts'
+import { describeLocal, type LocalPart } from '../engine/local-models.ts'
 import { type ModelFiles, readTransformer } from '../engine/model-files.ts'
 import { type MemoryReport, type PlanMemoryOptions, planMemory } from '../engine/plan-memory.ts'
+import { listModels, type PulledModel } from '../hub/models.ts'
 import { dropNotices } from '../notices.ts'
 import type { RequestFacts } from '../pipeline/model-facts.ts'
 import { composition } from './composition.ts'
@@ -20,6 +22,19 @@ interface ModelLocation {
 /** Describes a model from its configs and the headers of its weights. */
 export async function inspectModel({ model, files }: ModelLocation): Promise<ModelReport> {
   return await inspectCheckpoint(model, families, files)
+}
+
+/** A model that was pulled, with what it holds and what that can do. */
+export interface DescribedModel extends PulledModel {
+  readonly parts: readonly LocalPart[]
+}
+
+/** The models that were pulled, each with what it holds: configs and headers are read. */
+export async function describeModels(): Promise<DescribedModel[]> {
+  const described = (await listModels()).map(async model => {
+    return { ...model, parts: await describeLocal(model, families) }
+  })
+  return await Promise.all(described)
 }
 
 /** Whether a file is the transformer of a model that can be run, as far as its header tells. */
@@ -60,4 +75,9 @@ export async function exportModel(options: ExportOptions): Promise<ExportReport>
 /** The published checkpoints that can be measured without their weights. */
 export function syntheticModels(): string[] {
   return syntheticNames(families)
+}
+
+/** The pipeline classes that are read. */
+export function pipelineNames(): ReadonlySet<string> {
+  return new Set(families.flatMap(family => family.pipelines))
 }

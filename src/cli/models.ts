@@ -1,49 +1,77 @@
 import { Command } from 'commander'
+import type { DescribedModel } from '../api/models.ts'
+import type { LocalPart } from '../engine/local-models.ts'
 import type { PullEvent } from '../hub/events.ts'
+import type { FoundModel } from '../hub/search.ts'
+import { modeNames } from '../pipeline/modes.ts'
+import { wholeNumber } from './arguments.ts'
 import { interruptSignal } from './interrupt.ts'
 import { jsonLine } from './json-reporter.ts'
 import { pullReporter } from './pull-reporter.ts'
-import { bytesText } from './quantities.ts'
+import { bytesText, counted } from './quantities.ts'
 import { alignColumns } from './table.ts'
 
 const environment = `
 Models are kept in $FRAMEWRIGHT_HOME/models, else in the user's cache folder. $HF_ENDPOINT and $HF_TOKEN choose the
 hub and the account.`
 
+const pullExamples = `
+Examples:
+  framewright models pull Wan-AI/Wan2.1-T2V-1.3B-Diffusers
+  framewright models pull Comfy-Org/Wan_2.1_ComfyUI_repackaged/split_files/vae/wan_2.1_vae.safetensors
+  framewright models pull city96/Wan2.1-T2V-14B-gguf/wan2.1-t2v-14b-Q4_K_M.gguf`
+
 export function modelsCommand(): Command {
   const models = new Command('models').description('Models of the Hugging Face hub on this machine')
   models
     .command('list')
-    .description('List the models that were pulled')
+    .description('List the models that were pulled: formats, sizes and what each can do')
     .option('--json', 'print them as JSON')
     .option('--debug', 'print the stack of errors')
     .action(list)
   models
+    .command('search')
+    .description('Search the hub for models, the most downloaded first')
+    .argument('<words...>', 'words of their names')
+    .option('--limit <n>', 'most of them (default: 20)', wholeNumber('--limit', { from: 1, to: 100 }))
+    .option('--json', 'print them as JSON')
+    .option('--debug', 'print the stack of errors')
+    .addHelpText('after', environment)
+    .action(search)
+  models
     .command('pull')
-    .description('Download a model; what an earlier pull left is taken up')
-    .argument('<id>', 'owner/name on the hub, in the diffusers layout')
+    .description('Download a model, or a file of it; what an earlier pull left is taken up')
+    .argument(
+      '<id>',
+      'owner/name on the hub, in the diffusers layout; or owner/name/path of a file or folder',
+    )
     .option('--revision <name>', 'a branch, tag or commit (default: main)')
     .option('--json', 'print every event as a line of JSON')
-    .option('--quiet', 'print the folder and nothing else')
+    .option('--quiet', 'print the folder or file and nothing else')
     .option('--debug', 'print the stack of errors')
-    .addHelpText(
-      'after',
-      `${environment}\n\nExample:\n  framewright models pull Wan-AI/Wan2.1-T2V-1.3B-Diffusers`,
-    )
+    .addHelpText('after', `${environment}\n${pullExamples}`)
     .action(pull)
   models
     .command('path')
-    .description('Print the folder of a model that was pulled')
-    .argument('<id>', 'owner/name on the hub')
+    .description('Print the folder or file of a model that was pulled')
+    .argument('<id>', 'owner/name on the hub, or owner/name/path')
     .option('--revision <name>', 'a branch, tag or commit (default: main)')
     .option('--debug', 'print the stack of errors')
     .action(path)
+  models
+    .command('remove')
+    .description('Remove a model that was pulled, or a file or folder of it')
+    .argument('<id>', 'owner/name on the hub, or owner/name/path')
+    .option('--revision <name>', 'a branch, tag or commit (default: main)')
+    .option('--json', 'print what was removed as JSON')
+    .option('--debug', 'print the stack of errors')
+    .action(remove)
   return models.addHelpText('after', environment)
 }
 
 async function list({ json }: { json?: boolean }): Promise<void> {
-  const { listModels } = await import('../hub/models.ts')
-  const models = await listModels()
+  const { describeModels } = await import('../api/models.ts')
+  const models = await describeModels()
   if (json) {
     process.stdout.write(`${JSON.stringify(models)}\n`)
     return
@@ -52,11 +80,79 @@ async function list({ json }: { json?: boolean }): Promise<void> {
     process.stderr.write('none yet; get one with: framewright models pull <id>\n')
     return
   }
-  const rows = models.map(({ id, revision, bytes, complete, path }) => {
-    const name = revision === 'main' ? id : `${id}@${revision}`
-    return [name, bytesText(bytes), complete ? '' : 'not whole: pull it again', path]
-  })
-  process.stdout.write(`${alignColumns(rows)}\n`)
+  process.stdout.write(`${alignColumns(models.flatMap(rowsOf))}\n`)
+}
+
+/** A row of the model, and one of every part that was pulled on its own. */
+function rowsOf({ id, revision, bytes, complete, path, parts }: DescribedModel): string[][] {
+  const name = revision === 'main' ? id : `${id}@${revision}`
+  const whole = parts.find(part => part.path === '')
+  const state = complete ? '' : 'not whole: pull it again'
+  const row = [
+    name,
+    bytesText(bytes),
+    whole?.formats.join(' ') ?? '',
+    state || (whole ? abilityOf(whole) : ''),
+    path,
+  ]
+  const single = parts.filter(part => part.path !== '')
+  return [
+    row,
+    ...single.map(part => [
+      `  ${part.path}`,
+      bytesText(part.bytes),
+      part.formats.join(' '),
+      abilityOf(part),
+      '',
+    ]),
+  ]
+}
+
+function abilityOf({ kind, modes, extends: extended, obstacle }: LocalPart): string {
+  const what = kind === 'model' ? '' : kind.replaceAll('_', ' ')
+  if (obstacle !== undefined) {
+    const reason = obstacle.length > 100 ? `${obstacle.slice(0, 100)}…` : obstacle
+    return [what, `cannot be run: ${reason}`].filter(Boolean).join(': ')
+  }
+  const abilities = [...(modes?.map(mode => modeNames[mode]) ?? []), ...(extended ? ['longer clips'] : [])]
+  return [what, abilities.join(', ')].filter(Boolean).join(': ')
+}
+
+interface SearchFlags {
+  readonly limit?: number
+  readonly json?: boolean
+}
+
+async function search(words: string[], { limit, json }: SearchFlags): Promise<void> {
+  const { searchModels } = await import('../hub/search.ts')
+  const { pipelineNames } = await import('../api/models.ts')
+  const signal = interruptSignal(() => {})
+  const found = await searchModels(words.join(' '), { signal, ...(limit !== undefined && { limit }) })
+  const known = pipelineNames()
+  if (json) {
+    const marked = found.map(each => ({ ...each, runs: runs(each, known) }))
+    process.stdout.write(`${JSON.stringify(marked)}\n`)
+    return
+  }
+  if (found.length === 0) process.stderr.write('nothing found\n')
+  else process.stdout.write(`${alignColumns(found.map(each => foundRow(each, known)))}\n`)
+}
+
+/** Whether it is a pipeline that a family reads; undefined where its tags do not say. */
+function runs({ pipeline }: FoundModel, known: ReadonlySet<string>): boolean | undefined {
+  return pipeline === undefined ? undefined : known.has(pipeline)
+}
+
+function foundRow(model: FoundModel, known: ReadonlySet<string>): string[] {
+  const { id, downloads, gated, pipeline, formats } = model
+  const kind =
+    pipeline === undefined ? formats.join(' ') : `${pipeline}${runs(model, known) ? '' : ', not read'}`
+  return [
+    id,
+    `${downloads.toLocaleString('en')} a month`,
+    kind,
+    gated ? 'needs an account that is allowed' : '',
+  ]
 }
 
 interface PullFlags {
@@ -67,7 +163,7 @@ interface PullFlags {
 
 async function pull(id: string, { revision, json, quiet }: PullFlags): Promise<void> {
   const { pullModel } = await import('../hub/pull.ts')
-  const signal = interruptSignal(() => process.stderr.write('\nstopping\n'), { resumable: true })
+  const signal = interruptSignal(() => process.stderr.write('\nstopping; the next pull goes on from here\n'))
   const events = pullModel(id, { signal, ...(revision !== undefined && { revision }) })
   const report = json
     ? { event: (event: PullEvent) => void process.stdout.write(`${jsonLine(event)}\n`), close: () => {} }
@@ -82,4 +178,15 @@ async function pull(id: string, { revision, json, quiet }: PullFlags): Promise<v
 async function path(id: string, { revision }: { revision?: string }): Promise<void> {
   const { modelPath } = await import('../hub/models.ts')
   process.stdout.write(`${await modelPath(id, { ...(revision !== undefined && { revision }) })}\n`)
+}
+
+async function remove(
+  id: string,
+  { revision, json }: { readonly revision?: string; readonly json?: boolean },
+): Promise<void> {
+  const { removeModel } = await import('../hub/models.ts')
+  const removed = await removeModel(id, { ...(revision !== undefined && { revision }) })
+  const { path: place, files, bytes } = removed
+  const text = `${place}: ${counted(files, 'file')}, ${bytesText(bytes)} removed`
+  process.stdout.write(`${json ? JSON.stringify(removed) : text}\n`)
 }

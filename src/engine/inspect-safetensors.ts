@@ -20,13 +20,18 @@ export interface WeightsReport {
 /** What names of adapters have and names of weights have not. */
 const adapterKey = /\.lora[_.]|lora_(?:unet|te)|\.(?:hada|lokr|oft|dora)_|\.diff(?:_b|_m)?$|\.alpha$/
 
+/** Whether tensors of these names are an adapter's. */
+export function isAdapter(keys: Iterable<string>): boolean {
+  return [...keys].some(key => adapterKey.test(key))
+}
+
 /**
  * Describes a .safetensors file: an adapter, or a part of a model.
  * @throws CheckpointError for a file that is malformed, or an adapter of a kind that is not read
  */
 export async function inspectSafetensors(file: string): Promise<AdapterReport | WeightsReport> {
   const { path, bytes, tensors, metadata } = await readSafetensorsHeader(file)
-  if ([...tensors.keys()].some(key => adapterKey.test(key))) return await inspectAdapter(file)
+  if (isAdapter(tensors.keys())) return await inspectAdapter(file)
   const all = [...tensors.values()]
   const quantization = quantizationOf({ tensors, metadata })
   const what = quantization === undefined ? 'a single file' : `a single file of ${quantization} weights`

@@ -78,3 +78,8 @@ export function reasonNotToRun(recognized: RecognizedPath): Pick<Expectation, 'g
 export function isHubName(name: string): boolean {
   return /^\w[\w.-]*\/\w[\w.-]*$/.test(name) && !path.isAbsolute(name)
 }
+
+/** Whether a text can be the name of a file of weights in a repository of the hub, and not a path. */
+export function isHubFile(name: string): boolean {
+  return /^\w[\w.-]*\/\w[\w.-]*\/.+\.(?:safetensors|sft|gguf)$/.test(name)
+}

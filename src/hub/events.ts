@@ -40,6 +40,6 @@ export interface FileEndEvent {
 
 export interface PullEndEvent {
   readonly type: 'pull-end'
-  /** The model's folder, complete and verified. */
+  /** The model's folder, or the file or folder of it that was asked for: complete and verified. */
   readonly path: string
 }

@@ -18,6 +18,8 @@ const pullRecord = z.object({
   /** Whether every file is there. */
   complete: z.boolean(),
   files: z.array(recordedFile),
+  /** What was asked for: paths in the repository, `''` for a whole model. */
+  parts: z.array(z.string()).default(['']),
 })
 
 /** What was pulled into a folder, kept in it so that a pull can be taken up and the cache listed without the hub. */

@@ -8,12 +8,13 @@ import { hubEnvironment } from './environment.ts'
 import type { PullEvent } from './events.ts'
 import { partialSuffix } from './file-path.ts'
 import { fileUrl, type HubClient, hubClient } from './hub-client.ts'
+import { isWithin, parseHubPath } from './hub-path.ts'
 import { defaultRevision, type ModelName, modelFolder } from './model-folder.ts'
 import { pullError } from './pull-error.ts'
 import { type PullRecord, type RecordedFile, readRecord, writeRecord } from './pull-record.ts'
 import { type HubFile, type Repository, readRepository } from './repository.ts'
 import { defaultRetry, HttpStatusError, type RetryPolicy, withRetries } from './retry.ts'
-import { componentsOf, modelIndexName, selectFiles } from './select-files.ts'
+import { alternatives, componentsOf, modelIndexName, selectFiles, selectPart } from './select-files.ts'
 
 export interface PullOptions {
   /** Branch, tag or commit; `main` when left out. */
@@ -32,6 +33,8 @@ export interface PullOptions {
 /** Everything one pull works with. */
 interface Pull {
   readonly repository: Repository
+  /** In the repository; `''` for the whole model. */
+  readonly part: string
   readonly client: HubClient
   /** The model's folder. */
   readonly path: string
@@ -40,45 +43,56 @@ interface Pull {
 }
 
 /**
- * Downloads a model in the diffusers layout from the hub: its configurations, tokenizer and safetensors weights,
- * verified by size and checksum. A pull that was interrupted goes on where it stopped, one that is complete only
+ * Downloads a model from the hub, verified by size and checksum: of `owner/name` the configurations, tokenizer and
+ * safetensors weights of a folder in the diffusers layout, of `owner/name/path` a file, or a folder of files. A pull that was interrupted goes on where it stopped, one that is complete only
  * asks the hub whether the revision has moved. Iterate to run it; stop iterating, or abort, to end it.
  * @throws RequestError for a name that cannot be one; HubError when the hub does not deliver; CheckpointError when
  *   the repository is not such a model; CancelledError after an abort
  */
-export async function* pullModel(id: string, options: PullOptions = {}): AsyncGenerator<PullEvent> {
+export async function* pullModel(name: string, options: PullOptions = {}): AsyncGenerator<PullEvent> {
   const environment = hubEnvironment()
-  const { revision = defaultRevision, signal, retry = defaultRetry } = options
+  const asked = parseHubPath(name)
+  const { revision = asked.revision ?? defaultRevision, signal, retry = defaultRetry } = options
   const { endpoint = environment.endpoint, token = environment.token } = options
-  const name: ModelName = { id, revision }
-  const path = modelFolder(options.folder ?? environment.modelsFolder, name)
+  const model: ModelName = { id: asked.id, revision }
+  const path = modelFolder(options.folder ?? environment.modelsFolder, model)
   const client = hubClient({ endpoint, token, signal })
   try {
-    const repository = await withRetries(() => readRepository(name, client), retry, signal)
-    yield* pullFiles({ repository, client, path, retry, signal })
+    const repository = await withRetries(() => readRepository(model, client), retry, signal)
+    yield* pullFiles({ repository, part: asked.part, client, path, retry, signal })
   } catch (error) {
-    throw pullError(error, { ...name, endpoint, signal })
+    throw pullError(error, { ...model, endpoint, signal })
   }
 }
 
 async function* pullFiles(pull: Pull): AsyncGenerator<PullEvent> {
-  const { repository, path } = pull
+  const { repository, part, path } = pull
   const files = await filesToPull(pull)
   await mkdir(path, { recursive: true })
   await checkFreeSpace(path, files)
   const previous = await readRecord(path)
-  const record = freshRecord(repository, files, previous)
-  await writeRecord(path, record)
+  const selected = withVerified(files, previous)
+  const kept = previous?.files.filter(file => !isOf(file.path, part, previous.parts)) ?? []
+  const { id, revision, commit } = repository
+  const parts = [...new Set([...(previous?.parts ?? []), part])]
+  // Until it is whole, what was there before stays as complete as it was.
+  const alone = kept.length === 0
+  const recordOf = (pulled: readonly RecordedFile[], complete: boolean): PullRecord => {
+    return { id, revision, commit, complete, files: [...kept, ...pulled], parts }
+  }
+  const soFar = () => (alone ? selected : selected.filter(({ verified }) => verified))
+  const wasComplete = !alone && previous?.complete === true
+  await writeRecord(path, recordOf(soFar(), wasComplete))
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
   yield { type: 'pull-start', id: repository.id, commit: repository.commit, path, files: files.length, bytes }
-  for (const file of record.files) {
+  for (const file of selected) {
     yield* pullFile(file, pull)
     file.verified = true
-    await writeRecord(path, record)
+    await writeRecord(path, recordOf(soFar(), wasComplete))
   }
-  await removeStale(path, record, previous)
-  await writeRecord(path, { ...record, complete: true })
-  yield { type: 'pull-end', path }
+  await removeStale(path, recordOf(selected, true), previous)
+  await writeRecord(path, recordOf(selected, true))
+  yield { type: 'pull-end', path: part ? join(path, part) : path }
 }
 
 async function* pullFile(file: RecordedFile, pull: Pull): AsyncGenerator<PullEvent> {
@@ -93,20 +107,26 @@ async function* pullFile(file: RecordedFile, pull: Pull): AsyncGenerator<PullEve
 }
 
 /** What of the repository a model needs, by its model_index.json. */
-async function filesToPull({ repository, client, retry, signal }: Pull): Promise<HubFile[]> {
+async function filesToPull({ repository, part, client, retry, signal }: Pull): Promise<HubFile[]> {
   const { id, commit, files } = repository
   const subject = `model ${id}`
+  const paths = files.map(file => file.path)
+  if (part !== '') {
+    const chosen = new Set(selectPart(paths, part, subject))
+    return files.filter(({ path }) => chosen.has(path))
+  }
   if (!files.some(({ path }) => path === modelIndexName)) {
     throw new CheckpointError('checkpoint/not-found', {
       subject,
       expected: `a repository in the diffusers layout, with a ${modelIndexName}`,
       got: `${files.length} files without one`,
-      advice: 'Many models have a second repository whose name ends in -Diffusers.',
+      advice: alternatives(paths)
+        ? `Pull a file of it, with its path after the name, or look for a second repository whose name ends in -Diffusers. ${alternatives(paths)}`
+        : 'Many models have a second repository whose name ends in -Diffusers.',
     })
   }
   const url = fileUrl(client, id, commit, modelIndexName)
   const components = componentsOf(await withRetries(() => fetchText(url, client), retry, signal), subject)
-  const paths = files.map(file => file.path)
   const selected = new Set(selectFiles(paths, components, subject))
   return files.filter(({ path }) => selected.has(path))
 }
@@ -117,19 +137,20 @@ async function fetchText(url: string, client: HubClient): Promise<string> {
   return await response.text()
 }
 
-/** A record of files to be pulled; those that an earlier pull verified stay so where they have not changed. */
-function freshRecord(
-  repository: Repository,
-  files: readonly HubFile[],
-  previous: PullRecord | undefined,
-): PullRecord {
+/** Files to be pulled; those that an earlier pull verified stay so where they have not changed. */
+function withVerified(files: readonly HubFile[], previous: PullRecord | undefined): RecordedFile[] {
   const known = new Map(previous?.files.map(file => [file.path, file]))
-  const { id, revision, commit } = repository
-  const recorded = files.map(file => {
+  return files.map(file => {
     const earlier = known.get(file.path)
     return { ...file, verified: earlier?.verified === true && earlier.checksum.hex === file.checksum.hex }
   })
-  return { id, revision, commit, complete: false, files: recorded }
+}
+
+/** Whether a file was pulled as one of a part, and of no other. */
+function isOf(path: string, part: string, parts: readonly string[]): boolean {
+  const others = parts.filter(each => each !== '' && each !== part)
+  const named = others.some(each => isWithin(path, each))
+  return part === '' ? !named : isWithin(path, part)
 }
 
 /** Whether a file is on disk, whole and as the hub has it. One that was verified before is not read again. */

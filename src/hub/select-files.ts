@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { CheckpointError } from '../errors.ts'
+import { isWithin } from './hub-path.ts'
 
 /** The file that lists the components of a diffusers folder. */
 export const modelIndexName = 'model_index.json'
@@ -46,6 +47,46 @@ export function selectFiles(
     return files
   })
   return [...paths.filter(path => topFiles.has(path)), ...selected]
+}
+
+/** Files of weights that can be read, and what goes with them. */
+const readable = /\.(json|txt|model|safetensors|sft|gguf|jinja)$/
+const weightsFile = /\.(?:safetensors|sft|gguf)$/
+const pickles = /\.(?:bin|pt|pth|ckpt)$/
+
+/**
+ * The files of a part of a repository: a file, or those of a folder that can be read.
+ * @throws CheckpointError when there is no such file, or none that can be read
+ */
+export function selectPart(paths: readonly string[], part: string, subject: string): string[] {
+  if (paths.includes(part)) {
+    if (!pickles.test(part)) return [part]
+    throw new CheckpointError('checkpoint/not-found', {
+      subject: `${subject}, ${part}`,
+      expected: 'weights as .safetensors or .gguf',
+      got: 'a pickle, which can run code when it is read',
+      advice: alternatives(paths) || 'Look for the same weights as .safetensors.',
+    })
+  }
+  const inside = paths.filter(path => isWithin(path, part))
+  const files = withoutVariants(inside.filter(path => readable.test(path)))
+  if (files.length > 0) return files
+  throw new CheckpointError('checkpoint/not-found', {
+    subject: `${subject}, ${part}`,
+    expected: 'a file, or a folder with .safetensors, .gguf or .json files',
+    got: inside.length > 0 ? inside.slice(0, 5).join(', ') : 'nothing of that name',
+    advice: alternatives(paths) || 'The repository has no weights that can be read.',
+  })
+}
+
+const maxShown = 8
+
+/** A sentence with the files of weights in a repository; empty where it has none. */
+export function alternatives(paths: readonly string[]): string {
+  const files = paths.filter(path => weightsFile.test(path))
+  if (files.length === 0) return ''
+  const more = files.length > maxShown ? ` and ${files.length - maxShown} more` : ''
+  return `Its weights are ${files.slice(0, maxShown).join(', ')}${more}.`
 }
 
 interface ComponentFiles {

@@ -86,7 +86,8 @@ export class HubServer implements AsyncDisposable {
     this.requests.push(logged(request))
     const api = `/api/models/${this.id}`
     const content = `/${this.id}/resolve/${this.commit}/`
-    if (url.pathname.startsWith(`${api}/revision/`)) this.#answerCommit(response)
+    if (url.pathname === '/api/models') this.#answerSearch(url, response)
+    else if (url.pathname.startsWith(`${api}/revision/`)) this.#answerCommit(response)
     else if (url.pathname === `${api}/tree/${this.commit}`) this.#answerTree(url, response)
     else if (url.pathname.startsWith(content)) {
       this.#answerFile(decodeURIComponent(url.pathname.slice(content.length)), request, response)
@@ -96,6 +97,28 @@ export class HubServer implements AsyncDisposable {
   #answerCommit(response: ServerResponse): void {
     if (this.#failed('', response)) return
     json(response, { _id: '1', id: this.id, sha: this.commit, lastModified: '2025-01-01T00:00:00.000Z' })
+  }
+
+  #answerSearch(url: URL, response: ServerResponse): void {
+    if (this.#failed('search', response)) return
+    const wanted = url.searchParams.get('search') ?? ''
+    const all = [
+      {
+        id: this.id,
+        downloads: 1200,
+        likes: 3,
+        gated: false,
+        tags: ['diffusers:WanPipeline', 'safetensors'],
+      },
+      { id: 'someone/tiny-gguf', downloads: 70, likes: 1, gated: 'auto', tags: ['gguf'] },
+      { id: 'someone/tiny-other', downloads: 7, likes: 0, gated: false, tags: ['diffusers:FluxPipeline'] },
+    ]
+    const found = all.filter(({ id }) => id.includes(wanted)).slice(0, Number(url.searchParams.get('limit')))
+    const times = { createdAt: '2025-01-01T00:00:00Z', lastModified: '2025-01-01T00:00:00Z' }
+    json(
+      response,
+      found.map(each => ({ ...each, ...times, _id: each.id, private: false, modelId: each.id })),
+    )
   }
 
   #answerTree(url: URL, response: ServerResponse): void {

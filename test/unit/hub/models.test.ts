@@ -34,9 +34,19 @@ describe('listModels', () => {
   it('lists complete and interrupted models with what is on disk of them', async () => {
     const path = join(folder, 'someone', 'tiny-video')
     const { commit } = server
+    const files = Object.keys(needed)
     expect(await listModels({ folder })).toEqual([
-      { id, revision: 'main', commit, path, bytes, complete: true },
-      { id, revision: 'v2', commit, path: `${path}@v2`, bytes: bytes - 400_000, complete: false },
+      { id, revision: 'main', commit, path, bytes, complete: true, whole: true, files },
+      {
+        id,
+        revision: 'v2',
+        commit,
+        path: `${path}@v2`,
+        bytes: bytes - 400_000,
+        complete: false,
+        whole: true,
+        files,
+      },
     ])
   })
 
