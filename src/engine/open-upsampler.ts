@@ -38,12 +38,13 @@ export async function openUpsampler(
     })
   }
   const build = format.read(config, file)
-  const own = await openWeights(folder)
+  const opened = await openWeights(folder)
+  const own = [...opened.tensors].filter(([key]) => !format.ignored?.test(key))
   const { component, tensors } = format.shared
   const shared = [...weights.get(component)!.tensors].filter(([key]) => tensors.test(key))
   return {
     recipe: { name: upsamplerGraph(location), component: location, role: 'vae', build },
-    weights: { ...own, tensors: new Map([...shared, ...own.tensors]) },
+    weights: { ...opened, tensors: new Map([...shared, ...own]) },
   }
 }
 

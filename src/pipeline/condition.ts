@@ -1,6 +1,6 @@
-import type { LatentSize } from '../geometry/video-geometry.ts'
+import { type LatentSize, toLatent } from '../geometry/video-geometry.ts'
 import type { Picture } from '../media/read-picture.ts'
-import { listed, type Notify } from '../notices.ts'
+import { dropNotices, listed, type Notify } from '../notices.ts'
 import { isResident } from '../runtime/backend.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -50,6 +50,7 @@ export async function conditionOn(
   plan: GeneratePlan,
   inputs: VisualInputs,
   { size, noise, runner, signal, notify }: ConditionContext,
+  from?: readonly Tensor[],
 ): Promise<Conditions> {
   const { run } = runner
   const text = async (subject: string, prompt: string) => {
@@ -63,7 +64,31 @@ export async function conditionOn(
   const conditional = await text('prompt', plan.prompt)
   const guides = guidancesOf(model, plan)[0]!.some(({ scale }) => scale > 1)
   const unconditional = guides ? { unconditional: await text('negative prompt', plan.negativePrompt) } : {}
+  const visual = await visualConditions(model, plan, inputs, { size, noise, runner, signal, notify }, from)
+  return { conditional, ...unconditional, visual }
+}
+
+/** What the network sees of the request's pictures and clips in a stage that goes on from latents at its size. */
+export async function conditionStage(
+  model: Model,
+  plan: GeneratePlan,
+  from: readonly Tensor[],
+  context: Omit<ConditionContext, 'size'>,
+): Promise<VisualConditioning> {
+  const inputs = await readVisualInputs(plan, context.signal, dropNotices)
+  const size = toLatent(model.facts.geometry, plan)
+  return await visualConditions(model, plan, inputs, { ...context, size }, from)
+}
+
+async function visualConditions(
+  model: Model,
+  plan: GeneratePlan,
+  inputs: VisualInputs,
+  { size, noise, runner, signal, notify }: ConditionContext,
+  from?: readonly Tensor[],
+): Promise<VisualConditioning> {
   checkAborted(signal)
+  const { run } = runner
   const { encoder, geometry } = model.facts
   const drop = (residents: Iterable<ResidentTensor>) => runner.drop(residents)
   const encode = (pictures: Tensor) => {
@@ -76,8 +101,7 @@ export async function conditionOn(
   }
   const { width, height, frames, fps } = plan
   const clip = { width, height, frames, fps, size, plan }
-  const visual = await model.conditionVisual(inputs, { ...clip, noise, run, encode, notify })
-  return { conditional, ...unconditional, visual }
+  return await model.conditionVisual(inputs, { ...clip, noise, run, encode, notify, ...(from && { from }) })
 }
 
 const longestShown = 40

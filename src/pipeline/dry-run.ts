@@ -10,7 +10,7 @@ import { bytesPerElement, elementCount } from '../tensor/dtype.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { conditionOn } from './condition.ts'
 import { decodeClip } from './decode-clip.ts'
-import type { Feed, Model, ResidentTensor, RunGraph, VisualInputs } from './family.ts'
+import type { Feed, Model, ResidentTensor, RunGraph, VisualConditioning, VisualInputs } from './family.ts'
 import type { MemoryPlan } from './memory-plan.ts'
 import { networkPass } from './network-pass.ts'
 import type { GeneratePlan } from './request.ts'
@@ -39,12 +39,29 @@ export async function dryRunDenoising(
   chunk: number,
 ): Promise<DryRun[]> {
   const stage = new Stage(graphs, { residency: 'keep', chunk, tile: undefined })
+  const own = await dryRunStage(model, plan, stage)
+  const latents = own.streams.map(({ shape }) => zeros('f32', shape))
+  for (const later of model.laterStages?.(plan) ?? []) {
+    const [video, ...others] = latents
+    const from = [await upsample(plan, video!, stage), ...others]
+    await dryRunStage(model, later.plan, stage, from)
+  }
+  return stage.runs
+}
+
+/** @param from latents of the stage before */
+async function dryRunStage(
+  model: Model,
+  plan: GeneratePlan,
+  stage: Stage,
+  from?: readonly Tensor[],
+): Promise<VisualConditioning> {
   const { facts } = model
   const size = toLatent(facts.geometry, plan)
   const noise = createGenerator(plan.seed)
   const inputs = greyInputs(plan)
   const context = { size, noise, runner: stage, signal: never, notify: dropNotices }
-  const conditions = await conditionOn(model, plan, inputs, context)
+  const conditions = await conditionOn(model, plan, inputs, context, from)
   const { conditional, unconditional, visual } = conditions
   const denoiser = model.denoiser(
     visual.streams.map(({ shape }) => shape),
@@ -62,7 +79,7 @@ export async function dryRunDenoising(
     }
     for (const pass of further) await denoise({ latents, times, expert, visual, ...pass })
   }
-  return stage.runs
+  return visual
 }
 
 /** The runs that decode a clip under a plan: its first chunks, and all tiles of those. */

@@ -120,12 +120,25 @@ export interface Model {
    */
   guide?(guidance: Guidance, at: GuidedStream): Guidance
   /**
+   * The stages that go on from the latents of the request's own, after its upsampler has enlarged them.
+   * @default none
+   */
+  laterStages?(plan: GeneratePlan): readonly LaterStage[]
+  /**
    * What the decoder, or a part of it, takes beside the latents or features. Of the rest's, those with two axes or more
    * end in height and width, whole multiples of the latents'.
    */
   decoderFeeds(context: DecodeContext, part: DecoderPart): Readonly<Record<string, Tensor>>
   /** The networks that can enlarge its finished latents, for models that take the field `upsampler`. */
   readonly upsampler?: UpsamplerFormat
+}
+
+/** A stage after the first. */
+export interface LaterStage {
+  /** Its size, noise levels and guidance, in place of the request's. */
+  readonly plan: GeneratePlan
+  /** Seed of its noise. @default the noise goes on from the stage before */
+  readonly seed?: bigint
 }
 
 /** A network with a folder of its own that doubles height and width of finished latents. */
@@ -136,6 +149,8 @@ export interface UpsamplerFormat {
   readonly className: string
   /** Tensors of the model that its graph uses beside its own. */
   readonly shared: { readonly component: string; readonly tensors: RegExp }
+  /** Tensors that its files may hold and no graph uses. @default none */
+  readonly ignored?: RegExp
   /**
    * Reads its config.
    * @returns what builds its graph: `latents` f32 [channels, frames, height, width] → `upsampled` f32 [channels, frames,

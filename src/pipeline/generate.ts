@@ -1,17 +1,14 @@
-import { RequestError } from '../errors.ts'
-import { pixelFramesOf, toLatent, toTokens } from '../geometry/video-geometry.ts'
+import { pixelFramesOf, toLatent } from '../geometry/video-geometry.ts'
 import type { Picture } from '../media/read-picture.ts'
 import { Notices } from '../notices.ts'
 import { stepsWithoutGuidance } from '../sampling/guidance.ts'
 import { createGenerator, type NoisePosition } from '../sampling/noise.ts'
-import { readScheduler } from '../sampling/scheduler.ts'
-import type { Spacing } from '../sampling/schedules/schedule.ts'
 import { sliceAxis } from '../tensor/axis.ts'
-import { float32Data, type Tensor, tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import { type Conditions, condition, residentsOf } from './condition.ts'
 import { decodeClip } from './decode-clip.ts'
-import { denoiseSteps, denoiseStreams, expertAt } from './denoise.ts'
-import { type DenoiseState, downloadState, firstState, uploadState } from './denoise-state.ts'
+import { prepareStage, schedulerOf } from './denoise-stage.ts'
+import type { DenoiseState } from './denoise-state.ts'
 import type {
   ConditioningReadyEvent,
   FramesDecodedEvent,
@@ -21,15 +18,12 @@ import type {
   StageSeconds,
   StartEvent,
 } from './events.ts'
-import type { DecodeContext, Model, StreamConditioning } from './family.ts'
+import type { DecodeContext, Model } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
 import { planText } from './memory-plan.ts'
-import { networkPass } from './network-pass.ts'
-import { decodePreview, expectedFrame } from './preview.ts'
-import { readLatents } from './read-latents.ts'
 import type { GeneratePlan } from './request.ts'
-import { firstLatents, guidancesOf, withoutExtra } from './streams.ts'
-import { upsample } from './upsample.ts'
+import { denoiseStages } from './stages.ts'
+import { guidancesOf } from './streams.ts'
 import { isOutOfMemory } from './within-memory.ts'
 
 /** How a run is made, beside what is made. */
@@ -71,101 +65,46 @@ export async function* generate(
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const clock = stageClock(runner)
   const size = toLatent(model.facts.geometry, plan)
-  const scheduler = readScheduler(model.facts.scheduler, schedulerOverrides(plan))
+  schedulerOf(model, plan) // What it refuses is said before anything runs.
   yield { type: 'start', plan, device: runner.device, memory: runner.memory } satisfies StartEvent
   yield* noticeEvents(notices)
   const memory = memoryWatch(runner)
+  function* changes(): Generator<GenerateEvent> {
+    yield* memory.changes()
+    yield* noticeEvents(notices)
+  }
 
   const before = createGenerator(plan.seed)
   const conditions = await condition(model, plan, size, before, runner, signal, notices.add, opening)
   try {
-    const streams = await startingFrom(plan.latents, conditions.visual.streams)
-    const { tokens } = toTokens(model.facts.geometry, size)
-    const schedules = streams.map(stream => {
-      return scheduler.schedule({ ...spacingOf(model, plan), tokens: stream.tokens ?? tokens })
-    })
-    const firstStep = streams.some(({ initial }) => initial?.noise === 'added') ? leftOutSteps(plan) : 0
-    for (const timestep of schedules[0]!.timesteps.subarray(firstStep)) expertAt(model.facts, timestep)
-    const initial = streams.map((stream, index) => {
-      return tensor('f32', stream.shape, firstLatents(stream, before, schedules[index]!.sigmas[firstStep]!))
-    })
-    yield* memory.changes()
-    yield* noticeEvents(notices)
-    yield conditioningReady(conditions, clock.end('conditioning'), plan.tensors ? initial[0] : undefined)
+    const stage = await prepareStage(model, plan, conditions, before)
+    yield* changes()
+    const [initial] = stage.initial
+    yield conditioningReady(conditions, clock.end('conditioning'), plan.tensors ? initial : undefined)
 
-    const denoiser = model.denoiser(
-      streams.map(({ shape }) => shape),
-      plan,
-    )
-    const arrays = denoiser.streams.map(({ shape }) => runner.openArrays(shape))
-    const first = resume ?? firstState(firstStep, initial.map(float32Data), before.position())
-    checkState(first, initial, plan)
-    let state = uploadState(arrays, first)
-    const { sampler } = scheduler
-    const { runBeside } = runner
-    const denoised = denoiseStreams(conditions, arrays, schedules)
-    const context = {
-      ...{ model, plan, conditions, signal, sampler, streams: denoised },
-      noise: resume ? createGenerator(plan.seed, resume.noise) : before,
-      denoise: networkPass(model, denoiser, runner.run),
-      denoiseBeside: runBeside && networkPass(model, denoiser, runBeside),
-    }
-    const [video] = streams
-    for await (const step of denoiseSteps(context, firstStep, state)) {
-      state = step.state
-      yield* memory.changes()
-      const { event, estimate } = step
-      yield states ? { ...event, state: await downloadState(arrays, state) } : event
-      if (previewEvery === undefined || event.step % previewEvery !== 0 || event.step === event.of) continue
-      const middle = (video!.extra?.before ?? 0) + Math.floor(size.latentFrames / 2)
-      const frame = await expectedFrame(arrays[0]!, estimate, schedules[0]!, video!.shape, middle)
-      const preview = await decodePreview(model, plan, frame, runner, signal)
-      yield { type: 'preview', step: event.step, of: event.of, ...preview }
-    }
+    const settings = { resume, states, previewEvery }
+    const found = yield* denoiseStages(model, stage, {
+      ...settings,
+      ...{ runner, signal, changes, notify: notices.add },
+    })
     clock.end('denoising')
     await runner.drop(residentsOf(conditions))
 
-    const final = denoised[0]!.rule.final(state.streams[0]!.latents)
-    const latents = tensor('f32', video!.shape, await arrays[0]!.download(final))
-    for (const each of arrays) await each.keepOnly([])
-    const clip = await upsample(plan, withoutExtra(latents, video!), runner)
-    yield* decodeFrames(
-      model,
-      { latents: clip, noise: context.noise.position(), plan },
-      runner,
-      signal,
-      memory,
-    )
+    const clip = found.latents[0]!
+    yield* decodeFrames(model, { latents: clip, noise: found.noise, plan }, runner, signal, memory)
     yield* memory.changes()
     clock.end('decoding')
     yield {
       type: 'video-end',
       plan,
       latents: clip,
-      skippedSteps: state.skippedSteps,
-      unguidedSteps: stepsWithoutGuidance(guidancesOf(model, plan)[0]![0]!, firstStep, plan.steps),
+      skippedSteps: found.skippedSteps,
+      unguidedSteps: stepsWithoutGuidance(guidancesOf(model, plan)[0]![0]!, stage.firstStep, plan.steps),
       seconds: clock.total(),
     }
   } finally {
     await runner.drop(residentsOf(conditions))
   }
-}
-
-/** @throws RequestError for a state of another plan */
-function checkState(
-  { step, streams }: DenoiseState,
-  initial: readonly Tensor[],
-  { steps }: GeneratePlan,
-): void {
-  const wrong = initial.findIndex(({ data }, index) => streams[index]?.latents.length !== data.length)
-  if (wrong < 0 && step >= 0 && step <= steps) return
-  const index = Math.max(wrong, 0)
-  throw new RequestError('request/invalid', {
-    subject: 'state to resume from',
-    expected: `latents of ${initial[index]!.shape.join('x')} and a step of ${steps}`,
-    got: `${streams[index]?.latents.length ?? 0} values and step ${step}`,
-    advice: 'Resume with the request that the state was saved for, or start anew.',
-  })
 }
 
 /**
@@ -227,36 +166,6 @@ function conditioningReady(
     truncated,
     ...(latents && { tensors: { latents } }),
   }
-}
-
-/** The streams, of which the first begins with the latents of a file where a request names one. */
-async function startingFrom(
-  path: string | undefined,
-  streams: readonly StreamConditioning[],
-): Promise<readonly StreamConditioning[]> {
-  const [video, ...others] = streams
-  if (path === undefined || !video) return streams
-  const latents = await readLatents(path, video.shape)
-  return [{ ...video, initial: { latents, noise: 'added' } }, ...others]
-}
-
-/** Where the levels are placed: as the request says, or as the model does. */
-function spacingOf(
-  model: Model,
-  { steps, timesteps, sigmas }: GeneratePlan,
-): Spacing & { readonly asGiven?: boolean } {
-  const asGiven = model.facts.keepsLevels ?? false
-  if (timesteps) return { timesteps, asGiven }
-  return sigmas ? { sigmas, asGiven } : model.spacing(steps)
-}
-
-/** Steps that are left out when a clip is started from: diffusers' rounding. */
-function leftOutSteps({ steps, strength = 1 }: GeneratePlan): number {
-  return steps - Math.min(Math.trunc(steps * strength), steps)
-}
-
-function schedulerOverrides({ sampler, shift }: GeneratePlan) {
-  return { ...(sampler && { sampler }), ...(shift !== undefined && { shift }) }
 }
 
 /** Those that have not been said. */
