@@ -41,6 +41,8 @@ export function ltxUpsamplerFormat(
     component: 'latent_upsampler',
     className,
     shared: { component: 'vae', tensors: /^latents_(?:mean|std)$/ },
+    // A step of 1 blurs nothing.
+    ignored: /^upsampler\.blur_down\.kernel$/,
     read(read, file) {
       const config = checkConfig(schema, read, file)
       if (config.in_channels !== vae.latent_channels) {

@@ -34,6 +34,8 @@ import { ltx2Connectors } from './connectors.ts'
 import { ltx2Denoiser } from './denoiser.ts'
 import { ltx2Fields } from './fields.ts'
 import { ltx2Guidance, ltx2Takes } from './guidance.ts'
+import { laterStages } from './later-stages.ts'
+import { ltx2OriginalNames, ltx2VariantTensors } from './original-names.ts'
 import { ltx2Published } from './published.ts'
 import type { SoundLatents } from './sound-latents.ts'
 import { ltx2TextConditioner, ltx2TextTokens } from './text.ts'
@@ -89,7 +91,7 @@ function loadLtx2(checkpoint: CheckpointConfigs): Model {
     facts,
     graphs: graphsOf(configs),
     ignoredTensors: { text_encoder: gemma3Ignored, transformer: [/^keyframes_abs_pos_embedding$/] },
-    tensorNames: { originalNames: [], variantTensors: [] },
+    tensorNames: { originalNames: ltx2OriginalNames, variantTensors: ltx2VariantTensors },
     spacing: steps => ({ sigmas: linearSigmas(steps) }),
     conditionText: ltx2TextConditioner({
       tokenizer: checkpoint.tokenizer ?? path.join(checkpoint.folder, 'tokenizer'),
@@ -100,6 +102,7 @@ function loadLtx2(checkpoint: CheckpointConfigs): Model {
     conditionVisual: (inputs, context) => conditionLtx2(visual, inputs, context),
     denoiser: (shapes, plan) => ltx2Denoiser(transformer, shapes, plan),
     guide: (guidance, at) => ltx2Guidance(transformer, guidance, at),
+    laterStages,
     decoderFeeds: () => ({}),
     upsampler: ltxUpsamplerFormat(vae, 'LTX2LatentUpsamplerModel', ltx2UpsamplerConfig),
   }

@@ -6,7 +6,11 @@ import {
   numbers,
   wholeNumber,
 } from '../../src/pipeline/fields/argument-types.ts'
+import { alone } from '../../src/pipeline/fields/control.ts'
+import type { DecodingFields } from '../../src/pipeline/fields/decoding.ts'
 import type { FieldGroup, Zod } from '../../src/pipeline/fields/field.ts'
+import { seedRecord } from '../../src/pipeline/fields/seed-record.ts'
+import { checkSpacing } from '../../src/sampling/schedules/schedule.ts'
 
 export interface Ltx2Fields {
   /**
@@ -63,6 +67,17 @@ export interface Ltx2Fields {
    * @default those of the video
    */
   readonly shiftTokens?: number | undefined
+  /**
+   * With `upsampler`: noise levels of a second stage at twice the width and height, falling, above 0 to 1, without the last
+   * 0. It has no guidance.
+   * @default none
+   */
+  readonly stage2Sigmas?: readonly number[] | undefined
+  /**
+   * With `stage2Sigmas`: seed of the second stage's noise, from 0 to 2^64 − 1.
+   * @default the noise goes on from the first stage
+   */
+  readonly stage2Seed?: number | bigint | undefined
 }
 
 export interface Ltx2Plan {
@@ -77,6 +92,8 @@ export interface Ltx2Plan {
   readonly useCrossTimestep: boolean | undefined
   readonly imageCrf: number | undefined
   readonly shiftTokens: number | undefined
+  readonly stage2Sigmas: readonly number[] | undefined
+  readonly stage2Seed: bigint | undefined
 }
 
 declare module '../../src/pipeline/fields/request-fields.ts' {
@@ -165,5 +182,25 @@ export const ltx2Fields: FieldGroup<Ltx2Fields, Ltx2Plan> = {
     optIn: true,
     flag: { name: '--shift-tokens', argument: '<n>', group: 'finer', type: wholeNumber },
     api: { name: 'shiftTokens' },
+  },
+  stage2Sigmas: {
+    about: 'noise levels of a second stage after the upsampler: 0.909375,0.725,0.421875',
+    schema: z => z.array(z.number()).min(1).max(1000),
+    optIn: true,
+    check(fields: Ltx2Fields & DecodingFields) {
+      if (fields.upsampler === undefined) throw alone('stage2Sigmas', 'an upsampler')
+      checkSpacing({ sigmas: fields.stage2Sigmas! }, 1000)
+    },
+    flag: { name: '--stage-2-sigmas', argument: '<s,s,…>', group: 'finer', type: numbers },
+  },
+  stage2Seed: {
+    ...seedRecord,
+    about: 'seed of the second stage (default: its noise goes on)',
+    optIn: true,
+    resolve: value => (value === undefined ? undefined : BigInt(value)),
+    check({ stage2Sigmas }) {
+      if (stage2Sigmas === undefined) throw alone('stage2Seed', 'stage2Sigmas')
+    },
+    flag: { name: '--stage-2-seed', argument: '<n>', group: 'finer', type: seedRecord.type },
   },
 }

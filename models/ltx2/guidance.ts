@@ -59,4 +59,6 @@ export const ltx2Takes = [
   'imageCrf',
   'shiftTokens',
   'upsampler',
+  'stage2Sigmas',
+  'stage2Seed',
 ] as const satisfies ModelFacts['takes']

@@ -30,7 +30,7 @@ export async function heldPictures(
   const held: Held[] = []
   for (const { frame, pictures, strength } of given) {
     const used = trimmed(pictures, frame, context, stride)
-    const sources = used.length === 1 ? [await recompressed(used[0]!, context.plan)] : used
+    const sources = pictures.length === 1 ? [await recompressed(used[0]!, context.plan)] : used
     const planes = sources.map(picture => coverCropped(picture, context))
     held.push({ latents: await encoded(planes, context, facts), strength, frame, pictures: used.length })
   }

@@ -71,6 +71,58 @@ describe.each(folders)('$folder', ({ folder, cases }) => {
   })
 })
 
+describe.runIf(folders.some(({ cases }) => cases.length > 0))('two stages', () => {
+  const read = (name: string) => {
+    const about = JSON.parse(readFileSync(fixture(`ltx2-t2v/${name}.json`), 'utf8')) as Case
+    return { about, reference: readFixtureTensors(`${fixture('ltx2-t2v')}/${name}.safetensors`) }
+  }
+
+  test('the second goes on from the enlarged latents of the first, as diffusers does in three calls', async () => {
+    const [first, second] = [read('case-5'), read('case-7')]
+    const model = fixture('ltx2-t2v/model')
+    await using engine = await createEngine({ model, device: 'cpu', threads: 1 })
+    const request = {
+      ...requestOf(first.about, 'ltx2-t2v'),
+      upsampler: `${model}/latent_upsampler`,
+      stage2Sigmas: second.about.call.sigmas!,
+      stage2Seed: second.about.seed,
+    }
+    const numbers: string[] = []
+    let size = ''
+    for await (const event of engine.generate(request)) {
+      if (event.type === 'frames-decoded') size = `${event.width}x${event.height}`
+      if (event.type === 'video-end') {
+        const final = second.reference.get('final_latents')!.data as Float32Array
+        expect(relativeError(tokensFirst(event.latents), final)).toBeLessThan(1e-4)
+      }
+      if (event.type !== 'step-end') continue
+      numbers.push(`${event.step}/${event.of}`)
+      const index = event.step - 1
+      const [{ reference }, own] = index < 3 ? [first, index] : [second, index - 3]
+      checkStep(event, own, reference)
+    }
+    expect(numbers).toEqual(['1/6', '2/6', '3/6', '4/6', '5/6', '6/6'])
+    expect(size).toBe('128x128')
+  })
+
+  test('noise of the second goes on from the first where no seed is given', async () => {
+    const { about } = read('case-5')
+    const model = fixture('ltx2-t2v/model')
+    await using engine = await createEngine({ model, device: 'cpu', threads: 1 })
+    const two = { upsampler: model, stage2Sigmas: [0.909375, 0.421875] }
+    const made = async (seeds: object) => {
+      const request = { ...requestOf(about, 'ltx2-t2v'), steps: 2, ...two, ...seeds }
+      for await (const event of engine.generate(request)) {
+        if (event.type === 'video-end') return [...(event.latents.data as Float32Array)]
+      }
+      return []
+    }
+    const [plain, same] = [await made({}), await made({ stage2Seed: about.seed })]
+    expect(await made({})).toEqual(plain)
+    expect(same).not.toEqual(plain)
+  })
+})
+
 async function run(events: AsyncIterable<GenerateEvent>, reference: ReadonlyMap<string, Tensor>) {
   const frames: Uint8Array[] = []
   const decoded: Float32Array[] = []

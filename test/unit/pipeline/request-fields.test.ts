@@ -84,6 +84,9 @@ const requests: readonly GenerateRequest[] = [
     useCrossTimestep: false,
     imageCrf: 0,
     shiftTokens: 4096,
+    upsampler: 'upsampler',
+    stage2Sigmas: [0.9, 0.4],
+    stage2Seed: 2n ** 62n,
   },
 ]
 
@@ -105,6 +108,8 @@ test('the fields of the families are those that help reads', () => {
     'useCrossTimestep',
     'imageCrf',
     'shiftTokens',
+    'stage2Sigmas',
+    'stage2Seed',
   ])
 })
 
