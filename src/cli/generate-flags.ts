@@ -1,10 +1,10 @@
 import { type Command, Option } from 'commander'
-import { requestFields } from '../api/request-fields.ts'
+import { type RequestFlag, requestFlags } from '../api/request-flags.ts'
 import type { EngineOptions } from '../engine/engine.ts'
 import type { ModelFiles } from '../engine/model-files.ts'
 import type { ArgumentType } from '../pipeline/fields/argument-types.ts'
-import type { FieldFlag, FlagGroup } from '../pipeline/fields/field.ts'
-import { fieldEntries, type GenerateRequest } from '../pipeline/fields/request-fields.ts'
+import type { FlagGroup } from '../pipeline/fields/field.ts'
+import type { GenerateRequest } from '../pipeline/fields/request-fields.ts'
 import {
   type AdapterArgument,
   adapterArgument,
@@ -55,18 +55,6 @@ export interface GenerateFlags extends ModelFileFlags {
 
 /** As the public API has them; kept here too, so that help needs no runtime. A test compares them. */
 export const residencyChoices = ['auto', 'keep', 'release-text', 'release'] as const
-
-/** A flag of a request's field. */
-export interface RequestFlag extends FieldFlag<unknown> {
-  readonly about: string
-  /** The fields that it gives: several as an object of their values. */
-  readonly fields: readonly string[]
-}
-
-/** The flags of all fields, in the order in which they are shown. */
-export const requestFlags: readonly RequestFlag[] = fieldEntries(requestFields).flatMap(
-  ([name, { flag, about }]) => (flag ? [{ about, fields: [name], ...flag }] : []),
-)
 
 /** The fields of a request that a command line gives. */
 export function requestOf(flags: GenerateFlags): Partial<GenerateRequest> {

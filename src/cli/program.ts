@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, (program: () => Command) => Promise<Comm
   eval: async () => (await import('./eval.ts')).evalCommand(),
   bench: async () => (await import('./bench.ts')).benchCommand(),
   serve: async () => (await import('./serve.ts')).serveCommand(),
+  studio: async () => (await import('./studio.ts')).studioCommand(),
   worker: async () => (await import('./worker.ts')).workerCommand(),
   keys: async () => (await import('./keys.ts')).keysCommand(),
   completion: async program => (await import('./completion.ts')).completionCommand(program),

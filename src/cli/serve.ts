@@ -18,8 +18,18 @@ Clients of Runway's API take the address that is printed, those of OpenAI's API 
 
 /** @param openJobs what the tasks are kept in, unless it is what the flags say */
 export function serveCommand(openJobs?: OpenJobs): Command {
-  const command = new Command('serve')
-    .description("Serve models over HTTP: Runway's API and OpenAI's videos API")
+  const command = new Command('serve').description(
+    "Serve models over HTTP: the Studio for browsers, Runway's API and OpenAI's videos API",
+  )
+  return addServeFlags(command)
+    .option('--no-studio', 'send no page to browsers: the APIs alone')
+    .addHelpText('after', examples)
+    .action(async (flags: ServeFlags) => await serve(flags, { ...(openJobs && { openJobs }) }))
+}
+
+/** The flags of a command that starts a server. */
+export function addServeFlags(command: Command): Command {
+  command
     .option(
       '--host <address>',
       'address to listen on; beyond this machine a key is needed (default: 127.0.0.1)',
@@ -82,14 +92,15 @@ export function serveCommand(openJobs?: OpenJobs): Command {
     )
     .option('--strict-version', 'refuse requests without X-Runway-Version, as Runway does')
     .option('--debug', 'print the stack of errors')
-    .addHelpText('after', examples)
-    .action(async (flags: ServeFlags) => await serve(flags, openJobs))
   addFileFlags(command)
   return command
 }
 
-interface ServeFlags
-  extends Pick<ServeOptions, 'host' | 'port' | 'publicUrl' | 'folder' | 'database' | 'queue' | 'storage'>,
+export interface ServeFlags
+  extends Pick<
+      ServeOptions,
+      'host' | 'port' | 'publicUrl' | 'folder' | 'database' | 'queue' | 'storage' | 'studio'
+    >,
     HostFlags {
   readonly model?: string[]
   readonly alias?: string[]
@@ -110,7 +121,14 @@ interface ServeFlags
   readonly logLevel?: NonNullable<ServeOptions['logLevel']>
 }
 
-async function serve(flags: ServeFlags, openJobs: OpenJobs | undefined): Promise<void> {
+/**
+ * Runs a server until the command is interrupted.
+ * @param onServing called with its address once it answers
+ */
+export async function serve(
+  flags: ServeFlags,
+  { openJobs, onServing }: { readonly openJobs?: OpenJobs; readonly onServing?: (url: string) => void } = {},
+): Promise<void> {
   const options = serveOptions(flags)
   const { startServer } = await import('../api/server.ts')
   const signal = interruptSignal(() =>
@@ -119,8 +137,9 @@ async function serve(flags: ServeFlags, openJobs: OpenJobs | undefined): Promise
   const onListening = (url: string) => {
     process.stderr.write(`listening on ${url}\nrequests wait until it is ready\n`)
   }
-  await using _server = await startServer({ ...options, onListening }, openJobs)
+  await using server = await startServer({ ...options, onListening }, openJobs)
   process.stderr.write('ready\n')
+  onServing?.(server.url)
   await new Promise<void>(resolve => {
     if (signal.aborted) resolve()
     signal.addEventListener('abort', () => resolve(), { once: true })

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
+import { commandOf, settingsWithoutFlag } from '../api/record-command.ts'
 import { packageVersion } from '../engine/package-info.ts'
 import { MediaError } from '../errors.ts'
-import { commandOf, settingsWithoutFlag } from './show-command.ts'
 
 export function showCommand(): Command {
   return new Command('show')

@@ -15,7 +15,7 @@ import {
 import { watchStarter } from './watch-starter.ts'
 
 /** Commands that run for long, or run graphs. */
-const supervised = ['generate', 'eval', 'bench', 'export', 'setup', 'models', 'serve', 'worker']
+const supervised = ['generate', 'eval', 'bench', 'export', 'setup', 'models', 'serve', 'studio', 'worker']
 
 export function isSupervised(argv: readonly string[]): boolean {
   return supervised.includes(argv[0] ?? '') && !argv.includes('--help') && !argv.includes('-h')

@@ -152,12 +152,22 @@ export interface CreatedTask {
 export interface ListTasks {
   readonly owner: string
   readonly api?: string
+  /** @default all */
+  readonly states?: readonly TaskState[]
+  /** Only those whose request has this text in it, such as words of its prompt or its model's name; case does not count. */
+  readonly search?: string
   /** Only those after this place, in the order that is asked for: of `placeOf`. */
   readonly after?: string
   /** 1 to 100. */
   readonly limit: number
   /** By time of creation. */
   readonly order: 'asc' | 'desc'
+}
+
+/** What happened to a task: without a record, it was removed. */
+export interface TaskChange {
+  readonly id: string
+  readonly task?: TaskRecord
 }
 
 export interface QueueStats {
@@ -205,6 +215,11 @@ export interface Jobs extends AsyncDisposable {
    * iteration without an error). Steps may be left out when the reader is slow. Nothing for an unknown id.
    */
   watch(id: string, signal: AbortSignal): AsyncIterable<TaskRecord>
+  /**
+   * The tasks of an owner: those that are not final as they are now, then each that was made, has changed or was removed,
+   * until the signal aborts (which ends the iteration without an error). Steps may be left out when the reader is slow.
+   */
+  watchOwner(owner: string, signal: AbortSignal): AsyncIterable<TaskChange>
   stats(): Promise<QueueStats>
   /**
    * For readiness.

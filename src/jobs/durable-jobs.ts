@@ -8,6 +8,7 @@ import {
   type ListTasks,
   type NewTask,
   type QueueStats,
+  type TaskChange,
   type TaskRecord,
 } from './contract.ts'
 import type { Database } from './database.ts'
@@ -18,6 +19,7 @@ import { TaskClaims } from './task-claims.ts'
 import { TaskStore } from './task-store.ts'
 import { TaskWorker } from './task-worker.ts'
 import { Wakeup } from './wakeup.ts'
+import { watchOwner } from './watch-owner.ts'
 import { WebhookDelivery } from './webhook-delivery.ts'
 import { WebhookQueue } from './webhook-queue.ts'
 import { WorkerHeartbeat } from './worker-heartbeat.ts'
@@ -167,6 +169,11 @@ export class DurableJobs implements Jobs {
       stopHearing()
       signal.removeEventListener('abort', wake)
     }
+  }
+
+  async *watchOwner(owner: string, signal: AbortSignal): AsyncIterable<TaskChange> {
+    const { store, changes } = this.#parts
+    yield* watchOwner({ store, changes, owner, signal, closing: () => this.#closing !== undefined, watchMs })
   }
 
   async stats(): Promise<QueueStats> {

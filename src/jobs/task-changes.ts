@@ -3,6 +3,9 @@ import type { TaskState } from './contract.ts'
 import type { Database } from './database.ts'
 import { channel } from './schema.ts'
 
+/** What a task has become; `removed` when its record is gone. */
+export type AnnouncedState = TaskState | 'removed'
+
 /** Changes of tasks, as every process on the database hears of them. */
 export class TaskChanges {
   readonly #emitter = new EventEmitter().setMaxListeners(0)
@@ -20,7 +23,7 @@ export class TaskChanges {
   }
 
   /** @returns stops it */
-  onTask(id: string, listener: (state: TaskState) => void): () => void {
+  onTask(id: string, listener: (state: AnnouncedState) => void): () => void {
     this.#emitter.on(id, listener)
     return () => this.#emitter.off(id, listener)
   }
@@ -32,7 +35,7 @@ export class TaskChanges {
   }
 
   /** @returns stops it */
-  onAny(listener: (id: string, state: TaskState) => void): () => void {
+  onAny(listener: (id: string, state: AnnouncedState) => void): () => void {
     this.#emitter.on('any', listener)
     return () => this.#emitter.off('any', listener)
   }

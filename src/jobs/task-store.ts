@@ -94,14 +94,16 @@ export class TaskStore {
     return uuid.test(id) ? await this.#reader.get(id.toLowerCase()) : undefined
   }
 
-  async list({ owner, api, after, limit, order }: ListTasks): Promise<readonly TaskRecord[]> {
+  async list({ owner, api, states, search, after, limit, order }: ListTasks): Promise<readonly TaskRecord[]> {
     const [compare, direction] = order === 'asc' ? ['>', 'ASC'] : ['<', 'DESC']
     const rows = await this.#database.query(
       `SELECT ${taskColumns} FROM framewright.tasks t
        WHERE t.owner = $1 AND ($2::text IS NULL OR t.api = $2)
          AND ($3::bigint IS NULL OR t.seq ${compare} $3)
+         AND ($5::text[] IS NULL OR t.state = ANY ($5))
+         AND ($6::text IS NULL OR strpos(lower(t.request), lower($6)) > 0)
        ORDER BY t.seq ${direction} LIMIT $4`,
-      [owner, api ?? null, after ?? null, limit],
+      [owner, api ?? null, after ?? null, limit, states ?? null, jsonText(search)],
     )
     return rows.map(taskOf)
   }
@@ -160,7 +162,7 @@ export class TaskStore {
            INSERT INTO framewright.removed_tasks (id, owner, seq) SELECT id, owner, seq FROM removed
            ON CONFLICT DO NOTHING
          )
-       SELECT id FROM removed`,
+       SELECT id, ${announced('id', "'removed'")} FROM removed`,
       [id],
     )
     return rows.length > 0
@@ -197,6 +199,11 @@ export class TaskStore {
       advice: 'Wait until one has ended.',
     })
   }
+}
+
+/** A text as it stands inside of a request's JSON. */
+function jsonText(search: string | undefined): string | null {
+  return search === undefined ? null : JSON.stringify(search).slice(1, -1)
 }
 
 /** Numbers of tasks, as expressions. */

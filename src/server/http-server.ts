@@ -12,6 +12,7 @@ import { createSigner } from './http/signature.ts'
 import { type ListeningSocket, openSocket } from './listening-socket.ts'
 import type { Metrics } from './metrics.ts'
 import type { Catalogue } from './models/catalogue.ts'
+import { MemoryPlanner, type PlannedDevice } from './models/memory-planner.ts'
 import { allRoutes } from './routes.ts'
 import type { Services, Settings } from './services.ts'
 import { Admission } from './tasks/admission.ts'
@@ -36,6 +37,12 @@ export interface HttpServerOptions {
   readonly publicUrl?: string
   readonly keysRequired: boolean
   readonly lanes: number
+  /** @default none */
+  readonly devices?: readonly string[]
+  /** How models run on them, which memory is planned with. */
+  readonly planning?: Omit<PlannedDevice, 'device'>
+  /** Whether browsers get the Studio. @default true */
+  readonly studio?: boolean
   readonly maxQueued?: number
   readonly outputHours?: number
   readonly strictVersion?: boolean
@@ -61,6 +68,11 @@ function bodyBudget(bytes: number): BodyBudgetOptions {
   return { bytes: all, bytesOfOwner: Math.max(all / 2, jsonLimit), freeBytes: 256 * 2 ** 10, waitMs: 10_000 }
 }
 
+/** Tasks go to any of the devices, which are of one kind: the first stands for all. */
+function memoryPlanner({ devices: [device] = [], planning }: HttpServerOptions): MemoryPlanner | undefined {
+  return device === undefined ? undefined : new MemoryPlanner({ ...planning, device })
+}
+
 /** Serves the APIs over HTTP. */
 export async function startHttpServer(
   parts: HttpServerParts,
@@ -76,6 +88,8 @@ export async function startHttpServer(
     publicUrl,
     keysRequired: options.keysRequired,
     lanes: options.lanes,
+    devices: options.devices ?? [],
+    studio: options.studio ?? true,
     maxQueued: options.maxQueued ?? 1000,
     outputHours: options.outputHours ?? 24,
     strictVersion: options.strictVersion ?? false,
@@ -96,6 +110,7 @@ export async function startHttpServer(
     admission: new Admission(jobs),
     bodies: new BodyBudget(bodyBudget(options.bodyBytes ?? usualBodyBytes)),
     metrics: parts.metrics,
+    memory: memoryPlanner(options),
   }
   const app = createApp(services, allRoutes(services, parts.secret))
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })

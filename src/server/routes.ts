@@ -1,6 +1,9 @@
+import { capabilityRoutes } from './framewright/capability-routes.ts'
 import { eventRoutes } from './framewright/event-routes.ts'
 import { fileRoutes } from './framewright/file-routes.ts'
 import { operationRoutes } from './framewright/operation-routes.ts'
+import { recordRoutes } from './framewright/record-routes.ts'
+import { nativeTaskRoutes } from './framewright/task-routes.ts'
 import type { Route } from './http/route.ts'
 import { openaiEditRoutes } from './openai/edit-routes.ts'
 import { openaiModelRoutes } from './openai/model-routes.ts'
@@ -10,6 +13,7 @@ import { taskRoutes } from './runway/task-routes.ts'
 import { uploadRoutes } from './runway/upload-routes.ts'
 import { videoRoutes } from './runway/video-routes.ts'
 import type { Services } from './services.ts'
+import { pageRoutes } from './studio/page-routes.ts'
 import { webhookRoutes } from './webhooks/webhook-routes.ts'
 
 /** Every endpoint there is, in the order of the documents. */
@@ -23,8 +27,12 @@ export function allRoutes(services: Services, secret: Buffer): readonly Route[] 
     ...openaiEditRoutes(services),
     ...openaiModelRoutes(services),
     ...eventRoutes(services),
+    ...nativeTaskRoutes(services),
+    ...capabilityRoutes(services),
+    ...recordRoutes(services),
     ...fileRoutes(services),
     ...webhookRoutes(secret),
+    ...pageRoutes(services),
     ...operationRoutes(services, () => routes),
   ]
   return routes

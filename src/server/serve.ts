@@ -53,6 +53,8 @@ export interface ServeOptions extends VideoOptions {
   readonly bodySeconds?: number
   /** Days that tasks and their files are kept. */
   readonly retentionDays?: number
+  /** Whether browsers get the Studio, a page to make videos in. @default true */
+  readonly studio?: boolean
   /** Told the address as soon as it is listened on; requests wait until the models are there. */
   readonly onListening?: (url: string) => void
   /** JSON lines on standard output, readable ones where that is a terminal. @default `info` */
@@ -109,6 +111,12 @@ export async function startServer(
         keysRequired: await needsKeys(host, opened.keys),
         // Workers elsewhere are not counted: one is assumed.
         lanes: Math.max(1, runner.lanes),
+        devices: options.devices ?? ['auto'],
+        planning: {
+          ...(options.precision && { precision: options.precision }),
+          ...(options.files && { files: options.files }),
+        },
+        ...(options.studio !== undefined && { studio: options.studio }),
         addresses,
         ...(options.bodyMemory !== undefined && { bodyBytes: options.bodyMemory * 2 ** 20 }),
         ...(options.bodySeconds !== undefined && {

@@ -7,6 +7,7 @@ import type { BodyTimes } from './http/body-clock.ts'
 import type { Signer } from './http/signature.ts'
 import type { Metrics } from './metrics.ts'
 import type { Catalogue } from './models/catalogue.ts'
+import type { MemoryPlanner } from './models/memory-planner.ts'
 import type { Admission } from './tasks/admission.ts'
 import type { RetryDeduplicator } from './tasks/retry-deduplicator.ts'
 
@@ -22,6 +23,8 @@ export interface Services {
   readonly admission: Admission
   readonly bodies: BodyBudget
   readonly metrics: Metrics
+  /** Undefined where the server has no device. */
+  readonly memory: MemoryPlanner | undefined
   readonly log: Logger
   readonly settings: Settings
 }
@@ -37,6 +40,10 @@ export interface Settings {
   readonly bodyTimes: BodyTimes
   /** Tasks that run at a time, as far as this server knows: more than those wait as THROTTLED. */
   readonly lanes: number
+  /** Devices that this server makes videos on; none where only workers do. */
+  readonly devices: readonly string[]
+  /** Whether browsers get the Studio at `/`. */
+  readonly studio: boolean
   /** Tasks that may wait, of all clients together. */
   readonly maxQueued: number
   /** How long the address of an output is valid. */

@@ -18,6 +18,7 @@ const kinds: Readonly<Record<AssetKind, readonly FileKind[]>> = {
 
 /** Schemes are of any case. */
 const uploadScheme = /^runway:\/\//i
+const uploadId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** Pictures and videos that clients refer to, as files in the storage: their bytes are looked at, not their names. */
 export class AssetStore {
@@ -67,6 +68,15 @@ export class AssetStore {
     throw invalidField(field, `Unsupported asset type: expected a picture or a video, got ${got}`)
   }
 
+  /** What an address stands for, where it may be either: the bytes of uploads say it. Others are pictures. @throws HttpError 400 */
+  async kindOfAddress(uri: string, owner: string, field: readonly PropertyKey[]): Promise<AssetKind> {
+    const upload = uri.trim().replace(uploadScheme, '')
+    if (upload === uri.trim()) return /^data:video\//i.test(uri) ? 'video' : 'image'
+    if (!uploadId.test(upload)) return 'image'
+    const key = this.uploadKey(owner, upload)
+    return (await this.#storage.stat(key)) ? await this.kindOf(this.#storage.pathOf(key), field) : 'image'
+  }
+
   /** A copy of a file of the storage, which stays when that one is removed. */
   async copyOf(key: string): Promise<string> {
     const copy = newKey()
@@ -107,8 +117,7 @@ export class AssetStore {
   }
 
   async #uploaded(id: string, kind: AssetKind, owner: string): Promise<string> {
-    const known = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)
-    const upload = known ? this.uploadKey(owner, id) : undefined
+    const upload = uploadId.test(id) ? this.uploadKey(owner, id) : undefined
     const found = upload && (await this.#storage.stat(upload))
     if (!found || Date.now() - found.changed.getTime() > uploadHours * 3_600_000) {
       throw new AssetError('No such upload, or it has expired.')

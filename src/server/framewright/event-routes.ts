@@ -6,6 +6,8 @@ import type { Services } from '../services.ts'
 import { findTask } from '../tasks/find-task.ts'
 import { type AddressBook, addressBook, previewAddress } from '../tasks/output-address.ts'
 import { taskNotices } from '../tasks/task-notices.ts'
+import { type EventSink, eventText } from './event-text.ts'
+import { sendOwnerEvents } from './owner-events.ts'
 
 /** Proxies close connections on which nothing comes: a comment does. */
 const heartbeatMs = 15_000
@@ -29,22 +31,43 @@ export function eventRoutes(services: Services): Route[] {
       async handle(request) {
         const { owner, params, signal } = request
         const { id } = await findTask(services, owner, params.id!)
-        const headers = {
-          'content-type': 'text/event-stream; charset=utf-8',
-          'cache-control': 'no-cache, no-transform',
-          'x-accel-buffering': 'no',
-        }
-        return new Response(eventStream(services, addressBook(services, request), id, signal), { headers })
+        const book = addressBook(services, request)
+        return new Response(
+          eventStream(services, signal, sink => sendEvents(services, book, id, sink)),
+          {
+            headers,
+          },
+        )
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/events',
+      api: 'framewright',
+      summary: 'What happens to all tasks of the key, as server-sent events',
+      access: 'key',
+      note: 'First task for each that is not at an end, then every change: task, preview and removed.',
+      async handle(request) {
+        const book = addressBook(services, request)
+        const stream = eventStream(services, request.signal, sink =>
+          sendOwnerEvents(services, book, request.owner.id, sink),
+        )
+        return new Response(stream, { headers })
       },
     },
   ]
 }
 
+const headers = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+}
+
 function eventStream(
   services: Services,
-  book: AddressBook,
-  id: string,
   gone: AbortSignal,
+  sendAll: (sink: EventSink) => Promise<void>,
 ): ReadableStream<Uint8Array> {
   const stop = new AbortController()
   const signal = AbortSignal.any([gone, stop.signal])
@@ -55,8 +78,8 @@ function eventStream(
       const send = (text: string) => controller.enqueue(encoder.encode(text))
       heartbeat = setInterval(() => send(': still here\n\n'), heartbeatMs)
       const behind = () => (controller.desiredSize ?? 0) < -mostWaiting
-      void sendEvents(services, book, id, signal, { send, behind })
-        .catch(error => services.log.error({ error, task: id }, 'events of a task ended early'))
+      void sendAll({ send, behind, signal })
+        .catch(error => services.log.error({ error }, 'events ended early'))
         .finally(() => {
           clearInterval(heartbeat)
           // A client that has gone has closed the stream itself.
@@ -74,8 +97,7 @@ async function sendEvents(
   services: Services,
   book: AddressBook,
   id: string,
-  signal: AbortSignal,
-  { send, behind }: { readonly send: (text: string) => void; readonly behind: () => boolean },
+  { send, behind, signal }: EventSink,
 ): Promise<void> {
   let previewed = 0
   let noticed = 0
@@ -87,16 +109,16 @@ async function sendEvents(
     previewed = step
     if (signal.aborted) return
     const notices = taskNotices(task)
-    const news = notices.slice(noticed).map(notice => event('notice', notice))
+    const news = notices.slice(noticed).map(notice => eventText('notice', notice))
     noticed = Math.max(noticed, notices.length)
     send(news.join('') + preview + taskEvent(book, task))
   }
 }
 
 function taskEvent(book: AddressBook, task: TaskRecord): string {
-  if (finalStates.includes(task.state)) return event('end', taskObject(book, task))
+  if (finalStates.includes(task.state)) return eventText('end', taskObject(book, task))
   const { preview: _, notices: __, ...progress } = task.progress
-  return event('progress', { state: task.state, ahead: task.ahead, attempt: task.attempt, ...progress })
+  return eventText('progress', { state: task.state, ahead: task.ahead, attempt: task.attempt, ...progress })
 }
 
 async function previewEvent(services: Services, book: AddressBook, task: TaskRecord): Promise<string> {
@@ -104,9 +126,5 @@ async function previewEvent(services: Services, book: AddressBook, task: TaskRec
   // Gone when the task has ended meanwhile.
   const jpeg = await readFile(services.storage.pathOf(key), 'base64').catch(() => undefined)
   if (jpeg === undefined) return ''
-  return event('preview', { step, url: previewAddress(book, task, step), jpeg })
-}
-
-function event(name: string, data: object): string {
-  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+  return eventText('preview', { step, url: previewAddress(book, task, step), jpeg })
 }

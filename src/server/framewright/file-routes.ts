@@ -1,8 +1,22 @@
+import { type FileKind, fileKind } from '../../media/file-kind.ts'
 import { HttpError } from '../http/http-error.ts'
 import type { Route, RouteRequest } from '../http/route.ts'
 import { sendFile } from '../http/send-file.ts'
 import { verifyPath } from '../http/signature.ts'
 import type { Services } from '../services.ts'
+import { inputKeys } from './task-files.ts'
+
+/** Of what a request may bring. A movie is sent as the kind that players take all containers of. */
+const contentTypes: Partial<Record<FileKind, string>> = {
+  jpeg: 'image/jpeg',
+  png: 'image/png',
+  webp: 'image/webp',
+  avif: 'image/avif',
+  gif: 'image/gif',
+  movie: 'video/mp4',
+}
+
+const unknownType = 'application/octet-stream'
 
 /** Files behind signed addresses: no key goes with them, so that a player or a browser can open them. */
 export function fileRoutes(services: Services): Route[] {
@@ -23,6 +37,26 @@ export function fileRoutes(services: Services): Route[] {
         const { contentType } = output
         const file = { path: storage.pathOf(output.key), contentType, name: output.key.split('/').at(-1)! }
         return (await send(request, file)) ?? raise(gone())
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/inputs/{id}/{name}',
+      api: 'framewright',
+      summary: 'A picture or video that a task is made from; with Range',
+      access: 'signature',
+      async handle(request) {
+        checkSignature(services, request)
+        const { id, name } = request.params as { id: string; name: string }
+        const task = await jobs.get(id)
+        const key = task && inputKeys(task).find(each => each === `inputs/${name}`)
+        if (!key) throw gone()
+        const path = storage.pathOf(key)
+        const kind = await fileKind(path).catch(() => raise(gone()))
+        return (
+          (await send(request, { path, contentType: contentTypes[kind] ?? unknownType, name })) ??
+          raise(gone())
+        )
       },
     },
     {

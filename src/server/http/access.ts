@@ -44,7 +44,7 @@ export function createAccess({ keys, settings, log }: Services) {
 
   /**
    * Without keys, whoever is on this machine may do everything. A web page is not: browsers say where a request comes
-   * from, and under which name they reached this server.
+   * from, and under which name they reached this server. Its own page is one of the same name.
    */
   function local({ headers }: IncomingMessage): Owner {
     const own = URL.parse(settings.publicUrl ?? '')
@@ -53,7 +53,7 @@ export function createAccess({ keys, settings, log }: Services) {
       throw new HttpError(403, 'This server answers to its own address alone.', { code: 'forbidden' })
     }
     const { origin } = headers
-    if (origin !== undefined && origin !== own?.origin) {
+    if (origin !== undefined && origin !== own?.origin && URL.parse(origin)?.host !== host) {
       throw new HttpError(403, 'Web pages of other origins may not call this server.', { code: 'forbidden' })
     }
     return localOwner

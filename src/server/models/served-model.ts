@@ -9,6 +9,8 @@ export interface ServedModel {
   /** As tasks name it. */
   readonly checkpoint: string
   readonly modes: ModelReport['modes']
+  /** Whether it can go on from a clip. */
+  readonly extends: boolean
   /** What its requests are checked by. */
   readonly facts: RequestFacts
   readonly defaults: ModelReport['defaults']
@@ -36,11 +38,20 @@ export async function inspectServed(
   } = {},
 ): Promise<ServedModel> {
   const model = await resolveModel(checkpoint)
+<<<<<<< HEAD
   const { modes, defaults, sizes } = await inspectModel({ model, files })
   return {
     checkpoint,
     modes,
     facts: await requestFacts({ model, files }),
+=======
+  const { modes, extends: goesOn, defaults, sizes } = await inspectModel({ model })
+  return {
+    checkpoint,
+    modes,
+    extends: goesOn,
+    facts: await requestFacts({ model }),
+>>>>>>> c2f2539 (feat(server): serve the Studio, a page to make and watch videos)
     defaults,
     sizes,
     adapters,

@@ -14,6 +14,8 @@ export interface TaskToCreate {
   readonly api: string
   /** Route and body: equal for requests that are equal. */
   readonly identity: unknown
+  /** @default 0 */
+  readonly priority?: number
   readonly webhook: { readonly url: string | undefined; readonly field: string }
   /** Makes the request: files are taken in here, once for all repetitions. */
   readonly prepare: () => Promise<{ planned: PlannedTask; about: JsonObject }>
@@ -67,6 +69,7 @@ async function put(services: Services, wanted: TaskToCreate, { id, fingerprint, 
         // For webhooks, which answer no request.
         ...(settings.publicUrl === undefined && { address: wanted.from.address }),
       },
+      ...(wanted.priority !== undefined && { priority: wanted.priority }),
       limits: { queued: settings.maxQueued, ...(activeTasks !== undefined && { active: activeTasks }) },
       ...(key !== undefined && { idempotency: { key, fingerprint, seconds: idempotencySeconds } }),
       ...(wanted.webhook.url !== undefined && { webhook: { url: wanted.webhook.url } }),

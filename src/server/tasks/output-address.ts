@@ -27,6 +27,11 @@ export function previewAddress(book: AddressBook, { id }: TaskRecord, step: numb
   return signed(book, `/v1/previews/${id}/${step}`)
 }
 
+/** @param key of a file that the task was made from: `inputs/<name>` */
+export function inputFileAddress(book: AddressBook, { id }: TaskRecord, key: string): string {
+  return signed(book, `/v1/${key.replace('/', `/${id}/`)}`)
+}
+
 function signed({ signer, settings, address }: AddressBook, path: string): string {
   const expires = new Date(Date.now() + settings.outputHours * 3_600_000)
   return address + signPath(signer, path, expires)

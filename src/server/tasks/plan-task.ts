@@ -22,7 +22,10 @@ export function planTask(model: ServedModel, wanted: WantedVideo): PlannedTask {
 }
 
 /** @throws HttpError 400 that says which adapters the model has */
-function adaptersOf(model: ServedModel, { loras = [], fields = {} }: WantedVideo): readonly TaskAdapter[] {
+export function adaptersOf(
+  model: ServedModel,
+  { loras = [], fields = {} }: Pick<WantedVideo, 'loras' | 'fields'>,
+): readonly TaskAdapter[] {
   const known = model.adapters
   const nameAt = (index: number) => [...(fields[`loras[${index}]`] ?? ['loras', index]), 'name']
   const stray = loras.findIndex(({ name }) => !known.includes(name))

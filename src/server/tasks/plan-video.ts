@@ -3,7 +3,7 @@ import { requestFields } from '../../api/request-fields.ts'
 import { RequestError } from '../../errors.ts'
 import type { Json, JsonObject } from '../../jobs/contract.ts'
 import { dropNotices, type Notify } from '../../notices.ts'
-import type { GenerateRequest } from '../../pipeline/fields/request-fields.ts'
+import type { GeneratePlan, GenerateRequest } from '../../pipeline/fields/request-fields.ts'
 import { requestFromJson } from '../../pipeline/fields/request-fields.ts'
 import { planRequest } from '../../pipeline/request.ts'
 import { noticeLength } from '../../pipeline/request-notices.ts'
@@ -51,16 +51,35 @@ const defaultStrength = 0.7
  * @throws HttpError 400 for what the checkpoint cannot do, by the API's name of the field
  */
 export function planVideo(model: ServedModel, wanted: WantedVideo, notify: Notify = dropNotices): JsonObject {
-  const asked = askedOf(model, wanted, notify)
+  return settleRequest(model, askedOf(model, wanted, notify), wanted, notify).generate
+}
+
+/** A request with the sizes that its run has to have, and what comes of it. */
+export interface SettledRequest {
+  readonly generate: JsonObject
+  readonly plan: GeneratePlan
+}
+
+/**
+ * Fixes what a request leaves to the model, so that every run of it makes the same.
+ * @param asked fields of the engine's requests; files by any name
+ * @throws HttpError 400 for what the checkpoint cannot do, by the request's name of the field
+ */
+export function settleRequest(
+  model: ServedModel,
+  asked: JsonObject,
+  names: Pick<WantedVideo, 'naming' | 'fields'>,
+  notify: Notify,
+): SettledRequest {
   const request = requestFromJson(asked, requestFields)
-  const plan = checkedPlan(request, model, wanted)
+  const plan = checkedPlan(request, model, names)
   // How long a clip is, and what is left of it, is seen by the run.
-  if (wanted.video !== undefined || wanted.extend !== undefined) return asked
+  if (asked.video !== undefined || asked.extend !== undefined) return { generate: asked, plan }
   noticeLength(request, plan, notify)
   const { seconds: _, ...fields } = asked
   const { width, height, frames, fps } = plan
   const shaped = shapingInput(request) !== undefined
-  return { ...fields, ...(!shaped && { width, height }), frames, fps }
+  return { generate: { ...fields, ...(!shaped && { width, height }), frames, fps }, plan }
 }
 
 function askedOf(model: ServedModel, wanted: WantedVideo, notify: Notify): JsonObject {
@@ -113,7 +132,11 @@ function lengthOf(model: ServedModel, { seconds, defaults, extend, extensions }:
   return { frames: fitFrames(model, defaults.seconds, extensions.fps ?? model.defaults.fps) }
 }
 
-function checkedPlan(request: GenerateRequest, { facts }: ServedModel, { naming, fields = {} }: WantedVideo) {
+function checkedPlan(
+  request: GenerateRequest,
+  { facts }: ServedModel,
+  { naming, fields = {} }: Pick<WantedVideo, 'naming' | 'fields'>,
+) {
   try {
     return planRequest(request, facts, { fields: requestFields, randomSeed: () => 0n })
   } catch (error) {

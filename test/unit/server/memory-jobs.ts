@@ -12,6 +12,7 @@ import {
   noProgress,
   type QueueStats,
   type Storage,
+  type TaskChange,
   type TaskRecord,
   type TaskRunner,
   type WebhookSender,
@@ -94,9 +95,15 @@ export class MemoryJobs implements Jobs {
     return task && this.#seen(task)
   }
 
-  async list({ owner, api, after, limit, order }: ListTasks): Promise<readonly TaskRecord[]> {
+  async list({ owner, api, states, search, after, limit, order }: ListTasks): Promise<readonly TaskRecord[]> {
     const all = [...this.tasks.values()].filter(
-      task => task.owner === owner && (api === undefined || task.api === api),
+      task =>
+        task.owner === owner &&
+        (api === undefined || task.api === api) &&
+        (states?.includes(task.state) ?? true) &&
+        JSON.stringify(task.request)
+          .toLowerCase()
+          .includes((search ?? '').toLowerCase()),
     )
     if (order === 'desc') all.reverse()
     const place = (id: string) => this.#order.indexOf(id)
@@ -130,7 +137,20 @@ export class MemoryJobs implements Jobs {
     for (const key of JSON.stringify(this.tasks.get(id)?.request ?? {}).match(/inputs\/[a-z0-9-]+/g) ?? []) {
       if (!used.has(key)) await this.#storage.remove(key)
     }
-    return this.tasks.delete(id)
+    const owner = this.tasks.get(id)?.owner
+    const removed = this.tasks.delete(id)
+    if (owner !== undefined) this.#changes.emit(`of ${owner}`, { id })
+    return removed
+  }
+
+  async *watchOwner(owner: string, signal: AbortSignal): AsyncIterable<TaskChange> {
+    const changes = on(this.#changes, `of ${owner}`, { signal })
+    yield* this.#active(owner).map(task => ({ id: task.id, task: this.#seen(task) }))
+    try {
+      for await (const [change] of changes as AsyncIterable<[TaskChange]>) yield change
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
   }
 
   async *watch(id: string, signal: AbortSignal): AsyncIterable<TaskRecord> {
@@ -183,6 +203,7 @@ export class MemoryJobs implements Jobs {
     }
     this.tasks.set(task.id, task)
     this.#changes.emit(task.id, task)
+    this.#changes.emit(`of ${task.owner}`, { id: task.id, task: this.#seen(task) })
   }
 
   async #work(): Promise<void> {

@@ -16,6 +16,7 @@ const defaults = { width: 832, height: 480, frames: 81, fps: 16, steps: 50, guid
 const model: ServedModel = {
   checkpoint: 'a-checkpoint',
   modes,
+  extends: false,
   defaults,
   facts: {
     geometry: { spatialStride: 8, temporalStride: 4, patch: [1, 2, 2], maxTokensPerAxis: 41 * 6 },

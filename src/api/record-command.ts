@@ -1,6 +1,6 @@
 import type { GenerationRecord } from '../media/record.ts'
 import { pathWithAmount } from '../pipeline/fields/argument-types.ts'
-import { requestFlags } from './generate-flags.ts'
+import { requestFlags } from './request-flags.ts'
 import { shellQuote } from './shell-quote.ts'
 
 type Value = GenerationRecord[string]

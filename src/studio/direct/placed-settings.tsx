@@ -1,0 +1,69 @@
+import { Choices } from '../controls/choices.tsx'
+import { Field } from '../controls/field.tsx'
+import { IconButton } from '../controls/icon-button.tsx'
+import { draft, draftFrames, draftSize, setValue } from '../make/draft.ts'
+import { texts } from '../texts/texts.ts'
+import { changePlaced, movePlaced, removePlaced } from './placing.ts'
+import type { Placed } from './source.ts'
+import { Thumbnail } from './thumbnail.tsx'
+
+const fits = ['crop', 'stretch'] as const
+
+/** The picture that is selected on the timeline, as the model sees it, and how it is held. */
+export function PlacedSettings({ placed }: { readonly placed: Placed }) {
+  const { id, name, frame, strength } = placed
+  const { width, height } = draftSize.value
+  const fit = (draft.value.values.fit as (typeof fits)[number] | undefined) ?? 'crop'
+  return (
+    <div class="placed-settings">
+      <figure
+        class={`as-model fit-${fit}`}
+        title={texts.direct.fitAbout}
+        style={{ aspectRatio: `${width} / ${height}` }}
+      >
+        <Thumbnail source={placed} />
+        <figcaption class="unseen">{texts.direct.fitAbout}</figcaption>
+      </figure>
+      <div class="placed-fields">
+        <div class="field-head">
+          <span class="file-name">{name}</span>
+          <IconButton icon="trash" label={texts.direct.remove(name)} onPress={() => removePlaced(id)} />
+        </div>
+        <div class="row">
+          <Field label={texts.direct.frame}>
+            {ids => (
+              <input
+                {...ids}
+                type="number"
+                min={1}
+                max={draftFrames.value}
+                value={frame + 1}
+                onChange={event => movePlaced(id, event.currentTarget.valueAsNumber - 1)}
+              />
+            )}
+          </Field>
+          <Field label={texts.direct.strength} aside={<output>{strength.toFixed(2)}</output>}>
+            {ids => (
+              <input
+                {...ids}
+                type="range"
+                min={0.05}
+                max={1}
+                step={0.05}
+                value={strength}
+                onInput={event => changePlaced(id, { strength: event.currentTarget.valueAsNumber })}
+              />
+            )}
+          </Field>
+        </div>
+        <Choices
+          label={texts.direct.fit}
+          name="fit"
+          value={fit}
+          choices={fits.map(value => ({ value, text: texts.direct.fits[value] }))}
+          onChoice={value => setValue('fit', value)}
+        />
+      </div>
+    </div>
+  )
+}

@@ -1,0 +1,69 @@
+import type { FieldView } from '../../server/framewright/contract.ts'
+import { Field } from '../controls/field.tsx'
+import { capabilities } from '../models/capabilities.ts'
+import { texts } from '../texts/texts.ts'
+import { changeDraft, draft, draftModel } from './draft.ts'
+import { SchemaInput } from './schema-input.tsx'
+
+/** Fields that have a place of their own in the editor, or come from files. */
+const placedElsewhere = [
+  'prompt',
+  'negativePrompt',
+  'width',
+  'height',
+  'frames',
+  'seconds',
+  'steps',
+  'seed',
+  'sampler',
+  'guidance',
+  'image',
+  'lastImage',
+  'keyframes',
+  'video',
+  'mask',
+  'references',
+  'extend',
+  'strength',
+  'fit',
+]
+
+/** Fields of clips that go on. */
+const ofExtension = ['window', 'overlap']
+
+/** Everything else that a request may say, folded away. */
+export function Advanced() {
+  const model = draftModel.value
+  const { extend, values } = draft.value
+  const isOffered = ({ name, optIn }: FieldView) =>
+    !placedElsewhere.includes(name) &&
+    (!optIn || model?.takes.includes(name)) &&
+    (name !== 'guidance2' || (model?.experts ?? 1) > 1) &&
+    (!ofExtension.includes(name) || extend !== undefined)
+  const fields = (capabilities.value?.fields ?? []).filter(isOffered)
+  return (
+    <details class="advanced">
+      <summary>{texts.make.advanced}</summary>
+      <div class="advanced-fields">
+        {fields.map(field => (
+          <Field key={field.name} label={labelOf(field)} name={field.name}>
+            {ids => <SchemaInput ids={ids} field={field} value={values[field.name]} />}
+          </Field>
+        ))}
+      </div>
+      <button
+        type="button"
+        class="quiet"
+        onClick={() => changeDraft({ values: { prompt: values.prompt ?? '' } })}
+      >
+        {texts.make.reset}
+      </button>
+    </details>
+  )
+}
+
+/** A flag as words: `--guidance-interval` is "Guidance interval". */
+function labelOf({ name, flag }: FieldView): string {
+  const words = (flag?.slice(2) ?? name).replaceAll('-', ' ')
+  return words[0]!.toUpperCase() + words.slice(1)
+}

@@ -1,0 +1,109 @@
+import { computed, signal } from '@preact/signals'
+import type { ModelView, TaskBody } from '../../server/framewright/contract.ts'
+import { keyframeFields } from '../direct/keyframe-fields.ts'
+import type { Placed, Source } from '../direct/source.ts'
+import { modelNamed } from '../models/capabilities.ts'
+
+/** What is in the editor. */
+export interface Draft {
+  readonly model: string | undefined
+  /** Fields of the request that are no files, by their names; those that are not there are the model's. */
+  readonly values: Readonly<Record<string, unknown>>
+  /** Decimal; used where it is locked. */
+  readonly seed: string
+  readonly seedLocked: boolean
+  readonly loras: readonly { readonly name: string; readonly scale: number }[]
+  readonly placed: readonly Placed[]
+  readonly video: Source | undefined
+  readonly extend: Source | undefined
+  readonly mask: Source | undefined
+  readonly references: readonly Source[]
+  /** Videos to make, from consecutive seeds. */
+  readonly count: number
+}
+
+export const emptyDraft: Draft = {
+  model: undefined,
+  values: { prompt: '' },
+  seed: '',
+  seedLocked: false,
+  loras: [],
+  placed: [],
+  video: undefined,
+  extend: undefined,
+  mask: undefined,
+  references: [],
+  count: 1,
+}
+
+export const draft = signal<Draft>(emptyDraft)
+
+/** The model of the draft: the server's first where it names none. */
+export const draftModel = computed(() => modelNamed(draft.value.model))
+
+/** The number of frames that the draft's timeline has. */
+export const draftFrames = computed(() => {
+  return (draft.value.values.frames as number | undefined) ?? draftModel.value?.defaults.frames ?? 1
+})
+
+/** The size that the draft asks for. */
+export const draftSize = computed(() => {
+  const { width, height } = draft.value.values as { width?: number; height?: number }
+  const defaults = draftModel.value?.defaults ?? { width: 16, height: 9 }
+  return { width: width ?? defaults.width, height: height ?? defaults.height }
+})
+
+export function changeDraft(change: Partial<Draft>): void {
+  draft.value = { ...draft.value, ...change }
+}
+
+/** @param value undefined for the model's */
+export function setValue(name: string, value: unknown): void {
+  setValues({ [name]: value })
+}
+
+export function setValues(changed: Readonly<Record<string, unknown>>): void {
+  const entries = Object.entries({ ...draft.value.values, ...changed })
+  changeDraft({ values: Object.fromEntries(entries.filter(([, value]) => value !== undefined)) })
+}
+
+/**
+ * The body of the request that the draft describes.
+ * @param addressOf what a file is called in it
+ */
+export function bodyOf(from: Draft, addressOf: (source: Source) => string): TaskBody {
+  const model = modelNamed(from.model)
+  const { values, placed, video, extend, mask, references, loras } = from
+  const { strength, fit = 'crop', ...fields } = values
+  const pictured = placed.length > 0 || video !== undefined || mask !== undefined
+  return {
+    model: model?.name ?? '',
+    request: {
+      ...fields,
+      // The size that the page shows the pictures in; without one the files would say it.
+      ...(pictured && model && { ...sizeOf(from, model), fit }),
+      ...(from.seedLocked && from.seed !== '' && { seed: from.seed }),
+      ...(model && keyframeFields(model, placed, framesOf(from), addressOf)),
+      ...(video && {
+        video: addressOf(video),
+        ...(mask === undefined && { strength: strength ?? usualStrength }),
+      }),
+      ...(extend && { extend: addressOf(extend) }),
+      ...(mask && { mask: addressOf(mask) }),
+      ...(references.length > 0 && { references: references.map(addressOf) }),
+    },
+    ...(loras.length > 0 && { loras: [...loras] }),
+  }
+}
+
+/** Far enough from a video to follow a prompt, near enough to keep its motion. */
+export const usualStrength = 0.7
+
+function sizeOf({ values }: Draft, { defaults }: ModelView) {
+  const { width = defaults.width, height = defaults.height } = values
+  return { width, height }
+}
+
+function framesOf({ model, values }: Draft): number {
+  return (values.frames as number | undefined) ?? modelNamed(model)?.defaults.frames ?? 1
+}

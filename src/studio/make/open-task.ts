@@ -1,0 +1,65 @@
+import type { TaskView } from '../../server/framewright/contract.ts'
+import type { Placed, Source } from '../direct/source.ts'
+import { ownAddress } from '../server/call.ts'
+import { draft, emptyDraft } from './draft.ts'
+
+const fileFields = ['image', 'lastImage', 'keyframes', 'video', 'mask', 'references', 'extend']
+
+/** Puts the settings of a task into the editor, with the files that it was made from. */
+export function openTask(task: TaskView): void {
+  const { request, loras, model } = task
+  const { image, lastImage, keyframes = [], video, mask, references = [], extend, seed } = request
+  const values = Object.entries(request).filter(([name]) => !fileFields.includes(name) && name !== 'seed')
+  const source = (address: unknown) => (typeof address === 'string' ? sourceOf(task, address) : undefined)
+  const place = (address: unknown, frame: number, strength: number): Placed[] => {
+    const found = source(address)
+    return found ? [{ ...found, frame, strength }] : []
+  }
+  const last = Number(request.frames ?? 1) - 1
+  const between = (keyframes as readonly { frame: number; path: string; strength?: number }[]).flatMap(each =>
+    place(each.path, each.frame, each.strength ?? 1),
+  )
+  draft.value = {
+    ...emptyDraft,
+    model,
+    values: Object.fromEntries(values),
+    seed: String(seed ?? ''),
+    seedLocked: seed !== undefined,
+    loras,
+    placed: [...place(image, 0, 1), ...place(lastImage, last, 1), ...between],
+    video: source(video),
+    mask: source(mask),
+    extend: source(extend),
+    references: (references as readonly string[]).flatMap(each => source(each) ?? []),
+  }
+}
+
+/** The editor for a video that goes on from a task's, or starts from it. */
+export function continueTask(task: TaskView, how: 'extend' | 'video'): void {
+  openTask(task)
+  const { frames: _, ...values } = draft.value.values
+  const made: Source = {
+    id: crypto.randomUUID(),
+    name: `${String(task.request.prompt).slice(0, 40)}.mp4`,
+    kind: 'video',
+    url: ownAddress(task.outputs.video!),
+    address: `task://${task.id}/video`,
+  }
+  draft.value = {
+    ...draft.value,
+    values: how === 'extend' ? values : draft.value.values,
+    placed: [],
+    video: undefined,
+    extend: undefined,
+    mask: undefined,
+    seedLocked: false,
+    [how]: made,
+  }
+}
+
+function sourceOf({ files }: TaskView, address: string): Source | undefined {
+  const url = files[address]
+  if (url === undefined) return undefined
+  const name = address.split('/').at(-1)!.slice(0, 8)
+  return { id: crypto.randomUUID(), name, kind: 'image', url: ownAddress(url), address }
+}

@@ -1,0 +1,61 @@
+import { Field } from '../controls/field.tsx'
+import { NumberInput } from '../controls/number-input.tsx'
+import { fieldNamed } from '../models/capabilities.ts'
+import { texts } from '../texts/texts.ts'
+import { draft, draftModel, setValue } from './draft.ts'
+
+/** What a video's quality and time come from. */
+export function QualityFields() {
+  const { steps, guidance, sampler } = draft.value.values as {
+    steps?: number
+    guidance?: number
+    sampler?: string
+  }
+  const defaults = draftModel.value?.defaults
+  const samplers = (fieldNamed('sampler')?.schema.enum ?? []) as readonly string[]
+  return (
+    <div class="row">
+      <Field label={texts.make.steps} name="steps">
+        {ids => (
+          <NumberInput
+            ids={ids}
+            value={steps}
+            fallback={defaults?.steps}
+            min={1}
+            max={1000}
+            step={1}
+            onValue={value => setValue('steps', value)}
+          />
+        )}
+      </Field>
+      <Field label={texts.make.guidance} name="guidance">
+        {ids => (
+          <NumberInput
+            ids={ids}
+            value={guidance}
+            fallback={defaults?.guidance}
+            min={0}
+            max={100}
+            onValue={value => setValue('guidance', value)}
+          />
+        )}
+      </Field>
+      <Field label={texts.make.sampler} name="sampler">
+        {ids => (
+          <select
+            {...ids}
+            value={sampler ?? ''}
+            onChange={event => setValue('sampler', event.currentTarget.value || undefined)}
+          >
+            <option value="">{texts.make.modelDefault}</option>
+            {samplers.map(name => (
+              <option key={name} value={name}>
+                {name}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
+    </div>
+  )
+}

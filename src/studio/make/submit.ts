@@ -1,0 +1,73 @@
+import { signal } from '@preact/signals'
+import type { TaskView } from '../../server/framewright/contract.ts'
+import type { Source } from '../direct/source.ts'
+import { call, messageOf } from '../server/call.ts'
+import { uploadFile } from '../server/upload.ts'
+import { selectTask } from '../tasks/selection.ts'
+import { putTasks } from '../tasks/task-store.ts'
+import { bodyOf, changeDraft, type Draft, draft } from './draft.ts'
+
+/** Whether tasks are being sent. */
+export const submitting = signal(false)
+
+/** Why the last press of the button made no task. */
+export const submitError = signal<string | undefined>(undefined)
+
+/** Addresses of files that were sent, with when: they are good for a day. */
+const sent = new WeakMap<Blob, { readonly address: string; readonly at: number }>()
+const sentHours = 20
+
+/** Puts the videos of the draft into the queue, and shows the first. */
+export async function submitDraft(): Promise<void> {
+  if (submitting.value) return
+  submitting.value = true
+  submitError.value = undefined
+  try {
+    const tasks = await createTasks(draft.value)
+    putTasks(tasks)
+    selectTask(tasks[0]!.id)
+    showStage()
+  } catch (error) {
+    submitError.value = messageOf(error)
+  } finally {
+    submitting.value = false
+  }
+}
+
+/** On a narrow screen the video is below the editor. */
+function showStage(): void {
+  const { innerHeight } = window
+  const stage = document.getElementById('stage')
+  if (stage && stage.getBoundingClientRect().top > innerHeight / 2) stage.scrollIntoView()
+}
+
+async function createTasks(from: Draft): Promise<TaskView[]> {
+  const addresses = await sendFiles(from)
+  const body = bodyOf(from, source => addresses.get(source.id) ?? source.name)
+  const tasks: TaskView[] = []
+  for (let index = 0; index < from.count; index++) {
+    const seed =
+      from.seedLocked && from.seed !== '' ? { seed: String(BigInt(from.seed) + BigInt(index)) } : {}
+    const request = { ...body.request, ...seed }
+    tasks.push(await call<TaskView>('v1/tasks', { body: { ...body, request } }))
+  }
+  const [first] = tasks
+  if (!from.seedLocked && first) changeDraft({ seed: String(first.request.seed) })
+  return tasks
+}
+
+/** Sends what the server does not have. @returns the addresses of all files, by their ids */
+async function sendFiles({ placed, video, extend, mask, references }: Draft): Promise<Map<string, string>> {
+  const sources = [...placed, ...references, ...[video, extend, mask].filter(each => each !== undefined)]
+  const entries = sources.map(async source => [source.id, await addressOf(source)] as const)
+  return new Map(await Promise.all(entries))
+}
+
+async function addressOf({ address, file, name }: Source): Promise<string> {
+  if (address !== undefined) return address
+  const before = sent.get(file!)
+  if (before && Date.now() - before.at < sentHours * 3_600_000) return before.address
+  const uploaded = await uploadFile(file!, name)
+  sent.set(file!, { address: uploaded, at: Date.now() })
+  return uploaded
+}

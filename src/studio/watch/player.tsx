@@ -1,0 +1,111 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { TaskView } from '../../server/framewright/contract.ts'
+import { IconButton } from '../controls/icon-button.tsx'
+import { ownAddress } from '../server/call.ts'
+import { texts } from '../texts/texts.ts'
+
+const speeds = [0.25, 0.5, 1, 2] as const
+
+/** Videos of few pixels are shown as pixels. */
+const smallWidth = 256
+
+/** Plays the video of a task, frame by frame where it is asked to. */
+export function Player({ task }: { readonly task: TaskView }) {
+  const video = useRef<HTMLVideoElement>(null)
+  const [playing, setPlaying] = useState(false)
+  const [loop, setLoop] = useState(true)
+  const [speed, setSpeed] = useState(1)
+  const [frame, setFrame] = useState(0)
+  const { frames = 1, fps = 1, width = 16, height = 9 } = task.result ?? {}
+  useEffect(
+    () => followFrames(video.current!, fps, shown => setFrame(Math.min(frames - 1, shown))),
+    [fps, frames],
+  )
+  const show = (wanted: number) => {
+    const element = video.current!
+    element.pause()
+    // The middle of a frame: its edges may be rounded to a neighbour's.
+    element.currentTime = (Math.min(frames - 1, Math.max(0, wanted)) + 0.5) / fps
+  }
+  const toggle = () => void (playing ? video.current?.pause() : video.current?.play().catch(() => undefined))
+  const keys: Readonly<Record<string, () => void>> = {
+    ' ': toggle,
+    ArrowLeft: () => show(frame - 1),
+    ArrowRight: () => show(frame + 1),
+    Home: () => show(0),
+    End: () => show(frames - 1),
+  }
+  return (
+    <div class="player">
+      <div class="frame" style={{ aspectRatio: `${width} / ${height}` }}>
+        <video
+          ref={video}
+          class={width < smallWidth ? 'pixels' : ''}
+          src={ownAddress(task.outputs.video!)}
+          poster={task.outputs.thumbnail && ownAddress(task.outputs.thumbnail)}
+          aria-label={texts.player.label}
+          tabIndex={0}
+          loop={loop}
+          playsInline
+          autoplay={!matchMedia('(prefers-reduced-motion: reduce)').matches}
+          muted
+          onPlay={() => setPlaying(true)}
+          onPause={() => setPlaying(false)}
+          onClick={toggle}
+          onKeyDown={event => {
+            const press = keys[event.key]
+            if (!press) return
+            event.preventDefault()
+            press()
+          }}
+        />
+      </div>
+      <div class="player-bar">
+        <IconButton
+          icon={playing ? 'pause' : 'play'}
+          label={playing ? texts.player.pause : texts.player.play}
+          onPress={toggle}
+        />
+        <IconButton icon="back" label={texts.player.back} onPress={() => show(frame - 1)} />
+        <IconButton icon="forward" label={texts.player.forward} onPress={() => show(frame + 1)} />
+        <input
+          type="range"
+          aria-label={texts.player.position}
+          aria-valuetext={texts.player.frame(frame + 1, frames)}
+          min={0}
+          max={frames - 1}
+          value={frame}
+          onInput={event => show(event.currentTarget.valueAsNumber)}
+        />
+        <output>{texts.player.frame(frame + 1, frames)}</output>
+        <IconButton icon="loop" label={texts.player.loop} pressed={loop} onPress={() => setLoop(!loop)} />
+        <select
+          aria-label={texts.player.speed}
+          value={speed}
+          onChange={event => {
+            const rate = Number(event.currentTarget.value)
+            setSpeed(rate)
+            video.current!.playbackRate = rate
+          }}
+        >
+          {speeds.map(each => (
+            <option key={each} value={each}>
+              {each}×
+            </option>
+          ))}
+        </select>
+      </div>
+    </div>
+  )
+}
+
+/** Tells which frame a video shows, whenever that changes. @returns ends it */
+function followFrames(video: HTMLVideoElement, fps: number, onFrame: (frame: number) => void): () => void {
+  let handle = 0
+  const next = (_: number, { mediaTime }: { readonly mediaTime: number }) => {
+    onFrame(Math.floor(mediaTime * fps + 0.25))
+    handle = video.requestVideoFrameCallback(next)
+  }
+  handle = video.requestVideoFrameCallback(next)
+  return () => video.cancelVideoFrameCallback(handle)
+}
