@@ -148,7 +148,7 @@ export async function serve(
 
 /** @throws UsageError for an alias that is not one */
 export function serveOptions(flags: ServeFlags): ServeOptions {
-  const { model, alias, device, allowHost, keepDays, ...same } = withHostOptions(flags)
+  const { model, alias, device, allowHost, keepDays, studio, ...same } = withHostOptions(flags)
   const all = {
     ...same,
     models: model,
@@ -156,6 +156,7 @@ export function serveOptions(flags: ServeFlags): ServeOptions {
     devices: device === false ? [] : device === true ? undefined : device,
     allowedHosts: allowHost,
     retentionDays: keepDays,
+    studio: studio === false ? false : undefined,
   }
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }

@@ -300,6 +300,54 @@ export function testJobs({ name, storage, open }: JobsStore): void {
     })
   })
 
+  describe(`${name}: the tasks of an owner`, () => {
+    test('are found by their state and by the text of their request', async () => {
+      await using jobs = await open({})
+      const about = async (prompt: string) => {
+        const request = { model: 'a-model', generate: { prompt } }
+        return (await jobs.create(newTask({ request }))).task.id
+      }
+      const red = await about('a RED "ball"')
+      const blue = await about('a blue ball')
+      await jobs.cancel(blue)
+      const find = async (filter: { states?: readonly TaskRecord['state'][]; search?: string }) => {
+        const found = await jobs.list({ owner, limit: 10, order: 'asc', ...filter })
+        return found.map(({ id }) => id)
+      }
+      expect(await find({ states: ['queued', 'running'] })).toEqual([red])
+      expect(await find({ search: 'red "B' })).toEqual([red])
+      expect(await find({ search: 'ball' })).toEqual([red, blue])
+      expect(await find({ search: 'ball', states: ['cancelled'] })).toEqual([blue])
+      expect(await find({ search: '%' })).toEqual([])
+    })
+
+    test('are told as they are, and whenever one is made, changes or is removed', async () => {
+      await using jobs = await open({})
+      const before = (await jobs.create(newTask())).task.id
+      await jobs.create(newTask({ owner: other }))
+      const stop = new AbortController()
+      const told: string[] = []
+      const watching = (async () => {
+        for await (const { id, task } of jobs.watchOwner(owner, stop.signal)) {
+          told.push(`${id === before ? 'first' : 'second'} ${task?.state ?? 'removed'}`)
+        }
+      })()
+      await until(() => told.includes('first queued'))
+      const { task } = await jobs.create(newTask())
+      await until(() => told.includes('second queued'))
+      await jobs.cancel(task.id)
+      await until(() => told.includes('second cancelled'))
+      await jobs.remove(task.id)
+      await until(() => told.includes('second removed'))
+      await jobs.cancel((await jobs.list({ owner: other, limit: 1, order: 'desc' }))[0]!.id)
+      stop.abort()
+      await watching
+      expect(new Set(told)).toEqual(
+        new Set(['first queued', 'second queued', 'second cancelled', 'second removed']),
+      )
+    })
+  })
+
   test(`${name}: a removed task is gone with its files`, async () => {
     await using jobs = await open({})
     const { task } = await jobs.create(newTask())

@@ -38,20 +38,12 @@ export async function inspectServed(
   } = {},
 ): Promise<ServedModel> {
   const model = await resolveModel(checkpoint)
-<<<<<<< HEAD
-  const { modes, defaults, sizes } = await inspectModel({ model, files })
-  return {
-    checkpoint,
-    modes,
-    facts: await requestFacts({ model, files }),
-=======
-  const { modes, extends: goesOn, defaults, sizes } = await inspectModel({ model })
+  const { modes, extends: goesOn, defaults, sizes } = await inspectModel({ model, files })
   return {
     checkpoint,
     modes,
     extends: goesOn,
-    facts: await requestFacts({ model }),
->>>>>>> c2f2539 (feat(server): serve the Studio, a page to make and watch videos)
+    facts: await requestFacts({ model, files }),
     defaults,
     sizes,
     adapters,

@@ -75,6 +75,7 @@ test('flags become options', () => {
     },
   })
   expect(optionsOf('--no-device')).toEqual({ devices: [] })
+  expect(optionsOf('--no-studio')).toEqual({ studio: false })
 })
 
 test.each([

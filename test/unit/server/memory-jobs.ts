@@ -103,7 +103,11 @@ export class MemoryJobs implements Jobs {
         (states?.includes(task.state) ?? true) &&
         JSON.stringify(task.request)
           .toLowerCase()
-          .includes((search ?? '').toLowerCase()),
+          .includes(
+            JSON.stringify(search ?? '')
+              .slice(1, -1)
+              .toLowerCase(),
+          ),
     )
     if (order === 'desc') all.reverse()
     const place = (id: string) => this.#order.indexOf(id)
