@@ -31,6 +31,8 @@ interface Case {
     decode_timestep?: number
     decode_noise_scale?: number
   }
+  /** Further fields of the request. */
+  readonly request?: Partial<GenerateRequest>
   readonly inputs?: {
     image?: number
     last_image?: number
@@ -84,7 +86,14 @@ test.each(cases)('$name: from prompt, inputs and seed, every step is what diffus
   expect(off / shown.length).toBeLessThanOrEqual(0.001)
 })
 
-async function requestOf({ name, seed, global_seed, call, inputs = {} }: Case): Promise<GenerateRequest> {
+async function requestOf({
+  name,
+  seed,
+  global_seed,
+  call,
+  request,
+  inputs = {},
+}: Case): Promise<GenerateRequest> {
   const folder = path.join(scratch, 'inputs', name)
   const pictures = async (what: string, numbers: readonly number[]): Promise<string[]> => {
     mkdirSync(path.join(folder, what), { recursive: true })
@@ -129,6 +138,7 @@ async function requestOf({ name, seed, global_seed, call, inputs = {} }: Case): 
     ...(mask && { mask: await clip('mask', mask) }),
     ...(reference_images && { references: await pictures('references', reference_images) }),
     ...(keyframes && { keyframes: await Promise.all(keyframes) }),
+    ...request,
     seed,
     tensors: true,
   }
