@@ -13,7 +13,7 @@ import type { ModelFiles } from './model-files.ts'
 import { modelAt } from './model-folder.ts'
 import { withoutAbsentGraphs } from './optional-graphs.ts'
 import { readComponents, readJson } from './read-components.ts'
-import { readSingleFile } from './read-single-file.ts'
+import { readSingleFile, weightsInFile } from './read-single-file.ts'
 
 /** A model that a family has read. */
 export interface Checkpoint {
@@ -135,7 +135,9 @@ async function readFolder(
   const family = familyOf(configs, families)
   const model = family.load(configs)
   readSchedulerConfig(model.facts.scheduler)
-  const weights = await openComponents(folder, model, fetch)
+  const weights = exported?.weights
+    ? await openExportedFiles(folder, exported.weights, family)
+    : await openComponents(folder, model, fetch)
   const whole = withoutAbsentGraphs(model, weights, folder)
   const obstacle = obstacleIn(weights, configs)
   const fields = requestFieldsOf(families.map(each => each.fields))
@@ -152,6 +154,18 @@ async function readFolder(
     choices: [],
     obstacle,
   }
+}
+
+/** Weights of an exported model of single files. */
+async function openExportedFiles(
+  folder: string,
+  files: Readonly<Record<string, string>>,
+  family: Family,
+): Promise<Map<string, Weights>> {
+  const open = async ([component, name]: [string, string]) => {
+    return [component, await weightsInFile(path.join(folder, name), component, family)] as const
+  }
+  return new Map(await Promise.all(Object.entries(files).map(open)))
 }
 
 /** Weights of every component that has graphs: their headers alone are read. */

@@ -8,11 +8,14 @@ import type { Family } from '../pipeline/family.ts'
 import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
 import { type ExportManifest, exportManifestName } from './export-manifest.ts'
 import { buildComponent, weightBytesOf } from './graph-source.ts'
-import { type PlacedWeights, placeWeights } from './place-weights.ts'
+import type { ModelFiles } from './model-files.ts'
+import { type PlacedWeights, placeWeights, placeWeightsFile } from './place-weights.ts'
 
 export interface ExportOptions {
-  /** A model folder in the diffusers layout. */
+  /** A model folder in the diffusers layout, or a transformer's file. */
   readonly model: string
+  /** The other files of the latter. @default those that are found near it */
+  readonly files?: ModelFiles
   /** The folder to make: new, or empty, in one that exists. */
   readonly output: string
   /**
@@ -45,9 +48,8 @@ export async function exportCheckpoint(
   options: ExportOptions,
   families: readonly Family[],
 ): Promise<ExportReport> {
-  const checkpoint = await openCheckpoint(options.model, families)
+  const checkpoint = await openCheckpoint(options.model, families, { files: options.files })
   if (checkpoint.exported) throw alreadyExported(checkpoint.folder)
-  if (checkpoint.files) throw notAFolder(checkpoint.folder)
   const target = asFolder(options.output)
   await checkOutput(target)
   const unfinished = new UnfinishedOutput(target)
@@ -68,16 +70,18 @@ async function writeExport(
   { copy = false, signal }: ExportOptions,
 ): Promise<Omit<ExportReport, 'path'>> {
   const graphs: ExportManifest['graphs'] = []
+  const single: Record<string, string> = {}
   let weightFiles = 0
   let weightBytes = 0
   let linked = false
   for (const component of componentsOf(checkpoint)) {
     if (signal?.aborted) throw new CancelledError({ cause: signal.reason })
-    const weights = await placeWeights(
-      path.join(checkpoint.folder, component),
-      path.join(folder, component),
-      { copy },
-    )
+    const [file] = checkpoint.files ? checkpoint.weights.get(component)!.files : []
+    const target = path.join(folder, component)
+    const weights = file
+      ? await placeWeightsFile(file, target, { copy })
+      : await placeWeights(path.join(checkpoint.folder, component), target, { copy })
+    if (file) single[component] = `${component}/${weights.nameOf(file)}`
     weightFiles += weights.files
     weightBytes += weights.bytes
     linked ||= weights.linked
@@ -88,7 +92,8 @@ async function writeExport(
     for (const graph of built.values()) graphs.push(await writeGraph(graph, folder, component, weights))
   }
   await copyFolders(checkpoint, folder)
-  await writeManifest(checkpoint, folder, graphs)
+  await writeTokenizer(checkpoint, folder)
+  await writeManifest(checkpoint, folder, { graphs, ...(checkpoint.files && { weights: single }) })
   return { graphs: graphs.map(({ name, file }) => ({ name, file })), weightFiles, weightBytes, linked }
 }
 
@@ -108,7 +113,7 @@ async function writeGraph(
 async function writeManifest(
   { configs }: Checkpoint,
   folder: string,
-  graphs: ExportManifest['graphs'],
+  written: Pick<ExportManifest, 'graphs' | 'weights'>,
 ): Promise<void> {
   const { index, components, defaults, trained } = configs
   const manifest: ExportManifest = {
@@ -118,7 +123,7 @@ async function writeManifest(
     defaults: { ...defaults },
     ...(trained && { trained }),
     precision,
-    graphs,
+    ...written,
   }
   await writeFile(path.join(folder, exportManifestName), `${JSON.stringify(manifest, null, 2)}\n`)
 }
@@ -139,21 +144,22 @@ async function copyFolders({ configs }: Checkpoint, folder: string): Promise<voi
   }
 }
 
-function notAFolder(file: string): CheckpointError {
-  return new CheckpointError('checkpoint/not-found', {
-    subject: `model ${file}`,
-    expected: 'a folder in the diffusers layout, to export',
-    got: 'a model of single files',
-    advice: 'Run it as it is, or export the folder of the same model.',
-  })
-}
-
 function alreadyExported(folder: string): CheckpointError {
   return new CheckpointError('checkpoint/config', {
     subject: `model ${folder}`,
     expected: 'a checkpoint in the diffusers layout',
     got: 'one that was exported already',
   })
+}
+
+/** The tokenizer of a model of single files, which may have come out of one of them. */
+async function writeTokenizer({ files, configs }: Checkpoint, folder: string): Promise<void> {
+  if (!files || !configs.tokenizer) return
+  const { json, config } = await configs.tokenizer.read()
+  const target = path.join(folder, 'tokenizer')
+  await mkdir(target)
+  await writeFile(path.join(target, 'tokenizer.json'), JSON.stringify(json))
+  await writeFile(path.join(target, 'tokenizer_config.json'), JSON.stringify(config))
 }
 
 /** A path that ends in a slash is one of a folder. */

@@ -45,6 +45,18 @@ export async function placeWeights(
   return { files: weights.files.length, bytes, linked, nameOf: file => names.get(file)! }
 }
 
+/** Clones, links or copies the single file that a component's weights are in, to a folder that is made. */
+export async function placeWeightsFile(
+  file: string,
+  target: string,
+  { copy }: { readonly copy: boolean },
+): Promise<PlacedWeights> {
+  await mkdir(target, { recursive: true })
+  const name = path.basename(file)
+  const how = await place(file, path.join(target, name), copy)
+  return { files: 1, bytes: (await stat(file)).size, linked: how === 'linked', nameOf: () => name }
+}
+
 /** A clone shares the blocks of its source where the file system can do that; a hard link shares the file. */
 async function place(source: string, target: string, copy: boolean): Promise<'copied' | 'linked'> {
   if (copy) {

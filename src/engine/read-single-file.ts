@@ -12,6 +12,7 @@ import {
   type LocatedPart,
   type ModelFiles,
   namedPart,
+  partsIn,
   readTransformer,
   shortName,
   withoutMarkers,
@@ -139,6 +140,19 @@ async function tokenizerOf(
     expected: 'a tokenizer in it (spiece_model), or a folder tokenizer/ beside it',
     got: 'none',
     advice: `Fetch one with: framewright models pull ${folders[0]}; or give the folder with tokenizer.json as --tokenizer <folder>.`,
+  })
+}
+
+/** The weights of a component that a file holds. @throws CheckpointError `checkpoint/config` where it has none */
+export async function weightsInFile(file: string, component: string, family: Family): Promise<Weights> {
+  const wanted = component === 'transformer_2' ? 'transformer' : component
+  const part = (await partsIn(file, family)).find(each => each.component === wanted)
+  if (part) return weightsOf(part)
+  throw new CheckpointError('checkpoint/config', {
+    subject: file,
+    expected: `the weights of ${component}`,
+    got: 'none of the parts of this family',
+    advice: 'Export the model again.',
   })
 }
 

@@ -1,0 +1,52 @@
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { createEngine, exportModel } from '../../../src/index.ts'
+import { type Tensor, tensor } from '../../../src/tensor/tensor.ts'
+import { readFixtureTensors } from '../../safetensors-fixture.ts'
+import { scratchFolder } from '../../scratch.ts'
+import { writeSingleFileModel, writeTensors } from './single-file-model.ts'
+import { tinyRequest } from './tiny-engine.ts'
+
+const scratch = scratchFolder()
+const { comfy, transformer } = await writeSingleFileModel(scratch)
+
+beforeEach(() => {
+  vi.stubEnv('HF_HUB_CACHE', join(scratch, 'no-cache'))
+  vi.stubEnv('FRAMEWRIGHT_HOME', join(scratch, 'no-home'))
+})
+afterEach(() => void vi.unstubAllEnvs())
+
+/** The transformer with its matrices as 8-bit integers and scales. */
+async function quantised(): Promise<string> {
+  const file = join(comfy, 'diffusion_models/int8.safetensors')
+  const tensors = [...readFixtureTensors(transformer)].flatMap(([key, value]): [string, Tensor][] => {
+    if (value.shape.length !== 2 || !/attn|ffn/.test(key)) return [[key, value]]
+    const whole = Int8Array.from(value.data as Float32Array, each => Math.round(each * 100))
+    return [
+      [key, tensor('i8', value.shape, whole)],
+      [key.replace(/weight$/, 'weight_scale'), tensor('f32', [], Float32Array.of(0.01))],
+    ]
+  })
+  await writeTensors(file, new Map(tensors))
+  return file
+}
+
+async function latentsOf(model: string): Promise<Float32Array> {
+  await using engine = await createEngine({ model, device: 'cpu', threads: 1 })
+  let latents: Float32Array | undefined
+  for await (const event of engine.generate({ ...tinyRequest, steps: 1, tensors: true })) {
+    if (event.type === 'step-end') latents = event.tensors!.latents.data as Float32Array
+  }
+  return latents!
+}
+
+test.each([
+  ['plain', async () => transformer],
+  ['quantised', quantised],
+])('a model of single files, %s, runs the same where it was exported', async (name, file) => {
+  const model = await file()
+  const output = join(scratch, `onnx-${name}`)
+  const report = await exportModel({ model, output })
+  expect(report).toMatchObject({ weightFiles: 3, path: output })
+  expect(await latentsOf(output)).toEqual(await latentsOf(model))
+})
