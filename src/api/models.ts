@@ -3,8 +3,9 @@ import { type AdapterOptions, openAdapters } from '../engine/adapters.ts'
 import { openCheckpoint } from '../engine/checkpoint.ts'
 import { type ExportOptions, type ExportReport, exportCheckpoint } from '../engine/export.ts'
 import { inspectCheckpoint, type ModelReport } from '../engine/inspect.ts'
+import { type FileReport, inspectFile } from '../engine/inspect-file.ts'
 import { describeLocal, type LocalPart } from '../engine/local-models.ts'
-import { type ModelFiles, readTransformer } from '../engine/model-files.ts'
+import type { ModelFiles } from '../engine/model-files.ts'
 import { type MemoryReport, type PlanMemoryOptions, planMemory } from '../engine/plan-memory.ts'
 import { listModels, type PulledModel } from '../hub/models.ts'
 import { dropNotices } from '../notices.ts'
@@ -37,12 +38,9 @@ export async function describeModels(): Promise<DescribedModel[]> {
   return await Promise.all(described)
 }
 
-/** Whether a file is the transformer of a model that can be run, as far as its header tells. */
-export async function holdsTransformer(file: string): Promise<boolean> {
-  return await readTransformer(file, families).then(
-    () => true,
-    () => false,
-  )
+/** Describes a file of weights of a known family; undefined for tensors of none. */
+export async function inspectModelFile({ model, files }: ModelLocation): Promise<FileReport | undefined> {
+  return await inspectFile(model, families, files)
 }
 
 /** What requests to a model are checked by; only configs are read. */

@@ -1,10 +1,11 @@
 import { Command } from 'commander'
 import type { ModelReport, SizeSteps } from '../engine/inspect.ts'
 import type { AdapterReport } from '../engine/inspect-adapter.ts'
+import type { FileReport } from '../engine/inspect-file.ts'
 import { inspectSafetensors, type WeightsReport } from '../engine/inspect-safetensors.ts'
 import { resolveModel } from '../engine/model-name.ts'
 import type { MemoryReport } from '../engine/plan-memory.ts'
-import { recognizePath } from '../engine/recognize-path.ts'
+import { type RecognizedPath, recognizePath } from '../engine/recognize-path.ts'
 import { modeNames } from '../pipeline/modes.ts'
 import { decimal, wholeNumber } from './arguments.ts'
 import { addFileFlags, type ModelFileFlags, modelFilesOf } from './generate-flags.ts'
@@ -41,15 +42,9 @@ interface InspectFlags extends ModelFileFlags {
 }
 
 async function inspect(name: string | undefined, flags: InspectFlags): Promise<void> {
-  const { holdsTransformer, inspectModel, planModelMemory } = await import('../api/models.ts')
+  const { inspectModel, planModelMemory } = await import('../api/models.ts')
   const recognized = name === undefined ? undefined : await recognizePath(name)
-  const alone = recognized?.kind === 'safetensors' && !flags.plan
-  if (name !== undefined && alone && !(await holdsTransformer(name))) {
-    const report = await inspectSafetensors(name)
-    const text = 'tensors' in report ? weightsText(report) : adapterText(report)
-    process.stdout.write(`${flags.json ? JSON.stringify(report) : text}\n`)
-    return
-  }
+  if (name !== undefined && !flags.plan && (await inspectedAlone(name, recognized?.kind, flags))) return
   const model = await resolveModel(name)
   const { json, plan, memory, size, frames, device } = flags
   if (plan) {
@@ -67,6 +62,51 @@ async function inspect(name: string | undefined, flags: InspectFlags): Promise<v
   const report = await inspectModel({ model, files: modelFilesOf(flags) })
   const text = json ? JSON.stringify(report) : reportText(report, mode => modeNames[mode])
   process.stdout.write(`${text}\n`)
+}
+
+/** Prints what a file is that is no whole model: an adapter, a part, a transformer without its other parts. */
+async function inspectedAlone(
+  name: string,
+  kind: RecognizedPath['kind'] | undefined,
+  flags: InspectFlags,
+): Promise<boolean> {
+  if (kind !== 'safetensors' && kind !== 'gguf') return false
+  const { inspectModelFile } = await import('../api/models.ts')
+  const print = (report: object, text: string) =>
+    process.stdout.write(`${flags.json ? JSON.stringify(report) : text}\n`)
+  const file = await inspectModelFile({ model: name, files: modelFilesOf(flags) })
+  if (file?.parts.some(({ component, missing }) => component === 'transformer' && missing.length === 0)) {
+    return false
+  }
+  if (file) print(file, fileText(file))
+  else if (kind === 'safetensors') {
+    const report = await inspectSafetensors(name)
+    print(report, 'tensors' in report ? weightsText(report) : adapterText(report))
+  } else return false
+  return true
+}
+
+/** The report of a file of weights of a known family, for people. */
+export function fileText({ file, parts, bytes }: FileReport): string {
+  const facts = [
+    ['file', file],
+    ['size', bytesText(bytes)],
+  ]
+  const blocks = parts.map(({ family, component, class: kind, parameters, layers, missing }) => {
+    const rows = [
+      ['part', `${component.replaceAll('_', ' ')} of ${family} (${kind})`],
+      ['holds', parametersText(parameters)],
+      ...missing.map(each => ['missing', each]),
+    ]
+    const classes = layers.map(each => [
+      each.name,
+      counted(each.tensors, 'tensor'),
+      each.formats.join(' '),
+      bytesText(each.bytes),
+    ])
+    return `${alignColumns(rows)}\n\n${alignColumns(classes)}`
+  })
+  return [alignColumns(facts), ...blocks].join('\n\n')
 }
 
 /** The report of an adapter for people. */

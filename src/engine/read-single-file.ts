@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
-import { CheckpointError } from '../errors.ts'
+import { CheckpointError, messageOf } from '../errors.ts'
 import type { CheckpointConfigs, Family } from '../pipeline/family.ts'
 import type { NeededPart, SingleFileModel } from '../pipeline/single-files.ts'
 import { elementCount } from '../tensor/dtype.ts'
@@ -70,6 +70,31 @@ export async function readSingleFile(
   }
   const weights = new Map([...parts].map(([name, part]) => [name, weightsOf(part)] as const))
   return { configs, family, weights, choices: [...found, ...model.assumed] }
+}
+
+/** Why parts of the model that a transformer's file is of cannot be had, as sentences; none where it can be run. */
+export async function missingParts(
+  location: string,
+  families: readonly Family[],
+  files: ModelFiles,
+): Promise<string[]> {
+  const { family, parts: inFile } = await readTransformer(location, families)
+  const transformer = inFile.find(({ component }) => component === 'transformer')!
+  const second = files.transformer2 && (await secondExpert(files.transformer2, transformer, family))
+  const { needs, tokenizers } = family.singleFiles!.model(second ? [transformer, second] : [transformer])
+  const missing: string[] = []
+  let encoder: LocatedPart | undefined
+  for (const need of needs) {
+    try {
+      const part = await neededPart(need, { location, inFile, family, files })
+      if (need.component === 'text_encoder') encoder = part
+    } catch (error) {
+      missing.push(messageOf(error))
+    }
+  }
+  const tokenizer = tokenizerOf(encoder, { files, folders: tokenizers })
+  await tokenizer.catch(error => missing.push(messageOf(error)))
+  return missing
 }
 
 function schedulerPair(configs: Readonly<Record<string, object>>): [string, string] {

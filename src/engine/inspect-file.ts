@@ -1,0 +1,92 @@
+import { messageOf } from '../errors.ts'
+import type { Family } from '../pipeline/family.ts'
+import { elementCount } from '../tensor/dtype.ts'
+import { readTensorFile } from '../weights/formats/read-tensor-file.ts'
+import type { TensorLocation } from '../weights/tensor-location.ts'
+import type { ModelFiles } from './model-files.ts'
+import { partsOf } from './model-files.ts'
+import { missingParts } from './read-single-file.ts'
+
+/** What a single file of weights holds, read from its header. */
+export interface FileReport {
+  readonly file: string
+  readonly container: 'safetensors' | 'gguf'
+  readonly parts: readonly FilePartReport[]
+  /** Of the file. */
+  readonly bytes: number
+}
+
+export interface FilePartReport {
+  readonly family: string
+  /** `transformer`, `text_encoder`, `vae`, `image_encoder`. */
+  readonly component: string
+  readonly class: string
+  readonly parameters: number
+  /** Of the part's tensors, as they are stored. */
+  readonly bytes: number
+  /** The formats of tensors whose names differ in numbers alone, those with the most bytes first. */
+  readonly layers: readonly LayerClass[]
+  /** Of a transformer, why another part of the model cannot be had. */
+  readonly missing: readonly string[]
+}
+
+export interface LayerClass {
+  /** With `*` for numbers: `blocks.*.attn1.to_q.weight`. */
+  readonly name: string
+  readonly tensors: number
+  readonly formats: readonly string[]
+  readonly bytes: number
+}
+
+/**
+ * Describes a file of weights of a known family; undefined for tensors of none.
+ * @throws CheckpointError for a file that is malformed, or of a quantisation that is not known
+ */
+export async function inspectFile(
+  location: string,
+  families: readonly Family[],
+  files: ModelFiles = {},
+): Promise<FileReport | undefined> {
+  const file = await readTensorFile(location)
+  const found = families.map(family => ({ family, parts: partsOf(file, family) }))
+  const best = found.find(({ parts }) => parts.some(({ component }) => component === 'transformer'))
+  const known = best ?? found.find(({ parts }) => parts.length > 0)
+  if (!known) return undefined
+  const { family } = known
+  const parts = known.parts.map(async ({ component, listed, tensors }): Promise<FilePartReport> => {
+    const all = [...tensors.values()]
+    const missing =
+      component === 'transformer'
+        ? await missingParts(location, families, files).catch(error => [messageOf(error)])
+        : []
+    return {
+      family: family.name,
+      component,
+      class: listed[1],
+      parameters: all.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+      bytes: bytesOf(all),
+      layers: layersOf(tensors),
+      missing,
+    }
+  })
+  return { file: file.path, container: file.container, parts: await Promise.all(parts), bytes: file.bytes }
+}
+
+function layersOf(tensors: ReadonlyMap<string, TensorLocation>): LayerClass[] {
+  const classes = new Map<string, TensorLocation[]>()
+  for (const [key, tensor] of tensors) {
+    const name = key.replace(/(?<=^|\.)\d+(?=\.|$)/g, '*')
+    classes.set(name, [...(classes.get(name) ?? []), tensor])
+  }
+  const all = [...classes].map(([name, members]) => ({
+    name,
+    tensors: members.length,
+    formats: [...new Set(members.map(({ dtype, encoding }) => encoding?.name ?? dtype))].sort(),
+    bytes: bytesOf(members),
+  }))
+  return all.sort((a, b) => b.bytes - a.bytes)
+}
+
+function bytesOf(tensors: readonly TensorLocation[]): number {
+  return tensors.reduce((sum, { bytes }) => sum + bytes, 0)
+}
