@@ -120,7 +120,13 @@ function flopsOf(node: Node, inputs: readonly Value[], outputs: readonly Value[]
       // Every element of the result is a sum over the operand's last axis.
       return 2 * result * first!.at(-1)!
     case 'convolution': {
-      // W is [out, in, …kernel]: so many products for every element of the result.
+      // W is [out, in, …kernel]: so many products for every element of the result. That of a transposed convolution is
+      // [in, out, …kernel]: so many for every element of the operand.
+      if (node.op === 'ConvTranspose') {
+        return (
+          2 * elementsOf(inputs[0]!, symbols) * second!.slice(1).reduce((product, size) => product * size, 1)
+        )
+      }
       return 2 * result * second!.slice(1).reduce((product, size) => product * size, 1)
     }
     case 'attention': {

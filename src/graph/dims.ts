@@ -41,6 +41,13 @@ export function divideDims(a: Dim, b: Dim): Dim | undefined {
   return format(quotient)
 }
 
+/** The largest whole number of times that a number goes into a; undefined where that depends on the symbols. */
+export function floorDivideDims(a: Dim, b: number): Dim | undefined {
+  const { '': constant = 0 } = Object.fromEntries(parse(a))
+  const whole = divideDims(addDims(a, -constant), b)
+  return whole === undefined ? undefined : addDims(whole, Math.floor(constant / b))
+}
+
 export function productOf(dims: Shape): Dim {
   return dims.reduce(multiplyDims, 1)
 }

@@ -24,7 +24,7 @@ export const opClasses: readonly OpClass[] = [
 const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
   matmul: ['MatMul', 'FusedMatMul', 'FusedMatMulActivation', 'Gemm', 'FusedGemm', 'GemmFastGelu'],
   attention: ['MultiHeadAttention', 'Attention'],
-  convolution: ['Conv', 'FusedConv', 'NhwcFusedConv', 'NhwcConv'],
+  convolution: ['Conv', 'ConvTranspose', 'FusedConv', 'NhwcFusedConv', 'NhwcConv'],
   // Norms, means and pools, and our kernels of a norm with what follows it.
   reduction: [
     'LayerNormalization',
@@ -51,6 +51,8 @@ const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
     'Sin',
     'Sqrt',
     'Exp',
+    'Log',
+    'LeakyRelu',
     'Round',
     'Clip',
     'Cast',

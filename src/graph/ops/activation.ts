@@ -24,6 +24,19 @@ export function gelu(value: Value, approximate: 'none' | 'tanh'): Value {
   return value.graph.add({ op: 'Gelu', inputs: [value], attributes }, value.dtype, value.shape)
 }
 
+/** x where it is positive, slope · x elsewhere (Maas et al. 2013). */
+export function leakyRelu(value: Value, slope: number): Value {
+  requireFloat('LeakyRelu', value)
+  const attributes = { alpha: { float: slope } }
+  return value.graph.add({ op: 'LeakyRelu', inputs: [value], attributes }, value.dtype, value.shape)
+}
+
+/** The hyperbolic tangent. */
+export function tanh(value: Value): Value {
+  requireFloat('Tanh', value)
+  return value.graph.add({ op: 'Tanh', inputs: [value] }, value.dtype, value.shape)
+}
+
 /** x · sigmoid(alpha · x). */
 function scaledSilu(value: Value, alpha: number): Value {
   requireFloat('QuickGelu', value)

@@ -42,6 +42,11 @@ export function exponential(value: Value): Value {
   return unary('Exp', value)
 }
 
+/** The natural logarithm of every element. */
+export function logarithm(value: Value): Value {
+  return unary('Log', value)
+}
+
 /** Rounds to the nearest whole number, halves to even. */
 export function round(value: Value): Value {
   return unary('Round', value)

@@ -160,6 +160,19 @@ export function reflectAround(x: Value, count: number): Value {
   return x.graph.add({ op: 'Pad', inputs: [x, x.graph.ints(pads)], attributes }, x.dtype, shape)
 }
 
+/** Repeats the first and the last entry of an axis. */
+export function repeatEdges(x: Value, axis: number, before: number, after: number): Value {
+  const rank = x.shape.length
+  const at = axisOf('Pad', x, axis)
+  const pads = Array.from({ length: 2 * rank }, (_, index) => {
+    if (index % rank !== at) return 0
+    return index < rank ? before : after
+  })
+  const shape = x.shape.map((dim, index) => (index === at ? addDims(dim, before + after) : dim))
+  const attributes = { mode: { string: 'edge' } }
+  return x.graph.add({ op: 'Pad', inputs: [x, x.graph.ints(pads)], attributes }, x.dtype, shape)
+}
+
 function negate(dim: Dim): Dim {
   return typeof dim === 'number' ? -dim : (divideDims(dim, -1) ?? 0)
 }
