@@ -13,6 +13,7 @@ export const noticeCodes = {
   'picture/cropped': 'A picture or clip has another shape than the video: its edges are cut.',
   'machine/capped':
     'More threads or lanes were asked for than the machine has cores, or than there are videos.',
+  'output/silent': 'A file format has no sound: what there is of it is left out.',
   'output/rounded': 'A file format cannot hold a value as it is: the file has it rounded.',
   'picture/colours':
     'The colours that a picture is marked with are not known here: its numbers are taken for sRGB.',

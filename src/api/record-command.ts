@@ -1,6 +1,6 @@
 import type { GenerationRecord } from '../media/record.ts'
 import { pathWithAmount } from '../pipeline/fields/argument-types.ts'
-import { requestFlags } from './request-flags.ts'
+import { negatedName, requestFlags } from './request-flags.ts'
 import { shellQuote } from './shell-quote.ts'
 
 type Value = GenerationRecord[string]
@@ -11,6 +11,8 @@ interface RecordFlag {
   /** The parts of the record that it says. */
   readonly fields: readonly string[]
   words(value: Value, record: GenerationRecord): readonly string[]
+  /** Whether false is a flag of its own. */
+  readonly negated?: boolean
 }
 
 /** Files of version 0.1 have the adapters of the second expert in a list of their own. */
@@ -23,9 +25,10 @@ function adapterWords({ adapters = [], adapters2 = [] }: GenerationRecord, wante
 
 const flags: readonly RecordFlag[] = [
   { name: '--model', fields: ['model'], words: value => [String(value)] },
-  ...requestFlags.map(({ name, fields, type }) => ({
+  ...requestFlags.map(({ name, fields, type, negated }) => ({
     name,
     fields,
+    negated: negated !== undefined,
     words: (value: Value, record: GenerationRecord) =>
       type.write((fields.length === 1 ? value : record) as never),
   })),
@@ -52,8 +55,9 @@ export function settingsWithoutFlag(record: GenerationRecord): string[] {
 
 /** The command that makes the video of a record again, quoted for a POSIX shell. */
 export function commandOf(record: GenerationRecord): string {
-  const options = flags.flatMap(({ name, fields, words }) => {
+  const options = flags.flatMap(({ name, fields, words, negated }) => {
     const value = fields.map(field => record[field]).find(each => each !== undefined && each !== null)
+    if (negated && value === false) return [negatedName(name)]
     return value === undefined ? [] : words(value, record).map(word => option(name, word))
   })
   // After "--" a prompt that begins with a dash is not taken for a flag.

@@ -13,3 +13,8 @@ export interface RequestFlag extends FieldFlag<unknown> {
 export const requestFlags: readonly RequestFlag[] = fieldEntries(requestFields).flatMap(
   ([name, { flag, about }]) => (flag ? [{ about, fields: [name], ...flag }] : []),
 )
+
+/** `--no-audio` of `--audio`. */
+export function negatedName(name: string): string {
+  return name.replace('--', '--no-')
+}

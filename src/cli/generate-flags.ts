@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { type RequestFlag, requestFlags } from '../api/request-flags.ts'
+import { negatedName, type RequestFlag, requestFlags } from '../api/request-flags.ts'
 import type { EngineOptions } from '../engine/engine.ts'
 import type { ModelFiles } from '../engine/model-files.ts'
 import type { ArgumentType } from '../pipeline/fields/argument-types.ts'
@@ -74,6 +74,7 @@ function optionOf({ name, argument, about }: Pick<RequestFlag, 'name' | 'argumen
 function addRequestFlags(command: Command, group: FlagGroup): void {
   for (const flag of requestFlags.filter(each => each.group === group)) {
     command.addOption(optionOf(flag).argParser(reader(flag.name, flag.type as ArgumentType<unknown>)))
+    if (flag.negated !== undefined) command.option(negatedName(flag.name), flag.negated)
   }
 }
 

@@ -1,8 +1,8 @@
 import { roundedTimes } from '../media/animation.ts'
-import { outputFormat } from '../media/output-path.ts'
+import { holdsSound, outputFormat } from '../media/output-path.ts'
 import { openVideoWriter, type VideoWriter, type WriterOptions } from '../media/writer.ts'
-import type { GenerateEvent, NoticeEvent } from '../pipeline/events.ts'
-import type { GeneratePlan, GenerateRequest } from '../pipeline/request.ts'
+import type { GenerateEvent, NoticeEvent, StartEvent } from '../pipeline/events.ts'
+import type { GenerateRequest } from '../pipeline/request.ts'
 import { frameSize } from '../pipeline/upsample.ts'
 import type { AdapterOptions } from './adapters.ts'
 import type { Engine, GenerateOptions } from './engine.ts'
@@ -49,7 +49,8 @@ export async function* renderVideo(
   try {
     for await (const event of engine.generate(request, options)) {
       if (event.type === 'start')
-        writer = await openVideoWriter(writerOptions(event.plan, engine, output, options.signal))
+        writer = await openVideoWriter(writerOptions(event, engine, output, options.signal))
+      if (event.type === 'audio-ready') await writer!.writeSound(event)
       if (event.type === 'frames-decoded') {
         await writing
         writing = writer!.write(event.frames)
@@ -57,7 +58,7 @@ export async function* renderVideo(
       }
       if (event.type === 'video-end') await writing
       yield event
-      if (event.type === 'start') yield* timingNotices(output.path, event.plan.fps)
+      if (event.type === 'start') yield* formatNotices(output.path, event)
     }
     const { path, bytes, frames } = await writer!.finish()
     done = true
@@ -70,8 +71,16 @@ export async function* renderVideo(
   }
 }
 
-function* timingNotices(path: string, fps: number): Generator<NoticeEvent, void, undefined> {
+/** What the format of a file cannot hold. */
+function* formatNotices(
+  path: string,
+  { plan: { fps }, sound }: StartEvent,
+): Generator<NoticeEvent, void, undefined> {
   const format = outputFormat(path)
+  if (sound && !holdsSound(format)) {
+    const message = `${format}: the sound is left out, for the format has none; .mp4, .webm and a folder/ hold it.`
+    yield { type: 'notice', code: 'output/silent', message }
+  }
   const times = roundedTimes(format, fps)
   if (times === undefined) return
   const shown = `${times.join(' or ')} ms each, as the format has no steps between; the mean is right`
@@ -83,7 +92,7 @@ function* timingNotices(path: string, fps: number): Generator<NoticeEvent, void,
 }
 
 function writerOptions(
-  plan: GeneratePlan,
+  { plan, sound }: StartEvent,
   { adapters, fields }: Engine,
   output: OutputOptions,
   signal: AbortSignal | undefined,
@@ -93,6 +102,7 @@ function writerOptions(
     ...frameSize(plan),
     fps: plan.fps,
     metadata: recordOf(plan, fields, { adapters, ...output }),
+    ...(sound && { sound }),
     ...(signal && { signal }),
     ...(output.codec && { codec: output.codec }),
     ...(output.upscale && { upscale: output.upscale }),

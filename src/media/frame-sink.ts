@@ -1,4 +1,5 @@
 import type { GenerationRecord } from './record.ts'
+import type { Sound, SoundFormat } from './sound/sound.ts'
 
 /** What every format needs to know. Sizes are those of the pictures in the file, after upscaling. */
 export interface ClipFormat {
@@ -8,6 +9,8 @@ export interface ClipFormat {
   /** 1 … 100; see WriterOptions. */
   readonly quality: number
   readonly record: GenerationRecord | undefined
+  /** Of the sound that will be written; undefined for a silent clip. */
+  readonly sound: SoundFormat | undefined
 }
 
 /**
@@ -17,6 +20,8 @@ export interface ClipFormat {
 export interface FrameSink {
   /** Takes one frame, [height, width, 3] RGB. The array may be reused once the promise settles. */
   write(frame: Uint8Array): Promise<void>
+  /** Takes sound that follows what was taken, from the first frame on. @default it is left out */
+  writeSound?(sound: Sound): Promise<void>
   /** Completes the output. @returns its size in bytes */
   finish(): Promise<number>
   /** Stops and frees everything; the caller removes what was written. */

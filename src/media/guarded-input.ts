@@ -1,4 +1,11 @@
-import type { Input, InputVideoTrack, VideoSample } from 'mediabunny'
+import type {
+  AudioSample,
+  Input,
+  InputAudioTrack,
+  InputFormat,
+  InputVideoTrack,
+  VideoSample,
+} from 'mediabunny'
 import type { Mediabunny } from './mediabunny.ts'
 
 /**
@@ -9,10 +16,20 @@ import type { Mediabunny } from './mediabunny.ts'
  * - After a packet that does not decode, closing the decoder rejects a promise that nobody waits for.
  */
 export function openGuardedInput(mediabunny: Mediabunny, path: string): Input {
-  const { FilePathSource, Input, MATROSKA, MP4, QTFF, WEBM } = mediabunny
+  const { MATROSKA, MP4, QTFF, WEBM } = mediabunny
+  return openInput(mediabunny, path, [MP4, QTFF, WEBM, MATROSKA])
+}
+
+/** Opens a file that may have sound, in the same way: a movie, or a sound file. */
+export function openGuardedSound(mediabunny: Mediabunny, path: string): Input {
+  const { ADTS, FLAC, MATROSKA, MP3, MP4, OGG, QTFF, WAVE, WEBM } = mediabunny
+  return openInput(mediabunny, path, [MP4, QTFF, WEBM, MATROSKA, WAVE, OGG, FLAC, MP3, ADTS])
+}
+
+function openInput({ FilePathSource, Input }: Mediabunny, path: string, formats: InputFormat[]): Input {
   const source = new FilePathSource(path)
   guardReads(source as unknown as Internal<'_read'>)
-  return new Input({ source, formats: [MP4, QTFF, WEBM, MATROSKA] })
+  return new Input({ source, formats })
 }
 
 type Method = (...values: never[]) => unknown
@@ -35,7 +52,8 @@ function guardReads(source: Internal<'_read'>): void {
 }
 
 interface DecoderOfSink {
-  customDecoderCallSerializer: { currentPromise: Promise<void> }
+  /** Decoders of PCM have none. */
+  customDecoderCallSerializer?: { currentPromise: Promise<void> }
   close(): void
 }
 
@@ -44,7 +62,20 @@ export async function* guardedSamples(
   { VideoSampleSink }: Mediabunny,
   track: InputVideoTrack,
 ): AsyncGenerator<VideoSample, void, undefined> {
-  const sink = new VideoSampleSink(track)
+  yield* guarded(new VideoSampleSink(track))
+}
+
+/** The decoded sound of a track in order, likewise. */
+export async function* guardedSoundSamples(
+  { AudioSampleSink }: Mediabunny,
+  track: InputAudioTrack,
+): AsyncGenerator<AudioSample, void, undefined> {
+  yield* guarded(new AudioSampleSink(track))
+}
+
+async function* guarded<Sample>(sink: {
+  samples(): AsyncGenerator<Sample, void, unknown>
+}): AsyncGenerator<Sample, void, undefined> {
   const internal = sink as unknown as { _createDecoder(...values: never[]): Promise<DecoderOfSink> }
   const create = internal._createDecoder.bind(sink)
   internal._createDecoder = async (...callbacks) => guardClose(await create(...callbacks))
@@ -60,7 +91,7 @@ function guardClose(decoder: DecoderOfSink): DecoderOfSink {
   const close = decoder.close.bind(decoder)
   decoder.close = () => {
     const calls = decoder.customDecoderCallSerializer
-    calls.currentPromise = calls.currentPromise.catch(() => undefined) // The sink has reported it.
+    if (calls) calls.currentPromise = calls.currentPromise.catch(() => undefined) // The sink has reported it.
     close()
   }
   return decoder

@@ -2,13 +2,15 @@ import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import type { EncodedPacket, StreamTarget, StreamTargetChunk } from 'mediabunny'
 import type { WrittenCodec } from './bitstream/colour-tags.ts'
 import type { ClipFormat, FrameSink } from './frame-sink.ts'
+import { markCodecDelay } from './matroska-delay.ts'
 import { loadCodecs, type Mediabunny } from './mediabunny.ts'
 import { moveIndexToFront } from './mp4-index.ts'
 import { recordToText } from './record.ts'
+import { SoundTrack } from './sound/sound-track.ts'
 import { openVideoEncoder } from './video-encoder.ts'
 
 /**
- * MP4 (H.264) and WebM (VP9, AV1). Packets are written as they leave the encoder, and frames wait while the encoder
+ * MP4 (H.264, AAC) and WebM (VP9, AV1, Opus). Packets are written as they leave the encoder, and frames wait while the encoder
  * and the disk are busy, so memory does not grow with the length of the clip. MP4's index, which is known only at
  * the end, is then moved to the front, so that players can start before they have the whole file.
  */
@@ -23,21 +25,31 @@ export async function openMuxedClip(
   try {
     const muxer = await openMuxer(mediabunny, file.target, container, codec, clip)
     const encoder = await openVideoEncoder(mediabunny, codec, clip, muxer.add)
+    const sound =
+      clip.sound && (await SoundTrack.open(mediabunny, soundCodecs[container], clip.sound, muxer.addSound))
+    let frames = 0
     return {
+      async writeSound(samples) {
+        sound?.push(samples)
+      },
       async write(frame) {
         await encoder.encode(frame)
+        await sound?.advanceTo(++frames / clip.fps)
         await muxer.idle()
         file.check()
       },
       async finish() {
         await encoder.finish()
+        await sound?.finish()
         await muxer.idle()
         await muxer.finish().finally(() => file.check())
         if (container === '.mp4') await rewrite(path, moveIndexToFront)
+        if (container === '.webm' && sound) await markCodecDelay(path)
         return (await stat(path)).size
       },
       async abort() {
         await encoder.abort()
+        await sound?.abort()
         await muxer.abort()
         await file.close()
       },
@@ -48,7 +60,9 @@ export async function openMuxedClip(
   }
 }
 
-/** A container with one video track. */
+const soundCodecs = { '.mp4': 'aac', '.webm': 'opus' } as const
+
+/** A container with a video track, and one of sound where the clip has it. */
 async function openMuxer(
   mediabunny: Mediabunny,
   target: StreamTarget,
@@ -56,11 +70,14 @@ async function openMuxer(
   codec: WrittenCodec,
   clip: ClipFormat,
 ) {
-  const { EncodedVideoPacketSource, Mp4OutputFormat, Output, WebMOutputFormat } = mediabunny
+  const { EncodedAudioPacketSource, EncodedVideoPacketSource, Mp4OutputFormat, Output, WebMOutputFormat } =
+    mediabunny
   const source = new EncodedVideoPacketSource(codec)
   const format = container === '.mp4' ? new Mp4OutputFormat({ fastStart: false }) : new WebMOutputFormat()
   const output = new Output({ format, target })
   output.addVideoTrack(source, { frameRate: clip.fps })
+  const sound = new EncodedAudioPacketSource(soundCodecs[container])
+  if (clip.sound) output.addAudioTrack(sound)
   if (clip.record !== undefined) output.setMetadataTags({ comment: recordToText(clip.record) })
   await output.start()
 
@@ -69,6 +86,10 @@ async function openMuxer(
     add(packet: EncodedPacket, metadata?: EncodedVideoChunkMetadata) {
       written = written.then(() => source.add(packet, metadata))
       written.catch(() => undefined) // idle() reports it.
+    },
+    addSound(packet: EncodedPacket, metadata?: EncodedAudioChunkMetadata) {
+      written = written.then(() => sound.add(packet, metadata))
+      written.catch(() => undefined)
     },
     /** Settles when every packet is with the file; throws what went wrong. */
     idle: () => written,

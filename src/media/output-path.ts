@@ -10,6 +10,11 @@ import { libraryReason } from './library-reason.ts'
 const outputFormats = ['.mp4', '.webm', '.gif', '.webp', 'folder/'] as const
 export type OutputFormat = (typeof outputFormats)[number]
 
+/** Whether a format has a place for sound. */
+export function holdsSound(format: OutputFormat): boolean {
+  return format !== '.gif' && format !== '.webp'
+}
+
 /**
  * The format that a path asks for.
  * @throws MediaError when the extension is not one of those that can be written

@@ -3,6 +3,7 @@ import type { WrittenCodec } from './bitstream/colour-tags.ts'
 import type { ClipFormat } from './frame-sink.ts'
 import type { OutputFormat } from './output-path.ts'
 import type { GenerationRecord } from './record.ts'
+import type { SoundFormat } from './sound/sound.ts'
 import type { Upscale } from './upscale.ts'
 
 export interface WriterOptions {
@@ -31,6 +32,12 @@ export interface WriterOptions {
   /** .mp4 has h264; .webm has vp9 (default) and av1. */
   readonly codec?: 'h264' | 'vp9' | 'av1' | undefined
   readonly upscale?: Upscale | undefined
+  /**
+   * Of the sound that `writeSound` will give. MP4 stores it as AAC, WebM as Opus, a folder as audio.wav in 32-bit floats;
+   * GIF and WebP leave it out.
+   * @default none
+   */
+  readonly sound?: SoundFormat | undefined
 }
 
 /** What the sinks need to know of the options. */
@@ -42,6 +49,7 @@ export function clipFormat(options: WriterOptions): ClipFormat {
     fps: options.fps,
     quality: options.quality ?? 90,
     record: options.metadata,
+    sound: options.sound,
   }
 }
 
@@ -73,16 +81,27 @@ export function codecOf(format: OutputFormat, { codec, width, height }: WriterOp
 }
 
 /** @throws RequestError when a number is out of range */
-export function checkOptions({ width, height, fps, quality = 90 }: WriterOptions): void {
-  const size = (side: number) => Number.isInteger(side) && side >= 1 && side <= 16_384
+export function checkOptions({ width, height, fps, quality = 90, sound }: WriterOptions): void {
+  const size = (side: number) => isCount(side, 16_384)
   const checks: readonly (readonly [string, number, boolean, string])[] = [
     ['width', width, size(width), 'a whole number from 1 to 16384'],
     ['height', height, size(height), 'a whole number from 1 to 16384'],
     ['fps', fps, fps > 0 && fps <= 1000, 'a number above 0, at most 1000'],
     ['quality', quality, quality >= 1 && quality <= 100, 'a number from 1 to 100'],
+    ['sound rate', sound?.rate ?? 1, isCount(sound?.rate ?? 1, 768_000), 'a whole number from 1 to 768000'],
+    [
+      'sound channels',
+      sound?.channels ?? 1,
+      isCount(sound?.channels ?? 1, 64),
+      'a whole number from 1 to 64',
+    ],
   ]
   const wrong = checks.find(([, , right]) => !right)
   if (wrong === undefined) return
   const [subject, got, , expected] = wrong
   throw new RequestError('request/invalid', { subject, expected, got: String(got) })
+}
+
+function isCount(value: number, most: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= most
 }

@@ -6,6 +6,7 @@ import type { ClipFormat, FrameSink } from './frame-sink.ts'
 import { openMuxedClip } from './muxed-clip.ts'
 import { checkOutput, type OutputFormat, outputError, UnfinishedOutput } from './output-path.ts'
 import { openPictureFolder } from './picture-folder.ts'
+import type { Sound } from './sound/sound.ts'
 import { type FrameTransform, upscaler } from './upscale.ts'
 import { checkOptions, clipFormat, codecOf, type WriterOptions } from './writer-options.ts'
 
@@ -28,6 +29,11 @@ export interface VideoWriter extends AsyncDisposable {
    * @throws MediaError when the disk is full and the like; CancelledError after an abort
    */
   write(frames: Uint8Array): Promise<void>
+  /**
+   * Adds sound in the format of the options, after what was added before; the first sample belongs to the first frame. It
+   * may come before its frames, and is stored beside them. Formats without sound leave it out.
+   */
+  writeSound(sound: Sound): Promise<void>
   /** Completes the clip and gives it its name. */
   finish(): Promise<WrittenVideo>
   /** Stops, and removes everything that was written. Does nothing after finish(). */
@@ -89,6 +95,20 @@ class ClipWriter implements VideoWriter {
         await this.#sink.write(await this.#transform(frames.subarray(at, at + frameBytes)))
         this.#frames++
       }
+    })
+  }
+
+  writeSound(sound: Sound): Promise<void> {
+    return this.#next(async () => {
+      const { rate, channels } = this.#options.sound ?? { rate: 0, channels: 0 }
+      if (rate !== sound.rate || channels !== sound.channels) {
+        throw new RequestError('request/invalid', {
+          subject: 'sound',
+          expected: rate === 0 ? 'none: the clip was opened without' : `${channels} channels of ${rate} Hz`,
+          got: `${sound.channels} channels of ${sound.rate} Hz`,
+        })
+      }
+      await this.#sink.writeSound?.(sound)
     })
   }
 

@@ -10,6 +10,7 @@ import { bytesPerElement, elementCount } from '../tensor/dtype.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { conditionOn } from './condition.ts'
 import { decodeClip } from './decode-clip.ts'
+import { decodeSound } from './decode-sound.ts'
 import type { Feed, Model, ResidentTensor, RunGraph, VisualConditioning, VisualInputs } from './family.ts'
 import type { MemoryPlan } from './memory-plan.ts'
 import { networkPass } from './network-pass.ts'
@@ -90,6 +91,10 @@ export async function dryRunDecoding(
   memory: MemoryPlan,
 ): Promise<DryRun[]> {
   const stage = new Stage(graphs, memory)
+  const { sound } = model.facts
+  if (sound && plan.audio === true) {
+    await decodeSound(sound, zeros('f32', sound.latentShape(plan)), stage)
+  }
   const size = toLatent(model.facts.geometry, plan)
   const latentFrames = model.facts.decoder.next
     ? Math.min(size.latentFrames, 1 + 2 * memory.chunk)

@@ -1,3 +1,4 @@
+import type { SoundFormat } from '../media/sound/sound.ts'
 import type { Notice } from '../notices.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { DenoiseState } from './denoise-state.ts'
@@ -12,6 +13,7 @@ export type GenerateEvent =
   | StepEndEvent
   | PreviewEvent
   | MemoryPlanEvent
+  | AudioReadyEvent
   | FramesDecodedEvent
   | VideoEndEvent
 
@@ -21,6 +23,8 @@ export interface StartEvent {
   readonly plan: GeneratePlan
   readonly device: string
   readonly memory: MemoryPlan
+  /** The sound that the video gets; undefined for a silent one. */
+  readonly sound?: SoundFormat
 }
 
 /** Something was rounded, cut, clamped, dropped or replaced. Each is said once per run. */
@@ -86,6 +90,21 @@ export interface MemoryPlanEvent {
   readonly memory: MemoryPlan
   /** The plan in words. */
   readonly text: string
+}
+
+/**
+ * Sound of the clip, before the frames that it belongs to. It begins with the first frame; where it ends before the last
+ * one the rest of the clip is silent.
+ */
+export interface AudioReadyEvent extends SoundFormat {
+  readonly type: 'audio-ready'
+  /** Index of the first of these samples in the clip's sound. */
+  readonly first: number
+  /** Samples of each channel. */
+  readonly count: number
+  /** PCM from −1 to 1, [channels, count]. */
+  readonly samples: Float32Array
+  readonly seconds: number
 }
 
 export interface FramesDecodedEvent {

@@ -194,6 +194,8 @@ export interface ModelFacts {
   readonly experts: readonly [Expert, ...Expert[]]
   readonly decoder: CausalGraphs
   readonly tiledDecoder: TiledDecoder
+  /** Its sound, for models that make one. */
+  readonly sound?: SoundFacts
   /** The graphs that encode one, where that is done in chunks. */
   readonly encoder: CausalGraphs | undefined
   /** What a request can ask for, and what it has to. */
@@ -208,6 +210,23 @@ export interface ModelFacts {
 export interface CausalGraphs {
   readonly first: string
   readonly next: string | undefined
+}
+
+/** How the sound of a clip is made of the latents of a stream. */
+export interface SoundFacts {
+  /** Index into the facts' streams: the latents that it is decoded from. */
+  readonly stream: number
+  /** Samples a second of each channel. */
+  readonly rate: number
+  readonly channels: number
+  /**
+   * Names of the graphs that decode it, in their order. The first takes `latents` in the shape of the stream; every other
+   * one what the one before gives, by the same names; the last gives `waveform`, f32 [channels, samples] in [−1, 1].
+   * The sound begins with the picture, and where it ends before it the picture goes on in silence: it is not stretched.
+   */
+  readonly decoder: readonly [string, ...string[]]
+  /** The shape of the latents of a clip's sound, as `StreamConditioning.shape` without extra positions. */
+  latentShape(clip: { readonly frames: number; readonly fps: number }): readonly number[]
 }
 
 /**

@@ -5,6 +5,7 @@ import { stepsWithoutGuidance } from '../sampling/guidance.ts'
 import { createGenerator, type NoisePosition } from '../sampling/noise.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { clipSound, soundSource, startEvent } from './clip-sound.ts'
 import { type Conditions, condition, residentsOf } from './condition.ts'
 import { decodeClip } from './decode-clip.ts'
 import { prepareStage, schedulerOf } from './denoise-stage.ts'
@@ -16,7 +17,6 @@ import type {
   MemoryPlanEvent,
   NoticeEvent,
   StageSeconds,
-  StartEvent,
 } from './events.ts'
 import type { DecodeContext, Model } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
@@ -66,7 +66,8 @@ export async function* generate(
   const clock = stageClock(runner)
   const size = toLatent(model.facts.geometry, plan)
   schedulerOf(model, plan) // What it refuses is said before anything runs.
-  yield { type: 'start', plan, device: runner.device, memory: runner.memory } satisfies StartEvent
+  const sound = await soundSource(model, plan)
+  yield startEvent(plan, runner, sound)
   yield* noticeEvents(notices)
   const memory = memoryWatch(runner)
   function* changes(): Generator<GenerateEvent> {
@@ -91,6 +92,8 @@ export async function* generate(
     await runner.drop(residentsOf(conditions))
 
     const clip = found.latents[0]!
+    yield* clipSound(model, { plan, source: sound, latents: found.latents }, runner, signal, notices.add)
+    yield* changes()
     yield* decodeFrames(model, { latents: clip, noise: found.noise, plan }, runner, signal, memory)
     yield* memory.changes()
     clock.end('decoding')

@@ -31,4 +31,6 @@ export interface RequestFacts {
   /** Names of the opt-in fields that the model has a use for. */
   readonly takes: readonly string[]
   readonly trained?: Trained | undefined
+  /** Whether there is one: the sound that it makes. */
+  readonly sound?: unknown
 }

@@ -56,7 +56,7 @@ function distributionOf(key: string, shape: readonly number[]): Distribution {
 }
 
 /** Evenly spread with mean 0 and deviation 1, from a linear congruential generator (Numerical Recipes' constants). */
-function unitValues(): Float32Array {
+export function unitValues(): Float32Array {
   const values = new Float32Array(period)
   let state = 1
   for (let index = 0; index < period; index++) {

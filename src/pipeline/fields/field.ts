@@ -78,6 +78,8 @@ export interface FieldFlag<Value> {
   readonly fields?: readonly string[]
   /** Its line in the help, where it is not that of the field. */
   readonly about?: string
+  /** The line of `--no-…`, for a field that can be false. @default it has none */
+  readonly negated?: string
 }
 
 export interface ApiField {

@@ -12,6 +12,7 @@ import type { RequestField } from './field.ts'
 import { type GuidanceFields, type GuidancePlan, guidanceFields } from './guidance.ts'
 import { type PictureFields, type PicturePlan, pictureFields } from './pictures.ts'
 import { type PromptFields, type PromptPlan, promptFields } from './prompt.ts'
+import { type SoundFields, type SoundPlan, soundFields } from './sound.ts'
 import { type StepFields, type StepPlan, stepFields } from './steps.ts'
 
 /** What a caller says in the fields of families: each adds its own by declaration merging. */
@@ -32,6 +33,7 @@ export interface GenerateRequest
     PictureFields,
     ControlFields,
     ExtendFields,
+    SoundFields,
     DecodingFields {}
 
 /** A request with every question answered. */
@@ -44,6 +46,7 @@ export interface GeneratePlan
     PicturePlan,
     ControlPlan,
     ExtendedPlan,
+    SoundPlan,
     DecodingPlan {}
 
 export type FieldName = keyof GenerateRequest
@@ -65,6 +68,7 @@ const groups: Readonly<Record<Exclude<FieldName, keyof FamilyFields>, unknown>> 
   ...pictureFields,
   ...controlFields,
   ...extendFields,
+  ...soundFields,
   ...decodingFields,
 }
 

@@ -71,6 +71,8 @@ const requests: readonly GenerateRequest[] = [
   { prompt: '', latents: 'l.safetensors', strength: 0.5 },
   { prompt: '', timesteps: [1000, 757, 522], sampler: 'euler' },
   { prompt: '', sigmas: [1, 0.9, 0.6] },
+  { prompt: '', audio: false },
+  { prompt: '', audio: 's.wav' },
   { prompt: '', extend: 'e.mp4', window: 33, overlap: 5, frames: 40 },
   {
     prompt: '',
@@ -186,6 +188,7 @@ test('the files of a request are told from its other fields', () => {
     references: ['/x/r.png', '/x/s.png'],
     extend: '/x/e.mp4',
     upsampler: '/x/upsampler',
+    audio: '/x/s.wav',
   })
 })
 

@@ -42,6 +42,7 @@ const values = {
   useCrossTimestep: false,
   imageCrf: 0,
   shiftTokens: 4096,
+  audio: false,
 } as const
 
 const named = (naming: 'camel' | 'underscores') =>

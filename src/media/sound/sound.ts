@@ -1,0 +1,53 @@
+/** Sound as numbers: PCM from −1 to 1. */
+
+export interface SoundFormat {
+  /** Samples a second of each channel. */
+  readonly rate: number
+  readonly channels: number
+}
+
+export interface Sound extends SoundFormat {
+  /** [channels, samples] */
+  readonly samples: Float32Array
+}
+
+/** Samples of each channel. */
+export function soundLength({ channels, samples }: Pick<Sound, 'channels' | 'samples'>): number {
+  return samples.length / channels
+}
+
+/** The samples [start, end) of every channel. */
+export function sliceSound(sound: Sound, start: number, end: number): Sound {
+  const length = soundLength(sound)
+  const count = Math.max(0, Math.min(end, length) - start)
+  const samples = new Float32Array(sound.channels * count)
+  for (let channel = 0; channel < sound.channels; channel++) {
+    const from = channel * length + start
+    samples.set(sound.samples.subarray(from, from + count), channel * count)
+  }
+  return { ...sound, samples }
+}
+
+/** Sounds of one format, one after the other. */
+export function joinSounds(format: SoundFormat, parts: readonly Sound[]): Sound {
+  const total = parts.reduce((sum, part) => sum + soundLength(part), 0)
+  const samples = new Float32Array(format.channels * total)
+  let at = 0
+  for (const part of parts) {
+    const count = soundLength(part)
+    for (let channel = 0; channel < format.channels; channel++) {
+      samples.set(part.samples.subarray(channel * count, (channel + 1) * count), channel * total + at)
+    }
+    at += count
+  }
+  return { ...format, samples }
+}
+
+/** The channels of one sample after those of the other: [samples, channels]. */
+export function interleaved({ channels, samples }: Sound): Float32Array {
+  const count = samples.length / channels
+  return Float32Array.from(
+    samples,
+    (_, index) => samples[(index % channels) * count + Math.floor(index / channels)]!,
+  )
+}

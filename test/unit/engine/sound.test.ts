@@ -1,0 +1,174 @@
+import { readdirSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { families } from '../../../models/index.ts'
+import { type Engine, openEngine } from '../../../src/engine/engine.ts'
+import { type RenderEvent, renderVideo } from '../../../src/engine/render.ts'
+import { Graph } from '../../../src/graph/graph.ts'
+import { concat, reshape, slice } from '../../../src/graph/ops/layout.ts'
+import { probeMedia } from '../../../src/media/probe.ts'
+import { readRecord } from '../../../src/media/read-record.ts'
+import { probeSound, readSound } from '../../../src/media/sound/read-sound.ts'
+import { type Sound, soundLength } from '../../../src/media/sound/sound.ts'
+import { encodeWav } from '../../../src/media/sound/wav.ts'
+import { openVideoWriter } from '../../../src/media/writer.ts'
+import type { AudioReadyEvent } from '../../../src/pipeline/events.ts'
+import type { Family, GraphRecipe, SoundFacts } from '../../../src/pipeline/family.ts'
+import type { GenerateRequest } from '../../../src/pipeline/request.ts'
+import { fixture } from '../../fixtures.ts'
+import { failure, scratchFolder } from '../../scratch.ts'
+import { flatFrames } from '../media/clip-samples.ts'
+import { glidingTones, soundToNoise } from '../media/sound/sound-samples.ts'
+import { RecordedBackend } from './recorded-backend.ts'
+import { collect, tinyRequest } from './tiny-engine.ts'
+
+const scratch = scratchFolder()
+const fps = 8
+const request: GenerateRequest = { ...tinyRequest, fps }
+/** Of the clip: 5 frames. */
+const seconds = 5 / fps
+
+/** Copies of what a sound is decoded from: enough that it can be heard. */
+const copies = 256
+
+/** A sound that is the latents of the video, again and again: [2, copies · 2 · frames · h · w]. */
+const soundGraph: GraphRecipe = {
+  name: 'sound',
+  component: 'vae',
+  role: 'vae',
+  build() {
+    const graph = new Graph('sound', { precision: 'f32' })
+    const latents = graph.input('latents', 'f32', [16, 'frames', 'height', 'width'])
+    const pair = reshape(slice(latents, 0, 0, 2), [2, '*'])
+    const waveform = concat([pair, ...new Array(copies - 1).fill(pair)], 1)
+    graph.output('waveform', waveform)
+    return graph
+  },
+}
+
+const sound: SoundFacts = {
+  stream: 0,
+  rate: 8000,
+  channels: 2,
+  decoder: ['sound'],
+  latentShape: ({ frames }) => [16, (frames + 3) / 4, 2, 2],
+}
+
+/** The families, whose models make a sound of their latents. */
+const heard = families.map((family): Family => {
+  return {
+    ...family,
+    load(checkpoint) {
+      const model = family.load(checkpoint)
+      return { ...model, facts: { ...model.facts, sound }, graphs: [...model.graphs, soundGraph] }
+    },
+  }
+})
+
+function open(of: readonly Family[]): Promise<Engine> {
+  return openEngine(
+    { model: fixture('wan21-t2v/model'), pipeline: 'WanVideoToVideoPipeline', device: 'cpu', threads: 1 },
+    { families: of, createBackend: lane => new RecordedBackend(lane) },
+  )
+}
+
+async function render(engine: Engine, name: string, asked: GenerateRequest): Promise<RenderEvent[]> {
+  const output = { path: path.join(scratch, name), model: 'tiny', version: '0' }
+  return (await collect(renderVideo(engine, asked, output) as never)) as RenderEvent[]
+}
+
+function soundOf(events: readonly RenderEvent[]): AudioReadyEvent[] {
+  return events.filter(event => event.type === 'audio-ready')
+}
+
+test('a model that makes sound gives it before the frames, as its decoder makes it, and a file has both', async () => {
+  await using engine = await open(heard)
+  const events = await render(engine, 'own.mp4', request)
+  expect(events.find(event => event.type === 'start')).toMatchObject({ sound: { rate: 8000, channels: 2 } })
+  const [made, ...more] = soundOf(events)
+  expect(more).toEqual([])
+  const end = events.find(event => event.type === 'video-end')!
+  const { latents } = end as { latents: { data: Float32Array; shape: readonly number[] } }
+  expect(latents.shape).toEqual([16, 2, 2, 2])
+  expect(made).toMatchObject({ rate: 8000, channels: 2, first: 0, count: 8 * copies })
+  expect([...made!.samples.subarray(0, 8)]).toEqual([...latents.data.subarray(0, 8)])
+  const types = events.map(({ type }) => type)
+  expect(types.indexOf('audio-ready')).toBeLessThan(types.indexOf('frames-decoded'))
+  // It ends before the picture, and is not stretched.
+  const facts = await probeSound(path.join(scratch, 'own.mp4'))
+  expect(facts).toMatchObject({ codec: 'aac', rate: 8000, channels: 2, startSeconds: 0 })
+  expect(facts!.durationSeconds).toBeCloseTo((8 * copies) / 8000, 3)
+  expect((await probeMedia(path.join(scratch, 'own.mp4'))).durationSeconds).toBeCloseTo(seconds, 3)
+})
+
+test('a folder has the samples of the events in audio.wav', async () => {
+  await using engine = await open(heard)
+  const [made] = soundOf(await render(engine, 'folder/', request))
+  expect((await readSound(path.join(scratch, 'folder/'))).samples).toEqual(made!.samples)
+  expect(readdirSync(path.join(scratch, 'folder'))).toContain('audio.wav')
+})
+
+test('without sound it is not decoded, the file has none, and says so', async () => {
+  await using engine = await open(heard)
+  const events = await render(engine, 'silent.mp4', { ...request, audio: false })
+  expect(soundOf(events)).toEqual([])
+  expect(events.find(event => event.type === 'start')).not.toHaveProperty('sound')
+  expect(await probeSound(path.join(scratch, 'silent.mp4'))).toBeUndefined()
+  expect(await readRecord(path.join(scratch, 'silent.mp4'))).toMatchObject({ audio: false })
+})
+
+test('a GIF leaves the sound out and says so', async () => {
+  await using engine = await open(heard)
+  const events = await render(engine, 'clip.gif', request)
+  const notices = events.flatMap(event => (event.type === 'notice' ? [event.code] : []))
+  expect(notices).toContain('output/silent')
+})
+
+test('a file is put in from its beginning, cut to the length of the video, and that is said', async () => {
+  await using engine = await open(families)
+  const tones = glidingTones(2, 48000)
+  const file = path.join(scratch, 'tones.wav')
+  await writeFile(file, encodeWav(tones))
+  const events = await render(engine, 'with-file.mp4', { ...request, audio: file })
+  const [copied] = soundOf(events)
+  expect(copied).toMatchObject({ rate: 48000, channels: 2, count: seconds * 48000 })
+  const notices = events.flatMap(event => (event.type === 'notice' ? [event.message] : []))
+  expect(notices).toContain(`${file}: only its first 0.63 s are heard.`)
+  const read = await readSound(path.join(scratch, 'with-file.mp4'))
+  expect(soundToNoise({ ...tones, samples: copied!.samples }, read)).toBeGreaterThan(25)
+  expect(await readRecord(path.join(scratch, 'with-file.mp4'))).toMatchObject({ audio: file })
+})
+
+test('the sound of a clip that is worked from stays, in step', async () => {
+  await using engine = await open(families)
+  const video = path.join(scratch, 'source.mp4')
+  const tones = glidingTones(seconds, 48000)
+  await writeClip(video, tones)
+  const events = await render(engine, 'kept.mp4', { ...request, video, strength: 0.5 })
+  expect(soundOf(events)).toHaveLength(1)
+  const read = await readSound(path.join(scratch, 'kept.mp4'))
+  expect(Math.abs(soundLength(read) - soundLength(tones))).toBeLessThanOrEqual(1)
+  expect(soundToNoise(tones, read)).toBeGreaterThan(20)
+})
+
+test('sound that nothing makes, and a file without any, are refused', async () => {
+  await using engine = await open(families)
+  expect(await failure(collect(engine.generate({ ...request, audio: true })))).toMatchObject({
+    code: 'request/unsupported',
+    message: expect.stringContaining('audio: expected false or a file: this model makes no sound, got true.'),
+  })
+  const mute = path.join(scratch, 'mute.mp4')
+  await writeClip(mute)
+  expect(await failure(collect(engine.generate({ ...request, audio: mute })))).toMatchObject({
+    message: `${mute}: expected a file with sound, got one without.`,
+  })
+})
+
+async function writeClip(file: string, tones?: Sound): Promise<void> {
+  const format = tones && { sound: { rate: tones.rate, channels: tones.channels } }
+  const writer = await openVideoWriter({ path: file, width: 16, height: 16, fps, ...format })
+  if (tones) await writer.writeSound(tones)
+  await writer.write(flatFrames(5, 16, 16))
+  await writer.finish()
+}
