@@ -37,6 +37,7 @@ import { ltx2Guidance, ltx2Takes } from './guidance.ts'
 import { laterStages } from './later-stages.ts'
 import { ltx2OriginalNames, ltx2VariantTensors } from './original-names.ts'
 import { ltx2Published } from './published.ts'
+import { ltx2Sound } from './sound.ts'
 import type { SoundLatents } from './sound-latents.ts'
 import { ltx2TextConditioner, ltx2TextTokens } from './text.ts'
 import { ltx2Transformer } from './transformer.ts'
@@ -85,12 +86,17 @@ interface Ltx2Configs {
 function loadLtx2(checkpoint: CheckpointConfigs): Model {
   const configs = readLtx2Configs(checkpoint)
   const { textEncoder, connectors, transformer, vae, sound } = configs
-  const facts = factsOf(configs, checkpoint)
+  const made = hasSound(checkpoint) ? ltx2Sound(checkpoint, streamNames.indexOf('audio')) : undefined
+  const facts = { ...factsOf(configs, checkpoint), ...(made && { sound: made.facts }) }
   const visual = { facts, transformer, sound, anyFrame: checkpoint.index._class_name === anyFrame.name }
   return {
     facts,
-    graphs: graphsOf(configs),
-    ignoredTensors: { text_encoder: gemma3Ignored, transformer: [/^keyframes_abs_pos_embedding$/] },
+    graphs: [...graphsOf(configs), ...(made?.graphs ?? [])],
+    ignoredTensors: {
+      text_encoder: gemma3Ignored,
+      transformer: [/^keyframes_abs_pos_embedding$/],
+      ...made?.ignoredTensors,
+    },
     tensorNames: { originalNames: ltx2OriginalNames, variantTensors: ltx2VariantTensors },
     spacing: steps => ({ sigmas: linearSigmas(steps) }),
     conditionText: ltx2TextConditioner({
@@ -106,6 +112,11 @@ function loadLtx2(checkpoint: CheckpointConfigs): Model {
     decoderFeeds: () => ({}),
     upsampler: ltxUpsamplerFormat(vae, 'LTX2LatentUpsamplerModel', ltx2UpsamplerConfig),
   }
+}
+
+/** Whether a checkpoint has the parts that make sound; without both its videos are silent. */
+function hasSound({ components }: CheckpointConfigs): boolean {
+  return components.audio_vae !== undefined || components.vocoder !== undefined
 }
 
 const audioVaeFields = z.object({

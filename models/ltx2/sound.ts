@@ -16,6 +16,7 @@ import {
   samplesPerFrame,
 } from './audio-config.ts'
 import { ltx2AudioDecoder } from './audio-vae.ts'
+import { audioFrames } from './sound-latents.ts'
 import { ltx2Vocoder } from './vocoder.ts'
 
 export interface Ltx2Sound {
@@ -41,17 +42,19 @@ export function ltx2Sound(checkpoint: CheckpointConfigs, stream: number): Ltx2So
   })
   checkTogether(audioVae, vocoder, path.join(checkpoint.folder, 'vocoder/config.json'))
   const { rate, generator } = vocoder
+  const { latent_channels: channels, sample_rate, mel_hop_length } = audioVae
+  const latents = {
+    channels,
+    bins: latentBins(audioVae),
+    rate: sample_rate / mel_hop_length / audioCompression,
+  }
   return {
     facts: {
       stream,
       rate,
       channels: generator.out_channels,
       decoder: ['audio-decoder', 'vocoder'],
-      latentShape: clip => [
-        audioVae.latent_channels,
-        audioLatentFrames(audioVae, clip),
-        latentBins(audioVae),
-      ],
+      latentShape: clip => [latents.channels, audioFrames(latents, clip), latents.bins],
     },
     graphs: [
       {
@@ -71,22 +74,6 @@ export function ltx2Sound(checkpoint: CheckpointConfigs, stream: number): Ltx2So
     ignoredTensors: { audio_vae: [/^encoder\./], vocoder: [/^mel_stft\.stft_fn\.inverse_basis$/] },
     audioVae,
   }
-}
-
-/**
- * Latent frames of the sound of a clip: its duration at the latents' rate, rounded, halves to even. Sound is a little
- * shorter than the picture, for the first latent is one frame of the spectrogram instead of 4.
- */
-export function audioLatentFrames(
-  { sample_rate: rate, mel_hop_length: hop }: Pick<Ltx2AudioVaeConfig, 'sample_rate' | 'mel_hop_length'>,
-  { frames, fps }: { readonly frames: number; readonly fps: number },
-): number {
-  return roundHalfToEven((frames / fps) * (rate / hop / audioCompression))
-}
-
-function roundHalfToEven(value: number): number {
-  const below = Math.floor(value)
-  return value - below === 0.5 ? below + (below % 2) : Math.round(value)
 }
 
 /** @throws CheckpointError for a vocoder that takes other spectrograms than the VAE makes */

@@ -58,8 +58,13 @@ describe.each(folders)('$folder', ({ folder, cases }) => {
     const reference = readFixtureTensors(`${fixture(folder)}/${name}.safetensors`)
     const model = path.resolve(fixture(folder), about.model)
     await using engine = await createEngine({ model, device: 'cpu', threads: 1 })
-    const { frames, decoded, steps } = await run(engine.generate(requestOf(about, folder)), reference)
+    const { frames, decoded, steps, sound } = await run(engine.generate(requestOf(about, folder)), reference)
     expect(steps).toBe(about.call.num_inference_steps)
+    const waveform = reference.get('waveform')
+    if (waveform) {
+      expect(sound!.samples.length).toBe(waveform.data.length)
+      expect(relativeError(sound!.samples, waveform.data as Float32Array)).toBeLessThan(1e-3)
+    }
     const video = reference.get('decoded_video')
     if (video) expect(relativeError(decoded, framesFirst(video))).toBeLessThan(5e-4)
     const levels = reference.get('frames_uint8')?.data as Uint8Array | undefined
@@ -127,13 +132,15 @@ async function run(events: AsyncIterable<GenerateEvent>, reference: ReadonlyMap<
   const frames: Uint8Array[] = []
   const decoded: Float32Array[] = []
   let steps = 0
+  let sound: Extract<GenerateEvent, { type: 'audio-ready' }> | undefined
   for await (const event of events) {
     if (event.type === 'step-end') checkStep(event, steps++, reference)
+    if (event.type === 'audio-ready') sound = event
     if (event.type !== 'frames-decoded') continue
     frames.push(event.frames)
     decoded.push(event.tensors!.decoded.data as Float32Array)
   }
-  return { frames: Buffer.concat(frames), decoded: decoded.flatMap(part => [...part]), steps }
+  return { frames: Buffer.concat(frames), decoded: decoded.flatMap(part => [...part]), steps, sound }
 }
 
 /** Cases that are one call; those of two stages are a test of their own. */

@@ -9,7 +9,7 @@ import {
   ltx2VocoderConfig,
 } from '../../models/ltx2/audio-config.ts'
 import { ltx2AudioDecoder } from '../../models/ltx2/audio-vae.ts'
-import { audioLatentFrames, ltx2Sound } from '../../models/ltx2/sound.ts'
+import { ltx2Sound } from '../../models/ltx2/sound.ts'
 import { ltx2Vocoder } from '../../models/ltx2/vocoder.ts'
 import { tensorsOf } from '../../src/benchmark/synthetic.ts'
 import type { Graph } from '../../src/graph/graph.ts'
@@ -188,8 +188,12 @@ test.each([
   [9, 50, 4],
   [11, 50, 6],
 ])('the sound of %d frames at %d fps has %d latent frames', (frames, fps, expected) => {
-  const config = { sample_rate: 16000, mel_hop_length: 160 }
-  expect(audioLatentFrames(config, { frames, fps })).toBe(expected)
+  const [, parts] = seeded[0]!
+  expect(ltx2Sound(checkpointOf({ ...parts }), 1).facts.latentShape({ frames, fps })).toEqual([
+    3,
+    expected,
+    2,
+  ])
 })
 
 const versions = ['ltx2', 'ltx2.3'].filter(name => hasFixture(`published/${name}.json`))
