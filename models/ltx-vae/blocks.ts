@@ -7,10 +7,12 @@ import type { Graph, Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
+import { filledLike } from '../../src/graph/ops/constant.ts'
 import { add, divide, multiply, squareRoot } from '../../src/graph/ops/elementwise.ts'
 import { concat, reflectAround, reshape, slice, split, transpose } from '../../src/graph/ops/layout.ts'
 import { l2Norm } from '../../src/graph/ops/normalization.ts'
 import type { Scope } from '../../src/graph/scope.ts'
+import { rowwiseChannelNorm } from '../../src/nn/channel-norm.ts'
 import { frameWindows, windowConv } from '../../src/nn/conv3d.ts'
 import { linear, twoLayer } from '../../src/nn/linear.ts'
 import { layerNormLayer } from '../../src/nn/normalization.ts'
@@ -79,17 +81,19 @@ export function videoConv(
   return windowConv(scope, layer, frameWindows(reflectAround(padded, 1), stride), out, { stride, padding: 0 })
 }
 
-/** x / √(mean over the channels of x² + ε), in f32. */
+/** x / √(mean over the channels of x² + ε), in x's dtype. */
 export function channelNorm(x: Value): Value {
-  const wide = cast(x, 'f32')
-  const norm = l2Norm(wide, 1) // [frames, 1, h, w]
-  const meanSquare = divide(multiply(norm, norm), Number(dimAt(x, 1)))
-  return divide(wide, squareRoot(add(meanSquare, rmsEpsilon)))
+  const channels = Number(dimAt(x, 1))
+  if (x.graph.precision !== 'f32') return rowwiseChannelNorm(x, filledLike(x, [channels], 1), rmsEpsilon)
+  const norm = l2Norm(x, 1) // [frames, 1, h, w]
+  const meanSquare = divide(multiply(norm, norm), channels)
+  return divide(x, squareRoot(add(meanSquare, rmsEpsilon)))
 }
 
-/** x · (1 + scale) + shift, channel by channel; x itself where there is no modulation. */
+/** x · (1 + scale) + shift, channel by channel, in f32 and given back in x's dtype; x itself without a modulation. */
 export function modulate(x: Value, modulation: { scale: Value; shift: Value } | undefined): Value {
-  return modulation ? add(multiply(x, add(modulation.scale, 1)), modulation.shift) : x
+  if (!modulation) return x
+  return cast(add(multiply(cast(x, 'f32'), add(modulation.scale, 1)), modulation.shift), x.dtype)
 }
 
 /** The embedding `<scope>.time_embedder` of a timestep [1]: f32 [1, width]. */
@@ -121,7 +125,7 @@ export function residualBlock(
   const pairs = time ? modulations(scope, time, Number(dimAt(x, 1)), 2) : []
   let hidden = x
   for (const index of [1, 2]) {
-    const active = silu(cast(modulate(channelNorm(hidden), pairs[index - 1]), x.dtype))
+    const active = silu(modulate(channelNorm(hidden), pairs[index - 1]))
     const mixed = videoConv(scope, `conv${index}`, active, out, options)
     hidden = noise ? noise.addTo(scope, `per_channel_scale${index}`, mixed) : mixed
   }

@@ -1,7 +1,6 @@
 import type { Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
-import { cast } from '../../src/graph/ops/cast.ts'
 import { multiply } from '../../src/graph/ops/elementwise.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import {
@@ -67,7 +66,7 @@ export function decoderRest(scope: Scope, features: Value, flow: DecoderFlow, co
   })
   const width = Number(dimAt(x, 1))
   const [output] = time ? modulations(scope, timeEmbedding(scope, time, 2 * width), width, 1) : []
-  const active = silu(cast(modulate(channelNorm(x), output), x.dtype))
+  const active = silu(modulate(channelNorm(x), output))
   return videoConv(scope, 'conv_out', active, config.out_channels * config.patch_size ** 2, options)
 }
 

@@ -1,7 +1,6 @@
 import type { Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
-import { cast } from '../../src/graph/ops/cast.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { channelNorm, residualBlock, residualBlocks, type VaeOptions, videoConv } from './blocks.ts'
 import { downBlockCount, type LtxVaeConfig } from './config.ts'
@@ -27,7 +26,7 @@ export function encoderNetwork(scope: Scope, patches: Value, config: LtxVaeConfi
   }
   const layers = config.layers_per_block.at(-1)!
   const middle = scope.in('mid_block', block => residualBlocks(block, x, layers, options))
-  const active = silu(cast(channelNorm(middle), x.dtype))
+  const active = silu(channelNorm(middle))
   return videoConv(scope, 'conv_out', active, config.latent_channels + 1, options)
 }
 

@@ -22,6 +22,7 @@ import {
 } from '../../src/graph/ops/layout.ts'
 import { l2Norm } from '../../src/graph/ops/normalization.ts'
 import type { Scope } from '../../src/graph/scope.ts'
+import { rowwiseChannelNorm } from '../../src/nn/channel-norm.ts'
 import { linear } from '../../src/nn/linear.ts'
 
 /**
@@ -96,15 +97,19 @@ export function pointwiseConv(scope: Scope, name: string, x: Value, out: number)
   })
 }
 
-/** x / ‖x‖ · √channels · gamma, the norm taken over the channels of a pixel in f32. `gammaRank` is that of the stored gamma. */
+/** x / ‖x‖ · √channels · gamma, the norm taken over the channels of a pixel. `gammaRank` is that of the stored gamma. */
 export function channelNorm(scope: Scope, name: string, x: Value, gammaRank: 3 | 4): Value {
   return scope.in(name, layer => {
     const channels = Number(dimAt(x, 1))
     const stored = [channels, ...new Array<number>(gammaRank - 1).fill(1)]
+    if (x.graph.precision !== 'f32') {
+      // The least norm is 1e-12: its square is what is added to that of the norm.
+      const scale = layer.weight('gamma', stored, { dtype: x.dtype, as: [channels] })
+      return rowwiseChannelNorm(x, scale, 1e-24 / channels)
+    }
     const gamma = layer.weight('gamma', stored, { dtype: 'f32', as: [channels, 1, 1] })
-    const wide = cast(x, 'f32')
-    const unit = divide(wide, maximum(l2Norm(wide, 1), 1e-12)) // [frames, channels, h, w]
-    return cast(multiply(unit, multiply(gamma, Math.sqrt(channels))), x.dtype)
+    const unit = divide(x, maximum(l2Norm(x, 1), 1e-12)) // [frames, channels, h, w]
+    return multiply(unit, multiply(gamma, Math.sqrt(channels)))
   })
 }
 

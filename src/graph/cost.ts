@@ -76,13 +76,27 @@ export function graphCost(
   { folded = false }: { readonly folded?: boolean } = {},
 ): GraphCost {
   const classes: Partial<Record<OpClass, OpCost>> = {}
-  const constant = folded ? foldedValues(graph) : new Set<string>()
-  for (const node of graph.nodes) {
-    if (node.outputs.every(name => constant.has(name))) continue
-    const opClass = opClassOf(node.op)
-    classes[opClass] = sumOf(classes[opClass] ?? nothing, nodeCost(graph, node, symbols))
+  for (const { opClass, cost } of nodeCosts(graph, symbols, folded)) {
+    classes[opClass] = sumOf(classes[opClass] ?? nothing, cost)
   }
   return { ...Object.values(classes).reduce(sumOf, nothing), classes }
+}
+
+/**
+ * The cost of every node of one run, in the graph's order.
+ * @param folded whether what follows from the weights alone is left out
+ * @throws RangeError for a dimension with a symbol that has no size
+ */
+export function nodeCosts(
+  graph: Graph,
+  symbols: Symbols,
+  folded = false,
+): { readonly op: string; readonly opClass: OpClass; readonly cost: OpCost }[] {
+  const constant = folded ? foldedValues(graph) : new Set<string>()
+  const counted = graph.nodes.filter(({ outputs }) => !outputs.every(name => constant.has(name)))
+  return counted.map(node => {
+    return { op: node.op, opClass: opClassOf(node.op), cost: nodeCost(graph, node, symbols) }
+  })
 }
 
 /** The cost of running one graph after the other. */

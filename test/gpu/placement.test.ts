@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { ownKernels, transformerCost, transformers } from '../../bench/gpu/predicted-networks.ts'
 import { clipVisionConfig } from '../../models/clip/config.ts'
 import { clipVisionEncoder } from '../../models/clip/vision-encoder.ts'
 import { ltxTransformerConfig } from '../../models/ltx/config.ts'
@@ -189,6 +190,16 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
     })
   })
 
+  /** A reduction over channels that pixels come after is one of cuDNN, far from the bandwidth. */
+  test.each(cases.filter(({ precision }) => precision === 'f16'))(
+    'the $graph of $checkpoint/$component takes the norm of channels row by row',
+    async each => {
+      const { nodes } = await buildPublished(each)
+      expect(nodes.filter(({ op }) => op === 'ReduceL2')).toEqual([])
+      expect(nodes.some(({ op }) => op === 'RMSNormalization')).toBe(true)
+    },
+  )
+
   test.each(Object.keys(stateOps))('what is done to the state of a run is taken: %s', async op => {
     const { messages } = await open(stateGraph(op, 5))
     expect(messages).not.toMatch(/Memcpy/)
@@ -268,6 +279,11 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
         expect(found).toHaveLength(launches)
       },
     )
+
+    test('a layer launches what is counted of its graph, less one: a bias goes into its GELU', () => {
+      const { layer } = transformerCost(transformers[0]!, ownKernels)
+      expect(layer.nodes - 1).toBe(launchesWithKernels['wan-t2v-1.3b'])
+    })
   })
 })
 

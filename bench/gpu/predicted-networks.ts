@@ -1,0 +1,79 @@
+/** Networks whose time is predicted, at the sizes that the kit measures. */
+import { wanTransformerConfig, wanVaeConfig } from '../../models/wan/config.ts'
+import { wanPublished } from '../../models/wan/published.ts'
+import { textRows } from '../../models/wan/text.ts'
+import { wanTransformer } from '../../models/wan/transformer.ts'
+import { wanDecoder } from '../../models/wan/vae.ts'
+import type { Symbols } from '../../src/graph/cost.ts'
+import type { Graph } from '../../src/graph/graph.ts'
+import type { WeightSource } from '../../src/graph/scope.ts'
+import { wantedTensors } from '../../src/graph/wanted-tensors.ts'
+import { type Counted, combined, counted, layerOf } from './predicted-times.ts'
+
+/** Kernels of ours, by folder. */
+export const ownKernels: ReadonlySet<string> = new Set(['gated-residual', 'norm-modulate', 'qk-norm-rope'])
+
+/** Tokens of the prompt that is measured. */
+const promptTokens = 100
+
+/** A clip of 81 frames has 21 latent ones. */
+const latentFrames = 21
+
+export interface Transformer {
+  readonly model: string
+  readonly width: number
+  readonly height: number
+}
+
+export const transformers: readonly Transformer[] = [
+  { model: 'wan-t2v-1.3b', width: 832, height: 480 },
+  { model: 'wan-t2v-14b', width: 832, height: 480 },
+  { model: 'wan-t2v-14b', width: 1280, height: 720 },
+]
+
+/** A layer of a transformer, and one pass of it whole. */
+export function transformerCost(
+  { model, width, height }: Transformer,
+  kernels: ReadonlySet<string>,
+): { readonly layer: Counted; readonly pass: Counted } {
+  const config = componentOf(model, 'transformer')
+  const build = (layers: number) =>
+    graphOf(weights => {
+      const fields = wanTransformerConfig.parse({ ...config, num_layers: layers })
+      return wanTransformer(fields, weights, 'bf16', kernels)
+    })
+  const symbols: Symbols = {
+    ...{ batch: 1, frames: latentFrames, height: height / 16, width: width / 16 },
+    text: textRows(promptTokens, 512),
+  }
+  const layer = layerOf(build, symbols)
+  const layers = wanTransformerConfig.parse(config).num_layers
+  return { layer, pass: combined(counted(build(1), symbols), layer, layers - 1) }
+}
+
+/** The decoder on a clip of 81 frames, the first latent frame alone and the others in chunks. */
+export function decoderCost(
+  chunk: number,
+  { width, height }: Pick<Transformer, 'width' | 'height'>,
+): Counted {
+  const config = wanVaeConfig.parse(componentOf('wan-t2v-1.3b', 'vae'))
+  const cost = (part: 'first' | 'next') => {
+    const graph = graphOf(weights => wanDecoder(config, weights, 'f16', part))
+    return counted(graph, { frames: chunk, height: height / 8, width: width / 8 })
+  }
+  return combined(cost('first'), cost('next'), (latentFrames - 1) / chunk)
+}
+
+function componentOf(model: string, component: string): object {
+  const found = wanPublished.find(({ name }) => name === model)!.components[component]
+  return found as object
+}
+
+/** A graph over weights in 16 bits, without a checkpoint. */
+function graphOf(build: (weights: WeightSource) => Graph): Graph {
+  let graph: Graph | undefined
+  wantedTensors(weights => {
+    graph = build(weights)
+  }, 'bf16')
+  return graph!
+}

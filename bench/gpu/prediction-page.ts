@@ -1,0 +1,95 @@
+/** `prediction.md`: what a measurement has to be held against. */
+import { decoderCost, ownKernels, transformerCost, transformers } from './predicted-networks.ts'
+import { accelerators, type Counted } from './predicted-times.ts'
+
+/** The text of the page. */
+export function predictionPage(): string {
+  const kinds = [
+    { name: 'ops of ONNX', kernels: new Set<string>() },
+    { name: 'our kernels', kernels: ownKernels },
+  ]
+  const rows = transformers.flatMap(each =>
+    kinds.map(kind => {
+      const about = `${each.model}, ${each.width}×${each.height}, 81 frames`
+      return { about, kind: kind.name, ...transformerCost(each, kind.kernels) }
+    }),
+  )
+  const gpus = accelerators.map(({ name }) => name)
+  const size = { width: 832, height: 480 }
+  const decoders = [4, 1].map(chunk => ({ chunk, cost: decoderCost(chunk, size) }))
+  return [
+    '# Predicted times',
+    '',
+    'Counted from the graphs by `node dist/bench/gpu/prediction.js bench/gpu/prediction.md`; nothing of it was measured. An',
+    'op takes the longest of its FLOPs over a rate, its bytes over a bandwidth, and 3 µs. Passes are ops that only memory',
+    'counts for: norms, elementwise ops, copies. What ONNX Runtime joins when it loads a graph is counted apart. What a GPU',
+    'is assumed to reach in 16 bits:',
+    '',
+    table(
+      ['', 'matrix products', 'attention', 'convolutions', 'memory'],
+      accelerators.map(({ name, flops, bandwidth }) => [
+        name,
+        ...(['matmul', 'attention', 'convolution'] as const).map(each => `${flops[each]! / 1e12} TFLOP/s`),
+        `${(bandwidth / 1e12).toFixed(2)} TB/s`,
+      ]),
+    ),
+    '',
+    '## A layer of a transformer, in bf16',
+    '',
+    table(
+      [
+        'network',
+        'norms, gates, rotations by',
+        'ops',
+        'GB',
+        'of passes',
+        'TFLOP',
+        ...gpus.map(name => `${name}, ms`),
+      ],
+      rows.map(({ about, kind, layer }) => [about, kind, ...figures(layer, 1e3)]),
+    ),
+    '',
+    '## A pass of all layers, prompt of 100 tokens',
+    '',
+    'A step with guidance has two.',
+    '',
+    table(
+      [
+        'network',
+        'norms, gates, rotations by',
+        'ops',
+        'GB',
+        'of passes',
+        'TFLOP',
+        ...gpus.map(name => `${name}, s`),
+      ],
+      rows.map(({ about, kind, pass }) => [about, kind, ...figures(pass, 1)]),
+    ),
+    '',
+    '## The decoder of Wan 2.1 in f16, a clip of 832×480 and 81 frames',
+    '',
+    table(
+      ['latent frames at a time', 'ops', 'GB', 'of passes', 'TFLOP', ...gpus.map(name => `${name}, s`)],
+      decoders.map(({ chunk, cost }) => [String(chunk), ...figures(cost, 1)]),
+    ),
+    '',
+  ].join('\n')
+}
+
+function figures({ nodes, bytes, passBytes, flops, seconds }: Counted, scale: number): string[] {
+  const short = (value: number) => value.toPrecision(3)
+  return [
+    String(nodes),
+    ...[bytes, passBytes].map(each => (each / 1e9).toFixed(1)),
+    (flops / 1e12).toFixed(1),
+    ...seconds.map(each => short(scale * each)),
+  ]
+}
+
+/** A table of Markdown with columns of one width. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((name, column) => Math.max(name.length, 3, ...rows.map(row => row[column]!.length)))
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join(' | ')} |`
+  return [line(head), line(widths.map(width => '-'.repeat(width))), ...rows.map(line)].join('\n')
+}

@@ -1,0 +1,52 @@
+/** What is predicted for a GPU follows from the graphs as they are now. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { ownKernels, transformerCost, transformers } from '../../../../bench/gpu/predicted-networks.ts'
+import { accelerators, counted } from '../../../../bench/gpu/predicted-times.ts'
+import { predictionPage } from '../../../../bench/gpu/prediction-page.ts'
+import { Graph } from '../../../../src/graph/graph.ts'
+import { add } from '../../../../src/graph/ops/elementwise.ts'
+import { reshape } from '../../../../src/graph/ops/layout.ts'
+import { matmulTransposed } from '../../../../src/graph/ops/matmul.ts'
+
+test('prediction.md is what the graphs give: node dist/bench/gpu/prediction.js bench/gpu/prediction.md writes it', () => {
+  expect(readFileSync('bench/gpu/prediction.md', 'utf8')).toBe(predictionPage())
+})
+
+describe('the time of an op', () => {
+  const [h100] = accelerators
+  const secondsOf = (build: (graph: Graph) => void) => {
+    const graph = new Graph('timed', { precision: 'bf16' })
+    build(graph)
+    return counted(graph, {}).seconds[0]
+  }
+
+  test('is that of its bytes, of its FLOPs where they take longer, and of a launch at least', () => {
+    const side = 8192
+    const matrix = (graph: Graph, name: string) => graph.input(name, 'bf16', [side, side])
+    expect(secondsOf(graph => add(matrix(graph, 'a'), matrix(graph, 'b')))).toBeCloseTo(
+      (3 * 2 * side ** 2) / h100!.bandwidth,
+      9,
+    )
+    expect(secondsOf(graph => matmulTransposed(matrix(graph, 'a'), matrix(graph, 'b')))).toBeCloseTo(
+      (2 * side ** 3) / h100!.flops.matmul!,
+      9,
+    )
+    expect(secondsOf(graph => add(graph.input('a', 'bf16', [2]), 1))).toBe(h100!.launch)
+    expect(secondsOf(graph => reshape(matrix(graph, 'a'), [side * side]))).toBe(0)
+  })
+})
+
+/** At 832×480 and 81 frames; a change that adds bytes has to say why. */
+test('the passes of a layer of Wan 14B move 46.3 GB by ops of ONNX, and 15.4 GB with our kernels', () => {
+  const large = transformers[1]!
+  const layer = (kernels: ReadonlySet<string>) => transformerCost(large, kernels).layer
+  expect(layer(new Set()).passBytes / 1e9).toBeCloseTo(46.3, 1)
+  expect(layer(ownKernels).passBytes / 1e9).toBeCloseTo(15.4, 1)
+  expect([layer(new Set()).nodes, layer(ownKernels).nodes]).toEqual([58, 31])
+})
+
+test('the kernels are those of the folders', () => {
+  const folders = readdirSync('kernels').filter(name => existsSync(`kernels/${name}/kernel.cu`))
+  expect([...ownKernels].toSorted()).toEqual(folders.toSorted())
+})
