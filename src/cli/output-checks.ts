@@ -32,6 +32,12 @@ async function checkLatents(path: string): Promise<void> {
   await access(folder, constants.W_OK).catch(error => {
     const got =
       (error as NodeJS.ErrnoException).code === 'ENOENT' ? `none at ${folder}` : (error as Error).message
-    throw new UsageError({ subject: '--save-latents', expected: 'a folder that can be written to', got })
+    const advice = 'Make it first, or choose another.'
+    throw new UsageError({
+      subject: '--save-latents',
+      expected: 'a folder that can be written to',
+      got,
+      advice,
+    })
   })
 }

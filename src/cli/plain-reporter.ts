@@ -21,8 +21,9 @@ export function plainReporter(
       trackers.set(job, tracker)
       tracker.take(event)
       if (event.type === 'step-end') {
-        const left = durationText(tracker.now.secondsLeft ?? 0)
-        line(`step ${event.step}/${event.of}, ${durationText(event.seconds)} a step, ${left} left`)
+        const { secondsPerStep = event.seconds, secondsLeft = 0 } = tracker.now
+        const pace = `${durationText(secondsPerStep)} a step, ${durationText(secondsLeft)} left`
+        line(`step ${event.step}/${event.of}, ${pace}`)
       }
       if (event.type === 'memory-plan') line(memoryPlanText(event))
       if (event.type === 'frames-decoded') line(`decoded ${event.first + event.count}/${event.of} frames`)

@@ -66,7 +66,8 @@ function checkedPrompt(prompt: string | undefined, fields: Partial<GenerateReque
 async function promptsIn(file: string): Promise<string[]> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     const got = error.code === 'ENOENT' ? `nothing at ${file}` : error.message
-    throw new UsageError({ subject: '--prompts', expected: 'a text file', got })
+    const advice = 'Name a file with a prompt on every line.'
+    throw new UsageError({ subject: '--prompts', expected: 'a text file', got, advice })
   })
   const lines = text
     .replace(/^\uFEFF/, '')

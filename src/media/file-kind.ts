@@ -1,4 +1,5 @@
 import { open, stat } from 'node:fs/promises'
+import { isAbsolute } from 'node:path'
 import { MediaError } from '../errors.ts'
 import { brandsOf, foreignFormat } from './foreign-formats.ts'
 
@@ -8,11 +9,11 @@ export type FileKind = 'movie' | 'gif' | 'webp' | 'png' | 'jpeg' | 'avif' | 'fol
 /** @throws MediaError when there is nothing at the path, the file is empty, or it holds something else */
 export async function fileKind(path: string): Promise<FileKind> {
   const stats = await stat(path).catch(error => {
-    const got =
-      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'nothing at that path' : String(error.message)
+    const missing = ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+    const got = missing ? 'nothing at that path' : String(error.message)
     throw new MediaError(
       'media/input',
-      { subject: path, expected: 'a picture or video', got },
+      { subject: path, expected: 'a picture or video', got, ...(missing && { advice: pathAdvice(path) }) },
       { cause: error },
     )
   })
@@ -25,8 +26,13 @@ export async function fileKind(path: string): Promise<FileKind> {
     subject: path,
     expected: 'a picture (JPEG, PNG, WebP, AVIF) or a video (MP4, MOV, WebM, GIF)',
     got: head.length === 0 ? 'an empty file' : (foreign?.name ?? 'something else'),
-    ...(foreign && { advice: foreign.advice }),
+    advice: foreign?.advice ?? (head.length === 0 ? 'Copy or save it again.' : 'Save it as one of these.'),
   })
+}
+
+/** What to do where there is nothing at a path. */
+function pathAdvice(path: string): string {
+  return isAbsolute(path) ? 'Check the path.' : `Check the path, which begins at ${process.cwd()}.`
 }
 
 async function firstBytes(path: string): Promise<Buffer> {

@@ -132,6 +132,7 @@ async function openTrack(path: string): Promise<{ input: Input; track: InputVide
         subject: path,
         expected: 'a file with video',
         got: 'one without',
+        advice: 'Check that it is the file that was meant: it may hold sound alone.',
       })
     }
     await checkTrack(path, track)
@@ -148,7 +149,8 @@ async function checkTrack(path: string, track: InputVideoTrack): Promise<void> {
   if (!(await track.canDecode())) {
     const got = (await track.getCodec()) ?? 'an unknown one'
     const expected = 'a codec that can be decoded (H.264, HEVC, VP8, VP9, AV1, ProRes)'
-    throw new MediaError('media/input', { subject: path, expected, got })
+    const advice = 'Convert it, for example: ffmpeg -i clip -c:v libx264 clip.mp4'
+    throw new MediaError('media/input', { subject: path, expected, got, advice })
   }
   checkSize(path, await track.getCodedWidth(), await track.getCodedHeight())
   checkSize(path, await track.getDisplayWidth(), await track.getDisplayHeight())
@@ -157,7 +159,8 @@ async function checkTrack(path: string, track: InputVideoTrack): Promise<void> {
 function checkSize(path: string, width: number, height: number): void {
   if (width * height > 0 && width * height <= mostPixels) return
   const expected = `frames of 1 to ${mostPixels} pixels`
-  throw new MediaError('media/input', { subject: path, expected, got: `${width}x${height}` })
+  const got = `${width}x${height}`
+  throw new MediaError('media/input', { subject: path, expected, got, advice: 'Make it smaller first.' })
 }
 
 function movieError(path: string, error: unknown): FramewrightError {

@@ -20,6 +20,7 @@ export async function openPictureFolder(path: string): Promise<StoredClip> {
       subject: path,
       expected: 'a folder with pictures',
       got: 'none in it',
+      advice: 'They are JPEG, PNG, WebP or AVIF files, shown in the order of their names.',
     })
   }
   const { width, height } = await readPicture(join(path, first))
@@ -51,6 +52,7 @@ async function* pictures(
         subject: path,
         expected,
         got: `${picture.width}x${picture.height}`,
+        advice: 'Give all of them one size.',
       })
     }
     yield { time: index / fps, pixels: async () => picture.data, close: () => undefined }

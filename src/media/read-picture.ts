@@ -16,7 +16,12 @@ export async function readPicture(path: string): Promise<Picture> {
   const kind = await fileKind(path)
   if (kind === 'folder' || kind === 'movie') {
     const got = kind === 'folder' ? 'a folder' : 'a video'
-    throw new MediaError('media/input', { subject: path, expected: 'a JPEG, PNG, WebP or AVIF picture', got })
+    throw new MediaError('media/input', {
+      subject: path,
+      expected: 'a JPEG, PNG, WebP or AVIF picture',
+      got,
+      advice: kind === 'folder' ? 'Name one picture of it.' : 'Save one of its frames as a picture.',
+    })
   }
   return decodePicture(await readPictureFile(path))
 }

@@ -33,5 +33,10 @@ export async function openClip(path: string): Promise<StoredClip> {
   if (kind === 'folder') return openPictureFolder(path)
   if (kind === 'gif' || kind === 'webp') return openAnimation(path)
   const expected = 'a video (MP4, MOV, WebM, GIF) or a folder of pictures'
-  throw new MediaError('media/input', { subject: path, expected, got: `a picture (${kind.toUpperCase()})` })
+  throw new MediaError('media/input', {
+    subject: path,
+    expected,
+    got: `a picture (${kind.toUpperCase()})`,
+    advice: 'A picture is for a first frame, a last frame or a keyframe.',
+  })
 }

@@ -38,7 +38,13 @@ async function lastBoxEnd(file: FileHandle): Promise<number> {
 
 function impossible(path: string): MediaError {
   const got = 'a broken one (its index counts more frames than it has bytes)'
-  return new MediaError('media/input', { subject: path, expected: 'a video that can be decoded', got })
+  const advice = 'Copy or download it again.'
+  return new MediaError('media/input', {
+    subject: path,
+    expected: 'a video that can be decoded',
+    got,
+    advice,
+  })
 }
 
 /**

@@ -8,8 +8,7 @@ export function modesOf(plan: GeneratePlan): Mode[] {
     plan.image !== undefined && 'image',
     plan.lastImage !== undefined && 'last-image',
     plan.keyframes.length > 0 && 'keyframes',
-    plan.video !== undefined &&
-      (plan.mask !== undefined || plan.references.length > 0 ? 'control' : videoMode(plan)),
+    plan.video !== undefined && (isVideoAlone(plan) ? videoMode(plan) : 'control'),
     plan.mask !== undefined && 'control',
     plan.references.length > 0 && 'references',
     // A window begins with what was there before: with a clip where the model can, else with its last frame.
@@ -31,6 +30,14 @@ export function checkModes(plan: GeneratePlan, facts: RequestFacts): void {
   const missing = modesOf(plan).filter(mode => !facts.modes.includes(mode))
   const required = facts.requires.filter(mode => !modesOf(plan).includes(mode))
   const can = `It can do: ${facts.modes.map(mode => modeNames[mode]).join(', ')}.`
+  if (missing[0] === 'control' && isVideoAlone(plan) && facts.modes.includes('video')) {
+    throw new RequestError('request/unsupported', {
+      subject: 'video',
+      expected: 'a strength beside it: to this checkpoint a video is what to start from',
+      got: 'none',
+      advice: 'Add --strength with how much of it is made anew, for example 0.6.',
+    })
+  }
   if (missing.length > 0) {
     const got = modeNames[missing[0]!]
     throw new RequestError('request/unsupported', {
@@ -44,6 +51,10 @@ export function checkModes(plan: GeneratePlan, facts: RequestFacts): void {
     const expected = `${modeNames[required[0]!]}, which this checkpoint needs`
     throw new RequestError('request/unsupported', { subject: 'request', expected, got: 'none', advice: can })
   }
+}
+
+function isVideoAlone({ mask, references }: GeneratePlan): boolean {
+  return mask === undefined && references.length === 0
 }
 
 /**

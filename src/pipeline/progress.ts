@@ -25,6 +25,9 @@ const stepsShare = 1 - conditioningShare - decodingShare
 /** Steps, or parts of a clip, that an estimate looks back: enough to be steady, few enough to follow a change. */
 const window = 10
 
+/** How far each estimate of the time left goes from the one before to what the paces say: single steps vary. */
+const estimateWeight = 0.25
+
 /** Follows the events of a run. Where clips are extended, steps and frames take turns. */
 export class ProgressTracker {
   readonly #steps = new Pace()
@@ -52,7 +55,7 @@ export class ProgressTracker {
     const estimate = {
       fraction: Math.max(next.fraction, fractionOf(next)),
       secondsPerStep: this.#steps.seconds,
-      secondsLeft: this.#secondsLeft(next),
+      secondsLeft: this.#smoothSecondsLeft(next, 'seconds' in event ? event.seconds : 0),
     }
     this.#now = { ...next, ...estimate }
     return true
@@ -79,6 +82,16 @@ export class ProgressTracker {
     }
   }
 
+  /** @param passed seconds since the estimate before */
+  #smoothSecondsLeft(next: Progress, passed: number): number | undefined {
+    const left = this.#secondsLeft(next)
+    const before = this.#now.secondsLeft
+    // The first step, which opens a session, and what is left of a run that has ended say nothing of each other.
+    if (!left || before === undefined || this.#steps.count <= 2) return left
+    const expected = Math.max(0, before - passed)
+    return expected + estimateWeight * (left - expected)
+  }
+
   #secondsLeft({ stage, step, of, frames, framesOf }: Progress): number | undefined {
     const perStep = this.#steps.seconds
     if (perStep === undefined) return undefined
@@ -101,6 +114,11 @@ function fractionOf({ stage, fraction, step, of, frames, framesOf }: Progress): 
 class Pace {
   #recent: { readonly seconds: number; readonly count: number }[] = []
   #added = 0
+
+  /** How many there were. */
+  get count(): number {
+    return this.#added
+  }
 
   add(seconds: number, count = 1): void {
     // The first one opens a session; it says little about the others.

@@ -1,4 +1,5 @@
 /** What a request leaves open, answered: by the pictures and clips that it names, then by the model. */
+import { RequestError } from '../errors.ts'
 import { sizeLike } from '../geometry/nearest-size.ts'
 import { framesForSeconds, framesWithin } from '../geometry/video-geometry.ts'
 import { framesAtRate } from '../media/at-rate.ts'
@@ -7,6 +8,7 @@ import { dropNotices, type Notify } from '../notices.ts'
 import { noticeCut, noticeUsualLength } from './clip-notices.ts'
 import type { GeneratePlan, GenerateRequest } from './fields/request-fields.ts'
 import type { RequestFacts } from './model-facts.ts'
+import { modeNames } from './modes.ts'
 import { type PlanContext, planRequest } from './request.ts'
 import { noticeLength } from './request-notices.ts'
 
@@ -25,7 +27,14 @@ export async function resolveRequest(
   probe: Probe,
   context: PlanContext,
 ): Promise<GeneratePlan> {
-  planRequest(request, facts, { ...context, notify: dropNotices })
+  try {
+    planRequest(request, facts, { ...context, notify: dropNotices })
+  } catch (error) {
+    if (error instanceof RequestError && error.code === 'request/unsupported') {
+      await refusePicture(request, facts, probe)
+    }
+    throw error
+  }
   const source = shapingInput(request)
   if (source === undefined) return planRequest(request, facts, context)
   const media = await probe(source)
@@ -34,6 +43,28 @@ export async function resolveRequest(
   const plan = planRequest({ ...request, ...answers }, facts, context)
   if ('frames' in answers) noticeLength(request, plan, notify)
   return plan
+}
+
+/**
+ * What a model cannot do with a video it may be able to do with a picture: one in the place of a video is said first.
+ * @throws RequestError
+ */
+async function refusePicture(
+  { video }: GenerateRequest,
+  { modes }: RequestFacts,
+  probe: Probe,
+): Promise<void> {
+  if (video === undefined) return
+  const media = await probe(video)
+  if (media.kind !== 'picture') return
+  const picturesOf = ['image', 'last-image', 'keyframes', 'references'] as const
+  const uses = picturesOf.filter(mode => modes.includes(mode)).map(mode => modeNames[mode])
+  throw new RequestError('request/invalid', {
+    subject: `video ${video}`,
+    expected: 'a video, or a folder of pictures',
+    got: 'a picture',
+    advice: `Of a picture this checkpoint can make ${uses.join(', ') || 'nothing'}.`,
+  })
 }
 
 /** The file whose shape the video takes: what it goes on or starts from, else its earliest picture. */

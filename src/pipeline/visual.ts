@@ -57,7 +57,7 @@ async function readClip(
   throw new RequestError('request/invalid', {
     subject: path,
     expected: `${frames} frames, as many as are to be made`,
-    got: String(pictures.length),
+    got: (await isStill(path)) ? 'a picture' : String(pictures.length),
     advice: `Use --frames with the nearest count that the model can make, at most ${pictures.length}.`,
   })
 }

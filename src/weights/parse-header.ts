@@ -36,7 +36,8 @@ export function parseHeader(source: HeaderSource): SafetensorsFile {
 
 function parseObject({ path, text }: HeaderSource): JsonObject {
   const expected = 'a JSON object as its header'
-  if (!text.startsWith('{')) throw corrupt(path, { expected, got: text === '' ? 'nothing' : quoted(text) })
+  if (!text.startsWith('{'))
+    throw corrupt(path, { expected, got: text === '' ? 'nothing' : quoted(text), advice: downloadAgain })
   let header: JsonValue
   try {
     header = parseStrictJson(text)

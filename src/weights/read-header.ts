@@ -31,8 +31,12 @@ async function readHeaderLength(file: OpenWeightsFile): Promise<number> {
     })
   }
   const length = start.readBigUInt64LE(0)
-  if (length > maxHeaderBytes) throw notSafetensors(file.path, start, length)
+  if (length > maxHeaderBytes) throw notSafetensors(file.path, start)
   const missing = 8 + Number(length) - file.bytes
+  // The header of a file that was cut begins as every header does.
+  if (missing > 0 && start.length > 8 && start.toString('latin1', 8, 9) !== '{') {
+    throw notSafetensors(file.path, start)
+  }
   if (missing > 0) {
     const got = `a file of ${file.bytes} bytes that ends ${missing} bytes before that`
     throw corrupt(file.path, { expected: `a header of ${length} bytes`, got, advice: downloadAgain })
@@ -50,31 +54,56 @@ async function readHeaderText(file: OpenWeightsFile, headerBytes: number): Promi
   }
 }
 
-const foreignFormats = [
+const chooseWeights = 'Check the path: weights are expected here.'
+const errorPage = 'The download saved an error page: download the file again.'
+const useSafetensors = 'Use the .safetensors weights.'
+
+interface ForeignFormat {
+  /** What it has from its byte `at` on. */
+  readonly starts: readonly string[]
+  readonly at?: number
+  readonly what: string
+  readonly advice: string
+}
+
+/** Formats by their first bytes. */
+const foreignFormats: readonly ForeignFormat[] = [
   {
-    prefix: 'version https://git-lfs.github.com/',
+    starts: ['version https://git-lfs.github.com/'],
     what: 'a Git LFS pointer (the clone did not fetch the weights)',
     advice: 'Run `git lfs pull` in that folder, or download the file.',
   },
+  { starts: ['PK\x03\x04'], what: 'a zip archive, as torch.save writes it', advice: useSafetensors },
   {
-    prefix: 'PK\x03\x04',
-    what: 'a zip archive, as torch.save writes it',
-    advice: 'Use the .safetensors weights.',
+    starts: ['\x80\x02', '\x80\x03', '\x80\x04', '\x80\x05'],
+    what: 'a file of Python’s pickle, as old versions of torch.save write it',
+    advice: useSafetensors,
   },
-  { prefix: 'GGUF', what: 'a GGUF file', advice: 'Use the .safetensors weights.' },
-  {
-    prefix: '<',
-    what: 'a web page or XML',
-    advice: 'The download saved an error page: download the file again.',
-  },
-] as const
+  { starts: ['GGUF'], what: 'a GGUF file', advice: useSafetensors },
+  { starts: ['\x93NUMPY'], what: 'a NumPy array', advice: useSafetensors },
+  { starts: ['\x89HDF\r\n'], what: 'an HDF5 file', advice: useSafetensors },
+  { starts: ['\x1f\x8b', '7z\xbc\xaf', 'Rar!'], what: 'an archive', advice: 'Unpack it first.' },
+  { starts: ['\x89PNG', '\xff\xd8\xff', 'GIF8'], what: 'a picture', advice: chooseWeights },
+  { starts: ['WEBP'], at: 8, what: 'a picture', advice: chooseWeights },
+  { starts: ['ftyp'], at: 4, what: 'a video', advice: chooseWeights },
+  { starts: ['<!', '<?', '<html'], what: 'a web page or XML', advice: errorPage },
+  { starts: ['\x1aE\xdf\xa3'], what: 'a video', advice: chooseWeights },
+]
 
-/** Text and other formats read as absurd header lengths: says what the file is where its first bytes tell. */
-function notSafetensors(path: string, start: Buffer, length: bigint): CheckpointError {
+const textFormats: readonly ForeignFormat[] = [
+  { starts: ['<'], what: 'a web page or XML', advice: errorPage },
+  { starts: ['{', '['], what: 'JSON', advice: chooseWeights },
+  { starts: [''], what: 'text', advice: chooseWeights },
+]
+
+/** Other formats read as absurd header lengths: says what the file is, where its first bytes tell. */
+function notSafetensors(path: string, start: Buffer): CheckpointError {
   const text = start.toString('latin1')
-  const foreign = foreignFormats.find(({ prefix }) => text.startsWith(prefix))
-  if (foreign === undefined) {
-    return corrupt(path, { expected: `a header of at most ${maxHeaderBytes} bytes`, got: `${length} bytes` })
-  }
-  return corrupt(path, { expected: 'a .safetensors file', got: foreign.what, advice: foreign.advice })
+  const formats = /^[\t\r\n -~]+$/.test(text) ? [...foreignFormats, ...textFormats] : foreignFormats
+  const foreign = formats.find(({ starts, at = 0 }) => starts.some(each => text.startsWith(each, at)))
+  return corrupt(path, {
+    expected: path.endsWith('.gguf') ? 'a GGUF file' : 'a .safetensors file',
+    got: foreign?.what ?? 'bytes of another format, or damaged ones',
+    advice: foreign?.advice ?? 'Check that it is the file that was meant; if it is, download it again.',
+  })
 }

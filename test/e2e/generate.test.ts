@@ -56,7 +56,10 @@ describe('framewright generate', () => {
     [['--size', '50x64'], 'width: expected a multiple of 16'],
     [['--steps', '12abc'], '--steps: expected a whole number, got "12abc".'],
     [['--model', './nowhere'], 'model ./nowhere: expected a folder in the diffusers layout'],
-    [['--image', 'missing.png'], 'missing.png: expected a picture or video, got nothing at that path.'],
+    [
+      ['--image', 'missing.png'],
+      'missing.png: expected a picture or video, got nothing at that path. Check the path, which begins at ',
+    ],
   ])('refuses %j with one message and writes nothing', async (flags, message) => {
     const ended = await framewright('generate', prompt, '-o', 'refused.mp4', ...flags)
     expect(ended.code).toBeGreaterThan(0)

@@ -71,6 +71,27 @@ export function fitSize(model: ServedModel, asked: Size): Size {
   }
 }
 
+/**
+ * The size to make when none is asked for: of those that the checkpoint was trained at the nearest in shape to what the
+ * API makes by default, else as `fitSize` says.
+ */
+export function defaultSize(model: ServedModel, usual: Size): Size {
+  const trained = (model.facts.trained?.sizes ?? []).flatMap(text => {
+    const [width, height] = text.split('x').map(Number)
+    return width && height ? [{ width, height }] : []
+  })
+  const distance = ({ width, height }: Size) =>
+    Math.abs(Math.log((width * usual.height) / (height * usual.width)))
+  return trained.toSorted((a, b) => distance(a) - distance(b))[0] ?? fitSize(model, usual)
+}
+
+/** The number of frames to make when no length is asked for: the nearest that the checkpoint was trained at, or has. */
+export function defaultFrames(model: ServedModel, seconds: number, fps: number): number {
+  const distance = (frames: number) => Math.abs(frames - seconds * fps)
+  const trained = (model.facts.trained?.frames ?? []).toSorted((a, b) => distance(a) - distance(b))
+  return trained[0] ?? fitFrames(model, seconds, fps)
+}
+
 /** The number of frames nearest to a length, from the shortest to the longest that the checkpoint can make. */
 export function fitFrames({ sizes }: ServedModel, seconds: number, fps: number): number {
   return nearest(sizes.frames, seconds * fps)

@@ -6,11 +6,10 @@ import { dropNotices, type Notify } from '../../notices.ts'
 import type { GeneratePlan, GenerateRequest } from '../../pipeline/fields/request-fields.ts'
 import { requestFromJson } from '../../pipeline/fields/request-fields.ts'
 import { planRequest } from '../../pipeline/request.ts'
-import { noticeLength } from '../../pipeline/request-notices.ts'
 import { shapingInput } from '../../pipeline/resolve-request.ts'
 import { clientPath, type FieldNames, type Loras, type Naming } from '../generation-fields.ts'
 import { invalidField } from '../http/http-error.ts'
-import { fitFrames, fitSize, type ServedModel, type Size } from '../models/served-model.ts'
+import { defaultFrames, defaultSize, fitSize, type ServedModel, type Size } from '../models/served-model.ts'
 
 /** What an API asks for, in its own terms. */
 export interface WantedVideo {
@@ -72,10 +71,10 @@ export function settleRequest(
   notify: Notify,
 ): SettledRequest {
   const request = requestFromJson(asked, requestFields)
-  const plan = checkedPlan(request, model, names)
   // How long a clip is, and what is left of it, is seen by the run.
-  if (asked.video !== undefined || asked.extend !== undefined) return { generate: asked, plan }
-  noticeLength(request, plan, notify)
+  const ofClip = asked.video !== undefined || asked.extend !== undefined
+  const plan = checkedPlan(request, model, names, ofClip ? dropNotices : notify)
+  if (ofClip) return { generate: asked, plan }
   const { seconds: _, ...fields } = asked
   const { width, height, frames, fps } = plan
   const shaped = shapingInput(request) !== undefined
@@ -109,11 +108,10 @@ function sizeOf(
   { size, defaults, extensions }: WantedVideo,
   notify: Notify,
 ): Record<string, number> {
-  const wish = size ?? defaults?.size
-  if (wish === undefined) return {}
-  const made = fitSize(model, wish)
-  const same = made.width === wish.width && made.height === wish.height
-  if (size !== undefined && !same && extensions.width === undefined && extensions.height === undefined) {
+  if (size === undefined) return defaults?.size ? { ...defaultSize(model, defaults.size) } : {}
+  const made = fitSize(model, size)
+  const same = made.width === size.width && made.height === size.height
+  if (!same && extensions.width === undefined && extensions.height === undefined) {
     const asked = `${size.width}x${size.height}`
     notify(
       'request/rounded',
@@ -129,16 +127,17 @@ function lengthOf(model: ServedModel, { seconds, defaults, extend, extensions }:
   if (defaults?.seconds === undefined) return {}
   // What is added to a video may be of any length.
   if (extend !== undefined) return { seconds: defaults.seconds }
-  return { frames: fitFrames(model, defaults.seconds, extensions.fps ?? model.defaults.fps) }
+  return { frames: defaultFrames(model, defaults.seconds, extensions.fps ?? model.defaults.fps) }
 }
 
 function checkedPlan(
   request: GenerateRequest,
   { facts }: ServedModel,
   { naming, fields = {} }: Pick<WantedVideo, 'naming' | 'fields'>,
+  notify: Notify,
 ) {
   try {
-    return planRequest(request, facts, { fields: requestFields, randomSeed: () => 0n })
+    return planRequest(request, facts, { fields: requestFields, randomSeed: () => 0n, notify })
   } catch (error) {
     if (!(error instanceof RequestError) || !error.expectation) throw error
     const { subject, expected, got, advice } = error.expectation

@@ -252,11 +252,11 @@ describe('reading a picture', () => {
   })
 
   it.each([
-    ['zero.png', '', 'got an empty file.'],
+    ['zero.png', '', 'got an empty file. Copy or save it again.'],
     [
       'drawing.svg',
       '<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>',
-      'got something else.',
+      'got something else. Save it as one of these.',
     ],
     ['phone.jpg', '\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'got a HEIC picture. Save it as JPEG or PNG.'],
     ['burst.heic', '\0\0\0\x1cftypmif1\0\0\0\0mif1miafhevc', 'got a HEIC picture. Save it as JPEG or PNG.'],
@@ -269,7 +269,9 @@ describe('reading a picture', () => {
 
   it('refuses a folder and a path with nothing', async () => {
     await expect(readPicture(folder.path)).rejects.toThrow('got a folder.')
-    await expect(readPicture(`${folder.path}nothing.png`)).rejects.toThrow('got nothing at that path.')
+    await expect(readPicture(`${folder.path}nothing.png`)).rejects.toThrow(
+      'got nothing at that path. Check the path.',
+    )
   })
 })
 

@@ -40,7 +40,7 @@ describe('reading how a clip was made', () => {
     expect(await readRecord(`${folder.path}cat.jpg`)).toBeUndefined()
     expect(await readRecord(`${folder.path}cat.avif`)).toBeUndefined()
     await expect(readRecord(`${folder.path}notes.txt`)).rejects.toThrow(
-      'expected a picture (JPEG, PNG, WebP, AVIF) or a video (MP4, MOV, WebM, GIF), got something else.',
+      'expected a picture (JPEG, PNG, WebP, AVIF) or a video (MP4, MOV, WebM, GIF), got something else. Save it as one of these.',
     )
   })
 

@@ -86,7 +86,9 @@ describe('reading a video', () => {
     await expect(readVideo(`${folder.path}still.png`)).rejects.toThrow(
       'expected a video (MP4, MOV, WebM, GIF) or a folder of pictures, got a picture (PNG).',
     )
-    await expect(readVideo(`${folder.path}zero.mp4`)).rejects.toThrow('got an empty file.')
+    await expect(readVideo(`${folder.path}zero.mp4`)).rejects.toThrow(
+      'got an empty file. Copy or save it again.',
+    )
     await expect(readVideo(new URL('.', import.meta.url).pathname)).rejects.toThrow(
       'expected a folder with pictures, got none in it.',
     )

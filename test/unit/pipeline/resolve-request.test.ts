@@ -172,6 +172,30 @@ describe('what a request says itself', () => {
   })
 })
 
+describe('a video that a model has no use for as it is given', () => {
+  const doodle: RequestFacts = { ...facts, modes: ['text', 'image', 'last-image', 'keyframes', 'video'] }
+
+  test('is asked for its strength where the model can start from it', async () => {
+    await expect(resolved({ video: 'clip.mp4' }, doodle)).rejects.toThrow(
+      'video: expected a strength beside it: to this checkpoint a video is what to start from, got none. Add --strength',
+    )
+  })
+
+  test('and is a picture is called one, with what the model can make of it', async () => {
+    await expect(resolved({ video: 'wide.png' }, doodle)).rejects.toThrow(
+      'video wide.png: expected a video, or a folder of pictures, got a picture. Of a picture this checkpoint ' +
+        'can make a first frame (--image), a last frame (--last-image), keyframes (--keyframe).',
+    )
+    await expect(
+      resolved({ video: 'wide.png', strength: 0.5 }, { ...facts, modes: ['text', 'image'] }),
+    ).rejects.toThrow('got a picture. Of a picture this checkpoint can make a first frame (--image).')
+  })
+
+  test('stays one for a model that takes controls', async () => {
+    expect((await resolved({ video: 'clip.mp4' })).made).toBe('848x480, 29 frames at 16')
+  })
+})
+
 test('a clip of any length is worked from by an engine, in its own time and shape', async () => {
   // 12 pictures of 50 ms: 0.6 s, which are 10 frames at 16 fps, of which the model can make 9.
   const clip = join(scratchFolder(), 'clip.gif')

@@ -9,7 +9,7 @@ const folder = scratchFolder()
 test.each([
   ['heic', '\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'got a HEIC picture. Save it as JPEG or PNG.'],
   ['tiff', 'II*\0\x08\0\0\0', 'got a TIFF or raw picture. Save it as JPEG or PNG.'],
-  ['png', 'not a picture', 'got another.'],
+  ['png', 'not a picture', 'got something else. Save it'],
 ])(
   'a picture that is sent as %s and holds another format is refused by its name',
   async (type, bytes, got) => {

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { Notices } from '../../../src/notices.ts'
 import { HttpError } from '../../../src/server/http/http-error.ts'
 import {
+  defaultFrames,
+  defaultSize,
   fitFrames,
   fitSize,
   inspectServed,
@@ -61,6 +63,18 @@ describe('a size', () => {
     expect(fitSize(doodle, { width: 1280, height: 720 })).toEqual({ width: 80, height: 48 })
     expect(fitSize(doodle, { width: 720, height: 1280 })).toEqual({ width: 48, height: 80 })
     expect(fitSize(doodle, { width: 64, height: 64 })).toEqual({ width: 64, height: 64 })
+  })
+
+  test('is one that the checkpoint was trained at where nothing is asked for', async () => {
+    const doodle = await inspectServed('doodle')
+    const tall = { width: 720, height: 1280 }
+    expect(defaultSize(doodle, tall)).toEqual({ width: 64, height: 64 })
+    expect(defaultFrames(doodle, 4, 8)).toBe(17)
+    const facts = { ...model.facts, trained: { sizes: ['832x480', '480x832'], frames: [33, 81] } }
+    expect(defaultSize({ ...model, facts }, tall)).toEqual({ width: 480, height: 832 })
+    expect(defaultFrames({ ...model, facts }, 4, 16)).toBe(81)
+    expect(defaultSize(model, tall)).toEqual(fitSize(model, tall))
+    expect(defaultFrames(model, 4, 16)).toBe(fitFrames(model, 4, 16))
   })
 })
 

@@ -136,6 +136,35 @@ describe('what is not a weights file', () => {
   })
 })
 
+describe('another file in the place of weights', () => {
+  const other = 'got bytes of another format, or damaged ones. Check that it is the file that was meant'
+  test.each<[what: string, start: string | Buffer, got: string]>([
+    ['of random bytes', Buffer.from('7ba9f06cd1e84b7290ffd80f4f1c8a3e55aa', 'hex'), other],
+    // Its first eight bytes are a length that a header may have.
+    ['of small numbers', Buffer.from([64, 1, 0, 0, 0, 0, 0, 0, ...Array(40).fill(7)]), other],
+    ['of 32-bit floats', Buffer.from(new Float32Array([0.25, -1.5, 3, 0.125, 8, -0.5]).buffer), other],
+    ['of a pickle', '\x80\x04\x95abcdefghijklmnop', 'got a file of Python’s pickle'],
+    ['of NumPy', '\x93NUMPY\x01\0v\0{"descr"', 'got a NumPy array'],
+    ['of Keras', '\x89HDF\r\n\x1a\n\0\0\0', 'got an HDF5 file'],
+    ['of gzip', '\x1f\x8b\x08\0\0\0\0\0\0\x03', 'got an archive. Unpack'],
+    ['with a picture', '\x89PNG\r\n\x1a\n\0\0\0\rIHDR', 'got a picture. Check the path'],
+    ['with another picture', 'RIFF\x24\0\0\0WEBPVP8 ', 'got a picture'],
+    ['with a video', '\0\0\0\x20ftypisom\0\0\x02\0', 'got a video'],
+    ['with JSON', '{"base_model_name_or_path": "Wan-AI/Wan2.1"}', 'got JSON'],
+    ['with text', 'A style for red balls.\nTrigger: sketchy', 'got text'],
+  ])('%s is called what it is, with what to do', async (_, start, got) => {
+    const bytes = typeof start === 'string' ? Buffer.from(start, 'latin1') : start
+    const said = await refusal(bytes)
+    expect(said).toContain(`FILE: expected a .safetensors file, ${got}`)
+    expect(said).toMatch(/\. \w[^.]*(\.safetensors)?[^.]*\.$/)
+    expect(said).not.toMatch(/\d{9}/)
+  })
+
+  test('of zeros, as a download leaves that never began, is to be downloaded again', async () => {
+    expect(await refusal(Buffer.alloc(100))).toMatch(/as its header, got nothing\. Download the file again/)
+  })
+})
+
 describe('a header', () => {
   test('is refused when its length goes beyond the file, and says how much is missing', async () => {
     const bytes = safetensorsBytes('{}', new Uint8Array(), 100n)
@@ -147,7 +176,7 @@ describe('a header', () => {
   test('is refused when its length is absurd', async () => {
     for (const length of [100_000_001n, 2n ** 53n, 2n ** 64n - 1n]) {
       expect(await refusal(safetensorsBytes('{}', smallData, length))).toContain(
-        `expected a header of at most 100000000 bytes, got ${length} bytes`,
+        'expected a .safetensors file, got bytes of another format, or damaged ones',
       )
     }
   })
