@@ -35,6 +35,11 @@ export function createApp(services: Services, routes: readonly Route[]): Hono<En
           delivery,
           bodyTimes: services.settings.bodyTimes,
           reserve: async bytes => void held.push(await services.bodies.take(owner.id, bytes, signal)),
+          async takeInline(json) {
+            const { rest, release } = await services.inline.take(json)
+            held.push(release)
+            return rest
+          },
         })
       })
     })

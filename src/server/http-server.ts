@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { Jobs, Keys, Storage } from '../jobs/contract.ts'
 import { createApp } from './app.ts'
 import { AssetStore } from './assets/asset-store.ts'
+import { InlineData } from './assets/inline-data.ts'
 import type { AddressPolicy } from './assets/vetted-request.ts'
 import { BodyBudget, type BodyBudgetOptions } from './http/body-budget.ts'
 import { type BodyTimes, usualBodyTimes } from './http/body-clock.ts'
@@ -97,6 +98,7 @@ export async function startHttpServer(
     addresses,
     bodyTimes: options.bodyTimes ?? usualBodyTimes,
   }
+  const inline = new InlineData(parts.secret)
   const services: Services = {
     jobs,
     keys,
@@ -104,7 +106,8 @@ export async function startHttpServer(
     catalogue,
     log,
     settings,
-    assets: new AssetStore(storage, addresses),
+    assets: new AssetStore(storage, addresses, inline),
+    inline,
     signer: createSigner(parts.secret),
     retries: new RetryDeduplicator(jobs, error => log.error({ error }, 'answers were not noted')),
     admission: new Admission(jobs),

@@ -9,6 +9,7 @@ import { type AssetKind, assetLimits, fetchesAtOnce, uploadHours } from './asset
 import { isDataUri, readDataUri } from './data-uri.ts'
 import { FairGate } from './fair-gate.ts'
 import { AssetError, fetchAsset } from './fetch-asset.ts'
+import type { InlineData } from './inline-data.ts'
 import type { AddressPolicy } from './vetted-request.ts'
 
 const kinds: Readonly<Record<AssetKind, readonly FileKind[]>> = {
@@ -24,11 +25,14 @@ const uploadId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 export class AssetStore {
   readonly #storage: Storage
   readonly #policy: AddressPolicy
+  readonly #inline: Pick<InlineData, 'find'> | undefined
   readonly #fetches = new FairGate(fetchesAtOnce)
 
-  constructor(storage: Storage, policy: AddressPolicy) {
+  /** @param inline the data URIs that were taken out of large bodies */
+  constructor(storage: Storage, policy: AddressPolicy, inline?: Pick<InlineData, 'find'>) {
     this.#storage = storage
     this.#policy = policy
+    this.#inline = inline
   }
 
   /**
@@ -93,7 +97,7 @@ export class AssetStore {
     const upload = uri.trim().replace(uploadScheme, '')
     if (upload !== uri.trim()) return await this.#uploaded(upload, kind, owner)
     const key = newKey()
-    if (isDataUri(uri)) await this.#storage.write(key, dataOf(uri, kind))
+    if (isDataUri(uri)) await this.#storage.write(key, dataOf(uri, kind, this.#inline?.find(uri)))
     else await this.#fetch(uri, kind, owner, key)
     try {
       await this.#check(key, kind)
@@ -149,11 +153,11 @@ function newKey(): string {
   return `inputs/${randomUUID()}`
 }
 
-function dataOf(uri: string, kind: AssetKind): Buffer {
+function dataOf(uri: string, kind: AssetKind, inline: ReturnType<InlineData['find']>): Buffer {
   const limit = assetLimits[kind].data
   // Before all of it is looked at: base64 has 4 characters for 3 bytes, and room for line breaks, or 3 for each with percents.
   if (uri.length > (limit * 4 * (uri.includes('%') ? 3 : 1.5)) / 3 + 1024) throw tooLong(kind)
-  const data = readDataUri(uri)
+  const { data } = inline ?? { data: readDataUri(uri) }
   if (!data?.type.startsWith(`${kind}/`)) {
     throw new AssetError(`Invalid data URI: expected data:${kind}/…;base64,….`)
   }

@@ -12,6 +12,8 @@ export interface BodyRequest {
   readonly bodyTimes: BodyTimes
   /** Waits until so many bytes may be held, until the request is answered. @throws HttpError 503 */
   readonly reserve: (bytes: number) => Promise<void>
+  /** Takes data URIs out of a large body before it is parsed; it is not to be used after that. @throws HttpError */
+  readonly takeInline: (json: Buffer) => Promise<Buffer>
 }
 
 /**
@@ -28,10 +30,10 @@ export async function readJson(request: BodyRequest, limit = jsonLimit): Promise
   const length = Number(headers['content-length'] ?? limit)
   if (length > limit) throw tooLarge(limit)
   await request.reserve(length)
-  return parseJson(await readText(request, limit))
+  return parseJson((await request.takeInline(await readBytes(request, limit))).toString('utf8'))
 }
 
-async function readText({ incoming, bodyTimes }: BodyRequest, limit: number): Promise<string> {
+async function readBytes({ incoming, bodyTimes }: BodyRequest, limit: number): Promise<Buffer> {
   const length = Number(incoming.headers['content-length'] ?? 0)
   let whole = Buffer.allocUnsafe(Math.min(limit, Math.max(length, 4096)))
   let bytes = 0
@@ -61,7 +63,7 @@ async function readText({ incoming, bodyTimes }: BodyRequest, limit: number): Pr
       if (!incoming.complete) end(new HttpError(400, 'The request ended early.', { code: 'ended_early' }))
     })
   })
-  return whole.toString('utf8', 0, bytes)
+  return whole.subarray(0, bytes)
 }
 
 export function tooLarge(limit: number): HttpError {
