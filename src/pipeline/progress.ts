@@ -55,7 +55,7 @@ export class ProgressTracker {
     const estimate = {
       fraction: Math.max(next.fraction, fractionOf(next)),
       secondsPerStep: this.#steps.seconds,
-      secondsLeft: this.#smoothSecondsLeft(next, 'seconds' in event ? event.seconds : 0),
+      secondsLeft: this.#smoothSecondsLeft(next, secondsOf(event)),
     }
     this.#now = { ...next, ...estimate }
     return true
@@ -101,6 +101,11 @@ export class ProgressTracker {
     const undecoded = framesOf === 0 ? 1 : 1 - frames / framesOf
     return perStep * (of - step + (of * undecoded * decodingShare) / stepsShare)
   }
+}
+
+/** What an event took that tells of a part of the run. */
+function secondsOf(event: GenerateEvent | { readonly type: 'video-written' }): number {
+  return event.type === 'step-end' || event.type === 'frames-decoded' ? event.seconds : 0
 }
 
 /** A run that is resumed after its last step has no steps: all of them are done when frames come. */
