@@ -43,7 +43,7 @@ async function openDatabase(address: string, onError: (error: Error) => void): P
     ? await PostgresDatabase.open(address, onError)
     : await EmbeddedDatabase.open(address)
   try {
-    await database.transaction(migrate)
+    await database.transaction(migrate, { patient: true })
     return database
   } catch (error) {
     await database.close()

@@ -1,11 +1,16 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
 import { JobsError, messageOf } from '../errors.ts'
-import type { Database, Row, Session } from './database.ts'
+import type { Database, Row, Session, TransactionOptions } from './database.ts'
 
 /** Of what a deadlock or a conflict has undone, and passes when it is run again. */
 const tries = 5
 const passes = (error: unknown) => ['40P01', '40001'].includes(String((error as { code?: unknown }).code))
+
+/** For a connection, or the answer to a statement: after that the server hangs, or the way to it. */
+const answerMs = 10_000
+
+const isTimeout = (error: unknown) => /query read timeout/i.test(messageOf(error))
 
 /**
  * As the system, PostgreSQL (connections, resources, an operator's intervention, starting up, read only after a failover) and
@@ -15,7 +20,7 @@ function isOutage(error: unknown): boolean {
   const { code = '', message = '' } = error as { readonly code?: unknown; readonly message?: string }
   if (/^(08|53|57P|58|25006)/.test(String(code))) return true
   if (/^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/.test(String(code))) return true
-  return /connection terminated|timeout exceeded when trying to connect|connection error|not queryable/i.test(
+  return /connection terminated|query read timeout|timeout exceeded when trying to connect|connection error|not queryable/i.test(
     message,
   )
 }
@@ -32,7 +37,7 @@ export class PostgresDatabase implements Database {
   private constructor(address: string, onError: (error: Error) => void) {
     this.#address = address
     this.#onError = onError
-    this.#pool = new pg.Pool({ connectionString: address, max: 8, connectionTimeoutMillis: 10_000 })
+    this.#pool = new pg.Pool({ connectionString: address, max: 8, connectionTimeoutMillis: answerMs })
     this.#pool.on('error', onError)
   }
 
@@ -60,14 +65,18 @@ export class PostgresDatabase implements Database {
   async query(text: string, values?: readonly unknown[]): Promise<readonly Row[]> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await rowsOf(this.#pool, text, values)
+        return await rowsOf(this.#pool, { text, values, query_timeout: answerMs })
       } catch (error) {
         if (attempt >= tries || !passes(error)) throw this.#told(error)
       }
     }
   }
 
-  async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  async transaction<T>(
+    work: (session: Session) => Promise<T>,
+    { patient = false }: TransactionOptions = {},
+  ): Promise<T> {
+    const timeout = patient ? {} : { query_timeout: answerMs }
     for (let attempt = 1; ; attempt++) {
       const client = await this.#pool.connect().catch(error => {
         throw this.#told(error)
@@ -75,20 +84,24 @@ export class PostgresDatabase implements Database {
       let broken: Error | undefined
       let last: Promise<unknown> = Promise.resolve()
       const query: Session['query'] = (text, values) => {
-        const rows = last.then(() => rowsOf(client, text, values))
+        const rows = last.then(() => rowsOf(client, { text, values, ...timeout }))
         last = rows.catch(() => {})
         return rows
       }
       try {
-        await client.query('BEGIN')
+        await rowsOf(client, { text: 'BEGIN', ...timeout })
         const result = await work({ query })
-        await client.query('COMMIT')
+        await rowsOf(client, { text: 'COMMIT', ...timeout })
         return result
       } catch (error) {
         await last
-        await client.query('ROLLBACK').catch(failure => {
-          broken = failure as Error
-        })
+        // A connection that does not answer is closed, which undoes what it did.
+        if (isTimeout(error)) broken = error as Error
+        else {
+          await rowsOf(client, { text: 'ROLLBACK', ...timeout }).catch(failure => {
+            broken = failure as Error
+          })
+        }
         if (attempt >= tries || !passes(error)) throw this.#told(error)
       } finally {
         client.release(broken)
@@ -97,7 +110,11 @@ export class PostgresDatabase implements Database {
   }
 
   async listen(channel: string, onMessage: (payload: string) => void): Promise<void> {
-    const client = new pg.Client({ connectionString: this.#address, keepAlive: true })
+    const client = new pg.Client({
+      connectionString: this.#address,
+      keepAlive: true,
+      connectionTimeoutMillis: answerMs,
+    })
     client.on('notification', ({ payload }) => onMessage(payload ?? ''))
     client.on('error', error => this.#onError(error))
     client.on('end', () => void this.#listenAgain(channel, onMessage))
@@ -136,15 +153,21 @@ export class PostgresDatabase implements Database {
   }
 }
 
+/** A statement as node-postgres takes it; its types lack the time that the answer may take, in milliseconds. */
+interface Statement {
+  readonly text: string
+  readonly values?: readonly unknown[] | undefined
+  readonly query_timeout?: number
+}
+
 async function rowsOf(
   client: Pick<pg.Pool, 'query'> | pg.PoolClient,
-  text: string,
-  values?: readonly unknown[],
+  { values, ...statement }: Statement,
 ): Promise<readonly Row[]> {
-  const result: pg.QueryResult<Row> | pg.QueryResult<Row>[] = await client.query(
-    text,
-    values && values.length > 0 ? [...values] : undefined,
-  )
+  const result: pg.QueryResult<Row> | pg.QueryResult<Row>[] = await client.query({
+    ...statement,
+    ...(values && values.length > 0 && { values: [...values] }),
+  })
   return (Array.isArray(result) ? result.at(-1)?.rows : result.rows) ?? []
 }
 

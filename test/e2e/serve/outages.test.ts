@@ -1,7 +1,9 @@
 /** What is not there, or does not work, when a program starts or while it runs: what clients and operators are told. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdir, rm, statfs, utimes, writeFile } from 'node:fs/promises'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -60,6 +62,76 @@ test('a database that goes away is 503 with a time to come again, and a server t
   expect((await get('/health')).status).toBe(200)
   await failure(Promise.resolve(jobs[Symbol.asyncDispose]())).catch(() => {})
 }, 120_000)
+
+/** The way to a PostgreSQL server, on which nothing comes through while it is held. */
+async function heldWay(address: string) {
+  const { hostname, port, pathname } = new URL(address)
+  const open = new Set<Socket>()
+  let held = false
+  const proxy = createServer(near => {
+    const far = connect(Number(port), hostname)
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      open.add(from)
+      from.on('error', () => {})
+      from.on('close', () => to.destroy())
+      from.on('data', data => to.write(data))
+      if (held) from.pause()
+    }
+  }).listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  return {
+    address: `postgres://postgres@127.0.0.1:${(proxy.address() as AddressInfo).port}${pathname}`,
+    hold(now: boolean) {
+      held = now
+      for (const socket of open)
+        if (now) socket.pause()
+        else socket.resume()
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of open) socket.destroy()
+      await new Promise(resolve => proxy.close(resolve))
+    },
+  }
+}
+
+test('a database that hangs is 503 with a time to come again, and answers when it goes on', async () => {
+  const folder = scratchFolder()
+  const storage = new FolderStorage(folder)
+  await using postgres = await startPostgres()
+  await using way = await heldWay(await postgres.createDatabase())
+  const { jobs } = await openJobs({ database: way.address, storage, onError: () => {} })
+  try {
+    await using server = await serve({ jobs, storage, keys: new FileKeys(join(folder, 'keys.json')) })
+    const get = async (path: string) => await fetch(server.url + path)
+    const post = async () => {
+      const fields = { model: 'gen4.5', promptText: 'x', ratio: '1280:720', duration: 2 }
+      const headers = { 'content-type': 'application/json' }
+      const init = { method: 'POST', headers, body: JSON.stringify(fields) }
+      return await fetch(`${server.url}/v1/text_to_video`, init)
+    }
+    const path = `/v1/tasks/${randomUUID()}`
+    expect((await get(path)).status).toBe(404)
+    way.hold(true)
+    const answers = await Promise.all([get(path), get('/v1/videos'), post()])
+    expect(answers.map(({ status, headers }) => [status, headers.get('retry-after')])).toEqual(
+      Array(3).fill([503, '5']),
+    )
+    expect((await get('/health')).status).toBe(200)
+    way.hold(false)
+    for (let tries = 0; tries < 200 && (await get(path)).status !== 404; tries++) await wait(200)
+    expect((await get(path)).status).toBe(404)
+    const posted = await post()
+    expect(posted.status).toBe(200)
+    const { id } = (await posted.json()) as { id: string }
+    expect((await get(`/v1/tasks/${id}`)).status).toBe(200)
+  } finally {
+    way.hold(false)
+    await jobs[Symbol.asyncDispose]()
+  }
+}, 180_000)
 
 test('a key that is made while a server runs without any is asked for from then on, also once it is revoked', async () => {
   const folder = scratchFolder()
