@@ -113,7 +113,8 @@ describe('commands', () => {
       .replaceAll('\\\n', ' ')
       .split('\n')
       .map(line => line.replace(/\s+#.*$/, '').trim())
-      .filter(Boolean)
+      // Those of curl are run as a whole, against a server: test/e2e/serve/command.test.ts.
+      .filter(line => line !== '' && !/curl|^id=/.test(line))
       .map(line => [file, line] as const),
   )
 

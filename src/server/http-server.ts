@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { Jobs, Keys, Storage } from '../jobs/contract.ts'
 import { createApp } from './app.ts'
 import { AssetStore } from './assets/asset-store.ts'
+import { ClipProbe } from './assets/clip-probe.ts'
 import { InlineData } from './assets/inline-data.ts'
 import type { AddressPolicy } from './assets/vetted-request.ts'
 import { BodyBudget, type BodyBudgetOptions } from './http/body-budget.ts'
@@ -108,6 +109,7 @@ export async function startHttpServer(
     settings,
     assets: new AssetStore(storage, addresses, inline),
     inline,
+    clips: new ClipProbe(),
     signer: createSigner(parts.secret),
     retries: new RetryDeduplicator(jobs, error => log.error({ error }, 'answers were not noted')),
     admission: new Admission(jobs),

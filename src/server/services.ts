@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Jobs, Keys, Storage } from '../jobs/contract.ts'
 import type { AssetStore } from './assets/asset-store.ts'
+import type { ClipProbe } from './assets/clip-probe.ts'
 import type { InlineData } from './assets/inline-data.ts'
 import type { AddressPolicy } from './assets/vetted-request.ts'
 import type { BodyBudget } from './http/body-budget.ts'
@@ -19,6 +20,7 @@ export interface Services {
   readonly storage: Storage
   readonly assets: AssetStore
   readonly inline: InlineData
+  readonly clips: ClipProbe
   readonly catalogue: Catalogue
   readonly signer: Signer
   readonly retries: RetryDeduplicator

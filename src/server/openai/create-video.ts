@@ -8,7 +8,8 @@ import { runwayModels } from '../runway/models.ts'
 import type { Services } from '../services.ts'
 import { checkMode } from '../tasks/check-modes.ts'
 import { createTask } from '../tasks/create-task.ts'
-import { planTask } from '../tasks/plan-task.ts'
+import { planOfClip } from '../tasks/plan-clip.ts'
+import { type PlannedTask, planTask } from '../tasks/plan-task.ts'
 import type { WantedVideo } from '../tasks/plan-video.ts'
 import { type CreateBody, createBody } from './create-body.ts'
 import type { ReceivedBody } from './read-body.ts'
@@ -71,7 +72,12 @@ export async function createVideo(
       return {
         planned,
         about: {
-          ...aboutOf(fields, name, planned.request.generate, extras),
+          ...aboutOf(
+            fields,
+            name,
+            { ...planned.request.generate, ...(await clipPlan(services, model, owner.id, planned)) },
+            extras,
+          ),
           fields: Object.fromEntries(Object.entries(names).map(([field, path]) => [field, fieldName(path)])),
         },
       }
@@ -201,6 +207,19 @@ async function takeLastImage(
   const field = ['last_image_reference', 'image_url']
   checkMode(model, field, ['last-image'])
   return await assets.take(last.image_url, 'image', owner, field)
+}
+
+/** Size and length of what is made of a video, where that is known before it is read; nothing for other tasks. */
+async function clipPlan(
+  { clips, storage }: Services,
+  model: ServedModel,
+  owner: string,
+  { request: { generate } }: PlannedTask,
+): Promise<JsonObject> {
+  const key = generate.extend ?? generate.video
+  if (typeof key !== 'string' || typeof generate.frames === 'number') return {}
+  const media = await clips.factsOf(storage.pathOf(key), owner)
+  return media ? planOfClip(model, generate, media) : {}
 }
 
 /** What `videoObject` shows, and `remix` starts from. */

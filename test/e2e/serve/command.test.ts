@@ -1,12 +1,15 @@
 /** `framewright serve` as a person starts it: a process, its tasks on disk, and what is left of it when it is killed. */
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import RunwayML from '@runwayml/sdk'
 import { afterAll, describe, expect, test } from 'vitest'
 import { startServerProcess } from '../../../bench/server-process.ts'
+import { probeMedia } from '../../../src/media/probe.ts'
 import { scratchFolder } from '../../scratch.ts'
+import { bash, root } from '../run-cli.ts'
 
 const folder = scratchFolder()
 const started: ChildProcess[] = []
@@ -45,6 +48,50 @@ async function video(served: Served, id: string): Promise<Buffer> {
   if (task.status !== 'SUCCEEDED') throw new Error(JSON.stringify(task))
   return Buffer.from(await (await fetch(task.output[0]!)).arrayBuffer())
 }
+
+/** The blocks of a language in the documents of the server. */
+function documented(language: string): string[] {
+  const text = readFileSync(join(root, 'docs/server.md'), 'utf8')
+  return [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)].flatMap(([, name, block]) =>
+    name === language ? [block!] : [],
+  )
+}
+
+describe('what docs/server.md says to clients', () => {
+  const curl = documented('sh').filter(text => text.includes('curl'))
+  const programs = documented('js').filter(text => /from '(openai|@runwayml\/sdk)'/.test(text))
+
+  test('makes a video by curl, by the SDK of OpenAI and by that of Runway', async () => {
+    const { url, child } = await startServerProcess(join(folder, 'documented'), [], each =>
+      started.push(each),
+    )
+    const own = scratchFolder()
+    const here = (text: string) => text.replaceAll('http://127.0.0.1:8420', url)
+    expect([curl.length, programs.length]).toEqual([1, 2])
+    symlinkSync(join(root, 'node_modules'), join(own, 'node_modules'))
+    const check = async (name: string) => {
+      const { width, height, pictureCount } = await probeMedia(join(own, name))
+      expect({ width, height, pictureCount }).toEqual({ width: 64, height: 64, pictureCount: 17 })
+      rmSync(join(own, name))
+    }
+    expect(await bash(own, here(curl[0]!))).toMatchObject({ code: 0, stderr: '' })
+    await check('ball.mp4')
+    for (const text of programs) {
+      writeFileSync(join(own, 'client.mjs'), here(text))
+      const { code, stdout, stderr } = await bash(own, 'node client.mjs')
+      expect([code, stderr]).toEqual([0, ''])
+      // One prints the address of its video, the other writes it.
+      if (stdout !== '') {
+        const bytes = await (await fetch(stdout.trim())).arrayBuffer()
+        writeFileSync(join(own, 'ball.mp4'), Buffer.from(bytes))
+      }
+      await check('ball.mp4')
+    }
+    const stopped = once(child, 'exit')
+    child.kill('SIGTERM')
+    expect((await stopped)[0]).toBe(0)
+  }, 240_000)
+})
 
 describe('framewright serve', () => {
   test('that is killed in the middle loses nothing: all tasks end, the one it was at with the same video', async () => {
