@@ -11,6 +11,9 @@ import { reachedAt } from './http/server-address.ts'
 import type { Services } from './services.ts'
 import type { Delivery } from './tasks/retry-deduplicator.ts'
 
+/** Bodies up to this size get new memory. */
+const smallBody = 256 * 2 ** 10
+
 type Env = { Bindings: HttpBindings }
 
 /** The routes as one handler: who may call, logs, metrics, and the form of errors are the same for all of them. */
@@ -35,6 +38,12 @@ export function createApp(services: Services, routes: readonly Route[]): Hono<En
           delivery,
           bodyTimes: services.settings.bodyTimes,
           reserve: async bytes => void held.push(await services.bodies.take(owner.id, bytes, signal)),
+          buffer(bytes) {
+            if (bytes <= smallBody) return Buffer.allocUnsafe(bytes)
+            const buffer = services.buffers.take(bytes)
+            held.push(() => services.buffers.giveBack(buffer))
+            return buffer
+          },
           async takeInline(json) {
             const { rest, release } = await services.inline.take(json)
             held.push(release)

@@ -8,6 +8,7 @@ import { ClipProbe } from './assets/clip-probe.ts'
 import { InlineData } from './assets/inline-data.ts'
 import type { AddressPolicy } from './assets/vetted-request.ts'
 import { BodyBudget, type BodyBudgetOptions } from './http/body-budget.ts'
+import { BodyBuffers } from './http/body-buffers.ts'
 import { type BodyTimes, usualBodyTimes } from './http/body-clock.ts'
 import { jsonLimit } from './http/read-json.ts'
 import { createSigner } from './http/signature.ts'
@@ -99,7 +100,8 @@ export async function startHttpServer(
     addresses,
     bodyTimes: options.bodyTimes ?? usualBodyTimes,
   }
-  const inline = new InlineData(parts.secret)
+  const buffers = new BodyBuffers()
+  const inline = new InlineData(parts.secret, buffers)
   const services: Services = {
     jobs,
     keys,
@@ -114,6 +116,7 @@ export async function startHttpServer(
     retries: new RetryDeduplicator(jobs, error => log.error({ error }, 'answers were not noted')),
     admission: new Admission(jobs),
     bodies: new BodyBudget(bodyBudget(options.bodyBytes ?? usualBodyBytes)),
+    buffers,
     metrics: parts.metrics,
     memory: memoryPlanner(options),
   }

@@ -5,6 +5,7 @@ import type { ClipProbe } from './assets/clip-probe.ts'
 import type { InlineData } from './assets/inline-data.ts'
 import type { AddressPolicy } from './assets/vetted-request.ts'
 import type { BodyBudget } from './http/body-budget.ts'
+import type { BodyBuffers } from './http/body-buffers.ts'
 import type { BodyTimes } from './http/body-clock.ts'
 import type { Signer } from './http/signature.ts'
 import type { Metrics } from './metrics.ts'
@@ -26,6 +27,7 @@ export interface Services {
   readonly retries: RetryDeduplicator
   readonly admission: Admission
   readonly bodies: BodyBudget
+  readonly buffers: BodyBuffers
   readonly metrics: Metrics
   /** Undefined where the server has no device. */
   readonly memory: MemoryPlanner | undefined

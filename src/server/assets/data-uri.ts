@@ -14,14 +14,13 @@ export function isDataUri(uri: string): boolean {
 
 /** @returns undefined for what is not one, or has characters that base64 has not */
 export function readDataUri(uri: string): DataUri | undefined {
-  const reader = new DataUriReader(uri.length)
+  const reader = new DataUriReader(Buffer.allocUnsafe(3 * uri.length))
   reader.add(uri)
   return reader.end()
 }
 
 /** Reads a data URI from its parts, so that a large one need not be one text. */
 export class DataUriReader {
-  /** Room for its bytes, of which there are at most as many as characters. */
   readonly #bytes: Buffer
   #end = 0
   #head = ''
@@ -29,9 +28,9 @@ export class DataUriReader {
   #type = ''
   #failed = false
 
-  /** @param length of the URI in characters, at least */
-  constructor(length: number) {
-    this.#bytes = Buffer.allocUnsafe(length + 4)
+  /** @param room for its bytes: as many as the URI has characters, or more in UTF-8 */
+  constructor(room: Buffer) {
+    this.#bytes = room
   }
 
   add(text: string): void {

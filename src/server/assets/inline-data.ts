@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { BodyBuffers } from '../http/body-buffers.ts'
 import { HttpError } from '../http/http-error.ts'
 import { type DataUri, DataUriReader } from './data-uri.ts'
 
@@ -9,12 +10,17 @@ const longText = 64 * 2 ** 10
 /** What a body may hold beside data URIs: prompts and lists, with every character escaped. */
 export const plainJsonLimit = 512 * 2 ** 10
 
-/** Bytes of a data URI that are read in one turn of the event loop. Texts from 128 KiB on take V8 twenty times as long. */
+/** Milliseconds for which data URIs are read before others have their turn. */
+const turnMs = 4
+
+/** Bytes of a data URI that are read at a time. Texts from 128 KiB on take V8 twenty times as long. */
 const sliceBytes = 32 * 2 ** 10
 
 interface Held {
   /** Undefined for a text that begins as a data URI and is none. */
   readonly data: DataUri | undefined
+  /** What its bytes are in. */
+  readonly room: Buffer
   users: number
 }
 
@@ -25,11 +31,13 @@ interface Held {
  */
 export class InlineData {
   readonly #secret: Buffer
+  readonly #buffers: BodyBuffers
   readonly #held = new Map<string, Held>()
 
   /** @param secret keeps clients from naming what others have sent; with the same one, equal texts have equal names */
-  constructor(secret: Buffer) {
+  constructor(secret: Buffer, buffers: BodyBuffers) {
     this.#secret = secret
+    this.#buffers = buffers
   }
 
   /** What a data URI stands for that `take` has put in the place of a large one; undefined for others. */
@@ -39,7 +47,6 @@ export class InlineData {
 
   /**
    * Takes the large data URIs out of a body.
-   * @param json changed on return: it is not to be used any more
    * @returns the body with short ones in their place, and what ends their use
    * @throws HttpError 413 when it holds too much beside them, 400 when one is not a text of JSON
    */
@@ -65,23 +72,40 @@ export class InlineData {
   }
 
   async #hold(json: Buffer, start: number, end: number): Promise<string> {
-    const reader = new DataUriReader(end - start)
+    const room = this.#buffers.take(end - start)
+    try {
+      const { name, data } = await this.#read(json, start, end, room)
+      const known = this.#held.get(name)
+      if (known) {
+        known.users++
+        this.#buffers.giveBack(room)
+      } else this.#held.set(name, { data, room, users: 1 })
+      return name
+    } catch (error) {
+      this.#buffers.giveBack(room)
+      throw error
+    }
+  }
+
+  async #read(json: Buffer, start: number, end: number, room: Buffer) {
+    const reader = new DataUriReader(room)
+    let isPlain = true
     const mac = createHmac('sha256', this.#secret).update('inline data')
     for await (const text of textOf(json, start, end)) {
       mac.update(text)
-      reader.add(text)
+      // Of other characters there are more bytes than room.
+      isPlain &&= !/[^ -~\s]/.test(text)
+      if (isPlain) reader.add(text)
     }
-    const data = reader.end()
-    const name = `data:${mac.digest('hex')},`
-    const known = this.#held.get(name)
-    if (known) known.users++
-    else this.#held.set(name, { data, users: 1 })
-    return name
+    const data = isPlain ? reader.end() : undefined
+    return { name: `data:${mac.digest('hex')},`, data }
   }
 
   #release(name: string): void {
     const held = this.#held.get(name)
-    if (held && --held.users === 0) this.#held.delete(name)
+    if (!held || --held.users > 0) return
+    this.#held.delete(name)
+    this.#buffers.giveBack(held.room)
   }
 }
 
@@ -125,16 +149,19 @@ function endOfText(json: Buffer, start: number, count: (bytes: number) => void):
   return -1
 }
 
-/** The text that bytes of JSON stand for, a part in each turn. @throws HttpError 400 for what is no text of JSON */
+/** The text that bytes of JSON stand for, in parts. @throws HttpError 400 for what is no text of JSON */
 async function* textOf(json: Buffer, start: number, end: number): AsyncGenerator<string> {
   let cut = ''
+  let began = performance.now()
   for (let at = start; at < end; at += sliceBytes) {
     const last = at + sliceBytes >= end
     const raw = cut + json.toString('latin1', at, last ? end : at + sliceBytes)
     // An escape whose rest is in the next part.
     cut = last ? '' : (/\\(?:u[\da-f]{0,3})?$/i.exec(raw.slice(-5))?.[0] ?? '')
     yield unescaped(raw.slice(0, raw.length - cut.length))
+    if (performance.now() - began < turnMs) continue
     await nextTurn()
+    began = performance.now()
   }
 }
 

@@ -12,7 +12,9 @@ export interface BodyRequest {
   readonly bodyTimes: BodyTimes
   /** Waits until so many bytes may be held, until the request is answered. @throws HttpError 503 */
   readonly reserve: (bytes: number) => Promise<void>
-  /** Takes data URIs out of a large body before it is parsed; it is not to be used after that. @throws HttpError */
+  /** Memory for a body, until the request is answered. */
+  readonly buffer: (bytes: number) => Buffer
+  /** Takes data URIs out of a large body before it is parsed. @throws HttpError */
   readonly takeInline: (json: Buffer) => Promise<Buffer>
 }
 
@@ -33,16 +35,16 @@ export async function readJson(request: BodyRequest, limit = jsonLimit): Promise
   return parseJson((await request.takeInline(await readBytes(request, limit))).toString('utf8'))
 }
 
-async function readBytes({ incoming, bodyTimes }: BodyRequest, limit: number): Promise<Buffer> {
+async function readBytes({ incoming, bodyTimes, buffer }: BodyRequest, limit: number): Promise<Buffer> {
   const length = Number(incoming.headers['content-length'] ?? 0)
-  let whole = Buffer.allocUnsafe(Math.min(limit, Math.max(length, 4096)))
+  let whole = buffer(Math.min(limit, Math.max(length, 4096)))
   let bytes = 0
   await new Promise<void>((resolve, reject) => {
     const stop = watchBody(incoming, bodyTimes, error => end(error))
     const take = (chunk: Buffer) => {
       if (bytes + chunk.length > limit) return end(tooLarge(limit))
       if (bytes + chunk.length > whole.length) {
-        const larger = Buffer.allocUnsafe(Math.min(limit, Math.max(2 * whole.length, bytes + chunk.length)))
+        const larger = buffer(Math.min(limit, Math.max(2 * whole.length, bytes + chunk.length)))
         whole.copy(larger, 0, 0, bytes)
         whole = larger
       }

@@ -113,7 +113,7 @@ test('three webhooks that hang keep no neighbour’s', async () => {
 
 /** The clock of every thread of a process, moved by the seconds that a file says, which is looked at as time passes. */
 const movedClock = `
-  import { readFileSync } from 'node:fs'
+  const { readFileSync } = require('node:fs')
   const { now } = Date
   let moved = 0
   let looked = -1000
@@ -137,10 +137,10 @@ const movedClock = `
 
 test('a clock that is set back by a day starves no task that waited, and keeps their order', async () => {
   const clock = join(folder, 'clock')
-  const preload = join(folder, 'moved-clock.mjs')
+  const preload = join(folder, 'moved-clock.cjs')
   writeFileSync(clock, '0')
   writeFileSync(preload, movedClock)
-  const env = { NODE_OPTIONS: `--import=${preload}`, TEST_CLOCK: clock }
+  const env = { NODE_OPTIONS: `--require=${preload}`, TEST_CLOCK: clock }
   const server = await serve(join(folder, 'clock-tasks'), [], env)
   const runs = await server.create({ steps: 40 })
   for (let tries = 0; tries < 1200 && (await server.task(runs)).status !== 'RUNNING'; tries++) await wait(100)

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { readDataUri } from '../../../src/server/assets/data-uri.ts'
 import { InlineData, plainJsonLimit } from '../../../src/server/assets/inline-data.ts'
+import { BodyBuffers } from '../../../src/server/http/body-buffers.ts'
 
 const secret = randomBytes(32)
 const picture = randomBytes(300_001)
@@ -13,7 +14,7 @@ interface Body {
 }
 
 async function taken(json: string) {
-  const inline = new InlineData(secret)
+  const inline = new InlineData(secret, new BodyBuffers())
   const { rest, release } = await inline.take(Buffer.from(json))
   const body = JSON.parse(rest.toString()) as Body
   return { inline, rest, release, body, data: inline.find(body.promptImage)?.data }
@@ -60,8 +61,14 @@ describe('a large data URI of a body', () => {
     expect(readDataUri(uri)).toBeUndefined()
   })
 
+  test('is none with characters beyond ASCII, which no URI has', async () => {
+    const { inline, body } = await taken(bodyOf(`data:image/png,${'é'.repeat(100_000)}`))
+    expect(inline.find(body.promptImage)).toBeDefined()
+    expect(inline.find(body.promptImage)!.data).toBeUndefined()
+  })
+
   test('has one name for one content, which is nobody else’s, until its last user is answered', async () => {
-    const inline = new InlineData(secret)
+    const inline = new InlineData(secret, new BodyBuffers())
     const json = bodyOf(`data:image/png;base64,${base64}`)
     const [first, second] = [await inline.take(Buffer.from(json)), await inline.take(Buffer.from(json))]
     expect(first.rest.equals(second.rest)).toBe(true)
@@ -71,8 +78,23 @@ describe('a large data URI of a body', () => {
     expect(inline.find(promptImage)?.data).toBeDefined()
     second.release()
     expect(inline.find(promptImage)).toBeUndefined()
-    const other = await new InlineData(randomBytes(32)).take(Buffer.from(json))
+    const other = await new InlineData(randomBytes(32), new BodyBuffers()).take(Buffer.from(json))
     expect(other.rest.equals(first.rest)).toBe(false)
+  })
+
+  test('keeps its bytes while it is used, and gives their memory to the next', async () => {
+    const inline = new InlineData(secret, new BodyBuffers())
+    const take = async (uri: string) => await inline.take(Buffer.from(bodyOf(uri)))
+    const bytesOf = (rest: Buffer) =>
+      inline.find((JSON.parse(rest.toString()) as Body).promptImage)!.data!.bytes
+    const uri = `data:image/png;base64,${base64}`
+    const [first, second] = [await take(uri), await take(uri)]
+    first.release()
+    const other = await take(`data:image/png;base64,${Buffer.alloc(picture.length, 7).toString('base64')}`)
+    expect(bytesOf(second.rest).equals(picture)).toBe(true)
+    const { buffer } = bytesOf(other.rest)
+    other.release()
+    expect(bytesOf((await take(`data:image/png;base64,${base64.toLowerCase()}`)).rest).buffer).toBe(buffer)
   })
 
   test('lets the event loop turn while it is read', async () => {
@@ -84,17 +106,17 @@ describe('a large data URI of a body', () => {
       if (reading) setImmediate(turn)
     }
     setImmediate(turn)
-    const { rest } = await new InlineData(secret).take(json)
+    const { rest } = await new InlineData(secret, new BodyBuffers()).take(json)
     reading = false
     expect(rest.length).toBeLessThan(300)
-    expect(turns).toBeGreaterThan(100)
+    expect(turns).toBeGreaterThan(5)
   })
 })
 
 describe('the rest of a body', () => {
   test('stays as it is', async () => {
     for (const json of ['{}', '', '"', '{"a": "data:', bodyOf('data:image/png;base64,AAAA'), '[1, "\\""]']) {
-      const { rest } = await new InlineData(secret).take(Buffer.from(json))
+      const { rest } = await new InlineData(secret, new BodyBuffers()).take(Buffer.from(json))
       expect(rest.toString()).toBe(json)
     }
   })
@@ -107,7 +129,7 @@ describe('the rest of a body', () => {
     ['many quotes', JSON.stringify('"'.repeat(plainJsonLimit))],
     ['numbers', `[${'1,'.repeat(plainJsonLimit)}1]`],
   ])('is refused when it is large: %s', async (_, json) => {
-    await expect(new InlineData(secret).take(Buffer.from(json))).rejects.toMatchObject({
+    await expect(new InlineData(secret, new BodyBuffers()).take(Buffer.from(json))).rejects.toMatchObject({
       status: 413,
       message: 'The body holds more than 524288 bytes beside data URIs.',
     })
@@ -116,7 +138,9 @@ describe('the rest of a body', () => {
   test('is refused where a data URI is no text of JSON', async () => {
     for (const wrong of ['\n', '\0', '\\x41', '\\u12']) {
       const json = `{"promptImage": "data:image/png;base64,${wrong}${base64}"}`
-      await expect(new InlineData(secret).take(Buffer.from(json))).rejects.toMatchObject({ status: 400 })
+      await expect(new InlineData(secret, new BodyBuffers()).take(Buffer.from(json))).rejects.toMatchObject({
+        status: 400,
+      })
     }
   })
 })
