@@ -61,7 +61,7 @@ const kinds: readonly Kind[] = [
   { ...avc, file: 'avc-reordered.mp4', flags: `${crf} -bf 3 -g 6` },
   { ...avc, file: 'avc-intra.mp4', flags: `${crf} -g 1` },
   { ...avc, file: 'avc-lossless.mp4', pixels: 'yuv444p', flags: '-qp 0' },
-  { ...avc, file: 'avc-odd.mp4', pixels: 'yuv444p', flags: crf, odd: true },
+  { ...avc, file: 'avc-odd.mp4', pixels: 'yuv444p', flags: crf, filter: 'scale=35:27', odd: true },
   ...each('libx265', 'mp4', ['yuv420p', 'yuv422p', 'yuv444p', 'gray', 'gbrp'], `${hevc} -tag:v hvc1`),
   ...each('libx265', 'mkv', ['yuv420p10le', 'yuv422p10le', 'yuv444p12le'], hevc),
   ...each('libvpx', 'webm', ['yuv420p'], '-crf 10 -b:v 2M'),
@@ -100,7 +100,14 @@ describe('a kind of video that FFmpeg makes', () => {
       skip(!encoders.includes(` ${encoder} `), `there is no ${encoder}`)
       const { width, height } = odd ? { width: 35, height: 27 } : size
       const path = join(folder, file)
-      const source = ['-f', 'lavfi', '-i', `testsrc2=s=${width}x${height}:r=24`, '-frames:v', String(count)]
+      const source = [
+        '-f',
+        'lavfi',
+        '-i',
+        `testsrc2=s=${odd ? '70x54' : '64x48'}:r=24`,
+        '-frames:v',
+        String(count),
+      ]
       const words = [...flags.split(' ').filter(Boolean), '-pix_fmt', pixels, '-c:v', encoder]
       await ffmpeg([...source, '-vf', filter, ...words, path])
       const rgb = await ffmpeg(['-i', path, '-vf', exact, '-pix_fmt', 'rgb24', '-f', 'rawvideo', '-'])
