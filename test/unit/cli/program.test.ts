@@ -45,7 +45,7 @@ test('only the command that is called is loaded, and all of them for their list'
   const namesFor = async (...argv: string[]) => (await createProgram(argv)).commands.map(each => each.name())
   expect(await namesFor('serve', '--port', '0')).toEqual(['serve'])
   const all = await namesFor()
-  expect(all).toHaveLength(13)
+  expect(all).toEqual(expect.arrayContaining(['generate', 'models', 'serve', 'worker', 'completion']))
   for (const word of ['--help', 'help', 'completion', 'nonsense', 'toString']) {
     expect(await namesFor(word)).toEqual(all)
   }
