@@ -72,10 +72,18 @@ export { checkOutput } from './media/output-path.ts'
 export { readRecord } from './media/read-record.ts'
 export { readVideo } from './media/read-video.ts'
 export type { GenerationRecord } from './media/record.ts'
+export {
+  type FileSound,
+  probeSound,
+  type ReadSoundOptions,
+  readSound,
+} from './media/sound/read-sound.ts'
+export type { Sound, SoundFormat } from './media/sound/sound.ts'
 export type { ReadVideoOptions, VideoInput } from './media/video-input.ts'
 export { type Notice, type NoticeCode, noticeCodes } from './notices.ts'
 export type { DenoiseState } from './pipeline/denoise-state.ts'
 export type {
+  AudioReadyEvent,
   ConditioningReadyEvent,
   FramesDecodedEvent,
   GenerateEvent,

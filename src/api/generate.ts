@@ -15,7 +15,7 @@ type Keyframe = NonNullable<GenerateRequest['keyframes']>[number]
 
 /** One video: what is to be seen, which model makes it, and where it is written. */
 export interface GenerateVideoOptions
-  extends Omit<GenerateRequest, MediaField | 'keyframes' | 'references'>,
+  extends Omit<GenerateRequest, MediaField | 'audio' | 'keyframes' | 'references'>,
     Omit<EngineOptions, 'model' | 'lanes'>,
     GenerateOptions,
     Pick<OutputOptions, 'codec' | 'upscale'>,
@@ -27,6 +27,11 @@ export interface GenerateVideoOptions
   readonly model?: string
   /** File to write, as `renderVideo` takes it. Without it the frames are in the events alone. */
   readonly output?: string
+  /**
+   * Whether there is sound, or what is put in: a sound file or a clip.
+   * @default true: the model's own, or that of the clip of `video` or `extend`
+   */
+  readonly audio?: boolean | MediaSource
   readonly keyframes?: readonly (Omit<Keyframe, 'path'> & { readonly path: MediaSource })[]
   readonly references?: readonly MediaSource[]
 }
@@ -87,7 +92,7 @@ async function requestOf(
   files: MediaFiles,
   signal: AbortSignal | undefined,
 ): Promise<GenerateRequest> {
-  const { image, lastImage, video, mask, extend, keyframes, references, ...same } = asked
+  const { image, lastImage, video, mask, extend, audio, keyframes, references, ...same } = asked
   const single = { image, lastImage, video, mask, extend }
   const paths: Partial<Record<MediaField, string>> = {}
   for (const field of mediaFields) {
@@ -97,9 +102,12 @@ async function requestOf(
   const pathsOf = <T>(field: string, list: readonly T[], source: (item: T) => MediaSource) =>
     Promise.all(list.map(item => files.pathOf(field, source(item), signal)))
   const framed = keyframes && (await pathsOf('keyframe', keyframes, ({ path }) => path))
+  const sound =
+    audio === undefined || typeof audio === 'boolean' ? audio : await files.pathOf('audio', audio, signal)
   return {
     ...same,
     ...paths,
+    ...(sound !== undefined && { audio: sound }),
     ...(keyframes && { keyframes: keyframes.map((each, index) => ({ ...each, path: framed![index]! })) }),
     ...(references && { references: await pathsOf('reference', references, source => source) }),
   }

@@ -4,11 +4,12 @@ import { frameSize } from '../pipeline/upsample.ts'
 import { bytesText, counted, durationText } from './quantities.ts'
 
 /** What is going to be made: the request with every default filled in. */
-export function startText({ plan, device }: StartEvent): string {
+export function startText({ plan, device, sound }: StartEvent): string {
   const { frames, fps, steps, guidance, seed } = plan
   const { width, height } = frameSize(plan)
   const size = `${width}x${height}, ${counted(frames, 'frame')} at ${fps} fps`
-  return `${size}, ${counted(steps, 'step')}, guidance ${guidance.join()}, seed ${seed}, on ${device}`
+  const heard = sound ? ', with sound' : ''
+  return `${size}${heard}, ${counted(steps, 'step')}, guidance ${guidance.join()}, seed ${seed}, on ${device}`
 }
 
 /** That the memory ran out, and how the run goes on. */

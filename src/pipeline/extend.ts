@@ -7,11 +7,14 @@ import { framesFor, pixelFramesOf, wholeLatents } from '../geometry/video-geomet
 import type { Picture } from '../media/read-picture.ts'
 import { readVideo } from '../media/read-video.ts'
 import { resample } from '../media/resample.ts'
+import { probeSound } from '../media/sound/read-sound.ts'
 import { Notices } from '../notices.ts'
 import { checkAborted } from './abort.ts'
 import { noticeFit } from './clip-notices.ts'
+import { copiedSound, soundSource, startEvent } from './clip-sound.ts'
 import type { FramesDecodedEvent, GenerateEvent, StageSeconds, VideoEndEvent } from './events.ts'
 import type { ExtendPlan } from './extend-plan.ts'
+import { SoundTail, soundUnder } from './extend-sound.ts'
 import type { Model, ModelFacts } from './family.ts'
 import { generate, noticeEvents, type RunContext } from './generate.ts'
 import type { GraphRunner } from './graph-runner.ts'
@@ -41,8 +44,21 @@ export async function* extend(
   const windows = windowsOf(model.facts, plan, plan.extend!, opening)
   const tail = new Tail(plan, opening, given + plan.frames)
 
-  yield { type: 'start', plan, device: runner.device, memory: runner.memory }
+  const sound = await soundSource(model, plan)
+  const seconds = (frames: number) => frames / plan.fps
+  const total = seconds(given + plan.frames)
+  yield startEvent(plan, runner, sound)
   noticeFit(path, source, plan, notices.add)
+  const copied = sound?.path
+  if (copied !== undefined) {
+    const length = copied === path ? seconds(given) : total
+    yield await copiedSound(copied, plan, length, signal, notices.add)
+  }
+  const soundTail = sound && copied === undefined ? new SoundTail(sound, seconds(opening), total) : undefined
+  if (sound && soundTail) {
+    const own = (await probeSound(path)) && path
+    yield* soundTail.begin(await soundUnder(own, seconds(given), sound, signal))
+  }
   yield* noticeEvents(notices)
   for await (const data of source.frames) {
     checkAborted(signal)
@@ -51,7 +67,8 @@ export async function* extend(
 
   const ends: VideoEndEvent[] = []
   for (const [index, length] of windows.entries()) {
-    const window = windowPlan(plan, length, index)
+    const window = { ...windowPlan(plan, length, index), audio: soundTail !== undefined }
+    const isLast = index === windows.length - 1
     const settings = {
       opening: tail.pictures(),
       notices,
@@ -64,11 +81,13 @@ export async function* extend(
       if (event.type === 'step-end' || event.type === 'preview') {
         yield { ...event, step: done + event.step, of: windows.length * plan.steps }
       }
+      if (event.type === 'audio-ready') yield* soundTail!.follow(event, isLast ? undefined : seconds(length))
       if (event.type === 'frames-decoded') yield* tail.follow(event)
       if (event.type === 'video-end') ends.push(event)
     }
     tail.endWindow()
   }
+  if (soundTail) yield* soundTail.flush()
   yield* tail.flush()
   yield { ...ends.at(-1)!, plan, ...totalsOf(ends) }
 }

@@ -12,7 +12,7 @@ import { checkWhole } from '../whole-file.ts'
 import { type Sound, type SoundFormat, sliceSound, soundLength } from './sound.ts'
 
 /** What the sound of a file is. */
-export interface SoundFacts extends SoundFormat {
+export interface FileSound extends SoundFormat {
   /** `aac`, `opus`, `mp3`, `flac`, `vorbis`, or a kind of PCM. */
   readonly codec: string
   /** From the first picture of a video on; of other files from their beginning. Undefined where it is not told. */
@@ -31,7 +31,7 @@ export interface ReadSoundOptions {
  * @returns undefined where it has none
  * @throws MediaError when it is missing, broken or of another kind
  */
-export async function probeSound(path: string): Promise<SoundFacts | undefined> {
+export async function probeSound(path: string): Promise<FileSound | undefined> {
   return withTrack(path, undefined, async ({ file, track, origin, codec }) => {
     const rate = codec === 'opus' ? 48000 : await track.getSampleRate()
     const edits = await readEditList(file, track.id)

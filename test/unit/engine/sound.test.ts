@@ -5,8 +5,6 @@ import { expect, test } from 'vitest'
 import { families } from '../../../models/index.ts'
 import { type Engine, openEngine } from '../../../src/engine/engine.ts'
 import { type RenderEvent, renderVideo } from '../../../src/engine/render.ts'
-import { Graph } from '../../../src/graph/graph.ts'
-import { concat, reshape, slice } from '../../../src/graph/ops/layout.ts'
 import { probeMedia } from '../../../src/media/probe.ts'
 import { readRecord } from '../../../src/media/read-record.ts'
 import { probeSound, readSound } from '../../../src/media/sound/read-sound.ts'
@@ -14,13 +12,14 @@ import { type Sound, soundLength } from '../../../src/media/sound/sound.ts'
 import { encodeWav } from '../../../src/media/sound/wav.ts'
 import { openVideoWriter } from '../../../src/media/writer.ts'
 import type { AudioReadyEvent } from '../../../src/pipeline/events.ts'
-import type { Family, GraphRecipe, SoundFacts } from '../../../src/pipeline/family.ts'
+import type { Family } from '../../../src/pipeline/family.ts'
 import type { GenerateRequest } from '../../../src/pipeline/request.ts'
 import { fixture } from '../../fixtures.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 import { flatFrames } from '../media/clip-samples.ts'
 import { glidingTones, soundToNoise } from '../media/sound/sound-samples.ts'
 import { RecordedBackend } from './recorded-backend.ts'
+import { soundingFamilies } from './sounding-families.ts'
 import { collect, tinyRequest } from './tiny-engine.ts'
 
 const scratch = scratchFolder()
@@ -32,39 +31,7 @@ const seconds = 5 / fps
 /** Copies of what a sound is decoded from: enough that it can be heard. */
 const copies = 256
 
-/** A sound that is the latents of the video, again and again: [2, copies · 2 · frames · h · w]. */
-const soundGraph: GraphRecipe = {
-  name: 'sound',
-  component: 'vae',
-  role: 'vae',
-  build() {
-    const graph = new Graph('sound', { precision: 'f32' })
-    const latents = graph.input('latents', 'f32', [16, 'frames', 'height', 'width'])
-    const pair = reshape(slice(latents, 0, 0, 2), [2, '*'])
-    const waveform = concat([pair, ...new Array(copies - 1).fill(pair)], 1)
-    graph.output('waveform', waveform)
-    return graph
-  },
-}
-
-const sound: SoundFacts = {
-  stream: 0,
-  rate: 8000,
-  channels: 2,
-  decoder: ['sound'],
-  latentShape: ({ frames }) => [16, (frames + 3) / 4, 2, 2],
-}
-
-/** The families, whose models make a sound of their latents. */
-const heard = families.map((family): Family => {
-  return {
-    ...family,
-    load(checkpoint) {
-      const model = family.load(checkpoint)
-      return { ...model, facts: { ...model.facts, sound }, graphs: [...model.graphs, soundGraph] }
-    },
-  }
-})
+const heard = soundingFamilies(copies)
 
 function open(of: readonly Family[]): Promise<Engine> {
   return openEngine(
