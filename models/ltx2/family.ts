@@ -270,7 +270,7 @@ function graphsOf({ textEncoder, connectors, transformer, vae, sound }: Ltx2Conf
       name: 'transformer',
       component: 'transformer',
       role: 'transformer',
-      build: (weights, precision) => ltx2Transformer(transformer, sound.channels, weights, precision),
+      build: (...given) => ltx2Transformer(transformer, sound.channels, ...given),
     },
     ...Object.entries(coders).map(([name, build]): GraphRecipe => {
       return {

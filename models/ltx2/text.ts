@@ -54,7 +54,7 @@ export function ltx2TextConditioner(options: Ltx2TextOptions): Model['conditionT
 function checkLength(length: number, registers: number): void {
   if (length % registers === 0) return
   const below = Math.floor(length / registers) * registers
-  const nearest = [below, below + registers].filter(each => each >= registers && each <= ltx2TextTokens)
+  const nearest = [below, below + registers].filter(each => each >= registers)
   throw new RequestError('request/invalid', {
     subject: 'maxTextTokens',
     expected: `a multiple of ${registers}, the registers that stand for padding, for this model`,

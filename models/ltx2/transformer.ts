@@ -42,14 +42,16 @@ const prefixes = { video: '', audio: 'audio_' } as const
  * where blocks can be perturbed `attended` f32 [layers], 0 where tokens keep their own values in place of a self-attention.
  * Outputs: `velocity` and `audio.velocity`, like the latents.
  * @param audioChannels of the latents of the sound; their bins are the rest of a token
+ * @param kernels the folders of kernels/ whose operators it may use
  */
 export function ltx2Transformer(
   config: Ltx2TransformerConfig,
   audioChannels: number,
   weights: WeightSource,
   precision: FloatDType,
+  kernels: ReadonlySet<string> = new Set(),
 ): Graph {
-  const graph = new Graph('transformer', { precision })
+  const graph = new Graph('transformer', { precision, kernels })
   const scope = new Scope(graph, weights)
   const latents = graph.input('latents', 'f32', ['batch', config.in_channels, 'frames', 'height', 'width'])
   const bins = config.audio_in_channels / audioChannels

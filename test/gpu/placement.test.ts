@@ -5,11 +5,17 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { ownKernels, transformerCost, transformers } from '../../bench/gpu/predicted-networks.ts'
 import { clipVisionConfig } from '../../models/clip/config.ts'
 import { clipVisionEncoder } from '../../models/clip/vision-encoder.ts'
+import { gemma3Config } from '../../models/gemma3/config.ts'
+import { gemma3Encoder } from '../../models/gemma3/encoder.ts'
 import { ltxTransformerConfig } from '../../models/ltx/config.ts'
 import { ltxContext } from '../../models/ltx/context.ts'
 import { ltxTransformer } from '../../models/ltx/transformer.ts'
 import { ltxVaeConfig } from '../../models/ltx-vae/config.ts'
 import { ltxDecoder, ltxEncoder } from '../../models/ltx-vae/vae.ts'
+import { ltx2Caption } from '../../models/ltx2/caption.ts'
+import { ltx2ConnectorsConfig, ltx2TransformerConfig, ltx2VaeConfig } from '../../models/ltx2/config.ts'
+import { ltx2Connectors } from '../../models/ltx2/connectors.ts'
+import { ltx2Transformer } from '../../models/ltx2/transformer.ts'
 import { t5Config } from '../../models/t5/config.ts'
 import { t5Encoder } from '../../models/t5/encoder.ts'
 import { umt5Config } from '../../models/umt5/config.ts'
@@ -107,7 +113,39 @@ const components: Readonly<
       encoder: (config, weights, precision) => ltxEncoder(ltxVaeConfig.parse(config), weights, precision),
     },
   },
+  Gemma3ForConditionalGeneration: {
+    precision: 'bf16',
+    graphs: {
+      encoder: (config, weights, precision) => gemma3Encoder(gemma3Config.parse(config), weights, precision),
+    },
+  },
+  LTX2TextConnectors: {
+    precision: 'bf16',
+    graphs: {
+      connectors: (config, weights, precision) =>
+        ltx2Connectors(ltx2ConnectorsConfig.parse(config), weights, precision),
+    },
+  },
+  LTX2VideoTransformer3DModel: {
+    precision: 'bf16',
+    graphs: {
+      caption: (config, weights, precision) =>
+        ltx2Caption(ltx2TransformerConfig.parse(config), weights, precision),
+      transformer: (config, ...rest) =>
+        ltx2Transformer(ltx2TransformerConfig.parse(config), soundChannels, ...rest),
+    },
+  },
+  AutoencoderKLLTX2Video: {
+    precision: 'f16',
+    graphs: {
+      decoder: (config, weights, precision) => ltxDecoder(ltx2VaeConfig.parse(config), weights, precision),
+      encoder: (config, weights, precision) => ltxEncoder(ltx2VaeConfig.parse(config), weights, precision),
+    },
+  },
 }
+
+/** Channels of the latents of LTX-2's sound. */
+const soundChannels = 8
 
 interface Published {
   readonly class: string
@@ -123,13 +161,28 @@ const checkpoints = [
   'ltx-video-0.9.1',
   'ltx-video-0.9.7',
   'ltx-t5-xxl',
+  'ltx2',
+  'ltx2.3',
+  'ltx2-gemma3-12b',
 ]
+
+/** Parts that are no graphs of a component alone, or have tests of their own. */
+const beside = new Set([
+  'AutoencoderKLLTX2Audio',
+  'LTX2Vocoder',
+  'LTX2VocoderWithBWE',
+  'LTX2LatentUpsamplerModel',
+])
 
 const cases = checkpoints.flatMap(checkpoint => {
   const file = readFileSync(fixture(`published/${checkpoint}.json`), 'utf8')
   return Object.entries(JSON.parse(file) as Record<string, Published>).flatMap(([component, about]) => {
+    if (beside.has(about.class)) return []
     const { precision, graphs } = components[about.class]!
-    return Object.entries(graphs).map(([name, build]) => {
+    const used = Object.entries(graphs).filter(([name]) => {
+      return name !== 'caption' || about.config.use_prompt_embeddings === true
+    })
+    return used.map(([name, build]) => {
       return { checkpoint, component, about, precision, graph: name, build }
     })
   })
@@ -145,10 +198,16 @@ async function buildPublished(
   layers = 3,
   kernels?: ReadonlySet<string>,
 ) {
-  const config = 'num_layers' in about.config ? { ...about.config, num_layers: layers } : about.config
+  const config = withLayers(about.config, layers)
   const folder = path.join(scratch, checkpoint, component)
   await synthesizeWeights(about.tensors, folder)
   return build(config, new WeightLedger(await openWeights(folder)).graph(graph), precision, kernels)
+}
+
+function withLayers(config: Config, layers: number): Config {
+  if ('num_layers' in config) return { ...config, num_layers: layers }
+  if (!('text_config' in config)) return config
+  return { ...config, text_config: { ...(config.text_config as Config), num_hidden_layers: 2 * layers } }
 }
 
 /** cuDNN's attention plans nothing on stand-ins: runs that are to end take the other kernels. */
