@@ -38,11 +38,17 @@ const vae23 = {
 }
 
 export const ltx2Published: readonly PublishedModel[] = [
-  published('ltx-2', {}, {}, {}),
-  published('ltx-2.3', transformer23, connectors23, vae23),
+  published('ltx-2', 'LTX2Vocoder', {}, {}, {}),
+  published('ltx-2.3', 'LTX2VocoderWithBWE', transformer23, connectors23, vae23),
 ]
 
-function published(name: string, transformer: object, connectors: object, vae: object): PublishedModel {
+function published(
+  name: string,
+  vocoder: string,
+  transformer: object,
+  connectors: object,
+  vae: object,
+): PublishedModel {
   return {
     name,
     index: { _class_name: 'LTX2Pipeline' },
@@ -62,7 +68,15 @@ function published(name: string, transformer: object, connectors: object, vae: o
       transformer: { _class_name: 'LTX2VideoTransformer3DModel', rope_type: 'split', ...transformer },
       vae: { _class_name: 'AutoencoderKLLTX2Video', decoder_causal: false, ...vae },
       audio_vae: { _class_name: 'AutoencoderKLLTX2Audio' },
+      vocoder: { _class_name: vocoder },
     },
-    stored: { text_encoder: 'bf16', connectors: 'bf16', transformer: 'bf16', vae: 'bf16' },
+    stored: {
+      text_encoder: 'bf16',
+      connectors: 'bf16',
+      transformer: 'bf16',
+      vae: 'bf16',
+      audio_vae: 'bf16',
+      vocoder: 'bf16',
+    },
   }
 }
