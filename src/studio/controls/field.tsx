@@ -7,6 +7,8 @@ export interface FieldIds {
   readonly id: string
   readonly 'aria-describedby': string
   readonly 'aria-invalid': boolean
+  /** Of a control that is not the one of the label. */
+  readonly 'aria-label'?: string
 }
 
 interface FieldProps {

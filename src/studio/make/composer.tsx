@@ -10,12 +10,13 @@ import { followDraft } from './plan.ts'
 import { PromptFields } from './prompt-fields.tsx'
 import { QualityFields } from './quality-fields.tsx'
 import { SeedField } from './seed-field.tsx'
-import { submitDraft } from './submit.ts'
+import { forgetErrors, submitDraft } from './submit.ts'
 import { SubmitBar } from './submit-bar.tsx'
 
 /** Everything that is said of a video before it is made. */
 export function Composer() {
   useEffect(followDraft, [])
+  useEffect(forgetErrors, [])
   return (
     <form
       class="composer"

@@ -103,7 +103,7 @@ function LengthField() {
             onInput={event => changeFrames(event.currentTarget.valueAsNumber)}
           />
           <NumberInput
-            ids={{ ...ids, id: `${ids.id}-number` }}
+            ids={{ ...ids, id: `${ids.id}-number`, 'aria-label': texts.make.frames }}
             value={draft.value.values.frames as number | undefined}
             fallback={defaults.frames}
             min={first}

@@ -15,6 +15,9 @@ export interface Planned {
 /** What the draft would be made as; undefined until the server has said it. */
 export const planned = signal<Planned | undefined>(undefined)
 
+/** Whether the draft has changed since. */
+export const planning = signal(false)
+
 const settledMs = 250
 
 /** Asks the server about the draft whenever it has changed. @returns ends it */
@@ -27,6 +30,7 @@ export function followDraft(): () => void {
     const body = draftModel.value && bodyOf(draft.value, source => source.name)
     window.clearTimeout(timer)
     asking.abort()
+    planning.value = body !== undefined
     if (!body) return
     asking = new AbortController()
     const { signal: stopped } = asking
@@ -52,4 +56,5 @@ async function ask(body: object, stopped: AbortSignal): Promise<void> {
       ...(named.length === 0 && { error: messageOf(error) }),
     }
   }
+  planning.value = false
 }

@@ -5,7 +5,7 @@ import { bytesText, timeText } from '../format.ts'
 import { texts } from '../texts/texts.ts'
 import { curlOf } from './curl.ts'
 import { changeDraft, draft, draftModel } from './draft.ts'
-import { planned } from './plan.ts'
+import { planned, planning } from './plan.ts'
 import { submitError, submitting } from './submit.ts'
 
 /** What pressing the button means, and the button. */
@@ -52,7 +52,7 @@ export function SubmitBar() {
         </button>
       </div>
       <div class="copies">
-        <CopyButton label={texts.make.copyCommand} text={now?.plan?.command} />
+        <CopyButton label={texts.make.copyCommand} text={planning.value ? undefined : now?.plan?.command} />
         <CopyButton label={texts.make.copyCurl} text={draftModel.value && curlOf(draft.value)} />
       </div>
     </div>

@@ -1,4 +1,4 @@
-import { signal } from '@preact/signals'
+import { effect, signal } from '@preact/signals'
 import type { TaskView } from '../../server/framewright/contract.ts'
 import type { Source } from '../direct/source.ts'
 import { call, messageOf } from '../server/call.ts'
@@ -16,6 +16,14 @@ export const submitError = signal<string | undefined>(undefined)
 /** Addresses of files that were sent, with when: they are good for a day. */
 const sent = new WeakMap<Blob, { readonly address: string; readonly at: number }>()
 const sentHours = 20
+
+/** Takes the reason away once something is changed. @returns ends it */
+export function forgetErrors(): () => void {
+  return effect(() => {
+    draft.value
+    submitError.value = undefined
+  })
+}
 
 /** Puts the videos of the draft into the queue, and shows the first. */
 export async function submitDraft(): Promise<void> {

@@ -44,6 +44,7 @@ export const english = {
     width: 'Width',
     height: 'Height',
     length: 'Length',
+    frames: 'Frames',
     lengthText: (frames: number, seconds: string) => `${seconds} s, ${frames} frames`,
     seed: 'Seed',
     seedRandom: 'A new one for every video',

@@ -1,0 +1,185 @@
+/** A real browser with the Studio of a real server in it. */
+import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest'
+import { readVideo } from '../../../src/index.ts'
+import type { TaskView } from '../../../src/server/framewright/contract.ts'
+import { scratchFolder } from '../../scratch.ts'
+import { startTestServer, type TestServer } from '../serve/test-server.ts'
+
+const executable = [process.env.CHROMIUM ?? '', '/usr/bin/chromium', '/usr/bin/chromium-browser'].find(
+  existsSync,
+)
+
+/** Tests in a browser; where there is none, they are skipped, and their name says why. */
+export function describeStudio(
+  name: string,
+  tests: (studio: Studio) => void,
+  options: ServerOptions = {},
+): void {
+  if (!executable) {
+    describe.skip(`${name} (there is no chromium: apt-get install chromium)`, () =>
+      tests(new Studio(options)))
+    return
+  }
+  describe(name, () => {
+    const studio = new Studio(options)
+    beforeAll(async () => await studio.start())
+    afterEach(async () => await studio.endTest())
+    afterAll(async () => await studio[Symbol.asyncDispose]())
+    tests(studio)
+  })
+}
+
+type ServerOptions = NonNullable<Parameters<typeof startTestServer>[1]>
+
+/** What a person sees or waits for. */
+const patienceMs = 30_000
+
+export class Studio implements AsyncDisposable {
+  readonly #options: ServerOptions
+  readonly #folder = scratchFolder()
+  #server: TestServer | undefined
+  #browser: Browser | undefined
+  /** What a page has complained of: errors, refused scripts, requests to other hosts. */
+  complaints: string[] = []
+
+  constructor(options: ServerOptions) {
+    this.#options = options
+  }
+
+  get server(): TestServer {
+    return this.#server!
+  }
+
+  async start(): Promise<void> {
+    const args = ['--no-sandbox', '--disable-dev-shm-usage']
+    this.#browser = await chromium.launch({ executablePath: executable!, args })
+    this.#server = await startTestServer(this.#folder, { devices: ['cpu'], ...this.#options })
+  }
+
+  /** A tab with the Studio open, in a browser of its own. */
+  async open(options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await this.#browser!.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+    await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: this.server.url })
+    const page = await context.newPage()
+    page.setDefaultTimeout(patienceMs)
+    this.watch(page)
+    await page.goto(this.server.url)
+    return page
+  }
+
+  watch(page: Page): void {
+    page.on('pageerror', error => this.complaints.push(error.message))
+    page.on('console', message => {
+      const expected = /Failed to load resource/.test(message.text())
+      if (message.type() === 'error' && !expected) this.complaints.push(message.text())
+    })
+    page.on('request', request => {
+      const url = new URL(request.url())
+      if (url.protocol.startsWith('http') && url.host !== new URL(this.server.url).host) {
+        this.complaints.push(`a request to ${url.host}`)
+      }
+    })
+  }
+
+  async endTest(): Promise<void> {
+    const { complaints } = this
+    this.complaints = []
+    for (const context of this.#browser!.contexts()) await context.close()
+    expect(complaints).toEqual([])
+  }
+
+  /** Presses the button, and waits for the end of what it makes. */
+  async make(page: Page): Promise<TaskView> {
+    await this.begin(page)
+    return await this.ended()
+  }
+
+  /** Presses the button, and waits until there is a task of it. */
+  async begin(page: Page): Promise<void> {
+    const before = this.newest
+    await page.getByRole('button', { name: /^Make/ }).click()
+    await expect.poll(() => this.newest, { timeout: patienceMs }).not.toBe(before)
+  }
+
+  get newest(): string | undefined {
+    return [...this.server.jobs.tasks.keys()].at(-1)
+  }
+
+  /** The newest task, once it is at an end. */
+  async ended(): Promise<TaskView> {
+    const { url, jobs } = this.server
+    const id = this.newest!
+    for await (const task of jobs.watch(id, AbortSignal.timeout(patienceMs))) void task
+    return (await (await fetch(`${url}/v1/tasks/${id}/details`)).json()) as TaskView
+  }
+
+  /** The frames of a task's file, 3 bytes a pixel. */
+  async frames(task: TaskView): Promise<Uint8Array[]> {
+    const path = join(this.#folder, `${task.id}.mp4`)
+    const { outputs } = task
+    await writeFile(path, Buffer.from(await (await fetch(outputs.video!)).arrayBuffer()))
+    const video = await readVideo(path)
+    const frames: Uint8Array[] = []
+    for await (const data of video.frames) frames.push(data.slice())
+    return frames
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#browser?.close()
+    await this.#server?.[Symbol.asyncDispose]()
+  }
+}
+
+/** Fills in a small video: seconds on any machine. */
+export async function describeVideo(
+  page: Page,
+  {
+    prompt,
+    steps = 2,
+    frames = 5,
+    size = 32,
+  }: { prompt: string; steps?: number; frames?: number; size?: number },
+): Promise<void> {
+  await page.getByLabel('Prompt', { exact: true }).fill(prompt)
+  await page.getByLabel('Width', { exact: true }).fill(String(size))
+  await page.getByLabel('Height', { exact: true }).fill(String(size))
+  await page.getByLabel('Length', { exact: true }).fill(String(frames))
+  await page.getByLabel('Steps', { exact: true }).fill(String(steps))
+}
+
+/** Drops files at a point of an element, as from the desktop. */
+export async function dropFiles(
+  page: Page,
+  selector: string,
+  files: readonly { readonly name: string; readonly type: string; readonly bytes: Buffer }[],
+  share = 0.5,
+): Promise<void> {
+  const sent = JSON.stringify(
+    files.map(({ name, type, bytes }) => ({ name, type, text: bytes.toString('base64') })),
+  )
+  const transfer = await page.evaluateHandle(`(() => {
+    const transfer = new DataTransfer()
+    for (const { name, type, text } of ${sent}) {
+      const bytes = Uint8Array.from(atob(text), each => each.charCodeAt(0))
+      transfer.items.add(new File([bytes], name, { type }))
+    }
+    return transfer
+  })()`)
+  const box = (await page.locator(selector).boundingBox())!
+  const at = { clientX: box.x + share * box.width, clientY: box.y + box.height / 2 }
+  await page.dispatchEvent(selector, 'dragover', { dataTransfer: transfer, ...at })
+  await page.dispatchEvent(selector, 'drop', { dataTransfer: transfer, ...at })
+}
+
+/** The mean of each channel. */
+export function meanColour(frame: Uint8Array): [red: number, green: number, blue: number] {
+  const sums = [0, 0, 0]
+  frame.forEach((value, at) => {
+    sums[at % 3]! += value
+  })
+  return sums.map(sum => sum / (frame.length / 3)) as [number, number, number]
+}
