@@ -7,7 +7,8 @@ import { multiply } from '../../src/graph/ops/elementwise.ts'
 import { concat, gather, padBefore, reshape, reshapeLike, slice } from '../../src/graph/ops/layout.ts'
 import { averagePool, meanOver } from '../../src/graph/ops/pooling.ts'
 import type { Scope } from '../../src/graph/scope.ts'
-import { type CausalCaches, causalConv, windowConv } from './vae-blocks.ts'
+import { type CausalCaches, causalConv } from '../../src/nn/causal-conv.ts'
+import { frameWindows, windowConv } from '../../src/nn/conv3d.ts'
 
 /**
  * Doubles height and width, and the number of frames where `time` is set: a causal convolution gives two frames
@@ -47,12 +48,7 @@ export function downsample(scope: Scope, x: Value, time: boolean, caches: Causal
     return halved
   }
   const history = caches.prepend(halved, 1) // [2·n + 1, channels, h/2, w/2]
-  const triples = [
-    slice(history, 0, 0, -1, 2),
-    slice(history, 0, 1, undefined, 2),
-    slice(history, 0, 2, undefined, 2),
-  ]
-  return windowConv(scope, 'time_conv', concat(triples as [Value, Value, Value], 1), channels, 1)
+  return windowConv(scope, 'time_conv', frameWindows(history, 2), channels, { kernel: 1 })
 }
 
 /**

@@ -10,24 +10,19 @@
 
 import type { Dim } from '../../src/graph/dims.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
-import { dimAt } from '../../src/graph/operand.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
-import { depthToSpace, spaceToDepth } from '../../src/graph/ops/convolution.ts'
 import { add, clip, divide, multiply, round, subtract } from '../../src/graph/ops/elementwise.ts'
-import { gather, slice, transpose } from '../../src/graph/ops/layout.ts'
+import { slice, transpose } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
+import { CausalCaches, causalConv } from '../../src/nn/causal-conv.ts'
+import { channelNorm } from '../../src/nn/channel-norm.ts'
+import { pointwiseConv } from '../../src/nn/conv3d.ts'
+import { patchify, unpatchify } from '../../src/nn/patchify.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import type { WanVaeConfig } from './config.ts'
-import {
-  CausalCaches,
-  causalConv,
-  channelNorm,
-  middleBlock,
-  pointwiseConv,
-  residualBlock,
-} from './vae-blocks.ts'
+import { middleBlock, residualBlock } from './vae-blocks.ts'
 import { averageDown, downsample, duplicateUp, upsample } from './vae-resample.ts'
 
 /** Which part of a clip a graph is for. */
@@ -230,39 +225,6 @@ function residualBlocks(scope: Scope, x: Value, width: number, count: number, ca
     value = scope.in(`resnets.${index}`, block => residualBlock(block, value, width, caches))
   }
   return value
-}
-
-/** Channels (c, column, row) into pixels: [n, c·size², h, w] → [n, c, h·size, w·size]. */
-function unpatchify(x: Value, size: number): Value {
-  return depthToSpace(gather(x, columnsFirst(x, size), 1), size)
-}
-
-/** Pixels into channels (c, column, row): [n, c, h·size, w·size] → [n, c·size², h, w]. */
-function patchify(x: Value, size: number): Value {
-  const channels = Number(dimAt(x, 1))
-  const spread = spaceToDepth(x, size) // [n, (row, column, c), h, w]
-  const source = Array.from({ length: channels * size * size }, (_, index) => {
-    const [channel, column, row] = [
-      Math.floor(index / (size * size)),
-      Math.floor(index / size) % size,
-      index % size,
-    ]
-    return (row * size + column) * channels + channel
-  })
-  return gather(spread, x.graph.ints(source), 1)
-}
-
-/** Where DepthToSpace's channel (c, row, column) is found among channels (c, column, row). */
-function columnsFirst(x: Value, size: number): Value {
-  const source = Array.from({ length: Number(dimAt(x, 1)) }, (_, index) => {
-    const [channel, row, column] = [
-      Math.floor(index / (size * size)),
-      Math.floor(index / size) % size,
-      index % size,
-    ]
-    return (channel * size + column) * size + row
-  })
-  return x.graph.ints(source)
 }
 
 /** [pictures, 3, H, W] in [−1, 1] → uint8 [pictures, H, W, 3]. */

@@ -31,7 +31,7 @@ export function frameWindows(frames: Value, step: 1 | 2 = 1): Value {
 /**
  * The convolution `<scope>.<name>` with a kernel of three frames, over windows of three frames.
  * @param windows [windows, 3·in, height, width]
- * @returns [windows, out, height / stride, width / stride]
+ * @returns [windows, out, height / stride, width / stride]; without the edges where they were there
  */
 export function windowConv(
   scope: Scope,
@@ -46,5 +46,14 @@ export function windowConv(
     const weight = reshape(transpose(stored, [0, 2, 1, 3, 4]), [out, 3 * channels, kernel, kernel])
     const edge = padding ?? (kernel - 1) / 2
     return conv2d(windows, weight, layer.weight('bias', [out]), { stride, padding: [edge, edge, edge, edge] })
+  })
+}
+
+/** A 1×1×1 convolution: [frames, in, h, w] → [frames, out, h, w]. */
+export function pointwiseConv(scope: Scope, name: string, x: Value, out: number): Value {
+  return scope.in(name, layer => {
+    const channels = Number(dimAt(x, 1))
+    const weight = layer.weight('weight', [out, channels, 1, 1, 1], { as: [out, channels, 1, 1] })
+    return conv2d(x, weight, layer.weight('bias', [out]))
   })
 }

@@ -153,10 +153,20 @@ export function padAround(x: Value, axis: number, count: number): Value {
 
 /** Mirrors height and width around their edges, which are not repeated: [..., h, w] → [..., h + 2·count, w + 2·count]. */
 export function reflectAround(x: Value, count: number): Value {
+  return padFrames(x, count, 'reflect')
+}
+
+/** Repeats the outermost rows and columns: [..., h, w] → [..., h + 2·count, w + 2·count]. */
+export function repeatAround(x: Value, count: number): Value {
+  return padFrames(x, count, 'edge')
+}
+
+function padFrames(x: Value, count: number, mode: 'reflect' | 'edge'): Value {
   const rank = x.shape.length
+  axisOf('Pad', x, -2)
   const pads = Array.from({ length: 2 * rank }, (_, index) => (index % rank >= rank - 2 ? count : 0))
   const shape = x.shape.map((dim, index) => (index >= rank - 2 ? addDims(dim, 2 * count) : dim))
-  const attributes = { mode: { string: 'reflect' } }
+  const attributes = { mode: { string: mode } }
   return x.graph.add({ op: 'Pad', inputs: [x, x.graph.ints(pads)], attributes }, x.dtype, shape)
 }
 

@@ -4,6 +4,7 @@ import {
   concat,
   gather,
   padBefore,
+  repeatAround,
   reshape,
   reshapeLike,
   slice,
@@ -217,5 +218,14 @@ describe('padBefore', () => {
     expect(mistakeIn([tokens], x => padBefore(x, 3, 2))).toThrow(
       'net: blocks.3.attn: Pad: expected an axis of [batch, tokens, 8], got 3.',
     )
+  })
+})
+
+describe('repeatAround', () => {
+  test('repeats the outermost rows and columns, and no other axis', async () => {
+    await evaluate([pictures], x => repeatAround(x, 1))
+    const square = { shape: [1, 2, 2], numbers: [1, 2, 3, 4] }
+    const expected = [1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4]
+    expect(await numbersOf([square], x => repeatAround(x, 1))).toEqual(expected)
   })
 })

@@ -1,0 +1,82 @@
+/** Causal convolutions over the frames of a clip that comes in chunks, [frames, channels, height, width] each. */
+
+import type { Graph, Value } from '../graph/graph.ts'
+import { cast } from '../graph/ops/cast.ts'
+import { concat, padBefore, repeatAround, slice } from '../graph/ops/layout.ts'
+import type { Scope } from '../graph/scope.ts'
+import { frameWindows, windowConv } from './conv3d.ts'
+
+/** What a network sees beyond the edges of a clip and of its frames: zeros, or the outermost frame, row or column again. */
+export type Surroundings = 'zeros' | 'replicated'
+
+/**
+ * What a chunk needs of those before it. The first chunk of a clip has none before it and outputs its own; every later
+ * one takes them in and outputs its own: inputs `cache.i`, outputs `cache.i.next`, f32.
+ */
+export class CausalCaches {
+  readonly first: boolean
+  readonly surroundings: Surroundings
+  readonly #graph: Graph
+  #count = 0
+
+  constructor(graph: Graph, first: boolean, surroundings: Surroundings = 'zeros') {
+    this.#graph = graph
+    this.first = first
+    this.surroundings = surroundings
+  }
+
+  /** x with the `kept` frames before it, and remembers its last ones: [frames + kept, channels, height, width]. */
+  prepend(x: Value, kept: number): Value {
+    const index = this.#count++
+    const history = this.first ? this.#beforeClip(x, kept) : concat([this.#input(index, x, kept), x], 0)
+    this.#output(index, slice(history, 0, -kept))
+    return history
+  }
+
+  /** x after everything that was given here in the chunks before, all of which is remembered: [past + frames, …]. */
+  append(x: Value): Value {
+    const index = this.#count++
+    const history = this.first ? x : concat([this.#input(index, x, 'past'), x], 0)
+    this.#output(index, history)
+    return history
+  }
+
+  /** For a convolution that the first chunk skips: what it remembers is `kept` frames made from x by `make`. */
+  skip(make: () => Value): void {
+    this.#output(this.#count++, make())
+  }
+
+  #beforeClip(x: Value, kept: number): Value {
+    if (this.surroundings === 'zeros') return padBefore(x, 0, kept)
+    const frame = slice(x, 0, 0, 1)
+    return concat([frame, ...new Array<Value>(kept - 1).fill(frame), x], 0)
+  }
+
+  #input(index: number, x: Value, frames: number | 'past'): Value {
+    return cast(this.#graph.input(`cache.${index}`, 'f32', [frames, ...x.shape.slice(1)]), x.dtype)
+  }
+
+  #output(index: number, value: Value): void {
+    this.#graph.output(`cache.${index}.next`, cast(value, 'f32'))
+  }
+}
+
+/**
+ * A causal convolution over three frames with a k×k kernel in space: [frames, in, h, w] → [frames, out, h, w].
+ * @param scope that of the layer's weights is `<scope>.<name>`
+ */
+export function causalConv(
+  scope: Scope,
+  name: string,
+  x: Value,
+  out: number,
+  kernel: 1 | 3,
+  caches: CausalCaches,
+): Value {
+  const history = caches.prepend(x, 2) // [frames + 2, in, h, w]
+  if (caches.surroundings === 'zeros' || kernel === 1) {
+    return windowConv(scope, name, frameWindows(history), out, { kernel })
+  }
+  const padded = repeatAround(history, 1) // [frames + 2, in, h + 2, w + 2]
+  return windowConv(scope, name, frameWindows(padded), out, { kernel, padding: 0 })
+}
