@@ -16,6 +16,8 @@ export interface SyntheticCheckpoint {
   readonly components: Readonly<Record<string, object>>
   /** Folder to copy. */
   readonly tokenizer: string
+  /** tokenizer_config.json of a second one, whose vocabulary is in the code. */
+  readonly tokenizer2?: object
 }
 
 /**
@@ -31,6 +33,7 @@ export async function writeSyntheticCheckpoint(folder: string, parts: SyntheticC
   await json('scheduler/scheduler_config.json', parts.scheduler)
   for (const [name, config] of Object.entries(parts.components)) await json(`${name}/config.json`, config)
   await cp(parts.tokenizer, join(folder, 'tokenizer'), { recursive: true })
+  if (parts.tokenizer2) await json('tokenizer_2/tokenizer_config.json', parts.tokenizer2)
   const { graphs } = parts.family.load({
     folder,
     index: parts.index,

@@ -1,6 +1,7 @@
 import { cp, mkdir, readFile, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { builtInModel, resolveModel } from '../engine/model-name.ts'
+import { configFileOf } from '../engine/read-components.ts'
 import { CheckpointError, RequestError } from '../errors.ts'
 import { wantedTensors } from '../graph/wanted-tensors.ts'
 import type { Family, GraphRecipe, Model, PublishedModel } from '../pipeline/family.ts'
@@ -45,7 +46,7 @@ export async function writeSynthetic(
   const index = { ...model.index, ...listed(model) }
   await writeJson(path.join(folder, 'model_index.json'), index)
   for (const [name, config] of Object.entries(model.components)) {
-    await writeJson(path.join(folder, name, configFiles[name] ?? 'config.json'), config)
+    await writeJson(path.join(folder, name, configFileOf(name)), config)
   }
   const builtIn = await resolveModel(builtInModel)
   await cp(path.join(builtIn, 'tokenizer'), path.join(folder, 'tokenizer'), { recursive: true })
@@ -80,11 +81,6 @@ function findPublished(name: string, families: readonly Family[]) {
     expected: `one of ${syntheticNames(families).join(', ')}`,
     got: name,
   })
-}
-
-const configFiles: Readonly<Record<string, string>> = {
-  scheduler: 'scheduler_config.json',
-  image_processor: 'preprocessor_config.json',
 }
 
 /** model_index.json has a [library, class] pair for every component. */

@@ -104,13 +104,18 @@ const configFiles = [
   [/^processor/, 'processor_config.json'],
 ] as const
 
+/** The file in a component's folder that its config is in. */
+export function configFileOf(component: string): string {
+  return configFiles.find(([pattern]) => pattern.test(component))?.[1] ?? 'config.json'
+}
+
 async function readConfig(
   folder: string,
   component: ListedComponent,
   fetch: string,
 ): Promise<{ config: unknown; notice: string | undefined } | undefined> {
   const { name } = component
-  const fileName = configFiles.find(([pattern]) => pattern.test(name))?.[1] ?? 'config.json'
+  const fileName = configFileOf(name)
   const file = path.join(folder, name, fileName)
   const config = await readJson(file, anything)
   if (config === undefined) throw missing(folder, component, `${name}/${fileName}`, fetch)

@@ -61,3 +61,23 @@ export function sizeLike(
 function nearestStep(value: number, { first, step, last }: Steps): number {
   return Math.min(Math.max(first + Math.round((value - first) / step) * step, first), last)
 }
+
+/**
+ * The size of a list whose shape is nearest to a picture's, and no further from a square: of shapes equally near, the
+ * first (`get_closest_ratio` in diffusers' image processors).
+ * @param sizes at least one, of which one is square or nearly so
+ */
+export function nearestShape(sizes: readonly PictureSize[], picture: PictureSize): PictureSize {
+  const wanted = picture.height / picture.width
+  // The reference rounds the ratios of its list.
+  const ratios = sizes.map(({ width, height }) => ({
+    width,
+    height,
+    ratio: Number((height / width).toFixed(5)),
+  }))
+  const inside = ratios.filter(({ ratio }) => (wanted >= 1 ? ratio <= wanted : ratio >= wanted))
+  const candidates = inside.length === 0 ? ratios : inside
+  const distance = ({ ratio }: { readonly ratio: number }) => Math.abs(ratio - wanted)
+  const { width, height } = candidates.reduce((best, size) => (distance(size) < distance(best) ? size : best))
+  return { width, height }
+}

@@ -5,6 +5,8 @@ export interface RotaryOptions {
   readonly grid: Pick<TokenGrid, 'frames' | 'height' | 'width'>
   /** Channels of one attention head; even. */
   readonly headDim: number
+  /** Channels of a head for frames, rows and columns, all even. @default a third each, as in Wan */
+  readonly axes?: readonly [frames: number, rows: number, columns: number]
   /** Base of the wavelengths; 10000 by default. */
   readonly theta?: number
 }
@@ -18,24 +20,31 @@ export interface RotaryTables {
 
 /**
  * 3-D rotary position tables (RoFormer, arXiv:2104.09864, eq. 15, one part of the head for each axis), as diffusers'
- * WanRotaryPosEmbed has them: height and width get a third of the head each, rounded down to pairs, and time gets the
- * rest. Angles are computed in float64. Tokens come in the order frames, height, width.
+ * WanRotaryPosEmbed has them: unless `axes` says otherwise, height and width get a third of the head each, rounded down to
+ * pairs, and time gets the rest. Angles are computed in float64. Tokens come in the order frames, height, width.
  * @throws RangeError for an odd head
  */
-export function rotaryTables({ grid, headDim, theta = 10000 }: RotaryOptions): RotaryTables {
+export function rotaryTables({ grid, headDim, axes, theta = 10000 }: RotaryOptions): RotaryTables {
   if (!(headDim > 0 && headDim % 2 === 0))
     throw new RangeError(`headDim: expected an even number, got ${headDim}.`)
   const pairs = headDim / 2
-  const spatialPairs = Math.floor(headDim / 6)
-  const timePairs = pairs - 2 * spatialPairs
+  const [timePairs, rowPairs, columnPairs] = axes
+    ? (axes.map(channels => channels / 2) as [number, number, number])
+    : thirds(headDim)
   const tokens = grid.frames * grid.height * grid.width
   const table = (turn: (angle: number) => number) =>
     spread(grid, pairs, [
       axisTable(grid.frames, timePairs, theta, turn), // [frames, timePairs]
-      axisTable(grid.height, spatialPairs, theta, turn), // [height, spatialPairs]
-      axisTable(grid.width, spatialPairs, theta, turn), // [width, spatialPairs]
+      axisTable(grid.height, rowPairs, theta, turn), // [height, rowPairs]
+      axisTable(grid.width, columnPairs, theta, turn), // [width, columnPairs]
     ])
   return { cos: table(Math.cos), sin: table(Math.sin), shape: [tokens, pairs] }
+}
+
+/** Pairs of frames, rows and columns. */
+function thirds(headDim: number): [number, number, number] {
+  const spatial = Math.floor(headDim / 6)
+  return [headDim / 2 - 2 * spatial, spatial, spatial]
 }
 
 /** turn(position · theta^(−2·pair / dim)) of each position and pair, with dim = 2 · pairs: [positions, pairs]. */
@@ -62,15 +71,16 @@ function spread(
   [time, rows, columns]: readonly [Float32Array, Float32Array, Float32Array],
 ): Float32Array {
   const timePairs = time.length / frames
-  const spatialPairs = rows.length / height
+  const rowPairs = rows.length / height
+  const columnPairs = columns.length / width
   const table = new Float32Array(frames * height * width * pairs)
   let at = 0
   for (let t = 0; t < frames; t++) {
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
         for (let i = 0; i < timePairs; i++) table[at++] = time[t * timePairs + i]!
-        for (let i = 0; i < spatialPairs; i++) table[at++] = rows[y * spatialPairs + i]!
-        for (let i = 0; i < spatialPairs; i++) table[at++] = columns[x * spatialPairs + i]!
+        for (let i = 0; i < rowPairs; i++) table[at++] = rows[y * rowPairs + i]!
+        for (let i = 0; i < columnPairs; i++) table[at++] = columns[x * columnPairs + i]!
       }
     }
   }

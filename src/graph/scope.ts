@@ -10,6 +10,8 @@ import { gather, reshape, slice } from './ops/layout.ts'
 /** Where a graph's weights come from: a checkpoint that keeps account of what was taken. */
 export interface WeightSource {
   has(key: string): boolean
+  /** The shape of a tensor as it is stored; undefined where there is none, or where shapes are being asked for. */
+  shapeOf(key: string): readonly number[] | undefined
   /** @throws CheckpointError when the key is missing or its shape is not the expected one */
   take(key: string, shape: readonly number[]): StoredWeight
   /** A tensor that may be stored under several names, which all count as taken. */
@@ -103,6 +105,14 @@ export class Scope {
       ? stored.encoding.rows(this.graph, keys[0]!, ids)
       : gather(this.graph.weight(keys[0]!, stored, shape), ids, 0)
     return cast(rows, this.graph.precision)
+  }
+
+  /**
+   * The size of a stored weight along an axis, for widths that no config has.
+   * @param fallback where the weights are not at hand
+   */
+  storedSize(name: string, axis: number, fallback: number): number {
+    return this.#source.shapeOf(this.#key(name))?.[axis] ?? fallback
   }
 
   #key(name: string): string {

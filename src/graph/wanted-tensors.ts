@@ -20,6 +20,7 @@ export function wantedTensors(
   build({
     has: () => false,
     take,
+    shapeOf: () => undefined,
     takeOneOf: ([key], shape) => take(key!, shape),
     additions: () => [],
     lowRank: () => [],

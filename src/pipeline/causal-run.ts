@@ -33,7 +33,9 @@ export interface ChunkResult {
  */
 export async function* runChunks(options: CausalRun): AsyncGenerator<ChunkResult, void, undefined> {
   const { graphs, input, feeds, outputs } = options
-  const chunks = graphs.next ? cutFrames(input.tensor, input.axis, options.chunk) : [input.tensor]
+  const chunks = graphs.next
+    ? cutFrames(input.tensor, input.axis, graphs.chunk ?? options.chunk)
+    : [input.tensor]
   let caches: Record<string, ResidentTensor> = {}
   const runChunk = async (index: number): Promise<ChunkResult | undefined> => {
     const part = chunks[index]

@@ -2,6 +2,7 @@ import { type LatentSize, toLatent } from '../geometry/video-geometry.ts'
 import type { Picture } from '../media/read-picture.ts'
 import { dropNotices, listed, type Notify } from '../notices.ts'
 import { isResident } from '../runtime/backend.ts'
+import { isGuided } from '../sampling/guidance.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkAborted } from './abort.ts'
@@ -32,7 +33,7 @@ export async function condition(
   notify: Notify,
   opening?: readonly Picture[],
 ): Promise<Conditions> {
-  const inputs = await readVisualInputs(plan, signal, notify, opening)
+  const inputs = await readVisualInputs(plan, signal, notify, opening, model.facts)
   return await conditionOn(model, plan, inputs, { size, noise, runner, signal, notify })
 }
 
@@ -62,7 +63,7 @@ export async function conditionOn(
     return made
   }
   const conditional = await text('prompt', plan.prompt)
-  const guides = guidancesOf(model, plan)[0]!.some(({ scale }) => scale > 1)
+  const guides = guidancesOf(model, plan)[0]!.some(isGuided)
   const unconditional = guides ? { unconditional: await text('negative prompt', plan.negativePrompt) } : {}
   const visual = await visualConditions(model, plan, inputs, { size, noise, runner, signal, notify }, from)
   return { conditional, ...unconditional, visual }

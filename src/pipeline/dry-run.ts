@@ -83,7 +83,7 @@ async function dryRunStage(
   return visual
 }
 
-/** The runs that decode a clip under a plan: its first chunks, and all tiles of those. */
+/** The runs that decode a clip under a plan: its first chunks, or all where they take more and more, and all tiles of those. */
 export async function dryRunDecoding(
   model: Model,
   plan: GeneratePlan,
@@ -96,9 +96,9 @@ export async function dryRunDecoding(
     await decodeSound(sound, zeros('f32', sound.latentShape(plan)), stage)
   }
   const size = toLatent(model.facts.geometry, plan)
-  const latentFrames = model.facts.decoder.next
-    ? Math.min(size.latentFrames, 1 + 2 * memory.chunk)
-    : size.latentFrames
+  const { next, growing } = model.facts.decoder
+  const alike = next !== undefined && !growing
+  const latentFrames = alike ? Math.min(size.latentFrames, 1 + 2 * memory.chunk) : size.latentFrames
   const shape = latentShape(model, { ...size, latentFrames })
   const finished = tensor('f32', shape, new Float32Array(elementCount(shape)))
   const latents = await upsample(plan, finished, stage)

@@ -26,7 +26,8 @@ export async function encodeClip(options: EncodeOptions): Promise<Tensor> {
   let caches: Record<string, ResidentTensor> = {}
   try {
     for (let start = 0; start < frames; ) {
-      const count = start === 0 ? 1 : Math.min(options.chunk * options.temporalStride, frames - start)
+      const count =
+        start === 0 ? 1 : Math.min((encoder.chunk ?? options.chunk) * options.temporalStride, frames - start)
       const clip = sliceAxis(pictures, 0, start, start + count)
       const graph = start === 0 ? encoder.first : (encoder.next ?? encoder.first)
       const last = start + count === frames

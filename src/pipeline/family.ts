@@ -18,7 +18,7 @@ import type {
   VisualInputs,
 } from './conditioning.ts'
 import type { FieldName, FieldRecords, GeneratePlan } from './fields/request-fields.ts'
-import type { Defaults, Mode } from './model-facts.ts'
+import type { Defaults, Mode, RequestFacts } from './model-facts.ts'
 import type { SingleFiles } from './single-files.ts'
 import type { Trained } from './trained.ts'
 
@@ -169,7 +169,7 @@ export interface GuidedStream {
   readonly plan: GeneratePlan
 }
 
-export interface ModelFacts {
+export interface ModelFacts extends Pick<RequestFacts, 'guidanceBelowOne' | 'coveredSizes'> {
   readonly family: string
   /**
    * What is denoised together, each with latents and noise levels of its own, in the order that their noise is drawn in.
@@ -210,6 +210,10 @@ export interface ModelFacts {
 export interface CausalGraphs {
   readonly first: string
   readonly next: string | undefined
+  /** Latent frames of a later chunk, where that is one number. @default as many as the memory plan says */
+  readonly chunk?: number
+  /** Whether the caches grow with every chunk, so that the last one takes the most memory. */
+  readonly growing?: boolean
 }
 
 /** How the sound of a clip is made of the latents of a stream. */

@@ -53,13 +53,14 @@ export function memoryPlans(
   allowed: readonly Residency[] = residencies,
 ): MemoryPlan[] {
   const residency = allowed.at(-1) ?? 'release'
-  const chunks = decoder.next ? [2, 1].filter(each => each < chunk) : []
+  const chunks = decoder.next && decoder.chunk === undefined ? [2, 1].filter(each => each < chunk) : []
   const sides = tileSides.filter(side => {
     return side < Math.max(latentHeight, latentWidth) && side >= 2 * tileOverlap(tiledDecoder)
   })
-  const smallest = chunks.at(-1) ?? chunk
+  const largest = decoder.chunk ?? chunk
+  const smallest = chunks.at(-1) ?? largest
   return [
-    ...allowed.map(each => ({ residency: each, chunk, tile: undefined })),
+    ...allowed.map(each => ({ residency: each, chunk: largest, tile: undefined })),
     ...chunks.map(each => ({ residency, chunk: each, tile: undefined }) as const),
     ...sides.map(tile => ({ residency, chunk: smallest, tile }) as const),
   ]

@@ -1,3 +1,4 @@
+import type { PictureSize } from '../geometry/nearest-size.ts'
 import type { VideoGeometry } from '../geometry/video-geometry.ts'
 import type { Trained } from './trained.ts'
 
@@ -12,7 +13,9 @@ export interface Defaults {
   readonly fps: number
   readonly steps: number
   readonly guidance: number
-  /** @default 0 */
+  /** @default [0, 1], all steps */
+  readonly guidanceInterval?: readonly [number, number]
+  /** @default 0, off */
   readonly guidanceRescale?: number
   readonly negativePrompt: string
 }
@@ -33,4 +36,11 @@ export interface RequestFacts {
   readonly trained?: Trained | undefined
   /** Whether there is one: the sound that it makes. */
   readonly sound?: unknown
+  /** Whether guidance below 1 is off, or guides towards the unconditional velocity. @default 'off' */
+  readonly guidanceBelowOne?: 'off' | 'guides'
+  /**
+   * Of models that cover a frame with a picture and cut off what stands over after it was resized: the sizes of which a
+   * video takes the one nearest to its picture's shape. @default any size, and pictures are cut before they are resized
+   */
+  readonly coveredSizes?: readonly PictureSize[] | undefined
 }

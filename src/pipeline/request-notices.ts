@@ -1,4 +1,5 @@
 import type { Notify } from '../notices.ts'
+import { isGuided } from '../sampling/guidance.ts'
 import {
   fieldEntries,
   type GeneratePlan,
@@ -8,20 +9,18 @@ import {
 import type { RequestFacts } from './model-facts.ts'
 import { noticeUntrained } from './trained.ts'
 
+interface NoticeContext {
+  readonly facts: Pick<RequestFacts, 'trained' | 'guidanceBelowOne'>
+  readonly fields: RequestFields
+  readonly notify: Notify
+}
+
 /** Notices where a plan is not what the request says, and what the model was not trained for. */
-export function noticePlan(
-  request: GenerateRequest,
-  plan: GeneratePlan,
-  context: {
-    readonly facts: Pick<RequestFacts, 'trained'>
-    readonly fields: RequestFields
-    readonly notify: Notify
-  },
-): void {
-  const { facts, fields, notify } = context
+export function noticePlan(request: GenerateRequest, plan: GeneratePlan, context: NoticeContext): void {
+  const { facts, notify } = context
   if (facts.trained) noticeUntrained(plan, facts.trained, notify)
   noticeLength(request, plan, notify)
-  noticeGuidance(request, plan, fields, notify)
+  noticeGuidance(request, plan, context)
   noticeStrength(plan, notify)
 }
 
@@ -41,11 +40,10 @@ export function noticeLength({ frames, seconds }: GenerateRequest, plan: Generat
 function noticeGuidance(
   request: GenerateRequest,
   plan: GeneratePlan,
-  fields: RequestFields,
-  notify: Notify,
+  { facts, fields, notify }: NoticeContext,
 ): void {
   const { guidance, guidanceInterval, steps } = plan
-  if (guidance[0]! <= 1) {
+  if (!isGuided({ scale: guidance[0]!, belowOne: facts.guidanceBelowOne ?? 'off' })) {
     for (const [name, { needsGuidance }] of fieldEntries(fields)) {
       if (request[name] === undefined || !needsGuidance?.(plan)) continue
       notify('request/unused', `${name}: no effect without guidance (guidance ${guidance[0]}).`)

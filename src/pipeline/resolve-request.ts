@@ -1,6 +1,6 @@
 /** What a request leaves open, answered: by the pictures and clips that it names, then by the model. */
 import { RequestError } from '../errors.ts'
-import { sizeLike } from '../geometry/nearest-size.ts'
+import { nearestShape, sizeLike } from '../geometry/nearest-size.ts'
 import { framesForSeconds, framesWithin } from '../geometry/video-geometry.ts'
 import { framesAtRate } from '../media/at-rate.ts'
 import type { MediaFacts } from '../media/probe.ts'
@@ -82,12 +82,15 @@ export function shapingInput({
 /** The size of a video that is made of a picture or clip; a size of its own is not cut to. */
 function shapeOf(
   { width, height, fit }: GenerateRequest,
-  { geometry, defaults }: RequestFacts,
+  { geometry, defaults, coveredSizes }: RequestFacts,
   media: MediaFacts,
 ): Pick<GenerateRequest, 'width' | 'height' | 'fit'> {
   const sized = width !== undefined && height !== undefined
+  if (coveredSizes && width === undefined && height === undefined) {
+    return { ...nearestShape(coveredSizes, media), fit: fit ?? 'crop' }
+  }
   const size = sizeLike(geometry, media, defaults.width * defaults.height, { width, height })
-  return { ...size, fit: fit ?? (sized ? 'stretch' : 'crop') }
+  return { ...size, fit: fit ?? (sized && !coveredSizes ? 'stretch' : 'crop') }
 }
 
 /**

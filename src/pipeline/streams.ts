@@ -46,7 +46,13 @@ export function guidancesOf(
   const { guidanceInterval: interval, guidanceRescale: rescale, guidanceMethod: method } = plan
   return facts.experts.map((_, expert) => {
     const scale = plan.guidance[expert] ?? plan.guidance.at(-1)!
-    const asked = createGuidance({ scale, interval, rescale, method })
+    const asked = createGuidance({
+      scale,
+      interval,
+      rescale,
+      method,
+      belowOne: facts.guidanceBelowOne ?? 'off',
+    })
     return facts.streams.map((_, stream) => guide?.(asked, { stream, expert, plan }) ?? asked)
   })
 }

@@ -7,11 +7,13 @@ import type { Notify } from '../notices.ts'
 import { noticeCut, noticeFit } from './clip-notices.ts'
 import type { VisualInputs } from './family.ts'
 import type { GeneratePlan } from './fields/request-fields.ts'
+import type { RequestFacts } from './model-facts.ts'
 
 /**
  * Reads the pictures and videos of a request.
  * @param notify told where they are not used as they are
  * @param opening frames of another clip that this one begins with
+ * @param facts of a model that cuts pictures after it has resized them: first and last frames are left whole
  * @throws MediaError for a file that cannot be read
  */
 export async function readVisualInputs(
@@ -19,12 +21,15 @@ export async function readVisualInputs(
   signal: AbortSignal,
   notify: Notify,
   opening: readonly Picture[] = [],
+  facts: Pick<RequestFacts, 'coveredSizes'> = {},
 ): Promise<VisualInputs> {
   const clip = async (path: string | undefined) =>
     path === undefined ? undefined : await readClip(path, plan, signal, notify)
   const picture = async (path: string | undefined) => {
     if (path === undefined) return undefined
-    return fitted(path, await readStill(path, notify), plan, notify)
+    const whole = await readStill(path, notify)
+    const shaped = fitted(path, whole, plan, notify)
+    return facts.coveredSizes ? whole : shaped
   }
   return {
     image: opening.length === 1 ? opening[0] : await picture(plan.image),

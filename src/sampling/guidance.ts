@@ -6,8 +6,10 @@ import { projectedVelocity } from './projected-guidance.ts'
 
 /** How strongly, in which part of a run, and by which formula the condition is followed. */
 export interface Guidance {
-  /** Factor on the difference between conditional and unconditional velocity. Only above 1 is that pass needed. */
+  /** Factor on the difference between conditional and unconditional velocity. At 1 that pass is not needed. */
   readonly scale: number
+  /** Whether a scale below 1 is off, as in most of diffusers' pipelines, or guides towards the unconditional velocity. */
+  readonly belowOne: 'off' | 'guides'
   /** The steps that are guided, as fractions of the run: from start up to, not including, end. */
   readonly interval: readonly [start: number, end: number]
   /** 0 … 1: how far the guided result is scaled back to the spread of the conditional one. */
@@ -36,7 +38,7 @@ export interface GuidanceState<V = Float32Array> {
 export const emptyGuidanceState: GuidanceState<never> = Object.freeze({})
 
 /**
- * Guidance with the defaults filled in: all steps, no rescale, classifier-free, no further passes.
+ * Guidance with the defaults filled in: all steps, off below 1, no rescale, classifier-free, no further passes.
  * @throws RequestError `request/invalid` when a value is out of range
  */
 export function createGuidance(
@@ -48,14 +50,19 @@ export function createGuidance(
     throw invalid('guidance interval', 'two rising fractions of the run from 0 to 1', `${start} to ${end}`)
   }
   if (!(rescale >= 0 && rescale <= 1)) throw invalid('guidance rescale', 'a number from 0 to 1', rescale)
-  const { space = 'velocity', passes = {} } = options
+  const { belowOne = 'off', space = 'velocity', passes = {} } = options
   const interval = Object.freeze([start, end] as const)
-  return Object.freeze({ scale, interval, rescale, space, method, passes })
+  return Object.freeze({ scale, belowOne, interval, rescale, space, method, passes })
+}
+
+/** Whether a guidance takes the unconditional velocity in any step. */
+export function isGuided({ scale, belowOne }: Pick<Guidance, 'scale' | 'belowOne'>): boolean {
+  return belowOne === 'off' ? scale > 1 : scale !== 1
 }
 
 /** Whether a step needs the unconditional velocity at all. Fractions of the run are rounded down to whole steps. */
 export function guidanceActive(guidance: Guidance, step: number, steps: number): boolean {
-  return guidance.scale > 1 && inInterval(guidance, step, steps)
+  return isGuided(guidance) && inInterval(guidance, step, steps)
 }
 
 /**
@@ -64,7 +71,7 @@ export function guidanceActive(guidance: Guidance, step: number, steps: number):
  */
 export function guidancePasses(guidances: readonly Guidance[], step: number, steps: number): string[] {
   const active = guidances.filter(guidance => inInterval(guidance, step, steps))
-  const unconditional = active.some(({ scale }) => scale > 1) ? ['unconditional'] : []
+  const unconditional = active.some(isGuided) ? ['unconditional'] : []
   const further = active.flatMap(({ passes }) => Object.keys(passes).filter(name => passes[name] !== 0))
   return ['conditional', ...unconditional, ...new Set(further)]
 }
@@ -75,7 +82,7 @@ function inInterval({ interval: [start, end] }: Guidance, step: number, steps: n
 
 /** How many of the steps from `first` on are outside the interval, where guidance would else be on. */
 export function stepsWithoutGuidance(guidance: Guidance, first: number, steps: number): number {
-  if (guidance.scale <= 1) return 0
+  if (!isGuided(guidance)) return 0
   let count = 0
   for (let step = first; step < steps; step++) if (!guidanceActive(guidance, step, steps)) count++
   return count

@@ -19,6 +19,8 @@ export interface TakeOptions {
 export interface GraphWeights {
   /** Whether the checkpoint has the tensor. Does not count as a use. */
   has(key: string): boolean
+  /** The shape of a tensor in the file. Does not count as a use. */
+  shapeOf(key: string): readonly number[] | undefined
   /**
    * Uses a tensor.
    * @param shape the shape that it has to have in the file
@@ -74,6 +76,7 @@ export class WeightLedger {
     }
     return {
       has: key => this.#weights.tensors.has(key),
+      shapeOf: key => this.#weights.tensors.get(key)?.shape,
       take: (key, shape, options) => takeOneOf([key], shape, options),
       takeOneOf,
       additions: key => this.#adaptation(key, 'additions'),

@@ -4,6 +4,7 @@ import path from 'node:path'
 import sharp from 'sharp'
 import { families } from '../../models/index.ts'
 import { tensorsOf } from '../../src/benchmark/synthetic.ts'
+import { configFileOf } from '../../src/engine/read-components.ts'
 import { synthesizeWeights } from '../../src/weights/sparse.ts'
 import { fixture } from '../fixtures.ts'
 
@@ -11,11 +12,6 @@ export interface SeededModel {
   /** model_index.json */
   readonly index: Readonly<Record<string, unknown>>
   readonly components: Readonly<Record<string, object>>
-}
-
-const configFiles: Readonly<Record<string, string>> = {
-  scheduler: 'scheduler_config.json',
-  image_processor: 'preprocessor_config.json',
 }
 
 /** The models of `test/fixtures/goldens/seeded`, by name. */
@@ -29,9 +25,14 @@ export async function writeSeededModel(folder: string, { index, components }: Se
   writeFileSync(path.join(folder, 'model_index.json'), JSON.stringify(index))
   for (const [name, config] of Object.entries(components)) {
     mkdirSync(path.join(folder, name))
-    writeFileSync(path.join(folder, name, configFiles[name] ?? 'config.json'), JSON.stringify(config))
+    writeFileSync(path.join(folder, name, configFileOf(name)), JSON.stringify(config))
   }
-  cpSync(fixture('wan21-t2v/model/tokenizer'), path.join(folder, 'tokenizer'), { recursive: true })
+  const tokenizer = 'text_encoder_2' in components ? 'seeded/qwen-tokenizer' : 'wan21-t2v/model/tokenizer'
+  cpSync(fixture(tokenizer), path.join(folder, 'tokenizer'), { recursive: true })
+  if ('text_encoder_2' in components) {
+    mkdirSync(path.join(folder, 'tokenizer_2'))
+    writeFileSync(path.join(folder, 'tokenizer_2/tokenizer_config.json'), '{}')
+  }
   const family = families.find(({ pipelines }) => pipelines.includes(String(index._class_name)))!
   const { graphs } = family.load({ folder, index, components, defaults: {} })
   for (const name of new Set(graphs.map(recipe => recipe.component))) {

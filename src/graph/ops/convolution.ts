@@ -52,15 +52,22 @@ export function upsampleNearest2x(x: Value): Value {
   return x.graph.add({ op: 'Resize', inputs: [x, undefined, scales], attributes }, x.dtype, shape)
 }
 
-/** Moves channels (c, row, column) into pixels: [n, c · size², h, w] → [n, c, h · size, w · size]. */
-export function depthToSpace(x: Value, size: number): Value {
+/**
+ * Moves channels into pixels: [n, c · size², h, w] → [n, c, h · size, w · size].
+ * @param order of the channels: (c, row, column), or (row, column, c) as {@link spaceToDepth} makes them
+ */
+export function depthToSpace(
+  x: Value,
+  size: number,
+  order: 'channel-first' | 'channel-last' = 'channel-first',
+): Value {
   requireRank('DepthToSpace', x, 4)
   const channels = divideDims(dimAt(x, 1), size * size)
   if (channels === undefined) {
     throw x.graph.invalid('DepthToSpace', `channels that ${size * size} divides`, shapeText(x.shape))
   }
   const shape = [x.shape[0]!, channels, multiplyDims(dimAt(x, 2), size), multiplyDims(dimAt(x, 3), size)] // [n, c, h·s, w·s]
-  const attributes = { blocksize: { int: size }, mode: { string: 'CRD' } }
+  const attributes = { blocksize: { int: size }, mode: { string: order === 'channel-first' ? 'CRD' : 'DCR' } }
   return x.graph.add({ op: 'DepthToSpace', inputs: [x], attributes }, x.dtype, shape)
 }
 

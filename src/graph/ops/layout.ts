@@ -98,6 +98,25 @@ export function slice(x: Value, axis: number, start: number, end?: number, step 
   return x.graph.add({ op: 'Slice', inputs: [x, ...operands] }, x.dtype, shape)
 }
 
+/** Cuts an axis in two, after as many entries as another value has on it; their number is read at run time. */
+export function cutAfter(x: Value, axis: number, first: Value): [Value, Value] {
+  const at = axisOf('Slice', x, axis)
+  const count = dimAt(first, axisOf('Slice', first, axis))
+  const rest = addDims(dimAt(x, at), negate(count))
+  if (typeof rest === 'number' && rest < 0) {
+    const expected = `at least as many entries on axis ${axis} as ${shapeText(first.shape)}`
+    throw x.graph.invalid('Slice', expected, shapeText(x.shape))
+  }
+  const attributes = { start: { int: at }, end: { int: at + 1 } }
+  const place = x.graph.add({ op: 'Shape', inputs: [first], attributes }, 'i64', [1])
+  const [start, end, along] = [0, Number.MAX_SAFE_INTEGER, at].map(value => x.graph.ints([value]))
+  const part = (from: Value, to: Value, size: Dim) => {
+    const shape = x.shape.map((each, index) => (index === at ? size : each))
+    return x.graph.add({ op: 'Slice', inputs: [x, from, to, along] }, x.dtype, shape)
+  }
+  return [part(start!, place, count), part(place, end!, rest)]
+}
+
 /** Cuts an axis into equal parts. */
 export function split(x: Value, axis: number, parts: number): Value[] {
   const at = axisOf('Split', x, axis)

@@ -22,7 +22,7 @@ export interface GuidanceFields {
   readonly guidance2?: number | undefined
   /**
    * Share of the steps in which guidance is on: from where to where, each from 0 to 1.
-   * @default [0, 1]
+   * @default the model's, [0, 1] for most
    */
   readonly guidanceInterval?: readonly [number, number] | undefined
   /**
@@ -115,7 +115,7 @@ export const guidanceFields: FieldGroup<GuidanceFields, GuidancePlan> = {
   guidanceInterval: {
     about: 'share of the steps that have guidance (default: 0,1)',
     schema: z => z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)]),
-    default: [0, 1],
+    default: ({ defaults }) => defaults.guidanceInterval ?? [0, 1],
     needsGuidance: () => true,
     stored: ({ guidanceInterval: [from, to] }) => (from === 0 && to === 1 ? undefined : [from, to]),
     flag: { name: '--guidance-interval', argument: '<from,to>', group: 'finer', type: interval },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { nearestSize } from '../../../src/geometry/nearest-size.ts'
+import { nearestShape, nearestSize } from '../../../src/geometry/nearest-size.ts'
 import { canMake, type VideoGeometry } from '../../../src/geometry/video-geometry.ts'
 
 const fine: VideoGeometry = { spatialStride: 8, temporalStride: 4, patch: [1, 2, 2] }
@@ -33,5 +33,41 @@ describe('the nearest size', () => {
     const small = { ...fine, maxTokensPerAxis: 8 }
     expect(nearestSize(small, 1000, 64 * 64)).toEqual({ width: 128, height: 16 })
     expect(canMake(small, nearestSize(small, 0.001, 1e9))).toBe(true)
+  })
+})
+
+describe('the nearest shape of a list', () => {
+  const sizes = [
+    { width: 32, height: 128 },
+    { width: 48, height: 80 },
+    { width: 64, height: 64 },
+    { width: 80, height: 48 },
+    { width: 128, height: 32 },
+  ]
+
+  it.each([
+    [
+      { width: 100, height: 100 },
+      { width: 64, height: 64 },
+    ],
+    [
+      { width: 170, height: 100 },
+      { width: 80, height: 48 },
+    ],
+    // 1.5 is nearer to 1.66667 than to 1, which it is on the other side of.
+    [
+      { width: 100, height: 150 },
+      { width: 64, height: 64 },
+    ],
+    [
+      { width: 100, height: 900 },
+      { width: 32, height: 128 },
+    ],
+    [
+      { width: 900, height: 100 },
+      { width: 128, height: 32 },
+    ],
+  ])('is for %o, no further from a square than it is, %o', (picture, size) => {
+    expect(nearestShape(sizes, picture)).toEqual(size)
   })
 })

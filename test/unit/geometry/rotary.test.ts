@@ -117,3 +117,24 @@ describe('rotaryTables', () => {
     expect(() => rotaryTables({ grid: { frames: 1, height: 1, width: 1 }, headDim: 7 })).toThrow(RangeError)
   })
 })
+
+test('gives frames, rows and columns as many channels as they are said to have', () => {
+  const grid = { frames: 2, height: 2, width: 3 }
+  const { cos, sin, shape } = rotaryTables({ grid, headDim: 16, axes: [4, 6, 6], theta: 256 })
+  expect(shape).toEqual([12, 8])
+  // The last token is at frame 1, row 1, column 2.
+  const angles = [
+    1,
+    256 ** -0.5,
+    1,
+    256 ** (-1 / 3),
+    256 ** (-2 / 3),
+    2,
+    2 * 256 ** (-1 / 3),
+    2 * 256 ** (-2 / 3),
+  ]
+  for (const [pair, angle] of angles.entries()) {
+    expect(cos[11 * 8 + pair]).toBeCloseTo(Math.cos(angle), 6)
+    expect(sin[11 * 8 + pair]).toBeCloseTo(Math.sin(angle), 6)
+  }
+})

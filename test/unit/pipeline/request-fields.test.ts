@@ -93,7 +93,8 @@ const requests: readonly GenerateRequest[] = [
 ]
 
 test('the fields of the families are those that help reads', () => {
-  expect(familyFields).toEqual(families.map(({ fields }) => fields))
+  const own = families.map(({ fields }) => fields).filter(fields => Object.keys(fields).length > 0)
+  expect(familyFields).toEqual(own)
   expect(families.flatMap(({ fields }) => Object.keys(fields))).toEqual([
     'controlScale',
     'imageNoiseScale',

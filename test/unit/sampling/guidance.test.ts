@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { hostArithmetic } from '../../../src/sampling/arithmetic.ts'
-import { createGuidance, guidanceActive, guided } from '../../../src/sampling/guidance.ts'
+import { createGuidance, guidanceActive, guidancePasses, guided } from '../../../src/sampling/guidance.ts'
 import { createGenerator } from '../../../src/sampling/noise.ts'
 import { relativeError } from '../../compare.ts'
 import { fixture } from '../../fixtures.ts'
@@ -89,6 +89,14 @@ describe('guidance is active', () => {
 
   test.each([0, 0.5, 1])('in no step with scale %s', scale => {
     expect(stepsOf({ scale }, 4)).toEqual([])
+  })
+
+  test('in every step with a scale below 1 where that guides, and in none at 1', () => {
+    expect(stepsOf({ scale: 0.5, belowOne: 'guides' }, 2)).toEqual([0, 1])
+    expect(stepsOf({ scale: 1, belowOne: 'guides' }, 2)).toEqual([])
+    const passes = (scale: number) => guidancePasses([createGuidance({ scale, belowOne: 'guides' })], 0, 2)
+    expect(passes(0.5)).toEqual(['conditional', 'unconditional'])
+    expect(passes(1)).toEqual(['conditional'])
   })
 
   test('from the start of the interval up to, not including, its end', () => {

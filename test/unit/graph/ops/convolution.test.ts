@@ -106,6 +106,14 @@ describe('depthToSpace and spaceToDepth', () => {
     await evaluate([{ shape: ['frames', 8, 'height', 'width'] }], x => depthToSpace(x, 2))
   })
 
+  test('depthToSpace takes channels (row, column, c), too: those that spaceToDepth makes', async () => {
+    const [back, same] = await evaluate([doubled], x => [
+      depthToSpace(spaceToDepth(x!, 2), 2, 'channel-last'),
+      x!,
+    ])
+    expect(back!.data).toEqual(same!.data)
+  })
+
   test('spaceToDepth gathers pixels into channels (row, column, c)', async () => {
     const numbers = [0, 1, 2, 3, 10, 11, 12, 13] // two channels of 2×2 pixels
     const gathered = await numbersOf([{ shape: [1, 2, 2, 2], numbers }], x => spaceToDepth(x, 2))

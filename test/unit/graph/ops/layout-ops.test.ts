@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Value } from '../../../../src/graph/graph.ts'
 import {
   concat,
+  cutAfter,
   gather,
   padBefore,
   repeatAround,
@@ -218,6 +219,26 @@ describe('padBefore', () => {
     expect(mistakeIn([tokens], x => padBefore(x, 3, 2))).toThrow(
       'net: blocks.3.attn: Pad: expected an axis of [batch, tokens, 8], got 3.',
     )
+  })
+})
+
+describe('cutAfter', () => {
+  test('cuts an axis after as many entries as another value has', async () => {
+    const longer: Operand = { shape: ['batch', 'tokens+keys', 8] }
+    const [first, rest, whole] = await evaluate([longer, tokens], (x, like) => {
+      const [start, end] = cutAfter(x!, 1, like!)
+      return [start, end, concat([start, end], 1)]
+    })
+    expect([first!.shape, rest!.shape]).toEqual([
+      [2, 5, 8],
+      [2, 7, 8],
+    ])
+    expect([...(whole!.data as Float32Array)]).toEqual(filler(2 * 12 * 8))
+  })
+
+  test('refuses more than there are', () => {
+    const mistake = mistakeIn([{ shape: [2, 3] }, { shape: [2, 4] }], (x, like) => cutAfter(x!, 1, like!)[0])
+    expect(mistake).toThrow('Slice: expected at least as many entries on axis 1 as [2, 4], got [2, 3].')
   })
 })
 
