@@ -75,9 +75,25 @@ export function evaluateDim(dim: Dim, symbols: Readonly<Record<string, number>>)
   return total
 }
 
+/** A graph asks for the same few dimensions thousands of times. */
+const parsed = new Map<Dim, Polynomial>()
+const mostParsed = 4096
+
 function parse(dim: Dim): Polynomial {
-  if (typeof dim === 'number') return new Map(dim === 0 ? [] : [['', dim]])
-  const terms = dim.replaceAll('-', '+-').split('+').filter(Boolean)
+  const known = parsed.get(dim)
+  if (known) return known
+  if (parsed.size >= mostParsed) parsed.clear()
+  const polynomial = typeof dim === 'number' ? constant(dim) : polynomialOf(dim)
+  parsed.set(dim, polynomial)
+  return polynomial
+}
+
+function constant(number: number): Polynomial {
+  return new Map(number === 0 ? [] : [['', number]])
+}
+
+function polynomialOf(text: string): Polynomial {
+  const terms = text.replaceAll('-', '+-').split('+').filter(Boolean)
   return new Map(terms.map(parseTerm))
 }
 
