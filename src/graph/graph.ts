@@ -127,14 +127,23 @@ export class Graph {
 
   /** A constant; equal small constants are one initializer. */
   constant(source: Tensor): Value {
-    const key = source.data.length <= 64 ? `${source.dtype}[${source.shape}]${source.data.join()}` : undefined
-    const known = key === undefined ? undefined : this.#constants.get(key)
+    if (source.data.length > 64) return this.#addConstant(source)
+    return this.constantOnce(`${source.dtype}[${source.shape}]${source.data.join()}`, () => source)
+  }
+
+  /** The constant that a text stands for, made when it is first asked for. */
+  constantOnce(key: string, make: () => Tensor): Value {
+    const known = this.#constants.get(key)
     if (known) return known
-    const name = this.#unique('constant')
-    const value = this.#value(name, source.dtype, source.shape)
-    this.initializers.push({ name, tensor: source })
-    if (key !== undefined) this.#constants.set(key, value)
+    const value = this.#addConstant(make())
+    this.#constants.set(key, value)
     return value
+  }
+
+  #addConstant(source: Tensor): Value {
+    const name = this.#unique('constant')
+    this.initializers.push({ name, tensor: source })
+    return this.#value(name, source.dtype, source.shape)
   }
 
   /** A 1-D int64 constant, as shapes and axes are given to ops. */

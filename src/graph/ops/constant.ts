@@ -10,7 +10,9 @@ export function scalarLike(value: Value, number: number): Value {
 /** A constant that repeats one number, in the dtype of a float value. */
 export function filledLike(value: Value, shape: readonly number[], number: number): Value {
   const count = shape.reduce((product, dim) => product * dim, 1)
-  return value.graph.constant(floatTensor(value, shape, new Array(count).fill(number)))
+  return value.graph.constantOnce(`${value.dtype}[${shape}] of ${number}`, () => {
+    return floatTensor(value, shape, new Array(count).fill(number))
+  })
 }
 
 function floatTensor(like: Value, shape: readonly number[], numbers: readonly number[]): Tensor {
