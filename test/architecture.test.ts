@@ -39,6 +39,7 @@ const sideways: Readonly<Record<string, readonly string[]>> = {
   'src/weights': ['src/graph'],
   // UMT5 is T5 with a position bias in every layer.
   'models/umt5': ['models/t5'],
+  'models/siglip': ['models/clip'],
 }
 
 /**
@@ -56,7 +57,15 @@ const programs: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Folders of `models` that families share. Every other one is a family, and families know nothing of each other. */
-const encoders = ['models/umt5', 'models/t5', 'models/clip', 'models/ltx-vae', 'models/gemma3']
+const encoders = [
+  'models/umt5',
+  'models/t5',
+  'models/clip',
+  'models/ltx-vae',
+  'models/gemma3',
+  'models/siglip',
+  'models/qwen2',
+]
 
 /** What is composed of all families: their networks, and their request fields, which help reads alone. */
 const modelLists = ['models/index.ts', 'models/fields.ts']

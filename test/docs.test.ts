@@ -126,6 +126,8 @@ describe('the table of models', () => {
       ['wan22-ti2v-5b', 'Wan 2.2 TI2V-5B, doodle'],
       ['ltx-video', 'LTX-Video 0.9.0, 0.9.1'],
       ['ltx-condition', 'LTX-Video 0.9.5, 0.9.7'],
+      ['hunyuan15-t2v', 'HunyuanVideo 1.5 T2V'],
+      ['hunyuan15-i2v', 'HunyuanVideo 1.5 I2V'],
     ].filter(([folder]) => hasFixture(`${folder}/model/model_index.json`)),
   )('has the modes of the checkpoint %s in the row of %s', async (folder, name) => {
     const { model } = await openCheckpoint(fixture(`${folder}/model`), families)

@@ -7,6 +7,7 @@
  *     ── norm ── (layers − 1) × (norm → attention; norm → MLP) ──▶ [images, tokens, model], tokens = 1 + patches
  */
 import { Graph, type Value } from '../../src/graph/graph.ts'
+import { dimAt } from '../../src/graph/operand.ts'
 import { gelu, quickGelu } from '../../src/graph/ops/activation.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
@@ -55,7 +56,7 @@ function visionNetwork(scope: Scope, pixels: Value, config: ClipVisionConfig): V
   // The misspelling is the checkpoints' own.
   let x = layerNormLayer(scope, 'pre_layrnorm', embedded, config.layer_norm_eps)
   for (let layer = 0; layer < config.num_hidden_layers - 1; layer++) {
-    x = scope.in(`encoder.layers.${layer}`, block => encoderLayer(block, x, config))
+    x = scope.in(`encoder.layers.${layer}`, block => visionLayer(block, x, config))
   }
   return x
 }
@@ -70,20 +71,41 @@ function tokenEmbeddings(scope: Scope, pixels: Value, config: ClipVisionConfig):
   return add(tokens, scope.weight('position_embedding.weight', [count, model]))
 }
 
-/** A convolution whose stride is its kernel is a linear layer over the pixels of a patch. */
-function patchEmbedding(scope: Scope, pixels: Value, config: ClipVisionConfig): Value {
-  const { num_channels: channels, patch_size: patch, hidden_size: model } = config
-  const perSide = config.image_size / patch
-  const cut = reshape(pixels, ['=', channels, perSide, patch, perSide, patch]) // [images, channels, rows, patch, columns, patch]
+interface PatchConfig
+  extends Pick<ClipVisionConfig, 'num_channels' | 'patch_size' | 'hidden_size' | 'image_size'> {
+  /** Whether the convolution has a bias. @default false */
+  readonly bias?: boolean
+}
+
+/**
+ * A convolution whose stride is its kernel is a linear layer over the pixels of a patch: [images, channels, size, size] →
+ * [images, patches, model]. Pixels beyond the last whole patch are left out.
+ */
+export function patchEmbedding(scope: Scope, pixels: Value, config: PatchConfig): Value {
+  const { num_channels: channels, patch_size: patch, hidden_size: model, bias = false } = config
+  const perSide = Math.floor(config.image_size / patch)
+  const covered = [2, 3].reduce((x, axis) => {
+    return dimAt(x, axis) === perSide * patch ? x : slice(x, axis, 0, perSide * patch)
+  }, pixels)
+  const cut = reshape(covered, ['=', channels, perSide, patch, perSide, patch]) // [images, channels, rows, patch, columns, patch]
   const patches = transpose(cut, [0, 2, 4, 1, 3, 5]) // [images, rows, columns, channels, patch, patch]
   const rows = reshape(patches, ['=', perSide * perSide, channels * patch * patch]) // [images, patches, channels·patch²]
   return linear(scope, 'patch_embedding', rows, model, {
-    bias: false,
+    bias,
     stored: [model, channels, patch, patch],
   })
 }
 
-function encoderLayer(scope: Scope, x: Value, config: ClipVisionConfig): Value {
+interface LayerConfig
+  extends Pick<
+    ClipVisionConfig,
+    'hidden_size' | 'intermediate_size' | 'num_attention_heads' | 'layer_norm_eps'
+  > {
+  readonly hidden_act: ClipVisionConfig['hidden_act'] | 'gelu_pytorch_tanh'
+}
+
+/** A layer of a vision transformer: [images, tokens, model] → the same. */
+export function visionLayer(scope: Scope, x: Value, config: LayerConfig): Value {
   const normalized = layerNormLayer(scope, 'layer_norm1', x, config.layer_norm_eps)
   const attended = add(
     x,
@@ -96,7 +118,7 @@ function encoderLayer(scope: Scope, x: Value, config: ClipVisionConfig): Value {
   )
 }
 
-function selfAttention(scope: Scope, x: Value, config: ClipVisionConfig): Value {
+function selfAttention(scope: Scope, x: Value, config: LayerConfig): Value {
   const model = config.hidden_size
   const project = (name: string) => linear(scope, name, x, model) // [images, tokens, model]
   const mixed = attention(project('q_proj'), project('k_proj'), project('v_proj'), {
@@ -105,8 +127,13 @@ function selfAttention(scope: Scope, x: Value, config: ClipVisionConfig): Value 
   return linear(scope, 'out_proj', mixed, model)
 }
 
-function feedForward(scope: Scope, x: Value, config: ClipVisionConfig): Value {
+function feedForward(scope: Scope, x: Value, config: LayerConfig): Value {
   const hidden = linear(scope, 'fc1', x, config.intermediate_size) // [images, tokens, intermediate]
-  const active = config.hidden_act === 'gelu' ? gelu(hidden, 'none') : quickGelu(hidden)
-  return linear(scope, 'fc2', active, config.hidden_size)
+  return linear(scope, 'fc2', activations[config.hidden_act](hidden), config.hidden_size)
+}
+
+const activations: Readonly<Record<LayerConfig['hidden_act'], (x: Value) => Value>> = {
+  gelu: x => gelu(x, 'none'),
+  gelu_pytorch_tanh: x => gelu(x, 'tanh'),
+  quick_gelu: quickGelu,
 }

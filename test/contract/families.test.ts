@@ -1,6 +1,7 @@
 /** What every family holds to, whichever model it runs. */
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { hunyuan15 } from '../../models/hunyuan15/family.ts'
 import { families } from '../../models/index.ts'
 import { ltx } from '../../models/ltx/family.ts'
 import { ltx2 } from '../../models/ltx2/family.ts'
@@ -17,6 +18,7 @@ import { failure, rejection, scratchFolder } from '../scratch.ts'
 import { writeSyntheticCheckpoint } from '../synthetic-checkpoint.ts'
 import { RecordedBackend } from '../unit/engine/recorded-backend.ts'
 import { collect, framesOf } from '../unit/engine/tiny-engine.ts'
+import { hunyuan15Configs } from './hunyuan15-configs.ts'
 import { ltxConfigs } from './ltx-configs.ts'
 import { ltx2Configs } from './ltx2-configs.ts'
 
@@ -31,6 +33,8 @@ interface Case {
     readonly height: number
     readonly frames: number
   }
+  /** Prompts for which some attention has a bias. @default all */
+  readonly biased?: RegExp
 }
 
 const cases: readonly Case[] = [
@@ -59,6 +63,17 @@ const cases: readonly Case[] = [
     },
     request: { ...small, width: 32, height: 32, frames: 17 },
   },
+  {
+    family: 'hunyuan15',
+    model: async () => {
+      const folder = join(scratch, 'hunyuan15')
+      const tokenizer = fixture('seeded/qwen-tokenizer')
+      await writeSyntheticCheckpoint(folder, { family: hunyuan15, tokenizer, ...hunyuan15Configs })
+      return folder
+    },
+    request: { ...small, prompt: 'a sign "cat"', width: 32, height: 32, frames: 9 },
+    biased: /"/,
+  },
 ]
 
 test('every family is held to it', () => {
@@ -81,7 +96,7 @@ async function open(model: string) {
   return { engine, backends }
 }
 
-describe.each(cases)('a model of the family $family', ({ family, model, request }) => {
+describe.each(cases)('a model of the family $family', ({ family, model, request, biased: quoted = /^/ }) => {
   const folder = model()
   const opened = folder.then(open)
 
@@ -155,6 +170,7 @@ describe.each(cases)('a model of the family $family', ({ family, model, request 
     ['a', 16],
     ['a cat', 16],
     ['a cat runs', 16],
+    ['a sign "cat" and "dog"', 16],
     ['a cat runs over the snow and into the woods', 12],
     ['a cat runs over the snow and into the woods', 13],
   ])(
@@ -177,7 +193,7 @@ describe.each(cases)('a model of the family $family', ({ family, model, request 
           expect(sizes.shape(inputs[5]).at(-1)! % 8).toBe(0)
         }
       }
-      expect(biased).toBeGreaterThan(0)
+      expect(biased > 0).toBe(quoted.test(prompt))
     },
   )
 

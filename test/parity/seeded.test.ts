@@ -24,9 +24,9 @@ interface Case {
     width: number
     num_frames?: number
     num_inference_steps: number
-    guidance_scale: number
+    guidance_scale?: number
     guidance_scale_2?: number
-    max_sequence_length: number
+    max_sequence_length?: number
     strength?: number
     decode_timestep?: number
     decode_noise_scale?: number
@@ -88,6 +88,7 @@ test.each(cases)('$name: from prompt, inputs and seed, every step is what diffus
 
 async function requestOf({
   name,
+  pipeline,
   seed,
   global_seed,
   call,
@@ -119,15 +120,19 @@ async function requestOf({
   return {
     prompt: call.prompt,
     negativePrompt: call.negative_prompt,
-    width: call.width,
-    height: call.height,
+    // Where the pipeline takes its size from the picture, these are the picture's.
+    ...(pipeline.startsWith('Hunyuan') && image !== undefined
+      ? {}
+      : { width: call.width, height: call.height }),
     frames: call.num_frames ?? video!.length,
     steps: call.num_inference_steps,
-    guidance:
-      call.guidance_scale_2 === undefined
-        ? call.guidance_scale
-        : [call.guidance_scale, call.guidance_scale_2],
-    maxTextTokens: call.max_sequence_length,
+    ...(call.guidance_scale !== undefined && {
+      guidance:
+        call.guidance_scale_2 === undefined
+          ? call.guidance_scale
+          : [call.guidance_scale, call.guidance_scale_2],
+    }),
+    ...(call.max_sequence_length !== undefined && { maxTextTokens: call.max_sequence_length }),
     ...(call.strength !== undefined && { strength: call.strength }),
     ...(call.decode_timestep !== undefined && { decodeTimestep: call.decode_timestep }),
     ...(call.decode_noise_scale !== undefined && { decodeNoiseScale: call.decode_noise_scale }),

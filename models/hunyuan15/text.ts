@@ -1,0 +1,93 @@
+/** How HunyuanVideo 1.5 sees a prompt (diffusers `HunyuanVideo15Pipeline.encode_prompt`). */
+import { CheckpointError } from '../../src/errors.ts'
+import type { Model, RunGraph } from '../../src/pipeline/family.ts'
+import { sliceAxis } from '../../src/tensor/axis.ts'
+import { tensor } from '../../src/tensor/tensor.ts'
+import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
+import type { TokenizerSource } from '../../src/text/tokenizer-source.ts'
+import type { Qwen2Config } from '../qwen2/config.ts'
+import { qwen2Feeds } from '../qwen2/encoder.ts'
+import type { T5Config } from '../t5/config.ts'
+import { encoderFeeds } from '../t5/feeds.ts'
+import { type GlyphTokenizer, glyphText, openGlyphTokenizer } from './glyphs.ts'
+
+export interface HunyuanTextOptions {
+  /** A folder, or where else it comes from. */
+  readonly tokenizer: string | TokenizerSource
+  readonly textEncoder: Qwen2Config
+  /** The folder of the ByT5 tokenizer. */
+  readonly glyphTokenizer: string
+  readonly glyphEncoder: T5Config
+  /** Width of the transformer's tokens. */
+  readonly model: number
+}
+
+/** What the language model is asked to do; the runs of spaces are those that it was trained with. */
+const systemMessage = [
+  'You are a helpful assistant. Describe the video by detailing the following aspects:',
+  '1. The main content and theme of the video.',
+  '2. The color, shape, size, texture, quantity, text, and spatial relationships of the objects.',
+  '3. Actions, events, behaviors temporal relationships, physical movement changes of the objects.',
+  '4. background environment, light, style and atmosphere.',
+  '5. camera angles, movements, and transitions used in the video.',
+].join(' '.repeat(9))
+
+/** Tokens of the chat before the prompt, which the transformer does not see. */
+export const templateTokens = 108
+
+/** Layers at the end of the language model that are left out. */
+export const skippedLayers = 2
+
+function chat(prompt: string): string {
+  const turn = (role: string, content: string) => `<|im_start|>${role}\n${content}<|im_end|>\n`
+  return `${turn('system', systemMessage)}${turn('user', prompt || ' ')}<|im_start|>assistant\n`
+}
+
+/**
+ * The hidden states of a prompt in its chat, without what comes before it, as `text`; and what it has in quotes as tokens of
+ * the transformer, `glyph`, of which there may be none. Rows of padding are left out: no token sees them.
+ */
+export function hunyuanTextConditioner(options: HunyuanTextOptions): Model['conditionText'] {
+  let opening: Promise<PromptTokenizer> | undefined
+  let openingGlyphs: Promise<GlyphTokenizer> | undefined
+  const encodedGlyphs = async (text: string) => {
+    openingGlyphs ??= openGlyphTokenizer(options.glyphTokenizer)
+    return (await openingGlyphs).encode(text).ids
+  }
+  return async ({ prompt, textTokens }, run) => {
+    opening ??= openTokenizer(options.tokenizer)
+    const tokenizer = await opening
+    const length = templateTokens + textTokens
+    const { ids, tokens, truncated } = tokenizer.encode(chat(prompt), { length })
+    if (tokens <= templateTokens) throw wrongTokenizer(options.tokenizer, tokens)
+    const { tensors } = await run('text-encoder', qwen2Feeds(ids.subarray(0, tokens), options.textEncoder))
+    const text = sliceAxis(tensors.embeddings!, 1, templateTokens, tokens) // [1, tokens, textDim]
+    const quoted = glyphText(prompt)
+    const glyph =
+      quoted === undefined
+        ? { glyph: noRows(options.model) }
+        : await glyphFeeds(await encodedGlyphs(quoted), options.glyphEncoder, run)
+    return { feeds: [{ text, ...glyph }], tokens: tokens - templateTokens, truncated }
+  }
+}
+
+async function glyphFeeds(ids: BigInt64Array, config: T5Config, run: RunGraph) {
+  const { tensors } = await run('glyph-encoder', encoderFeeds(ids, config))
+  const states = sliceAxis(tensors.embeddings!, 1, 0, ids.length) // [1, glyph, glyphDim]
+  const { residents } = await run('glyph-context', { states }, { keep: () => true })
+  return residents
+}
+
+function wrongTokenizer(from: string | TokenizerSource, tokens: number): CheckpointError {
+  return new CheckpointError('checkpoint/config', {
+    subject: `tokenizer ${typeof from === 'string' ? from : from.name}`,
+    expected: `that of Qwen2.5-VL, for which a chat has ${templateTokens} tokens before the prompt`,
+    got: `one for which all of it has ${tokens}`,
+    advice: 'Put the tokenizer of the text encoder into the folder.',
+  })
+}
+
+/** No tokens: [1, 0, model]. */
+export function noRows(model: number) {
+  return tensor('f32', [1, 0, model], new Float32Array())
+}

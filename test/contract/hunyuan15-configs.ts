@@ -1,0 +1,53 @@
+/** Configs of a small HunyuanVideo 1.5: every kind of layer of the published one, few and narrow. */
+export const hunyuan15Configs = {
+  index: {
+    _class_name: 'HunyuanVideo15Pipeline',
+    scheduler: ['diffusers', 'FlowMatchEulerDiscreteScheduler'],
+    text_encoder: ['transformers', 'Qwen2_5_VLTextModel'],
+    text_encoder_2: ['transformers', 'T5EncoderModel'],
+    tokenizer: ['transformers', 'Qwen2Tokenizer'],
+    tokenizer_2: ['transformers', 'ByT5Tokenizer'],
+    transformer: ['diffusers', 'HunyuanVideo15Transformer3DModel'],
+    vae: ['diffusers', 'AutoencoderKLHunyuanVideo15'],
+  },
+  scheduler: { _class_name: 'FlowMatchEulerDiscreteScheduler', num_train_timesteps: 1000, shift: 5 },
+  components: {
+    text_encoder: {
+      vocab_size: 896,
+      hidden_size: 32,
+      intermediate_size: 64,
+      num_hidden_layers: 3,
+      num_attention_heads: 4,
+      num_key_value_heads: 2,
+    },
+    text_encoder_2: {
+      vocab_size: 384,
+      d_model: 16,
+      d_kv: 8,
+      d_ff: 24,
+      num_layers: 2,
+      num_heads: 2,
+      feed_forward_proj: 'gated-gelu',
+    },
+    transformer: {
+      _class_name: 'HunyuanVideo15Transformer3DModel',
+      in_channels: 9,
+      out_channels: 4,
+      num_attention_heads: 2,
+      attention_head_dim: 16,
+      num_layers: 2,
+      num_refiner_layers: 1,
+      text_embed_dim: 32,
+      text_embed_2_dim: 16,
+      rope_axes_dim: [4, 6, 6],
+      target_size: 64,
+    },
+    vae: {
+      _class_name: 'AutoencoderKLHunyuanVideo15',
+      block_out_channels: [4, 4, 8, 8, 8],
+      latent_channels: 4,
+      layers_per_block: 1,
+    },
+  },
+  tokenizer2: { tokenizer_class: 'ByT5Tokenizer' },
+} as const

@@ -1,0 +1,82 @@
+/** Where ONNX Runtime's CUDA provider puts the graphs of HunyuanVideo 1.5 at its published size, as it runs on a GPU. */
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { hunyuan15 } from '../../models/hunyuan15/family.ts'
+import { hunyuanPublished } from '../../models/hunyuan15/published.ts'
+import { tensorsOf } from '../../src/benchmark/synthetic.ts'
+import { weightBytesOf } from '../../src/engine/graph-source.ts'
+import type { GraphRecipe } from '../../src/pipeline/family.ts'
+import { openWeights } from '../../src/weights/checkpoint.ts'
+import { WeightLedger } from '../../src/weights/scope.ts'
+import { synthesizeWeights } from '../../src/weights/sparse.ts'
+import { scratchFolder } from '../scratch.ts'
+import { cudaMachine, openOnCuda } from './cuda-machine.ts'
+
+const scratch = scratchFolder()
+const machine = await cudaMachine(scratch)
+const missing = typeof machine === 'string' ? ` (skipped: ${machine})` : ''
+if (typeof machine === 'string') console.warn(`test/gpu is skipped: ${machine}`)
+
+const published = hunyuanPublished.find(({ name }) => name === 'hunyuan15-480p-i2v-step-distilled')!
+/** Layers are alike: a few are placed as all of them are. */
+const fewer = { transformer: { num_layers: 2 }, text_encoder: { num_hidden_layers: 4 } }
+const components = Object.fromEntries(
+  Object.entries(published.components).map(([name, config]) => {
+    return [name, { ...config, ...fewer[name as keyof typeof fewer] }]
+  }),
+)
+const { graphs } = hunyuan15.load({ folder: '/nowhere', index: published.index, components, defaults: {} })
+
+/** Of each role on a GPU. */
+const precisions = { 'text-encoder': 'bf16', transformer: 'bf16', vae: 'f16' } as const
+
+async function built(recipe: GraphRecipe) {
+  const folder = path.join(scratch, recipe.name)
+  const precision = precisions[recipe.role]
+  await synthesizeWeights(tensorsOf([recipe], precision), folder)
+  return recipe.build(new WeightLedger(await openWeights(folder)).graph(recipe.name), precision)
+}
+
+const clip = { batch: 1, frames: 2, height: 6, width: 8 }
+
+/** Sizes of a run, and the kernels that its attentions take where cuDNN has none: flash, but with a bias or wide heads. */
+const runs: Readonly<Record<string, { symbols: Record<string, number>; kernels: string[] }>> = {
+  'text-encoder': { symbols: { batch: 1, tokens: 130 }, kernels: ['FLASH_ATTENTION'] },
+  'glyph-encoder': { symbols: { batch: 1, tokens: 24 }, kernels: ['EFFICIENT_ATTENTION'] },
+  'image-encoder': { symbols: { images: 1 }, kernels: ['FLASH_ATTENTION'] },
+  transformer: { symbols: { ...clip, text: 21, glyph: 19, image: 729 }, kernels: ['FLASH_ATTENTION'] },
+  'vae-encoder': { symbols: clip, kernels: ['EFFICIENT_ATTENTION'] },
+  'vae-decoder-first': { symbols: clip, kernels: ['EFFICIENT_ATTENTION'] },
+  'vae-decoder-next': { symbols: { ...clip, past: 3 }, kernels: ['EFFICIENT_ATTENTION'] },
+}
+
+describe.skipIf(missing !== '')(`HunyuanVideo 1.5 on the CUDA provider${missing}`, () => {
+  if (typeof machine === 'string') return
+
+  test.each(graphs)('every node of the $name is taken, and each weight copied once', async recipe => {
+    const graph = await built(recipe)
+    const { messages, copied } = await openOnCuda(machine, graph)
+    expect(messages).not.toMatch(/Memcpy/)
+    const share = copied / weightBytesOf(graph)
+    expect(share).toBeLessThan(1.01)
+    expect(share).toBeGreaterThan(0.96)
+  })
+
+  test.each(Object.entries(runs))('the %s runs, and its attentions take %o', async (name, run) => {
+    const graph = await built(graphs.find(recipe => recipe.name === name)!)
+    const variables = { ORT_ENABLE_CUDNN_FLASH_ATTENTION: '0', ORT_ENABLE_ATTENTION_KERNEL_DEBUG_INFO: '1' }
+    const { failure, messages } = await openOnCuda(machine, graph, { symbols: run.symbols, variables })
+    expect(failure).toBeUndefined()
+    expect(messages).not.toMatch(/Memcpy/)
+    const kernels = [...messages.matchAll(/SdpaKernel=(\w+)/g)].map(([, kernel]) => kernel)
+    expect([...new Set(kernels)]).toEqual(run.kernels)
+  })
+
+  test('the transformer runs without tokens of glyphs and of a picture', async () => {
+    const graph = await built(graphs.find(({ name }) => name === 'transformer')!)
+    const symbols = { ...clip, text: 21, glyph: 0, image: 0 }
+    const variables = { ORT_ENABLE_CUDNN_FLASH_ATTENTION: '0' }
+    const { failure } = await openOnCuda(machine, graph, { symbols, variables })
+    expect(failure).toBeUndefined()
+  })
+})

@@ -1,0 +1,164 @@
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { createEngine, type GenerateEvent, type GenerateRequest, type Tensor } from '../../src/index.ts'
+import { relativeError } from '../compare.ts'
+import { fixture, hasFixture, isFixture } from '../fixtures.ts'
+import { readFixtureTensors } from '../safetensors-fixture.ts'
+import { scratchFolder } from '../scratch.ts'
+
+interface Case {
+  readonly pipeline: string
+  readonly seed: number
+  readonly call: {
+    prompt: string
+    negative_prompt?: string
+    height?: number
+    width?: number
+    num_frames: number
+    num_inference_steps: number
+  }
+  readonly inputs: { image?: string }
+  readonly components?: Readonly<Record<string, string>>
+  readonly guider: {
+    readonly override: null | {
+      guidance_scale?: number
+      guidance_rescale?: number
+      start?: number
+      stop?: number
+    }
+  }
+}
+
+const folders = ['hunyuan15-t2v', 'hunyuan15-i2v'].map(folder => ({ folder, cases: casesOf(folder) }))
+const scratch = scratchFolder()
+
+describe.each(folders)('$folder', ({ folder, cases }) => {
+  if (cases.length === 0) test.skip('the references are not here')
+
+  test.each(cases)(
+    '$name: from prompt, inputs and seed, every stage is what diffusers gives',
+    async ({ name, about }) => {
+      const model = modelOf(folder, about)
+      await using engine = await createEngine({ model, device: 'cpu', threads: 1 })
+      await expectReference(engine, requestOf(about, folder), folder, name)
+    },
+  )
+
+  const overridden = cases.filter(({ about }) => about.guider.override !== null)
+  test.each(overridden)('$name: guidance may be in the folder as well', async ({ name, about }) => {
+    const model = path.join(scratch, `${folder}-${name}-guider`)
+    copyModel(modelOf(folder, about), model)
+    const file = path.join(model, 'guider/guider_config.json')
+    const config = JSON.parse(readFileSync(file, 'utf8')) as object
+    writeFileSync(file, JSON.stringify({ ...config, ...about.guider.override }))
+    const { guidance: _, guidanceInterval: __, guidanceRescale: ___, ...request } = requestOf(about, folder)
+    await using engine = await createEngine({ model, device: 'cpu', threads: 1 })
+    await expectReference(engine, request, folder, name)
+  })
+})
+
+type Engine = Awaited<ReturnType<typeof createEngine>>
+
+async function expectReference(engine: Engine, request: GenerateRequest, folder: string, name: string) {
+  const reference = readFixtureTensors(`${fixture(folder)}/${name}.safetensors`)
+  const frames: Uint8Array[] = []
+  const decoded: Float32Array[] = []
+  for await (const event of engine.generate(request)) {
+    if (event.type === 'step-end') checkStep(event, reference)
+    if (event.type === 'frames-decoded') {
+      frames.push(event.frames)
+      decoded.push(event.tensors!.decoded.data as Float32Array)
+    }
+  }
+  const expected = reference.get('decoded_video')
+  if (expected) {
+    const ours = decoded.flatMap(part => [...part])
+    expect(relativeError(ours, framesFirst(expected))).toBeLessThan(5e-4)
+  }
+  const levels = reference.get('frames_uint8')!.data as Uint8Array
+  const ours = Buffer.concat(frames)
+  expect(ours.length).toBe(levels.length)
+  const off = ours.filter((level, index) => Math.abs(level - levels[index]!) > 1).length
+  expect(off / ours.length).toBeLessThanOrEqual(0.001)
+}
+
+function checkStep(
+  { step, tensors }: Extract<GenerateEvent, { type: 'step-end' }>,
+  reference: ReadonlyMap<string, Tensor>,
+): void {
+  const prefix = `step_${String(step - 1).padStart(3, '0')}`
+  const pairs = [
+    ['latents', tensors!.latents],
+    ['noise_pred_cond', tensors!.conditional],
+    ['noise_pred_uncond', tensors!.unconditional],
+  ] as const
+  for (const [name, ours] of pairs) {
+    const expected = reference.get(`${prefix}.${name}`)
+    expect(ours !== undefined, `${prefix}.${name}`).toBe(expected !== undefined)
+    if (!ours || !expected) continue
+    const error = relativeError(ours.data as Float32Array, expected.data as Float32Array)
+    expect(error, `${prefix}.${name}`).toBeLessThan(1e-4)
+  }
+}
+
+function casesOf(folder: string): { name: string; about: Case }[] {
+  return Array.from({ length: 9 }, (_, index) => `case-${index + 1}`)
+    .filter(name => hasFixture(`${folder}/model/model_index.json`) && isFixture(`${folder}/${name}.json`))
+    .map(name => ({
+      name,
+      about: JSON.parse(readFileSync(fixture(`${folder}/${name}.json`), 'utf8')) as Case,
+    }))
+}
+
+/** The folder of the model, with the components that a case replaces. */
+function modelOf(folder: string, { components = {} }: Case): string {
+  const whole = path.join(fixture(folder), 'model')
+  if (Object.keys(components).length === 0) return whole
+  const model = path.join(scratch, folder, Object.values(components).join('-'))
+  copyModel(whole, model, Object.keys(components))
+  for (const [name, from] of Object.entries(components)) {
+    cpSync(path.join(fixture(folder), from), path.join(model, name), { recursive: true })
+  }
+  return model
+}
+
+function copyModel(from: string, to: string, without: readonly string[] = []): void {
+  mkdirSync(to, { recursive: true })
+  const left = (source: string) => without.some(name => source === path.join(from, name))
+  cpSync(from, to, { recursive: true, mode: 0, filter: source => !left(source) })
+}
+
+/** Sizes that diffusers rounds down are asked for as what it makes of them: here they are errors. */
+function requestOf({ call, seed, inputs, guider }: Case, folder: string): GenerateRequest {
+  const { guidance_scale, guidance_rescale, start, stop } = guider.override ?? {}
+  const down = (value: number) => Math.floor(value / 16) * 16
+  return {
+    prompt: call.prompt,
+    ...(call.negative_prompt !== undefined && { negativePrompt: call.negative_prompt }),
+    ...(call.width !== undefined && { width: down(call.width) }),
+    ...(call.height !== undefined && { height: down(call.height) }),
+    frames: Math.floor((call.num_frames - 1) / 4) * 4 + 1,
+    steps: call.num_inference_steps,
+    ...(inputs.image && { image: path.join(fixture(folder), inputs.image) }),
+    ...(guidance_scale !== undefined && { guidance: guidance_scale }),
+    ...(guidance_rescale !== undefined && { guidanceRescale: guidance_rescale }),
+    ...(start !== undefined && { guidanceInterval: [start, stop ?? 1] as const }),
+    seed,
+    tensors: true,
+  }
+}
+
+/** [1, 3, frames, h, w] → [frames, 3, h, w] */
+function framesFirst({ shape, data }: Tensor): Float32Array {
+  const [, channels, frames, height, width] = shape as [number, number, number, number, number]
+  const plane = height * width
+  const moved = new Float32Array(data.length)
+  for (let channel = 0; channel < channels; channel++) {
+    for (let frame = 0; frame < frames; frame++) {
+      const from = (channel * frames + frame) * plane
+      moved.set((data as Float32Array).subarray(from, from + plane), (frame * channels + channel) * plane)
+    }
+  }
+  return moved
+}
