@@ -3,9 +3,12 @@ import path from 'node:path'
 import { CancelledError, CheckpointError } from '../errors.ts'
 import type { Graph } from '../graph/graph.ts'
 import { serialize } from '../graph/serialize.ts'
+import { standardGraph } from '../graph/standard-dialect.ts'
+import { staticGraph } from '../graph/static-shapes.ts'
 import { checkOutput, outputError, UnfinishedOutput } from '../media/output-path.ts'
 import type { Family } from '../pipeline/family.ts'
 import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
+import { type ClipSize, clipSymbols } from './clip-sizes.ts'
 import { type ExportManifest, exportManifestName } from './export-manifest.ts'
 import { buildComponent, weightBytesOf } from './graph-source.ts'
 import type { ModelFiles } from './model-files.ts'
@@ -23,8 +26,23 @@ export interface ExportOptions {
    * else hard links, which recent versions of onnx.checker refuse.
    */
   readonly copy?: boolean
+  /**
+   * The operators: those that ONNX Runtime is fastest with, some of which only it knows, or those of ONNX's standard alone
+   * (opset 23).
+   * @default 'onnxruntime'
+   */
+  readonly dialect?: ExportDialect
+  /**
+   * A clip that every shape is fixed to, decoded a latent frame at a time, with a prompt as long as the model reads. The
+   * folder then makes such clips alone. @default shapes stay symbols
+   */
+  readonly clip?: ClipSize
   readonly signal?: AbortSignal
 }
+
+export const exportDialects = ['onnxruntime', 'standard'] as const
+
+export type ExportDialect = (typeof exportDialects)[number]
 
 export interface ExportReport {
   readonly path: string
@@ -67,13 +85,14 @@ export async function exportCheckpoint(
 async function writeExport(
   checkpoint: Checkpoint,
   folder: string,
-  { copy = false, signal }: ExportOptions,
+  { copy = false, dialect = 'onnxruntime', clip, signal }: ExportOptions,
 ): Promise<Omit<ExportReport, 'path'>> {
   const graphs: ExportManifest['graphs'] = []
   const single: Record<string, string> = {}
   let weightFiles = 0
   let weightBytes = 0
   let linked = false
+  const symbols = clip && (await clipSymbols(checkpoint, clip))
   for (const component of componentsOf(checkpoint)) {
     if (signal?.aborted) throw new CancelledError({ cause: signal.reason })
     const [file] = checkpoint.files ? checkpoint.weights.get(component)!.files : []
@@ -89,7 +108,12 @@ async function writeExport(
       device: { type: 'cpu' },
       requested: precision,
     })
-    for (const graph of built.values()) graphs.push(await writeGraph(graph, folder, component, weights))
+    for (const graph of built.values()) {
+      const sizes = symbols?.get(graph.name)
+      const sized = sizes ? staticGraph(graph, sizes) : graph
+      const spoken = dialect === 'standard' ? standardGraph(sized) : sized
+      graphs.push(await writeGraph(spoken, folder, component, weights))
+    }
   }
   await copyFolders(checkpoint, folder)
   await writeTokenizer(checkpoint, folder)

@@ -1,10 +1,9 @@
-import { parseSize } from '../geometry/parse-size.ts'
-import type { Family, Mode, ModelFacts } from '../pipeline/family.ts'
+import type { Family } from '../pipeline/family.ts'
 import { planText } from '../pipeline/memory-plan.ts'
-import { type GenerateRequest, planRequest } from '../pipeline/request.ts'
 import { deviceText } from '../runtime/backend.ts'
 import { parseDevice, parseDeviceName } from '../runtime/device.ts'
 import { openCheckpoint } from './checkpoint.ts'
+import { planClip } from './clip-sizes.ts'
 import { choosePlan } from './device-memory.ts'
 import type { EngineOptions } from './engine.ts'
 import { freeMemory } from './free-memory.ts'
@@ -44,17 +43,7 @@ export async function planMemory(
   // A device that is not here can be planned for.
   const device = memory === undefined || name === 'auto' ? parseDevice(name) : parseDeviceName(name)
   const checkpoint = await openCheckpoint(location, families, { files })
-  const { fields, model } = checkpoint
-  const { facts } = model
-  const prompt = 'word '.repeat(facts.textTokens)
-  const request = {
-    prompt,
-    negativePrompt: prompt,
-    ...required(facts),
-    ...(size !== undefined && parseSize(size)),
-    ...(frames !== undefined && { frames }),
-  }
-  const plan = planRequest(request, facts, { fields, randomSeed: () => 0n })
+  const plan = planClip(checkpoint, { size, frames })
   const free = memory ?? (await freeMemory(device))
   const source = graphSource(checkpoint, { device, requested: precision })
   const estimates = new MemoryEstimator(checkpoint, device, source).request(plan)
@@ -72,19 +61,4 @@ export async function planMemory(
     plans: plans.map(each => ({ ...each, text: planText(each.plan) })),
     chosen,
   }
-}
-
-/** Something for every mode that the model cannot do without, and a last frame to a first one; nothing is read. */
-function required({ requires, modes }: ModelFacts): Partial<GenerateRequest> {
-  const last = requires.includes('image') && modes.includes('last-image') ? (['last-image'] as const) : []
-  const fields: Readonly<Record<Mode, Partial<GenerateRequest>>> = {
-    text: {},
-    image: { image: 'a picture' },
-    'last-image': { lastImage: 'a picture' },
-    keyframes: { keyframes: [{ frame: 0, path: 'a picture' }] },
-    video: { video: 'a clip', strength: 1 },
-    control: { video: 'a clip' },
-    references: { references: ['a picture'] },
-  }
-  return Object.assign({}, ...[...requires, ...last].map(mode => fields[mode])) as Partial<GenerateRequest>
 }

@@ -11,8 +11,8 @@ const { AttributeProto, ModelProto, TensorProto } = proto.onnx
 const opset = 23
 const irVersion = 11
 
-/** Of operators that only a session with our kernels knows. */
-const kernelDomain = 'framewright'
+/** Of operators that only ONNX Runtime knows, and those that only a session with our kernels does. */
+const extraDomains = ['com.microsoft', 'framewright'] as const
 
 export interface SerializeOptions {
   /** How a weight's file is spelled in the model: relative to the folder that the runtime is told. */
@@ -29,10 +29,9 @@ export function serialize(graph: Graph, options: SerializeOptions): Uint8Array {
     producerName: 'framewright',
     opsetImport: [
       { domain: '', version: opset },
-      { domain: 'com.microsoft', version: 1 },
-      ...(graph.nodes.some(({ domain }) => domain === kernelDomain)
-        ? [{ domain: kernelDomain, version: 1 }]
-        : []),
+      ...extraDomains.flatMap(domain => {
+        return graph.nodes.some(node => node.domain === domain) ? [{ domain, version: 1 }] : []
+      }),
     ],
     graph: {
       name: graph.name,

@@ -102,6 +102,20 @@ describe('framewright export', () => {
     )
   })
 
+  test('writes operators of the ONNX standard alone when asked to', async () => {
+    const words = ['export', 'doodle', '-o', 'standard', '--dialect', 'standard', '--json']
+    const { code, stdout } = await framewright(folder, words)
+    expect(code).toBe(0)
+    const { graphs } = JSON.parse(stdout) as { graphs: { file: string }[] }
+    for (const { file } of graphs) {
+      const model = onnx.ModelProto.decode(await readFile(path.join(folder, 'standard', file)))
+      const nodes = model.graph!.node!.map(({ domain }) => domain)
+      const imports = model.opsetImport!.map(({ domain, version }) => [domain, Number(version)])
+      expect(new Set(nodes)).toEqual(new Set(['']))
+      expect(imports).toEqual([['', 23]])
+    }
+  })
+
   test('copies the weights when asked to', async () => {
     await framewright(folder, ['export', 'doodle', '-o', 'copied', '--copy'])
     const file = 'vae/diffusion_pytorch_model.safetensors'

@@ -1,7 +1,11 @@
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import proto from 'onnx-proto'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createEngine, exportModel } from '../../../src/index.ts'
 import { type Tensor, tensor } from '../../../src/tensor/tensor.ts'
+import { relativeError } from '../../compare.ts'
+import { fixture } from '../../fixtures.ts'
 import { readFixtureTensors } from '../../safetensors-fixture.ts'
 import { scratchFolder } from '../../scratch.ts'
 import { writeSingleFileModel, writeTensors } from './single-file-model.ts'
@@ -49,4 +53,29 @@ test.each([
   const report = await exportModel({ model, output })
   expect(report).toMatchObject({ weightFiles: 3, path: output })
   expect(await latentsOf(output)).toEqual(await latentsOf(model))
+})
+
+test('operators of the ONNX standard alone give what those of ONNX Runtime give', async () => {
+  const model = fixture('wan21-t2v/model')
+  const output = join(scratch, 'onnx-standard')
+  await exportModel({ model, output, dialect: 'standard' })
+  const [own, expected] = [await latentsOf(output), await latentsOf(model)]
+  expect(relativeError(own, expected)).toBeLessThan(1e-5)
+  expect(relativeError(own, expected)).toBeGreaterThan(0)
+})
+
+test('shapes are fixed to those of one clip, which the folder then makes the same', async () => {
+  const model = fixture('wan21-t2v/model')
+  const output = join(scratch, 'onnx-static')
+  const { width, height, frames } = tinyRequest
+  await exportModel({ model, output, dialect: 'standard', clip: { size: `${width}x${height}`, frames } })
+  const decoded = proto.onnx.ModelProto.decode(await readFile(join(output, 'transformer.onnx')))
+  const shapes = decoded.graph!.input!.map(({ name, type }) => [
+    name!,
+    type!.tensorType!.shape!.dim!.map(({ dimParam, dimValue }) => dimParam || Number(dimValue)),
+  ])
+  expect(Object.fromEntries(shapes)).toMatchObject({ latents: [1, 16, 2, 1, 1, 2, 1, 2] })
+  expect(shapes.flatMap(([, shape]) => shape).filter(dim => typeof dim === 'string')).toEqual([])
+  // The prompt has as many rows as the model reads: others do not fit.
+  await expect(latentsOf(output)).rejects.toThrow(/text/)
 })

@@ -4,6 +4,7 @@ import proto from 'onnx-proto'
 import { describe, expect, test } from 'vitest'
 import { Graph } from '../../../src/graph/graph.ts'
 import { dtypeOfOnnx, onnxDType } from '../../../src/graph/onnx-dtype.ts'
+import { silu } from '../../../src/graph/ops/activation.ts'
 import { cast } from '../../../src/graph/ops/cast.ts'
 import { add, multiply } from '../../../src/graph/ops/elementwise.ts'
 import { reshape, slice } from '../../../src/graph/ops/layout.ts'
@@ -108,8 +109,12 @@ describe('the model', () => {
     const graph = new Graph('net', { precision: 'f32' })
     const x = graph.input('x', 'f16', ['batch', '2*height', 8])
     graph.output('y', cast(reshape(x, ['=', '*']), 'u8'))
-    const model = proto.onnx.ModelProto.decode(serialize(graph, { locate }))
-    expect(model.opsetImport.map(({ domain, version }) => [domain, Number(version)])).toEqual([
+    const decoded = () => proto.onnx.ModelProto.decode(serialize(graph, { locate }))
+    const sets = () => decoded().opsetImport.map(({ domain, version }) => [domain, Number(version)])
+    const model = decoded()
+    expect(sets()).toEqual([['', 23]])
+    silu(x)
+    expect(sets()).toEqual([
       ['', 23],
       ['com.microsoft', 1],
     ])
