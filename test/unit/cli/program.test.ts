@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { createProgram } from '../../../src/cli/program.ts'
+import { isSupervised } from '../../../src/cli/supervisor.ts'
 import { importsOf, readSource } from '../../source-tree.ts'
 
 /** What is loaded before a module's first line runs: packages, and files of the project. */
@@ -39,6 +40,13 @@ test('a server listens before anything slow is loaded', () => {
     const loaded = loadedFor(file)
     expect(slow.filter(each => loaded.has(each))).toEqual([])
   }
+})
+
+test('what answers interrupts runs under a supervisor', async () => {
+  const names = (await createProgram()).commands.map(each => each.name())
+  const interruptible = names.filter(name => loadedFor(`src/cli/${name}.ts`).has('src/cli/interrupt.ts'))
+  expect(interruptible).toEqual(expect.arrayContaining(['generate', 'serve', 'studio', 'worker']))
+  expect(interruptible.filter(name => !isSupervised([name]))).toEqual([])
 })
 
 test('only the command that is called is loaded, and all of them for their list', async () => {
