@@ -13,7 +13,26 @@ interface LockedPackage {
   readonly link?: boolean
   readonly dev?: boolean
   readonly hasInstallScript?: boolean
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
 }
+
+/** The folders that a package is looked for in, from one that needs it up. */
+function foldersAbove(folder: string): string[] {
+  const at = folder.lastIndexOf('/node_modules/')
+  if (folder === '') return ['node_modules']
+  return [`${folder}/node_modules`, ...(at < 0 ? ['node_modules'] : foldersAbove(folder.slice(0, at)))]
+}
+
+test('the lock file has every package that one of it names: npm ci refuses it otherwise', () => {
+  const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as LockFile
+  const missing = Object.entries(packages).flatMap(([folder, { dependencies, optionalDependencies }]) =>
+    Object.keys({ ...dependencies, ...optionalDependencies })
+      .filter(name => !foldersAbove(folder).some(above => `${above}/${name}` in packages))
+      .map(name => `${name} of ${folder}`),
+  )
+  expect(missing).toEqual([])
+})
 
 test('the lock file has a checksum for every package of every platform', () => {
   const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as LockFile
