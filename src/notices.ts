@@ -19,6 +19,8 @@ export const noticeCodes = {
     'The colours that a picture is marked with are not known here: its numbers are taken for sRGB.',
   'picture/first': 'A picture is animated: only the first of its pictures is used.',
   'picture/widened': 'A picture is held over more frames than the one it is given for.',
+  'adapter/few-steps':
+    'A file says that it is of a few-step model, whose settings are not used unless asked for.',
   'adapter/left-out':
     'An adapter was made for another variant of the model: parts that this one has not are left out.',
 } as const

@@ -3,10 +3,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { families } from '../models/index.ts'
+import { wanPresets } from '../models/wan/presets.ts'
 import { createProgram } from '../src/cli/program.ts'
 import { openCheckpoint } from '../src/engine/checkpoint.ts'
 import { openingOf } from '../src/pipeline/extend-plan.ts'
 import type { Family, Mode, Variant } from '../src/pipeline/family.ts'
+import { presetText } from '../src/pipeline/fields/preset.ts'
 import { fixture, hasFixture } from './fixtures.ts'
 
 const pages = readdirSync('docs').filter(name => name.endsWith('.md'))
@@ -109,6 +111,14 @@ function own({ pipelines, aliases }: Family): string[] {
 function code(name: string): string {
   return `\`${name}\``
 }
+
+test('the table of presets is that of the code', () => {
+  const page = readFileSync('docs/lora.md', 'utf8')
+  const rows = wanPresets.map(preset => {
+    return `| \`${preset.name}\` | [${preset.what}](${preset.source}) | ${presetText(preset)} |`
+  })
+  expect(page).toContain(rows.join('\n'))
+})
 
 describe('the table of models', () => {
   test('is what the code says', async () => {

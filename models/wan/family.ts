@@ -22,6 +22,7 @@ import { wanContext, wanImageContext } from './context.ts'
 import { wanFields } from './fields.ts'
 import { imageTensors, wanOriginalNames } from './original-names.ts'
 import { wanAliases, wanPipelines } from './pipelines.ts'
+import { wanPresets } from './presets.ts'
 import { wanPublished } from './published.ts'
 import { readWanConfigs, type WanConfigs } from './read-configs.ts'
 import { wanSingleFiles } from './single-files.ts'
@@ -98,6 +99,7 @@ function factsOf(configs: WanConfigs, checkpoint: CheckpointConfigs): ModelFacts
     tiledDecoder: { stem: chunked('vae-decoder-stem'), rest: chunked('vae-decoder-rest'), context: 5 },
     encoder: chunked('vae-encoder'),
     ...wanModes(transformer, configs.expandTimesteps),
+    presets: wanPresets,
     takes: [],
   }
 }

@@ -24,6 +24,7 @@ import { LanePool } from './lane-pool.ts'
 import { MemoryEstimator } from './memory-estimate.ts'
 import type { ModelFiles } from './model-files.ts'
 import { openUpsampler } from './open-upsampler.ts'
+import { presetOffers } from './preset-offers.ts'
 import { RunningRequests } from './running-requests.ts'
 
 export interface EngineOptions {
@@ -101,6 +102,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
   for (const notice of checkpoint.notices) opening.add('checkpoint/replaced', notice)
   for (const choice of checkpoint.choices) opening.add('checkpoint/chosen', choice)
   const adapters = await openAdapters(options.adapters ?? [], checkpoint, opening.add)
+  for (const offer of presetOffers(checkpoint, adapters)) opening.add('adapter/few-steps', offer)
   const precision = { device, requested: options.precision }
   const source = graphSource(checkpoint, precision, adapters)
   const { lanes, threads } = sharedCores(options, device, second, opening)

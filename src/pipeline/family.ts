@@ -18,13 +18,13 @@ import type {
   VisualInputs,
 } from './conditioning.ts'
 import type { FieldName, FieldRecords, GeneratePlan } from './fields/request-fields.ts'
-import type { Defaults, Mode, RequestFacts } from './model-facts.ts'
+import type { Defaults, Mode, Preset, RequestFacts } from './model-facts.ts'
 import type { SingleFiles } from './single-files.ts'
 import type { Trained } from './trained.ts'
 
 export type * from './conditioning.ts'
 export type { GeneratePlan } from './fields/request-fields.ts'
-export type { Defaults, Mode } from './model-facts.ts'
+export type { Defaults, Mode, Preset } from './model-facts.ts'
 export type { FilePart, NeededPart, PartTensors, SingleFileModel, SingleFiles } from './single-files.ts'
 
 /** A kind of checkpoint: how to recognise it, and how to read it. Shared code knows families only through this. */
@@ -201,6 +201,8 @@ export interface ModelFacts extends Pick<RequestFacts, 'guidanceBelowOne' | 'cov
   /** What a request can ask for, and what it has to. */
   readonly modes: readonly Mode[]
   readonly requires: readonly Mode[]
+  /** Settings of few-step models and adapters of its kind. @default none */
+  readonly presets?: readonly Preset[]
   /** Fields of a request that not every model has a use for, of which this one does. */
   readonly takes: readonly FieldName[]
 }

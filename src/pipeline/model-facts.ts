@@ -1,5 +1,6 @@
 import type { PictureSize } from '../geometry/nearest-size.ts'
 import type { VideoGeometry } from '../geometry/video-geometry.ts'
+import type { SamplerName } from '../sampling/samplers/sampler.ts'
 import type { Trained } from './trained.ts'
 
 /** Ways to direct a video, beside the prompt: a first frame, a last one, frames in between, a video to start from, … */
@@ -18,6 +19,26 @@ export interface Defaults {
   /** @default 0, off */
   readonly guidanceRescale?: number
   readonly negativePrompt: string
+}
+
+/** Settings of a few-step model or adapter. */
+export interface Preset {
+  readonly name: string
+  /** The models and adapters that it is for. */
+  readonly what: string
+  /** Where the settings are given. */
+  readonly source: string
+  /** Values of request fields. */
+  readonly fields: {
+    readonly steps?: number
+    readonly timesteps?: readonly number[]
+    readonly sigmas?: readonly number[]
+    readonly guidance?: number
+    readonly shift?: number
+    readonly sampler?: SamplerName
+  }
+  /** Matches what the header of such a file says of it. */
+  readonly recognized: RegExp
 }
 
 /** What is read of a model to check a request and to fill in what it leaves open. */
@@ -43,4 +64,6 @@ export interface RequestFacts {
    * video takes the one nearest to its picture's shape. @default any size, and pictures are cut before they are resized
    */
   readonly coveredSizes?: readonly PictureSize[] | undefined
+  /** @default none */
+  readonly presets?: readonly Preset[]
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { RequestError } from '../errors.ts'
 import { toLatent } from '../geometry/video-geometry.ts'
 import { dropNotices, type Notify } from '../notices.ts'
+import { withPreset } from './fields/preset.ts'
 import {
   fieldEntries,
   type GeneratePlan,
@@ -38,7 +39,7 @@ export function planRequest(
   const entries = fieldEntries(fields)
   const parsed = schemaOf(entries, request).safeParse(request)
   if (!parsed.success) throw invalidField(parsed.error.issues[0]!, request)
-  const valid = parsed.data as unknown as GenerateRequest
+  const valid = withPreset(parsed.data as unknown as GenerateRequest, facts)
   const given = entries.filter(([name]) => valid[name] !== undefined)
   for (const [name, { optIn }] of given) if (optIn && !facts.takes.includes(name)) throw notTaken(name, facts)
   for (const [, field] of given) field.check?.(valid, facts)

@@ -11,6 +11,7 @@ import { type ExtendedPlan, type ExtendFields, extendFields } from './extend.ts'
 import type { RequestField } from './field.ts'
 import { type GuidanceFields, type GuidancePlan, guidanceFields } from './guidance.ts'
 import { type PictureFields, type PicturePlan, pictureFields } from './pictures.ts'
+import { type PresetFields, type PresetPlan, presetFields } from './preset.ts'
 import { type PromptFields, type PromptPlan, promptFields } from './prompt.ts'
 import { type SoundFields, type SoundPlan, soundFields } from './sound.ts'
 import { type StepFields, type StepPlan, stepFields } from './steps.ts'
@@ -27,6 +28,7 @@ export interface FamilyPlan {}
 export interface GenerateRequest
   extends FamilyFields,
     PromptFields,
+    PresetFields,
     StepFields,
     GuidanceFields,
     ClipFields,
@@ -40,6 +42,7 @@ export interface GenerateRequest
 export interface GeneratePlan
   extends FamilyPlan,
     PromptPlan,
+    PresetPlan,
     StepPlan,
     GuidancePlan,
     ClipPlan,
@@ -62,6 +65,7 @@ export type RequestFields = Readonly<Record<FieldName, AnyField>>
 
 const groups: Readonly<Record<Exclude<FieldName, keyof FamilyFields>, unknown>> = {
   ...promptFields,
+  ...presetFields,
   ...stepFields,
   ...guidanceFields,
   ...clipFields,

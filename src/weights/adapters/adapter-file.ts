@@ -17,6 +17,8 @@ export interface AdapterFile {
   /** Real path. */
   readonly path: string
   readonly modules: readonly AdapterModule[]
+  /** The free text pairs of the header. */
+  readonly metadata: ReadonlyMap<string, string>
 }
 
 export interface AdapterModule {
@@ -68,6 +70,7 @@ export async function readAdapter(file: string): Promise<AdapterFile> {
   const scaled = scales.values()
   return {
     path: header.path,
+    metadata: header.metadata,
     modules: modules.map((module, index) => {
       const matrices = lowRanks[index]?.matrices
       return moduleOf(module, matrices && { ...matrices, ...scaled.next().value! })

@@ -151,7 +151,7 @@ describe('the record of a file', () => {
   test('is tried above with every field but those that leave no trace', () => {
     const tried = new Set(requests.flatMap(request => Object.keys(request)))
     const untried = fieldEntries.map(([name]) => name).filter(name => !tried.has(name))
-    expect(untried).toEqual(['promptSuffix', 'guidance2', 'seconds', 'chunk', 'tensors'])
+    expect(untried).toEqual(['promptSuffix', 'preset', 'guidance2', 'seconds', 'chunk', 'tensors'])
   })
 })
 

@@ -10,6 +10,7 @@ import type { Services } from '../../../src/server/services.ts'
 const values = {
   promptSuffix: 'in ink',
   negativePrompt: 'rain',
+  preset: 'lightning',
   steps: 3,
   sampler: 'dpm++2m',
   shift: 2.5,
