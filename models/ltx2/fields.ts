@@ -122,13 +122,10 @@ function amount(about: string, flag: `--${string}`, name: string, schema: typeof
 }
 
 export const ltx2Fields: FieldGroup<Ltx2Fields, Ltx2Plan> = {
-  audioGuidance: amount(
-    'guidance of the sound; 0: as the video',
-    '--audio-guidance',
-    'audioGuidanceScale',
-    scale,
-    7,
-  ),
+  audioGuidance: {
+    ...amount('guidance of the sound; 0: as the video', '--audio-guidance', 'audioGuidanceScale', scale, 7),
+    guides: ({ audioGuidance = 1 }) => audioGuidance > 1,
+  },
   audioGuidanceRescale: amount(
     'guidance rescale of the sound; 0: as the video',
     '--audio-guidance-rescale',
@@ -136,8 +133,14 @@ export const ltx2Fields: FieldGroup<Ltx2Fields, Ltx2Plan> = {
     share,
     0.7,
   ),
-  stgScale: amount('spatio-temporal skip guidance; 0 is off', '--stg-scale', 'stgScale', scale, 1),
-  audioStgScale: amount('that of the sound; 0: as the video', '--audio-stg-scale', 'audioStgScale', scale, 1),
+  stgScale: {
+    ...amount('spatio-temporal skip guidance; 0 is off', '--stg-scale', 'stgScale', scale, 1),
+    guides: ({ stgScale = 0 }) => stgScale > 0,
+  },
+  audioStgScale: {
+    ...amount('that of the sound; 0: as the video', '--audio-stg-scale', 'audioStgScale', scale, 1),
+    guides: ({ audioStgScale = 0 }) => audioStgScale > 0,
+  },
   stgBlocks: {
     about: 'blocks that skip guidance perturbs (default: 28)',
     schema: z => z.array(z.int().nonnegative()).min(1),
@@ -146,20 +149,26 @@ export const ltx2Fields: FieldGroup<Ltx2Fields, Ltx2Plan> = {
     flag: { name: '--stg-blocks', argument: '<i,j>', group: 'finer', type: numbers },
     api: { name: 'stgBlocks' },
   },
-  modalityGuidance: amount(
-    'how far sound and picture fit each other; 1 is off',
-    '--modality-guidance',
-    'modalityGuidanceScale',
-    scale,
-    3,
-  ),
-  audioModalityGuidance: amount(
-    'that of the sound; 0: as the video',
-    '--audio-modality-guidance',
-    'audioModalityGuidanceScale',
-    scale,
-    3,
-  ),
+  modalityGuidance: {
+    ...amount(
+      'how far sound and picture fit each other; 1 is off',
+      '--modality-guidance',
+      'modalityGuidanceScale',
+      scale,
+      3,
+    ),
+    guides: ({ modalityGuidance = 1 }) => modalityGuidance > 1,
+  },
+  audioModalityGuidance: {
+    ...amount(
+      'that of the sound; 0: as the video',
+      '--audio-modality-guidance',
+      'audioModalityGuidanceScale',
+      scale,
+      3,
+    ),
+    guides: ({ audioModalityGuidance = 1 }) => audioModalityGuidance > 1,
+  },
   useCrossTimestep: {
     about: 'true (default), or false for the time modulation of 2.0',
     schema: z => z.boolean(),

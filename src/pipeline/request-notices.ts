@@ -43,7 +43,10 @@ function noticeGuidance(
   { facts, fields, notify }: NoticeContext,
 ): void {
   const { guidance, guidanceInterval, steps } = plan
-  if (!isGuided({ scale: guidance[0]!, belowOne: facts.guidanceBelowOne ?? 'off' })) {
+  const guided =
+    isGuided({ scale: guidance[0]!, belowOne: facts.guidanceBelowOne ?? 'off' }) ||
+    fieldEntries(fields).some(([, { guides }]) => guides?.(plan))
+  if (!guided) {
     for (const [name, { needsGuidance }] of fieldEntries(fields)) {
       if (request[name] === undefined || !needsGuidance?.(plan)) continue
       notify('request/unused', `${name}: no effect without guidance (guidance ${guidance[0]}).`)

@@ -38,6 +38,8 @@ export interface RequestField<Value, Fields, Plan, Planned> {
    * @throws RequestError
    */
   check?(fields: Fields, facts: RequestFacts): void
+  /** Whether it guides a run, where `guidance` is 1 too. */
+  guides?(plan: Plan): boolean
   /** Whether it changes nothing in a run without guidance. */
   needsGuidance?(plan: Plan): boolean
   readonly flag?: FieldFlag<Value>

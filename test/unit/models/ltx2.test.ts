@@ -153,6 +153,27 @@ describe('the guidance of a stream', () => {
   })
 })
 
+test('a field that needs guidance has an effect where the sound or a further pass is guided', () => {
+  const noticed = (request: Omit<GenerateRequest, 'prompt'>) => {
+    const notices: string[] = []
+    const notify = (_: string, text: string) => void notices.push(text)
+    const context = { fields: requestFields, randomSeed: () => 7n, notify }
+    planRequest({ prompt: '', guidance: 1, negativePrompt: 'rain', ...request }, load().facts, context)
+    return notices
+  }
+  const off = {
+    audioGuidance: 1,
+    stgScale: 0,
+    audioStgScale: 0,
+    modalityGuidance: 1,
+    audioModalityGuidance: 1,
+  }
+  expect(noticed({})).toEqual([])
+  expect(noticed({ ...off, audioGuidance: 2 })).toEqual([])
+  expect(noticed({ ...off, stgScale: 1 })).toEqual([])
+  expect(noticed(off)).toEqual(['negativePrompt: no effect without guidance (guidance 1).'])
+})
+
 describe('places in time', () => {
   test('the first latent frame is one frame, each later one eight', () => {
     expect(causalExtents({ count: 3, stride: 8, offset: 1 })).toEqual([
