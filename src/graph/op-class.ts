@@ -35,6 +35,7 @@ const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
     'NormModulate',
     'QkNormRope',
     'ReduceL2',
+    'ReduceMax',
     'ReduceMean',
     'ReduceSum',
     'AveragePool',
