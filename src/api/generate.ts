@@ -51,6 +51,7 @@ export async function* generate(options: GenerateVideoOptions): AsyncGenerator<R
     threads,
     residency,
     memory,
+    promptCache,
     adapters,
     ...own
   } = options
@@ -67,6 +68,7 @@ export async function* generate(options: GenerateVideoOptions): AsyncGenerator<R
     threads,
     residency,
     memory,
+    promptCache,
     adapters,
   }
   await using engine: Engine = await createEngine({ model: folder, ...given(engineOptions) })

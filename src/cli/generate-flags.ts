@@ -40,6 +40,7 @@ export interface GenerateFlags extends ModelFileFlags {
   readonly threads?: number
   readonly memory?: number
   readonly residency?: NonNullable<EngineOptions['residency']>
+  readonly promptCache?: boolean | string
   readonly count?: number
   readonly prompts?: string
   readonly lanes?: number
@@ -162,6 +163,10 @@ function addMachineFlags(command: Command): void {
       '--residency <how>',
       'auto, keep, release-text or release: components that stay in memory (default: auto, as many as fit)',
       choice('--residency', residencyChoices),
+    )
+    .option(
+      '--prompt-cache [folder]',
+      'keep what text encoders give, so that a prompt is encoded once (default: not; without a folder in the user’s cache)',
     )
 }
 

@@ -62,7 +62,7 @@ async function generate(prompt: string | undefined, flags: GenerateFlags): Promi
 }
 
 function engineOptions(model: string, flags: GenerateFlags): EngineOptions {
-  const { device, precision, threads, lanes, residency, memory } = flags
+  const { device, precision, threads, lanes, residency, memory, promptCache } = flags
   return {
     model,
     files: modelFilesOf(flags),
@@ -71,6 +71,7 @@ function engineOptions(model: string, flags: GenerateFlags): EngineOptions {
     ...(threads !== undefined && { threads }),
     ...(lanes !== undefined && { lanes }),
     ...(residency && { residency }),
+    ...(promptCache !== undefined && { promptCache }),
     ...(memory !== undefined && { memory: memory * 1e9 }),
     adapters: [...(flags.lora ?? []), ...(flags.lora2 ?? []).map(adapter => ({ ...adapter, expert: 1 }))],
   }

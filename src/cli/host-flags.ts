@@ -34,6 +34,8 @@ export function addHostFlags(command: Command): Command {
       'auto, keep, release-text or release: components that stay in memory (default: auto, as many as fit)',
       choice('--residency', residencyChoices),
     )
+    .option('--prompt-cache <folder>', 'where what text encoders give is kept (default: in the user’s cache)')
+    .option('--no-prompt-cache', 'encode every prompt anew')
     .option(
       '--checkpoint-seconds <count>',
       'between checkpoints of a run (default: 30)',

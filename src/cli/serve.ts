@@ -109,6 +109,8 @@ export interface ServeFlags
   readonly precision?: NonNullable<ServeOptions['precision']>
   readonly threads?: number
   readonly residency?: NonNullable<ServeOptions['residency']>
+  /** False with --no-prompt-cache; true when nothing is said. */
+  readonly promptCache?: boolean | string
   readonly maxPixels?: number
   readonly checkpointSeconds?: number
   readonly previewSteps?: number

@@ -25,6 +25,7 @@ import { MemoryEstimator } from './memory-estimate.ts'
 import type { ModelFiles } from './model-files.ts'
 import { openUpsampler } from './open-upsampler.ts'
 import { presetOffers } from './preset-offers.ts'
+import { openPromptCache, type PromptCache, promptCacheFolder } from './prompt-cache.ts'
 import { RunningRequests } from './running-requests.ts'
 
 export interface EngineOptions {
@@ -52,6 +53,11 @@ export interface EngineOptions {
   readonly residency?: Residency | 'auto'
   /** Bytes of the device's memory that may be used. @default what is free */
   readonly memory?: number
+  /**
+   * A folder that results of text encoders are kept in, so that a prompt which was encoded before needs no encoder; `true`
+   * for `prompts` in the user's cache of this package. The least recently used go beyond 2 GiB. @default false
+   */
+  readonly promptCache?: boolean | string
   /** LoRA files to run the model with, in any number. */
   readonly adapters?: readonly AdapterOptions[]
 }
@@ -107,8 +113,11 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
   const source = graphSource(checkpoint, precision, adapters)
   const { lanes, threads } = sharedCores(options, device, second, opening)
   const openLane = (on: Device) => new Lane(parts.createBackend({ device: on, threads }), source, 'keep')
+  const prompts = await promptCacheOf(options)
   const pool = new LanePool(lanes, () => {
-    return second ? new GuidancePair(openLane(device), openLane(second), source) : openLane(device)
+    const lane = second ? new GuidancePair(openLane(device), openLane(second), source) : openLane(device)
+    lane.runForPrompt = prompts?.remembering(lane.run, source, checkpoint.weights)
+    return lane
   })
   const { model } = checkpoint
   // Every run says what was noticed when the model was opened.
@@ -162,6 +171,11 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
       })
     }
   }
+}
+
+async function promptCacheOf({ promptCache = false }: EngineOptions): Promise<PromptCache | undefined> {
+  if (promptCache === false) return undefined
+  return await openPromptCache(promptCache === true ? promptCacheFolder() : promptCache)
 }
 
 /** Short enough to be typed again. */

@@ -13,6 +13,7 @@ import type { Lane } from './lane.ts'
  */
 export class GuidancePair implements GraphRunner {
   readonly device: string
+  runForPrompt?: RunGraph | undefined
   readonly #first: Lane
   readonly #second: Lane
   readonly #source: GraphSource

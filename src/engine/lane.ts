@@ -21,6 +21,7 @@ const usualChunk = 4
 /** One device's queue: the sessions that are open on it, and one generation at a time that uses them. */
 export class Lane implements GraphRunner {
   readonly device: string
+  runForPrompt?: RunGraph | undefined
   readonly #backend: Backend
   readonly #source: GraphSource
   readonly #sessions = new Map<string, Promise<Session>>()

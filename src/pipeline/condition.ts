@@ -40,7 +40,7 @@ export async function condition(
 export interface ConditionContext {
   readonly size: LatentSize
   readonly noise: NoiseGenerator
-  readonly runner: Pick<GraphRunner, 'run' | 'drop' | 'memory' | 'shrink'>
+  readonly runner: Pick<GraphRunner, 'run' | 'runForPrompt' | 'drop' | 'memory' | 'shrink'>
   readonly signal: AbortSignal
   readonly notify: Notify
 }
@@ -53,10 +53,10 @@ export async function conditionOn(
   { size, noise, runner, signal, notify }: ConditionContext,
   from?: readonly Tensor[],
 ): Promise<Conditions> {
-  const { run } = runner
+  const { runForPrompt = runner.run } = runner
   const text = async (subject: string, prompt: string) => {
     checkAborted(signal)
-    const made = await model.conditionText({ prompt, textTokens: plan.textTokens }, run)
+    const made = await model.conditionText({ prompt, textTokens: plan.textTokens }, runForPrompt)
     noticeText(subject, prompt, made, notify)
     // The model's own number is nobody's wish.
     if (plan.textTokens !== model.facts.textTokens) noticeTokens(plan.textTokens, made, notify)

@@ -8,6 +8,8 @@ export interface GraphRunner {
   /** Seconds spent inside runs so far. */
   readonly runningSeconds: number
   readonly run: RunGraph
+  /** As `run`, for graphs of prompts: what an encoder gave for one before may be known. @default run */
+  readonly runForPrompt?: RunGraph | undefined
   /** A second place, where one of two passes of a step runs while the other runs in the first. @default none */
   readonly runBeside?: RunGraph
   /** Arrays for the state of a stream; those that a run leaves are freed with everything else it leaves. */
