@@ -11,7 +11,7 @@ import { HttpClient } from './http-client.ts'
 import { printTable, rounded } from './results.ts'
 import { type ServerProcess, startServerProcess } from './server-process.ts'
 
-const [clients, seconds, pollMs, shortTasks] = [200, 60, 1000, 1000]
+const [clients, pages, seconds, pollMs, shortTasks] = [200, 20, 60, 1000, 1000]
 const { call, close } = new HttpClient(clients)
 
 export async function measureServing(): Promise<object> {
@@ -20,9 +20,9 @@ export async function measureServing(): Promise<object> {
   try {
     const load = await underLoad(server.url)
     const memory = await overManyTasks(server)
-    printTable(`${clients} clients for ${seconds} s while videos are made`, [load])
+    printTable(`${clients} clients and ${pages} pages for ${seconds} s while videos are made`, [load])
     printTable(`memory over ${shortTasks} tasks, MiB`, memory)
-    return { clients, seconds, load, memory }
+    return { clients, pages, seconds, load, memory }
   } finally {
     server.child.kill('SIGTERM')
     await once(server.child, 'exit')
@@ -31,11 +31,16 @@ export async function measureServing(): Promise<object> {
   }
 }
 
-/** Every client asks for a task once a second; one in twenty also makes one, cancels and deletes it. */
+/**
+ * Every client asks for a task once a second; one in twenty also makes one, cancels and deletes it. Every page of the Studio
+ * reads the stream of what happens to all tasks.
+ */
 async function underLoad(url: string): Promise<Readonly<Record<string, number>>> {
   const long: string[] = []
   for (let count = 0; count < 20; count++) long.push(await post(url, 1000, 17))
   while (!(await call(url, 'GET', `/v1/tasks/${long[0]}`)).body.includes('RUNNING')) await wait(50)
+  const leave = new AbortController()
+  const streams = Array.from({ length: pages }, () => readEvents(url, leave.signal))
   await eventLoopDelay(url) // what it counts starts anew with every reading
   const polls: number[] = []
   let [wrong, posts] = [0, 0]
@@ -56,17 +61,33 @@ async function underLoad(url: string): Promise<Readonly<Record<string, number>>>
   }
   await Promise.all(Array.from({ length: clients }, (_, number) => client(number)))
   const delay = await eventLoopDelay(url)
+  leave.abort()
+  const events = (await Promise.all(streams)).reduce((sum, count) => sum + count, 0)
   for (const id of long) await call(url, 'DELETE', `/v1/tasks/${id}`)
   polls.sort((a, b) => a - b)
   const at = (share: number): number => rounded(polls[Math.floor(polls.length * share)]!)
   return {
     polls: polls.length,
     posts,
+    events,
     wrong,
     medianMs: at(0.5),
     p99Ms: at(0.99),
     eventLoopP99Ms: rounded(delay * 1000),
   }
+}
+
+/** Reads as a page does, until the signal aborts. @returns the number of events */
+async function readEvents(url: string, signal: AbortSignal): Promise<number> {
+  let events = 0
+  try {
+    const { body } = await fetch(`${url}/v1/events`, { signal })
+    for await (const text of body!.pipeThrough(new TextDecoderStream()))
+      events += text.split('\n\n').length - 1
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+  return events
 }
 
 async function overManyTasks({ child, url }: ServerProcess) {

@@ -54,6 +54,8 @@ test('holds what it needs and little else', () => {
   const files = readdirSync(installed, { recursive: true, withFileTypes: true }).filter(file => file.isFile())
   const names = files.map(file => path.join(file.parentPath, file.name))
   expect(names.filter(name => /\.test\.|\/train\/|\.py$/.test(name))).toEqual([])
+  const page = path.join(installed, 'dist/studio')
+  expect(readdirSync(page).sort()).toEqual(['assets', 'docs.html', 'index.html'])
   const runtime = path.join(installed, 'dist/onnxruntime')
   expect(readdirSync(path.join(runtime, 'bin/napi-v6'))).toEqual(['linux'])
   const ours = names.filter(name => !name.startsWith(runtime))

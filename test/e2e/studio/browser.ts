@@ -35,6 +35,11 @@ export function describeStudio(
 
 type ServerOptions = NonNullable<Parameters<typeof startTestServer>[1]>
 
+interface OpenOptions extends BrowserContextOptions {
+  /** @default the server's */
+  readonly url?: string
+}
+
 /** What a person sees or waits for. */
 const patienceMs = 30_000
 
@@ -61,17 +66,17 @@ export class Studio implements AsyncDisposable {
   }
 
   /** A tab with the Studio open, in a browser of its own. */
-  async open(options: BrowserContextOptions = {}): Promise<Page> {
+  async open({ url = this.server.url, ...options }: OpenOptions = {}): Promise<Page> {
     const context = await this.#browser!.newContext({ viewport: { width: 1280, height: 900 }, ...options })
-    await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: this.server.url })
+    await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: new URL(url).origin })
     const page = await context.newPage()
     page.setDefaultTimeout(patienceMs)
-    this.watch(page)
-    await page.goto(this.server.url)
+    this.watch(page, url)
+    await page.goto(url)
     return page
   }
 
-  watch(page: Page): void {
+  watch(page: Page, own: string = this.server.url): void {
     page.on('pageerror', error => this.complaints.push(error.message))
     page.on('console', message => {
       const expected = /Failed to load resource/.test(message.text())
@@ -79,7 +84,7 @@ export class Studio implements AsyncDisposable {
     })
     page.on('request', request => {
       const url = new URL(request.url())
-      if (url.protocol.startsWith('http') && url.host !== new URL(this.server.url).host) {
+      if (url.protocol.startsWith('http') && url.host !== new URL(own).host) {
         this.complaints.push(`a request to ${url.host}`)
       }
     })

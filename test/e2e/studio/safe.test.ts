@@ -1,4 +1,7 @@
 /** The Studio with keys, with hostile texts and files, and with a server that is not always there. */
+import { once } from 'node:events'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import sharp from 'sharp'
 import { expect, test } from 'vitest'
 import { describeStudio, describeVideo, dropFiles } from './browser.ts'
@@ -84,6 +87,39 @@ describeStudio('the Studio', studio => {
     await describeVideo(first, { prompt: 'in both tabs' })
     await studio.make(first)
     await second.locator('.card').getByText('in both tabs').waitFor()
+  })
+
+  test('works below a path of a proxy', async () => {
+    const { hostname, port } = new URL(studio.server.url)
+    const proxy = createServer((incoming, outgoing) => {
+      const { method, headers, url = '' } = incoming
+      if (!url.startsWith('/video/')) return outgoing.writeHead(404).end()
+      const path = url.slice('/video'.length)
+      const sent = request({ hostname, port, method, path, headers }, answer => {
+        outgoing.writeHead(answer.statusCode!, answer.headers)
+        answer.pipe(outgoing)
+      })
+      sent.on('error', () => outgoing.destroy())
+      outgoing.on('close', () => sent.destroy())
+      incoming.pipe(sent)
+    })
+    await once(proxy.listen(0, '127.0.0.1'), 'listening')
+    try {
+      const page = await studio.open({
+        url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}/video/`,
+      })
+      await describeVideo(page, { prompt: 'behind a proxy' })
+      await studio.make(page)
+      await page.locator('.player video').waitFor()
+      await expect
+        .poll(() => page.evaluate('document.querySelector(".player video").readyState'))
+        .toBeGreaterThan(1)
+      await page.getByRole('link', { name: 'API' }).click()
+      await page.getByText('/v1/text_to_video').waitFor()
+    } finally {
+      proxy.closeAllConnections()
+      proxy.close()
+    }
   })
 
   test('works on a slow network', async () => {
