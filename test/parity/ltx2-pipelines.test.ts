@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createEngine, type GenerateEvent, type GenerateRequest, type Tensor } from '../../src/index.ts'
+import { openTokenizer } from '../../src/text/tokenizer.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture, isFixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
@@ -74,6 +75,32 @@ describe.each(folders)('$folder', ({ folder, cases }) => {
       expect(off / frames.length).toBeLessThanOrEqual(0.001)
     }
   })
+})
+
+describe.each(folders)('the tokenizer of $folder', ({ folder, cases }) => {
+  if (cases.length === 0) test.skip('the references are not here')
+  test.each(cases)(
+    '$name: ids and masks are those of transformers, padded on the left',
+    async ({ name, about }) => {
+      const reference = readFixtureTensors(`${fixture(folder)}/${name}.safetensors`)
+      const source = path.resolve(fixture(folder), about.model, 'tokenizer')
+      const tokenizer = await openTokenizer(source, { paddingSide: 'left' })
+      const { prompt, negative_prompt, max_sequence_length: length } = about.call
+      const prompts = {
+        '': prompt,
+        ...(reference.has('negative_input_ids') && { negative_: negative_prompt ?? '' }),
+      }
+      for (const [prefix, text] of Object.entries(prompts)) {
+        const { ids, tokens } = tokenizer.encode(text.trim(), { length })
+        const padding = new Array<bigint>(length - tokens).fill(0n)
+        expect([...padding, ...ids.subarray(0, tokens)]).toEqual([
+          ...(reference.get(`${prefix}input_ids`)!.data as BigInt64Array),
+        ])
+        const mask = [...padding, ...new Array<bigint>(tokens).fill(1n)]
+        expect(mask).toEqual([...(reference.get(`${prefix}attention_mask`)!.data as BigInt64Array)])
+      }
+    },
+  )
 })
 
 describe.runIf(folders.some(({ cases }) => cases.length > 0))('two stages', () => {
