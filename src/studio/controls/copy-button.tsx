@@ -8,7 +8,7 @@ const shownMs = 1500
 export function CopyButton({ label, text }: { readonly label: string; readonly text: string | undefined }) {
   const [copied, setCopied] = useState(false)
   const copy = async () => {
-    await navigator.clipboard.writeText(text ?? '')
+    await copyText(text ?? '')
     setCopied(true)
     setTimeout(() => setCopied(false), shownMs)
   }
@@ -24,4 +24,15 @@ export function CopyButton({ label, text }: { readonly label: string; readonly t
       <span aria-live="polite">{copied ? texts.make.copied : label}</span>
     </button>
   )
+}
+
+/** Puts a text on the clipboard: over plain HTTP from another machine, browsers have no clipboard but a selection's. */
+async function copyText(text: string): Promise<void> {
+  if (navigator.clipboard) return await navigator.clipboard.writeText(text)
+  const area = document.createElement('textarea')
+  area.value = text
+  document.body.append(area)
+  area.select()
+  document.execCommand('copy')
+  area.remove()
 }

@@ -17,6 +17,8 @@ const paths = {
   play: 'M7 4.5v15l12-7.5z',
   retry: 'M20 11a8 8 0 1 0-2.3 6.3M20 4v7h-7',
   spark: 'M12 3l2 6.5L20.5 12 14 14.5 12 21l-2-6.5L3.5 12 10 9.5z',
+  silent: 'M4 9.5v5h4l5 4v-13l-5 4zM17 9.5l4 5M21 9.5l-4 5',
+  sound: 'M4 9.5v5h4l5 4v-13l-5 4zM16.5 9a4.5 4.5 0 0 1 0 6M19 6.5a8 8 0 0 1 0 11',
   theme: 'M12 4a8 8 0 1 0 0 16zM12 4a8 8 0 0 1 0 16',
   trash: 'M4 7h16M9 7V4h6v3m-8 0l1 13h8l1-13',
 } as const

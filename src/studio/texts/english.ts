@@ -143,6 +143,8 @@ export const english = {
     back: 'One frame back',
     forward: 'One frame forward',
     loop: 'Loop',
+    sound: 'Sound on',
+    silent: 'Sound off',
     speed: 'Speed',
     position: 'Frame',
     frame: (frame: number, frames: number) => `${frame} / ${frames}`,

@@ -14,6 +14,7 @@ export function Player({ task }: { readonly task: TaskView }) {
   const video = useRef<HTMLVideoElement>(null)
   const [playing, setPlaying] = useState(false)
   const [loop, setLoop] = useState(true)
+  const [silent, setSilent] = useState(true)
   const [speed, setSpeed] = useState(1)
   const [frame, setFrame] = useState(0)
   const { frames = 1, fps = 1, width = 16, height = 9 } = task.result ?? {}
@@ -48,7 +49,7 @@ export function Player({ task }: { readonly task: TaskView }) {
           loop={loop}
           playsInline
           autoplay={!matchMedia('(prefers-reduced-motion: reduce)').matches}
-          muted
+          muted={silent}
           onPlay={() => setPlaying(true)}
           onPause={() => setPlaying(false)}
           onClick={toggle}
@@ -78,6 +79,11 @@ export function Player({ task }: { readonly task: TaskView }) {
           onInput={event => show(event.currentTarget.valueAsNumber)}
         />
         <output>{texts.player.frame(frame + 1, frames)}</output>
+        <IconButton
+          icon={silent ? 'silent' : 'sound'}
+          label={silent ? texts.player.sound : texts.player.silent}
+          onPress={() => setSilent(!silent)}
+        />
         <IconButton icon="loop" label={texts.player.loop} pressed={loop} onPress={() => setLoop(!loop)} />
         <select
           aria-label={texts.player.speed}
