@@ -9,7 +9,7 @@ import type { Qwen2Config } from '../qwen2/config.ts'
 import { qwen2Feeds } from '../qwen2/encoder.ts'
 import type { T5Config } from '../t5/config.ts'
 import { encoderFeeds } from '../t5/feeds.ts'
-import { type GlyphTokenizer, glyphText, openGlyphTokenizer } from './glyphs.ts'
+import { type GlyphTokenizer, glyphText, glyphTokens, openGlyphTokenizer } from './glyphs.ts'
 
 export interface HunyuanTextOptions {
   /** A folder, or where else it comes from. */
@@ -52,7 +52,7 @@ export function hunyuanTextConditioner(options: HunyuanTextOptions): Model['cond
   let openingGlyphs: Promise<GlyphTokenizer> | undefined
   const encodedGlyphs = async (text: string) => {
     openingGlyphs ??= openGlyphTokenizer(options.glyphTokenizer)
-    return (await openingGlyphs).encode(text).ids
+    return (await openingGlyphs).encode(text)
   }
   return async ({ prompt, textTokens }, run) => {
     opening ??= openTokenizer(options.tokenizer)
@@ -63,11 +63,14 @@ export function hunyuanTextConditioner(options: HunyuanTextOptions): Model['cond
     const { tensors } = await run('text-encoder', qwen2Feeds(ids.subarray(0, tokens), options.textEncoder))
     const text = sliceAxis(tensors.embeddings!, 1, templateTokens, tokens) // [1, tokens, textDim]
     const quoted = glyphText(prompt)
-    const glyph =
-      quoted === undefined
-        ? { glyph: noRows(options.model) }
-        : await glyphFeeds(await encodedGlyphs(quoted), options.glyphEncoder, run)
-    return { feeds: [{ text, ...glyph }], tokens: tokens - templateTokens, truncated }
+    const glyphs = quoted === undefined ? undefined : await encodedGlyphs(quoted)
+    const glyph = glyphs
+      ? await glyphFeeds(glyphs.ids, options.glyphEncoder, run)
+      : { glyph: noRows(options.model) }
+    const cutParts = glyphs?.truncated
+      ? [`of the text in quotes only ${glyphTokens - 1} bytes are drawn`]
+      : []
+    return { feeds: [{ text, ...glyph }], tokens: tokens - templateTokens, truncated, cutParts }
   }
 }
 

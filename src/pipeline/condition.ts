@@ -110,7 +110,7 @@ const longestShown = 40
 function noticeText(
   subject: string,
   text: string,
-  { tokens, truncated, unknown = [] }: TextConditioning,
+  { tokens, truncated, cutParts = [], unknown = [] }: TextConditioning,
   notify: Notify,
 ): void {
   if (truncated) {
@@ -118,6 +118,7 @@ function noticeText(
     const cut = `only its first ${tokens} tokens count for this model; the rest is cut off`
     notify('prompt/truncated', `${subject}: ${cut} (${shown}).`)
   }
+  for (const part of cutParts) notify('prompt/truncated', `${subject}: ${part}.`)
   if (unknown.length > 0) {
     const words = listed(unknown.map(word => JSON.stringify(word)))
     notify('prompt/unknown-words', `${subject}: the model's tokenizer does not know all of ${words}.`)

@@ -31,6 +31,8 @@ export interface TextConditioning {
   readonly length?: number
   /** Whether the prompt was longer than the tokens it may have. */
   readonly truncated: boolean
+  /** Parts of the prompt that are read apart and were longer than they may be, as sentences without a stop. */
+  readonly cutParts?: readonly string[]
   /** Words with characters that the tokenizer does not know. */
   readonly unknown?: readonly string[]
 }

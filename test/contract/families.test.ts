@@ -7,7 +7,7 @@ import { ltx } from '../../models/ltx/family.ts'
 import { ltx2 } from '../../models/ltx2/family.ts'
 import { requestFields } from '../../src/api/request-fields.ts'
 import { openCheckpoint } from '../../src/engine/checkpoint.ts'
-import { openEngine } from '../../src/engine/engine.ts'
+import { type EngineOptions, openEngine } from '../../src/engine/engine.ts'
 import { graphSource } from '../../src/engine/graph-source.ts'
 import { sizesOf } from '../../src/graph/live-memory.ts'
 import { dryRunDenoising } from '../../src/pipeline/dry-run.ts'
@@ -80,10 +80,10 @@ test('every family is held to it', () => {
   expect(cases.map(({ family }) => family)).toEqual(families.map(({ name }) => name))
 })
 
-async function open(model: string) {
+async function open(model: string, options: Pick<EngineOptions, 'residency'> = {}) {
   const backends: RecordedBackend[] = []
   const engine = await openEngine(
-    { model, device: 'cpu', threads: 1 },
+    { model, device: 'cpu', threads: 1, ...options },
     {
       families,
       createBackend: lane => {
@@ -196,6 +196,22 @@ describe.each(cases)('a model of the family $family', ({ family, model, request,
       expect(biased > 0).toBe(quoted.test(prompt))
     },
   )
+
+  test('lets every encoder of text and pictures go before the first step where that is asked for', async () => {
+    const { engine, backends } = await open(await folder, { residency: 'release-text' })
+    await collect(engine.generate({ ...request, steps: 1 }))
+    await engine[Symbol.asyncDispose]()
+    const { model: read } = await openCheckpoint(await folder, families)
+    const encoders = read.graphs.filter(({ role }) => role === 'text-encoder').map(({ name }) => name)
+    const [{ log }] = backends as [RecordedBackend]
+    const step = log.indexOf(`run ${read.facts.experts[0].graph}`)
+    const opened = encoders.filter(name => log.includes(`open ${name}`))
+    expect(opened.length).toBeGreaterThan(0)
+    for (const name of opened) {
+      expect(log.indexOf(`release ${name}`)).toBeGreaterThan(log.indexOf(`run ${name}`))
+      expect(log.lastIndexOf(`release ${name}`)).toBeLessThan(step)
+    }
+  })
 
   test('frees its sessions when it is disposed of', async () => {
     const { engine, backends } = await open(await folder)
