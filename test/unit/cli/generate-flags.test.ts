@@ -64,6 +64,7 @@ const everything: GenerationRecord = {
   decodeNoiseScale: 0.025,
   decodeSeed: '7',
   upsampler: 'an upsampler',
+  audio: 'drums & bass.wav',
   version: '0.1.0',
 }
 
@@ -191,4 +192,17 @@ it('shows adapters by expert, from records with one list and from older ones wit
       '--lora a.safetensors --lora-2 b.safetensors:0.5',
     )
   }
+})
+
+it.each([
+  [['--no-audio'], { audio: false }],
+  [['--audio', 'drums.wav'], { audio: 'drums.wav' }],
+  [[], {}],
+] as const)('%j says what sound a video has, and its command says it again', async (words, expected) => {
+  const [job] = await jobsOf(['a ball', ...words])
+  const { audio } = job!.request
+  expect({ ...(audio !== undefined && { audio }) }).toEqual(expected)
+  const { audio: _, ...silent } = everything
+  const written = wordsOf(commandOf({ ...silent, ...expected })).filter(word => /audio|drums/.test(word))
+  expect(written).toEqual(words)
 })

@@ -4,6 +4,7 @@ import {
   type Dim,
   divideDims,
   evaluateDim,
+  floorDivideDims,
   multiplyDims,
   productOf,
   sameShape,
@@ -58,6 +59,19 @@ describe('divideDims', () => {
     ['12*h*w', '4*w', '3*h'],
   ])('%s over %s is %s', (a, b, quotient) => {
     expect(divideDims(a, b)).toBe(quotient)
+  })
+})
+
+describe('floorDivideDims', () => {
+  test.each<[Dim, number, Dim | undefined]>([
+    [7, 2, 3],
+    [-1, 2, -1],
+    ['4*h+1', 2, '2*h'],
+    ['4*h-1', 2, '2*h-1'],
+    ['640*h-480', 80, '8*h-6'],
+    ['3*h', 2, undefined],
+  ])('%s over %s, rounded down, is %s', (a, b, quotient) => {
+    expect(floorDivideDims(a, b)).toBe(quotient)
   })
 })
 

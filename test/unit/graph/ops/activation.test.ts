@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { Graph } from '../../../../src/graph/graph.ts'
-import { quickGelu, silu } from '../../../../src/graph/ops/activation.ts'
+import { Graph, type Value } from '../../../../src/graph/graph.ts'
+import { leakyRelu, quickGelu, silu, tanh } from '../../../../src/graph/ops/activation.ts'
+import { exponential, logarithm } from '../../../../src/graph/ops/elementwise.ts'
 import { tensor } from '../../../../src/tensor/tensor.ts'
 import { runGraph } from '../../../graph-session.ts'
 
@@ -16,4 +17,16 @@ test.each([
   for (const [index, value] of x.entries()) {
     expect(data[index]).toBeCloseTo(value / (1 + Math.exp(-alpha * value)), 5)
   }
+})
+
+test.each([
+  ['leakyRelu', (x: Value) => leakyRelu(x, 0.1), (value: number) => (value > 0 ? value : 0.1 * value)],
+  ['tanh', tanh, Math.tanh],
+  ['logarithm', (x: Value) => logarithm(exponential(x)), (value: number) => value],
+] as const)('%s is its formula', async (_, op, formula) => {
+  const graph = new Graph('activation', { precision: 'f32' })
+  graph.output('y', op(graph.input('x', 'f32', ['count'])))
+  const x = Float32Array.of(-3, -0.5, 0, 0.5, 3)
+  const { y } = await runGraph(graph, { x: tensor('f32', [x.length], x) })
+  for (const [index, value] of x.entries()) expect(y!.data[index]).toBeCloseTo(formula(value), 5)
 })
