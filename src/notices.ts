@@ -9,6 +9,7 @@ export const noticeCodes = {
   'request/unused': 'A field has no effect beside the other ones.',
   'clip/cut': 'A clip is longer than what is used of it.',
   'clip/retimed': 'A clip has another frame rate than the video, and is resampled by its times.',
+  'clip/silent': 'The sound of a clip cannot be read: the video is made without it.',
   'picture/stretched': 'A picture or clip has another shape than the video and is stretched to it.',
   'picture/cropped': 'A picture or clip has another shape than the video: its edges are cut.',
   'machine/capped':

@@ -1,5 +1,5 @@
 /** The sound of a clip: where it comes from, and the events that bring it. */
-import { MediaError } from '../errors.ts'
+import { MediaError, messageOf } from '../errors.ts'
 import { probeSound, readSound } from '../media/sound/read-sound.ts'
 import { type Sound, type SoundFormat, soundLength } from '../media/sound/sound.ts'
 import type { Notify } from '../notices.ts'
@@ -25,14 +25,30 @@ export type SoundSource = SoundFormat &
 export async function soundSource(
   { facts: { sound } }: Pick<Model, 'facts'>,
   { audio, video, extend }: Pick<GeneratePlan, 'audio' | 'video' | 'extend'>,
+  notify: Notify,
 ): Promise<SoundSource | undefined> {
   if (audio === false) return undefined
   if (audio === true && sound) return { rate: sound.rate, channels: sound.channels, stream: sound.stream }
-  const path = audio === true ? (extend?.path ?? video) : audio
-  const found = path === undefined ? undefined : await probeSound(path)
-  if (path !== undefined && found) return { rate: found.rate, channels: found.channels, path }
-  if (audio === true) return undefined
+  if (audio === true) {
+    const clip = extend?.path ?? video
+    const found = clip === undefined ? undefined : await readableSound(clip, notify)
+    return clip !== undefined && found
+      ? { rate: found.rate, channels: found.channels, path: clip }
+      : undefined
+  }
+  const found = await probeSound(audio)
+  if (found) return { rate: found.rate, channels: found.channels, path: audio }
   throw new MediaError('media/input', { subject: audio, expected: 'a file with sound', got: 'one without' })
+}
+
+/** The sound of a clip whose pictures are what counts: where it cannot be read, that is said. */
+export async function readableSound(path: string, notify: Notify): Promise<SoundFormat | undefined> {
+  try {
+    return await probeSound(path)
+  } catch (error) {
+    notify('clip/silent', `${path}: its sound is left out, for it cannot be read (${messageOf(error)})`)
+    return undefined
+  }
 }
 
 /** The event that a run begins with. */

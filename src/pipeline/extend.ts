@@ -7,11 +7,10 @@ import { framesFor, pixelFramesOf, wholeLatents } from '../geometry/video-geomet
 import type { Picture } from '../media/read-picture.ts'
 import { readVideo } from '../media/read-video.ts'
 import { resample } from '../media/resample.ts'
-import { probeSound } from '../media/sound/read-sound.ts'
 import { Notices } from '../notices.ts'
 import { checkAborted } from './abort.ts'
 import { noticeFit } from './clip-notices.ts'
-import { copiedSound, soundSource, startEvent } from './clip-sound.ts'
+import { copiedSound, readableSound, soundSource, startEvent } from './clip-sound.ts'
 import type { FramesDecodedEvent, GenerateEvent, StageSeconds, VideoEndEvent } from './events.ts'
 import type { ExtendPlan } from './extend-plan.ts'
 import { SoundTail, soundUnder } from './extend-sound.ts'
@@ -44,7 +43,7 @@ export async function* extend(
   const windows = windowsOf(model.facts, plan, plan.extend!, opening)
   const tail = new Tail(plan, opening, given + plan.frames)
 
-  const sound = await soundSource(model, plan)
+  const sound = await soundSource(model, plan, notices.add)
   const seconds = (frames: number) => frames / plan.fps
   const total = seconds(given + plan.frames)
   yield startEvent(plan, runner, sound)
@@ -56,7 +55,7 @@ export async function* extend(
   }
   const soundTail = sound && copied === undefined ? new SoundTail(sound, seconds(opening), total) : undefined
   if (sound && soundTail) {
-    const own = (await probeSound(path)) && path
+    const own = (await readableSound(path, notices.add)) && path
     yield* soundTail.begin(await soundUnder(own, seconds(given), sound, signal))
   }
   yield* noticeEvents(notices)

@@ -66,7 +66,7 @@ export async function* generate(
   const clock = stageClock(runner)
   const size = toLatent(model.facts.geometry, plan)
   schedulerOf(model, plan) // What it refuses is said before anything runs.
-  const sound = await soundSource(model, plan)
+  const sound = await soundSource(model, plan, notices.add)
   yield startEvent(plan, runner, sound)
   yield* noticeEvents(notices)
   const memory = memoryWatch(runner)

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { families } from '../../../models/index.ts'
@@ -117,6 +117,22 @@ test('the sound of a clip that is worked from stays, in step', async () => {
   const read = await readSound(path.join(scratch, 'kept.mp4'))
   expect(Math.abs(soundLength(read) - soundLength(tones))).toBeLessThanOrEqual(1)
   expect(soundToNoise(tones, read)).toBeGreaterThan(20)
+})
+
+test('a clip whose sound is of an unknown kind is worked from without it, and that is said', async () => {
+  await using engine = await open(families)
+  const video = path.join(scratch, 'unknown.mp4')
+  await writeClip(video, glidingTones(seconds, 48000))
+  const bytes = await readFile(video)
+  bytes.write('unkn', bytes.indexOf('mp4a'), 'latin1')
+  await writeFile(video, bytes)
+  const events = await render(engine, 'from-unknown.mp4', { ...request, video, strength: 0.5 })
+  expect(soundOf(events)).toEqual([])
+  const notices = events.flatMap(event => (event.type === 'notice' ? [event.code] : []))
+  expect(notices).toContain('clip/silent')
+  expect(await failure(collect(engine.generate({ ...request, audio: video })))).toMatchObject({
+    message: expect.stringContaining('expected sound that can be decoded'),
+  })
 })
 
 test('sound that nothing makes, and a file without any, are refused', async () => {
