@@ -124,7 +124,8 @@ test('a clip whose sound is of an unknown kind is worked from without it, and th
   const video = path.join(scratch, 'unknown.mp4')
   await writeClip(video, glidingTones(seconds, 48000))
   const bytes = await readFile(video)
-  bytes.write('unkn', bytes.indexOf('mp4a'), 'latin1')
+  // The decoder configuration's kind of object (ISO/IEC 14496-1, 7.2.6.6), followed by that of its stream.
+  bytes[bytes.indexOf(Buffer.of(0x40, 0x15), bytes.indexOf('esds'))] = 0xe2
   await writeFile(video, bytes)
   const events = await render(engine, 'from-unknown.mp4', { ...request, video, strength: 0.5 })
   expect(soundOf(events)).toEqual([])
