@@ -15,6 +15,7 @@ first.once('exit', code => {
       ['-p', 'tsconfig.build.json', '--watch', '--preserveWatchOutput'],
       inherit,
     ),
+    spawn('node_modules/.bin/vite', ['build', '--watch', '--logLevel', 'warn'], inherit),
   ]
   if (command.length > 0) {
     const paths = ['dist/src', 'dist/models', 'dist/kernels'].map(path => `--watch-path=${path}`)

@@ -38,11 +38,15 @@ function StagedTask({ task, preview }: StagedTaskProps) {
         </div>
       )}
       <p class="stage-prompt">{String(request.prompt || texts.task.noPrompt)}</p>
-      {notices.map(({ message }) => (
-        <p class="notice" key={message}>
-          {message}
-        </p>
-      ))}
+      {notices.length > 0 && (
+        <ul class="notices">
+          {notices.map(({ message }) => (
+            <li class="notice" key={message}>
+              {message}
+            </li>
+          ))}
+        </ul>
+      )}
       <TaskActions task={task} />
     </>
   )
