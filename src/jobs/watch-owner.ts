@@ -10,7 +10,7 @@ export interface WatchedOwner {
   readonly signal: AbortSignal
   /** Whether the jobs are being disposed of, which ends the iteration. */
   readonly closing: () => boolean
-  /** How often tasks that are not final are read without being announced: a lost connection swallows announcements. */
+  /** How often tasks that are not final are read without being announced; a lost connection swallows announcements, too. */
   readonly watchMs: number
 }
 
@@ -37,11 +37,15 @@ export async function* watchOwner(watched: WatchedOwner): AsyncIterable<TaskChan
       active.set(task.id, JSON.stringify(task))
       yield { id: task.id, task }
     }
+    let lookedAt = performance.now()
     while (!signal.aborted && !closing()) {
-      const ids = changed.size > 0 ? [...changed] : [...active.keys()]
+      // Of tasks that wait nobody announces that others before them have ended.
+      const due = performance.now() - lookedAt >= watchMs
+      const ids = new Set([...changed, ...(due ? active.keys() : [])])
+      if (due) lookedAt = performance.now()
       changed.clear()
-      for (const id of ids) {
-        const change = await read(id)
+      // All in one statement: the store reads together what is asked for together.
+      for (const change of await Promise.all([...ids].map(read))) {
         if (signal.aborted) return
         if (change) yield change
       }

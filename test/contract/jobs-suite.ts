@@ -348,6 +348,23 @@ export function testJobs({ name, storage, open }: JobsStore): void {
     })
   })
 
+  test(`${name}: a task that waits is told again when there are fewer before it`, async () => {
+    await using jobs = await open({})
+    const [first, second] = [await jobs.create(newTask()), await jobs.create(newTask())]
+    const stop = new AbortController()
+    const ahead: number[] = []
+    const watching = (async () => {
+      for await (const { id, task } of jobs.watchOwner(owner, stop.signal)) {
+        if (id === second.task.id) ahead.push(task!.ahead)
+      }
+    })()
+    await until(() => ahead.includes(1))
+    await jobs.cancel(first.task.id)
+    await until(() => ahead.at(-1) === 0)
+    stop.abort()
+    await watching
+  })
+
   test(`${name}: a removed task is gone with its files`, async () => {
     await using jobs = await open({})
     const { task } = await jobs.create(newTask())

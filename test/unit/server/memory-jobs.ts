@@ -207,7 +207,10 @@ export class MemoryJobs implements Jobs {
     }
     this.tasks.set(task.id, task)
     this.#changes.emit(task.id, task)
-    this.#changes.emit(`of ${task.owner}`, { id: task.id, task: this.#seen(task) })
+    const moved = finalStates.includes(task.state) ? this.#active(task.owner) : []
+    for (const each of [task, ...moved]) {
+      this.#changes.emit(`of ${task.owner}`, { id: each.id, task: this.#seen(each) })
+    }
   }
 
   async #work(): Promise<void> {
