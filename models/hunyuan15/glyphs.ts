@@ -27,7 +27,7 @@ export interface GlyphTokenizer {
   encode(text: string): { readonly ids: BigInt64Array; readonly truncated: boolean }
 }
 
-interface AddedToken {
+export interface AddedToken {
   readonly id: number
   readonly content: string
   /** Whether whitespace before or after it belongs to it. */
@@ -39,6 +39,7 @@ const flag = z.boolean().default(false)
 
 /** tokenizer_config.json of a ByT5 tokenizer; its vocabulary is the bytes, and what was added to them. */
 const byT5Config = z.object({
+  extra_ids: z.number().int().nonnegative().default(125),
   added_tokens_decoder: z
     .record(z.string().regex(/^\d+$/), z.object({ content: z.string().min(1), lstrip: flag, rstrip: flag }))
     .default({}),
@@ -48,8 +49,24 @@ const byT5Config = z.object({
 export async function openGlyphTokenizer(folder: string): Promise<GlyphTokenizer> {
   const file = path.join(folder, 'tokenizer_config.json')
   const text = await readFile(file, 'utf8').catch(() => undefined)
-  const { added_tokens_decoder: decoder } = checkConfig(byT5Config, parseJson(text), file)
-  return glyphTokenizer(Object.entries(decoder).map(([id, token]) => ({ id: Number(id), ...token })))
+  const { added_tokens_decoder: listed, extra_ids: extra } = checkConfig(byT5Config, parseJson(text), file)
+  const configured = Object.entries(listed).map(([id, token]) => ({ id: Number(id), ...token }))
+  const others = ownTokens(extra).filter(({ content }) => configured.every(each => each.content !== content))
+  return glyphTokenizer([...others, ...configured])
+}
+
+/** The tokens that the class adds by itself: those before the bytes, and sentinels after them. */
+export function ownTokens(extra: number): AddedToken[] {
+  const special = ['<pad>', '</s>', '<unk>'].map((content, id) => ({
+    id,
+    content,
+    lstrip: true,
+    rstrip: true,
+  }))
+  const sentinels = Array.from({ length: extra }, (_, index) => {
+    return { id: firstByte + 256 + index, content: `<extra_id_${index}>`, lstrip: false, rstrip: false }
+  })
+  return [...special, ...sentinels]
 }
 
 export function glyphTokenizer(added: readonly AddedToken[]): GlyphTokenizer {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { glyphText, glyphTokenizer } from '../../../models/hunyuan15/glyphs.ts'
+import { glyphText, glyphTokenizer, ownTokens } from '../../../models/hunyuan15/glyphs.ts'
 
 describe('the text in quotes', () => {
   test.each([
@@ -34,6 +34,14 @@ describe('the ids of a text', () => {
   test('have one for an added token, with the whitespace that belongs to it', () => {
     expect(idsOf('a <color-10>b')).toEqual([0x61 + 3, 0x20 + 3, 394, 0x62 + 3, 1])
     expect(idsOf('a </s> b')).toEqual([0x61 + 3, 1, 0x62 + 3, 1])
+  })
+
+  // transformers 5.18, `ByT5Tokenizer()`.
+  test('have one for the tokens that the class adds by itself', () => {
+    const own = glyphTokenizer(ownTokens(125))
+    expect([...own.encode('two <extra_id_3> words </s> x').ids].map(Number)).toEqual([
+      119, 122, 114, 35, 262, 35, 122, 114, 117, 103, 118, 1, 123, 1,
+    ])
   })
 
   test('are cut to 256, the end included', () => {
