@@ -1,11 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { encodePng } from './encode-png.ts'
 import type { ClipFormat, FrameSink } from './frame-sink.ts'
-import { loadSharp } from './load-sharp.ts'
-import { recordToText } from './record.ts'
 import { joinSounds, type Sound } from './sound/sound.ts'
 import { encodeWav } from './sound/wav.ts'
-import { textToXmp } from './xmp.ts'
 
 /** The sound beside the pictures of a folder. */
 export const soundFile = 'audio.wav'
@@ -15,17 +13,14 @@ export const soundFile = 'audio.wav'
  * that is moved elsewhere still tells where it came from. Beside the pictures, audio.wav has the sound in 32-bit floats.
  */
 export async function openPictureFolder(path: string, clip: ClipFormat): Promise<FrameSink> {
-  const sharp = loadSharp()
+  const { width, height, record } = clip
   await mkdir(path)
-  const xmp = clip.record && textToXmp(recordToText(clip.record))
   let index = 0
   let bytes = 0
   const heard: Sound[] = []
   return {
     async write(frame) {
-      const image = sharp(frame, { raw: { width: clip.width, height: clip.height, channels: 3 } })
-      if (xmp !== undefined) image.withXmp(xmp)
-      const png = await image.png().toBuffer()
+      const png = await encodePng({ width, height, data: frame }, record)
       await writeFile(join(path, `${String(index++).padStart(5, '0')}.png`), png, { flag: 'wx' })
       bytes += png.length
     },

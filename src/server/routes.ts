@@ -1,4 +1,5 @@
 import { capabilityRoutes } from './framewright/capability-routes.ts'
+import { conversionRoutes } from './framewright/conversion-routes.ts'
 import { eventRoutes } from './framewright/event-routes.ts'
 import { fileRoutes } from './framewright/file-routes.ts'
 import { operationRoutes } from './framewright/operation-routes.ts'
@@ -31,6 +32,7 @@ export function allRoutes(services: Services, secret: Buffer): readonly Route[] 
     ...capabilityRoutes(services),
     ...recordRoutes(services),
     ...fileRoutes(services),
+    ...conversionRoutes(services),
     ...webhookRoutes(secret),
     ...pageRoutes(services),
     ...operationRoutes(services, () => routes),

@@ -44,6 +44,10 @@ export const taskListQuery = z.object({
     .pipe(z.array(z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled'])).optional()),
 })
 
+/** What a video can be had as, beside the file that was made. */
+export const conversionNames = ['gif', 'frames', 'last-frame'] as const
+export type ConversionName = (typeof conversionNames)[number]
+
 /** A task with all that there is to show of it, and to make it again. */
 export interface TaskView {
   readonly id: string
@@ -67,6 +71,8 @@ export interface TaskView {
   readonly result?: Omit<TaskResult, 'outputs' | 'notices'>
   /** Signed addresses of its outputs; none before it has succeeded. */
   readonly outputs: Partial<Record<'video' | 'thumbnail' | 'spritesheet', string>>
+  /** Signed addresses of its video as other kinds of files; none before it has succeeded. */
+  readonly conversions: Partial<Record<ConversionName, string>>
   /** Signed addresses of the files of the request, by their `task://` addresses. */
   readonly files: Readonly<Record<string, string>>
   readonly failure?: { readonly code: string; readonly message: string }

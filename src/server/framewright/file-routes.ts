@@ -2,8 +2,9 @@ import { type FileKind, fileKind } from '../../media/file-kind.ts'
 import { HttpError } from '../http/http-error.ts'
 import type { Route, RouteRequest } from '../http/route.ts'
 import { sendFile } from '../http/send-file.ts'
-import { verifyPath } from '../http/signature.ts'
+import { checkSignature } from '../http/signed-request.ts'
 import type { Services } from '../services.ts'
+import { outputFileName } from '../tasks/output-file-name.ts'
 import { inputKeys } from './task-files.ts'
 
 /** Of what a request may bring. A movie is sent as the kind that players take all containers of. */
@@ -34,8 +35,12 @@ export function fileRoutes(services: Services): Route[] {
         const task = await jobs.get(id)
         const output = task?.result?.outputs.find(each => each.name === name)
         if (!output) throw gone()
-        const { contentType } = output
-        const file = { path: storage.pathOf(output.key), contentType, name: output.key.split('/').at(-1)! }
+        const { contentType, key } = output
+        const file = {
+          path: storage.pathOf(key),
+          contentType,
+          name: outputFileName(task!, key.split('.').at(-1)!),
+        }
         return (await send(request, file)) ?? raise(gone())
       },
     },
@@ -82,16 +87,6 @@ async function send(
   file: Parameters<typeof sendFile>[0],
 ): Promise<Response | undefined> {
   return await sendFile(file, incoming.headers.range, incoming.method === 'HEAD')
-}
-
-/** @throws HttpError 403 */
-function checkSignature({ signer }: Services, { incoming, query }: RouteRequest): void {
-  const [path = ''] = (incoming.url ?? '').split('?')
-  const given = { expires: query.get('expires') ?? undefined, signature: query.get('signature') ?? undefined }
-  const found = verifyPath(signer, path, given, new Date())
-  if (found === 'valid') return
-  const message = found === 'expired' ? 'This address has expired: read the task again.' : 'Wrong signature.'
-  throw new HttpError(403, message, { code: found === 'expired' ? 'expired' : 'invalid_signature' })
 }
 
 function gone(): HttpError {

@@ -2,9 +2,15 @@ import { requestFields } from '../../api/request-fields.ts'
 import type { TaskRecord } from '../../jobs/contract.ts'
 import { withPaths } from '../../pipeline/fields/request-fields.ts'
 import { failureMessage } from '../tasks/failure-message.ts'
-import { type AddressBook, inputFileAddress, outputAddress, previewAddress } from '../tasks/output-address.ts'
+import {
+  type AddressBook,
+  conversionAddress,
+  inputFileAddress,
+  outputAddress,
+  previewAddress,
+} from '../tasks/output-address.ts'
 import { taskNotices } from '../tasks/task-notices.ts'
-import type { TaskView } from './contract.ts'
+import { conversionNames, type TaskView } from './contract.ts'
 import { inputAddress, inputKeys } from './task-files.ts'
 
 /** All that its owner may know of a task: no key of the storage, and no path. */
@@ -36,6 +42,9 @@ export function taskView(book: AddressBook, task: TaskRecord): TaskView {
     outputs: Object.fromEntries(
       (task.result?.outputs ?? []).map(({ name }) => [name, outputAddress(book, task, name)]),
     ),
+    conversions: task.result
+      ? Object.fromEntries(conversionNames.map(name => [name, conversionAddress(book, task, name)]))
+      : {},
     files: Object.fromEntries(
       inputKeys(task).map(key => [inputAddress(task, key), inputFileAddress(book, task, key)]),
     ),

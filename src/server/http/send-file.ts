@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
+import { contentDisposition } from './content-disposition.ts'
 
 export interface SentFile {
   readonly path: string
@@ -23,7 +24,7 @@ export async function sendFile(
   const { size } = found
   const headers = new Headers({
     'content-type': contentType,
-    'content-disposition': `inline; filename="${name}"`,
+    'content-disposition': contentDisposition('inline', name),
     'accept-ranges': 'bytes',
     'cache-control': 'private, max-age=3600',
     'x-content-type-options': 'nosniff',

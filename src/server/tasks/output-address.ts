@@ -23,6 +23,11 @@ export function outputAddress(book: AddressBook, { id }: TaskRecord, name: TaskO
   return signed(book, `/v1/outputs/${id}/${name}`)
 }
 
+/** @param name of a kind of file that its video can be had as */
+export function conversionAddress(book: AddressBook, { id }: TaskRecord, name: string): string {
+  return signed(book, `/v1/conversions/${id}/${name}`)
+}
+
 export function previewAddress(book: AddressBook, { id }: TaskRecord, step: number): string {
   return signed(book, `/v1/previews/${id}/${step}`)
 }

@@ -21,9 +21,8 @@ import {
 /** The contract of tasks in memory: enough for the server's tests, and nothing survives. */
 export class MemoryJobs implements Jobs {
   readonly tasks = new Map<string, TaskRecord>()
-  /** Ids and owners of all there ever were. */
-  readonly #order: string[] = []
-  readonly #owners: string[] = []
+  /** Place and owner of each that there ever was. */
+  readonly #places = new Map<string, { readonly place: number; readonly owner: string }>()
   readonly #changes = new EventEmitter().setMaxListeners(0)
   readonly #stops = new Map<string, AbortController>()
   readonly #idempotent = new Map<string, { id: string; fingerprint: string }>()
@@ -76,6 +75,11 @@ export class MemoryJobs implements Jobs {
     return { task: this.#seen(record), outcome: 'created' }
   }
 
+  /** Takes tasks as they are, such as ones that are at an end. */
+  restore(tasks: Iterable<TaskRecord>): void {
+    for (const task of tasks) this.#put(task)
+  }
+
   async markAnswered(ids: readonly string[]): Promise<void> {
     for (const id of ids) {
       const task = this.tasks.get(id)
@@ -96,21 +100,16 @@ export class MemoryJobs implements Jobs {
   }
 
   async list({ owner, api, states, search, after, limit, order }: ListTasks): Promise<readonly TaskRecord[]> {
+    const words = search && JSON.stringify(search).slice(1, -1).toLowerCase()
     const all = [...this.tasks.values()].filter(
       task =>
         task.owner === owner &&
         (api === undefined || task.api === api) &&
         (states?.includes(task.state) ?? true) &&
-        JSON.stringify(task.request)
-          .toLowerCase()
-          .includes(
-            JSON.stringify(search ?? '')
-              .slice(1, -1)
-              .toLowerCase(),
-          ),
+        (words === undefined || JSON.stringify(task.request).toLowerCase().includes(words)),
     )
     if (order === 'desc') all.reverse()
-    const place = (id: string) => this.#order.indexOf(id)
+    const place = (id: string) => this.#places.get(id)!.place
     const from = after === undefined ? undefined : Number(after)
     const later = (id: string) =>
       from === undefined || (order === 'asc' ? place(id) > from : place(id) < from)
@@ -118,8 +117,8 @@ export class MemoryJobs implements Jobs {
   }
 
   async placeOf(owner: string, id: string): Promise<string | undefined> {
-    const place = this.#order.indexOf(id)
-    return place >= 0 && this.#owners[place] === owner ? String(place) : undefined
+    const known = this.#places.get(id)
+    return known?.owner === owner ? String(known.place) : undefined
   }
 
   async countActive(owner: string, but: readonly string[] = []): Promise<number> {
@@ -201,10 +200,7 @@ export class MemoryJobs implements Jobs {
   }
 
   #put(task: TaskRecord): void {
-    if (!this.tasks.has(task.id)) {
-      this.#order.push(task.id)
-      this.#owners.push(task.owner)
-    }
+    if (!this.#places.has(task.id)) this.#places.set(task.id, { place: this.#places.size, owner: task.owner })
     this.tasks.set(task.id, task)
     this.#changes.emit(task.id, task)
     const moved = finalStates.includes(task.state) ? this.#active(task.owner) : []
