@@ -1,6 +1,8 @@
 import { useEffect } from 'preact/hooks'
 import { Announcer } from './announcer.tsx'
+import { CompareView } from './compare/compare-view.tsx'
 import { DropTarget } from './drop-target.tsx'
+import { GalleryView } from './gallery/gallery-view.tsx'
 import { KeyForm } from './key-form.tsx'
 import { MakeView } from './make/make-view.tsx'
 import { loadCapabilities } from './models/capabilities.ts'
@@ -12,6 +14,8 @@ import { TopBar } from './top-bar.tsx'
 
 const viewOf: Readonly<Record<View, () => preact.JSX.Element>> = {
   make: MakeView,
+  gallery: GalleryView,
+  compare: CompareView,
 }
 
 export function App() {

@@ -19,3 +19,13 @@ export function timeText(seconds: number): string {
 export function secondsText(seconds: number): string {
   return String(Number(seconds.toFixed(seconds < 10 ? 2 : 1)))
 }
+
+const dayMs = 86_400_000
+const clock = new Intl.DateTimeFormat(texts.language, { hour: '2-digit', minute: '2-digit' })
+const calendar = new Intl.DateTimeFormat(texts.language, { day: 'numeric', month: 'short', year: 'numeric' })
+
+/** A moment: the time where it is less than a day ago, else the date. */
+export function whenText(iso: string): string {
+  const moment = new Date(iso)
+  return (Date.now() - moment.getTime() < dayMs ? clock : calendar).format(moment)
+}

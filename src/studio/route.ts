@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 
-export const views = ['make'] as const
+export const views = ['make', 'gallery', 'compare'] as const
 export type View = (typeof views)[number]
 
 export interface Route {

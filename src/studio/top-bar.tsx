@@ -10,7 +10,7 @@ export function TopBar() {
     <header class="top-bar">
       <h1>
         <img src={new URL('./icon.svg', import.meta.url).href} alt="" width="24" height="24" />
-        {texts.title}
+        <span>{texts.title}</span>
       </h1>
       <nav aria-label={texts.nav.label}>
         {views.length > 1 &&

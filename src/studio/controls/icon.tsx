@@ -1,6 +1,7 @@
 /** Lines on a grid of 24. */
 const paths = {
   close: 'M6 6l12 12M18 6L6 18',
+  compare: 'M4 5h7v14H4zM13 5h7v14h-7z',
   copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
   dice: 'M4 4h16v16H4zM8.5 8.5h.01M15.5 15.5h.01M12 12h.01M15.5 8.5h.01M8.5 15.5h.01',
   download: 'M12 4v11m-5-4.5l5 5 5-5M5 20h14',
@@ -16,9 +17,9 @@ const paths = {
   picture: 'M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M9 9h.01',
   play: 'M7 4.5v15l12-7.5z',
   retry: 'M20 11a8 8 0 1 0-2.3 6.3M20 4v7h-7',
-  spark: 'M12 3l2 6.5L20.5 12 14 14.5 12 21l-2-6.5L3.5 12 10 9.5z',
   silent: 'M4 9.5v5h4l5 4v-13l-5 4zM17 9.5l4 5M21 9.5l-4 5',
   sound: 'M4 9.5v5h4l5 4v-13l-5 4zM16.5 9a4.5 4.5 0 0 1 0 6M19 6.5a8 8 0 0 1 0 11',
+  spark: 'M12 3l2 6.5L20.5 12 14 14.5 12 21l-2-6.5L3.5 12 10 9.5z',
   theme: 'M12 4a8 8 0 1 0 0 16zM12 4a8 8 0 0 1 0 16',
   trash: 'M4 7h16M9 7V4h6v3m-8 0l1 13h8l1-13',
 } as const

@@ -3,6 +3,7 @@ import { Field } from '../controls/field.tsx'
 import { capabilities } from '../models/capabilities.ts'
 import { texts } from '../texts/texts.ts'
 import { changeDraft, draft, draftModel } from './draft.ts'
+import { fieldLabel } from './field-label.ts'
 import { SchemaInput } from './schema-input.tsx'
 
 /** Fields that have a place of their own in the editor, or come from files. */
@@ -46,7 +47,7 @@ export function Advanced() {
       <summary>{texts.make.advanced}</summary>
       <div class="advanced-fields">
         {fields.map(field => (
-          <Field key={field.name} label={labelOf(field)} name={field.name}>
+          <Field key={field.name} label={fieldLabel(field)} name={field.name}>
             {ids => <SchemaInput ids={ids} field={field} value={values[field.name]} />}
           </Field>
         ))}
@@ -60,10 +61,4 @@ export function Advanced() {
       </button>
     </details>
   )
-}
-
-/** A flag as words: `--guidance-interval` is "Guidance interval". */
-function labelOf({ name, flag }: FieldView): string {
-  const words = (flag?.slice(2) ?? name).replaceAll('-', ' ')
-  return words[0]!.toUpperCase() + words.slice(1)
 }

@@ -12,6 +12,7 @@ import { QualityFields } from './quality-fields.tsx'
 import { SeedField } from './seed-field.tsx'
 import { forgetErrors, submitDraft } from './submit.ts'
 import { SubmitBar } from './submit-bar.tsx'
+import { VariationField } from './variation-field.tsx'
 
 /** Everything that is said of a video before it is made. */
 export function Composer() {
@@ -43,6 +44,7 @@ export function Composer() {
         <SeedField />
         <Adapters />
         <Advanced />
+        <VariationField />
       </div>
       <SubmitBar />
     </form>

@@ -20,6 +20,14 @@ export interface Draft {
   readonly references: readonly Source[]
   /** Videos to make, from consecutive seeds. */
   readonly count: number
+  readonly variation: Variation
+}
+
+/** Setting that differs between the videos of one press, with its values as they are typed: `2, 4, 8`. */
+export interface Variation {
+  /** Empty for none. */
+  readonly name: string
+  readonly values: string
 }
 
 export const emptyDraft: Draft = {
@@ -34,6 +42,7 @@ export const emptyDraft: Draft = {
   mask: undefined,
   references: [],
   count: 1,
+  variation: { name: '', values: '' },
 }
 
 export const draft = signal<Draft>(emptyDraft)

@@ -2,14 +2,12 @@ import { Field } from '../controls/field.tsx'
 import { IconButton } from '../controls/icon-button.tsx'
 import { texts } from '../texts/texts.ts'
 import { changeDraft, draft } from './draft.ts'
+import { drawSeed } from './seed.ts'
 
 /** The seed: a new one for every video, or one that stays. */
 export function SeedField() {
   const { seed, seedLocked } = draft.value
-  const roll = () => {
-    const [number = 0] = crypto.getRandomValues(new Uint32Array(1))
-    changeDraft({ seed: String(number), seedLocked: true })
-  }
+  const roll = () => changeDraft({ seed: drawSeed(), seedLocked: true })
   return (
     <Field label={texts.make.seed} name="seed">
       {ids => (

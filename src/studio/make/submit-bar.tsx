@@ -7,16 +7,18 @@ import { curlOf } from './curl.ts'
 import { changeDraft, draft, draftModel } from './draft.ts'
 import { planned, planning } from './plan.ts'
 import { submitError, submitting } from './submit.ts'
+import { videoCount } from './variants.ts'
 
 /** What pressing the button means, and the button. */
 export function SubmitBar() {
   const { count } = draft.value
+  const videos = videoCount(draft.value)
   const now = planned.value
   return (
     <div class="submit-bar">
       <div class="plan" aria-live="polite">
         {now?.plan ? (
-          <PlanText plan={now.plan} count={count} />
+          <PlanText plan={now.plan} count={videos} />
         ) : (
           <span class="muted">{now?.error ?? texts.plan.checking}</span>
         )}
@@ -46,8 +48,8 @@ export function SubmitBar() {
           <Icon name="spark" />
           {submitting.value
             ? texts.make.submitting
-            : count > 1
-              ? texts.make.submitMany(count)
+            : videos > 1
+              ? texts.make.submitMany(videos)
               : texts.make.submit}
         </button>
       </div>

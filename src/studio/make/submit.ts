@@ -1,11 +1,14 @@
 import { effect, signal } from '@preact/signals'
 import type { TaskView } from '../../server/framewright/contract.ts'
 import type { Source } from '../direct/source.ts'
+import { goTo } from '../route.ts'
 import { call, messageOf } from '../server/call.ts'
 import { uploadFile } from '../server/upload.ts'
 import { selectTask } from '../tasks/selection.ts'
 import { putTasks } from '../tasks/task-store.ts'
 import { bodyOf, changeDraft, type Draft, draft } from './draft.ts'
+import { drawSeed } from './seed.ts'
+import { variantsOf } from './variants.ts'
 
 /** Whether tasks are being sent. */
 export const submitting = signal(false)
@@ -25,7 +28,7 @@ export function forgetErrors(): () => void {
   })
 }
 
-/** Puts the videos of the draft into the queue, and shows the first. */
+/** Puts the videos of the draft into the queue, and shows what becomes of them: of several, side by side. */
 export async function submitDraft(): Promise<void> {
   if (submitting.value) return
   submitting.value = true
@@ -33,8 +36,11 @@ export async function submitDraft(): Promise<void> {
   try {
     const tasks = await createTasks(draft.value)
     putTasks(tasks)
-    selectTask(tasks[0]!.id)
-    showStage()
+    if (tasks.length > 1) goTo({ view: 'compare', ids: tasks.map(({ id }) => id) })
+    else {
+      selectTask(tasks[0]!.id)
+      showStage()
+    }
   } catch (error) {
     submitError.value = messageOf(error)
   } finally {
@@ -52,13 +58,14 @@ function showStage(): void {
 async function createTasks(from: Draft): Promise<TaskView[]> {
   const addresses = await sendFiles(from)
   const body = bodyOf(from, source => addresses.get(source.id) ?? source.name)
+  const bodies = variantsOf(from, drawSeed).map(variant => ({
+    ...body,
+    request: { ...body.request, ...variant },
+  }))
+  // All can be made, or none is.
+  if (bodies.length > 1) for (const each of bodies) await call('v1/tasks/plan', { body: each })
   const tasks: TaskView[] = []
-  for (let index = 0; index < from.count; index++) {
-    const seed =
-      from.seedLocked && from.seed !== '' ? { seed: String(BigInt(from.seed) + BigInt(index)) } : {}
-    const request = { ...body.request, ...seed }
-    tasks.push(await call<TaskView>('v1/tasks', { body: { ...body, request } }))
-  }
+  for (const each of bodies) tasks.push(await call<TaskView>('v1/tasks', { body: each }))
   const [first] = tasks
   if (!from.seedLocked && first) changeDraft({ seed: String(first.request.seed) })
   return tasks

@@ -1,6 +1,20 @@
 import type { TaskView } from '../../server/framewright/contract.ts'
-import { call } from '../server/call.ts'
-import { dropTask, putTasks } from './task-store.ts'
+import { CallError, call } from '../server/call.ts'
+import { dropTask, knownTask, putTasks } from './task-store.ts'
+
+/** Reads tasks that the page does not know yet. @returns ids of those that the server does not know. @throws CallError */
+export async function readTasks(ids: readonly string[]): Promise<readonly string[]> {
+  const missing: string[] = []
+  for (const id of ids.filter(each => knownTask(each) === undefined)) {
+    try {
+      putTasks([await call<TaskView>(`v1/tasks/${id}/details`)])
+    } catch (error) {
+      if (!(error instanceof CallError && error.status === 404)) throw error
+      missing.push(id)
+    }
+  }
+  return missing
+}
 
 /** Stops a task, within a step where it runs. */
 export async function cancelTask(id: string): Promise<void> {

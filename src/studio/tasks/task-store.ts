@@ -74,7 +74,7 @@ const goesBefore = (id: string) => {
   return state === 'running' ? -1 : ahead
 }
 
-function isActive(id: string): boolean {
+export function isActive(id: string): boolean {
   const state = known.get(id)?.value.task.state
   return state === 'queued' || state === 'running'
 }

@@ -1,5 +1,7 @@
 /** Every text of the page that the server does not say. A translation is a file like this one. */
 export const english = {
+  /** As BCP 47 names it: dates are written in it. */
+  language: 'en',
   title: 'Framewright Studio',
   skip: 'Skip to the video',
   nav: {
@@ -155,6 +157,48 @@ export const english = {
     emptyHint: 'Write a prompt and press “Make video”. A dropped MP4 of Framewright opens its settings.',
   },
   recent: { label: 'Recent', empty: 'No videos yet.', all: 'All in the gallery' },
+  downloads: {
+    video: 'MP4',
+    gif: 'GIF',
+    frames: 'PNG frames (ZIP)',
+    lastFrame: 'Last frame (PNG)',
+  },
+  gallery: {
+    search: 'Search prompts and models',
+    show: 'Show',
+    states: { all: 'All', succeeded: 'Done', active: 'In the queue', failed: 'Failed' },
+    loading: 'Loading…',
+    count: (count: number, more: boolean) =>
+      more ? `${count} and more` : count === 1 ? 'One video' : `${count} videos`,
+    nothing: 'Nothing matches.',
+    choose: 'Choose',
+    chosen: (count: number) => `${count} chosen`,
+    chooseNone: 'Choose none',
+    howMany: (most: number) => `Choose 2 to ${most} to compare them.`,
+  },
+  compare: {
+    with: 'Compare',
+    empty: 'Choose two or more videos to see them side by side, played in step.',
+    toGallery: 'Choose in the gallery',
+    differences: 'What is different',
+    same: 'All were made with the same settings.',
+    missing: (count: number) =>
+      count === 1 ? 'One of these is not there any more.' : `${count} of these are not there any more.`,
+    open: (place: number) => `Open video ${place}`,
+    openShort: 'Open',
+    setting: (name: string) => {
+      const words = name.replaceAll(/([A-Z])/g, ' $1').toLowerCase()
+      return words[0]!.toUpperCase() + words.slice(1)
+    },
+  },
+  vary: {
+    title: 'Grid over a setting',
+    about: (most: number) =>
+      `Makes a video for each of its values from the same seed, at most ${most} in one press, and compares them.`,
+    none: 'None',
+    values: 'Values, with commas between',
+    hint: '2, 4, 8',
+  },
   record: {
     opened: (name: string) => `The settings of ${name} are in the editor.`,
     files: 'Pictures and clips that it was made from are not in the file: add them again.',

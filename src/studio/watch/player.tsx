@@ -3,8 +3,7 @@ import type { TaskView } from '../../server/framewright/contract.ts'
 import { IconButton } from '../controls/icon-button.tsx'
 import { ownAddress } from '../server/call.ts'
 import { texts } from '../texts/texts.ts'
-
-const speeds = [0.25, 0.5, 1, 2] as const
+import { FrameBar } from './frame-bar.tsx'
 
 /** Videos of few pixels are shown as pixels. */
 const smallWidth = 256
@@ -61,46 +60,26 @@ export function Player({ task }: { readonly task: TaskView }) {
           }}
         />
       </div>
-      <div class="player-bar">
-        <IconButton
-          icon={playing ? 'pause' : 'play'}
-          label={playing ? texts.player.pause : texts.player.play}
-          onPress={toggle}
-        />
-        <IconButton icon="back" label={texts.player.back} onPress={() => show(frame - 1)} />
-        <IconButton icon="forward" label={texts.player.forward} onPress={() => show(frame + 1)} />
-        <input
-          type="range"
-          aria-label={texts.player.position}
-          aria-valuetext={texts.player.frame(frame + 1, frames)}
-          min={0}
-          max={frames - 1}
-          value={frame}
-          onInput={event => show(event.currentTarget.valueAsNumber)}
-        />
-        <output>{texts.player.frame(frame + 1, frames)}</output>
+      <FrameBar
+        playing={playing}
+        frame={frame}
+        frames={frames}
+        loop={loop}
+        speed={speed}
+        onToggle={toggle}
+        onFrame={show}
+        onLoop={setLoop}
+        onSpeed={rate => {
+          setSpeed(rate)
+          video.current!.playbackRate = rate
+        }}
+      >
         <IconButton
           icon={silent ? 'silent' : 'sound'}
           label={silent ? texts.player.sound : texts.player.silent}
           onPress={() => setSilent(!silent)}
         />
-        <IconButton icon="loop" label={texts.player.loop} pressed={loop} onPress={() => setLoop(!loop)} />
-        <select
-          aria-label={texts.player.speed}
-          value={speed}
-          onChange={event => {
-            const rate = Number(event.currentTarget.value)
-            setSpeed(rate)
-            video.current!.playbackRate = rate
-          }}
-        >
-          {speeds.map(each => (
-            <option key={each} value={each}>
-              {each}×
-            </option>
-          ))}
-        </select>
-      </div>
+      </FrameBar>
     </div>
   )
 }

@@ -1,3 +1,4 @@
+import { addressOf } from '../route.ts'
 import { selectedTask, selectTask } from '../tasks/selection.ts'
 import { knownTask, taskOrder } from '../tasks/task-store.ts'
 import { texts } from '../texts/texts.ts'
@@ -19,6 +20,11 @@ export function Recent() {
           </li>
         ))}
       </ul>
+      {ids.length > 0 && (
+        <a class="quiet" href={addressOf({ view: 'gallery' })}>
+          {texts.recent.all}
+        </a>
+      )}
     </section>
   )
 }

@@ -1,12 +1,16 @@
 import { useState } from 'preact/hooks'
 import type { TaskView } from '../../server/framewright/contract.ts'
 import { Icon, type IconName } from '../controls/icon.tsx'
+import { Removal } from '../controls/removal.tsx'
 import { continueTask, openTask } from '../make/open-task.ts'
 import { modelNamed } from '../models/capabilities.ts'
-import { messageOf, ownAddress } from '../server/call.ts'
+import { goTo } from '../route.ts'
+import { messageOf } from '../server/call.ts'
+import { chooseTask } from '../tasks/chosen.ts'
 import { selectTask } from '../tasks/selection.ts'
 import { cancelTask, removeTask, repeatTask } from '../tasks/task-commands.ts'
 import { texts } from '../texts/texts.ts'
+import { Downloads } from './downloads.tsx'
 
 /** What can be done with a task. */
 export function TaskActions({ task }: { readonly task: TaskView }) {
@@ -33,11 +37,16 @@ export function TaskActions({ task }: { readonly task: TaskView }) {
         <Action icon="film" label={texts.task.startFrom} onPress={() => continueTask(task, 'video')} />
       )}
       {outputs.video && (
-        <a class="quiet" href={ownAddress(outputs.video)} download={fileName(task)}>
-          <Icon name="download" />
-          {texts.task.download}
-        </a>
+        <Action
+          icon="compare"
+          label={texts.compare.with}
+          onPress={() => {
+            chooseTask(id)
+            goTo({ view: 'gallery' })
+          }}
+        />
       )}
+      <Downloads task={task} />
       {ended && <Removal onRemove={attempt(() => removeTask(id))} />}
       {error && (
         <p class="issue" role="alert">
@@ -61,32 +70,4 @@ function Action({ icon, label, onPress }: ActionProps) {
       {label}
     </button>
   )
-}
-
-/** What is deleted is gone: it takes two presses. */
-function Removal({ onRemove }: { readonly onRemove: () => void }) {
-  const [asked, setAsked] = useState(false)
-  if (!asked) return <Action icon="trash" label={texts.task.remove} onPress={() => setAsked(true)} />
-  return (
-    <span class="sure">
-      <button type="button" class="danger" onClick={onRemove}>
-        {texts.task.removeSure}
-      </button>
-      <button type="button" class="quiet" onClick={() => setAsked(false)}>
-        {texts.task.keep}
-      </button>
-    </span>
-  )
-}
-
-const longestName = 60
-
-/** A name for the file of a task: its prompt, as far as file systems take it, and its seed. */
-export function fileName({ request, result, id }: TaskView): string {
-  const words =
-    String(request.prompt ?? '')
-      .toLowerCase()
-      .match(/[\p{L}\p{N}]+/gu) ?? []
-  const name = words.join('-').slice(0, longestName) || id.slice(0, 8)
-  return `${name}-${result?.seed ?? 0}.mp4`
 }

@@ -1,11 +1,13 @@
 import type { TaskView } from '../../server/framewright/contract.ts'
+import { whenText } from '../format.ts'
 import { ownAddress } from '../server/call.ts'
 import { texts } from '../texts/texts.ts'
 
 interface TaskCardProps {
   readonly task: TaskView
   readonly preview?: string
-  readonly selected: boolean
+  /** Whether it is what is shown; undefined where none is. */
+  readonly selected?: boolean
   readonly onPress: () => void
 }
 
@@ -29,7 +31,9 @@ export function TaskCard({ task, preview, selected, onPress }: TaskCardProps) {
       </span>
       <span class="card-text">
         <span class="card-prompt">{prompt.slice(0, 200)}</span>
-        <span class="muted">{texts.task.states[state]}</span>
+        <span class="muted">
+          {texts.task.states[state]} · {whenText(task.createdAt)}
+        </span>
       </span>
     </button>
   )

@@ -1,28 +1,6 @@
 /** The Studio for everybody: by keyboard alone, for screen readers, in both themes, on a phone. */
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { describeStudio, describeVideo } from './browser.ts'
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
-interface Violation {
-  readonly id: string
-  readonly impact: string
-  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[]
-}
-
-/** What axe finds serious or critical. */
-async function findings(page: Page): Promise<string[]> {
-  await page.evaluate(axe)
-  const { violations } = (await page.evaluate('axe.run()')) as { violations: readonly Violation[] }
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary}`),
-    )
-}
+import { describeStudio, describeVideo, findings } from './browser.ts'
 
 describeStudio('the Studio', studio => {
   test.each(['light', 'dark'] as const)(
@@ -32,7 +10,7 @@ describeStudio('the Studio', studio => {
       await page.locator('.memory').waitFor()
       expect(await findings(page)).toEqual([])
       await describeVideo(page, { prompt: 'a red ball' })
-      await page.locator('summary').click()
+      await page.locator('.advanced summary').click()
       await page.getByLabel('Width', { exact: true }).fill('33')
       await page.locator('.issue').first().waitFor()
       expect(await findings(page)).toEqual([])

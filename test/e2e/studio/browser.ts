@@ -1,6 +1,7 @@
 /** A real browser with the Studio of a real server in it. */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest'
@@ -116,10 +117,14 @@ export class Studio implements AsyncDisposable {
 
   /** The newest task, once it is at an end. */
   async ended(): Promise<TaskView> {
-    const { url, jobs } = this.server
+    const { jobs } = this.server
     const id = this.newest!
     for await (const task of jobs.watch(id, AbortSignal.timeout(patienceMs))) void task
-    return (await (await fetch(`${url}/v1/tasks/${id}/details`)).json()) as TaskView
+    return await this.view(id)
+  }
+
+  async view(id: string): Promise<TaskView> {
+    return (await (await fetch(`${this.server.url}/v1/tasks/${id}/details`)).json()) as TaskView
   }
 
   /** The frames of a task's file, 3 bytes a pixel. */
@@ -137,6 +142,25 @@ export class Studio implements AsyncDisposable {
     await this.#browser?.close()
     await this.#server?.[Symbol.asyncDispose]()
   }
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+interface Violation {
+  readonly id: string
+  readonly impact: string
+  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[]
+}
+
+/** What axe finds serious or critical. */
+export async function findings(page: Page): Promise<string[]> {
+  await page.evaluate(axe)
+  const { violations } = (await page.evaluate('axe.run()')) as { violations: readonly Violation[] }
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary}`),
+    )
 }
 
 /** Fills in a small video: seconds on any machine. */
