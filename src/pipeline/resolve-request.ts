@@ -55,8 +55,9 @@ async function refusePicture(
   probe: Probe,
 ): Promise<void> {
   if (video === undefined) return
-  const media = await probe(video)
-  if (media.kind !== 'picture') return
+  // What the model cannot do is the answer for a file that cannot be read, too.
+  const media = await probe(video).catch(() => undefined)
+  if (media?.kind !== 'picture') return
   const picturesOf = ['image', 'last-image', 'keyframes', 'references'] as const
   const uses = picturesOf.filter(mode => modes.includes(mode)).map(mode => modeNames[mode])
   throw new RequestError('request/invalid', {
