@@ -65,6 +65,14 @@ describeStudio('the Studio', studio => {
     await page.locator('.memory').waitFor()
     const sideways = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
     expect(await page.evaluate(sideways)).toBe(0)
+    for (const [view, content] of [
+      ['gallery', '.gallery-bar'],
+      ['compare', '.compare'],
+    ]) {
+      await page.goto(`${studio.server.url}/#/${view}`)
+      await page.locator(content!).waitFor()
+      expect(await page.evaluate(sideways)).toBe(0)
+    }
   })
 
   test('shows itself within a second', async () => {
