@@ -22,6 +22,7 @@ const benches: Readonly<Record<string, Bench>> = {
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    help: { type: 'boolean', short: 'h' },
     json: { type: 'string' },
     peer: { type: 'string' },
     rounds: { type: 'string', default: '7' },
@@ -31,11 +32,11 @@ const { values, positionals } = parseArgs({
 const name = positionals[0] ?? ''
 const bench = benches[name]
 const rounds = Number(values.rounds)
-if (bench === undefined || !(Number.isInteger(rounds) && rounds >= 1)) {
-  console.error('npm run bench -- <name> [--rounds N] [--peer PYTHON] [--json FILE]\n')
-  for (const [each, { question }] of Object.entries(benches))
-    console.error(`  ${each.padEnd(10)} ${question}`)
-  process.exitCode = 2
+if (values.help || bench === undefined || !(Number.isInteger(rounds) && rounds >= 1)) {
+  const say = values.help ? console.log : console.error
+  say('npm run bench -- <name> [--rounds N] [--peer PYTHON] [--json FILE]\n')
+  for (const [each, { question }] of Object.entries(benches)) say(`  ${each.padEnd(10)} ${question}`)
+  process.exitCode = values.help ? 0 : 2
 } else {
   const { cpu, cores, node, onnxruntime } = machine()
   console.log(`${cpu}, ${cores} cores, Node ${node}, ONNX Runtime ${onnxruntime}; medians of ${rounds}\n`)

@@ -163,7 +163,7 @@ interface PullFlags {
 
 async function pull(id: string, { revision, json, quiet }: PullFlags): Promise<void> {
   const { pullModel } = await import('../hub/pull.ts')
-  const signal = interruptSignal(() => process.stderr.write('\nstopping; the next pull goes on from here\n'))
+  const signal = interruptSignal(() => process.stderr.write('\nstopping\n'), { resumable: true })
   const events = pullModel(id, { signal, ...(revision !== undefined && { revision }) })
   const report = json
     ? { event: (event: PullEvent) => void process.stdout.write(`${jsonLine(event)}\n`), close: () => {} }

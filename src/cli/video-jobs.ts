@@ -69,6 +69,15 @@ async function promptsIn(file: string): Promise<string[]> {
     const advice = 'Name a file with a prompt on every line.'
     throw new UsageError({ subject: '--prompts', expected: 'a text file', got, advice })
   })
+  // What is no UTF-8 is read as replacement characters; a picture or an archive has NUL bytes as well.
+  if (/[\0\uFFFD]/.test(text)) {
+    throw new UsageError({
+      subject: `--prompts ${file}`,
+      expected: 'a text file',
+      got: 'bytes that are no text in UTF-8',
+      advice: 'Name a file with a prompt on every line, saved as UTF-8.',
+    })
+  }
   const lines = text
     .replace(/^\uFEFF/, '')
     .split(/\r?\n/)

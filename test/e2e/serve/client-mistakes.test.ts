@@ -199,7 +199,6 @@ describe('an unknown path', () => {
 
   test.each([
     ['POST', '/v1/character_performance', 404],
-    ['GET', '/v1/tasks', 404],
     ['POST', '/v1/tasks/00000000-0000-4000-8000-000000000000/cancel', 404],
     ['GET', '/v1/text_to_video', 405],
   ])("%s %s is refused as Runway's server does it", async (method, path, status) => {

@@ -119,12 +119,12 @@ describe('events of a task', () => {
         code: 'request/rounded',
         message: 'ratio: 1280x720 is made as 80x48, which the model can make.',
       },
-      { code: 'request/rounded', message: 'duration: 2 at 8 fps is rounded to 17 frames, 2.125 s.' },
       {
         code: 'request/untrained',
         message:
           'ratio: the model was trained at 64x64; at 80x48 objects may be misshapen, missing or repeated.',
       },
+      { code: 'request/rounded', message: 'duration: 2 at 8 fps is rounded to 17 frames, 2.125 s.' },
     ]
     const events: ServerEvent[] = []
     for await (const event of eventsOf(id)) events.push(event)

@@ -214,7 +214,7 @@ describeStudio('the comparison', studio => {
       await page.getByText('1 / 5', { exact: true }).waitFor()
       expect(await findings(page)).toEqual([])
       await page.goto(`${studio.server.url}/#/gallery`)
-      await page.getByRole('checkbox', { name: 'Choose: seen by all, one' }).check()
+      await page.getByRole('checkbox', { name: 'Choose: seen by all, one' }).first().check()
       expect(await findings(page)).toEqual([])
       await page.goto(`${studio.server.url}/#/make/${one.id}`)
       await page.locator('summary', { hasText: 'Download' }).click()

@@ -30,6 +30,14 @@ test('--no-clobber refuses a file that is there, and nothing else', async () => 
   )
 })
 
+test('a picture in the place of a prompts file is no prompts', async () => {
+  const prompts = join(folder, 'prompts.png')
+  await writeFile(prompts, Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x61, 0x0a]))
+  await expect(planVideos(undefined, { prompts })).rejects.toThrow(
+    `--prompts ${prompts}: expected a text file, got bytes that are no text in UTF-8.`,
+  )
+})
+
 test('comment lines and blank lines of a prompts file are no prompts', async () => {
   const prompts = join(folder, 'prompts.txt')
   await writeFile(prompts, '# shapes\n\na red ball\n  # none\na blue star\n')
