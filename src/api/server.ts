@@ -6,8 +6,8 @@ import { checkDatabaseAddress, checkPublicUrl } from './addresses.ts'
 import { openJobs } from './jobs.ts'
 
 /**
- * Serves models over HTTP, as Runway's API and OpenAI's videos API. Loaded when it is called. The address is
- * listened on first: requests wait until the models are there.
+ * Serves models over HTTP, as Runway's API and OpenAI's videos API. Loaded when it is called. What the
+ * options alone tell to be wrong is told first; then the address is listened on: requests wait until the models are there.
  * @param open opens what the tasks are kept in
  * @throws RequestError for a wrong `publicUrl` or `database`, and when it would be open to others without a key;
  *   SystemError for an address that cannot be listened on; CheckpointError for a model that is not one
@@ -16,6 +16,12 @@ export async function startServer(options: ServeOptions, open: OpenJobs = openJo
   const { openSocket } = await import('../server/listening-socket.ts')
   if (options.publicUrl !== undefined) checkPublicUrl(options.publicUrl)
   if (options.database !== undefined) checkDatabaseAddress(options.database)
+  const { checkPlaces, isOpenToOthers, needsKeys } = await import('../server/start-checks.ts')
+  await checkPlaces(options)
+  if (open === openJobs && isOpenToOthers(options.host)) {
+    await using keys = await openKeys(options)
+    await needsKeys(options.host!, keys)
+  }
   const socket = await openSocket(options)
   options.onListening?.(options.publicUrl ?? socket.url)
   try {

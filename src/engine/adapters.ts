@@ -57,8 +57,7 @@ async function openAdapter(
   const component = components[expert]
   if (!Number.isFinite(scale)) throw invalid(`scale of ${path}`, 'a finite number', scale)
   if (component === undefined) {
-    const last = components.length - 1
-    throw invalid(`expert of ${path}`, last === 0 ? '0: the model has one' : `0 to ${last}`, expert)
+    throw wrongExpert(path, expert, components.length)
   }
   const file = await readAdapter(path)
   checkComponents(file, components)
@@ -94,6 +93,18 @@ function checkComponents(file: AdapterFile, components: readonly string[]): void
     expected: `tensors of ${components.join(' or ')}`,
     got: `${stray.component}.${stray.name}`,
     advice: 'The adapter is of a model with other parts.',
+  })
+}
+
+function wrongExpert(path: string, expert: number, count: number): RequestError {
+  const one = count === 1
+  return new RequestError('request/invalid', {
+    subject: `expert of ${path}`,
+    expected: one ? '0, as the model has one expert' : `0 to ${count - 1}`,
+    got: String(expert),
+    advice: one
+      ? 'Give the file with --lora instead of --lora-2, or leave "expert" out.'
+      : 'The first expert, 0, is that of --lora, the second, 1, that of --lora-2.',
   })
 }
 

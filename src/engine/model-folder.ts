@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { CheckpointError, type Expectation } from '../errors.ts'
 import { defaultRevision } from '../hub/model-folder.ts'
+import { listed } from '../notices.ts'
 import { pullCommand } from './fetch-advice.ts'
 import { type RecognizedPath, recognizePath } from './recognize-path.ts'
 
@@ -54,8 +55,10 @@ export function reasonNotToRun(recognized: RecognizedPath): Pick<Expectation, 'g
       }
     case 'weights-folder':
       return {
-        got: `a folder of weights without model_index.json (${recognized.files.slice(0, 3).join(', ')})`,
-        advice: `Models in their makers' own layout cannot be run; many have a second repository whose name ends in -Diffusers. ${get}`,
+        got: `a folder of weights without model_index.json (${listed(recognized.files, 8)})`,
+        advice:
+          fileAdvice(recognized) ??
+          `Weights in shards of their makers' own layout, and pickled ones, cannot be run; many models have a second repository whose name ends in -Diffusers. ${get}`,
       }
     case 'pickle':
       return { got: 'a file of pickled weights', advice: `Weights have to be .safetensors. ${get}` }
@@ -72,6 +75,13 @@ export function reasonNotToRun(recognized: RecognizedPath): Pick<Expectation, 'g
         advice: 'Give the folder that holds model_index.json, with the components beside it.',
       }
   }
+}
+
+/** The file to name instead of its folder, where one can be a model on its own: neither a shard nor a file beside a transformer's. */
+function fileAdvice({ place, files }: { place: string; files: readonly string[] }): string | undefined {
+  const single = files.filter(name => /\.(?:safetensors|gguf)$/i.test(name) && !/-\d{5}-of-\d{5}/.test(name))
+  const file = single.find(name => !/vae|t5|clip|encoder|lora|gemma|qwen/i.test(name)) ?? single[0]
+  return file && `Name the file of the transformer itself, such as ${path.join(place, file)}.`
 }
 
 /** Whether a text can be the name of a model on the hub, and not a path. */

@@ -15,8 +15,8 @@ export type RecognizedPath =
   | { readonly kind: 'repository'; readonly id: string; readonly folder: string | undefined }
   /** One component of a model: `model` is the folder that lists it, where it stands in one. */
   | { readonly kind: 'component'; readonly className: string; readonly model: string | undefined }
-  /** A folder of weights that is not laid out in components, as a model's makers publish them. */
-  | { readonly kind: 'weights-folder'; readonly files: readonly string[] }
+  /** A folder of weights that is not laid out in components, as a model's makers publish them: its place, and their names. */
+  | { readonly kind: 'weights-folder'; readonly place: string; readonly files: readonly string[] }
   /** Any other folder. */
   | { readonly kind: 'folder' }
   | { readonly kind: 'safetensors' }
@@ -52,7 +52,9 @@ async function recognizeFolder(folder: string): Promise<RecognizedPath> {
   const files = names.filter(name => /\.(safetensors|gguf|pth|pt|ckpt|bin)$/i.test(name))
   const original = files.some(name => /\.pth$/.test(name)) || files.length > 1
   if (className !== undefined && !original) return { kind: 'component', className, model: undefined }
-  return files.length > 0 ? { kind: 'weights-folder', files } : { kind: 'folder' }
+  return files.length > 0
+    ? { kind: 'weights-folder', place: folder, files: files.sort() }
+    : { kind: 'folder' }
 }
 
 async function classNameIn(file: string): Promise<string | undefined> {

@@ -3,8 +3,8 @@ import type { ModelName } from './model-folder.ts'
 import { isTransient, statusOf } from './retry.ts'
 
 export interface PullContext extends ModelName {
-  /** What is pulled: a model of the hub, or a package of a registry of npm's kind. @default `model` */
-  readonly from?: 'hub' | 'registry'
+  /** What is pulled: a model of the hub, what a search of it finds, or a package of a registry of npm's kind. @default `model` */
+  readonly from?: keyof typeof wordings
   readonly endpoint: string
   readonly signal: AbortSignal | undefined
 }
@@ -21,7 +21,7 @@ function explain(
   error: unknown,
   { from = 'hub', id, revision, endpoint }: PullContext,
 ): Expectation | undefined {
-  const { subject, kind, what, where, denied, absent } = wordings[from](id, revision)
+  const { subject, kind, what, where, denied, absent, again, offline } = wordings[from](id, revision)
   switch (statusOf(error)) {
     case undefined:
       break
@@ -41,10 +41,15 @@ function explain(
         advice: absent,
       }
     default:
-      return { subject, expected: `an answer of ${where}${endpoint}`, got: messageOf(error), advice: resume }
+      return { subject, expected: `an answer of ${where}${endpoint}`, got: messageOf(error), advice: again }
   }
   if (isTransient(error)) {
-    return { subject, expected: `a connection to ${where}${endpoint}`, got: reasonOf(error), advice: resume }
+    return {
+      subject,
+      expected: `a connection to ${where}${endpoint}`,
+      got: reasonOf(error),
+      advice: `${again} ${offline}`,
+    }
   }
   if (isFileError(error)) {
     return {
@@ -66,7 +71,15 @@ interface Wording {
   /** Advice for what may not be read, and for what is not there. */
   readonly denied: string
   readonly absent: string
+  /** Advice for an answer that may be another one later, and what is added to it without a connection. */
+  readonly again: string
+  readonly offline: string
 }
+
+const resume = 'Run the command again; it goes on where it stopped.'
+const proxy =
+  'behind a proxy set HTTPS_PROXY and NODE_USE_ENV_PROXY=1, which Node reads from 22.21 and 24 on.'
+const hub = `Check the network: HF_ENDPOINT is the address of the hub or of a mirror; ${proxy}`
 
 const wordings = {
   hub: (id: string, revision: string): Wording => ({
@@ -76,6 +89,18 @@ const wordings = {
     where: '',
     denied: 'Check the name; for a gated model accept its terms on its page and set HF_TOKEN.',
     absent: 'Check the name.',
+    again: resume,
+    offline: hub,
+  }),
+  search: (words: string): Wording => ({
+    subject: `search for ${words}`,
+    kind: 'search',
+    what: 'a hub',
+    where: '',
+    denied: 'Check HF_TOKEN, or leave it unset.',
+    absent: 'Check HF_ENDPOINT.',
+    again: 'Run the command again.',
+    offline: hub,
   }),
   registry: (id: string, version: string): Wording => ({
     subject: `package ${id} ${version}`,
@@ -84,10 +109,10 @@ const wordings = {
     where: 'the registry ',
     denied: 'Set npm_config_registry to a registry that may be read without signing in, such as npm’s own.',
     absent: 'Set npm_config_registry to a registry that has it, such as npm’s own.',
+    again: resume,
+    offline: `Check the network: npm_config_registry is the address of the registry; ${proxy}`,
   }),
 }
-
-const resume = 'Run the command again; it goes on where it stopped.'
 
 /** `fetch failed` says nothing: its cause does. */
 function reasonOf(error: unknown): string {

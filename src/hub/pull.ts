@@ -1,6 +1,6 @@
 import { mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CheckpointError } from '../errors.ts'
+import { CheckpointError, RequestError } from '../errors.ts'
 import { matchesChecksum } from './checksum.ts'
 import { checkFreeSpace } from './disk-space.ts'
 import { downloadFile } from './download-file.ts'
@@ -52,6 +52,7 @@ interface Pull {
 export async function* pullModel(name: string, options: PullOptions = {}): AsyncGenerator<PullEvent> {
   const environment = hubEnvironment()
   const asked = parseHubPath(name)
+  if (!asked.id.includes('/')) throw withoutOwner(name)
   const { revision = asked.revision ?? defaultRevision, signal, retry = defaultRetry } = options
   const { endpoint = environment.endpoint, token = environment.token } = options
   const model: ModelName = { id: asked.id, revision }
@@ -63,6 +64,15 @@ export async function* pullModel(name: string, options: PullOptions = {}): Async
   } catch (error) {
     throw pullError(error, { ...model, endpoint, signal })
   }
+}
+
+function withoutOwner(name: string): RequestError {
+  return new RequestError('request/invalid', {
+    subject: 'model',
+    expected: 'owner/name of a model on the hub',
+    got: JSON.stringify(name),
+    advice: `Find it with: framewright models search ${name}`,
+  })
 }
 
 async function* pullFiles(pull: Pull): AsyncGenerator<PullEvent> {

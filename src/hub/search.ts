@@ -57,6 +57,6 @@ export async function searchModels(words: string, options: SearchOptions = {}): 
   try {
     return await withRetries(find, retry, signal)
   } catch (error) {
-    throw pullError(error, { id: words, revision: 'main', endpoint, signal })
+    throw pullError(error, { from: 'search', id: words, revision: 'main', endpoint, signal })
   }
 }

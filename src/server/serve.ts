@@ -1,10 +1,9 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { RequestError } from '../errors.ts'
 import { HostRunner } from '../host/host-runner.ts'
 import { runnerOptionsOf } from '../host/runner-options.ts'
 import type { VideoOptions } from '../host/video-options.ts'
-import type { JobsOptions, Keys, OpenedJobs, OpenJobs } from '../jobs/contract.ts'
+import type { JobsOptions, OpenedJobs, OpenJobs } from '../jobs/contract.ts'
 import { FolderStorage } from '../jobs/folder-storage.ts'
 import { usualBodyTimes } from './http/body-clock.ts'
 import { createSigner } from './http/signature.ts'
@@ -16,6 +15,7 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import { Catalogue } from './models/catalogue.ts'
 import { serverFolder } from './server-environment.ts'
 import { serverSecret } from './server-secret.ts'
+import { needsKeys } from './start-checks.ts'
 import { startSweep } from './sweep.ts'
 import { webhookEvent } from './webhooks/webhook-event.ts'
 import { createWebhookSender } from './webhooks/webhook-sender.ts'
@@ -177,19 +177,5 @@ function createRunner(options: ServeOptions, { catalogue, storage, metrics, log 
     models: catalogue.checkpoints,
     storage,
     onStep: (device, seconds) => metrics.step(device, seconds),
-  })
-}
-
-const loopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/
-
-/** @throws RequestError beyond loopback without any key */
-async function needsKeys(host: string, keys: Keys): Promise<boolean> {
-  const any = await keys.any()
-  if (any || loopback.test(host)) return any
-  throw new RequestError('request/invalid', {
-    subject: `host ${host}`,
-    expected: 'an API key, as others can reach this address',
-    got: 'none',
-    advice: 'Make one with: framewright keys create NAME',
   })
 }

@@ -201,6 +201,12 @@ describe('framewright models', () => {
     expect(frames[0]!.equals(frames[1]!)).toBe(true)
   })
 
+  test('says that the built-in model needs no pull', async () => {
+    const { code, stderr } = await framewright(folder, ['models', 'pull', 'doodle'], env)
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/doodle is built in: use it without a pull, with --model doodle\.$/m)
+  })
+
   test('says what a hub does not have', async () => {
     const { code, stderr } = await framewright(folder, ['models', 'pull', 'someone/else'], env)
     expect(code).toBe(1)

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { startServer } from '../../../src/api/server.ts'
 import type { OpenJobs } from '../../../src/jobs/contract.ts'
@@ -12,6 +13,7 @@ import { failure, scratchFolder } from '../../scratch.ts'
 import { MemoryJobs, MemoryKeys } from '../../unit/server/memory-jobs.ts'
 
 const folder = scratchFolder()
+const ownFile = fileURLToPath(import.meta.url)
 const options: ServeOptions = { folder, port: 0, devices: [], logLevel: 'silent' }
 
 function inMemory(secrets: Record<string, object> = {}): OpenJobs {
@@ -143,6 +145,30 @@ test('addresses stay valid after a restart: the secret is kept, for its owner to
 test('a model that is not there ends the server', async () => {
   const { code } = await failure(startServer({ ...options, models: ['no/such-model'] }, inMemory()))
   expect(code).toBe('checkpoint/not-found')
+})
+
+test.each<[string, () => Partial<ServeOptions>, RegExp]>([
+  ['a host for others without a key', () => ({ host: '0.0.0.0' }), /^host 0\.0\.0\.0: expected an API key/],
+  ['a model', () => ({ models: ['doodle', 'no/such-model'] }), /^model no\/such-model: /],
+  ['the model of an alias', () => ({ aliases: { a: 'no/such-model' } }), /^model no\/such-model: /],
+  ['an adapter', () => ({ adapters: { a: { path: 'no.safetensors' } } }), /no\.safetensors: /],
+  ['a folder that is a file', () => ({ folder: ownFile }), /^folder .*: expected a folder, .*got a file\./],
+  ['a folder below a file', () => ({ folder: join(ownFile, 'a') }), /got a path below a file\./],
+  [
+    'a storage that is a file',
+    () => ({ storage: ownFile }),
+    /^storage .*Give another folder with --storage\./,
+  ],
+])('is refused before anything listens: %s', async (_, wrong, message) => {
+  let listened = false
+  const onListening = () => {
+    listened = true
+  }
+  const error = await failure(
+    startServer({ ...options, folder: join(folder, 'none'), onListening, ...wrong() }),
+  )
+  expect(error.message).toMatch(message)
+  expect(listened).toBe(false)
 })
 
 test('names of the APIs stand for checkpoints that were given to them', async () => {

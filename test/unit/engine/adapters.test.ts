@@ -135,7 +135,7 @@ describe('an engine refuses', () => {
     })
     expect(await failure(openTinyEngine({ adapters: [{ path, expert: 1 }] }))).toMatchObject({
       code: 'request/invalid',
-      message: `expert of ${path}: expected 0: the model has one, got 1.`,
+      message: `expert of ${path}: expected 0, as the model has one expert, got 1. Give the file with --lora instead of --lora-2, or leave "expert" out.`,
     })
   })
 

@@ -77,8 +77,23 @@ describe('what no model can be run from is refused with what it is', () => {
     ],
     [
       'a folder in its makers’ layout',
-      () => folderOf({ 'config.json': '{"_class_name":"WanModel"}', 'x.safetensors': header, 'y.pth': 'PK' }),
-      /got a folder of weights without model_index\.json \(x\.safetensors, y\.pth\)\. .*-Diffusers/,
+      () =>
+        folderOf({
+          'config.json': '{"_class_name":"WanModel"}',
+          'x-00001-of-00002.safetensors': header,
+          'y.pth': 'PK',
+        }),
+      /got a folder of weights without model_index\.json \(x-00001-of-00002\.safetensors, y\.pth\)\. .*-Diffusers/,
+    ],
+    [
+      'a folder of single files',
+      () => folderOf({ 'a_vae.safetensors': header, 'pix.safetensors': header, 't5.gguf': 'GGUF' }),
+      /\(a_vae\.safetensors, pix\.safetensors, t5\.gguf\)\. Name the file of the transformer itself, such as \S+\/pix\.safetensors\.$/,
+    ],
+    [
+      'a folder of one file',
+      () => folderOf({ 'pix.gguf': 'GGUF' }),
+      /\(pix\.gguf\)\. Name the file .* \S+\/pix\.gguf\.$/,
     ],
     [
       'another folder',

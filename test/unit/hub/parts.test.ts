@@ -53,6 +53,14 @@ describe('a name', () => {
   })
 })
 
+it('without an owner it is refused before the hub is asked', async () => {
+  const unreached = { ...hub.options(), endpoint: 'http://127.0.0.1:1' }
+  const error = await failure(collect(pullModel('foo', unreached)))
+  expect(error.message).toBe(
+    'model: expected owner/name of a model on the hub, got "foo". Find it with: framewright models search foo',
+  )
+})
+
 describe('a file', () => {
   it('is downloaded alone, and is where its name says', async () => {
     const events = await pull(`${id}/${file}`)
@@ -143,6 +151,13 @@ describe('removing', () => {
 })
 
 describe('searching', () => {
+  it('without a connection names what to set, and nothing to go on from', async () => {
+    const retry = { retries: 0, delayMs: 1 }
+    const { message } = await failure(searchModels('wan', { endpoint: 'http://127.0.0.1:1', retry }))
+    expect(message).toMatch(/^search for wan: expected a connection to http:\/\/127\.0\.0\.1:1, got /)
+    expect(message).toMatch(/Run the command again\. Check the network: HF_ENDPOINT .*HTTPS_PROXY/)
+  })
+
   const search = (words: string, limit?: number) =>
     searchModels(words, {
       endpoint: hub.server.endpoint,
