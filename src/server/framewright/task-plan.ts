@@ -52,7 +52,7 @@ const samples = 20
 
 /**
  * Estimates the time from the owner's earlier videos of the model: their denoising by steps and pixels, the rest by pixels.
- * @returns undefined before the first
+ * @returns in tenths, rounded up; undefined before the first
  */
 async function secondsOf(
   { jobs }: Services,
@@ -71,7 +71,7 @@ async function secondsOf(
   if (rates.length === 0) return undefined
   const pixels = plan.width * plan.height * plan.frames
   const { perStep, once } = median(rates, plan.steps * passesOf(plan.guidance[0]!))
-  return Math.round((perStep * plan.steps * passesOf(plan.guidance[0]!) + once) * pixels * 10) / 10
+  return Math.ceil((perStep * plan.steps * passesOf(plan.guidance[0]!) + once) * pixels * 10) / 10
 }
 
 interface Rate {
