@@ -190,7 +190,7 @@ describe('imports', () => {
     ['src/cli/a.ts', 'models/index.ts', false, false],
     ['src/cli/a.ts', 'src/server/serve.ts', true, true],
     ['src/cli/a.ts', 'src/server/serve.ts', false, false],
-    ['src/server/a.ts', 'src/jobs/contract.ts', false, true],
+    ['src/server/a.ts', 'src/jobs/task.ts', false, true],
     ['src/jobs/a.ts', 'src/server/serve.ts', false, false],
     ['src/api/a.ts', 'src/server/serve.ts', true, true],
     ['src/api/a.ts', 'src/server/serve.ts', false, false],

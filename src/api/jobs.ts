@@ -1,4 +1,4 @@
-import type { JobsOptions, OpenedJobs } from '../jobs/contract.ts'
+import type { JobsOptions, OpenedJobs } from '../jobs/jobs-options.ts'
 
 /**
  * Opens the tasks that are kept in a folder, by one process at a time, or on a PostgreSQL server, by many.

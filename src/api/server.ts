@@ -1,4 +1,4 @@
-import type { OpenJobs } from '../jobs/contract.ts'
+import type { OpenJobs } from '../jobs/jobs-options.ts'
 import type { KeyStore } from '../jobs/key-store.ts'
 import type { KeysOptions } from '../server/open-keys.ts'
 import type { RunningServer, ServeOptions } from '../server/serve.ts'

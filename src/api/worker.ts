@@ -1,5 +1,5 @@
 import type { RunningWorker, WorkerOptions } from '../host/worker.ts'
-import type { OpenJobs } from '../jobs/contract.ts'
+import type { OpenJobs } from '../jobs/jobs-options.ts'
 import { openJobs } from './jobs.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { OpenJobs } from '../jobs/contract.ts'
+import type { OpenJobs } from '../jobs/jobs-options.ts'
 import type { ServeOptions } from '../server/serve.ts'
 import { databaseAddress, publicAddress, repeated, wholeNumber } from './arguments.ts'
 import { addFileFlags } from './generate-flags.ts'

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { WorkerOptions } from '../host/worker.ts'
-import type { OpenJobs } from '../jobs/contract.ts'
+import type { OpenJobs } from '../jobs/jobs-options.ts'
 import { databaseAddress, repeated, wholeNumber } from './arguments.ts'
 import { addFileFlags } from './generate-flags.ts'
 import { addHostFlags, type HostFlags, withHostOptions } from './host-flags.ts'

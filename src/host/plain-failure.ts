@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path'
-import type { Json, JsonObject, Storage, TaskFailure, TaskRequest } from '../jobs/contract.ts'
+import type { Storage } from '../jobs/storage.ts'
+import type { Json, JsonObject, TaskFailure, TaskRequest } from '../jobs/task.ts'
 
 /** What is left out of messages. */
 export interface OwnPaths {

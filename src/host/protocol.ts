@@ -1,6 +1,6 @@
 /** What a supervisor and an engine host say to each other: JSON, over the channel of `child_process.fork`. */
 import type { AdapterOptions } from '../engine/adapters.ts'
-import type { JsonObject, TaskFailure, TaskProgress } from '../jobs/contract.ts'
+import type { JsonObject, TaskFailure, TaskProgress } from '../jobs/task.ts'
 
 /** One video to make, with absolute paths. */
 export interface RunSpec {

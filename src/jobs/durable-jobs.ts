@@ -1,19 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { RequestError } from '../errors.ts'
-import {
-  type CreatedTask,
-  finalStates,
-  type Jobs,
-  type JobsOptions,
-  type ListTasks,
-  type NewTask,
-  type QueueStats,
-  type TaskChange,
-  type TaskRecord,
-} from './contract.ts'
 import type { Database } from './database.ts'
 import { Housekeeping } from './housekeeping.ts'
+import type { CreatedTask, Jobs, ListTasks, QueueStats, TaskChange } from './jobs.ts'
+import type { JobsOptions } from './jobs-options.ts'
 import { bindStorage } from './storage-marker.ts'
+import { finalStates, type NewTask, type TaskRecord } from './task.ts'
 import { TaskChanges } from './task-changes.ts'
 import { TaskClaims } from './task-claims.ts'
 import { TaskStore } from './task-store.ts'

@@ -4,9 +4,9 @@ import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
 import { JobsError } from '../errors.ts'
-import type { ApiKey, KeyLimits } from './contract.ts'
 import { lockFolder } from './folder-lock.ts'
 import { hashOf, type KeyStore, type NewApiKey, newSecret, sameHash } from './key-store.ts'
+import type { ApiKey, KeyLimits } from './keys.ts'
 
 const fileSchema = z.array(
   z.object({

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { ApiKey, KeyLimits, Keys } from './contract.ts'
+import type { ApiKey, KeyLimits, Keys } from './keys.ts'
 
 /** Keys as those see them who hand them out. */
 export interface KeyStore extends Keys, AsyncDisposable {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import type { ApiKey, KeyLimits } from './contract.ts'
 import type { Database, Row } from './database.ts'
 import { hashOf, type KeyStore, type NewApiKey, newSecret, sameHash } from './key-store.ts'
+import type { ApiKey, KeyLimits } from './keys.ts'
 
 const columns = 'id, name, created_at, revoked_at, limits, hash'
 

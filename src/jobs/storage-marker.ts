@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import { JobsError } from '../errors.ts'
-import type { Storage } from './contract.ts'
 import type { Database } from './database.ts'
+import type { Storage } from './storage.ts'
 
 /** The file in a storage that says which one it is. */
 export const markerKey = 'storage-id'

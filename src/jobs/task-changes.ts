@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
-import type { TaskState } from './contract.ts'
 import type { Database } from './database.ts'
 import { channel } from './schema.ts'
+import type { TaskState } from './task.ts'
 
 /** What a task has become; `removed` when its record is gone. */
 export type AnnouncedState = TaskState | 'removed'

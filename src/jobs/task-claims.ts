@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import type { RunOutcome, TaskFailure, TaskProgress, TaskRecord, TaskRunner } from './contract.ts'
 import type { Database } from './database.ts'
+import type { TaskFailure, TaskProgress, TaskRecord } from './task.ts'
 import { announced } from './task-changes.ts'
 import { isReadable, taskColumns, taskOf, waitIsOver } from './task-rows.ts'
+import type { RunOutcome, TaskRunner } from './task-runner.ts'
 import { putWebhooks } from './webhook-queue.ts'
 
 export interface ClaimOptions {

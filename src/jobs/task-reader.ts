@@ -1,5 +1,5 @@
-import type { TaskRecord } from './contract.ts'
 import type { Database } from './database.ts'
+import type { TaskRecord } from './task.ts'
 import { taskColumns, taskOf } from './task-rows.ts'
 
 interface Waiter {

@@ -1,3 +1,4 @@
+import type { Row } from './database.ts'
 import {
   type JsonObject,
   noProgress,
@@ -7,8 +8,7 @@ import {
   type TaskRequest,
   type TaskResult,
   type TaskState,
-} from './contract.ts'
-import type { Row } from './database.ts'
+} from './task.ts'
 
 /** The columns of `framewright.tasks t` that a record is made of. */
 export const taskColumns = `

@@ -1,16 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { JobsError } from '../errors.ts'
-import {
-  type CreatedTask,
-  finalStates,
-  type ListTasks,
-  type NewTask,
-  noProgress,
-  type QueueStats,
-  type Storage,
-  type TaskRecord,
-} from './contract.ts'
 import type { Database, Session } from './database.ts'
+import type { CreatedTask, ListTasks, QueueStats } from './jobs.ts'
+import type { Storage } from './storage.ts'
+import { finalStates, type NewTask, noProgress, type TaskRecord } from './task.ts'
 import { announced } from './task-changes.ts'
 import { TaskReader } from './task-reader.ts'
 import { taskColumns, taskOf } from './task-rows.ts'

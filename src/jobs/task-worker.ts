@@ -1,16 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { FramewrightError, JobsError } from '../errors.ts'
-import type {
-  RunOutcome,
-  StopReason,
-  Storage,
-  TaskFailure,
-  TaskProgress,
-  TaskRecord,
-  TaskRunner,
-} from './contract.ts'
+import type { Storage } from './storage.ts'
+import type { TaskFailure, TaskProgress, TaskRecord } from './task.ts'
 import type { TaskChanges } from './task-changes.ts'
 import type { Claim, TaskClaims } from './task-claims.ts'
+import type { RunOutcome, StopReason, TaskRunner } from './task-runner.ts'
 import { checkpointKey } from './task-store.ts'
 import { Wakeup } from './wakeup.ts'
 

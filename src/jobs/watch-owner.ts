@@ -1,4 +1,5 @@
-import { finalStates, type TaskChange, type TaskRecord, taskStates } from './contract.ts'
+import type { TaskChange } from './jobs.ts'
+import { finalStates, type TaskRecord, taskStates } from './task.ts'
 import type { TaskChanges } from './task-changes.ts'
 import type { TaskStore } from './task-store.ts'
 import { Wakeup } from './wakeup.ts'

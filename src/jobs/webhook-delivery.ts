@@ -1,7 +1,8 @@
-import type { TaskRecord, WebhookSender } from './contract.ts'
+import type { TaskRecord } from './task.ts'
 import type { TaskChanges } from './task-changes.ts'
 import { Wakeup } from './wakeup.ts'
 import type { DueWebhook, WebhookQueue } from './webhook-queue.ts'
+import type { WebhookSender } from './webhook-sender.ts'
 
 export interface DeliveryParts {
   readonly queue: WebhookQueue

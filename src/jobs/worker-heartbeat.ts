@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
-import type { TaskRunner } from './contract.ts'
 import type { Database } from './database.ts'
+import type { TaskRunner } from './task-runner.ts'
 
 export interface HeartbeatOptions {
   /** UUID of the worker. */

@@ -1,4 +1,4 @@
-import type { TaskRunner } from '../jobs/contract.ts'
+import type { TaskRunner } from '../jobs/task-runner.ts'
 import type { Metrics } from './metrics.ts'
 
 /** The same runner, whose runs are counted. */

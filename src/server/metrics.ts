@@ -2,7 +2,9 @@ import { totalmem } from 'node:os'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { type GpuMemory, gpuMemory } from '../engine/nvidia-gpus.ts'
 import type { EngineHost } from '../host/engine-host.ts'
-import type { QueueStats, RunOutcome, TaskRecord } from '../jobs/contract.ts'
+import type { QueueStats } from '../jobs/jobs.ts'
+import type { TaskRecord } from '../jobs/task.ts'
+import type { RunOutcome } from '../jobs/task-runner.ts'
 
 /** What Prometheus collects. Names follow its conventions: base units, `_total` for counters. */
 export interface Metrics {

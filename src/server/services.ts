@@ -1,5 +1,7 @@
 import type { Logger } from 'pino'
-import type { Jobs, Keys, Storage } from '../jobs/contract.ts'
+import type { Jobs } from '../jobs/jobs.ts'
+import type { Keys } from '../jobs/keys.ts'
+import type { Storage } from '../jobs/storage.ts'
 import type { AssetStore } from './assets/asset-store.ts'
 import type { ClipProbe } from './assets/clip-probe.ts'
 import type { InlineData } from './assets/inline-data.ts'

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import { resolveModel } from '../engine/model-name.ts'
 import { RequestError } from '../errors.ts'
 import type { VideoOptions } from '../host/video-options.ts'
-import type { Keys } from '../jobs/contract.ts'
+import type { Keys } from '../jobs/keys.ts'
 import { readAdapter } from '../weights/adapters/adapter-file.ts'
 import { defaultHost } from './listening-socket.ts'
 

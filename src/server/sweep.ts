@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
-import type { Jobs, Storage } from '../jobs/contract.ts'
+import type { Jobs } from '../jobs/jobs.ts'
+import type { Storage } from '../jobs/storage.ts'
 import { uploadHours } from './assets/asset-limits.ts'
 
 const hour = 3_600_000

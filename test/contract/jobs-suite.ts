@@ -1,17 +1,12 @@
-/** What every store of tasks has to do: the contract of src/jobs/contract.ts, as tests. */
+/** The contract of `Jobs` in src/jobs/jobs.ts, as tests that every store of tasks runs. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
-import type {
-  Jobs,
-  JobsOptions,
-  NewTask,
-  RunOutcome,
-  Storage,
-  TaskRecord,
-  TaskRun,
-  TaskRunner,
-} from '../../src/jobs/contract.ts'
+import type { Jobs } from '../../src/jobs/jobs.ts'
+import type { JobsOptions } from '../../src/jobs/jobs-options.ts'
+import type { Storage } from '../../src/jobs/storage.ts'
+import type { NewTask, TaskRecord } from '../../src/jobs/task.ts'
+import type { RunOutcome, TaskRun, TaskRunner } from '../../src/jobs/task-runner.ts'
 
 export interface JobsStore {
   readonly name: string

@@ -3,7 +3,7 @@
  * sends and gets. Types alone of this file are read elsewhere; it loads nothing but the schema library.
  */
 import { z } from 'zod'
-import type { JsonObject, TaskProgress, TaskResult, TaskState } from '../../jobs/contract.ts'
+import type { JsonObject, TaskProgress, TaskResult, TaskState } from '../../jobs/task.ts'
 import type { Notice } from '../../notices.ts'
 import type { FlagGroup } from '../../pipeline/fields/field.ts'
 import type { Defaults, Mode } from '../../pipeline/model-facts.ts'

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { finalStates, type TaskRecord } from '../../jobs/contract.ts'
+import { finalStates, type TaskRecord } from '../../jobs/task.ts'
 import type { Route } from '../http/route.ts'
 import { taskObject } from '../runway/task-object.ts'
 import type { Services } from '../services.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { requestFields } from '../../api/request-fields.ts'
-import type { JsonObject } from '../../jobs/contract.ts'
+import type { JsonObject } from '../../jobs/task.ts'
 import { fieldEntries } from '../../pipeline/fields/request-fields.ts'
 import type { AssetKind } from '../assets/asset-limits.ts'
 import { invalidBody, plainIssues } from '../http/http-error.ts'

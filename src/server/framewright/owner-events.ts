@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { finalStates, type TaskRecord } from '../../jobs/contract.ts'
+import { finalStates, type TaskRecord } from '../../jobs/task.ts'
 import type { Services } from '../services.ts'
 import type { AddressBook } from '../tasks/output-address.ts'
 import type { OwnerEvents } from './contract.ts'

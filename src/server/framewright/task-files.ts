@@ -1,5 +1,5 @@
 import { requestFields } from '../../api/request-fields.ts'
-import type { TaskRecord } from '../../jobs/contract.ts'
+import type { TaskRecord } from '../../jobs/task.ts'
 import { withPaths } from '../../pipeline/fields/request-fields.ts'
 import { invalidField } from '../http/http-error.ts'
 import type { Owner } from '../http/owner.ts'

@@ -1,5 +1,5 @@
 import { commandOf } from '../../api/record-command.ts'
-import type { JsonObject, TaskAdapter, TaskRecord } from '../../jobs/contract.ts'
+import type { JsonObject, TaskAdapter, TaskRecord } from '../../jobs/task.ts'
 import type { GenerationRecord } from '../../media/record.ts'
 import type { Notice } from '../../notices.ts'
 import type { GeneratePlan } from '../../pipeline/fields/request-fields.ts'

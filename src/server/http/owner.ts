@@ -1,4 +1,4 @@
-import type { ApiKey } from '../../jobs/contract.ts'
+import type { ApiKey } from '../../jobs/keys.ts'
 
 /** Who sends a request. */
 export type Owner = Pick<ApiKey, 'id' | 'limits'>

@@ -1,4 +1,4 @@
-import type { JsonObject, TaskRecord } from '../../jobs/contract.ts'
+import type { JsonObject, TaskRecord } from '../../jobs/task.ts'
 import { extensionsOf, type FieldNames, type Loras } from '../generation-fields.ts'
 import { fieldName, HttpError, invalidField, parseBody } from '../http/http-error.ts'
 import type { MultipartFile } from '../http/read-multipart.ts'

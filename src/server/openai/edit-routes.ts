@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { TaskRecord, TaskResult } from '../../jobs/contract.ts'
+import type { TaskRecord, TaskResult } from '../../jobs/task.ts'
 import { HttpError, invalidField, parseBody } from '../http/http-error.ts'
 import { readJson } from '../http/read-json.ts'
 import { json, type Route, type RouteRequest } from '../http/route.ts'

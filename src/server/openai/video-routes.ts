@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { finalStates, type TaskOutput, type TaskRecord } from '../../jobs/contract.ts'
+import { finalStates, type TaskOutput, type TaskRecord } from '../../jobs/task.ts'
 import { HttpError, invalidField, parseBody } from '../http/http-error.ts'
 import type { Owner } from '../http/owner.ts'
 import { json, type Route, type RouteRequest } from '../http/route.ts'

@@ -1,4 +1,4 @@
-import type { TaskRecord } from '../../jobs/contract.ts'
+import type { TaskRecord } from '../../jobs/task.ts'
 import { failureMessage } from '../tasks/failure-message.ts'
 import { type AddressBook, outputAddress } from '../tasks/output-address.ts'
 import { noticesField } from '../tasks/task-notices.ts'

@@ -1,4 +1,4 @@
-import { finalStates } from '../../jobs/contract.ts'
+import { finalStates } from '../../jobs/task.ts'
 import { json, type Route } from '../http/route.ts'
 import type { Services } from '../services.ts'
 import { findTask } from '../tasks/find-task.ts'

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Jobs } from '../../jobs/contract.ts'
+import type { Jobs } from '../../jobs/jobs.ts'
 import { HttpError } from '../http/http-error.ts'
 import type { Owner } from '../http/owner.ts'
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { FramewrightError } from '../../errors.ts'
-import type { JsonObject, TaskRecord } from '../../jobs/contract.ts'
+import type { JsonObject, TaskRecord } from '../../jobs/task.ts'
 import { AddressError, checkUrl } from '../assets/vetted-request.ts'
 import { HttpError, invalidField } from '../http/http-error.ts'
 import type { RouteRequest } from '../http/route.ts'

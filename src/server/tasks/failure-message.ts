@@ -1,4 +1,4 @@
-import type { TaskRecord } from '../../jobs/contract.ts'
+import type { TaskRecord } from '../../jobs/task.ts'
 import { apiName } from '../generation-fields.ts'
 
 /** Why a task failed, for its client: a file of the request is named as the client's API names it. */

@@ -1,4 +1,4 @@
-import type { TaskRecord } from '../../jobs/contract.ts'
+import type { TaskRecord } from '../../jobs/task.ts'
 import { HttpError } from '../http/http-error.ts'
 import type { Owner } from '../http/owner.ts'
 import type { Services } from '../services.ts'

@@ -1,4 +1,4 @@
-import type { TaskOutput, TaskRecord } from '../../jobs/contract.ts'
+import type { TaskOutput, TaskRecord } from '../../jobs/task.ts'
 import type { RouteRequest } from '../http/route.ts'
 import { signPath } from '../http/signature.ts'
 import type { Services } from '../services.ts'

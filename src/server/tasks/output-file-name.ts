@@ -1,4 +1,4 @@
-import type { TaskRecord } from '../../jobs/contract.ts'
+import type { TaskRecord } from '../../jobs/task.ts'
 
 const longestName = 60
 

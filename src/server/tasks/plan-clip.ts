@@ -1,6 +1,6 @@
 import { requestFields } from '../../api/request-fields.ts'
 import { FramewrightError } from '../../errors.ts'
-import type { JsonObject } from '../../jobs/contract.ts'
+import type { JsonObject } from '../../jobs/task.ts'
 import type { MediaFacts } from '../../media/probe.ts'
 import { requestFromJson } from '../../pipeline/fields/request-fields.ts'
 import { resolveRequest } from '../../pipeline/resolve-request.ts'

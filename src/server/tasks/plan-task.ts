@@ -1,4 +1,4 @@
-import type { TaskAdapter, TaskRequest } from '../../jobs/contract.ts'
+import type { TaskAdapter, TaskRequest } from '../../jobs/task.ts'
 import { type Notice, Notices } from '../../notices.ts'
 import { invalidField } from '../http/http-error.ts'
 import type { ServedModel } from '../models/served-model.ts'

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { requestFields } from '../../api/request-fields.ts'
 import { RequestError } from '../../errors.ts'
-import type { Json, JsonObject } from '../../jobs/contract.ts'
+import type { Json, JsonObject } from '../../jobs/task.ts'
 import { dropNotices, type Notify } from '../../notices.ts'
 import type { GeneratePlan, GenerateRequest } from '../../pipeline/fields/request-fields.ts'
 import { requestFromJson } from '../../pipeline/fields/request-fields.ts'

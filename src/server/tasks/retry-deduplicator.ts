@@ -1,4 +1,5 @@
-import type { Jobs, TaskRecord } from '../../jobs/contract.ts'
+import type { Jobs } from '../../jobs/jobs.ts'
+import type { TaskRecord } from '../../jobs/task.ts'
 
 /** How long after a request a repetition of it is taken for the same: the SDKs wait 60 s, three times. */
 const windowMs = 5 * 60_000

@@ -1,4 +1,4 @@
-import type { TaskRecord } from '../../jobs/contract.ts'
+import type { TaskRecord } from '../../jobs/task.ts'
 import type { Notice } from '../../notices.ts'
 import { apiName } from '../generation-fields.ts'
 

@@ -1,4 +1,4 @@
-import type { TaskRecord } from '../../jobs/contract.ts'
+import type { TaskRecord } from '../../jobs/task.ts'
 import { videoId } from '../openai/video-object.ts'
 import { taskObject } from '../runway/task-object.ts'
 import type { AddressBook } from '../tasks/output-address.ts'

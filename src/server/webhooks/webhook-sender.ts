@@ -1,5 +1,6 @@
 import { packageVersion } from '../../engine/package-info.ts'
-import type { TaskRecord, WebhookSender } from '../../jobs/contract.ts'
+import type { TaskRecord } from '../../jobs/task.ts'
+import type { WebhookSender } from '../../jobs/webhook-sender.ts'
 import { type AddressPolicy, vettedRequest } from '../assets/vetted-request.ts'
 import { webhookHeaders, webhookSecret } from './webhook-signature.ts'
 

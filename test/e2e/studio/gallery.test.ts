@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import type { Page } from 'playwright-core'
 import sharp from 'sharp'
 import { expect, test } from 'vitest'
-import type { TaskRecord } from '../../../src/jobs/contract.ts'
+import type { TaskRecord } from '../../../src/jobs/task.ts'
 import type { TaskView } from '../../../src/server/framewright/contract.ts'
 import { describeStudio, describeVideo, dropFiles, findings, type Studio } from './browser.ts'
 

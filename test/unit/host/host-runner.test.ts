@@ -4,15 +4,9 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, describe, expect, test } from 'vitest'
 import { HostRunner } from '../../../src/host/host-runner.ts'
-import {
-  type JsonObject,
-  noProgress,
-  type RunOutcome,
-  type StopReason,
-  type TaskProgress,
-  type TaskRecord,
-} from '../../../src/jobs/contract.ts'
 import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
+import { type JsonObject, noProgress, type TaskProgress, type TaskRecord } from '../../../src/jobs/task.ts'
+import type { RunOutcome, StopReason } from '../../../src/jobs/task-runner.ts'
 import { fixture } from '../../fixtures.ts'
 import { scratchFolder } from '../../scratch.ts'
 

@@ -1,9 +1,10 @@
 /** What goes beyond the contract: other processes that die, retries, time limits, retention. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { JobsOptions, RunOutcome, TaskRun, TaskRunner } from '../../../src/jobs/contract.ts'
 import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
+import type { JobsOptions } from '../../../src/jobs/jobs-options.ts'
 import { openJobs } from '../../../src/jobs/open-jobs.ts'
+import type { RunOutcome, TaskRun, TaskRunner } from '../../../src/jobs/task-runner.ts'
 import { type PostgresServer, sql, startPostgres } from '../../postgres-server.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 

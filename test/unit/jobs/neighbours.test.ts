@@ -3,19 +3,14 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type {
-  JobsOptions,
-  NewTask,
-  RunOutcome,
-  TaskRecord,
-  TaskRun,
-  TaskRunner,
-} from '../../../src/jobs/contract.ts'
 import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
+import type { JobsOptions } from '../../../src/jobs/jobs-options.ts'
 import { openJobs } from '../../../src/jobs/open-jobs.ts'
 import { PostgresDatabase } from '../../../src/jobs/postgres-database.ts'
 import { migrate } from '../../../src/jobs/schema.ts'
 import { markerKey } from '../../../src/jobs/storage-marker.ts'
+import type { NewTask, TaskRecord } from '../../../src/jobs/task.ts'
+import type { RunOutcome, TaskRun, TaskRunner } from '../../../src/jobs/task-runner.ts'
 import { type PostgresServer, sql, startPostgres } from '../../postgres-server.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 

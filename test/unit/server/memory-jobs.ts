@@ -1,22 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { EventEmitter, on } from 'node:events'
 import { JobsError } from '../../../src/errors.ts'
-import {
-  type ApiKey,
-  type CreatedTask,
-  finalStates,
-  type Jobs,
-  type Keys,
-  type ListTasks,
-  type NewTask,
-  noProgress,
-  type QueueStats,
-  type Storage,
-  type TaskChange,
-  type TaskRecord,
-  type TaskRunner,
-  type WebhookSender,
-} from '../../../src/jobs/contract.ts'
+import type { CreatedTask, Jobs, ListTasks, QueueStats, TaskChange } from '../../../src/jobs/jobs.ts'
+import type { ApiKey, Keys } from '../../../src/jobs/keys.ts'
+import type { Storage } from '../../../src/jobs/storage.ts'
+import { finalStates, type NewTask, noProgress, type TaskRecord } from '../../../src/jobs/task.ts'
+import type { TaskRunner } from '../../../src/jobs/task-runner.ts'
+import type { WebhookSender } from '../../../src/jobs/webhook-sender.ts'
 
 /** The contract of tasks in memory: enough for the server's tests, and nothing survives. */
 export class MemoryJobs implements Jobs {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { TaskRecord } from '../../../src/jobs/contract.ts'
+import type { TaskRecord } from '../../../src/jobs/task.ts'
 import { contentDisposition } from '../../../src/server/http/content-disposition.ts'
 import { outputFileName } from '../../../src/server/tasks/output-file-name.ts'
 
