@@ -3,10 +3,11 @@ import type { Graph, Value } from '../../graph/graph.ts'
 import { cast } from '../../graph/ops/cast.ts'
 import { multiply } from '../../graph/ops/elementwise.ts'
 import { reshape, unsqueeze } from '../../graph/ops/layout.ts'
+import { elementCount } from '../../tensor/dtype.ts'
 import type { TensorLocation } from '../tensor-location.ts'
 import type { StoredLayer } from './layer-format.ts'
 import { codeTable, decodeCodes, floatCodes, type PackedCodes } from './packed-codes.ts'
-import { requireFinite, unusable } from './scales.ts'
+import { floats, requireFinite, storedAs, unusable } from './scales.ts'
 
 /** Columns that share a scale. */
 export const blockColumns = 16
@@ -26,8 +27,7 @@ export interface BlockFloats {
 export async function readBlockFloats({ weight, beside }: StoredLayer): Promise<BlockFloats> {
   const [rows, bytes = 0] = weight.shape
   if (weight.dtype !== 'u8' || weight.shape.length !== 2 || (2 * bytes) % blockColumns !== 0) {
-    const got = `${weight.dtype} [${weight.shape.join(', ')}]`
-    throw unusable(weight, 'u8 of columns in sixteens', got)
+    throw unusable(weight, 'u8 of columns in sixteens', storedAs(weight))
   }
   const scale = beside('weight_scale')
   const second = beside('weight_scale_2')
@@ -38,10 +38,8 @@ export async function readBlockFloats({ weight, beside }: StoredLayer): Promise<
   if (second.dtype !== 'f32' || second.bytes !== 4) throw unusable(second, 'one f32', second.dtype)
   await requireFinite(second)
   if (inputFactors) {
-    const floats = ['f32', 'bf16', 'f16'].includes(inputFactors.dtype)
-    const count = inputFactors.shape.reduce((product, dim) => product * dim, 1)
-    if (!floats || count !== 2 * bytes) {
-      const got = `${inputFactors.dtype} [${inputFactors.shape.join(', ')}] beside ${rows} rows`
+    if (!floats.includes(inputFactors.dtype) || elementCount(inputFactors.shape) !== 2 * bytes) {
+      const got = `${storedAs(inputFactors)} beside ${rows} rows`
       throw unusable(inputFactors, `floats [${2 * bytes}]`, got)
     }
     await requireFinite(inputFactors)

@@ -8,7 +8,7 @@ import { readTensor } from '../read-tensor.ts'
 import type { SafetensorsFile, TensorLocation } from '../tensor-location.ts'
 import type { LayerMarker } from './layer-format.ts'
 import { isFloat8Marker, withoutPrefix } from './marker-names.ts'
-import { unusable } from './scales.ts'
+import { storedAs, unusable } from './scales.ts'
 
 /** A marker has some tens of bytes; more is no marker. */
 const maxMarkerBytes = 65_536
@@ -80,7 +80,7 @@ function checkFloat8Marker(tensor: TensorLocation): void {
   const { dtype, shape } = tensor
   const sizes = [0, 1, 2]
   if (shape.length <= 1 && sizes.includes(shape[0] ?? 1) && /^(?:f8e4m3|f8e5m2|f32)$/.test(dtype)) return
-  throw unusable(tensor, 'an fp8 or f32 marker of up to 2 elements', `${dtype} [${shape.join(', ')}]`)
+  throw unusable(tensor, 'an fp8 or f32 marker of up to 2 elements', storedAs(tensor))
 }
 
 function jsonOf(text: string): unknown {

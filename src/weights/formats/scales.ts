@@ -6,7 +6,7 @@ import { cast } from '../../graph/ops/cast.ts'
 import { multiply } from '../../graph/ops/elementwise.ts'
 import { gather, reshape, unsqueeze } from '../../graph/ops/layout.ts'
 import { computedAfter, dequantize } from '../../graph/ops/quantization.ts'
-import type { DType } from '../../tensor/dtype.ts'
+import { type DType, elementCount } from '../../tensor/dtype.ts'
 import { tensor } from '../../tensor/tensor.ts'
 import { readTensor } from '../read-tensor.ts'
 import type { TensorLocation } from '../tensor-location.ts'
@@ -20,7 +20,8 @@ export interface Scales {
   readonly block?: readonly [rows: number, columns: number]
 }
 
-const floats: readonly DType[] = ['f32', 'bf16', 'f16']
+/** Dtypes that scales and offsets are stored in. */
+export const floats: readonly DType[] = ['f32', 'bf16', 'f16']
 
 /**
  * The scales of a weight, by their shape; axes of 1 may be missing or be there.
@@ -123,9 +124,8 @@ export async function requireFinite(scale: TensorLocation): Promise<void> {
  * @throws CheckpointError `checkpoint/tensors` for another number of them, another dtype, and where one is not finite
  */
 export async function columnOf(scale: TensorLocation, rows: number): Promise<TensorLocation> {
-  const count = scale.shape.reduce((product, dim) => product * dim, 1)
-  if (scale.dtype !== 'f32' || count !== rows) {
-    throw unusable(scale, `f32 [${rows}]`, `${scale.dtype} [${scale.shape.join(', ')}]`)
+  if (scale.dtype !== 'f32' || elementCount(scale.shape) !== rows) {
+    throw unusable(scale, `f32 [${rows}]`, storedAs(scale))
   }
   await requireFinite(scale)
   return { ...scale, shape: [rows, 1] }
@@ -136,7 +136,12 @@ export function packedMatrix(weight: TensorLocation): readonly [rows: number, co
   const [rows, bytes] = weight.shape
   const isBytes = weight.dtype === 'i8' || weight.dtype === 'u8'
   if (isBytes && weight.shape.length === 2 && rows && bytes) return [rows, 2 * bytes]
-  throw unusable(weight, 'a matrix of bytes', `${weight.dtype} [${weight.shape.join(', ')}]`)
+  throw unusable(weight, 'a matrix of bytes', storedAs(weight))
+}
+
+/** A tensor's dtype and shape, as errors name them. */
+export function storedAs({ dtype, shape }: TensorLocation): string {
+  return `${dtype} [${shape.join(', ')}]`
 }
 
 /** An error about a tensor of a quantised layer. */

@@ -3,7 +3,7 @@ import { reshape, slice, transpose } from '../../graph/ops/layout.ts'
 import { computedAfter } from '../../graph/ops/quantization.ts'
 import type { DType } from '../../tensor/dtype.ts'
 import type { TensorLocation } from '../tensor-location.ts'
-import { unusable } from './scales.ts'
+import { storedAs, unusable } from './scales.ts'
 
 /** Rows and columns of scales in a tile of cuBLAS's layout for block-scaled matrices. */
 const tile = { rows: 128, columns: 4 } as const
@@ -21,7 +21,7 @@ export function checkTiled(
   const same = scale.shape.length === 2 && shape.every((dim, axis) => dim === scale.shape[axis])
   if (same && dtypes.includes(scale.dtype)) return
   const expected = `${dtypes.join(' or ')} [${shape.join(', ')}]`
-  throw unusable(scale, expected, `${scale.dtype} [${scale.shape.join(', ')}]`)
+  throw unusable(scale, expected, storedAs(scale))
 }
 
 /**

@@ -6,12 +6,13 @@ import type { Encoding } from '../../../graph/encoding.ts'
 import type { Graph, Value } from '../../../graph/graph.ts'
 import { cast } from '../../../graph/ops/cast.ts'
 import { add, multiply } from '../../../graph/ops/elementwise.ts'
-import { gather, reshape, transpose, unsqueeze } from '../../../graph/ops/layout.ts'
+import { reshape, transpose, unsqueeze } from '../../../graph/ops/layout.ts'
 import { computedAfter } from '../../../graph/ops/quantization.ts'
 import type { TensorLocation } from '../../tensor-location.ts'
 import type { LayerFormat } from '../layer-format.ts'
 import { codeTable, decodeCodes, offsetCodes } from '../packed-codes.ts'
-import { packedMatrix, requireFinite, unusable } from '../scales.ts'
+import { floats, packedMatrix, requireFinite, storedAs, unusable } from '../scales.ts'
+import { wholeEncoding } from '../whole-encoding.ts'
 
 export const awq: LayerFormat = {
   markers: ['awq_w4a16'],
@@ -24,9 +25,9 @@ export const awq: LayerFormat = {
     const groups = scale.shape[0] ?? 0
     for (const each of [scale, zero]) {
       const whole = `${each.shape}` === `${[groups, rows]}` && groups > 0 && columns % groups === 0
-      if (!whole || !['f32', 'bf16', 'f16'].includes(each.dtype)) {
+      if (!whole || !floats.includes(each.dtype)) {
         const expected = `floats [groups of ${columns} columns, ${rows}]`
-        throw unusable(each, expected, `${each.dtype} [${each.shape.join(', ')}]`)
+        throw unusable(each, expected, storedAs(each))
       }
       await requireFinite(each)
     }
@@ -39,11 +40,7 @@ export const awq: LayerFormat = {
       const product = multiply(grouped, perGroup(graph, `${key}.scale`, scale, after))
       return reshape(add(product, perGroup(graph, `${key}.zero`, zero, after)), [rows, columns])
     }
-    const encoding: Encoding = {
-      name: 'AWQ',
-      decode,
-      rows: (graph, key, ids) => gather(decode(graph, key, ids), ids, 0),
-    }
+    const encoding = wholeEncoding({ name: 'AWQ', decode })
     return { ...weight, dtype: 'f32', shape: [rows, columns], encoding }
   },
 }

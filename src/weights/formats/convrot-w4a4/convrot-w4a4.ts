@@ -5,11 +5,11 @@
 
 import type { Encoding } from '../../../graph/encoding.ts'
 import { multiply } from '../../../graph/ops/elementwise.ts'
-import { gather } from '../../../graph/ops/layout.ts'
 import type { LayerFormat } from '../layer-format.ts'
 import { codeTable, decodeCodes, signedCodes } from '../packed-codes.ts'
 import { rotationSize, unrotated } from '../rotation.ts'
 import { columnOf, packedMatrix, unusable } from '../scales.ts'
+import { wholeEncoding } from '../whole-encoding.ts'
 
 export const convrotW4a4: LayerFormat = {
   markers: ['convrot_w4a4'],
@@ -27,11 +27,7 @@ export const convrotW4a4: LayerFormat = {
       const codes = decodeCodes(graph, key, { codes: { weight, even: 'low' }, values: table, after })
       return unrotated(multiply(codes, graph.weight(`${key}.scale`, scales)), group)
     }
-    const encoding: Encoding = {
-      name: 'int4 ConvRot',
-      decode,
-      rows: (graph, key, ids) => gather(decode(graph, key, ids), ids, 0),
-    }
+    const encoding = wholeEncoding({ name: 'int4 ConvRot', decode })
     return { ...weight, dtype: 'f32', shape: [rows, columns], encoding }
   },
 }

@@ -4,11 +4,11 @@
  */
 import type { Encoding } from '../../../graph/encoding.ts'
 import { cast } from '../../../graph/ops/cast.ts'
-import { gather } from '../../../graph/ops/layout.ts'
 import { computedAfter } from '../../../graph/ops/quantization.ts'
 import { blockColumns, blockFloats, readBlockFloats } from '../block-floats.ts'
 import type { LayerFormat, StoredLayer } from '../layer-format.ts'
 import { unusable } from '../scales.ts'
+import { wholeEncoding } from '../whole-encoding.ts'
 
 export const modeloptNvfp4: LayerFormat = {
   markers: [],
@@ -23,11 +23,7 @@ export const modeloptNvfp4: LayerFormat = {
       const blocks = cast(computedAfter(graph.weight(`${key}.scale`, scale), after), 'f32')
       return blockFloats(graph, key, { ...parts, even: 'low', blocks, after })
     }
-    const encoding: Encoding = {
-      name: 'NVFP4 (ModelOpt)',
-      decode,
-      rows: (graph, key, ids) => gather(decode(graph, key, ids), ids, 0),
-    }
+    const encoding = wholeEncoding({ name: 'NVFP4 (ModelOpt)', decode })
     return { ...weight, dtype: 'f32', shape: [rows, columns], encoding }
   },
 }

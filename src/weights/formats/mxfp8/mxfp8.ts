@@ -10,8 +10,9 @@ import { computedAfter } from '../../../graph/ops/quantization.ts'
 import { tensor } from '../../../tensor/tensor.ts'
 import type { TensorLocation } from '../../tensor-location.ts'
 import type { LayerFormat } from '../layer-format.ts'
-import { unusable } from '../scales.ts'
+import { storedAs, unusable } from '../scales.ts'
 import { checkTiled, untiled } from '../tiled-scales.ts'
+import { wholeEncoding } from '../whole-encoding.ts'
 
 const block = 32
 
@@ -22,8 +23,7 @@ export const mxfp8: LayerFormat = {
     const [rows = 0, columns = 0] = weight.shape
     const whole = weight.shape.length === 2 && rows % block === 0 && columns % block === 0
     if (weight.dtype !== 'f8e4m3' || !whole) {
-      const got = `${weight.dtype} [${weight.shape.join(', ')}]`
-      throw unusable(weight, 'f8e4m3 of rows and columns in thirty-twos', got)
+      throw unusable(weight, 'f8e4m3 of rows and columns in thirty-twos', storedAs(weight))
     }
     const scale = beside('weight_scale')
     beside('input_scale')
@@ -47,10 +47,5 @@ function encodingOf(weight: TensorLocation, scale: TensorLocation): Encoding {
     const scales = untiled(graph, place, after, exponents => gather(table, cast(exponents, 'i32'), 0))
     return reshape(multiply(cast(stored, 'f32'), unsqueeze(scales, 2)), [rows, columns])
   }
-  return {
-    name: 'MXFP8',
-    padding: block,
-    decode,
-    rows: (graph, key, ids) => gather(decode(graph, key, ids), ids, 0),
-  }
+  return wholeEncoding({ name: 'MXFP8', padding: block, decode })
 }

@@ -4,11 +4,11 @@
  */
 import type { Encoding } from '../../../graph/encoding.ts'
 import { cast } from '../../../graph/ops/cast.ts'
-import { gather } from '../../../graph/ops/layout.ts'
 import { blockColumns, blockFloats, readBlockFloats } from '../block-floats.ts'
 import type { LayerFormat } from '../layer-format.ts'
 import { unusable } from '../scales.ts'
 import { checkTiled, untiled } from '../tiled-scales.ts'
+import { wholeEncoding } from '../whole-encoding.ts'
 
 const padding = 16
 
@@ -26,12 +26,7 @@ export const nvfp4: LayerFormat = {
       const blocks = untiled(graph, place, after, stored => cast(stored, 'f32'))
       return blockFloats(graph, key, { ...parts, even: 'high', blocks, after })
     }
-    const encoding: Encoding = {
-      name: 'NVFP4',
-      padding,
-      decode,
-      rows: (graph, key, ids) => gather(decode(graph, key, ids), ids, 0),
-    }
+    const encoding = wholeEncoding({ name: 'NVFP4', padding, decode })
     return { ...weight, dtype: 'f32', shape: [rows, columns], encoding }
   },
 }

@@ -6,13 +6,14 @@
 import type { Encoding } from '../../../graph/encoding.ts'
 import { cast } from '../../../graph/ops/cast.ts'
 import { add, clip, multiply, round } from '../../../graph/ops/elementwise.ts'
-import { gather, reshape, transpose, unsqueeze } from '../../../graph/ops/layout.ts'
+import { reshape, transpose, unsqueeze } from '../../../graph/ops/layout.ts'
 import { computedAfter } from '../../../graph/ops/quantization.ts'
 import type { TensorLocation } from '../../tensor-location.ts'
 import type { LayerFormat } from '../layer-format.ts'
 import { codeTable, decodeCodes, offsetCodes } from '../packed-codes.ts'
 import { rotationSize, unrotated } from '../rotation.ts'
-import { columnOf, packedMatrix, requireFinite, unusable } from '../scales.ts'
+import { columnOf, floats, packedMatrix, requireFinite, storedAs, unusable } from '../scales.ts'
+import { wholeEncoding } from '../whole-encoding.ts'
 
 export const w4a8: LayerFormat = {
   markers: ['asym_w4a8_int8'],
@@ -29,7 +30,7 @@ export const w4a8: LayerFormat = {
       throw unusable(weight, 'weight_s_rel and weight_s_channel beside it', 'not both')
     const groups = groupsOf(relative, rows, columns)
     if (codebook && (codebook.dtype !== 'f32' || codebook.bytes !== 64)) {
-      throw unusable(codebook, 'f32 [16]', `${codebook.dtype} [${codebook.shape.join(', ')}]`)
+      throw unusable(codebook, 'f32 [16]', storedAs(codebook))
     }
     if (correction && `${correction.shape}` !== `${[groups, rows]}`) {
       throw unusable(correction, `[${groups}, ${rows}]`, `[${correction.shape.join(', ')}]`)
@@ -61,14 +62,14 @@ interface Parts {
   readonly rotation: number
 }
 
-const scaleTypes = ['f8e4m3', 'u8', 'f32', 'bf16', 'f16']
+const scaleTypes = ['f8e4m3', 'u8', ...floats]
 
 function groupsOf(relative: TensorLocation, rows: number, columns: number): number {
   const [first, groups = 0] = relative.shape
   const fits = relative.shape.length === 2 && first === rows && groups > 0 && columns % groups === 0
   if (fits && scaleTypes.includes(relative.dtype)) return groups
   const expected = `f8e4m3 [${rows}, groups of ${columns} columns]`
-  throw unusable(relative, expected, `${relative.dtype} [${relative.shape.join(', ')}]`)
+  throw unusable(relative, expected, storedAs(relative))
 }
 
 function encodingOf({ weight, relative, channel, codebook, correction, size, rotation }: Parts): Encoding {
@@ -85,9 +86,5 @@ function encodingOf({ weight, relative, channel, codebook, correction, size, rot
     const shifted = shifts ? add(floats, unsqueeze(transpose(shifts, [1, 0]), 2)) : floats
     return unrotated(reshape(shifted, [rows, columns]), rotation)
   }
-  return {
-    name: 'W4A8 ConvRot',
-    decode,
-    rows: (graph, key, ids) => gather(decode(graph, key, ids), ids, 0),
-  }
+  return wholeEncoding({ name: 'W4A8 ConvRot', decode })
 }
