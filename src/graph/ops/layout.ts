@@ -155,51 +155,42 @@ export function unsqueeze(x: Value, axis: number): Value {
 
 /** Puts zeros before an axis. */
 export function padBefore(x: Value, axis: number, count: number): Value {
-  const at = axisOf('Pad', x, axis)
-  const pads = Array.from({ length: 2 * x.shape.length }, (_, index) => (index === at ? count : 0))
-  const shape = x.shape.map((dim, index) => (index === at ? addDims(dim, count) : dim))
-  return x.graph.add({ op: 'Pad', inputs: [x, x.graph.ints(pads)] }, x.dtype, shape)
+  return padded(x, [axis], [count, 0])
 }
 
 /** Puts zeros before and after an axis. */
 export function padAround(x: Value, axis: number, count: number): Value {
-  const rank = x.shape.length
-  const at = axisOf('Pad', x, axis)
-  const pads = Array.from({ length: 2 * rank }, (_, index) => (index % rank === at ? count : 0))
-  const shape = x.shape.map((dim, index) => (index === at ? addDims(dim, 2 * count) : dim))
-  return x.graph.add({ op: 'Pad', inputs: [x, x.graph.ints(pads)] }, x.dtype, shape)
+  return padded(x, [axis], [count, count])
 }
 
 /** Mirrors height and width around their edges, which are not repeated: [..., h, w] → [..., h + 2·count, w + 2·count]. */
 export function reflectAround(x: Value, count: number): Value {
-  return padFrames(x, count, 'reflect')
+  return padded(x, [-2, -1], [count, count], 'reflect')
 }
 
 /** Repeats the outermost rows and columns: [..., h, w] → [..., h + 2·count, w + 2·count]. */
 export function repeatAround(x: Value, count: number): Value {
-  return padFrames(x, count, 'edge')
-}
-
-function padFrames(x: Value, count: number, mode: 'reflect' | 'edge'): Value {
-  const rank = x.shape.length
-  axisOf('Pad', x, -2)
-  const pads = Array.from({ length: 2 * rank }, (_, index) => (index % rank >= rank - 2 ? count : 0))
-  const shape = x.shape.map((dim, index) => (index >= rank - 2 ? addDims(dim, 2 * count) : dim))
-  const attributes = { mode: { string: mode } }
-  return x.graph.add({ op: 'Pad', inputs: [x, x.graph.ints(pads)], attributes }, x.dtype, shape)
+  return padded(x, [-2, -1], [count, count], 'edge')
 }
 
 /** Repeats the first and the last entry of an axis. */
 export function repeatEdges(x: Value, axis: number, before: number, after: number): Value {
-  const rank = x.shape.length
-  const at = axisOf('Pad', x, axis)
-  const pads = Array.from({ length: 2 * rank }, (_, index) => {
-    if (index % rank !== at) return 0
-    return index < rank ? before : after
-  })
-  const shape = x.shape.map((dim, index) => (index === at ? addDims(dim, before + after) : dim))
-  const attributes = { mode: { string: 'edge' } }
-  return x.graph.add({ op: 'Pad', inputs: [x, x.graph.ints(pads)], attributes }, x.dtype, shape)
+  return padded(x, [axis], [before, after], 'edge')
+}
+
+/** Adds entries at the start and at the end of axes: zeros, or others of the axis by the mode. */
+function padded(
+  x: Value,
+  axes: readonly number[],
+  [before, after]: readonly [number, number],
+  mode?: 'reflect' | 'edge',
+): Value {
+  const along = axes.map(axis => axisOf('Pad', x, axis))
+  const perAxis = (count: number) => x.shape.map((_, index) => (along.includes(index) ? count : 0))
+  const pads = x.graph.ints([...perAxis(before), ...perAxis(after)])
+  const shape = x.shape.map((dim, index) => (along.includes(index) ? addDims(dim, before + after) : dim))
+  const attributes = mode && { mode: { string: mode } }
+  return x.graph.add({ op: 'Pad', inputs: [x, pads], ...(attributes && { attributes }) }, x.dtype, shape)
 }
 
 function negate(dim: Dim): Dim {
