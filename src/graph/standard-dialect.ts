@@ -7,6 +7,7 @@ import type { Dim } from './dims.ts'
 import { Graph, type Value } from './graph.ts'
 import type { Node } from './node.ts'
 import { dimAt } from './operand.ts'
+import { sigmoid } from './ops/activation.ts'
 import { cast } from './ops/cast.ts'
 import { scalarLike } from './ops/constant.ts'
 import { add, multiply } from './ops/elementwise.ts'
@@ -76,8 +77,7 @@ function matmul([x, weight]: Inputs, { attributes }: Node): Value {
 function scaledSilu([x]: Inputs, { attributes }: Node): Value {
   const { float: alpha } = attributes.alpha as { float: number }
   const scaled = alpha === 1 ? x! : multiply(x!, alpha)
-  const gate = x!.graph.add({ op: 'Sigmoid', inputs: [scaled] }, x!.dtype, x!.shape)
-  return multiply(x!, gate)
+  return multiply(x!, sigmoid(scaled))
 }
 
 function attention([query, key, value, , keyLengths, bias]: Inputs, { attributes }: Node): Value {
