@@ -91,12 +91,10 @@ export function nodeCosts(
   graph: Graph,
   symbols: Symbols,
   folded = false,
-): { readonly op: string; readonly opClass: OpClass; readonly cost: OpCost }[] {
+): { readonly opClass: OpClass; readonly cost: OpCost }[] {
   const constant = folded ? foldedValues(graph) : new Set<string>()
   const counted = graph.nodes.filter(({ outputs }) => !outputs.every(name => constant.has(name)))
-  return counted.map(node => {
-    return { op: node.op, opClass: opClassOf(node.op), cost: nodeCost(graph, node, symbols) }
-  })
+  return counted.map(node => ({ opClass: opClassOf(node.op), cost: nodeCost(graph, node, symbols) }))
 }
 
 /** The cost of running one graph after the other. */
@@ -136,12 +134,11 @@ function flopsOf(node: Node, inputs: readonly Value[], outputs: readonly Value[]
     case 'convolution': {
       // W is [out, in, …kernel]: so many products for every element of the result. That of a transposed convolution is
       // [in, out, …kernel]: so many for every element of the operand.
+      const products = second!.slice(1).reduce((product, size) => product * size, 1)
       if (node.op === 'ConvTranspose') {
-        return (
-          2 * elementsOf(inputs[0]!, symbols) * second!.slice(1).reduce((product, size) => product * size, 1)
-        )
+        return 2 * elementsOf(inputs[0]!, symbols) * products
       }
-      return 2 * result * second!.slice(1).reduce((product, size) => product * size, 1)
+      return 2 * result * products
     }
     case 'attention': {
       // Scores, [batch, queries, width] · [batch, keys, width]ᵀ, and their product with the values, over all heads.
