@@ -1,7 +1,8 @@
 /** Every code a notice can carry. Codes are stable: callers may switch on them. */
 export const noticeCodes = {
   'checkpoint/replaced': 'A setting of the checkpoint is not taken as it is written.',
-  'checkpoint/chosen': "What a model's file does not hold or tell was found near it, or is assumed.",
+  'checkpoint/chosen':
+    "A part that a model's file lacks was found near it, or a setting that it lacks has a default.",
   'prompt/truncated': 'The prompt has more tokens than the model takes: the rest has no effect.',
   'prompt/unknown-words': 'The prompt has words that the model was not trained on.',
   'request/untrained': 'The model can make this size or length, but was not trained at it.',

@@ -3,7 +3,7 @@ import { nodeCosts, type OpCost, type Symbols } from '../../src/graph/cost.ts'
 import type { Graph } from '../../src/graph/graph.ts'
 import type { OpClass } from '../../src/graph/op-class.ts'
 
-/** What a GPU is assumed to reach in the kernels that ONNX Runtime takes, not what it is sold with. */
+/** Assumed rates of a GPU in ONNX Runtime's kernels, below the data sheet's. */
 export interface Accelerator {
   readonly name: string
   /** FLOPs a second in 16 bits, by class of op; the others are bound by memory. */

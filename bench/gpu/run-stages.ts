@@ -5,7 +5,7 @@ export interface RunOptions {
   readonly limitSeconds: number
   /** What budgets of stages are multiplied by. */
   readonly pace: number
-  /** Whether to run attention that fails again without cuDNN's. */
+  /** Retries failed attention with cuDNN's attention off. */
   readonly onGpu: boolean
   /** Numbers of the stages to run. @default all */
   readonly only?: readonly number[]

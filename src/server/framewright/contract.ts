@@ -90,7 +90,7 @@ export interface TaskList {
   readonly next?: string
 }
 
-/** What a task would be made as. */
+/** Plan of a task that is not created. */
 export interface TaskPlan {
   readonly width: number
   readonly height: number

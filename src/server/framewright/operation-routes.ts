@@ -10,7 +10,7 @@ export function operationRoutes({ jobs, metrics, log }: Services, all: () => rea
       method: 'GET',
       path: '/health',
       api: 'framewright',
-      summary: 'Whether the process is alive',
+      summary: 'Liveness of the process',
       access: 'open',
       async handle() {
         return json({ status: 'ok', version: packageVersion() })
@@ -20,7 +20,7 @@ export function operationRoutes({ jobs, metrics, log }: Services, all: () => rea
       method: 'GET',
       path: '/ready',
       api: 'framewright',
-      summary: 'Whether tasks can be taken: 503 while they cannot',
+      summary: 'Readiness: 503 while no tasks can be taken',
       access: 'open',
       async handle() {
         try {

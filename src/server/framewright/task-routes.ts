@@ -78,7 +78,7 @@ function plan(services: Services): Route {
     method: 'POST',
     path: '/v1/tasks/plan',
     api: 'framewright',
-    summary: 'What a task would be made as: size, memory, time, and the command of it',
+    summary: 'Plan of a task: size, memory, time and command',
     access: 'key',
     note: 'Nothing is made, and no file is read.',
     body: { type: ['application/json'], schema: planBody },
