@@ -20,11 +20,11 @@ export async function findPart(
   need: NeededPart,
   { near, family, modelsFolder }: { near: string; family: Family; modelsFolder: string | undefined },
 ): Promise<LocatedPart> {
-  const looked: string[] = []
+  const looked = new Set<string>()
   const { component, repository } = need
-  for (const places of await placesOf({ component, repository, near, modelsFolder })) {
+  for await (const places of placesOf({ component, repository, near, modelsFolder })) {
     const files = (await Promise.all(places.map(weightsIn))).flat()
-    if (files.length > 0) looked.push(...new Set(files.map(file => path.dirname(file))))
+    for (const file of files) looked.add(path.dirname(file))
     // One file may be reached by several names.
     const found = new Map<string, LocatedPart>()
     for (const file of files.slice(0, maxCandidates)) {
@@ -36,7 +36,7 @@ export async function findPart(
     if (first && found.size === 1) return first
     if (first) throw several(need, [...found.values()])
   }
-  throw none(need, near, looked)
+  throw none(need, near, [...looked])
 }
 
 function several(need: NeededPart, found: readonly LocatedPart[]): CheckpointError {
@@ -48,9 +48,8 @@ function several(need: NeededPart, found: readonly LocatedPart[]): CheckpointErr
   })
 }
 
-function none(need: NeededPart, near: string, looked: readonly string[]): CheckpointError {
+function none(need: NeededPart, near: string, folders: readonly string[]): CheckpointError {
   const names = (comfyFolders[need.component] ?? []).join('/ or ')
-  const folders = [...new Set(looked)]
   const more = folders.length > maxShown ? ` and ${folders.length - maxShown} more folders` : ''
   const where = folders.length > 0 ? ` in ${folders.slice(0, maxShown).join(', ')}${more}` : ''
   return new CheckpointError('checkpoint/not-found', {

@@ -10,6 +10,7 @@ import { readCheckpoint } from './checkpoint.ts'
 import { type AdapterReport, inspectAdapter } from './inspect-adapter.ts'
 import { isAdapter } from './inspect-safetensors.ts'
 import { partsOf } from './model-files.ts'
+import { isWeightsFile } from './part-places.ts'
 
 /** Something on this machine that a model is made of. */
 export interface LocalPart {
@@ -33,7 +34,7 @@ export interface LocalPart {
 export async function describeLocal(model: PulledModel, families: readonly Family[]): Promise<LocalPart[]> {
   const index = model.files.includes('model_index.json')
   const whole = index && model.whole ? [await describeModel('', model.path, families)] : []
-  const weights = model.files.filter(file => /\.(?:safetensors|sft|gguf)$/i.test(file))
+  const weights = model.files.filter(isWeightsFile)
   const single = weights.filter(file => !(index && model.whole && file.includes('/')))
   const files = await Promise.all(
     single.map(file => describeFile(file, path.join(model.path, file), families)),

@@ -36,11 +36,11 @@ export interface PlaceOptions {
 }
 
 /**
- * Groups of folders, those that come first in the front: beside the transformer; ComfyUI's folders above it; those of its
+ * Groups of folders in the order in which they are searched: beside the transformer; ComfyUI's folders above it; those of its
  * `extra_model_paths.yaml`; a folder of models; repositories that were pulled or are in the cache of Hugging Face's tools,
- * the advised one first.
+ * the advised one first. Files and repositories are listed only when a search comes to them.
  */
-export async function placesOf(options: PlaceOptions): Promise<Place[][]> {
+export async function* placesOf(options: PlaceOptions): AsyncGenerator<readonly Place[]> {
   const { component, near, modelsFolder } = options
   const names = comfyFolders[component] ?? []
   const below = (root: string) => names.map(name => ({ folder: path.join(root, name), depth: levelsDown }))
@@ -49,13 +49,11 @@ export async function placesOf(options: PlaceOptions): Promise<Place[][]> {
   const given = modelsFolder === undefined ? [] : [below(modelsFolder), [{ folder: modelsFolder, depth: 0 }]]
   const listing = [...roots, path.dirname(roots.at(-1)!)]
   if (modelsFolder !== undefined) listing.push(modelsFolder, path.dirname(path.resolve(modelsFolder)))
-  return [
-    [{ folder: path.dirname(near), depth: 0 }],
-    ...roots.map(below),
-    await extraPlaces(names, listing),
-    ...given,
-    ...(await repositoryPlaces(options)),
-  ]
+  yield [{ folder: path.dirname(near), depth: 0 }]
+  yield* roots.map(below)
+  yield await extraPlaces(names, listing)
+  yield* given
+  yield* await repositoryPlaces(options)
 }
 
 async function extraPlaces(names: readonly string[], folders: readonly string[]): Promise<Place[]> {
@@ -88,7 +86,12 @@ export async function repositories(): Promise<LocalRepository[]> {
   return [...pulled.map(({ id, path: folder }) => ({ id, folder })), ...cached]
 }
 
-/** A part of a set of weights, which no model can be told by. */
+/** Whether a file holds weights that can be read, by its name. */
+export function isWeightsFile(name: string): boolean {
+  return /\.(?:safetensors|sft|gguf)$/i.test(name)
+}
+
+/** One file of sharded weights, which does not show a model's architecture by itself. */
 const shard = /-\d{5}-of-\d{5}\.safetensors$/
 
 /** The files of weights in a folder, and in those below it. */
@@ -99,7 +102,7 @@ export async function weightsIn({ folder, depth }: Place): Promise<string[]> {
     sorted.map(async entry => {
       const file = path.join(folder, entry.name)
       if (entry.isDirectory()) return depth > 0 ? await weightsIn({ folder: file, depth: depth - 1 }) : []
-      return /\.(?:safetensors|sft|gguf)$/i.test(entry.name) && !shard.test(entry.name) ? [file] : []
+      return isWeightsFile(entry.name) && !shard.test(entry.name) ? [file] : []
     }),
   )
   return found.flat()

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { CheckpointError } from '../errors.ts'
+import { listed } from '../notices.ts'
 import { isWithin } from './hub-path.ts'
 
 /** The file that lists the components of a diffusers folder. */
@@ -85,8 +86,7 @@ const maxShown = 8
 export function alternatives(paths: readonly string[]): string {
   const files = paths.filter(path => weightsFile.test(path))
   if (files.length === 0) return ''
-  const more = files.length > maxShown ? ` and ${files.length - maxShown} more` : ''
-  return `Its weights are ${files.slice(0, maxShown).join(', ')}${more}.`
+  return `Its weights are ${listed(files, maxShown)}.`
 }
 
 interface ComponentFiles {
