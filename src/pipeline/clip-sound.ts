@@ -1,6 +1,6 @@
 /** The sound of a clip: where it comes from, and the events that bring it. */
-import { MediaError, messageOf } from '../errors.ts'
-import { probeSound, readSound } from '../media/sound/read-sound.ts'
+import { messageOf } from '../errors.ts'
+import { probeSound, readSound, withoutSound } from '../media/sound/read-sound.ts'
 import { type Sound, type SoundFormat, soundLength } from '../media/sound/sound.ts'
 import type { Notify } from '../notices.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -38,7 +38,7 @@ export async function soundSource(
   }
   const found = await probeSound(audio)
   if (found) return { rate: found.rate, channels: found.channels, path: audio }
-  throw new MediaError('media/input', { subject: audio, expected: 'a file with sound', got: 'one without' })
+  throw withoutSound(audio)
 }
 
 /** The sound of a clip whose pictures are what counts: where it cannot be read, that is said. */
@@ -57,8 +57,7 @@ export function startEvent(
   { device, memory }: Pick<GraphRunner, 'device' | 'memory'>,
   sound: SoundFormat | undefined,
 ): StartEvent {
-  const { rate, channels } = sound ?? {}
-  const format = rate !== undefined && channels !== undefined && { sound: { rate, channels } }
+  const format = sound && { sound: { rate: sound.rate, channels: sound.channels } }
   return { type: 'start', plan, device, memory, ...format }
 }
 

@@ -1,7 +1,14 @@
 /** The sound of a clip that is extended by a model that makes sound. */
 import { convertSound } from '../media/sound/convert-sound.ts'
 import { readSound } from '../media/sound/read-sound.ts'
-import { joinSounds, type Sound, type SoundFormat, sliceSound, soundLength } from '../media/sound/sound.ts'
+import {
+  joinSounds,
+  type Sound,
+  type SoundFormat,
+  sliceSound,
+  soundLength,
+  withLength,
+} from '../media/sound/sound.ts'
 import { audioReady } from './clip-sound.ts'
 import type { AudioReadyEvent } from './events.ts'
 
@@ -17,7 +24,7 @@ export async function soundUnder(
   signal: AbortSignal,
 ): Promise<Sound> {
   const own = path === undefined ? joinSounds(format, []) : await readSound(path, { seconds, signal })
-  return ofLength(convertSound(own, format), samplesOf(format, seconds))
+  return withLength(convertSound(own, format), samplesOf(format, seconds))
 }
 
 /**
@@ -57,7 +64,7 @@ export class SoundTail {
     seconds: number | undefined,
   ): Generator<AudioReadyEvent> {
     const made = { rate, channels, samples }
-    const window = seconds === undefined ? made : ofLength(made, samplesOf(this.#format, seconds))
+    const window = seconds === undefined ? made : withLength(made, samplesOf(this.#format, seconds))
     const faded = crossfaded(this.#held, sliceSound(window, 0, this.#overlap))
     const rest = sliceSound(window, this.#overlap, soundLength(window))
     this.#held = joinSounds(this.#format, [])
@@ -95,13 +102,6 @@ function crossfaded(old: Sound, fresh: Sound): Sound {
     return value * Math.cos(share) + next * Math.sin(share)
   })
   return { ...old, samples }
-}
-
-function ofLength(sound: Sound, length: number): Sound {
-  const missing = length - soundLength(sound)
-  if (missing <= 0) return sliceSound(sound, 0, length)
-  const silence = { ...sound, samples: new Float32Array(sound.channels * missing) }
-  return joinSounds(sound, [sound, silence])
 }
 
 function samplesOf({ rate }: SoundFormat, seconds: number): number {

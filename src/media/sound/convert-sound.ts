@@ -1,4 +1,4 @@
-import { joinSounds, type Sound, type SoundFormat, sliceSound, soundLength } from './sound.ts'
+import { channelOf, joinSounds, type Sound, type SoundFormat, sliceSound, soundLength } from './sound.ts'
 
 /** Zero crossings of the sinc on either side. */
 const crossings = 32
@@ -61,7 +61,7 @@ export class SoundConverter {
     const samples = new Float32Array(channels * count)
     const length = soundLength(this.#held)
     for (let channel = 0; channel < channels; channel++) {
-      const source = this.#held.samples.subarray(channel * length, (channel + 1) * length)
+      const source = channelOf(this.#held, channel)
       for (let index = 0; index < count; index++) {
         const centre = (this.#given + index) * this.#step - this.#heldFrom
         samples[channel * count + index] = this.#at(source, centre)
@@ -113,15 +113,15 @@ function bessel(x: number): number {
 function withChannels(sound: Sound, channels: number): Sound {
   if (channels === sound.channels) return sound
   const count = soundLength(sound)
-  const of = (channel: number) => sound.samples.subarray(channel * count, (channel + 1) * count)
   const samples = new Float32Array(channels * count)
   if (channels === 1) {
     for (let channel = 0; channel < sound.channels; channel++) {
-      for (const [index, value] of of(channel).entries()) samples[index]! += value / sound.channels
+      for (const [index, value] of channelOf(sound, channel).entries())
+        samples[index]! += value / sound.channels
     }
   } else {
     for (let channel = 0; channel < channels; channel++) {
-      samples.set(of(sound.channels === 1 ? 0 : channel), channel * count)
+      samples.set(channelOf(sound, sound.channels === 1 ? 0 : channel), channel * count)
     }
   }
   return { ...sound, channels, samples }

@@ -9,7 +9,7 @@ import { libraryReason } from '../library-reason.ts'
 import { loadCodecs } from '../mediabunny.ts'
 import { soundFile } from '../picture-folder.ts'
 import { checkWhole } from '../whole-file.ts'
-import { type Sound, type SoundFormat, sliceSound, soundLength } from './sound.ts'
+import { channelOf, type Sound, type SoundFormat, sliceSound, soundLength } from './sound.ts'
 
 /** What the sound of a file is. */
 export interface FileSound extends SoundFormat {
@@ -72,7 +72,12 @@ export async function readSound(
     return collected.sound()
   })
   if (sound) return sound
-  throw new MediaError('media/input', { subject: path, expected: 'a file with sound', got: 'one without' })
+  throw withoutSound(path)
+}
+
+/** For a file that was named for its sound. */
+export function withoutSound(path: string): MediaError {
+  return new MediaError('media/input', { subject: path, expected: 'a file with sound', got: 'one without' })
 }
 
 interface TimedSound extends Sound {
@@ -99,12 +104,11 @@ async function* decoded(track: InputAudioTrack, signal: AbortSignal | undefined)
 
 function pcmOf(sample: AudioSample): Sound {
   const { sampleRate: rate, numberOfChannels: channels, numberOfFrames: count } = sample
-  const samples = new Float32Array(channels * count)
+  const sound = { rate, channels, samples: new Float32Array(channels * count) }
   for (let planeIndex = 0; planeIndex < channels; planeIndex++) {
-    const plane = samples.subarray(planeIndex * count, (planeIndex + 1) * count)
-    sample.copyTo(plane, { planeIndex, format: 'f32-planar' })
+    sample.copyTo(channelOf(sound, planeIndex), { planeIndex, format: 'f32-planar' })
   }
-  return { rate, channels, samples }
+  return sound
 }
 
 /** The samples of a part that are presented, and when, in seconds. */
@@ -149,9 +153,8 @@ class CollectedSound {
     const length = Math.max(0, ...this.#parts.map(({ part, at }) => at + soundLength(part)))
     const samples = new Float32Array(channels * length)
     for (const { part, at } of this.#parts) {
-      const count = soundLength(part)
       for (let channel = 0; channel < channels; channel++) {
-        samples.set(part.samples.subarray(channel * count, (channel + 1) * count), channel * length + at)
+        samples.set(channelOf(part, channel), channel * length + at)
       }
     }
     return { rate, channels, samples, longer: this.longer }
@@ -188,12 +191,7 @@ async function withTrack<T>(
       const expected = 'sound that can be decoded (AAC, Opus, MP3, FLAC, Vorbis, PCM)'
       throw new MediaError('media/input', { subject: path, expected, got: codec ?? 'an unknown codec' })
     }
-    return await use({
-      file,
-      track,
-      codec,
-      origin: await originOf(input, file),
-    })
+    return await use({ file, track, codec, origin: await originOf(input, file) })
   } catch (error) {
     if (signal?.aborted || FramewrightError.is(error)) throw error
     const got = `a broken one (${libraryReason(error)})`

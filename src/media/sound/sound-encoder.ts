@@ -1,6 +1,6 @@
 import type { EncodedPacket } from 'mediabunny'
 import type { Mediabunny } from '../mediabunny.ts'
-import { joinSounds, type Sound, type SoundFormat, sliceSound, soundLength } from './sound.ts'
+import { joinSounds, type Sound, type SoundFormat, sliceSound, soundLength, withLength } from './sound.ts'
 
 export type SoundCodec = 'aac' | 'opus'
 
@@ -78,13 +78,8 @@ export async function openSoundEncoder(
   let held = joinSounds(format, [])
   /** Encodes a frame of the codec; one that is not full ends in silence. */
   const encodeFrame = async (frame: Sound) => {
-    const data = new Float32Array(format.channels * frameSamples)
-    for (let channel = 0; channel < format.channels; channel++) {
-      const count = soundLength(frame)
-      data.set(frame.samples.subarray(channel * count, (channel + 1) * count), channel * frameSamples)
-    }
     const sample = new mediabunny.AudioSample({
-      data,
+      data: withLength(frame, frameSamples).samples,
       format: 'f32-planar',
       numberOfChannels: format.channels,
       sampleRate: rate,

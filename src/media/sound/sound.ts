@@ -16,14 +16,19 @@ export function soundLength({ channels, samples }: Pick<Sound, 'channels' | 'sam
   return samples.length / channels
 }
 
+/** The samples of one channel, in the memory of the sound. */
+export function channelOf(sound: Pick<Sound, 'channels' | 'samples'>, channel: number): Float32Array {
+  const count = soundLength(sound)
+  return sound.samples.subarray(channel * count, (channel + 1) * count)
+}
+
 /** The samples [start, end) of every channel. */
 export function sliceSound(sound: Sound, start: number, end: number): Sound {
   const length = soundLength(sound)
   const count = Math.max(0, Math.min(end, length) - start)
   const samples = new Float32Array(sound.channels * count)
   for (let channel = 0; channel < sound.channels; channel++) {
-    const from = channel * length + start
-    samples.set(sound.samples.subarray(from, from + count), channel * count)
+    samples.set(channelOf(sound, channel).subarray(start, start + count), channel * count)
   }
   return { ...sound, samples }
 }
@@ -34,18 +39,25 @@ export function joinSounds(format: SoundFormat, parts: readonly Sound[]): Sound 
   const samples = new Float32Array(format.channels * total)
   let at = 0
   for (const part of parts) {
-    const count = soundLength(part)
     for (let channel = 0; channel < format.channels; channel++) {
-      samples.set(part.samples.subarray(channel * count, (channel + 1) * count), channel * total + at)
+      samples.set(channelOf(part, channel), channel * total + at)
     }
-    at += count
+    at += soundLength(part)
   }
   return { ...format, samples }
 }
 
+/** A sound of a number of samples: cut, or with silence at its end. */
+export function withLength(sound: Sound, length: number): Sound {
+  const missing = length - soundLength(sound)
+  if (missing <= 0) return sliceSound(sound, 0, length)
+  const silence = { ...sound, samples: new Float32Array(sound.channels * missing) }
+  return joinSounds(sound, [sound, silence])
+}
+
 /** The channels of one sample after those of the other: [samples, channels]. */
 export function interleaved({ channels, samples }: Sound): Float32Array {
-  const count = samples.length / channels
+  const count = soundLength({ channels, samples })
   return Float32Array.from(
     samples,
     (_, index) => samples[(index % channels) * count + Math.floor(index / channels)]!,
