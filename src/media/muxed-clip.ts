@@ -82,14 +82,16 @@ async function openMuxer(
   await output.start()
 
   let written = Promise.resolve()
+  const queue = (write: () => Promise<void>) => {
+    written = written.then(write)
+    written.catch(() => undefined) // idle() reports it.
+  }
   return {
     add(packet: EncodedPacket, metadata?: EncodedVideoChunkMetadata) {
-      written = written.then(() => source.add(packet, metadata))
-      written.catch(() => undefined) // idle() reports it.
+      queue(() => source.add(packet, metadata))
     },
     addSound(packet: EncodedPacket, metadata?: EncodedAudioChunkMetadata) {
-      written = written.then(() => sound.add(packet, metadata))
-      written.catch(() => undefined)
+      queue(() => sound.add(packet, metadata))
     },
     /** Settles when every packet is with the file; throws what went wrong. */
     idle: () => written,
