@@ -22,7 +22,6 @@ export const presetFields: FieldGroup<PresetFields, PresetPlan> = {
     schema: z => z.string(),
     planned: false,
     stored: false,
-    check: ({ preset = '' }, facts) => void presetOf(preset, facts),
     flag: { name: '--preset', argument: '<name>', group: 'video', type: text },
     api: { name: 'preset' },
   },
@@ -41,17 +40,15 @@ function presetOf(name: string, { presets = [] }: RequestFacts): Preset {
 }
 
 /** Ways to say which steps are taken, of which a request has one. */
-const spacings = ['steps', 'timesteps', 'sigmas'] as const
+const spacings: readonly string[] = ['steps', 'timesteps', 'sigmas']
 
 /** A request with the values of its preset where it has none of its own. @throws RequestError for an unknown preset */
 export function withPreset<R extends PresetFields>(request: R, facts: RequestFacts): R {
   if (request.preset === undefined) return request
   const { fields } = presetOf(request.preset, facts)
   const own = Object.entries(request).filter(([, value]) => value !== undefined)
-  const spaced = own.some(([name]) => (spacings as readonly string[]).includes(name))
-  const left = Object.entries(fields).filter(
-    ([name]) => !(spaced && (spacings as readonly string[]).includes(name)),
-  )
+  const spaced = own.some(([name]) => spacings.includes(name))
+  const left = Object.entries(fields).filter(([name]) => !(spaced && spacings.includes(name)))
   return { ...Object.fromEntries(left), ...Object.fromEntries(own) } as R
 }
 
