@@ -132,7 +132,7 @@ function noticeTokens(asked: number, { length = asked }: TextConditioning, notif
 }
 
 /** What the conditions hold on the device. */
-export function residentsOf({ conditional, unconditional, visual }: Conditions): ResidentTensor[] {
-  const feeds = [...conditional.feeds, ...(unconditional?.feeds ?? []), ...visual.feeds]
+export function residentsOf({ conditional, unconditional, visual }: Partial<Conditions>): ResidentTensor[] {
+  const feeds = [conditional, unconditional, visual].flatMap(each => each?.feeds ?? [])
   return feeds.flatMap(byName => Object.values(byName)).filter(isResident)
 }

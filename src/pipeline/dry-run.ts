@@ -16,7 +16,7 @@ import type { MemoryPlan } from './memory-plan.ts'
 import { networkPass } from './network-pass.ts'
 import type { GeneratePlan } from './request.ts'
 import { timesAtRest } from './streams.ts'
-import { upsample } from './upsample.ts'
+import { upsample, upsampleVideo } from './upsample.ts'
 
 /** A run of a graph, as far as memory goes. */
 export interface DryRun {
@@ -41,10 +41,9 @@ export async function dryRunDenoising(
 ): Promise<DryRun[]> {
   const stage = new Stage(graphs, { residency: 'keep', chunk, tile: undefined })
   const own = await dryRunStage(model, plan, stage)
-  const latents = own.streams.map(({ shape }) => zeros('f32', shape))
   for (const later of model.laterStages?.(plan) ?? []) {
-    const [video, ...others] = latents
-    const from = [await upsample(plan, video!, stage), ...others]
+    const latents = own.streams.map(({ shape }) => zeros('f32', shape))
+    const from = await upsampleVideo(plan, latents, stage)
     await dryRunStage(model, later.plan, stage, from)
   }
   return stage.runs
@@ -69,9 +68,7 @@ async function dryRunStage(
     plan,
   )
   const denoise = networkPass(model, denoiser, stage.run)
-  const latents = denoiser.streams.map(({ shape }) => {
-    return tensor('f32', shape, new Float32Array(elementCount(shape)))
-  })
+  const latents = denoiser.streams.map(({ shape }) => zeros('f32', shape))
   const times = timesAtRest(visual.streams)
   const further = Object.keys(denoiser.passes ?? {}).map(pass => ({ text: conditional, pass }))
   for (const expert of facts.experts.keys()) {
@@ -100,8 +97,7 @@ export async function dryRunDecoding(
   const alike = next !== undefined && !growing
   const latentFrames = alike ? Math.min(size.latentFrames, 1 + 2 * memory.chunk) : size.latentFrames
   const shape = latentShape(model, { ...size, latentFrames })
-  const finished = tensor('f32', shape, new Float32Array(elementCount(shape)))
-  const latents = await upsample(plan, finished, stage)
+  const latents = await upsample(plan, zeros('f32', shape), stage)
   const context = { latents, plan: { ...plan, tensors: false }, noise: createGenerator(plan.seed) }
   for await (const _ of decodeClip(model, context, stage, never));
   return stage.runs

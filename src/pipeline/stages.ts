@@ -2,14 +2,13 @@
 
 import type { Notify } from '../notices.ts'
 import { createGenerator } from '../sampling/noise.ts'
-import type { Tensor } from '../tensor/tensor.ts'
 import { conditionStage, residentsOf } from './condition.ts'
 import { denoiseStage, type FinishedStage, type PreparedStage, prepareStage } from './denoise-stage.ts'
 import type { DenoiseState } from './denoise-state.ts'
 import type { GenerateEvent } from './events.ts'
 import type { Model } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
-import { upsample } from './upsample.ts'
+import { upsampleVideo } from './upsample.ts'
 
 export interface StagesContext {
   readonly runner: GraphRunner
@@ -22,22 +21,22 @@ export interface StagesContext {
   readonly previewEvery: number | undefined
 }
 
-/** What the last stage leaves; the latents of the video are at the size that is decoded. */
-export type FinishedStages = FinishedStage
-
-/** @param first the request's own stage, which alone can be resumed: a later one is made again from its beginning */
+/**
+ * @param first the request's own stage, the only one that can be resumed: a later one is run again from its beginning
+ * @returns what the last stage leaves; the latents of the video are at the size that is decoded
+ */
 export async function* denoiseStages(
   model: Model,
   first: PreparedStage,
   context: StagesContext,
-): AsyncGenerator<GenerateEvent, FinishedStages> {
+): AsyncGenerator<GenerateEvent, FinishedStage> {
   const { runner, signal, changes, resume, states, previewEvery } = context
   const { plan } = first
   const later = model.laterStages?.(plan) ?? []
   const of = later.reduce((sum, each) => sum + each.plan.steps, plan.steps - first.firstStep)
   const own = { resume, states, previewEvery, done: 0, of }
   let found = yield* denoiseStage(model, first, runner, signal, changes, own)
-  let latents = await enlarged(plan, found.latents, runner)
+  let latents = await upsampleVideo(plan, found.latents, runner)
   let { skippedSteps } = found
   let done = plan.steps - first.firstStep
   for (const { plan: next, seed } of later) {
@@ -49,20 +48,11 @@ export async function* denoiseStages(
       const settings = { resume: undefined, states: false, previewEvery, done, of }
       found = yield* denoiseStage(model, stage, runner, signal, changes, settings)
     } finally {
-      await runner.drop(residentsOf({ conditional: { feeds: [], tokens: 0, truncated: false }, visual }))
+      await runner.drop(residentsOf({ visual }))
     }
     latents = found.latents
     skippedSteps += found.skippedSteps
     done += next.steps
   }
   return { ...found, latents, skippedSteps }
-}
-
-/** The latents of the streams, the video's enlarged where the request names an upsampler. */
-async function enlarged(
-  plan: PreparedStage['plan'],
-  [video, ...others]: readonly Tensor[],
-  runner: GraphRunner,
-): Promise<readonly Tensor[]> {
-  return [await upsample(plan, video!, runner), ...others]
 }

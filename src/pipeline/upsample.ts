@@ -24,6 +24,15 @@ export async function upsample(
   return tensors.upsampled!
 }
 
+/** The latents of all streams, of which the first, the video's, is enlarged likewise. */
+export async function upsampleVideo(
+  plan: Pick<GeneratePlan, 'upsampler'>,
+  [video, ...others]: readonly Tensor[],
+  runner: Pick<GraphRunner, 'run'>,
+): Promise<readonly Tensor[]> {
+  return [await upsample(plan, video!, runner), ...others]
+}
+
 /** Width and height of the frames in pixels, which an upsampler makes larger than those that are denoised. */
 export function frameSize({
   upsampler,
