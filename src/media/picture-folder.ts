@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { encodePng } from './encode-png.ts'
+import { pngEncoder } from './encode-png.ts'
 import type { ClipFormat, FrameSink } from './frame-sink.ts'
 import { joinSounds, type Sound } from './sound/sound.ts'
 import { encodeWav } from './sound/wav.ts'
@@ -14,13 +14,14 @@ export const soundFile = 'audio.wav'
  */
 export async function openPictureFolder(path: string, clip: ClipFormat): Promise<FrameSink> {
   const { width, height, record } = clip
+  const encode = pngEncoder(record)
   await mkdir(path)
   let index = 0
   let bytes = 0
   const heard: Sound[] = []
   return {
     async write(frame) {
-      const png = await encodePng({ width, height, data: frame }, record)
+      const png = await encode({ width, height, data: frame })
       await writeFile(join(path, `${String(index++).padStart(5, '0')}.png`), png, { flag: 'wx' })
       bytes += png.length
     },

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { encodePng } from '../../media/encode-png.ts'
+import { pngEncoder } from '../../media/encode-png.ts'
 import { readRecord } from '../../media/read-record.ts'
 import { readVideo } from '../../media/read-video.ts'
 import { openVideoWriter } from '../../media/writer.ts'
@@ -67,11 +67,11 @@ async function gifOf(path: string, { folder, signal }: ConversionOptions): Promi
 
 async function* pngsOf(path: string, { signal }: ConversionOptions): AsyncGenerator<ZippedFile> {
   const { width, height, frames } = await readVideo(path, { signal })
-  const record = await readRecord(path)
+  const encode = pngEncoder(await readRecord(path))
   let index = 0
   for await (const data of frames) {
     const name = `${String(index++).padStart(5, '0')}.png`
-    yield { name, bytes: await encodePng({ width, height, data }, record) }
+    yield { name, bytes: await encode({ width, height, data }) }
   }
 }
 
@@ -79,5 +79,5 @@ async function lastFrameOf(path: string, { signal }: ConversionOptions): Promise
   const { width, height, frames } = await readVideo(path, { signal })
   const data = new Uint8Array(width * height * 3)
   for await (const frame of frames) data.set(frame)
-  return await encodePng({ width, height, data }, await readRecord(path))
+  return await pngEncoder(await readRecord(path))({ width, height, data })
 }
