@@ -1,11 +1,11 @@
 import type { Input, InputVideoTrack } from 'mediabunny'
 import { CancelledError, FramewrightError, MediaError } from '../errors.ts'
 import type { TimedPicture } from './at-rate.ts'
+import { brokenFile } from './broken-file.ts'
 import { mostPixels } from './decode-picture.ts'
 import { type Edit, presentedAt, readEditList } from './edit-list.ts'
 import { frameRate } from './frame-rate.ts'
 import { guardedSamples, openGuardedInput } from './guarded-input.ts'
-import { libraryReason } from './library-reason.ts'
 import { loadCodecs } from './mediabunny.ts'
 import { recordedRate } from './read-record.ts'
 import { frameToRgb } from './video-frame.ts'
@@ -165,11 +165,5 @@ function checkSize(path: string, width: number, height: number): void {
 
 function movieError(path: string, error: unknown): FramewrightError {
   if (FramewrightError.is(error)) return error
-  const got = `a broken one (${libraryReason(error)})`
-  const advice = 'It may be cut off; copy or download it again.'
-  return new MediaError(
-    'media/input',
-    { subject: path, expected: 'a video that can be decoded', got, advice },
-    { cause: error },
-  )
+  return brokenFile(path, 'a video that can be decoded', error)
 }

@@ -2,10 +2,10 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AudioSample, Input, InputAudioTrack } from 'mediabunny'
 import { CancelledError, FramewrightError, MediaError } from '../../errors.ts'
+import { brokenFile } from '../broken-file.ts'
 import { type Edit, readEditList } from '../edit-list.ts'
 import { fileKind } from '../file-kind.ts'
 import { guardedSoundSamples, openGuardedSound } from '../guarded-input.ts'
-import { libraryReason } from '../library-reason.ts'
 import { loadCodecs } from '../mediabunny.ts'
 import { soundFile } from '../picture-folder.ts'
 import { checkWhole } from '../whole-file.ts'
@@ -194,13 +194,7 @@ async function withTrack<T>(
     return await use({ file, track, codec, origin: await originOf(input, file) })
   } catch (error) {
     if (signal?.aborted || FramewrightError.is(error)) throw error
-    const got = `a broken one (${libraryReason(error)})`
-    const advice = 'It may be cut off; copy or download it again.'
-    throw new MediaError(
-      'media/input',
-      { subject: path, expected: 'sound that can be decoded', got, advice },
-      { cause: error },
-    )
+    throw brokenFile(path, 'sound that can be decoded', error)
   } finally {
     input.dispose()
   }
