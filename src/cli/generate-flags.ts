@@ -29,6 +29,16 @@ export interface ModelFileFlags {
   readonly modelsDir?: string
 }
 
+/** The file of a model that each of them names. */
+const fileFlags: Readonly<Record<keyof ModelFileFlags, keyof ModelFiles>> = {
+  transformer2: 'transformer2',
+  textEncoder: 'textEncoder',
+  vae: 'vae',
+  imageEncoder: 'imageEncoder',
+  tokenizer: 'tokenizer',
+  modelsDir: 'modelsFolder',
+}
+
 /** What commander makes of the flags that are no fields of a request; `requestOf` has those. */
 export interface GenerateFlags extends ModelFileFlags {
   readonly model?: string
@@ -119,9 +129,14 @@ export function addFileFlags(command: Command): void {
 
 /** The files of a model that the flags name. */
 export function modelFilesOf(flags: ModelFileFlags): ModelFiles {
-  const { transformer2, textEncoder, vae, imageEncoder, tokenizer, modelsDir: modelsFolder } = flags
-  const files = { transformer2, textEncoder, vae, imageEncoder, tokenizer, modelsFolder }
-  return Object.fromEntries(Object.entries(files).filter(([, file]) => file !== undefined))
+  const named = Object.entries(fileFlags).map(([flag, file]) => [file, flags[flag as keyof ModelFileFlags]])
+  return Object.fromEntries(named.filter(([, path]) => path !== undefined))
+}
+
+/** The other flags. */
+export function withoutModelFiles<F extends ModelFileFlags>(flags: F): Omit<F, keyof ModelFileFlags> {
+  const rest = Object.entries(flags).filter(([flag]) => !Object.hasOwn(fileFlags, flag))
+  return Object.fromEntries(rest) as Omit<F, keyof ModelFileFlags>
 }
 
 function addAdapterFlags(command: Command): void {

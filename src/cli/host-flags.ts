@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { ModelFiles } from '../engine/model-files.ts'
 import type { NamedAdapters } from '../host/named-adapters.ts'
 import { choice, namedFileArgument, repeated, threadsOption, wholeNumber } from './arguments.ts'
-import { type ModelFileFlags, modelFilesOf, residencyChoices } from './generate-flags.ts'
+import { type ModelFileFlags, modelFilesOf, residencyChoices, withoutModelFiles } from './generate-flags.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Flags of every command that makes videos for tasks: where, how, and what is kept and told of a run meanwhile. */
@@ -58,24 +58,14 @@ export interface HostFlags extends ModelFileFlags {
   readonly lora2?: Readonly<Record<string, string>>
 }
 
-type HostOptionsOf<F extends HostFlags> = Omit<F, keyof HostFlags> & {
+type HostOptionsOf<F extends HostFlags> = Omit<Omit<F, keyof ModelFileFlags>, 'lora' | 'lora2'> & {
   readonly adapters?: NamedAdapters
   readonly files?: ModelFiles
 }
 
 /** The flags with what they say of adapters, and of a model's files, as one. @throws UsageError for a name that both have */
 export function withHostOptions<F extends HostFlags>(flags: F): HostOptionsOf<F> {
-  const {
-    lora = {},
-    lora2 = {},
-    transformer2: _transformer2,
-    textEncoder: _textEncoder,
-    vae: _vae,
-    imageEncoder: _imageEncoder,
-    tokenizer: _tokenizer,
-    modelsDir: _modelsDir,
-    ...rest
-  } = flags
+  const { lora = {}, lora2 = {}, ...rest } = withoutModelFiles(flags)
   const files = modelFilesOf(flags)
   const twice = Object.keys(lora2).find(name => Object.hasOwn(lora, name))
   if (twice !== undefined) {
