@@ -83,11 +83,8 @@ export async function* generate(
     const [initial] = stage.initial
     yield conditioningReady(conditions, clock.end('conditioning'), plan.tensors ? initial : undefined)
 
-    const settings = { resume, states, previewEvery }
-    const found = yield* denoiseStages(model, stage, {
-      ...settings,
-      ...{ runner, signal, changes, notify: notices.add },
-    })
+    const how = { resume, states, previewEvery }
+    const found = yield* denoiseStages(model, stage, { ...how, runner, signal, changes, notify: notices.add })
     clock.end('denoising')
     await runner.drop(residentsOf(conditions))
 
