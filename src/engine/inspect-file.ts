@@ -2,9 +2,8 @@ import { messageOf } from '../errors.ts'
 import type { Family } from '../pipeline/family.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import { readTensorFile } from '../weights/formats/read-tensor-file.ts'
-import type { TensorLocation } from '../weights/tensor-location.ts'
-import type { ModelFiles } from './model-files.ts'
-import { partsOf } from './model-files.ts'
+import { storedBytes, storedFormat, type TensorLocation } from '../weights/tensor-location.ts'
+import { type ModelFiles, partsOf } from './model-files.ts'
 import { missingParts } from './read-single-file.ts'
 
 /** What a single file of weights holds, read from its header. */
@@ -64,7 +63,7 @@ export async function inspectFile(
       component,
       class: listed[1],
       parameters: all.reduce((sum, { shape }) => sum + elementCount(shape), 0),
-      bytes: bytesOf(all),
+      bytes: storedBytes(all),
       layers: layersOf(tensors),
       missing,
     }
@@ -81,12 +80,8 @@ function layersOf(tensors: ReadonlyMap<string, TensorLocation>): LayerClass[] {
   const all = [...classes].map(([name, members]) => ({
     name,
     tensors: members.length,
-    formats: [...new Set(members.map(({ dtype, encoding }) => encoding?.name ?? dtype))].sort(),
-    bytes: bytesOf(members),
+    formats: [...new Set(members.map(storedFormat))].sort(),
+    bytes: storedBytes(members),
   }))
   return all.sort((a, b) => b.bytes - a.bytes)
-}
-
-function bytesOf(tensors: readonly TensorLocation[]): number {
-  return tensors.reduce((sum, { bytes }) => sum + bytes, 0)
 }

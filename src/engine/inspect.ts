@@ -2,7 +2,7 @@ import { toPixels } from '../geometry/video-geometry.ts'
 import { openingOf } from '../pipeline/extend-plan.ts'
 import type { CheckpointConfigs, Defaults, Family, ModelFacts } from '../pipeline/family.ts'
 import type { Weights } from '../weights/checkpoint.ts'
-import type { TensorLocation } from '../weights/tensor-location.ts'
+import { storedBytes, storedFormat } from '../weights/tensor-location.ts'
 import { readCheckpoint } from './checkpoint.ts'
 import type { ModelFiles } from './model-files.ts'
 
@@ -107,10 +107,9 @@ function componentReport(configs: CheckpointConfigs, name: string, weights: Weig
 
 function dtypesOf({ tensors }: Weights): ComponentReport['dtypes'] {
   const all = [...tensors.values()]
-  const nameOf = ({ dtype, encoding }: TensorLocation) => encoding?.name ?? dtype
-  return [...new Set(all.map(nameOf))].map(dtype => {
-    const stored = all.filter(each => nameOf(each) === dtype)
-    return { dtype, tensors: stored.length, bytes: stored.reduce((sum, { bytes }) => sum + bytes, 0) }
+  return [...new Set(all.map(storedFormat))].map(dtype => {
+    const stored = all.filter(each => storedFormat(each) === dtype)
+    return { dtype, tensors: stored.length, bytes: storedBytes(stored) }
   })
 }
 

@@ -5,7 +5,7 @@ import { openingOf } from '../pipeline/extend-plan.ts'
 import type { Family } from '../pipeline/family.ts'
 import type { Mode } from '../pipeline/model-facts.ts'
 import { readTensorFile } from '../weights/formats/read-tensor-file.ts'
-import type { TensorLocation } from '../weights/tensor-location.ts'
+import { storedBytes, storedFormat, type TensorLocation } from '../weights/tensor-location.ts'
 import { readCheckpoint } from './checkpoint.ts'
 import { type AdapterReport, inspectAdapter } from './inspect-adapter.ts'
 import { isAdapter } from './inspect-safetensors.ts'
@@ -55,7 +55,7 @@ async function describeModel(
       kind: 'model',
       class: String(configs.index._class_name),
       formats: formatsOf(tensors),
-      bytes: bytesOf(tensors),
+      bytes: storedBytes(tensors),
       ...(obstacle === undefined
         ? { modes: model.facts.modes, extends: openingOf(model.facts) !== undefined }
         : { obstacle }),
@@ -76,7 +76,7 @@ export async function describeFile(
     const tensors = [...file.tensors.values()]
     if (isAdapter(file.tensors.keys())) return adapterPart(name, await inspectAdapter(location))
     const part = families.flatMap(family => partsOf(file, family))[0]
-    const common = { path: name, formats: formatsOf(tensors), bytes: bytesOf(tensors) }
+    const common = { path: name, formats: formatsOf(tensors), bytes: storedBytes(tensors) }
     if (!part) return { ...common, kind: 'other', obstacle: 'tensors of no model that is known' }
     const { component: kind, listed } = part
     if (kind !== 'transformer') return { ...common, kind, class: listed[1] }
@@ -98,15 +98,11 @@ function adapterPart(name: string, { dtypes, bytes }: AdapterReport): LocalPart 
   return { path: name, kind: 'adapter', formats: dtypes, bytes }
 }
 
-function bytesOf(tensors: readonly TensorLocation[]): number {
-  return tensors.reduce((sum, { bytes }) => sum + bytes, 0)
-}
-
 function formatsOf(tensors: readonly TensorLocation[]): string[] {
   const bytes = new Map<string, number>()
-  for (const { dtype, encoding, bytes: size } of tensors) {
-    const format = encoding?.name ?? dtype
-    bytes.set(format, (bytes.get(format) ?? 0) + size)
+  for (const tensor of tensors) {
+    const format = storedFormat(tensor)
+    bytes.set(format, (bytes.get(format) ?? 0) + tensor.bytes)
   }
   return [...bytes].sort((a, b) => b[1] - a[1]).map(([format]) => format)
 }

@@ -27,3 +27,13 @@ export interface SafetensorsFile {
   /** The free text pairs of `__metadata__`. */
   readonly metadata: ReadonlyMap<string, string>
 }
+
+/** The name of the format that a tensor is stored in. */
+export function storedFormat({ dtype, encoding }: Pick<TensorLocation, 'dtype' | 'encoding'>): string {
+  return encoding?.name ?? dtype
+}
+
+/** Bytes of tensors as they are stored. */
+export function storedBytes(tensors: readonly Pick<TensorLocation, 'bytes'>[]): number {
+  return tensors.reduce((sum, { bytes }) => sum + bytes, 0)
+}
