@@ -1,4 +1,4 @@
-/** `prediction.md`: what a measurement has to be held against. */
+/** `prediction.md`: the times that measurements are compared with. */
 import { decoderCost, ownKernels, transformerCost, transformers } from './predicted-networks.ts'
 import { accelerators, type Counted } from './predicted-times.ts'
 
@@ -14,7 +14,7 @@ export function predictionPage(): string {
       return { about, kind: kind.name, ...transformerCost(each, kind.kernels) }
     }),
   )
-  const gpus = accelerators.map(({ name }) => name)
+  const network = ['network', 'norms, gates, rotations by']
   const size = { width: 832, height: 480 }
   const decoders = [4, 1].map(chunk => ({ chunk, cost: decoderCost(chunk, size) }))
   return [
@@ -37,15 +37,7 @@ export function predictionPage(): string {
     '## A layer of a transformer, in bf16',
     '',
     table(
-      [
-        'network',
-        'norms, gates, rotations by',
-        'ops',
-        'GB',
-        'of passes',
-        'TFLOP',
-        ...gpus.map(name => `${name}, ms`),
-      ],
+      [...network, ...figureNames('ms')],
       rows.map(({ about, kind, layer }) => [about, kind, ...figures(layer, 1e3)]),
     ),
     '',
@@ -54,26 +46,23 @@ export function predictionPage(): string {
     'A step with guidance has two.',
     '',
     table(
-      [
-        'network',
-        'norms, gates, rotations by',
-        'ops',
-        'GB',
-        'of passes',
-        'TFLOP',
-        ...gpus.map(name => `${name}, s`),
-      ],
+      [...network, ...figureNames('s')],
       rows.map(({ about, kind, pass }) => [about, kind, ...figures(pass, 1)]),
     ),
     '',
     '## The decoder of Wan 2.1 in f16, a clip of 832×480 and 81 frames',
     '',
     table(
-      ['latent frames at a time', 'ops', 'GB', 'of passes', 'TFLOP', ...gpus.map(name => `${name}, s`)],
+      ['latent frames at a time', ...figureNames('s')],
       decoders.map(({ chunk, cost }) => [String(chunk), ...figures(cost, 1)]),
     ),
     '',
   ].join('\n')
+}
+
+/** The columns of {@link figures}. */
+function figureNames(unit: 'ms' | 's'): string[] {
+  return ['ops', 'GB', 'of passes', 'TFLOP', ...accelerators.map(({ name }) => `${name}, ${unit}`)]
 }
 
 function figures({ nodes, bytes, passBytes, flops, seconds }: Counted, scale: number): string[] {
