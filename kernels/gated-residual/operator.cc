@@ -2,7 +2,7 @@
  * The operator `GatedResidual`: x and update [..., width], gate f32 [..., width] of fewer rows → x + update · gate. On
  * CUDA in f32, f16 and bf16, by `kernel.cu`; on a CPU in f32, for graphs that are checked there.
  */
-#include "../library/device-code.h"
+#include "../library/float-kernels.h"
 #include "../library/row-groups.h"
 
 /** What `kernel.cu` became. */
@@ -23,31 +23,27 @@ struct Operands {
 
 class CudaKernel : public Kernel {
  public:
-  explicit CudaKernel(ElementType type) : vector_(type == f32 ? 4 : 8) {
-    static const DeviceCode code(gated_residual_image);
-    const std::string prefix = std::string("gated_residual_") + (type == f32 ? "f32" : type == f16 ? "f16" : "bf16");
-    wide_ = code.find((prefix + "_" + std::to_string(vector_)).c_str());
-    single_ = code.find((prefix + "_1").c_str());
-  }
+  explicit CudaKernel(ElementType type) : kernels_(code(), "gated_residual", type, 1) {}
 
   void compute(const Call& call) const override {
     Operands own(call);
     void* y = call.output(0, own.x.shape);
     auto [groups, rows, width] = own.about;
     if (rows == 0) return;
-    const bool wide = width % vector_ == 0;
-    const int vectors = width / (wide ? vector_ : 1);
-    const int threads = ((vectors > mostThreads ? mostThreads : vectors) + 31) / 32 * 32;
+    const bool wide = width % kernels_.vector == 0;
+    const unsigned threads = threadsFor(width / kernels_.perThread(wide));
     int perBlock = rowsPerBlock;
     void* arguments[] = {&own.x.data, &own.update.data, &own.gate.data, &y, &width, &rows, &perBlock};
-    launch(wide ? wide_ : single_, {blocksOf(own.about), static_cast<unsigned>(threads), call.stream()}, arguments);
+    launch(kernels_.kernel(wide), {blocksOf(own.about), threads, call.stream()}, arguments);
   }
 
  private:
-  static constexpr int mostThreads = 1024;  // of a block
+  static const DeviceCode& code() {
+    static const DeviceCode loaded(gated_residual_image);
+    return loaded;
+  }
 
-  int vector_;
-  DeviceFunction wide_, single_;
+  FloatKernels kernels_;
 };
 
 class CpuKernel : public Kernel {
@@ -71,18 +67,11 @@ class CpuKernel : public Kernel {
 }  // namespace
 
 std::vector<Operator> gatedResidual() {
-  const auto describe = [](Provider provider, ElementType type, auto create) {
-    return Operator{"GatedResidual", provider, {type, type, f32}, {type}, {0}, create};
-  };
-  std::vector<Operator> all = {describe(Provider::cpu, f32, [](const Attributes&) -> std::unique_ptr<Kernel> {
-    return std::make_unique<CpuKernel>();
-  })};
-  for (const ElementType type : {f32, f16, bf16}) {
-    all.push_back(describe(Provider::cuda, type, [type](const Attributes&) -> std::unique_ptr<Kernel> {
-      return std::make_unique<CudaKernel>(type);
-    }));
-  }
-  return all;
+  return forFloats(
+      "GatedResidual",
+      [](ElementType type) { return Signature{{type, type, f32}, {type}, {0}}; },
+      [](const Attributes&) { return std::make_unique<CpuKernel>(); },
+      [](ElementType type, const Attributes&) { return std::make_unique<CudaKernel>(type); });
 }
 
 }  // namespace framewright

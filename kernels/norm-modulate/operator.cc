@@ -4,7 +4,7 @@
  */
 #include <cmath>
 
-#include "../library/device-code.h"
+#include "../library/float-kernels.h"
 #include "../library/row-groups.h"
 
 /** What `kernel.cu` became. */
@@ -34,40 +34,33 @@ struct Operands {
 
 class CudaKernel : public Kernel {
  public:
-  CudaKernel(ElementType type, const Options& options) : options_(options), vector_(type == f32 ? 4 : 8) {
-    static const DeviceCode code(norm_modulate_image);
-    const std::string prefix = std::string("norm_modulate_") + (type == f32 ? "f32" : type == f16 ? "f16" : "bf16");
-    wide_ = code.find((prefix + "_" + std::to_string(vector_)).c_str());
-    single_ = code.find((prefix + "_1").c_str());
-  }
+  CudaKernel(ElementType type, const Options& options)
+      : options_(options), kernels_(code(), "norm_modulate", type, 1) {}
 
   void compute(const Call& call) const override {
     Operands own(call);
     void* y = call.output(0, own.x.shape);
     auto [groups, rows, width] = own.about;
     if (rows == 0) return;
-    const bool wide = width % vector_ == 0;
-    const int perThread = wide ? vector_ : 1;
+    const bool wide = width % kernels_.vector == 0;
+    const int perThread = kernels_.perThread(wide);
     const int held = perThread == 8 ? 1 : 2;  // vectors of a row that a thread has, as in kernel.cu
-    const int vectors = width / perThread;
-    const int threads = ((vectors > mostThreads ? (vectors + held - 1) / held : vectors) + 31) / 32 * 32;
-    if (threads > mostThreads) {
-      throw std::runtime_error("expected a width of at most " + std::to_string(mostThreads * held * perThread) +
-                               ", got " + std::to_string(width));
-    }
+    const unsigned threads = threadsHolding(width, perThread, held);
     int perBlock = rowsPerBlock, centered = options_.centered;
     float epsilon = options_.epsilon, offset = options_.offset;
     void* arguments[] = {&own.x.data, &own.scale.data, &own.shift.data, &y,      &width,
                          &rows,       &perBlock,       &epsilon,        &offset, &centered};
-    launch(wide ? wide_ : single_, {blocksOf(own.about), static_cast<unsigned>(threads), call.stream()}, arguments);
+    launch(kernels_.kernel(wide), {blocksOf(own.about), threads, call.stream()}, arguments);
   }
 
  private:
-  static constexpr int mostThreads = 1024;  // of a block
+  static const DeviceCode& code() {
+    static const DeviceCode loaded(norm_modulate_image);
+    return loaded;
+  }
 
   Options options_;
-  int vector_;
-  DeviceFunction wide_, single_;
+  FloatKernels kernels_;
 };
 
 class CpuKernel : public Kernel {
@@ -102,24 +95,16 @@ class CpuKernel : public Kernel {
   Options options_;
 };
 
-template <class Create>
-Operator describe(Provider provider, ElementType type, Create create) {
-  return {"NormModulate", provider, {type, f32, f32}, {type}, {0},
-          [create](const Attributes& attributes) { return create(Options(attributes)); }};
-}
-
 }  // namespace
 
 std::vector<Operator> normModulate() {
-  std::vector<Operator> all = {describe(Provider::cpu, f32, [](const Options& options) -> std::unique_ptr<Kernel> {
-    return std::make_unique<CpuKernel>(options);
-  })};
-  for (const ElementType type : {f32, f16, bf16}) {
-    all.push_back(describe(Provider::cuda, type, [type](const Options& options) -> std::unique_ptr<Kernel> {
-      return std::make_unique<CudaKernel>(type, options);
-    }));
-  }
-  return all;
+  return forFloats(
+      "NormModulate",
+      [](ElementType type) { return Signature{{type, f32, f32}, {type}, {0}}; },
+      [](const Attributes& attributes) { return std::make_unique<CpuKernel>(Options(attributes)); },
+      [](ElementType type, const Attributes& attributes) {
+        return std::make_unique<CudaKernel>(type, Options(attributes));
+      });
 }
 
 }  // namespace framewright

@@ -7,8 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "../library/device-code.h"
-#include "../library/operator.h"
+#include "../library/float-kernels.h"
 
 /** What `kernel.cu` became. */
 extern "C" const unsigned char qk_norm_rope_image[];
@@ -47,42 +46,31 @@ Operands::Operands(const Call& call)
 
 class CudaKernel : public Kernel {
  public:
-  CudaKernel(ElementType type, float epsilon) : epsilon_(epsilon) {
-    static const DeviceCode code(qk_norm_rope_image);
-    const char* const name = type == f32 ? "f32" : type == f16 ? "f16" : "bf16";
-    const std::string prefix = std::string("qk_norm_rope_") + name;
-    vector_ = type == f32 ? 4 : 8;
-    wide_ = code.find((prefix + "_" + std::to_string(vector_)).c_str());
-    paired_ = code.find((prefix + "_2").c_str());
-  }
+  CudaKernel(ElementType type, float epsilon) : epsilon_(epsilon), kernels_(code(), "qk_norm_rope", type, 2) {}
 
   void compute(const Call& call) const override {
     Operands x(call);
     void* query = call.output(0, x.query.shape);
     void* key = call.output(1, x.key.shape);
     if (x.tokens == 0) return;
-    const bool wide = x.width % vector_ == 0 && x.pairs % (vector_ / 2) == 0;
-    const int perThread = wide ? vector_ : 2;
-    const int vectors = x.width / perThread;
-    const int threads = ((vectors > mostThreads ? (vectors + held - 1) / held : vectors) + 31) / 32 * 32;
-    if (threads > mostThreads) {
-      throw std::runtime_error("expected a width of at most " + std::to_string(mostThreads * held * perThread) +
-                               ", got " + std::to_string(x.width));
-    }
+    const bool wide = x.width % kernels_.vector == 0 && x.pairs % (kernels_.vector / 2) == 0;
+    const unsigned threads = threadsHolding(x.width, kernels_.perThread(wide), held);
     float epsilon = epsilon_;
     void* arguments[] = {&x.query.data, &x.key.data, &x.queryScale.data, &x.keyScale.data, &x.cos.data, &x.sin.data,
                          &query,        &key,        &x.width,           &x.pairs,         &epsilon};
-    const Launch how = {static_cast<unsigned>(x.tokens), static_cast<unsigned>(threads), call.stream()};
-    launch(wide ? wide_ : paired_, how, arguments);
+    launch(kernels_.kernel(wide), {static_cast<unsigned>(x.tokens), threads, call.stream()}, arguments);
   }
 
  private:
-  static constexpr int mostThreads = 1024;  // of a block
-  static constexpr int held = 2;            // vectors of a row that a thread has, as in kernel.cu
+  static constexpr int held = 2;  // vectors of a row that a thread has, as in kernel.cu
+
+  static const DeviceCode& code() {
+    static const DeviceCode loaded(qk_norm_rope_image);
+    return loaded;
+  }
 
   float epsilon_;
-  int vector_;
-  DeviceFunction wide_, paired_;
+  FloatKernels kernels_;
 };
 
 class CpuKernel : public Kernel {
@@ -122,24 +110,18 @@ class CpuKernel : public Kernel {
   float epsilon_;
 };
 
-template <class Create>
-Operator describe(Provider provider, ElementType type, Create create) {
-  return {"QkNormRope", provider, {type, type, type, type, f32, f32}, {type, type}, {0, 1},
-          [create](const Attributes& attributes) { return create(attributes.number("epsilon")); }};
-}
-
 }  // namespace
 
 std::vector<Operator> qkNormRope() {
-  std::vector<Operator> all = {describe(Provider::cpu, f32, [](float epsilon) -> std::unique_ptr<Kernel> {
-    return std::make_unique<CpuKernel>(epsilon);
-  })};
-  for (const ElementType type : {f32, f16, bf16}) {
-    all.push_back(describe(Provider::cuda, type, [type](float epsilon) -> std::unique_ptr<Kernel> {
-      return std::make_unique<CudaKernel>(type, epsilon);
-    }));
-  }
-  return all;
+  return forFloats(
+      "QkNormRope",
+      [](ElementType type) {
+        return Signature{{type, type, type, type, f32, f32}, {type, type}, {0, 1}};
+      },
+      [](const Attributes& attributes) { return std::make_unique<CpuKernel>(attributes.number("epsilon")); },
+      [](ElementType type, const Attributes& attributes) {
+        return std::make_unique<CudaKernel>(type, attributes.number("epsilon"));
+      });
 }
 
 }  // namespace framewright
