@@ -18,7 +18,7 @@ import { readTensor } from '../weights/read-tensor.ts'
 import { writeSafetensors } from '../weights/write-safetensors.ts'
 import type { GraphSource } from './graph-source.ts'
 
-/** What entries are made of changes with it. */
+/** Version of the entries: part of every key. */
 const version = 1
 
 /** Bytes of all entries together; the ones that were not used for longest go. */
@@ -153,8 +153,8 @@ async function encoderOf(graph: Graph, weights: Weights): Promise<string> {
 }
 
 /**
- * What tells the content of a file of weights: all of it, or of one that takes long to read its size, the time of its last
- * change, and both ends of every tensor.
+ * A digest of a file of weights: of its content, or, of a large file, of its size, modification time, and both ends of every
+ * tensor.
  */
 async function contentOf(file: string, { tensors }: Weights): Promise<Buffer> {
   const hash = createHash('sha256')

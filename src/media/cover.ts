@@ -2,8 +2,8 @@ import type { Picture } from './decode-picture.ts'
 import { resampleWindow, type Size } from './resample.ts'
 
 /**
- * A picture as large as it has to be to cover a frame, what stands over cut off on both sides: to the bit as diffusers
- * does it (`VaeImageProcessor._resize_and_crop`, Lanczos). The side that is free is cut to whole pixels.
+ * A picture resized to cover a frame and cropped at its centre, bit for bit as in diffusers
+ * (`VaeImageProcessor._resize_and_crop`, Lanczos). The side that overflows is rounded down to whole pixels.
  */
 export function coverFrame(picture: Picture, frame: Size): Picture {
   const { width, height } = frame

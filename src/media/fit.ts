@@ -69,8 +69,8 @@ export function letterbox(picture: Picture, { width, height }: Size): Float32Arr
 }
 
 /**
- * The middle of a picture that is made as large as covers a size, its shape kept: bilinear in single precision and without
- * smoothing, however much smaller it becomes (diffusers `LTX2ConditionPipeline.preprocess_conditions`).
+ * A picture resized to cover a size and cropped at its centre: bilinear in single precision, without antialiasing (diffusers
+ * `LTX2ConditionPipeline.preprocess_conditions`).
  * @returns [3, height, width] in [−1, 1]
  */
 export function coverCropped(picture: Picture, { width, height }: Size): Float32Array {
@@ -90,13 +90,13 @@ export function coverCropped(picture: Picture, { width, height }: Size): Float32
   return result
 }
 
-/** 0 … 255 as they are. */
+/** The levels 0 … 255 themselves. */
 const plainLevels = Float32Array.from({ length: 256 }, (_, level) => level)
 
 /**
  * torch's `interpolate(mode="bilinear", align_corners=False)` of one channel as float32. It multiplies and adds in one
  * rounding, which doubles do here.
- * @param levels what stands for each of the 256 levels
+ * @param levels the value of each of the 256 levels
  */
 function bilinear(
   { width, height, data }: Picture,

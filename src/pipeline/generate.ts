@@ -65,7 +65,7 @@ export async function* generate(
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const clock = stageClock(runner)
   const size = toLatent(model.facts.geometry, plan)
-  schedulerOf(model, plan) // What it refuses is said before anything runs.
+  schedulerOf(model, plan) // Throws before anything runs.
   const sound = await soundSource(model, plan, notices.add)
   yield startEvent(plan, runner, sound)
   yield* noticeEvents(notices)

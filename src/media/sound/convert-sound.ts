@@ -6,7 +6,7 @@ const crossings = 32
 /** Of the Kaiser window: what is beyond the band is about 80 dB down. */
 const beta = 8
 
-/** Values of the filter from one zero crossing to the next; between them it is taken for straight. */
+/** Values of the filter from one zero crossing to the next; it is interpolated linearly between them. */
 const resolution = 512
 
 /** A sound in another format, as `SoundConverter` makes it. Without a change it is the same sound. */
@@ -18,8 +18,8 @@ export function convertSound(sound: Sound, to: SoundFormat): Sound {
 
 /**
  * Brings a sound to another sampling rate, part by part, by a sinc under a Kaiser window (Smith, "Digital Audio Resampling
- * Home Page"), and to other channels: one is copied to all, several are averaged for one; others that are asked for and not
- * there are silent, and those that are there and not asked for are left out.
+ * Home Page"), and to other channels: one is copied to all, several are averaged for one; missing channels are
+ * silent, and channels beyond those of the result are dropped.
  */
 export class SoundConverter {
   readonly #to: SoundFormat
@@ -41,7 +41,7 @@ export class SoundConverter {
     this.#held = { rate: from.rate, channels: to.channels, samples: new Float32Array() }
   }
 
-  /** Takes samples of the source. @returns those of the result that can be told of what has come */
+  /** Takes samples of the source. @returns the samples of the result that can be computed so far */
   push(sound: Sound): Sound {
     this.#held = joinSounds(this.#held, [this.#held, withChannels(sound, this.#to.channels)])
     const end = this.#heldFrom + soundLength(this.#held)
@@ -54,7 +54,7 @@ export class SoundConverter {
     return this.#resample(Math.max(this.#given, Math.round(end / this.#step)))
   }
 
-  /** Gives the samples up to `end` of the result, and lets go of what no later one needs. */
+  /** Computes the samples up to `end` of the result, and drops source samples that no later one depends on. */
   #resample(end: number): Sound {
     const { channels } = this.#to
     const count = end - this.#given

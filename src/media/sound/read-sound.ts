@@ -15,7 +15,7 @@ import { channelOf, type Sound, type SoundFormat, sliceSound, soundLength } from
 export interface FileSound extends SoundFormat {
   /** `aac`, `opus`, `mp3`, `flac`, `vorbis`, or a kind of PCM. */
   readonly codec: string
-  /** From the first picture of a video on; of other files from their beginning. Undefined where it is not told. */
+  /** When it begins: relative to the first picture of a video, else to the beginning of the file. */
   readonly startSeconds: number
   readonly durationSeconds: number
 }

@@ -23,15 +23,13 @@ const aacRates = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000,
 /** Channels that both codecs have a layout for. */
 const mostChannels = 2
 
-/**
- * The format that a codec stores a sound in: AAC what it has of it, Opus always 48 kHz; of several channels two.
- */
+/** The format that a codec stores a sound in: AAC at its rate where it has that, else 48 kHz; Opus at 48 kHz; at most stereo. */
 export function storedFormat(codec: SoundCodec, { rate, channels }: SoundFormat): SoundFormat {
   const kept = codec === 'aac' && aacRates.includes(rate)
   return { rate: kept ? rate : 48000, channels: Math.min(channels, mostChannels) }
 }
 
-/** Bits a second of a channel: enough that nothing is heard of the coding, and no more than AAC has at low rates. */
+/** Bits per second, of all channels: transparent, and no more than AAC has at low sampling rates. */
 function bitrate({ rate, channels }: SoundFormat): number {
   return channels * Math.min(192_000, 5.5 * rate)
 }
@@ -42,7 +40,7 @@ function bitrate({ rate, channels }: SoundFormat): number {
  */
 const frameSamples = 1024
 
-/** Samples that FFmpeg's AAC encoder puts before the sound. */
+/** Priming samples of FFmpeg's AAC encoder. */
 const aacPriming = 1024
 
 /**
