@@ -42,7 +42,7 @@ export function DropTarget() {
   )
 }
 
-/** Of a video, the settings; what is none of ours is taken as a clip for the timeline. */
+/** Places a picture or several files on the timeline; of one video, opens the settings. */
 async function take(files: readonly File[]): Promise<void> {
   const [first] = files
   if (!first) return

@@ -3,7 +3,7 @@ import { signal } from '@preact/signals'
 export const views = ['make', 'gallery', 'compare'] as const
 export type View = (typeof views)[number]
 
-export interface Route {
+interface Route {
   readonly view: View
   /** What follows the view: ids of tasks. */
   readonly ids: readonly string[]

@@ -13,16 +13,15 @@ export function TopBar() {
         <span>{texts.title}</span>
       </h1>
       <nav aria-label={texts.nav.label}>
-        {views.length > 1 &&
-          views.map(view => (
-            <a
-              key={view}
-              href={addressOf({ view })}
-              aria-current={route.value.view === view ? 'page' : undefined}
-            >
-              {texts.nav[view]}
-            </a>
-          ))}
+        {views.map(view => (
+          <a
+            key={view}
+            href={addressOf({ view })}
+            aria-current={route.value.view === view ? 'page' : undefined}
+          >
+            {texts.nav[view]}
+          </a>
+        ))}
         <a href={new URL('docs', base).href}>{texts.nav.docs}</a>
       </nav>
       <span class={`connection ${connection.value}`} title={texts.connection[connection.value]} />

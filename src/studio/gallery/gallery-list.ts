@@ -4,7 +4,7 @@ import { call, messageOf } from '../server/call.ts'
 import { knownTask, putTasks, taskOrder } from '../tasks/task-store.ts'
 
 export const stateChoices = ['all', 'succeeded', 'active', 'failed'] as const
-export type StateChoice = (typeof stateChoices)[number]
+type StateChoice = (typeof stateChoices)[number]
 
 const statesOf: Readonly<Record<StateChoice, readonly TaskView['state'][]>> = {
   all: ['queued', 'running', 'succeeded', 'failed', 'cancelled'],

@@ -2,7 +2,7 @@ import type { RefObject } from 'preact'
 import { useLayoutEffect, useState } from 'preact/hooks'
 
 /** The part of a long grid that is near the screen. */
-export interface GridWindow {
+interface GridWindow {
   readonly columns: number
   /** Of a row with the gap below it, in pixels. */
   readonly rowHeight: number

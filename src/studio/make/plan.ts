@@ -1,10 +1,10 @@
 import { effect, signal } from '@preact/signals'
 import type { TaskPlan } from '../../server/framewright/contract.ts'
-import { CallError, call, type Issue, messageOf } from '../server/call.ts'
+import { CallError, call, messageOf } from '../server/call.ts'
 import { lastEnded } from '../tasks/task-store.ts'
 import { bodyOf, draft, draftModel } from './draft.ts'
 
-export interface Planned {
+interface Planned {
   readonly plan?: TaskPlan
   /** What is wrong with fields, by their names. */
   readonly issues: Readonly<Record<string, string>>
@@ -52,7 +52,7 @@ async function ask(body: object, stopped: AbortSignal): Promise<void> {
     const issues = error instanceof CallError ? error.issues : []
     const named = issues.filter(({ path }) => path.length > 1)
     planned.value = {
-      issues: Object.fromEntries(named.map(({ path, message }: Issue) => [String(path[1]), message])),
+      issues: Object.fromEntries(named.map(({ path, message }) => [String(path[1]), message])),
       ...(named.length === 0 && { error: messageOf(error) }),
     }
   }

@@ -31,7 +31,7 @@ function isScalar({ type, enum: choices, anyOf = [] }: VariedSchema): boolean {
 }
 
 /** The values of a variation: text for choices, else numbers; what is no number is left for the server to refuse. */
-export function valuesOf({ name, values }: Variation): readonly unknown[] {
+function valuesOf({ name, values }: Variation): readonly unknown[] {
   const { enum: choices } = (fieldNamed(name)?.schema ?? {}) as VariedSchema
   const words = values
     .split(',')

@@ -6,7 +6,7 @@ export function nearest({ first, step, last = Number.POSITIVE_INFINITY }: SizeSt
   return Math.min(Math.max(rounded, first), last)
 }
 
-export interface SizePreset {
+interface SizePreset {
   readonly name: string
   readonly width: number
   readonly height: number

@@ -17,7 +17,7 @@ export const taskOrder = signal<readonly string[]>([])
 /** Ids of tasks that are not at an end, in the order in which they are made. */
 export const activeTasks = signal<readonly string[]>([])
 
-/** Ids of tasks that have come to an end while the page was open: told to whoever cannot see it. */
+/** The last task that ended while the page was open. */
 export const lastEnded = signal<TaskView | undefined>(undefined)
 
 export function knownTask(id: string): Signal<KnownTask> | undefined {

@@ -32,7 +32,7 @@ export function Progress({ task, preview }: ProgressProps) {
 }
 
 /** `Denoising · Step 3 of 20 · 12 s left`. */
-export function progressText({ state, progress, ahead }: TaskView): string {
+function progressText({ state, progress, ahead }: TaskView): string {
   if (state === 'queued') return ahead > 0 ? texts.task.ahead(ahead) : texts.task.next
   const { stage, step, of, secondsLeft } = progress
   const parts = [

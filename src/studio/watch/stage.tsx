@@ -1,6 +1,6 @@
 import { Icon } from '../controls/icon.tsx'
 import { selectedTask } from '../tasks/selection.ts'
-import { knownTask } from '../tasks/task-store.ts'
+import { type KnownTask, knownTask } from '../tasks/task-store.ts'
 import { texts } from '../texts/texts.ts'
 import { Player } from './player.tsx'
 import { Progress } from './progress.tsx'
@@ -17,9 +17,7 @@ export function Stage() {
   )
 }
 
-type StagedTaskProps = NonNullable<ReturnType<typeof knownTask>>['value']
-
-function StagedTask({ task, preview }: StagedTaskProps) {
+function StagedTask({ task, preview }: KnownTask) {
   const { state, request, failure, notices } = task
   const active = state === 'queued' || state === 'running'
   return (
