@@ -5,6 +5,7 @@ import { draft, draftFrames, draftSize, setValue } from '../make/draft.ts'
 import { texts } from '../texts/texts.ts'
 import { changePlaced, movePlaced, removePlaced } from './placing.ts'
 import type { Placed } from './source.ts'
+import { StrengthSlider } from './strength-slider.tsx'
 import { Thumbnail } from './thumbnail.tsx'
 
 const fits = ['crop', 'stretch'] as const
@@ -42,19 +43,7 @@ export function PlacedSettings({ placed }: { readonly placed: Placed }) {
               />
             )}
           </Field>
-          <Field label={texts.direct.strength} aside={<output>{strength.toFixed(2)}</output>}>
-            {ids => (
-              <input
-                {...ids}
-                type="range"
-                min={0.05}
-                max={1}
-                step={0.05}
-                value={strength}
-                onInput={event => changePlaced(id, { strength: event.currentTarget.valueAsNumber })}
-              />
-            )}
-          </Field>
+          <StrengthSlider strength={strength} onStrength={next => changePlaced(id, { strength: next })} />
         </div>
         <Choices
           label={texts.direct.fit}

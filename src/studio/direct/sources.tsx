@@ -5,12 +5,13 @@ import { changeDraft, draft, draftModel, setValue, usualStrength } from '../make
 import { texts } from '../texts/texts.ts'
 import { sourceOf } from './read-source.ts'
 import type { Source } from './source.ts'
+import { StrengthSlider } from './strength-slider.tsx'
 import { Thumbnail } from './thumbnail.tsx'
 
 /** Videos and pictures that are no frames of the clip, as far as the model takes them. */
 export function Sources() {
   const model = draftModel.value
-  const { video, extend, references } = draft.value
+  const { video, extend, references, values } = draft.value
   if (!model) return null
   const { modes } = model
   const startsFrom = modes.includes('video')
@@ -25,7 +26,13 @@ export function Sources() {
           onSource={each => changeDraft({ video: each })}
         />
       )}
-      {video && startsFrom && <StrengthField />}
+      {video && startsFrom && (
+        <StrengthSlider
+          name="strength"
+          strength={(values.strength as number | undefined) ?? usualStrength}
+          onStrength={strength => setValue('strength', strength)}
+        />
+      )}
       {model.extends && extend && (
         <SourceField
           label={texts.direct.extend}
@@ -94,24 +101,5 @@ function SourceChip({ source, onRemove }: { readonly source: Source; readonly on
       <span class="file-name">{source.name}</span>
       <IconButton icon="close" label={texts.direct.remove(source.name)} onPress={onRemove} />
     </div>
-  )
-}
-
-function StrengthField() {
-  const strength = (draft.value.values.strength as number | undefined) ?? usualStrength
-  return (
-    <Field label={texts.direct.strength} name="strength" aside={<output>{strength.toFixed(2)}</output>}>
-      {ids => (
-        <input
-          {...ids}
-          type="range"
-          min={0.05}
-          max={1}
-          step={0.05}
-          value={strength}
-          onInput={event => setValue('strength', event.currentTarget.valueAsNumber)}
-        />
-      )}
-    </Field>
   )
 }

@@ -23,9 +23,8 @@ export function FormatFields() {
 
 function SizeInputs() {
   const model = draftModel.value!
-  const { sizes, defaults } = model
+  const { sizes } = model
   const size = draftSize.value
-  const { width, height } = draft.value.values as { width?: number; height?: number }
   const presets = sizePresets(model)
   const chosen = presets.find(each => each.width === size.width && each.height === size.height)
   const fitting = { width: nearest(sizes.width, size.width), height: nearest(sizes.height, size.height) }
@@ -47,25 +46,9 @@ function SizeInputs() {
         }}
       />
       <div class="size-inputs">
-        <input
-          type="number"
-          aria-label={texts.make.width}
-          value={width ?? ''}
-          placeholder={String(defaults.width)}
-          min={sizes.width.first}
-          step={sizes.width.step}
-          onInput={event => setValue('width', event.currentTarget.valueAsNumber || undefined)}
-        />
+        <SideInput side="width" />
         <span aria-hidden="true">×</span>
-        <input
-          type="number"
-          aria-label={texts.make.height}
-          value={height ?? ''}
-          placeholder={String(defaults.height)}
-          min={sizes.height.first}
-          step={sizes.height.step}
-          onInput={event => setValue('height', event.currentTarget.valueAsNumber || undefined)}
-        />
+        <SideInput side="height" />
         {!fits && (
           <button type="button" class="quiet" onClick={() => setValues(fitting)}>
             {texts.make.use(`${fitting.width} × ${fitting.height}`)}
@@ -73,6 +56,21 @@ function SizeInputs() {
         )}
       </div>
     </div>
+  )
+}
+
+function SideInput({ side }: { readonly side: 'width' | 'height' }) {
+  const { sizes, defaults } = draftModel.value!
+  return (
+    <input
+      type="number"
+      aria-label={texts.make[side]}
+      value={(draft.value.values[side] as number | undefined) ?? ''}
+      placeholder={String(defaults[side])}
+      min={sizes[side].first}
+      step={sizes[side].step}
+      onInput={event => setValue(side, event.currentTarget.valueAsNumber || undefined)}
+    />
   )
 }
 

@@ -1,3 +1,4 @@
+import { ChoiceInput } from '../controls/choice-input.tsx'
 import { Field } from '../controls/field.tsx'
 import { NumberInput } from '../controls/number-input.tsx'
 import { fieldNamed } from '../models/capabilities.ts'
@@ -42,18 +43,12 @@ export function QualityFields() {
       </Field>
       <Field label={texts.make.sampler} name="sampler">
         {ids => (
-          <select
-            {...ids}
-            value={sampler ?? ''}
-            onChange={event => setValue('sampler', event.currentTarget.value || undefined)}
-          >
-            <option value="">{texts.make.modelDefault}</option>
-            {samplers.map(name => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-          </select>
+          <ChoiceInput
+            ids={ids}
+            value={sampler}
+            choices={samplers}
+            onValue={value => setValue('sampler', value)}
+          />
         )}
       </Field>
     </div>

@@ -1,7 +1,7 @@
 import type { FieldView } from '../../server/framewright/contract.ts'
+import { ChoiceInput } from '../controls/choice-input.tsx'
 import type { FieldIds } from '../controls/field.tsx'
 import { NumberInput } from '../controls/number-input.tsx'
-import { texts } from '../texts/texts.ts'
 import { setValue } from './draft.ts'
 
 interface SchemaInputProps {
@@ -23,20 +23,7 @@ export function SchemaInput({ ids, field, value }: SchemaInputProps) {
   const schema = field.schema as FieldSchema
   const set = (next: unknown) => setValue(field.name, next)
   if (schema.enum) {
-    return (
-      <select
-        {...ids}
-        value={String(value ?? '')}
-        onChange={event => set(event.currentTarget.value || undefined)}
-      >
-        <option value="">{texts.make.modelDefault}</option>
-        {schema.enum.map(each => (
-          <option key={each} value={each}>
-            {each}
-          </option>
-        ))}
-      </select>
-    )
+    return <ChoiceInput ids={ids} value={value as string | undefined} choices={schema.enum} onValue={set} />
   }
   if (schema.type === 'number' || schema.type === 'integer') {
     const step = schema.type === 'integer' ? 1 : 'any'
