@@ -1,9 +1,10 @@
 import type { FieldView } from '../../server/framewright/contract.ts'
 import { Field } from '../controls/field.tsx'
-import { capabilities } from '../models/capabilities.ts'
+import { capabilities, takesField } from '../models/capabilities.ts'
 import { texts } from '../texts/texts.ts'
 import { changeDraft, draft, draftModel } from './draft.ts'
 import { fieldLabel } from './field-label.ts'
+import { fileFields } from './file-fields.ts'
 import { SchemaInput } from './schema-input.tsx'
 
 /** Fields that have a place of their own in the editor, or come from files. */
@@ -18,13 +19,7 @@ const placedElsewhere = [
   'seed',
   'sampler',
   'guidance',
-  'image',
-  'lastImage',
-  'keyframes',
-  'video',
-  'mask',
-  'references',
-  'extend',
+  ...fileFields,
   'strength',
   'fit',
 ]
@@ -34,13 +29,11 @@ const ofExtension = ['window', 'overlap']
 
 /** Everything else that a request may say, folded away. */
 export function Advanced() {
-  const model = draftModel.value
   const { extend, values } = draft.value
-  const isOffered = ({ name, optIn }: FieldView) =>
-    !placedElsewhere.includes(name) &&
-    (!optIn || model?.takes.includes(name)) &&
-    (name !== 'guidance2' || (model?.experts ?? 1) > 1) &&
-    (!ofExtension.includes(name) || extend !== undefined)
+  const isOffered = (field: FieldView) =>
+    !placedElsewhere.includes(field.name) &&
+    takesField(draftModel.value, field) &&
+    (!ofExtension.includes(field.name) || extend !== undefined)
   const fields = (capabilities.value?.fields ?? []).filter(isOffered)
   return (
     <details class="advanced">

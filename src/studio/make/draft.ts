@@ -1,5 +1,5 @@
 import { computed, signal } from '@preact/signals'
-import type { ModelView, TaskBody } from '../../server/framewright/contract.ts'
+import type { TaskBody } from '../../server/framewright/contract.ts'
 import { keyframeFields } from '../direct/keyframe-fields.ts'
 import type { Placed, Source } from '../direct/source.ts'
 import { modelNamed } from '../models/capabilities.ts'
@@ -51,16 +51,10 @@ export const draft = signal<Draft>(emptyDraft)
 export const draftModel = computed(() => modelNamed(draft.value.model))
 
 /** The number of frames that the draft's timeline has. */
-export const draftFrames = computed(() => {
-  return (draft.value.values.frames as number | undefined) ?? draftModel.value?.defaults.frames ?? 1
-})
+export const draftFrames = computed(() => framesOf(draft.value))
 
 /** The size that the draft asks for. */
-export const draftSize = computed(() => {
-  const { width, height } = draft.value.values as { width?: number; height?: number }
-  const defaults = draftModel.value?.defaults ?? { width: 16, height: 9 }
-  return { width: width ?? defaults.width, height: height ?? defaults.height }
-})
+export const draftSize = computed(() => sizeOf(draft.value))
 
 export function changeDraft(change: Partial<Draft>): void {
   draft.value = { ...draft.value, ...change }
@@ -90,7 +84,7 @@ export function bodyOf(from: Draft, addressOf: (source: Source) => string): Task
     request: {
       ...fields,
       // The size that the page shows the pictures in; without one the files would say it.
-      ...(pictured && model && { ...sizeOf(from, model), fit }),
+      ...(pictured && model && { ...sizeOf(from), fit }),
       ...(from.seedLocked && from.seed !== '' && { seed: from.seed }),
       ...(model && keyframeFields(model, placed, framesOf(from), addressOf)),
       ...(video && {
@@ -108,8 +102,9 @@ export function bodyOf(from: Draft, addressOf: (source: Source) => string): Task
 /** Far enough from a video to follow a prompt, near enough to keep its motion. */
 export const usualStrength = 0.7
 
-function sizeOf({ values }: Draft, { defaults }: ModelView) {
-  const { width = defaults.width, height = defaults.height } = values
+function sizeOf({ model, values }: Draft): { readonly width: number; readonly height: number } {
+  const defaults = modelNamed(model)?.defaults ?? { width: 16, height: 9 }
+  const { width = defaults.width, height = defaults.height } = values as { width?: number; height?: number }
   return { width, height }
 }
 

@@ -2,6 +2,7 @@ import { modelNamed } from '../models/capabilities.ts'
 import { call, messageOf } from '../server/call.ts'
 import { texts } from '../texts/texts.ts'
 import { draft, emptyDraft } from './draft.ts'
+import { fileFields } from './file-fields.ts'
 
 /** What a file of Framewright says of how it was made. */
 interface FileRecord {
@@ -13,17 +14,7 @@ interface FileRecord {
 
 /** Parts of a record that are files, which it does not hold, or no settings. */
 const left = ['version', 'adapters', 'adapters2', 'upscale', 'model', 'seed', 'fit']
-const files = [
-  'image',
-  'lastImage',
-  'keyframes',
-  'video',
-  'mask',
-  'references',
-  'extend',
-  'latents',
-  'strength',
-]
+const files = [...fileFields, 'latents', 'strength']
 
 /** Puts the settings of a file into the editor. @returns what to say of it */
 export async function openRecord(file: File): Promise<{ readonly text: string; readonly wrong: boolean }> {

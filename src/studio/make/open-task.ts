@@ -2,8 +2,7 @@ import type { TaskView } from '../../server/framewright/contract.ts'
 import type { Placed, Source } from '../direct/source.ts'
 import { ownAddress } from '../server/call.ts'
 import { draft, emptyDraft } from './draft.ts'
-
-const fileFields = ['image', 'lastImage', 'keyframes', 'video', 'mask', 'references', 'extend']
+import { fileFields } from './file-fields.ts'
 
 /** Puts the settings of a task into the editor, with the files that it was made from. */
 export function openTask(task: TaskView): void {

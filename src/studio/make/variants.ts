@@ -1,5 +1,5 @@
 import type { FieldView } from '../../server/framewright/contract.ts'
-import { capabilities, fieldNamed } from '../models/capabilities.ts'
+import { capabilities, fieldNamed, takesField } from '../models/capabilities.ts'
 import { mostCompared } from '../tasks/chosen.ts'
 import { type Draft, draft, draftModel, type Variation } from './draft.ts'
 
@@ -14,16 +14,13 @@ const notVaried = ['width', 'height', 'frames', 'seconds', 'seed', 'fps', 'fit',
 
 /** Settings of the model that a grid can be made over: numbers and choices. */
 export function variedFields(): readonly FieldView[] {
-  const { experts = 1, takes = [] } = draftModel.value ?? {}
-  return (capabilities.value?.fields ?? []).filter(({ name, schema, optIn }) => {
-    return (
-      isScalar(schema) &&
-      !notVaried.includes(name) &&
-      (name !== 'strength' || draft.value.video !== undefined) &&
-      (!optIn || takes.includes(name)) &&
-      (name !== 'guidance2' || experts > 1)
-    )
-  })
+  return (capabilities.value?.fields ?? []).filter(
+    field =>
+      isScalar(field.schema) &&
+      !notVaried.includes(field.name) &&
+      (field.name !== 'strength' || draft.value.video !== undefined) &&
+      takesField(draftModel.value, field),
+  )
 }
 
 function isScalar({ type, enum: choices, anyOf = [] }: VariedSchema): boolean {
