@@ -1,6 +1,7 @@
 import type { TaskView } from '../../server/framewright/contract.ts'
 import { addressOf } from '../route.ts'
 import { ownAddress } from '../server/call.ts'
+import { isActive, promptOf } from '../tasks/task-facts.ts'
 import { texts } from '../texts/texts.ts'
 import { Progress } from '../watch/progress.tsx'
 import { captionLimits } from './differences.ts'
@@ -20,7 +21,7 @@ const smallWidth = 256
 export function CompareCell({ task, preview, place, differences, onVideo }: CompareCellProps) {
   const { id, state, outputs, request, failure, result } = task
   const { width = 16, height = 9 } = result ?? (request as { width?: number; height?: number })
-  const name = `${place}. ${String(request.prompt || texts.task.noPrompt).slice(0, captionLimits.characters)}`
+  const name = `${place}. ${promptOf(task).slice(0, captionLimits.characters)}`
   return (
     <figure class="cell">
       {outputs.video ? (
@@ -36,7 +37,7 @@ export function CompareCell({ task, preview, place, differences, onVideo }: Comp
             preload="auto"
           />
         </div>
-      ) : state === 'queued' || state === 'running' ? (
+      ) : isActive(task) ? (
         <Progress task={task} preview={preview} />
       ) : (
         <div class={`frame ${state}`}>

@@ -5,7 +5,8 @@ import { goTo } from '../route.ts'
 import { messageOf } from '../server/call.ts'
 import { chosenTasks, mostCompared } from '../tasks/chosen.ts'
 import { cancelTask, removeTask } from '../tasks/task-commands.ts'
-import { isActive, knownTask } from '../tasks/task-store.ts'
+import { isActive } from '../tasks/task-facts.ts'
+import { knownTask } from '../tasks/task-store.ts'
 import { texts } from '../texts/texts.ts'
 
 /** What can be done with the tasks that are chosen; nothing while none is. */
@@ -17,7 +18,8 @@ export function ChosenBar() {
   const remove = async () => {
     setError(undefined)
     for (const id of chosen) {
-      if (isActive(id)) await cancelTask(id)
+      const task = knownTask(id)?.value.task
+      if (task && isActive(task)) await cancelTask(id)
       await removeTask(id)
       chosenTasks.value = chosenTasks.value.filter(each => each !== id)
     }

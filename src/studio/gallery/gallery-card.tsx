@@ -1,5 +1,6 @@
 import { goTo } from '../route.ts'
 import { chosenTasks, toggleChosen } from '../tasks/chosen.ts'
+import { promptOf } from '../tasks/task-facts.ts'
 import { knownTask } from '../tasks/task-store.ts'
 import { texts } from '../texts/texts.ts'
 import { TaskCard } from '../watch/task-card.tsx'
@@ -8,7 +9,7 @@ import { TaskCard } from '../watch/task-card.tsx'
 export function GalleryCard({ id }: { readonly id: string }) {
   const known = knownTask(id)?.value
   if (!known) return null
-  const prompt = String(known.task.request.prompt || texts.task.noPrompt).slice(0, 100)
+  const prompt = promptOf(known.task).slice(0, 100)
   return (
     <div class="gallery-card">
       <TaskCard {...known} onPress={() => goTo({ view: 'make', ids: [id] })} />

@@ -1,6 +1,7 @@
 import { type Signal, signal } from '@preact/signals'
 import type { TaskList, TaskView } from '../../server/framewright/contract.ts'
 import { call } from '../server/call.ts'
+import { isActive } from './task-facts.ts'
 
 /** A task that the page knows, with what it was shown of it. */
 export interface KnownTask {
@@ -26,16 +27,16 @@ export function knownTask(id: string): Signal<KnownTask> | undefined {
 
 /** Takes what the server says of tasks. */
 export function putTasks(tasks: readonly TaskView[]): void {
+  if (tasks.length === 0) return
   const added = tasks.filter(task => !known.has(task.id))
   for (const task of tasks) putTask(task)
   if (added.length > 0) {
     const order = [...taskOrder.value, ...added.map(({ id }) => id)]
     taskOrder.value = order.sort((a, b) => compareText(createdAt(b), createdAt(a)))
   }
-  const active = tasks.length > 0 ? taskOrder.value.filter(isActive) : activeTasks.value
-  const ordered = [...active].sort(
-    (a, b) => goesBefore(a) - goesBefore(b) || compareText(createdAt(a), createdAt(b)),
-  )
+  const ordered = taskOrder.value
+    .filter(id => isActive(known.get(id)!.value.task))
+    .sort((a, b) => goesBefore(a) - goesBefore(b) || compareText(createdAt(a), createdAt(b)))
   if (ordered.join() !== activeTasks.value.join()) activeTasks.value = ordered
 }
 
@@ -62,9 +63,9 @@ function putTask(task: TaskView): void {
     known.set(task.id, signal<KnownTask>({ task }))
     return
   }
-  const wasActive = isActive(task.id)
+  const wasActive = isActive(before.value.task)
   before.value = { ...before.value, task }
-  if (wasActive && !isActive(task.id)) lastEnded.value = task
+  if (wasActive && !isActive(task)) lastEnded.value = task
 }
 
 const createdAt = (id: string) => known.get(id)?.value.task.createdAt ?? ''
@@ -72,11 +73,6 @@ const createdAt = (id: string) => known.get(id)?.value.task.createdAt ?? ''
 const goesBefore = (id: string) => {
   const { state, ahead } = known.get(id)!.value.task
   return state === 'running' ? -1 : ahead
-}
-
-export function isActive(id: string): boolean {
-  const state = known.get(id)?.value.task.state
-  return state === 'queued' || state === 'running'
 }
 
 const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)

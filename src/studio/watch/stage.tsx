@@ -1,5 +1,6 @@
 import { Icon } from '../controls/icon.tsx'
 import { selectedTask } from '../tasks/selection.ts'
+import { isActive, promptOf } from '../tasks/task-facts.ts'
 import { type KnownTask, knownTask } from '../tasks/task-store.ts'
 import { texts } from '../texts/texts.ts'
 import { Player } from './player.tsx'
@@ -18,12 +19,11 @@ export function Stage() {
 }
 
 function StagedTask({ task, preview }: KnownTask) {
-  const { state, request, failure, notices } = task
-  const active = state === 'queued' || state === 'running'
+  const { state, failure, notices } = task
   return (
     <>
       {state === 'succeeded' && <Player task={task} />}
-      {active && <Progress task={task} preview={preview} />}
+      {isActive(task) && <Progress task={task} preview={preview} />}
       {state === 'failed' && (
         <div class="frame failed" role="alert">
           <p>{texts.task.failed}</p>
@@ -35,7 +35,7 @@ function StagedTask({ task, preview }: KnownTask) {
           <p class="muted">{texts.task.states.cancelled}</p>
         </div>
       )}
-      <p class="stage-prompt">{String(request.prompt || texts.task.noPrompt)}</p>
+      <p class="stage-prompt">{promptOf(task)}</p>
       {notices.length > 0 && (
         <ul class="notices">
           {notices.map(({ message }) => (

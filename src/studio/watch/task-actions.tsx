@@ -9,6 +9,7 @@ import { messageOf } from '../server/call.ts'
 import { chooseTask } from '../tasks/chosen.ts'
 import { selectTask } from '../tasks/selection.ts'
 import { cancelTask, removeTask, repeatTask } from '../tasks/task-commands.ts'
+import { isActive } from '../tasks/task-facts.ts'
 import { texts } from '../texts/texts.ts'
 import { Downloads } from './downloads.tsx'
 
@@ -17,7 +18,7 @@ export function TaskActions({ task }: { readonly task: TaskView }) {
   const [error, setError] = useState<string>()
   const { id, state, outputs } = task
   const model = modelNamed(task.model)
-  const ended = state !== 'queued' && state !== 'running'
+  const ended = !isActive(task)
   const attempt = (work: () => Promise<unknown>) => () => {
     setError(undefined)
     work().catch((reason: unknown) => setError(messageOf(reason)))

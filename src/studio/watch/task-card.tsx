@@ -1,6 +1,7 @@
 import type { TaskView } from '../../server/framewright/contract.ts'
 import { whenText } from '../format.ts'
 import { ownAddress } from '../server/call.ts'
+import { promptOf } from '../tasks/task-facts.ts'
 import { texts } from '../texts/texts.ts'
 
 interface TaskCardProps {
@@ -13,10 +14,10 @@ interface TaskCardProps {
 
 /** A task as a picture and its prompt. */
 export function TaskCard({ task, preview, selected, onPress }: TaskCardProps) {
-  const { state, outputs, progress, request } = task
+  const { state, outputs, progress } = task
   const picture = outputs.thumbnail ?? progress.preview?.url
   const address = state === 'running' && preview ? preview : picture && ownAddress(picture)
-  const prompt = String(request.prompt || texts.task.noPrompt)
+  const prompt = promptOf(task)
   return (
     <button
       type="button"
