@@ -3,6 +3,7 @@ import { addressOf } from '../route.ts'
 import { ownAddress } from '../server/call.ts'
 import { isActive, promptOf } from '../tasks/task-facts.ts'
 import { texts } from '../texts/texts.ts'
+import { pixelsClass } from '../watch/pixels.ts'
 import { Progress } from '../watch/progress.tsx'
 import { captionLimits } from './differences.ts'
 
@@ -15,9 +16,6 @@ interface CompareCellProps {
   readonly onVideo: (video: HTMLVideoElement | null) => void
 }
 
-/** Videos of few pixels are shown as pixels. */
-const smallWidth = 256
-
 export function CompareCell({ task, preview, place, differences, onVideo }: CompareCellProps) {
   const { id, state, outputs, request, failure, result } = task
   const { width = 16, height = 9 } = result ?? (request as { width?: number; height?: number })
@@ -28,7 +26,7 @@ export function CompareCell({ task, preview, place, differences, onVideo }: Comp
         <div class="frame" style={{ aspectRatio: `${width} / ${height}` }}>
           <video
             ref={onVideo}
-            class={width < smallWidth ? 'pixels' : ''}
+            class={pixelsClass(width)}
             src={ownAddress(outputs.video)}
             poster={outputs.thumbnail && ownAddress(outputs.thumbnail)}
             aria-label={name}

@@ -1,9 +1,13 @@
 /** Several videos that show the same moment. */
+import { followFrames, middleOf } from '../watch/frames.ts'
 
-export interface Clip {
-  readonly video: HTMLVideoElement
+export interface ClipLength {
   readonly frames: number
   readonly fps: number
+}
+
+export interface Clip extends ClipLength {
+  readonly video: HTMLVideoElement
 }
 
 export interface StepState {
@@ -18,7 +22,7 @@ export class InStep {
   readonly #lead: Clip
   readonly #onState: (state: StepState) => void
   readonly #stop = new AbortController()
-  #callback = 0
+  readonly #unfollow: () => void
   #frame = 0
   loop = true
 
@@ -33,7 +37,12 @@ export class InStep {
     video.addEventListener('ended', () => (this.loop ? this.#begin() : this.#tell()), {
       signal: this.#stop.signal,
     })
-    this.#follow()
+    this.#unfollow = followFrames(video, this.#lead, (frame, seconds) => {
+      if (!video.paused) this.#align(seconds)
+      if (frame === this.#frame) return
+      this.#frame = frame
+      this.#tell()
+    })
   }
 
   play(): void {
@@ -57,8 +66,7 @@ export class InStep {
   show(frame: number): void {
     for (const { video } of this.#clips) video.pause()
     this.#frame = Math.min(this.#lead.frames - 1, Math.max(0, frame))
-    // The middle of a frame: its edges may be rounded to a neighbour's.
-    const seconds = (this.#frame + 0.5) / this.#lead.fps
+    const seconds = middleOf(this.#frame, this.#lead.fps)
     for (const clip of this.#clips) seek(clip, seconds)
     this.#tell()
   }
@@ -69,7 +77,7 @@ export class InStep {
 
   [Symbol.dispose](): void {
     this.#stop.abort()
-    this.#lead.video.cancelVideoFrameCallback(this.#callback)
+    this.#unfollow()
   }
 
   #begin(): void {
@@ -79,24 +87,11 @@ export class InStep {
     }
   }
 
-  #follow(): void {
-    const next = (_: number, { mediaTime }: { readonly mediaTime: number }) => {
-      const frame = Math.min(this.#lead.frames - 1, Math.floor(mediaTime * this.#lead.fps + 0.25))
-      if (!this.#lead.video.paused) this.#align(mediaTime)
-      if (frame !== this.#frame) {
-        this.#frame = frame
-        this.#tell()
-      }
-      this.#callback = this.#lead.video.requestVideoFrameCallback(next)
-    }
-    this.#callback = this.#lead.video.requestVideoFrameCallback(next)
-  }
-
   /** Brings those back that are more than a frame away. */
   #align(seconds: number): void {
     for (const clip of this.#clips) {
       if (clip === this.#lead) continue
-      const wanted = Math.min(seconds, lengthOf(clip) - 0.5 / clip.fps)
+      const wanted = within(clip, seconds)
       if (Math.abs(clip.video.currentTime - wanted) > 1.5 / clip.fps) clip.video.currentTime = wanted
     }
   }
@@ -106,12 +101,18 @@ export class InStep {
   }
 }
 
-export function longestOf(clips: readonly Clip[]): Clip {
+/** @param clips at least one */
+export function longestOf<Each extends ClipLength>(clips: readonly Each[]): Each {
   return clips.reduce((longest, clip) => (lengthOf(clip) > lengthOf(longest) ? clip : longest))
 }
 
-const lengthOf = ({ frames, fps }: Clip) => frames / fps
+const lengthOf = ({ frames, fps }: ClipLength) => frames / fps
 
 function seek(clip: Clip, seconds: number): void {
-  clip.video.currentTime = Math.min(seconds, (clip.frames - 0.5) / clip.fps)
+  clip.video.currentTime = within(clip, seconds)
+}
+
+/** A time, or that of the last frame where the clip is shorter. */
+function within({ frames, fps }: Clip, seconds: number): number {
+  return Math.min(seconds, middleOf(frames - 1, fps))
 }

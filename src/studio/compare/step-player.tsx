@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { TaskView } from '../../server/framewright/contract.ts'
+import { reducedMotion } from '../reduced-motion.ts'
 import { knownTask } from '../tasks/task-store.ts'
 import { FrameBar } from '../watch/frame-bar.tsx'
 import { CompareCell } from './compare-cell.tsx'
@@ -11,8 +12,6 @@ interface StepPlayerProps {
   readonly differences: readonly Difference[]
 }
 
-const reducedMotion = () => matchMedia('(prefers-reduced-motion: reduce)').matches
-
 /** Videos side by side under one bar; those that are not there yet show how far they are. */
 export function StepPlayer({ tasks, differences }: StepPlayerProps) {
   const videos = useRef(new Map<string, HTMLVideoElement>())
@@ -22,6 +21,7 @@ export function StepPlayer({ tasks, differences }: StepPlayerProps) {
   const [speed, setSpeed] = useState(1)
   const done = tasks.filter(({ outputs }) => outputs.video !== undefined)
   const ids = done.map(({ id }) => id).join()
+  const lengths = done.map(({ result }) => result ?? { frames: 1, fps: 1 })
   useEffect(() => {
     const clips = done.flatMap(({ id, result }): Clip[] => {
       const video = videos.current.get(id)
@@ -38,7 +38,7 @@ export function StepPlayer({ tasks, differences }: StepPlayerProps) {
       inStep.current = undefined
     }
   }, [ids])
-  const longest = done.length > 0 ? longestOf(done.map(clipOf)) : undefined
+  const longest = lengths.length > 0 ? longestOf(lengths) : undefined
   return (
     <div class="step-player">
       <ul class={`cells cells-${Math.min(4, tasks.length)}`}>
@@ -79,9 +79,6 @@ export function StepPlayer({ tasks, differences }: StepPlayerProps) {
     </div>
   )
 }
-
-const clipOf = ({ result }: TaskView) =>
-  ({ frames: result?.frames ?? 1, fps: result?.fps ?? 1 }) as unknown as Clip
 
 /** Until all can be played: they begin together. */
 async function whenPlayable(clips: readonly Clip[]): Promise<void> {

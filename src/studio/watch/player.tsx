@@ -1,12 +1,12 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { TaskView } from '../../server/framewright/contract.ts'
 import { IconButton } from '../controls/icon-button.tsx'
+import { reducedMotion } from '../reduced-motion.ts'
 import { ownAddress } from '../server/call.ts'
 import { texts } from '../texts/texts.ts'
 import { FrameBar } from './frame-bar.tsx'
-
-/** Videos of few pixels are shown as pixels. */
-const smallWidth = 256
+import { followFrames, middleOf } from './frames.ts'
+import { pixelsClass } from './pixels.ts'
 
 /** Plays the video of a task, frame by frame where it is asked to. */
 export function Player({ task }: { readonly task: TaskView }) {
@@ -17,15 +17,11 @@ export function Player({ task }: { readonly task: TaskView }) {
   const [speed, setSpeed] = useState(1)
   const [frame, setFrame] = useState(0)
   const { frames = 1, fps = 1, width = 16, height = 9 } = task.result ?? {}
-  useEffect(
-    () => followFrames(video.current!, fps, shown => setFrame(Math.min(frames - 1, shown))),
-    [fps, frames],
-  )
+  useEffect(() => followFrames(video.current!, { frames, fps }, setFrame), [fps, frames])
   const show = (wanted: number) => {
     const element = video.current!
     element.pause()
-    // The middle of a frame: its edges may be rounded to a neighbour's.
-    element.currentTime = (Math.min(frames - 1, Math.max(0, wanted)) + 0.5) / fps
+    element.currentTime = middleOf(Math.min(frames - 1, Math.max(0, wanted)), fps)
   }
   const toggle = () => void (playing ? video.current?.pause() : video.current?.play().catch(() => undefined))
   const keys: Readonly<Record<string, () => void>> = {
@@ -40,14 +36,14 @@ export function Player({ task }: { readonly task: TaskView }) {
       <div class="frame" style={{ aspectRatio: `${width} / ${height}` }}>
         <video
           ref={video}
-          class={width < smallWidth ? 'pixels' : ''}
+          class={pixelsClass(width)}
           src={ownAddress(task.outputs.video!)}
           poster={task.outputs.thumbnail && ownAddress(task.outputs.thumbnail)}
           aria-label={texts.player.label}
           tabIndex={0}
           loop={loop}
           playsInline
-          autoplay={!matchMedia('(prefers-reduced-motion: reduce)').matches}
+          autoplay={!reducedMotion()}
           muted={silent}
           onPlay={() => setPlaying(true)}
           onPause={() => setPlaying(false)}
@@ -82,15 +78,4 @@ export function Player({ task }: { readonly task: TaskView }) {
       </FrameBar>
     </div>
   )
-}
-
-/** Tells which frame a video shows, whenever that changes. @returns ends it */
-function followFrames(video: HTMLVideoElement, fps: number, onFrame: (frame: number) => void): () => void {
-  let handle = 0
-  const next = (_: number, { mediaTime }: { readonly mediaTime: number }) => {
-    onFrame(Math.floor(mediaTime * fps + 0.25))
-    handle = video.requestVideoFrameCallback(next)
-  }
-  handle = video.requestVideoFrameCallback(next)
-  return () => video.cancelVideoFrameCallback(handle)
 }

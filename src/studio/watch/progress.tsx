@@ -2,6 +2,7 @@ import type { TaskView } from '../../server/framewright/contract.ts'
 import { timeText } from '../format.ts'
 import { ownAddress } from '../server/call.ts'
 import { texts } from '../texts/texts.ts'
+import { pixelsClass } from './pixels.ts'
 
 interface ProgressProps {
   readonly task: TaskView
@@ -18,7 +19,7 @@ export function Progress({ task, preview }: ProgressProps) {
     <>
       <div class="frame" style={{ aspectRatio: `${width} / ${height}` }}>
         {picture ? (
-          <img class={Number(width) < 256 ? 'pixels preview' : 'preview'} src={picture} alt="" />
+          <img class={`preview ${pixelsClass(Number(width))}`} src={picture} alt="" />
         ) : (
           <p class="muted">{texts.task.noPreview}</p>
         )}
