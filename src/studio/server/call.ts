@@ -21,11 +21,14 @@ export class CallError extends Error {
   }
 }
 
-export interface CallOptions {
+interface CallOptions {
   readonly method?: 'GET' | 'POST' | 'DELETE'
   /** Sent as JSON; a form is sent as it is. */
   readonly body?: object
   readonly signal?: AbortSignal
+  /** @default any */
+  readonly accept?: string
+  readonly cache?: RequestCache
 }
 
 /** @throws CallError with the words of the server, or of the browser where there is no answer */
@@ -36,15 +39,21 @@ export async function call<Result>(path: string, options: CallOptions = {}): Pro
 }
 
 /** An answer that is a success. @throws CallError */
-export async function send(path: string, { method, body, signal }: CallOptions): Promise<Response> {
+export async function send(
+  path: string,
+  { method, body, signal, accept, cache }: CallOptions,
+): Promise<Response> {
   const form = body instanceof FormData
-  const headers = new Headers(authorization())
+  const headers = new Headers()
+  if (apiKey.value !== undefined) headers.set('authorization', `Bearer ${apiKey.value}`)
+  if (accept !== undefined) headers.set('accept', accept)
   if (body && !form) headers.set('content-type', 'application/json')
   const response = await fetch(new URL(path, base), {
     method: method ?? (body ? 'POST' : 'GET'),
     headers,
     ...(body && { body: form ? body : JSON.stringify(body) }),
     ...(signal && { signal }),
+    ...(cache && { cache }),
   }).catch((error: unknown) => {
     if (signal?.aborted) throw error
     throw new CallError(0, texts.connection.lost)
@@ -52,10 +61,6 @@ export async function send(path: string, { method, body, signal }: CallOptions):
   if (response.ok) return response
   if (response.status === 401) refuseKey()
   throw await errorOf(response)
-}
-
-export function authorization(): Record<string, string> {
-  return apiKey.value === undefined ? {} : { authorization: `Bearer ${apiKey.value}` }
 }
 
 async function errorOf(response: Response): Promise<CallError> {

@@ -1,5 +1,4 @@
-import { authorization, base, CallError } from './call.ts'
-import { refuseKey } from './session.ts'
+import { send } from './call.ts'
 
 export interface ServerEvent {
   readonly name: string
@@ -8,15 +7,12 @@ export interface ServerEvent {
 
 /**
  * Events of a stream, until it ends or the signal aborts. A browser's own reader of them sends no header, and so no key.
- * @throws CallError where the server refuses it
+ * @throws CallError where the server refuses it or does not answer
  */
 export async function* eventStream(path: string, signal: AbortSignal): AsyncIterable<ServerEvent> {
-  const headers = { accept: 'text/event-stream', ...authorization() }
-  const response = await fetch(new URL(path, base), { headers, signal, cache: 'no-store' })
-  if (response.status === 401) refuseKey()
-  if (!response.ok || !response.body) throw new CallError(response.status, response.statusText)
+  const response = await send(path, { accept: 'text/event-stream', cache: 'no-store', signal })
   yield { name: 'open', data: undefined }
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
   let text = ''
   while (true) {
     const { done, value } = await reader.read()

@@ -1,4 +1,4 @@
-import { base, CallError, call } from './call.ts'
+import { CallError, call, ownAddress } from './call.ts'
 
 interface Place {
   readonly uploadUrl: string
@@ -10,22 +10,15 @@ interface Place {
 const leastBytes = 512
 
 /** Sends a file. @returns the address that requests name it by */
-export async function uploadFile(file: Blob, name: string, signal?: AbortSignal): Promise<string> {
+export async function uploadFile(file: Blob, name: string): Promise<string> {
   if (file.size < leastBytes) return await dataUri(file)
-  const stop = signal ? { signal } : {}
   const place = await call<Place>('v1/uploads', {
     body: { filename: name.slice(0, 255), type: 'ephemeral' },
-    ...stop,
   })
   const form = new FormData()
   for (const [field, value] of Object.entries(place.fields)) form.append(field, value)
   form.append('file', file, 'file')
-  const path = new URL(place.uploadUrl).pathname
-  const response = await fetch(new URL(path.slice(path.indexOf('/v1/') + 1), base), {
-    method: 'POST',
-    body: form,
-    ...stop,
-  })
+  const response = await fetch(ownAddress(place.uploadUrl), { method: 'POST', body: form })
   if (!response.ok) {
     const { error = response.statusText } = await response.json().catch(() => ({}))
     throw new CallError(response.status, `${name}: ${error}`)
