@@ -16,13 +16,14 @@ export function CardGrid({ ids, whole }: { readonly ids: readonly string[]; read
   useEffect(() => {
     if (nearEnd) void continueGallery()
   }, [nearEnd, ids.length])
-  useEffect(() => {
+  const focusWanted = () => {
     if (wanted.current === undefined) return
     const card = grid.current!.querySelector<HTMLElement>(`[aria-posinset="${wanted.current + 1}"] .card`)
     if (!card) return
     wanted.current = undefined
     card.focus({ preventScroll: true })
-  })
+  }
+  useEffect(focusWanted)
   const moves: Readonly<Record<string, (index: number) => number>> = {
     ArrowLeft: index => index - 1,
     ArrowRight: index => index + 1,
@@ -39,9 +40,7 @@ export function CardGrid({ ids, whole }: { readonly ids: readonly string[]; read
     if (to < 0 || to >= ids.length) return
     wanted.current = to
     showRow(grid.current!, Math.floor(to / columns), rowHeight)
-    const card = grid.current!.querySelector<HTMLElement>(`[aria-posinset="${to + 1}"] .card`)
-    card?.focus({ preventScroll: true })
-    if (card) wanted.current = undefined
+    focusWanted()
   }
   return (
     <ul

@@ -1,7 +1,7 @@
 import { computed, signal } from '@preact/signals'
 import type { TaskList, TaskView } from '../../server/framewright/contract.ts'
 import { call, messageOf } from '../server/call.ts'
-import { knownTask, putTasks, taskOrder } from '../tasks/task-store.ts'
+import { createdAt, knownTask, putTasks, taskOrder } from '../tasks/task-store.ts'
 
 export const stateChoices = ['all', 'succeeded', 'active', 'failed'] as const
 type StateChoice = (typeof stateChoices)[number]
@@ -94,5 +94,3 @@ function isAskedFor(id: string): boolean {
   const text = `${JSON.stringify(request)} ${model}`.toLowerCase()
   return statesOf[galleryStates.value].includes(state) && text.includes(words)
 }
-
-const createdAt = (id: string) => knownTask(id)?.peek().task.createdAt ?? ''

@@ -68,7 +68,8 @@ function putTask(task: TaskView): void {
   if (wasActive && !isActive(task)) lastEnded.value = task
 }
 
-const createdAt = (id: string) => known.get(id)?.value.task.createdAt ?? ''
+/** When a task was created, as text that sorts; empty for one that the page does not know. */
+export const createdAt = (id: string) => known.get(id)?.peek().task.createdAt ?? ''
 
 const goesBefore = (id: string) => {
   const { state, ahead } = known.get(id)!.value.task
