@@ -28,7 +28,7 @@ const server = spawn(
 )
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
 try {
-  const url = await addressOf(server)
+  const url = await listeningAddress()
   const tasks = await makeVideos(url)
   if (reviewFolder) await review(url, tasks, reviewFolder)
   else await picture(url, tasks)
@@ -39,12 +39,11 @@ try {
   await rm(folder, { recursive: true, force: true })
 }
 
-/** What the server says that it listens on. */
-async function addressOf({ stdout, stderr }) {
-  for (const stream of [stdout, stderr]) stream.resume()
+/** The address that the server prints. */
+async function listeningAddress() {
   return await new Promise((resolve, reject) => {
     server.once('exit', code => reject(new Error(`the server ended with ${code}`)))
-    for (const input of [stdout, stderr]) {
+    for (const input of [server.stdout, server.stderr]) {
       createInterface({ input }).on('line', line => {
         const [address] = line.match(/http:\/\/[\w.]+:\d+/) ?? []
         if (address) resolve(address)
@@ -89,14 +88,14 @@ async function ended(url, id) {
 }
 
 async function picture(url, tasks) {
-  const compared = tasks.slice(3).map(({ id }) => id)
+  const compared = tasks.slice(3)
   const page = await open(url, { viewport: screen, colorScheme: 'light' })
-  await show(page, `#/make/${compared[0]}`)
+  await show(page, `#/make/${compared[0].id}`)
   await page.getByRole('button', { name: 'Open in editor' }).click()
   await page.getByText(/Needs \d/).waitFor()
   await page.mouse.move(0, 0)
   await save(page, 'docs/pictures/studio-make.webp')
-  await show(page, `#/compare/${compared.join('/')}`)
+  await show(page, comparison(compared))
   await save(page, 'docs/pictures/studio-compare.webp')
   await watch(page, url)
   await save(page, 'docs/pictures/studio-watch.webp')
@@ -112,7 +111,6 @@ async function watch(page, url) {
     .getByText(/Step [1-9]\d of 300/)
     .first()
     .waitFor()
-  return id
 }
 
 async function review(url, tasks, to) {
@@ -123,14 +121,8 @@ async function review(url, tasks, to) {
       const views = {
         make: `#/make/${tasks[3].id}`,
         gallery: '#/gallery',
-        compare: `#/compare/${tasks
-          .slice(3)
-          .map(({ id }) => id)
-          .join('/')}`,
-        pair: `#/compare/${tasks
-          .slice(3, 5)
-          .map(({ id }) => id)
-          .join('/')}`,
+        compare: comparison(tasks.slice(3)),
+        pair: comparison(tasks.slice(3, 5)),
       }
       for (const [view, hash] of Object.entries(views)) {
         await show(page, hash)
@@ -140,6 +132,10 @@ async function review(url, tasks, to) {
       await page.context().close()
     }
   }
+}
+
+function comparison(tasks) {
+  return `#/compare/${tasks.map(({ id }) => id).join('/')}`
 }
 
 async function open(url, options) {
