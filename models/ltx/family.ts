@@ -9,7 +9,6 @@ import type {
   GraphRecipe,
   Model,
   ModelFacts,
-  OptionalGraph,
   PipelineAlias,
 } from '../../src/pipeline/family.ts'
 import { createGenerator } from '../../src/sampling/noise.ts'
@@ -18,8 +17,8 @@ import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { readConfig } from '../../src/weights/read-config.ts'
 import { compression, type LtxVaeConfig, ltxVaeConfig } from '../ltx-vae/config.ts'
 import { injectedNoiseSizes, stemNoises } from '../ltx-vae/decoder.ts'
+import { ltxVaeGraphs } from '../ltx-vae/graphs.ts'
 import { ltxUpsamplerFormat } from '../ltx-vae/upsampler.ts'
-import { ltxDecoder, ltxDecoderRest, ltxDecoderStem, ltxEncoder } from '../ltx-vae/vae.ts'
 import { type T5Config, t5Config } from '../t5/config.ts'
 import { t5Encoder } from '../t5/encoder.ts'
 import { type LtxTransformerConfig, ltxTransformerConfig } from './config.ts'
@@ -179,30 +178,8 @@ function graphsOf({ textEncoder, transformer, vae }: LtxConfigs): GraphRecipe[] 
       role: 'transformer',
       build: (...given) => ltxTransformer(transformer, ...given),
     },
-    ...Object.entries(coders).map(([name, build]): GraphRecipe => {
-      return {
-        name,
-        component: 'vae',
-        role: 'vae',
-        ...(name === 'vae-encoder' && { optional: encoderForPictures }),
-        build: (weights, precision) => build(vae, weights, precision),
-      }
-    }),
+    ...ltxVaeGraphs(vae),
   ]
-}
-
-/** Decoders are published alone. */
-const encoderForPictures: OptionalGraph = {
-  tensors: /^encoder\./,
-  leftovers: [],
-  modes: ['image', 'last-image', 'keyframes'],
-}
-
-const coders = {
-  'vae-decoder': ltxDecoder,
-  'vae-decoder-stem': ltxDecoderStem,
-  'vae-decoder-rest': ltxDecoderRest,
-  'vae-encoder': ltxEncoder,
 }
 
 function denoiser(shape: readonly number[]): Denoiser {

@@ -7,7 +7,6 @@ import type {
   GraphRecipe,
   Model,
   ModelFacts,
-  OptionalGraph,
   PipelineAlias,
 } from '../../src/pipeline/family.ts'
 import { linearSigmas } from '../../src/sampling/schedules/spacing.ts'
@@ -15,8 +14,8 @@ import { readConfig } from '../../src/weights/read-config.ts'
 import { type Gemma3Config, gemma3Config } from '../gemma3/config.ts'
 import { gemma3Encoder, gemma3Ignored } from '../gemma3/encoder.ts'
 import { compression } from '../ltx-vae/config.ts'
+import { ltxVaeGraphs } from '../ltx-vae/graphs.ts'
 import { ltxUpsamplerFormat } from '../ltx-vae/upsampler.ts'
-import { ltxDecoder, ltxDecoderRest, ltxDecoderStem, ltxEncoder } from '../ltx-vae/vae.ts'
 import { ltx2Caption } from './caption.ts'
 import {
   type Ltx2ConnectorsConfig,
@@ -272,28 +271,6 @@ function graphsOf({ textEncoder, connectors, transformer, vae, sound }: Ltx2Conf
       role: 'transformer',
       build: (...given) => ltx2Transformer(transformer, sound.channels, ...given),
     },
-    ...Object.entries(coders).map(([name, build]): GraphRecipe => {
-      return {
-        name,
-        component: 'vae',
-        role: 'vae',
-        ...(name === 'vae-encoder' && { optional: encoderForPictures }),
-        build: (weights, precision) => build(vae, weights, precision),
-      }
-    }),
+    ...ltxVaeGraphs(vae),
   ]
-}
-
-/** Decoders are published alone. */
-const encoderForPictures: OptionalGraph = {
-  tensors: /^encoder\./,
-  leftovers: [],
-  modes: ['image', 'last-image', 'keyframes'],
-}
-
-const coders = {
-  'vae-decoder': ltxDecoder,
-  'vae-decoder-stem': ltxDecoderStem,
-  'vae-decoder-rest': ltxDecoderRest,
-  'vae-encoder': ltxEncoder,
 }
