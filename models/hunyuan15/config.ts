@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { z } from 'zod'
-import { CheckpointError } from '../../src/errors.ts'
 import type { CheckpointConfigs } from '../../src/pipeline/family.ts'
+import { checkFit } from '../../src/weights/check-fit.ts'
 import { readConfig } from '../../src/weights/read-config.ts'
 import { type Qwen2Config, qwen2Config } from '../qwen2/config.ts'
 import { type SiglipVisionConfig, siglipVisionConfig } from '../siglip/config.ts'
@@ -141,13 +141,8 @@ function checkWidths({ transformer, textEncoder, glyphEncoder, image, vae }: Hun
       'the width of the image encoder',
     ],
   ] as const
-  for (const [field, got, expected, of] of fits) {
-    if (got === expected) continue
-    throw new CheckpointError('checkpoint/config', {
-      subject: `${path.join(folder, 'transformer/config.json')} ${field}`,
-      expected: `${expected}, ${of}`,
-      got: String(got),
-      advice: 'The components are of different models: put the ones of one model together.',
-    })
-  }
+  checkFit(
+    folder,
+    fits.map(fit => ['transformer', ...fit]),
+  )
 }

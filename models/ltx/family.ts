@@ -1,5 +1,4 @@
 import path from 'node:path'
-import { CheckpointError } from '../../src/errors.ts'
 import type {
   CheckpointConfigs,
   DecodeContext,
@@ -14,6 +13,7 @@ import type {
 import { createGenerator } from '../../src/sampling/noise.ts'
 import { linearQuadraticSigmas, linearSigmas } from '../../src/sampling/schedules/spacing.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { checkFit } from '../../src/weights/check-fit.ts'
 import { readConfig } from '../../src/weights/read-config.ts'
 import { compression, type LtxVaeConfig, ltxVaeConfig } from '../ltx-vae/config.ts'
 import { injectedNoiseSizes, stemNoises } from '../ltx-vae/decoder.ts'
@@ -97,19 +97,16 @@ function readLtxConfigs(checkpoint: CheckpointConfigs): LtxConfigs {
     conditions: checkpoint.index._class_name === 'LTXConditionPipeline',
   }
   const { textEncoder, transformer, vae } = configs
-  const fits = [
-    ['in_channels', transformer.in_channels, vae.latent_channels, 'the channels of the VAE'],
-    ['caption_channels', transformer.caption_channels, textEncoder.d_model, 'the width of the text encoder'],
-  ] as const
-  for (const [field, got, expected, of] of fits) {
-    if (got === expected) continue
-    throw new CheckpointError('checkpoint/config', {
-      subject: `${path.join(checkpoint.folder, 'transformer/config.json')} ${field}`,
-      expected: `${expected}, ${of}`,
-      got: String(got),
-      advice: 'The components are of different models: put the ones of one model together.',
-    })
-  }
+  checkFit(checkpoint.folder, [
+    ['transformer', 'in_channels', transformer.in_channels, vae.latent_channels, 'the channels of the VAE'],
+    [
+      'transformer',
+      'caption_channels',
+      transformer.caption_channels,
+      textEncoder.d_model,
+      'the width of the text encoder',
+    ],
+  ])
   return configs
 }
 

@@ -1,6 +1,5 @@
 import path from 'node:path'
 import { z } from 'zod'
-import { CheckpointError } from '../../src/errors.ts'
 import type {
   CheckpointConfigs,
   Family,
@@ -10,6 +9,7 @@ import type {
   PipelineAlias,
 } from '../../src/pipeline/family.ts'
 import { linearSigmas } from '../../src/sampling/schedules/spacing.ts'
+import { type ComponentFit, checkFit } from '../../src/weights/check-fit.ts'
 import { readConfig } from '../../src/weights/read-config.ts'
 import { type Gemma3Config, gemma3Config } from '../gemma3/config.ts'
 import { gemma3Encoder, gemma3Ignored } from '../gemma3/encoder.ts'
@@ -145,28 +145,21 @@ function readLtx2Configs(checkpoint: CheckpointConfigs): Ltx2Configs {
       rate: audio.sample_rate / audio.mel_hop_length / transformer.audio_scale_factor,
     },
   }
-  checkFit(configs, checkpoint)
+  checkFit(checkpoint.folder, fitsOf(configs))
   return configs
 }
 
-/** @throws CheckpointError for components of different models */
-function checkFit(
-  { textEncoder, connectors, transformer, vae, sound }: Ltx2Configs,
-  { folder }: CheckpointConfigs,
-): void {
+/** What the components have to agree on. */
+function fitsOf({ textEncoder, connectors, transformer, vae, sound }: Ltx2Configs): ComponentFit[] {
   const model = widthsOf(transformer)
   const layers = textEncoder.layers.length + 1
-  const texts = streamNames.map(stream => {
+  const texts = streamNames.map((stream): ComponentFit => {
     const wanted = transformer.use_prompt_embeddings ? transformer.caption_channels : model[stream]
-    return [
-      'connectors',
-      `${stream}_hidden_dim`,
-      textWidth(connectors, stream),
-      wanted,
-      'what the transformer takes',
-    ] as const
+    const got = textWidth(connectors, stream)
+    return ['connectors', `${stream}_hidden_dim`, got, wanted, 'what the transformer takes']
   })
-  const fits = [
+  const soundWidth = sound.channels * sound.bins
+  return [
     [
       'connectors',
       'caption_channels',
@@ -187,19 +180,10 @@ function checkFit(
       'transformer',
       'audio_in_channels',
       transformer.audio_in_channels,
-      sound.channels * sound.bins,
+      soundWidth,
       'the latents of the audio VAE',
     ],
-  ] as const
-  for (const [component, field, got, expected, of] of fits) {
-    if (got === expected) continue
-    throw new CheckpointError('checkpoint/config', {
-      subject: `${path.join(folder, component, 'config.json')} ${field}`,
-      expected: `${expected}, ${of}`,
-      got: String(got),
-      advice: 'The components are of different models: put the ones of one model together.',
-    })
-  }
+  ]
 }
 
 /** Sizes, steps and guidance are diffusers' defaults. */
