@@ -1,5 +1,6 @@
 /** How LTX-Video sees pictures and clips (diffusers `LTXConditionPipeline.prepare_latents`). */
 import { RequestError } from '../../src/errors.ts'
+import { latentShape } from '../../src/geometry/video-geometry.ts'
 import { toUnitRange } from '../../src/media/fit.ts'
 import type { Picture } from '../../src/media/read-picture.ts'
 import { resample } from '../../src/media/resample.ts'
@@ -13,7 +14,9 @@ import type {
   VisualInputs,
 } from '../../src/pipeline/family.ts'
 import { concatenate, sliceAxis } from '../../src/tensor/axis.ts'
+import { elementCount } from '../../src/tensor/dtype.ts'
 import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { encodeClip, wholeClip } from '../ltx-vae/clip.ts'
 import type { LtxTransformerConfig } from './config.ts'
 import { modelWidth } from './config.ts'
 import { causalSeconds, evenSeconds, ltxRotaryTables } from './rotary.ts'
@@ -34,11 +37,11 @@ const prefixFrames = 2
 /** Strengths closer to 1 than this are 1 (diffusers' tolerance). */
 const tolerance = 1e-6
 
-/** A clip of latents that is held to a strength. */
+/** A clip of latents before the video, held to a strength. */
 interface Held {
   readonly latents: Tensor
   readonly strength: number
-  /** Pixel frame that it starts at, where it stands before the video; undefined for the video itself. */
+  /** Pixel frame that it starts at. */
   readonly firstFrame: number
 }
 
@@ -62,8 +65,8 @@ async function conditionFirstFrame(
   { image }: VisualInputs,
   context: VisualContext,
 ): Promise<VisualConditioning> {
-  const { latentFrames, latentHeight, latentWidth } = context.size
-  const shape = [facts.latentChannels, latentFrames, latentHeight, latentWidth]
+  const { latentFrames } = context.size
+  const shape = latentShape(facts.latentChannels, context.size)
   const seconds = evenSeconds({
     frames: latentFrames,
     temporalStride: facts.geometry.temporalStride,
@@ -90,7 +93,7 @@ async function conditionAtFrames(
   context: VisualContext,
 ): Promise<VisualConditioning> {
   const { latentFrames, latentHeight, latentWidth } = context.size
-  const shape = [facts.latentChannels, latentFrames, latentHeight, latentWidth]
+  const shape = latentShape(facts.latentChannels, context.size)
   const given = conditionsOf(inputs, context.frames)
   if (given.length === 0) {
     const feeds = [rotaryFeeds(secondsOf([], context, facts), context, facts, transformer)]
@@ -104,7 +107,7 @@ async function conditionAtFrames(
     strengths.fill(strength, start, start + latents.shape[1]!)
   }
   for (const { frame, pictures, strength } of given) {
-    const latents = await encode(trimmed(pictures, frame, context, facts), context, facts)
+    const latents = await encode(wholeClip(pictures, frame, context, facts), context, facts)
     const count = latents.shape[1]!
     if (frame === 0) {
       mix(0, latents, strength)
@@ -151,46 +154,17 @@ function conditionsOf({ image, lastImage, keyframes }: VisualInputs, frames: num
   return [...at(0, image), ...keyframes, ...at(frames - 1, lastImage)]
 }
 
-/** A clip cut to what fits behind its frame, and to whole latent frames. */
-function trimmed(
-  pictures: readonly Picture[],
-  frame: number,
-  { frames, notify }: VisualContext,
-  facts: ModelFacts,
-): readonly Picture[] {
-  if (frame >= frames) {
-    const expected = `a frame from 0 to ${frames - 1}`
-    throw new RequestError('request/invalid', { subject: 'keyframe', expected, got: String(frame) })
-  }
-  const stride = facts.geometry.temporalStride
-  const fitting = pictures.length === 1 ? 1 : Math.min(pictures.length, frames - frame)
-  const whole = Math.floor((fitting - 1) / stride) * stride + 1
-  if (whole < pictures.length) {
-    const cut = `${pictures.length} frames are cut to ${whole}, which are whole latent frames and fit`
-    notify('clip/cut', `keyframe ${frame}: ${cut}.`)
-  }
-  return pictures.slice(0, whole)
-}
-
 /** Normalised latents, a sample of the posterior: [channels, frames, h, w]. */
 async function encode(
   pictures: readonly Picture[],
   context: VisualContext,
   facts: ModelFacts,
 ): Promise<Tensor> {
-  const { width, height, size } = context
-  const frame = 3 * width * height
-  const data = new Float32Array(pictures.length * frame)
-  pictures.forEach((picture, index) => {
-    data.set(toUnitRange(resample(picture, { width, height }, 'lanczos')), index * frame)
+  return await encodeClip(pictures, context, {
+    facts,
+    planes: picture => toUnitRange(resample(picture, context, 'lanczos')),
+    noise: count => context.noise.randn(count),
   })
-  const latentFrames = (pictures.length - 1) / facts.geometry.temporalStride + 1
-  const shape = [facts.latentChannels, latentFrames, size.latentHeight, size.latentWidth]
-  const { tensors } = await context.run('vae-encoder', {
-    pictures: tensor('f32', [pictures.length, 3, height, width], data),
-    noise: normal(shape, context),
-  })
-  return tensor('f32', shape, float32Data(tensors.latents))
 }
 
 /** base + strength · (latents − base) in the frames from `start` on. */
@@ -210,7 +184,7 @@ function mixed(base: Tensor, start: number, latents: Tensor, strength: number): 
 }
 
 function normal(shape: readonly number[], { noise }: VisualContext): Tensor {
-  return tensor('f32', shape, noise.randn(shape.reduce((product, dim) => product * dim, 1)))
+  return tensor('f32', shape, noise.randn(elementCount(shape)))
 }
 
 function secondsOf(leading: readonly Held[], { size, fps }: VisualContext, facts: ModelFacts): Float32Array {

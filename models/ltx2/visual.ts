@@ -2,6 +2,7 @@
  * What LTX-2 begins from, with the pictures and clips of a request (diffusers `LTX2Pipeline`, `LTX2ImageToVideoPipeline` and
  * `LTX2ConditionPipeline`, `prepare_latents`). Everything is drawn from the run's generator, the video first.
  */
+import { latentShape } from '../../src/geometry/video-geometry.ts'
 import type {
   ModelFacts,
   StreamConditioning,
@@ -58,7 +59,7 @@ async function videoStream(
   context: VisualContext,
 ): Promise<StreamConditioning> {
   const { size, from } = context
-  const shape = [facts.latentChannels, size.latentFrames, size.latentHeight, size.latentWidth]
+  const shape = latentShape(facts.latentChannels, size)
   const before = from?.[0]
   if (drawn) return heldStream(shape, held, before, context)
   if (!image) return before ? renoised(shape, before, 'tokens-first', context) : { shape }
