@@ -1,11 +1,10 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createEngine, type GenerateEvent, type GenerateRequest, type Tensor } from '../../src/index.ts'
 import { relativeError } from '../compare.ts'
-import { fixture, hasFixture, isFixture } from '../fixtures.ts'
+import { fixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
+import { scratchFolder } from '../scratch.ts'
+import { casesOf, expectLevels, framesFirst, pictureFolder, tokensFirst } from './references.ts'
 
 interface Case {
   readonly pipeline: string
@@ -31,12 +30,9 @@ interface Case {
   }
 }
 
-const folders = ['ltx-video', 'ltx-condition'].map(folder => ({ folder, cases: casesOf(folder) }))
+const folders = ['ltx-video', 'ltx-condition'].map(folder => ({ folder, cases: casesOf<Case>(folder) }))
 
-const temporary: string[] = []
-afterAll(() => {
-  for (const folder of temporary) rmSync(folder, { recursive: true })
-})
+const scratch = scratchFolder()
 
 describe.each(folders)('$folder', ({ folder, cases }) => {
   if (cases.length === 0) test.skip('the references are not here')
@@ -62,31 +58,17 @@ describe.each(folders)('$folder', ({ folder, cases }) => {
           expected,
         ),
       ).toBeLessThan(5e-4)
-      const levels = reference.get('frames_uint8')!.data as Uint8Array
-      const ours = Buffer.concat(frames)
-      expect(ours.length).toBe(levels.length)
-      const off = ours.filter((level, index) => Math.abs(level - levels[index]!) > 1).length
-      expect(off / ours.length).toBeLessThanOrEqual(0.001)
+      expectLevels(Buffer.concat(frames), reference.get('frames_uint8')!.data as Uint8Array)
     },
   )
 })
-
-function casesOf(folder: string): { name: string; about: Case }[] {
-  return [1, 2, 3, 4, 5, 6]
-    .map(number => `case-${number}`)
-    .filter(name => hasFixture(`${folder}/model/model_index.json`) && isFixture(`${folder}/${name}.json`))
-    .map(name => ({
-      name,
-      about: JSON.parse(readFileSync(fixture(`${folder}/${name}.json`), 'utf8')) as Case,
-    }))
-}
 
 function requestOf({ call, seed, global_seed, inputs }: Case, folder: string): GenerateRequest {
   const file = (name: string) => `${fixture(folder)}/${name}`
   const keyframes = inputs.conditions?.map(({ frame_index, strength, image, video }) => ({
     frame: frame_index,
     strength,
-    path: image ? file(image) : pictureFolder(video!.map(file)),
+    path: image ? file(image) : pictureFolder(video!.map(file), scratch),
   }))
   return {
     prompt: call.prompt,
@@ -109,47 +91,18 @@ function requestOf({ call, seed, global_seed, inputs }: Case, folder: string): G
   }
 }
 
-/** A folder with the pictures of a clip and nothing else, as a request takes it. */
-function pictureFolder(files: readonly string[]): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'clip-'))
-  files.forEach((file, index) => {
-    copyFileSync(file, path.join(folder, `${String(index).padStart(5, '0')}.png`))
-  })
-  temporary.push(folder)
-  return folder
-}
-
 function checkStep(
   event: Extract<GenerateEvent, { type: 'step-end' }>,
   reference: ReadonlyMap<string, Tensor>,
 ): void {
   const of = (name: string) => reference.get(`step_${String(event.step - 1).padStart(3, '0')}.${name}`)?.data
   const { conditional, unconditional, latents } = event.tensors!
-  expect(relativeError(packed(conditional), of('noise_pred_cond') as Float32Array)).toBeLessThan(1e-4)
+  expect(relativeError(tokensFirst(conditional), of('noise_pred_cond') as Float32Array)).toBeLessThan(1e-4)
   expect(unconditional === undefined).toBe(of('noise_pred_uncond') === undefined)
   if (unconditional) {
-    expect(relativeError(packed(unconditional), of('noise_pred_uncond') as Float32Array)).toBeLessThan(1e-4)
+    expect(relativeError(tokensFirst(unconditional), of('noise_pred_uncond') as Float32Array)).toBeLessThan(
+      1e-4,
+    )
   }
-  expect(relativeError(packed(latents), of('latents') as Float32Array)).toBeLessThan(1e-4)
-}
-
-/** [channels, frames, h, w] → tokens by channels. */
-function packed({ shape, data }: Tensor): number[] {
-  const channels = shape[0]!
-  const tokens = data.length / channels
-  return Array.from({ length: data.length }, (_, index) => {
-    return Number(data[(index % channels) * tokens + Math.floor(index / channels)])
-  })
-}
-
-/** [1, channels, frames, h, w] → [frames, channels, h, w]. */
-function framesFirst(source: Tensor): number[] {
-  const [, channels, frames, h, w] = source.shape as [number, number, number, number, number]
-  const data = source.data as Float32Array
-  return Array.from({ length: data.length }, (_, index) => {
-    const pixel = index % (h * w)
-    const channel = Math.floor(index / (h * w)) % channels
-    const frame = Math.floor(index / (h * w * channels))
-    return data[(channel * frames + frame) * h * w + pixel]!
-  })
+  expect(relativeError(tokensFirst(latents), of('latents') as Float32Array)).toBeLessThan(1e-4)
 }

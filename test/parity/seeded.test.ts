@@ -7,6 +7,7 @@ import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
+import { tokensFirst } from './references.ts'
 import { seededModels, writeSeededModel, writeSeededPicture } from './seeded-models.ts'
 
 interface Case {
@@ -147,19 +148,4 @@ async function requestOf({
     seed,
     tensors: true,
   }
-}
-
-/** [channels, frames, h, w] → tokens by channels, as LTX's pipelines have them. */
-function tokensFirst({
-  shape,
-  data,
-}: {
-  readonly shape: readonly number[]
-  readonly data: ArrayLike<unknown>
-}): number[] {
-  const channels = shape[0]!
-  const tokens = data.length / channels
-  return Array.from({ length: data.length }, (_, index) => {
-    return Number(data[(index % channels) * tokens + Math.floor(index / channels)])
-  })
 }

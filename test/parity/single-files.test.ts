@@ -5,13 +5,14 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Graph } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
-import { createEngine, type GenerateRequest, type Tensor } from '../../src/index.ts'
+import { createEngine, type GenerateRequest } from '../../src/index.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import { readTensorFile } from '../../src/weights/formats/read-tensor-file.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
 import { runGraph } from '../graph-session.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
+import { tokensFirst } from './references.ts'
 
 interface Case {
   readonly files: {
@@ -76,7 +77,7 @@ describe.skipIf(cases.length === 0)('a model of single files', () => {
         const expected = reference.get(`${prefix}.latents`)!
         const { latents } = event.tensors!
         // Pipelines of tokens keep the latents as rows of channels.
-        const ours = expected.shape.length === 3 ? packed(latents) : (latents.data as Float32Array)
+        const ours = expected.shape.length === 3 ? tokensFirst(latents) : (latents.data as Float32Array)
         expect(relativeError(ours, expected.data as Float32Array)).toBeLessThan(1e-4)
         steps = event.step
       }
@@ -164,13 +165,4 @@ function requestOf(
     seed,
     tensors: true,
   }
-}
-
-/** [channels, frames, h, w] → tokens by channels. */
-function packed({ shape, data }: Tensor): number[] {
-  const channels = shape[0]!
-  const tokens = data.length / channels
-  return Array.from({ length: data.length }, (_, index) => {
-    return Number(data[(index % channels) * tokens + Math.floor(index / channels)])
-  })
 }

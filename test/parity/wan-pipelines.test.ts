@@ -1,6 +1,3 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   createEngine,
@@ -10,8 +7,10 @@ import {
   type Tensor,
 } from '../../src/index.ts'
 import { relativeError } from '../compare.ts'
-import { fixture, hasFixture, isFixture } from '../fixtures.ts'
+import { fixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
+import { scratchFolder } from '../scratch.ts'
+import { casesOf, expectLevels, framesFirst, pictureFolder } from './references.ts'
 
 /** What the file of a case says was called. */
 interface Case {
@@ -40,10 +39,7 @@ interface Case {
   readonly scheduler: { class: string; override: { shift?: number; flow_shift?: number } | null }
 }
 
-const temporary: string[] = []
-afterAll(() => {
-  for (const folder of temporary) rmSync(folder, { recursive: true })
-})
+const scratch = scratchFolder()
 
 const samplers = {
   UniPCMultistepScheduler: 'unipc',
@@ -63,7 +59,7 @@ const folders = [
   'wan22-t2v-a14b',
   'wan22-i2v-a14b',
 ]
-  .map(folder => ({ folder, cases: casesOf(folder) }))
+  .map(folder => ({ folder, cases: casesOf<Case>(folder) }))
   .filter(({ cases }) => cases.length > 0)
 
 describe.each(folders)('$folder', ({ folder, cases }) => {
@@ -97,24 +93,10 @@ describe.each(folders)('$folder', ({ folder, cases }) => {
       }
       expect(steps).toBe(reference.get('timesteps')!.data.length)
       expect(relativeError(decoded, framesFirst(reference.get('decoded_video')!))).toBeLessThan(5e-4)
-      const expected = reference.get('frames_uint8')!.data as Uint8Array
-      const levels = Buffer.concat(frames)
-      expect(levels.length).toBe(expected.length)
-      const off = levels.filter((level, index) => Math.abs(level - expected[index]!) > 1).length
-      expect(off / levels.length).toBeLessThanOrEqual(0.001)
+      expectLevels(Buffer.concat(frames), reference.get('frames_uint8')!.data as Uint8Array)
     },
   )
 })
-
-function casesOf(folder: string): { name: string; about: Case }[] {
-  return [1, 2, 3, 4, 5, 6]
-    .map(number => `case-${number}`)
-    .filter(name => hasFixture(`${folder}/model/model_index.json`) && isFixture(`${folder}/${name}.json`))
-    .map(name => ({
-      name,
-      about: JSON.parse(readFileSync(fixture(`${folder}/${name}.json`), 'utf8')) as Case,
-    }))
-}
 
 function requestOf({ call, seed, scheduler, inputs }: Case, folder: string): GenerateRequest {
   const file = (name: string) => `${fixture(folder)}/${name}`
@@ -134,23 +116,13 @@ function requestOf({ call, seed, scheduler, inputs }: Case, folder: string): Gen
     ...(call.strength !== undefined && { strength: call.strength }),
     ...(inputs.image && { image: file(inputs.image) }),
     ...(inputs.last_image && { lastImage: file(inputs.last_image) }),
-    ...(inputs.video && { video: pictureFolder(inputs.video.map(file)) }),
-    ...(inputs.mask && { mask: pictureFolder(inputs.mask.map(file)) }),
+    ...(inputs.video && { video: pictureFolder(inputs.video.map(file), scratch) }),
+    ...(inputs.mask && { mask: pictureFolder(inputs.mask.map(file), scratch) }),
     ...(inputs.reference_images && { references: inputs.reference_images.map(file) }),
     sampler: samplers[scheduler.class as keyof typeof samplers],
     seed,
     tensors: true,
   }
-}
-
-/** A folder with the pictures of a clip and nothing else, as a request takes it. */
-function pictureFolder(files: readonly string[]): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'clip-'))
-  files.forEach((file, index) => {
-    copyFileSync(file, path.join(folder, `${String(index).padStart(5, '0')}.png`))
-  })
-  temporary.push(folder)
-  return folder
 }
 
 function checkStep(
@@ -168,16 +140,4 @@ function checkStep(
 
 function pair(ours: Tensor, theirs: Tensor): [Float32Array, Float32Array] {
   return [ours.data as Float32Array, theirs.data as Float32Array]
-}
-
-/** [1, channels, frames, h, w] → [frames, channels, h, w]. */
-function framesFirst(source: Tensor): number[] {
-  const [, channels, frames, h, w] = source.shape as [number, number, number, number, number]
-  const data = source.data as Float32Array
-  return Array.from({ length: data.length }, (_, index) => {
-    const pixel = index % (h * w)
-    const channel = Math.floor(index / (h * w)) % channels
-    const frame = Math.floor(index / (h * w * channels))
-    return data[(channel * frames + frame) * h * w + pixel]!
-  })
 }

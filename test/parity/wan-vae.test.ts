@@ -10,6 +10,7 @@ import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
 import { type OpenGraph, openGraph } from '../graph-session.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
+import { framesFirst } from './references.ts'
 
 const names = ['vae-wan21', 'vae-wan22']
 
@@ -134,20 +135,6 @@ function cut(source: Tensor, axis: 0 | 1, start: number, count: number): Tensor 
     source.shape.map((dim, index) => (index === axis ? count : dim)),
     data,
   )
-}
-
-/** [1, channels, frames, h, w] → [frames, channels, h, w]. */
-function framesFirst(source: Tensor): Float32Array {
-  const [, channels, frames, h, w] = source.shape as [number, number, number, number, number]
-  const result = new Float32Array(source.data.length)
-  const plane = h * w
-  for (let c = 0; c < channels; c++) {
-    for (let f = 0; f < frames; f++) {
-      const from = (c * frames + f) * plane
-      result.set((source.data as Float32Array).subarray(from, from + plane), (f * channels + c) * plane)
-    }
-  }
-  return result
 }
 
 /** (x − mean) / std per channel: the fixtures hold latents as the VAE sees them. */
