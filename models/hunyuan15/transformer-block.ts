@@ -5,11 +5,12 @@
 import { gatedResidual } from '../../kernels/gated-residual/op.ts'
 import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import type { Value } from '../../src/graph/graph.ts'
-import { gelu, silu } from '../../src/graph/ops/activation.ts'
+import { silu } from '../../src/graph/ops/activation.ts'
 import { attention, rotaryEmbedding } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { concat, cutAfter, reshape, split, unsqueeze } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
+import { feedForward } from '../../src/nn/feed-forward.ts'
 import { linear } from '../../src/nn/linear.ts'
 import { rmsNormLayer } from '../../src/nn/normalization.ts'
 import { type HunyuanTransformerConfig, modelWidth } from './config.ts'
@@ -45,8 +46,9 @@ export function transformerBlock(
     const inputs = { video: own.attention(video), context: other.attention(context) }
     return jointAttention(attn, inputs, rotary, config)
   })
+  const hidden = Math.trunc(modelWidth(config) * config.mlp_ratio)
   const fed = (x: Value, name: string, modulate: Modulations) => {
-    const update = scope.in(name, ff => feedForward(ff, modulate.feedForward(x), config))
+    const update = scope.in(name, ff => feedForward(ff, modulate.feedForward(x), hidden))
     return gatedResidual(x, update, modulate.feedForwardGate)
   }
   return {
@@ -109,12 +111,6 @@ function headNorm(scope: Scope, name: string, x: Value, config: HunyuanTransform
   const heads = reshape(x, ['=', '=', config.num_attention_heads, config.attention_head_dim]) // [batch, tokens, heads, headDim]
   const normalized = rmsNormLayer(scope, name, heads, epsilon)
   return reshape(normalized, ['=', '=', modelWidth(config)]) // [batch, tokens, model]
-}
-
-function feedForward(scope: Scope, x: Value, config: HunyuanTransformerConfig): Value {
-  const model = modelWidth(config)
-  const hidden = gelu(linear(scope, 'net.0.proj', x, Math.trunc(model * config.mlp_ratio)), 'tanh')
-  return linear(scope, 'net.2', hidden, model)
 }
 
 /** The embedding of the timestep as the layers take it. */

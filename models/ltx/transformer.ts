@@ -15,12 +15,13 @@ import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
 import { productOf } from '../../src/graph/dims.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
-import { gelu, silu } from '../../src/graph/ops/activation.ts'
+import { silu } from '../../src/graph/ops/activation.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add } from '../../src/graph/ops/elementwise.ts'
 import { reshape, reshapeLike, split, transpose, unsqueeze } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
+import { feedForward } from '../../src/nn/feed-forward.ts'
 import { linear, twoLayer } from '../../src/nn/linear.ts'
 import { normWeight, rmsNormLayer } from '../../src/nn/normalization.ts'
 import { timestepFeatures } from '../../src/nn/timestep.ts'
@@ -97,7 +98,7 @@ function transformerBlock(
   const withCross = add(withSelf, crossed)
 
   const ffInput = normModulate(withCross, { scale: ffScale, shift: ffShift }, adaptive)
-  const fed = scope.in('ff', ff => feedForward(ff, ffInput, config))
+  const fed = scope.in('ff', ff => feedForward(ff, ffInput, 4 * modelWidth(config)))
   return gatedResidual(withCross, fed, ffGate)
 }
 
@@ -145,11 +146,6 @@ function crossAttention(
     },
   ) // [batch, tokens, model]
   return reshapeLike(linear(scope, 'to_out.0', mixed, model, { bias: config.attention_out_bias }), x)
-}
-
-function feedForward(scope: Scope, x: Value, config: LtxTransformerConfig): Value {
-  const hidden = gelu(linear(scope, 'net.0.proj', x, 4 * modelWidth(config)), 'tanh')
-  return linear(scope, 'net.2', hidden, modelWidth(config))
 }
 
 /** The time embedding [batch, frames, model] and its projection to six modulations [batch, frames, 6, model], f32. */

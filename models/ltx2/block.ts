@@ -6,10 +6,17 @@ import { cast } from '../../src/graph/ops/cast.ts'
 import { add, multiply } from '../../src/graph/ops/elementwise.ts'
 import { slice, split } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
+import { feedForward } from '../../src/nn/feed-forward.ts'
 import { plainRmsNorm } from '../../src/nn/normalization.ts'
 import { type AttentionLayerOptions, asTokens, attentionLayer, type Rotary } from './attention.ts'
-import { type Ltx2TransformerConfig, type StreamName, streamNames, widthsOf } from './config.ts'
-import { feedForward } from './feed-forward.ts'
+import {
+  type Ltx2TransformerConfig,
+  pairsOf,
+  type StreamName,
+  streamNames,
+  streamPrefixes,
+  widthsOf,
+} from './config.ts'
 
 /** What a block sees of a stream beside its tokens. Modulations are f32 [batch, frames, rows, model]. */
 export interface StreamInputs {
@@ -34,14 +41,10 @@ export interface BlockInputs extends Readonly<Record<StreamName, StreamInputs>> 
 
 type Streams = Record<StreamName, Value>
 
-/** Rows of the tables: of a block, with those of the text's queries where it is modulated. */
-export function tablesOf({ cross_attn_mod }: Pick<Ltx2TransformerConfig, 'cross_attn_mod'>): {
-  blocks: number
-} {
-  return { blocks: cross_attn_mod ? 9 : 6 }
+/** Rows of a block's table, with those of the text's queries where it is modulated. */
+export function blockRows({ cross_attn_mod }: Pick<Ltx2TransformerConfig, 'cross_attn_mod'>): number {
+  return cross_attn_mod ? 9 : 6
 }
-
-const prefixes = { video: '', audio: 'audio_' } as const
 
 interface Heads {
   readonly heads: number
@@ -70,10 +73,11 @@ export function ltx2Block(
   const crossed = crossAttention(scope, attended, inputs, config)
   return each(stream => {
     const [, , , shift, scale, gate] = modulation[stream] as [Value, Value, Value, Value, Value, Value]
-    const name = `${prefixes[stream]}ff`
-    const bias = stream === 'video' ? config.ff_bias : config.audio_ff_bias
+    const bias = config[`${streamPrefixes[stream]}ff_bias`]
     const input = modulatedNorm(crossed[stream], { scale, shift }, config)
-    return gatedResidual(crossed[stream], feedForward(scope, name, input, bias), gate)
+    const hidden = 4 * widthsOf(config)[stream]
+    const fed = scope.in(`${streamPrefixes[stream]}ff`, ff => feedForward(ff, input, hidden, { bias }))
+    return gatedResidual(crossed[stream], fed, gate)
   })
 }
 
@@ -88,14 +92,14 @@ function rowsOf(
   inputs: BlockInputs,
   config: Ltx2TransformerConfig,
 ): Value[] {
-  const { blocks } = tablesOf(config)
-  const shape = [blocks, widthsOf(config)[stream]]
-  const table = scope.weight(`${prefixes[stream]}scale_shift_table`, shape, { dtype: 'f32' })
-  return split(add(inputs[stream].time, table), 2, blocks)
+  const rows = blockRows(config)
+  const shape = [rows, widthsOf(config)[stream]]
+  const table = scope.weight(`${streamPrefixes[stream]}scale_shift_table`, shape, { dtype: 'f32' })
+  return split(add(inputs[stream].time, table), 2, rows)
 }
 
 function headsOf(config: Ltx2TransformerConfig, stream: StreamName): Heads {
-  const prefix = prefixes[stream]
+  const prefix = streamPrefixes[stream]
   return {
     heads: config[`${prefix}num_attention_heads`],
     headDim: config[`${prefix}attention_head_dim`],
@@ -105,10 +109,6 @@ function headsOf(config: Ltx2TransformerConfig, stream: StreamName): Heads {
 
 function biases(config: Ltx2TransformerConfig): Pick<AttentionLayerOptions, 'bias' | 'outBias'> {
   return { bias: config.attention_bias, outBias: config.attention_out_bias }
-}
-
-function pairsOf(config: Ltx2TransformerConfig): 'halves' | 'neighbours' {
-  return config.rope_type === 'split' ? 'halves' : 'neighbours'
 }
 
 function selfAttention(
@@ -121,7 +121,7 @@ function selfAttention(
 ): Value {
   const normalized = modulatedNorm(x, { scale: scale!, shift: shift! }, config)
   const { rotary } = inputs[stream]
-  const mixed = scope.in(`${prefixes[stream]}attn1`, attn => {
+  const mixed = scope.in(`${streamPrefixes[stream]}attn1`, attn => {
     return attentionLayer(attn, normalized, asTokens(normalized), {
       ...headsOf(config, stream),
       ...biases(config),
@@ -141,8 +141,8 @@ function textAttention(
   config: Ltx2TransformerConfig,
 ): Value {
   const [shift, scale, gate] = modulation.slice(6)
-  const query = scale && shift ? modulatedNorm(x, { scale, shift }, config) : wideNorm(x, config)
-  const name = `${prefixes[stream]}attn2`
+  const query = scale && shift ? modulatedNorm(x, { scale, shift }, config) : plainRmsNorm(x, config.norm_eps)
+  const name = `${streamPrefixes[stream]}attn2`
   const context = config.cross_attn_mod ? modulatedText(scope, stream, text, prompt, config) : text
   const mixed = scope.in(name, attn => {
     return attentionLayer(attn, query, context, { ...headsOf(config, stream), ...biases(config) })
@@ -160,7 +160,7 @@ function modulatedText(
 ): Value {
   const shape = [2, widthsOf(config)[stream]]
   const as = [1, ...shape]
-  const table = scope.weight(`${prefixes[stream]}prompt_scale_shift_table`, shape, { dtype: 'f32', as })
+  const table = scope.weight(`${streamPrefixes[stream]}prompt_scale_shift_table`, shape, { dtype: 'f32', as })
   const [shift, scale] = split(prompt ? add(prompt, table) : table, 1, 2) as [Value, Value] // [batch, 1, model]
   return cast(add(multiply(cast(text, 'f32'), add(scale, 1)), shift), text.dtype)
 }
@@ -212,11 +212,6 @@ function crossRows(
   const { crossTime, crossGate } = inputs[stream]
   const shifts = split(add(crossTime, slice(table, 0, 0, 4)), 2, 4)
   return [...shifts, add(crossGate, slice(table, 0, 4))]
-}
-
-/** Normalised in f32, in x's dtype. */
-function wideNorm(x: Value, { norm_eps }: Ltx2TransformerConfig): Value {
-  return cast(plainRmsNorm(cast(x, 'f32'), norm_eps), x.dtype)
 }
 
 /** RMS(x) · (1 + scale) + shift, computed in f32, given back in x's dtype. */

@@ -136,6 +136,18 @@ export const streamNames = ['video', 'audio'] as const
 
 export type StreamName = (typeof streamNames)[number]
 
+/** What names of a stream begin with in checkpoints and configs. */
+export const streamPrefixes = { video: '', audio: 'audio_' } as const
+
+/** Which channels of a head a rotary embedding turns together. */
+export function pairsOf({
+  rope_type,
+}: {
+  readonly rope_type: z.infer<typeof ropeType>
+}): 'halves' | 'neighbours' {
+  return rope_type === 'split' ? 'halves' : 'neighbours'
+}
+
 /** The connector of a stream. */
 export function connectorOf(config: Ltx2ConnectorsConfig, stream: StreamName) {
   const heads = config[`${stream}_connector_num_attention_heads`]

@@ -12,6 +12,7 @@ import { concat, gather, reshape, unsqueeze } from '../../src/graph/ops/layout.t
 import { meanOver } from '../../src/graph/ops/pooling.ts'
 import { maximumOver, sumOver } from '../../src/graph/ops/reduction.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
+import { feedForward } from '../../src/nn/feed-forward.ts'
 import { linear } from '../../src/nn/linear.ts'
 import { plainRmsNorm } from '../../src/nn/normalization.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
@@ -20,12 +21,12 @@ import { attentionLayer, type Rotary } from './attention.ts'
 import {
   connectorOf,
   type Ltx2ConnectorsConfig,
+  pairsOf,
   registersOf,
   type StreamName,
   streamNames,
   textWidth,
 } from './config.ts'
-import { feedForward } from './feed-forward.ts'
 import { ltx2RotaryTables } from './rotary.ts'
 
 const epsilon = 1e-6
@@ -123,26 +124,25 @@ function connectorBlocks(
   { stream, rotary }: { readonly stream: StreamName; readonly rotary: Rotary },
   config: Ltx2ConnectorsConfig,
 ): Value {
-  const { layers, heads, headDim, gated } = connectorOf(config, stream)
-  const pairs = config.rope_type === 'split' ? 'halves' : 'neighbours'
+  const { layers, heads, headDim, gated, width } = connectorOf(config, stream)
+  const pairs = pairsOf(config)
   let value = x
   for (let layer = 0; layer < layers; layer++) {
     value = scope.in(`transformer_blocks.${layer}`, block => {
       const attended = block.in('attn1', attn => {
-        const normalized = wideNorm(value)
+        const normalized = plainRmsNorm(value, epsilon)
         const options = { heads, headDim, gated, rotary: { query: rotary, key: rotary, pairs } } as const
         return attentionLayer(attn, normalized, normalized, options)
       })
       const middle = add(value, attended)
-      return add(middle, feedForward(block, 'ff', wideNorm(middle)))
+      const input = plainRmsNorm(middle, epsilon)
+      return add(
+        middle,
+        block.in('ff', ff => feedForward(ff, input, 4 * width)),
+      )
     })
   }
-  return wideNorm(value)
-}
-
-/** Normalised in f32, in x's dtype. */
-function wideNorm(x: Value): Value {
-  return cast(plainRmsNorm(cast(x, 'f32'), epsilon), x.dtype)
+  return plainRmsNorm(value, epsilon)
 }
 
 /**

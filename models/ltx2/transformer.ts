@@ -21,17 +21,14 @@ import { linear, twoLayer } from '../../src/nn/linear.ts'
 import { timestepFeatures } from '../../src/nn/timestep.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import type { Rotary } from './attention.ts'
-import { ltx2Block, type StreamInputs, tablesOf } from './block.ts'
-import { type Ltx2TransformerConfig, type StreamName, widthsOf } from './config.ts'
+import { blockRows, ltx2Block, type StreamInputs } from './block.ts'
+import { type Ltx2TransformerConfig, type StreamName, streamPrefixes, widthsOf } from './config.ts'
 
 /** Of the norms before the last projections. */
 const outputEpsilon = 1e-6
 
 /** Sinusoids of a timestep. */
 const timestepChannels = 256
-
-/** Names of what a stream has in the graph and in checkpoints begin with it. */
-const prefixes = { video: '', audio: 'audio_' } as const
 
 /**
  * Inputs, of the video and with `audio.` before them of its sound: `latents` f32 [batch, channels, frames, height, width] and
@@ -96,7 +93,7 @@ function streamInputs(
 ): StreamState {
   const { graph } = scope
   const name = (input: string) => (stream === 'video' ? input : `audio.${input}`)
-  const prefix = prefixes[stream]
+  const prefix = streamPrefixes[stream]
   const width = widthsOf(config)[stream]
   const table = (input: string, pairs: number): Rotary => {
     const of = (turn: string) => graph.input(name(`${input}.${turn}`), 'f32', ['batch', tokens, pairs])
@@ -104,8 +101,7 @@ function streamInputs(
   }
   const timestep = graph.input(name('timestep'), 'f32', ['batch', frames])
   const crossTimestep = graph.input(name('cross.timestep'), 'f32', ['batch', frames])
-  const { blocks } = tablesOf(config)
-  const time = modulations(scope, `${prefix}time_embed`, timestep, { width, rows: blocks })
+  const time = modulations(scope, `${prefix}time_embed`, timestep, { width, rows: blockRows(config) })
   const cross = {
     shifts: `av_cross_attn_${stream}_scale_shift`,
     gate: stream === 'video' ? 'av_cross_attn_video_a2v_gate' : 'av_cross_attn_audio_v2a_gate',
@@ -134,7 +130,7 @@ function promptModulation(
   if (!config.cross_attn_mod || !config.use_prompt_adaln_single) return undefined
   const sigma = scope.graph.input(input, 'f32', ['batch', 1])
   const width = widthsOf(config)[stream]
-  const { rows } = modulations(scope, `${prefixes[stream]}prompt_adaln`, sigma, { width, rows: 2 })
+  const { rows } = modulations(scope, `${streamPrefixes[stream]}prompt_adaln`, sigma, { width, rows: 2 })
   return reshape(rows, ['=', 2, width])
 }
 
@@ -161,7 +157,7 @@ function lastProjection(
   embedding: Value,
   config: Ltx2TransformerConfig,
 ): Value {
-  const prefix = prefixes[stream]
+  const prefix = streamPrefixes[stream]
   const width = widthsOf(config)[stream]
   const table = scope.weight(`${prefix}scale_shift_table`, [2, width], { dtype: 'f32' })
   const [shift, scale] = split(add(unsqueeze(embedding, 2), table), 2, 2) as [Value, Value] // [batch, frames, 1, model]

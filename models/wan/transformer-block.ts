@@ -6,12 +6,12 @@ import { gatedResidual } from '../../kernels/gated-residual/op.ts'
 import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
 import type { Graph, Value } from '../../src/graph/graph.ts'
-import { gelu } from '../../src/graph/ops/activation.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add, multiply } from '../../src/graph/ops/elementwise.ts'
 import { reshape, reshapeLike, slice, split, unsqueeze } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
+import { feedForward } from '../../src/nn/feed-forward.ts'
 import { linear } from '../../src/nn/linear.ts'
 import { normWeight, rmsNormLayer } from '../../src/nn/normalization.ts'
 import { modelWidth, type WanTransformerConfig } from './config.ts'
@@ -49,7 +49,7 @@ export function transformerBlock(
   const withCross = add(withSelf, crossed)
 
   const ffInput = normModulate(withCross, { scale: ffScale, shift: ffShift }, adaptive)
-  const fed = scope.in('ffn', ffn => feedForward(ffn, ffInput, config))
+  const fed = scope.in('ffn', ffn => feedForward(ffn, ffInput, config.ffn_dim))
   return gatedResidual(withCross, fed, ffGate)
 }
 
@@ -93,11 +93,6 @@ function crossAttention(
   const fromText = attention(query, text.key, text.value, { heads, bias: text.bias })
   const mixed = image ? add(fromText, attention(query, image.key, image.value, { heads })) : fromText
   return reshapeLike(linear(scope, 'to_out.0', mixed, model), x)
-}
-
-function feedForward(scope: Scope, x: Value, config: WanTransformerConfig): Value {
-  const hidden = gelu(linear(scope, 'net.0.proj', x, config.ffn_dim), 'tanh')
-  return linear(scope, 'net.2', hidden, modelWidth(config))
 }
 
 /** Layer normalisation with the weight and bias of `norm2`, computed in f32, given back in x's dtype. */

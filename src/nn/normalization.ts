@@ -15,9 +15,10 @@ export function normWeight(scope: Scope, name: string, x: Value): Value {
   return scope.in(name, layer => layer.weight('weight', [Number(dimAt(x, -1))], { dtype: x.dtype }))
 }
 
-/** RMS normalisation without a weight, over the last axis. */
+/** RMS normalisation without a weight, over the last axis, computed in f32, given back in x's dtype. */
 export function plainRmsNorm(x: Value, epsilon: number): Value {
-  return rmsNorm(x, filledLike(x, [Number(dimAt(x, -1))], 1), epsilon)
+  const wide = cast(x, 'f32')
+  return cast(rmsNorm(wide, filledLike(wide, [Number(dimAt(x, -1))], 1), epsilon), x.dtype)
 }
 
 /** Layer normalisation with the weight and bias of `<scope>.<name>`, computed in f32, given back in x's dtype. */
