@@ -31,13 +31,23 @@ export function clipVisionEncoder(
   weights: WeightSource,
   precision: FloatDType,
 ): Graph {
+  return visionGraph(config, weights, precision, visionNetwork)
+}
+
+/** The graph of a network that makes `embeddings` f32 [images, tokens, model] of `pixels` f32 [images, channels, size, size]. */
+export function visionGraph<Config extends Pick<ClipVisionConfig, 'image_size' | 'num_channels'>>(
+  config: Config,
+  weights: WeightSource,
+  precision: FloatDType,
+  network: (scope: Scope, pixels: Value, config: Config) => Value,
+): Graph {
   const graph = new Graph('image-encoder', { precision })
   const scope = new Scope(graph, weights)
   const size = config.image_size
   const pixels = graph.input('pixels', 'f32', ['images', config.num_channels, size, size])
-  const network = (root: Scope) => visionNetwork(root, cast(pixels, precision), config)
-  const nested = weights.has(`${outerName}.embeddings.class_embedding`)
-  graph.output('embeddings', cast(nested ? scope.in(outerName, network) : network(scope), 'f32'))
+  const inside = (root: Scope) => network(root, cast(pixels, precision), config)
+  const nested = weights.has(`${outerName}.embeddings.patch_embedding.weight`)
+  graph.output('embeddings', cast(nested ? scope.in(outerName, inside) : inside(scope), 'f32'))
   return graph
 }
 

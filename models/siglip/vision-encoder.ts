@@ -5,17 +5,13 @@
  *   pixels [images, channels, size, size] ── patches, positions ──▶ [images, patches, model]
  *     ── layers × (norm → attention; norm → MLP) ── norm ──▶ [images, patches, model]
  */
-import { Graph, type Value } from '../../src/graph/graph.ts'
-import { cast } from '../../src/graph/ops/cast.ts'
+import type { Graph, Value } from '../../src/graph/graph.ts'
 import { add } from '../../src/graph/ops/elementwise.ts'
-import { Scope, type WeightSource } from '../../src/graph/scope.ts'
+import type { Scope, WeightSource } from '../../src/graph/scope.ts'
 import { layerNormLayer } from '../../src/nn/normalization.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
-import { patchEmbedding, visionLayer } from '../clip/vision-encoder.ts'
+import { patchEmbedding, visionGraph, visionLayer } from '../clip/vision-encoder.ts'
 import type { SiglipVisionConfig } from './config.ts'
-
-/** Checkpoints of transformers before version 5 keep the network under this name. */
-const outerName = 'vision_model'
 
 /** Tensors that a checkpoint may hold and the encoder leaves out: those that pool the patches into one vector. */
 export const siglipVisionIgnored = [/^(vision_model\.)?head\./, /^(vision_model\.)?embeddings\.position_ids$/]
@@ -29,14 +25,7 @@ export function siglipVisionEncoder(
   weights: WeightSource,
   precision: FloatDType,
 ): Graph {
-  const graph = new Graph('image-encoder', { precision })
-  const scope = new Scope(graph, weights)
-  const size = config.image_size
-  const pixels = graph.input('pixels', 'f32', ['images', config.num_channels, size, size])
-  const network = (root: Scope) => visionNetwork(root, cast(pixels, precision), config)
-  const nested = weights.has(`${outerName}.embeddings.patch_embedding.weight`)
-  graph.output('embeddings', cast(nested ? scope.in(outerName, network) : network(scope), 'f32'))
-  return graph
+  return visionGraph(config, weights, precision, visionNetwork)
 }
 
 /** Patches of a picture; the pixels beyond the last whole one are not seen. */
