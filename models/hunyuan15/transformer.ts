@@ -29,7 +29,7 @@ import { activated, adaptiveNorm, transformerBlock } from './transformer-block.t
 const frequencies = 256
 
 export interface HunyuanTransformerOptions {
-  /** Whether the network is told where the step leads. */
+  /** Whether the network has the timestep after the step as an input. */
   readonly meanflow: boolean
   /** The folders of kernels/ whose operators it may use. @default none */
   readonly kernels?: ReadonlySet<string> | undefined
@@ -75,7 +75,7 @@ function rotaryInputs(graph: Graph, config: HunyuanTransformerConfig): { cos: Va
   return { cos: graph.input('rotary.cos', 'f32', shape), sin: graph.input('rotary.sin', 'f32', shape) }
 }
 
-/** With `meanflow` the network is told where the step leads, too. */
+/** The embedding of the timestep, with `meanflow` also of the one after the step. */
 function timeEmbedding(
   scope: Scope,
   features: Value,

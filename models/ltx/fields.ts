@@ -11,7 +11,7 @@ export interface LtxFields {
    */
   readonly imageNoiseScale?: number | undefined
   /**
-   * Timestep that the decoder is told, from 0 to 1, for models whose decoder is conditioned on it.
+   * Timestep that the decoder is conditioned on, from 0 to 1, for models whose decoder takes one.
    * @default 0
    */
   readonly decodeTimestep?: number | undefined

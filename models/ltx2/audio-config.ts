@@ -114,7 +114,7 @@ export interface Ltx2VocoderConfig {
 
 export interface BandExtension {
   readonly generator: GeneratorConfig
-  /** Of the spectrogram that is taken of the first waveform, in its samples. */
+  /** Of the spectrogram of the first waveform, in its samples. */
   readonly window: number
   readonly hop: number
   readonly bins: number
