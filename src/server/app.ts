@@ -4,7 +4,7 @@ import { type Context, Hono } from 'hono'
 import { FramewrightError } from '../errors.ts'
 import { createAccess } from './http/access.ts'
 import { type ApiName, errorBody } from './http/error-body.ts'
-import { HttpError } from './http/http-error.ts'
+import { HttpError, noSuchEndpoint } from './http/http-error.ts'
 import { json, type Route } from './http/route.ts'
 import { apiOfPath, isPathOf, routerPath } from './http/route-paths.ts'
 import { reachedAt } from './http/server-address.ts'
@@ -59,8 +59,7 @@ export function createApp(services: Services, routes: readonly Route[]): Hono<En
     const api = there[0]?.api ?? apiOfPath(path, context.env.incoming.headers)
     return await answer(services, context, there.length > 0 ? 'another method' : 'unknown', api, async () => {
       if (there.length > 0) throw wrongMethod(method, there)
-      const message = `No such endpoint on this server, or no such id: ${method} ${path.slice(0, 200)}`
-      throw new HttpError(404, message, { code: 'not_found' })
+      throw noSuchEndpoint(method, path)
     })
   })
   return app

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { FramewrightError } from '../../errors.ts'
 import { contentDisposition } from '../http/content-disposition.ts'
-import { HttpError } from '../http/http-error.ts'
+import { HttpError, noSuchFile } from '../http/http-error.ts'
 import type { Route } from '../http/route.ts'
 import { checkSignature } from '../http/signed-request.ts'
 import type { Services } from '../services.ts'
@@ -30,8 +30,7 @@ export function conversionRoutes(services: Services): Route[] {
         const result = task?.result
         const output = result?.outputs.find(each => each.name === 'video')
         const path = output && storage.pathOf(output.key)
-        if (!path || !name || !(await storage.stat(output.key)))
-          throw new HttpError(404, 'No such file.', { code: 'not_found' })
+        if (!path || !name || !(await storage.stat(output.key))) throw noSuchFile()
         if (name === 'frames' && !fitsArchive(result!)) throw tooLarge('Too many frames for one archive.')
         const options = { folder: settings.incomingFolder, signal: request.signal }
         const converted = last.then(() => convertVideo(path, name, options))

@@ -1,7 +1,7 @@
 import { type FileKind, fileKind } from '../../media/file-kind.ts'
-import { HttpError } from '../http/http-error.ts'
+import { noSuchFile } from '../http/http-error.ts'
 import type { Route, RouteRequest } from '../http/route.ts'
-import { sendFile } from '../http/send-file.ts'
+import { type SentFile, sendFile } from '../http/send-file.ts'
 import { checkSignature } from '../http/signed-request.ts'
 import type { Services } from '../services.ts'
 import { outputFileName } from '../tasks/output-file-name.ts'
@@ -34,14 +34,14 @@ export function fileRoutes(services: Services): Route[] {
         const { id, name } = request.params as { id: string; name: string }
         const task = await jobs.get(id)
         const output = task?.result?.outputs.find(each => each.name === name)
-        if (!output) throw gone()
+        if (!output) throw noSuchFile()
         const { contentType, key } = output
         const file = {
           path: storage.pathOf(key),
           contentType,
           name: outputFileName(task!, key.split('.').at(-1)!),
         }
-        return (await send(request, file)) ?? raise(gone())
+        return await send(request, file)
       },
     },
     {
@@ -55,13 +55,12 @@ export function fileRoutes(services: Services): Route[] {
         const { id, name } = request.params as { id: string; name: string }
         const task = await jobs.get(id)
         const key = task && inputKeys(task).find(each => each === `inputs/${name}`)
-        if (!key) throw gone()
+        if (!key) throw noSuchFile()
         const path = storage.pathOf(key)
-        const kind = await fileKind(path).catch(() => raise(gone()))
-        return (
-          (await send(request, { path, contentType: contentTypes[kind] ?? unknownType, name })) ??
-          raise(gone())
-        )
+        const kind = await fileKind(path).catch(() => {
+          throw noSuchFile()
+        })
+        return await send(request, { path, contentType: contentTypes[kind] ?? unknownType, name })
       },
     },
     {
@@ -74,25 +73,15 @@ export function fileRoutes(services: Services): Route[] {
         checkSignature(services, request)
         const { id, step } = request.params as { id: string; step: string }
         const path = storage.pathOf(`previews/${id}/${step}.jpg`)
-        return (
-          (await send(request, { path, contentType: 'image/jpeg', name: `${step}.jpg` })) ?? raise(gone())
-        )
+        return await send(request, { path, contentType: 'image/jpeg', name: `${step}.jpg` })
       },
     },
   ]
 }
 
-async function send(
-  { incoming }: RouteRequest,
-  file: Parameters<typeof sendFile>[0],
-): Promise<Response | undefined> {
-  return await sendFile(file, incoming.headers.range, incoming.method === 'HEAD')
-}
-
-function gone(): HttpError {
-  return new HttpError(404, 'No such file.', { code: 'not_found' })
-}
-
-function raise(error: HttpError): never {
-  throw error
+/** @throws HttpError 404 when the file is gone */
+async function send({ incoming }: RouteRequest, file: SentFile): Promise<Response> {
+  const response = await sendFile(file, incoming.headers.range, incoming.method === 'HEAD')
+  if (response) return response
+  throw noSuchFile()
 }

@@ -27,6 +27,17 @@ export class HttpError extends Error {
   }
 }
 
+/** For a path that no endpoint has. @param path without a query, which may hold a signature */
+export function noSuchEndpoint(method: string | undefined, path: string): HttpError {
+  const message = `No such endpoint on this server, or no such id: ${method} ${path.slice(0, 200)}`
+  return new HttpError(404, message, { code: 'not_found' })
+}
+
+/** For a file behind a signed address. */
+export function noSuchFile(): HttpError {
+  return new HttpError(404, 'No such file.', { code: 'not_found' })
+}
+
 /** @throws HttpError 400 that lists what is wrong */
 export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const parsed = schema.safeParse(body)

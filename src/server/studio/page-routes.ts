@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { packageFolder } from '../../engine/package-info.ts'
-import { HttpError } from '../http/http-error.ts'
+import { type HttpError, noSuchEndpoint } from '../http/http-error.ts'
 import type { Route } from '../http/route.ts'
 import type { Services } from '../services.ts'
 import { type PageFile, readPageFiles } from './page-files.ts'
@@ -94,8 +94,6 @@ function fileResponse(
   return new Response(incoming.method === 'HEAD' ? null : new Uint8Array(body), { headers })
 }
 
-/** As for any path that there is not. */
 function notFound({ method, url = '/' }: IncomingMessage): HttpError {
-  const message = `No such endpoint on this server, or no such id: ${method} ${url.split('?')[0]!.slice(0, 200)}`
-  return new HttpError(404, message, { code: 'not_found' })
+  return noSuchEndpoint(method, url.split('?')[0]!)
 }
