@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { finalStates, type TaskRecord } from '../../jobs/task.ts'
 import type { Route } from '../http/route.ts'
 import { taskObject } from '../runway/task-object.ts'
@@ -8,6 +7,7 @@ import { type AddressBook, addressBook, previewAddress } from '../tasks/output-a
 import { taskNotices } from '../tasks/task-notices.ts'
 import { type EventSink, eventText } from './event-text.ts'
 import { sendOwnerEvents } from './owner-events.ts'
+import { previewJpeg } from './preview-jpeg.ts'
 
 /** Proxies close connections on which nothing comes: a comment does. */
 const heartbeatMs = 15_000
@@ -32,12 +32,7 @@ export function eventRoutes(services: Services): Route[] {
         const { owner, params, signal } = request
         const { id } = await findTask(services, owner, params.id!)
         const book = addressBook(services, request)
-        return new Response(
-          eventStream(services, signal, sink => sendEvents(services, book, id, sink)),
-          {
-            headers,
-          },
-        )
+        return eventResponse(services, signal, sink => sendEvents(services, book, id, sink))
       },
     },
     {
@@ -48,11 +43,9 @@ export function eventRoutes(services: Services): Route[] {
       access: 'key',
       note: 'First task for each that is not at an end, then every change: task, preview and removed.',
       async handle(request) {
+        const { owner, signal } = request
         const book = addressBook(services, request)
-        const stream = eventStream(services, request.signal, sink =>
-          sendOwnerEvents(services, book, request.owner.id, sink),
-        )
-        return new Response(stream, { headers })
+        return eventResponse(services, signal, sink => sendOwnerEvents(services, book, owner.id, sink))
       },
     },
   ]
@@ -64,16 +57,16 @@ const headers = {
   'x-accel-buffering': 'no',
 }
 
-function eventStream(
+function eventResponse(
   services: Services,
   gone: AbortSignal,
   sendAll: (sink: EventSink) => Promise<void>,
-): ReadableStream<Uint8Array> {
+): Response {
   const stop = new AbortController()
   const signal = AbortSignal.any([gone, stop.signal])
   const encoder = new TextEncoder()
   let heartbeat: NodeJS.Timeout | undefined
-  return new ReadableStream<Uint8Array>({
+  const stream = new ReadableStream<Uint8Array>({
     start(controller) {
       const send = (text: string) => controller.enqueue(encoder.encode(text))
       heartbeat = setInterval(() => send(': still here\n\n'), heartbeatMs)
@@ -91,6 +84,7 @@ function eventStream(
       stop.abort()
     },
   })
+  return new Response(stream, { headers })
 }
 
 async function sendEvents(
@@ -122,9 +116,8 @@ function taskEvent(book: AddressBook, task: TaskRecord): string {
 }
 
 async function previewEvent(services: Services, book: AddressBook, task: TaskRecord): Promise<string> {
-  const { key, step } = task.progress.preview!
-  // Gone when the task has ended meanwhile.
-  const jpeg = await readFile(services.storage.pathOf(key), 'base64').catch(() => undefined)
+  const { step } = task.progress.preview!
+  const jpeg = await previewJpeg(services.storage, task.progress.preview!)
   if (jpeg === undefined) return ''
   return eventText('preview', { step, url: previewAddress(book, task, step), jpeg })
 }

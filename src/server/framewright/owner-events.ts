@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import { finalStates, type TaskRecord } from '../../jobs/task.ts'
 import type { Services } from '../services.ts'
 import type { AddressBook } from '../tasks/output-address.ts'
 import type { OwnerEvents } from './contract.ts'
 import { type EventSink, eventText } from './event-text.ts'
+import { previewJpeg } from './preview-jpeg.ts'
 import { taskView } from './task-view.ts'
 
 /** Sends what happens to the tasks of an owner until the reader has gone. */
@@ -32,7 +32,7 @@ export async function sendOwnerEvents(
   }
 }
 
-/** The newest preview of a task, unless it was told before or is gone. */
+/** The newest preview of a task, unless it was sent before or is gone. */
 async function newPreview(
   { storage }: Services,
   { id, progress }: TaskRecord,
@@ -41,6 +41,6 @@ async function newPreview(
   const { preview } = progress
   if (!preview || preview.step <= (previewed.get(id) ?? 0)) return undefined
   previewed.set(id, preview.step)
-  const jpeg = await readFile(storage.pathOf(preview.key), 'base64').catch(() => undefined)
+  const jpeg = await previewJpeg(storage, preview)
   return jpeg === undefined ? undefined : { id, step: preview.step, jpeg }
 }
