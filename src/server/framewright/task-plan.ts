@@ -67,32 +67,24 @@ async function secondsOf(
     limit: samples,
     order: 'desc',
   })
-  const rates = made.flatMap(task => (task.request.model === model.checkpoint ? rateOf(task, planned) : []))
+  const passes = plan.steps * passesOf(plan.guidance[0]!)
+  const rates = made.flatMap(task =>
+    task.request.model === model.checkpoint ? rateOf(task, model, passes) : [],
+  )
   if (rates.length === 0) return undefined
-  const pixels = plan.width * plan.height * plan.frames
-  const { perStep, once } = median(rates, plan.steps * passesOf(plan.guidance[0]!))
-  return Math.ceil((perStep * plan.steps * passesOf(plan.guidance[0]!) + once) * pixels * 10) / 10
+  const median = rates.sort((a, b) => a - b)[Math.floor(rates.length / 2)]!
+  return Math.ceil(median * plan.width * plan.height * plan.frames * 10) / 10
 }
 
-interface Rate {
-  /** Seconds for each pixel of the clip: of a pass of the network, and of what happens once. */
-  readonly perStep: number
-  readonly once: number
-}
-
-function rateOf({ request, result }: TaskRecord, { model }: PlannedRequest): Rate[] {
+/** Seconds for each pixel of the clip that a task would have taken with so many passes of the network. */
+function rateOf({ request, result }: TaskRecord, { defaults }: ServedModel, passes: number): number[] {
   if (!result) return []
-  const { steps = model.defaults.steps, guidance = model.defaults.guidance } = request.generate
+  const { steps = defaults.steps, guidance = defaults.guidance } = request.generate
   const pixels = result.width * result.height * result.frames
   const { total = 0, denoising = total } = result.seconds
-  const passes = Number(steps) * passesOf(Number([guidance].flat()[0]))
-  return [{ perStep: denoising / passes / pixels, once: Math.max(0, total - denoising) / pixels }]
+  const madeIn = Number(steps) * passesOf(Number([guidance].flat()[0]))
+  return [(denoising / madeIn / pixels) * passes + Math.max(0, total - denoising) / pixels]
 }
 
 /** Guidance takes a second pass of the network in every step. */
 const passesOf = (guidance: number) => (guidance === 1 ? 1 : 2)
-
-function median(rates: readonly Rate[], passes: number): Rate {
-  const sorted = [...rates].sort((a, b) => a.perStep * passes + a.once - (b.perStep * passes + b.once))
-  return sorted[Math.floor(sorted.length / 2)]!
-}
