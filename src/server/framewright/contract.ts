@@ -1,9 +1,15 @@
 /**
  * The bodies of the interface beyond Runway's and OpenAI's: what a page, or a program that knows the engine's own fields,
- * sends and gets. Types alone of this file are read elsewhere; it loads nothing but the schema library.
+ * sends and gets. The page imports types alone of this file.
  */
 import { z } from 'zod'
-import type { JsonObject, TaskProgress, TaskResult, TaskState } from '../../jobs/task.ts'
+import {
+  type JsonObject,
+  type TaskProgress,
+  type TaskResult,
+  type TaskState,
+  taskStates,
+} from '../../jobs/task.ts'
 import type { Notice } from '../../notices.ts'
 import type { FlagGroup } from '../../pipeline/fields/field.ts'
 import type { Defaults, Mode } from '../../pipeline/model-facts.ts'
@@ -26,11 +32,6 @@ export const taskBody = z.object({
 
 export type TaskBody = z.input<typeof taskBody>
 
-export const planBody = taskBody.extend({
-  /** Here files are names, and are not read: the command is written with them. */
-  request: taskBody.shape.request,
-})
-
 export const taskListQuery = z.object({
   after: z.string().max(100).optional(),
   limit: z.coerce.number().int().min(1).max(100).default(50),
@@ -41,7 +42,7 @@ export const taskListQuery = z.object({
     .max(100)
     .optional()
     .transform(text => text?.split(','))
-    .pipe(z.array(z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled'])).optional()),
+    .pipe(z.array(z.enum(taskStates)).optional()),
 })
 
 /** What a video can be had as, beside the file that was made. */

@@ -10,7 +10,7 @@ import { findTask } from '../tasks/find-task.ts'
 import { addressBook } from '../tasks/output-address.ts'
 import { adaptersOf } from '../tasks/plan-task.ts'
 import { settleRequest } from '../tasks/plan-video.ts'
-import { planBody, type TaskList, taskBody, taskListQuery } from './contract.ts'
+import { type TaskList, taskBody, taskListQuery } from './contract.ts'
 import { namedModel } from './model-view.ts'
 import { checkedRequest, nativeNames } from './offered-fields.ts'
 import { takeFiles } from './task-files.ts'
@@ -81,9 +81,9 @@ function plan(services: Services): Route {
     summary: 'Plan of a task: size, memory, time and command',
     access: 'key',
     note: 'Nothing is made, and no file is read.',
-    body: { type: ['application/json'], schema: planBody },
+    body: { type: ['application/json'], schema: taskBody },
     async handle(request) {
-      const { model: name, request: sent, loras } = parseBody(planBody, await readJson(request))
+      const { model: name, request: sent, loras } = parseBody(taskBody, await readJson(request))
       const model = namedModel(services, name)
       const adapters = adaptersOf(model, { loras })
       const checked = checkedRequest(sent)

@@ -1,5 +1,5 @@
 import { requestFields } from '../../api/request-fields.ts'
-import type { TaskRecord } from '../../jobs/task.ts'
+import { finalStates, type TaskRecord } from '../../jobs/task.ts'
 import { withPaths } from '../../pipeline/fields/request-fields.ts'
 import { failureMessage } from '../tasks/failure-message.ts'
 import {
@@ -18,7 +18,6 @@ export function taskView(book: AddressBook, task: TaskRecord): TaskView {
   const { id, state, api, createdAt, startedAt, finishedAt, request, priority, ahead, attempt, failure } =
     task
   const { preview, notices: _, ...progress } = task.progress
-  const running = state === 'running' || state === 'queued'
   return {
     id,
     state,
@@ -35,7 +34,9 @@ export function taskView(book: AddressBook, task: TaskRecord): TaskView {
     progress: {
       ...progress,
       ...(preview &&
-        running && { preview: { step: preview.step, url: previewAddress(book, task, preview.step) } }),
+        !finalStates.includes(state) && {
+          preview: { step: preview.step, url: previewAddress(book, task, preview.step) },
+        }),
     },
     notices: taskNotices(task),
     ...resultOf(task),
