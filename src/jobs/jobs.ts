@@ -18,7 +18,7 @@ export interface ListTasks {
   readonly search?: string
   /** Only those after this place, in the order that is asked for: of `placeOf`. */
   readonly after?: string
-  /** 1 to 100. */
+  /** 1 to 101: a page of 100, and whether there is another. */
   readonly limit: number
   /** By time of creation. */
   readonly order: 'asc' | 'desc'

@@ -115,15 +115,17 @@ function list(services: Services): Route {
       const place = after === undefined ? undefined : await services.jobs.placeOf(owner.id, after)
       const found = await services.jobs.list({
         owner: owner.id,
-        limit: Math.min(limit + 1, 100),
+        limit: limit + 1,
         order,
         ...(search !== undefined && search !== '' && { search }),
         ...(states && { states }),
         ...(place !== undefined && { after: place }),
       })
       const tasks = found.slice(0, limit).map(task => taskView(addressBook(services, request), task))
-      const more = found.length > limit || found.length === 100
-      return json({ tasks, ...(more && tasks.length > 0 && { next: tasks.at(-1)!.id }) } satisfies TaskList)
+      return json({
+        tasks,
+        ...(found.length > limit && { next: tasks.at(-1)!.id }),
+      } satisfies TaskList)
     },
   }
 }

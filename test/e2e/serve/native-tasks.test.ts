@@ -1,5 +1,5 @@
 /** The interface in the engine's own fields, which the Studio is made with. */
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readVideo } from '../../../src/index.ts'
@@ -50,9 +50,7 @@ const picture = async (background: string) => {
 /** The mean colour of a frame of a task's file. */
 async function colourOf(task: TaskView, frame: number): Promise<number[]> {
   const path = `${scratch}/${task.id}.mp4`
-  await import('node:fs/promises').then(async ({ writeFile }) => {
-    await writeFile(path, Buffer.from(await (await fetch(task.outputs.video!)).arrayBuffer()))
-  })
+  await writeFile(path, Buffer.from(await (await fetch(task.outputs.video!)).arrayBuffer()))
   const video = await readVideo(path)
   let index = 0
   for await (const data of video.frames) {
@@ -240,6 +238,13 @@ describe('tasks of an owner', () => {
     const second = await list(`limit=2&after=${first.next}`)
     expect(prompts(second)).toEqual(['one cat'])
     expect(second.next).toBeUndefined()
+    for (let count = 0; count < 97; count++) {
+      await keyed.post('/v1/tasks', { model: 'doodle', request: { ...small, prompt: `ball ${count}` } })
+    }
+    const all = await list('limit=100')
+    expect(all.tasks).toHaveLength(100)
+    expect(all.next).toBeUndefined()
+    expect((await list('limit=99')).next).toBe(all.tasks[98]!.id)
   })
 
   test('are told in one stream, with previews', async () => {
