@@ -1,5 +1,6 @@
 /** How a server sends the Studio: to whom, with which headers, and of what size. */
 import { readdirSync, readFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { brotliCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { scratchFolder } from '../../scratch.ts'
@@ -85,7 +86,6 @@ test('/docs is a page about the document of the interface', async () => {
 
 describe('a request that a web page sends', () => {
   const create = async (origin: string, host = new URL(server.url).host) => {
-    const { request } = await import('node:http')
     return await new Promise<number>((resolve, reject) => {
       const { port } = new URL(server.url)
       const headers = { origin, host, 'content-type': 'application/json' }
