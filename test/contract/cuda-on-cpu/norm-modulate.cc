@@ -6,13 +6,11 @@
 extern "C" const unsigned char norm_modulate_image[1] = {};
 
 void callKernel(void* kernel, void** arguments) {
+  const Arguments all{arguments};
   // Pointers to elements are passed alike, whatever the elements are.
   using Kernel = void (*)(void*, void*, void*, void*, int, int, int, float, float, int);
-  const auto pointer = [&](int index) { return *static_cast<void**>(arguments[index]); };
-  const auto whole = [&](int index) { return *static_cast<int*>(arguments[index]); };
-  const auto number = [&](int index) { return *static_cast<float*>(arguments[index]); };
-  reinterpret_cast<Kernel>(kernel)(pointer(0), pointer(1), pointer(2), pointer(3), whole(4), whole(5), whole(6),
-                                   number(7), number(8), whole(9));
+  reinterpret_cast<Kernel>(kernel)(all.pointer(0), all.pointer(1), all.pointer(2), all.pointer(3), all.whole(4),
+                                   all.whole(5), all.whole(6), all.number(7), all.number(8), all.whole(9));
 }
 
 namespace framewright {

@@ -9,6 +9,14 @@
 #include <stdexcept>
 #include <string>
 
+/** The arguments of a launch, as the parameters of a kernel. */
+struct Arguments {
+  void** values;
+  void* pointer(int index) const { return *static_cast<void**>(values[index]); }
+  int whole(int index) const { return *static_cast<int*>(values[index]); }
+  float number(int index) const { return *static_cast<float*>(values[index]); }
+};
+
 namespace framewright {
 
 using Bytes = std::vector<char>;

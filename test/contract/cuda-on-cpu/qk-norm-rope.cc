@@ -6,12 +6,12 @@
 extern "C" const unsigned char qk_norm_rope_image[1] = {};
 
 void callKernel(void* kernel, void** arguments) {
+  const Arguments all{arguments};
   // Pointers to elements are passed alike, whatever the elements are.
   using Kernel = void (*)(void*, void*, void*, void*, void*, void*, void*, void*, int, int, float);
-  const auto pointer = [&](int index) { return *static_cast<void**>(arguments[index]); };
-  const auto whole = [&](int index) { return *static_cast<int*>(arguments[index]); };
-  reinterpret_cast<Kernel>(kernel)(pointer(0), pointer(1), pointer(2), pointer(3), pointer(4), pointer(5), pointer(6),
-                                   pointer(7), whole(8), whole(9), *static_cast<float*>(arguments[10]));
+  reinterpret_cast<Kernel>(kernel)(all.pointer(0), all.pointer(1), all.pointer(2), all.pointer(3), all.pointer(4),
+                                   all.pointer(5), all.pointer(6), all.pointer(7), all.whole(8), all.whole(9),
+                                   all.number(10));
 }
 
 namespace framewright {
