@@ -20,8 +20,8 @@ export async function measureServing(): Promise<object> {
   const server = await startServerProcess(folder)
   try {
     const load = await underLoad(server.url)
-    const memory = await overManyTasks(server)
     printTable(`${clients} clients and ${pages} pages for ${seconds} s while videos are made`, [load])
+    const memory = await overManyTasks(server)
     printTable(`memory over ${shortTasks} tasks, MiB`, memory)
     return { clients, pages, seconds, load, memory }
   } finally {
