@@ -7,6 +7,7 @@ export const errorCodes = {
   'checkpoint/config':
     'A config file of the checkpoint cannot be read or holds a value that is not supported.',
   'checkpoint/corrupt': 'A weights file is truncated, malformed or hostile.',
+  'checkpoint/changed': 'A weights file was written to, replaced or removed after the model was opened.',
   'checkpoint/tensors': 'A tensor of the checkpoint is missing, unexpected or has the wrong shape or dtype.',
   'graph/invalid': 'A graph was built with a wrong rank, dtype, axis or name.',
   'runtime/provider': 'The execution provider is missing or cannot be used on this machine.',

@@ -1,5 +1,7 @@
 import { rmSync } from 'node:fs'
 import { type UnfinishedFile, unfinishedFiles } from '../unfinished-files.ts'
+import type { FileStamp } from '../weights/file-stamp.ts'
+import { mappedFiles } from '../weights/mapped-files.ts'
 import {
   type CommandMessage,
   type InterruptMessage,
@@ -57,6 +59,7 @@ export function joinSupervisor(): void {
     else unfinished.add(path)
     tell({ type: 'unfinished', path, done })
   })
+  mappedFiles.subscribe(file => tell({ type: 'mapped', file: file as FileStamp }))
   for (const signal of interruptNames) process.on(signal, () => tell({ type: 'signal', signal }))
   process.on('message', ({ signal }: InterruptMessage) => listener?.(signal))
   process.on('disconnect', () => {

@@ -1,5 +1,6 @@
 /** What the process of a command and its supervisor say to each other, over the channel of `child_process.fork`. */
 import type { UnfinishedFile } from '../unfinished-files.ts'
+import type { FileStamp } from '../weights/file-stamp.ts'
 
 export type InterruptName = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 
@@ -16,6 +17,8 @@ export type CommandMessage =
   /** The command ends by itself after an interrupt, within so many milliseconds. What it has fetched by then is kept. */
   | { readonly type: 'interruptible'; readonly graceMs: number; readonly resumable: boolean }
   | ({ readonly type: 'unfinished' } & UnfinishedFile)
+  /** A weights file, before it is mapped. */
+  | { readonly type: 'mapped'; readonly file: FileStamp }
   /** The process of the command was sent a signal. One of a terminal reaches its supervisor too. */
   | { readonly type: 'signal'; readonly signal: InterruptName }
   /** Everything was said and removed; what still runs in the process may be ended. */

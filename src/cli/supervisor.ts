@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { HostError } from '../errors.ts'
+import { MappedFiles } from '../weights/mapped-files.ts'
 import { reportError } from './report-error.ts'
 import {
   type CommandMessage,
@@ -40,6 +41,7 @@ export async function supervise(argv: readonly string[]): Promise<number> {
 class SupervisedCommand {
   readonly #child: ChildProcess
   readonly #unfinished = new Set<string>()
+  readonly #mapped = new MappedFiles()
   /** 0 until the command has said that it ends by itself. */
   #graceMs = 0
   #resumable = false
@@ -84,7 +86,7 @@ class SupervisedCommand {
     await Promise.all([...this.#unfinished].map(path => rm(path, { recursive: true, force: true })))
     if (this.#interrupt !== undefined && code !== 0) return this.#interrupted(this.#interrupt, argv)
     if (code !== null) return code
-    return reportError(crash(signal ?? 'SIGKILL'), argv)
+    return reportError(crash(signal ?? 'SIGKILL', await this.#mapped.damage()), argv)
   }
 
   #interrupted(by: InterruptName, argv: readonly string[]): number {
@@ -105,6 +107,7 @@ class SupervisedCommand {
       this.#graceMs = message.graceMs
       this.#resumable = message.resumable
     }
+    if (message.type === 'mapped') this.#mapped.add(message.file)
     if (message.type === 'signal') this.interrupt(message.signal, 'command')
     if (message.type === 'unfinished' && message.done) this.#unfinished.delete(message.path)
     if (message.type === 'unfinished' && !message.done) this.#unfinished.add(message.path)
@@ -115,13 +118,15 @@ class SupervisedCommand {
   }
 }
 
-function crash(signal: NodeJS.Signals): HostError {
+/** @param damage what was done to a weights file under the process */
+function crash(signal: NodeJS.Signals, damage: string | undefined): HostError {
   return new HostError('host/crashed', {
     subject: 'framewright',
     expected: 'a process that runs to its end',
-    got: `${signal} (${constants.signals[signal]})`,
-    advice:
-      signal === 'SIGKILL'
+    got: `${signal} (${constants.signals[signal]})${damage ? `: ${damage}` : ''}`,
+    advice: damage
+      ? 'Run it again when the file is whole. A new version is best written beside it and renamed.'
+      : signal === 'SIGKILL'
         ? 'Systems end processes so when memory runs out: make fewer frames or a smaller size, or free memory.'
         : 'Report it with what was printed before, and the output of "framewright doctor".',
   })

@@ -13,15 +13,23 @@ import type { Weights } from '../weights/checkpoint.ts'
 import { WeightLedger } from '../weights/scope.ts'
 import { adaptersOf, type ModelAdapter } from './adapters.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { ComponentFiles } from './component-files.ts'
 import type { ExportManifest } from './export-manifest.ts'
 
 /** Gives the graphs of a checkpoint by name. */
 export interface GraphSource {
-  /** @param kernels that the sessions will have, see `Backend`; graphs that were exported use none */
+  /**
+   * A graph to open a session of.
+   * @param kernels that the sessions will have, see `Backend`; graphs that were exported use none
+   * @throws CheckpointError `checkpoint/changed` where its files are not those that were opened, `checkpoint/tensors` where
+   *   scales in them are no finite numbers
+   */
   load(graph: string, kernels?: ReadonlySet<string>): Promise<GraphModel>
   /** The graph with its types and shapes, without kernels; where it was exported, as it was then. */
   graph(name: string): Promise<Graph>
   recipe(graph: string): GraphRecipe
+  /** The files that the weights of graphs are in. */
+  readonly files: ComponentFiles
   /** Adds a graph of a component that is not the checkpoint's, once. */
   add(recipe: GraphRecipe, weights: Weights): void
 }
@@ -48,15 +56,25 @@ export function graphSource(
   const build = builtGraphs(recipe, (component, kernels) => {
     return buildComponent(whole, component, precision, { adapters, kernels })
   })
+  const files = new ComponentFiles(
+    () => whole.weights,
+    adapters.map(({ file }) => file.stamp),
+  )
+  const load = checkpoint.exported
+    ? exportedGraphs(checkpoint)
+    : async (name: string, kernels?: ReadonlySet<string>) =>
+        graphModel(await build(name, kernels), name, precision.device)
   return {
     recipe,
+    files,
     graph: name => build(name),
     add(recipe, weights) {
       if (!whole.weights.has(recipe.component)) whole = withGraph(whole, recipe, weights)
     },
-    load: checkpoint.exported
-      ? exportedGraphs(checkpoint)
-      : async (name, kernels) => graphModel(await build(name, kernels), name, precision.device),
+    async load(name, kernels) {
+      await files.beforeOpening(recipe(name).component)
+      return await load(name, kernels)
+    },
   }
 }
 

@@ -72,7 +72,10 @@ export class Lane implements GraphRunner {
    * the same run is tried once more: what it is fed is still there.
    */
   readonly run: RunGraph = (graph, feeds, options) => {
-    return this.#inTurn(() => this.#session(graph), feeds, options)
+    return this.#unlessRewritten(
+      graph,
+      this.#inTurn(() => this.#session(graph), feeds, options),
+    )
   }
 
   openArrays(shape: readonly number[]): StateArrays<unknown> {
@@ -81,6 +84,15 @@ export class Lane implements GraphRunner {
       run: (op, rank, feeds, options) => this.#inTurn(() => this.#stateSession(op, rank), feeds, options),
       drop: residents => this.drop(residents),
     })
+  }
+
+  /** A run of weights that were written to meanwhile gave something else than the model does, or failed for that. */
+  async #unlessRewritten(graph: string, run: Promise<RunResult>): Promise<RunResult> {
+    try {
+      return await run
+    } finally {
+      await this.#source.files.whileMapped(this.#source.recipe(graph).component)
+    }
   }
 
   async #inTurn(...run: SessionRun): Promise<RunResult> {
@@ -150,7 +162,11 @@ export class Lane implements GraphRunner {
 
   async #session(graph: string): Promise<Session> {
     const open = this.#sessions.get(graph)
-    if (open) return await open
+    if (open) {
+      // Before pages beyond a new end are read, which ends the process.
+      await this.#source.files.whileMapped(this.#source.recipe(graph).component)
+      return await open
+    }
     await this.makeRoom(graph)
     const opening = this.#open(graph)
     this.#sessions.set(graph, opening)
@@ -168,7 +184,12 @@ export class Lane implements GraphRunner {
 
   async #open(graph: string): Promise<Session> {
     const model = await this.#source.load(graph, this.#backend.kernels)
-    return await this.#backend.open(model)
+    try {
+      return await this.#backend.open(model)
+    } catch (error) {
+      await this.#source.files.beforeOpening(this.#source.recipe(graph).component)
+      throw error
+    }
   }
 
   async #releaseWhere(matches: (graph: string) => boolean): Promise<void> {

@@ -187,6 +187,7 @@ function weightsOf({ file, tensors }: LocatedPart): Weights {
     folder: file.path,
     tensors,
     files: [file.path],
+    stamps: [file.stamp],
     parameters: all.reduce((sum, { shape }) => sum + elementCount(shape), 0),
     bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
     metadata: withoutMarkers(file.metadata),

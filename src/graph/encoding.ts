@@ -22,6 +22,11 @@ export interface Encoding {
    * @param ids i64 row numbers
    */
   rows(graph: Graph, key: string, ids: Value): Value
+  /**
+   * Reads the scales that are too many to be read with the header of a file. @default they were read with it
+   * @throws CheckpointError `checkpoint/tensors` where one is infinite or no number
+   */
+  readonly verify?: () => Promise<void>
 }
 
 /** Whether a weight that is stored in one shape, with padding, can be one of another shape. */

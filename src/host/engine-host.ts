@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { BackendError, HostError } from '../errors.ts'
+import { MappedFiles } from '../weights/mapped-files.ts'
 import type { HostEngineOptions } from './host-process.ts'
 import { HostTail } from './host-tail.ts'
 import type { HostCommand, HostProgress, HostReply, RunEnd, RunSpec } from './protocol.ts'
@@ -51,6 +52,7 @@ export class EngineHost implements AsyncDisposable {
   readonly #options: Required<EngineHostOptions>
   #process: ChildProcess | undefined
   #tail = new HostTail()
+  #mapped = new MappedFiles()
   #active: ActiveRun | undefined
   /** Until it is ready a timeout, then the interval of pings. */
   #watching: NodeJS.Timeout | undefined
@@ -178,6 +180,7 @@ export class EngineHost implements AsyncDisposable {
     this.#process = child
     this.#starts++
     this.#tail = new HostTail(child)
+    this.#mapped = new MappedFiles()
     child.on('message', (message: HostReply) => {
       if (message.type === 'ready') {
         this.#opening?.resolve()
@@ -189,7 +192,7 @@ export class EngineHost implements AsyncDisposable {
       } else this.#take(message)
     })
     child.on('error', error => this.#options.onEvent({ type: 'note', text: error.message }))
-    child.on('exit', (code, signal) => this.#exited(child, signal ?? `exit code ${code}`))
+    child.on('exit', (code, signal) => void this.#exited(child, signal ?? `exit code ${code}`))
     this.#awaitReady(child)
     this.#options.onEvent({ type: 'started', pid: child.pid ?? 0 })
     return child
@@ -199,6 +202,10 @@ export class EngineHost implements AsyncDisposable {
     if (message.type === 'pong') {
       this.#unanswered = 0
       this.#residentBytes = message.residentBytes
+      return
+    }
+    if (message.type === 'mapped') {
+      this.#mapped.add(message.file)
       return
     }
     if (message.id !== this.#active?.id) return
@@ -247,21 +254,23 @@ export class EngineHost implements AsyncDisposable {
     child.kill('SIGKILL')
   }
 
-  #exited(child: ChildProcess, reason: string): void {
+  async #exited(child: ChildProcess, reason: string): Promise<void> {
     if (this.#process !== child) return
     clearTimeout(this.#watching)
     this.#process = undefined
     this.#engineDevice = undefined
     this.#options.onEvent({ type: 'exited', reason, expected: this.#closing })
+    const [opening, active] = [this.#opening, this.#active]
     const said = this.#tail.text
+    const damage = await this.#mapped.damage()
     const crash = new HostError('host/crashed', {
       subject: `engine host of ${this.device}`,
       expected: 'a process that runs',
-      got: said ? `${reason} after "${said}"` : reason,
+      got: damage ? `${reason}: ${damage}` : said ? `${reason} after "${said}"` : reason,
       advice: 'The video is tried again, from its last checkpoint.',
     })
-    this.#opening?.reject(crash)
-    this.#active?.crash(crash)
+    opening?.reject(crash)
+    active?.crash(crash)
   }
 
   #send(child: ChildProcess, command: HostCommand): void {

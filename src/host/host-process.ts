@@ -8,6 +8,8 @@ import { createEngine } from '../api/engine.ts'
 import type { Engine, EngineOptions } from '../engine/engine.ts'
 import { resolveModel } from '../engine/model-name.ts'
 import { CancelledError, FramewrightError } from '../errors.ts'
+import type { FileStamp } from '../weights/file-stamp.ts'
+import { mappedFiles } from '../weights/mapped-files.ts'
 import { makeVideo } from './make-video.ts'
 import type { HostCommand, HostReply, RunEnd, RunSpec } from './protocol.ts'
 import { RunCheckpoint } from './run-checkpoint.ts'
@@ -38,6 +40,7 @@ process.on('SIGTERM', () => {})
 // Without a supervisor there is nobody to work for. A native run cannot be ended in any other way.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 process.on('message', (message: HostCommand) => take(message))
+mappedFiles.subscribe(file => reply({ type: 'mapped', file: file as FileStamp }))
 try {
   await openDevices(options.device ?? 'auto')
   reply({ type: 'ready' })
@@ -71,8 +74,10 @@ async function run(id: string, spec: RunSpec): Promise<void> {
   const current = active!
   const note = (text: string) => reply({ type: 'note', id, text })
   const checkpoint = new RunCheckpoint(spec)
-  const end = await outcome(async () => {
+  let reusedModel = false
+  const make = async () => {
     const { engine, reused } = await engineFor(spec)
+    reusedModel = reused
     reply({ type: 'model', id, device: engine.device, reused })
     return await makeVideo(spec, {
       engine,
@@ -81,7 +86,10 @@ async function run(id: string, spec: RunSpec): Promise<void> {
       signal: current.stop.signal,
       report: progress => reply({ type: 'progress', id, progress }),
     })
-  })
+  }
+  const first = await outcome(make)
+  // A new version of the files of a model that was loaded for a run before is opened as it is now.
+  const end = reusedModel && isChanged(first) ? await outcome(make) : first
   if (end.type === 'stopped' && current.save) {
     await checkpoint.flush().catch(error => note(`The checkpoint was not saved: ${(error as Error).message}`))
   } else if (end.type === 'stopped') {
@@ -99,6 +107,7 @@ async function outcome(make: () => Promise<Extract<RunEnd, { type: 'done' }>['re
   } catch (error) {
     if (error instanceof CancelledError) return { type: 'stopped' }
     const code = FramewrightError.is(error) ? error.code : 'internal'
+    if (code === 'checkpoint/changed') await unload()
     return { type: 'failed', failure: { code, message: (error as Error).message } }
   }
 }
@@ -108,11 +117,20 @@ async function engineFor({ model, adapters: named }: RunSpec): Promise<{ engine:
   const adapters = named.map(({ name: _, ...adapter }) => adapter)
   const of = JSON.stringify([model, adapters])
   if (loaded?.of === of) return { engine: loaded.engine, reused: true }
-  await loaded?.engine[Symbol.asyncDispose]()
-  loaded = undefined
+  await unload()
   const engine = await createEngine({ ...options, model: await resolveModel(model), adapters })
   loaded = { of, engine }
   return { engine, reused: false }
+}
+
+function isChanged(end: RunEnd): boolean {
+  return end.type === 'failed' && end.failure.code === 'checkpoint/changed'
+}
+
+/** The next run opens its model anew. */
+async function unload(): Promise<void> {
+  await loaded?.engine[Symbol.asyncDispose]()
+  loaded = undefined
 }
 
 /** A graph that still runs cannot be ended without its process, and would hold up an exit. */

@@ -1,6 +1,7 @@
 /** What a supervisor and an engine host say to each other: JSON, over the channel of `child_process.fork`. */
 import type { AdapterOptions } from '../engine/adapters.ts'
 import type { JsonObject, TaskFailure, TaskProgress } from '../jobs/task.ts'
+import type { FileStamp } from '../weights/file-stamp.ts'
 
 /** One video to make, with absolute paths. */
 export interface RunSpec {
@@ -52,6 +53,8 @@ export type HostReply =
   | { readonly type: 'pong'; readonly number: number; readonly residentBytes: number }
   /** The model of a run is there, as an engine of `device`. `reused`: the run before had left it loaded. */
   | { readonly type: 'model'; readonly id: string; readonly device: string; readonly reused: boolean }
+  /** Before it is mapped. */
+  | { readonly type: 'mapped'; readonly file: FileStamp }
   | { readonly type: 'progress'; readonly id: string; readonly progress: HostProgress }
   /** Something that whoever reads the log wants to know. */
   | { readonly type: 'note'; readonly id: string; readonly text: string }

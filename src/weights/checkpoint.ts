@@ -1,10 +1,11 @@
 import { CheckpointError } from '../errors.ts'
 import { elementCount } from '../tensor/dtype.ts'
+import type { FileStamp } from './file-stamp.ts'
 import { findWeights } from './find-weights.ts'
 import { readSafetensorsHeader } from './read-header.ts'
 import { readShardIndex, type ShardIndex } from './shard-index.ts'
 import { quoted } from './strict-json.ts'
-import type { SafetensorsFile, TensorLocation } from './tensor-location.ts'
+import type { SafetensorsFile, Stamped, TensorLocation } from './tensor-location.ts'
 
 /** Every tensor of one component of a checkpoint (`transformer/`, `vae/`, …), over all its files. */
 export interface Weights {
@@ -12,6 +13,8 @@ export interface Weights {
   readonly tensors: ReadonlyMap<string, TensorLocation>
   /** Real paths of the .safetensors files. */
   readonly files: readonly string[]
+  /** Of the files, when their headers were read. */
+  readonly stamps: readonly FileStamp[]
   /** Elements of all tensors. */
   readonly parameters: number
   /** Bytes of all tensors. */
@@ -32,7 +35,7 @@ export async function openWeights(folder: string, baseName?: string): Promise<We
   const found = await findWeights(folder, baseName)
   if (!found.indexed) return gather(folder, await Promise.all(found.paths.map(readSafetensorsHeader)))
   const index = await readShardIndex(found.paths[0])
-  const shards = new Map<string, SafetensorsFile>()
+  const shards = new Map<string, SafetensorsFile & Stamped>()
   for (const [name, path] of index.shards) shards.set(name, await readSafetensorsHeader(path))
   checkIndex(index, shards)
   return gather(folder, [...shards.values()])
@@ -61,13 +64,14 @@ function disagreement(index: ShardIndex, key: string, expected: string, got: str
   })
 }
 
-function gather(folder: string, files: readonly SafetensorsFile[]): Weights {
+function gather(folder: string, files: readonly (SafetensorsFile & Stamped)[]): Weights {
   const tensors = new Map(files.flatMap(file => [...file.tensors]))
   const all = [...tensors.values()]
   return {
     folder,
     tensors,
     files: files.map(file => file.path),
+    stamps: files.map(file => file.stamp),
     parameters: all.reduce((sum, { shape }) => sum + elementCount(shape), 0),
     bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
     metadata: new Map(files.flatMap(file => [...file.metadata])),

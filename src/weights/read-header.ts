@@ -1,6 +1,6 @@
 import { type CheckpointError, messageOf } from '../errors.ts'
 import { parseHeader } from './parse-header.ts'
-import type { SafetensorsFile } from './tensor-location.ts'
+import type { SafetensorsFile, Stamped } from './tensor-location.ts'
 import { corrupt, downloadAgain, type OpenWeightsFile, readFully, withWeightsFile } from './weights-file.ts'
 
 /** The reference implementation's limit. A 14B checkpoint's header has 0.2 MB. */
@@ -11,11 +11,12 @@ const maxHeaderBytes = 100_000_000
  * Nothing in the file is trusted: lengths, offsets, overlaps and gaps are checked against the size of the file.
  * @throws CheckpointError `checkpoint/not-found`, or `checkpoint/corrupt` that names the file and the tensor
  */
-export function readSafetensorsHeader(path: string): Promise<SafetensorsFile> {
+export function readSafetensorsHeader(path: string): Promise<SafetensorsFile & Stamped> {
   return withWeightsFile(path, async file => {
     const headerBytes = await readHeaderLength(file)
     const text = await readHeaderText(file, headerBytes)
-    return parseHeader({ path: file.path, text, dataStart: 8 + headerBytes, fileBytes: file.bytes })
+    const header = { path: file.path, text, dataStart: 8 + headerBytes, fileBytes: file.bytes }
+    return { ...parseHeader(header), stamp: file.stamp }
   })
 }
 

@@ -1,5 +1,6 @@
 import type { Encoding } from '../graph/encoding.ts'
 import type { DType } from '../tensor/dtype.ts'
+import type { FileStamp } from './file-stamp.ts'
 
 /** Where the elements of one tensor lie: row-major, little endian, `bytes` = dims × element size. */
 export interface TensorLocation {
@@ -26,6 +27,11 @@ export interface SafetensorsFile {
   readonly tensors: ReadonlyMap<string, TensorLocation>
   /** The free text pairs of `__metadata__`. */
   readonly metadata: ReadonlyMap<string, string>
+}
+
+/** A file whose header was read. */
+export interface Stamped {
+  readonly stamp: FileStamp
 }
 
 /** The name of the format that a tensor is stored in. */

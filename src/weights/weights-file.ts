@@ -1,12 +1,14 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, realpath } from 'node:fs/promises'
 import { CheckpointError, type Expectation, messageOf } from '../errors.ts'
+import { type FileStamp, fileStamp } from './file-stamp.ts'
 
 /** A weights file open for reading. `path` is its real path, `bytes` its size. */
 export interface OpenWeightsFile {
   readonly path: string
   readonly bytes: number
   readonly handle: FileHandle
+  readonly stamp: FileStamp
 }
 
 /**
@@ -24,11 +26,12 @@ export async function withWeightsFile<T>(
     throw unreadable(path, cause)
   })
   try {
-    const stat = await handle.stat()
+    const stat = await handle.stat({ bigint: true })
     if (stat.isDirectory()) throw corrupt(path, { expected: 'a .safetensors file', got: 'a folder' })
     if (!stat.isFile())
       throw corrupt(path, { expected: 'a .safetensors file', got: 'a device, pipe or socket' })
-    return await use({ path: real, bytes: stat.size, handle })
+    const stamp = fileStamp(real, stat)
+    return await use({ path: real, bytes: stamp.bytes, handle, stamp })
   } finally {
     await handle.close()
   }

@@ -1,5 +1,5 @@
 /** Real processes with a real model: the host is the compiled one, as it is forked by its compiled name. */
-import { access, mkdir, readFile } from 'node:fs/promises'
+import { access, cp, mkdir, readFile, rename, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -148,6 +148,42 @@ describe('a host that is killed in the middle', () => {
     expect(end.result.resumedAt).toBeGreaterThanOrEqual(1)
     expect(again.seen.filter(({ stepSeconds }) => stepSeconds)).toHaveLength(12 - end.result.resumedAt)
     await sameVideo('killed')
+  })
+})
+
+describe('a model whose files change under a host', () => {
+  const weights = join(folder, 'changing/transformer/diffusion_pytorch_model.safetensors')
+  const ofCopy = (name: string) => spec(name, { model: join(folder, 'changing') })
+
+  test('is opened anew for the next run when a file was replaced', async () => {
+    await cp(model, join(folder, 'changing'), { recursive: true, dereference: true })
+    expect((await start(ofCopy('before')).end).type).toBe('done')
+    const { modelMisses } = host
+    await cp(weights, `${weights}.new`)
+    await rename(`${weights}.new`, weights)
+    expect((await start(ofCopy('after')).end).type).toBe('done')
+    expect(host.modelMisses).toBe(modelMisses + 1)
+    expect((await readFile(ofCopy('after').video)).equals(await readFile(ofCopy('before').video))).toBe(true)
+  })
+
+  test('is named when the process ends for it', async () => {
+    const run = start(ofCopy('cut'))
+    await run.reached(2)
+    // The host is held, so that it does not see the change itself.
+    process.kill(host.pid!, 'SIGSTOP')
+    await truncate(weights, 1000)
+    process.kill(host.pid!, 'SIGBUS')
+    process.kill(host.pid!, 'SIGCONT')
+    const { code, message } = await failure(run.end)
+    expect(code).toBe('host/crashed')
+    expect(message).toMatch(
+      new RegExp(`got SIGBUS: ${weights} was changed while it was in use: 1000 bytes instead of \\d+\\.`),
+    )
+  })
+
+  test('fails its runs as long as a file is cut', async () => {
+    const end = await start(ofCopy('still cut')).end
+    expect(end).toMatchObject({ type: 'failed', failure: { code: 'checkpoint/corrupt' } })
   })
 })
 

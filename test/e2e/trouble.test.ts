@@ -1,10 +1,10 @@
 /** What a machine does to a run: full disks, too little memory, readers that go away. */
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { scratchFolder } from '../scratch.ts'
-import { bash, prompt, withoutNotices } from './run-cli.ts'
+import { bash, builtIn, prompt, start, withoutNotices } from './run-cli.ts'
 
 const folder = scratchFolder()
 const linux = process.platform === 'linux'
@@ -92,3 +92,27 @@ function succeeds(program: string, words: readonly string[]): boolean {
     return false
   }
 }
+
+describe('a weights file that is cut while a video is made of it', () => {
+  test('ends the command with the name of the file, and nothing left', async () => {
+    const model = path.join(folder, 'cut-model')
+    cpSync(builtIn, model, { recursive: true, dereference: true })
+    const weights = path.join(model, 'transformer/diffusion_pytorch_model.safetensors')
+    const words = ['generate', prompt, '--model', model, '--steps', '200', '--json', '-o', 'cut.mp4']
+    const command = start(folder, words, { stdio: ['ignore', 'pipe', 'pipe'] })
+    let [stdout, stderr] = ['', '']
+    command.stderr!.on('data', (text: Buffer) => {
+      stderr += text
+    })
+    command.stdout!.on('data', (text: Buffer) => {
+      const before = stdout.includes('step-end')
+      stdout += text
+      if (!before && stdout.includes('step-end')) truncateSync(weights, 1000)
+    })
+    const code = await new Promise(resolve => command.on('exit', resolve))
+    expect(`${stdout}${stderr}`).toContain(weights)
+    expect(`${stdout}${stderr}`).toContain('1000 bytes instead of')
+    expect(code).toBe(1)
+    expect(readdirSync(folder).filter(name => name.includes('cut.'))).toEqual([])
+  })
+})

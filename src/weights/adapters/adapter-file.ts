@@ -3,7 +3,7 @@ import path from 'node:path'
 import { CheckpointError } from '../../errors.ts'
 import { readSafetensorsHeader } from '../read-header.ts'
 import { readTensor } from '../read-tensor.ts'
-import type { SafetensorsFile, TensorLocation } from '../tensor-location.ts'
+import type { SafetensorsFile, Stamped, TensorLocation } from '../tensor-location.ts'
 import { toFloat32 } from '../to-float32.ts'
 import { isOfTextEncoder, moduleName, otherKind, type Part, parseAdapterKey } from './key-names.ts'
 import { type ModuleScale, moduleScales } from './module-scales.ts'
@@ -13,7 +13,7 @@ import { scaleSources, useMerged } from './scale-sources.ts'
  * An adapter (LoRA: Hu et al., 2021, https://arxiv.org/abs/2106.09685) as it is stored, with names as the file has
  * them. A module's weight W becomes W + scale · up · down; other tensors are added as they are.
  */
-export interface AdapterFile {
+export interface AdapterFile extends Stamped {
   /** Real path. */
   readonly path: string
   readonly modules: readonly AdapterModule[]
@@ -70,6 +70,7 @@ export async function readAdapter(file: string): Promise<AdapterFile> {
   const scaled = scales.values()
   return {
     path: header.path,
+    stamp: header.stamp,
     metadata: header.metadata,
     modules: modules.map((module, index) => {
       const matrices = lowRanks[index]?.matrices

@@ -1,12 +1,12 @@
 import { readSafetensorsHeader } from '../read-header.ts'
-import type { TensorLocation } from '../tensor-location.ts'
+import type { Stamped, TensorLocation } from '../tensor-location.ts'
 import { readFully, withWeightsFile } from '../weights-file.ts'
 import type { GgufValue } from './gguf/gguf-values.ts'
 import { readGguf } from './gguf/read-gguf.ts'
 import { readLayers } from './read-layers.ts'
 
 /** A file of weights in a format that can be run, as far as its header tells. */
-export interface TensorFile {
+export interface TensorFile extends Stamped {
   /** Real path. */
   readonly path: string
   readonly bytes: number

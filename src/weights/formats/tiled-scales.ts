@@ -8,6 +8,8 @@ import { storedAs, unusable } from './scales.ts'
 /** Rows and columns of scales in a tile of cuBLAS's layout for block-scaled matrices. */
 const tile = { rows: 128, columns: 4 } as const
 
+const tileSize = tile.rows * tile.columns
+
 const upTo = (value: number, multiple: number) => Math.ceil(value / multiple) * multiple
 
 /** @throws CheckpointError where the scales of [rows, columns] are not stored in whole tiles */
@@ -22,6 +24,17 @@ export function checkTiled(
   if (same && dtypes.includes(scale.dtype)) return
   const expected = `${dtypes.join(' or ')} [${shape.join(', ')}]`
   throw unusable(scale, expected, storedAs(scale))
+}
+
+/** Whether the scale at an index of the tiles is one of [rows, columns], and no padding. */
+export function isInTiles(scale: TensorLocation, rows: number, columns: number): (index: number) => boolean {
+  const across = scale.shape[1]! / tile.columns
+  return index => {
+    const [number, within] = [Math.floor(index / tileSize), index % tileSize]
+    const row = Math.floor(number / across) * tile.rows + ((within >> 2) % 4) * 32 + (within >> 4)
+    const column = (number % across) * tile.columns + (within % tile.columns)
+    return row < rows && column < columns
+  }
 }
 
 /**

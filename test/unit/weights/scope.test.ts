@@ -15,6 +15,7 @@ function weightsOf(tensors: Readonly<Record<string, readonly [DType, readonly nu
     folder: '/w',
     tensors: new Map(locations),
     files: [],
+    stamps: [],
     metadata: new Map(),
     parameters: 0,
     bytes: 0,

@@ -13,22 +13,24 @@ export interface BlockType {
   /** Of a block. */
   readonly elements: number
   readonly bytes: number
+  /** Where its scales and minima of f16 are, in bytes. */
+  readonly scales: readonly number[]
   /** u8 [..., bytes] → f32 [..., elements] */
   decode(blocks: Value): Value
 }
 
 /** By their number in a file. */
 export const blockTypes: ReadonlyMap<number, BlockType> = new Map([
-  [2, { name: 'Q4_0', elements: 32, bytes: 18, decode: decodeQ40 }],
-  [3, { name: 'Q4_1', elements: 32, bytes: 20, decode: decodeQ41 }],
-  [6, { name: 'Q5_0', elements: 32, bytes: 22, decode: decodeQ50 }],
-  [7, { name: 'Q5_1', elements: 32, bytes: 24, decode: decodeQ51 }],
-  [8, { name: 'Q8_0', elements: 32, bytes: 34, decode: decodeQ80 }],
-  [10, { name: 'Q2_K', elements: 256, bytes: 84, decode: decodeQ2K }],
-  [11, { name: 'Q3_K', elements: 256, bytes: 110, decode: decodeQ3K }],
-  [12, { name: 'Q4_K', elements: 256, bytes: 144, decode: decodeQ4K }],
-  [13, { name: 'Q5_K', elements: 256, bytes: 176, decode: decodeQ5K }],
-  [14, { name: 'Q6_K', elements: 256, bytes: 210, decode: decodeQ6K }],
+  [2, { name: 'Q4_0', elements: 32, bytes: 18, scales: [0], decode: decodeQ40 }],
+  [3, { name: 'Q4_1', elements: 32, bytes: 20, scales: [0, 2], decode: decodeQ41 }],
+  [6, { name: 'Q5_0', elements: 32, bytes: 22, scales: [0], decode: decodeQ50 }],
+  [7, { name: 'Q5_1', elements: 32, bytes: 24, scales: [0, 2], decode: decodeQ51 }],
+  [8, { name: 'Q8_0', elements: 32, bytes: 34, scales: [0], decode: decodeQ80 }],
+  [10, { name: 'Q2_K', elements: 256, bytes: 84, scales: [80, 82], decode: decodeQ2K }],
+  [11, { name: 'Q3_K', elements: 256, bytes: 110, scales: [108], decode: decodeQ3K }],
+  [12, { name: 'Q4_K', elements: 256, bytes: 144, scales: [0, 2], decode: decodeQ4K }],
+  [13, { name: 'Q5_K', elements: 256, bytes: 176, scales: [0, 2], decode: decodeQ5K }],
+  [14, { name: 'Q6_K', elements: 256, bytes: 210, scales: [208], decode: decodeQ6K }],
 ])
 
 /** d, 32 signed bytes. */

@@ -3,6 +3,7 @@ import { gather, reshape } from '../../../graph/ops/layout.ts'
 import { computedAfter } from '../../../graph/ops/quantization.ts'
 import { elementCount } from '../../../tensor/dtype.ts'
 import type { TensorLocation } from '../../tensor-location.ts'
+import { verifyScales } from '../verify-scales.ts'
 import type { BlockType } from './block-types.ts'
 
 /** Where the blocks of a tensor lie. */
@@ -28,5 +29,6 @@ function encodingOf(location: BlockLocation, type: BlockType): Encoding {
       const found = gather(graph.weight(key, bytes, [rows, blocks, type.bytes]), ids, 0)
       return reshape(type.decode(found), [...ids.shape.map(() => '=' as const), width])
     },
+    verify: () => verifyScales({ tensor: bytes, type: 'f16', stride: type.bytes, at: type.scales }),
   }
 }

@@ -4,14 +4,14 @@
  */
 import { CheckpointError } from '../../../errors.ts'
 import { bytesPerElement, type DType, elementCount } from '../../../tensor/dtype.ts'
-import type { TensorLocation } from '../../tensor-location.ts'
+import type { Stamped, TensorLocation } from '../../tensor-location.ts'
 import { corrupt, downloadAgain, type OpenWeightsFile, withWeightsFile } from '../../weights-file.ts'
 import { blockTypes } from './block-types.ts'
 import { blockTensor } from './gguf-tensors.ts'
 import { GgufReader, type GgufValue } from './gguf-values.ts'
 
 /** What the header of a GGUF file says. */
-export interface GgufFile {
+export interface GgufFile extends Stamped {
   /** Real path. */
   readonly path: string
   readonly bytes: number
@@ -79,6 +79,7 @@ export function readGguf(path: string): Promise<GgufFile> {
     return {
       path: file.path,
       bytes: file.bytes,
+      stamp: file.stamp,
       values,
       tensors: new Map(located.map(each => [each.key, each])),
     }

@@ -8,6 +8,7 @@ import { computedAfter } from '../../../graph/ops/quantization.ts'
 import { blockColumns, blockFloats, readBlockFloats } from '../block-floats.ts'
 import type { LayerFormat, StoredLayer } from '../layer-format.ts'
 import { unusable } from '../scales.ts'
+import { verifyScales } from '../verify-scales.ts'
 import { wholeEncoding } from '../whole-encoding.ts'
 
 export const modeloptNvfp4: LayerFormat = {
@@ -23,7 +24,11 @@ export const modeloptNvfp4: LayerFormat = {
       const blocks = cast(computedAfter(graph.weight(`${key}.scale`, scale), after), 'f32')
       return blockFloats(graph, key, { ...parts, even: 'low', blocks, after })
     }
-    const encoding = wholeEncoding({ name: 'NVFP4 (ModelOpt)', decode })
+    const encoding = wholeEncoding({
+      name: 'NVFP4 (ModelOpt)',
+      decode,
+      verify: () => verifyScales({ tensor: scale, type: 'f8e4m3', stride: 1 }),
+    })
     return { ...weight, dtype: 'f32', shape: [rows, columns], encoding }
   },
 }

@@ -11,7 +11,8 @@ import { tensor } from '../../../tensor/tensor.ts'
 import type { TensorLocation } from '../../tensor-location.ts'
 import type { LayerFormat } from '../layer-format.ts'
 import { storedAs, unusable } from '../scales.ts'
-import { checkTiled, untiled } from '../tiled-scales.ts'
+import { checkTiled, isInTiles, untiled } from '../tiled-scales.ts'
+import { verifyScales } from '../verify-scales.ts'
 import { wholeEncoding } from '../whole-encoding.ts'
 
 const block = 32
@@ -47,5 +48,7 @@ function encodingOf(weight: TensorLocation, scale: TensorLocation): Encoding {
     const scales = untiled(graph, place, after, exponents => gather(table, cast(exponents, 'i32'), 0))
     return reshape(multiply(cast(stored, 'f32'), unsqueeze(scales, 2)), [rows, columns])
   }
-  return wholeEncoding({ name: 'MXFP8', padding: block, decode })
+  const isUsed = isInTiles(scale, rows, columns / block)
+  const verify = () => verifyScales({ tensor: scale, type: 'e8m0', stride: 1, isUsed })
+  return wholeEncoding({ name: 'MXFP8', padding: block, decode, verify })
 }

@@ -7,7 +7,8 @@ import { cast } from '../../../graph/ops/cast.ts'
 import { blockColumns, blockFloats, readBlockFloats } from '../block-floats.ts'
 import type { LayerFormat } from '../layer-format.ts'
 import { unusable } from '../scales.ts'
-import { checkTiled, untiled } from '../tiled-scales.ts'
+import { checkTiled, isInTiles, untiled } from '../tiled-scales.ts'
+import { verifyScales } from '../verify-scales.ts'
 import { wholeEncoding } from '../whole-encoding.ts'
 
 const padding = 16
@@ -26,7 +27,18 @@ export const nvfp4: LayerFormat = {
       const blocks = untiled(graph, place, after, stored => cast(stored, 'f32'))
       return blockFloats(graph, key, { ...parts, even: 'high', blocks, after })
     }
-    const encoding = wholeEncoding({ name: 'NVFP4', padding, decode })
+    const encoding = wholeEncoding({
+      name: 'NVFP4',
+      padding,
+      decode,
+      verify: () =>
+        verifyScales({
+          tensor: scale,
+          type: 'f8e4m3',
+          stride: 1,
+          isUsed: isInTiles(scale, rows, columns / blockColumns),
+        }),
+    })
     return { ...weight, dtype: 'f32', shape: [rows, columns], encoding }
   },
 }

@@ -8,11 +8,13 @@ import { cast } from '../../../graph/ops/cast.ts'
 import { add, clip, multiply, round } from '../../../graph/ops/elementwise.ts'
 import { reshape, transpose, unsqueeze } from '../../../graph/ops/layout.ts'
 import { computedAfter } from '../../../graph/ops/quantization.ts'
+import { bytesPerElement } from '../../../tensor/dtype.ts'
 import type { TensorLocation } from '../../tensor-location.ts'
 import type { LayerFormat } from '../layer-format.ts'
 import { codeTable, decodeCodes, offsetCodes } from '../packed-codes.ts'
 import { rotationSize, unrotated } from '../rotation.ts'
 import { columnOf, floats, packedMatrix, requireFinite, storedAs, unusable } from '../scales.ts'
+import { type StoredScales, verifyScales } from '../verify-scales.ts'
 import { wholeEncoding } from '../whole-encoding.ts'
 
 export const w4a8: LayerFormat = {
@@ -86,5 +88,14 @@ function encodingOf({ weight, relative, channel, codebook, correction, size, rot
     const shifted = shifts ? add(floats, unsqueeze(transpose(shifts, [1, 0]), 2)) : floats
     return unrotated(reshape(shifted, [rows, columns]), rotation)
   }
-  return wholeEncoding({ name: 'W4A8 ConvRot', decode })
+  return wholeEncoding({
+    name: 'W4A8 ConvRot',
+    decode,
+    verify: () =>
+      verifyScales({
+        tensor: relative,
+        type: relative.dtype as StoredScales['type'],
+        stride: bytesPerElement(relative.dtype),
+      }),
+  })
 }

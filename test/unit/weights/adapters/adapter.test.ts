@@ -22,6 +22,7 @@ const weights: Weights = {
     }),
   ),
   files: [],
+  stamps: [],
   metadata: new Map(),
   parameters: 0,
   bytes: 0,

@@ -1,0 +1,60 @@
+import type { Weights } from '../weights/checkpoint.ts'
+import { assertUnchanged, type FileStamp } from '../weights/file-stamp.ts'
+import { mappedFiles } from '../weights/mapped-files.ts'
+
+/**
+ * The files of a model's components. Sessions map them, so what is in them has to stay: it is compared with what their
+ * headers were read from before it is mapped, and before every run.
+ */
+export class ComponentFiles {
+  readonly #weights: () => ReadonlyMap<string, Weights>
+  readonly #adapterStamps: readonly FileStamp[]
+  readonly #verified = new Map<string, Promise<void>>()
+
+  /** @param weights by component; may grow */
+  constructor(weights: () => ReadonlyMap<string, Weights>, adapterStamps: readonly FileStamp[]) {
+    this.#weights = weights
+    this.#adapterStamps = adapterStamps
+  }
+
+  /**
+   * Before a video: one is not made of two versions of a model.
+   * @throws CheckpointError `checkpoint/changed` for a file that was written to or replaced
+   */
+  async beforeRequest(): Promise<void> {
+    for (const component of this.#weights().keys()) {
+      await assertUnchanged(this.#stampsOf(component), ['replaced', 'rewritten'])
+    }
+  }
+
+  /**
+   * Before sessions of a component are opened. Scales of blocks are read, once.
+   * @throws CheckpointError `checkpoint/changed` for a file that is another one by now, `checkpoint/tensors` for scales
+   *   that are no finite numbers
+   */
+  async beforeOpening(component: string): Promise<void> {
+    const stamps = this.#stampsOf(component)
+    await assertUnchanged(stamps)
+    const verified = this.#verified.get(component) ?? this.#verify(component)
+    this.#verified.set(component, verified)
+    await verified
+    for (const stamp of stamps) mappedFiles.publish(stamp)
+  }
+
+  /**
+   * While sessions are open: files that were replaced or removed are still mapped as they were.
+   * @throws CheckpointError `checkpoint/changed` for a file that was written to
+   */
+  async whileMapped(component: string): Promise<void> {
+    await assertUnchanged(this.#stampsOf(component), ['rewritten'])
+  }
+
+  async #verify(component: string): Promise<void> {
+    for (const { encoding } of this.#weights().get(component)?.tensors.values() ?? [])
+      await encoding?.verify?.()
+  }
+
+  #stampsOf(component: string): readonly FileStamp[] {
+    return [...(this.#weights().get(component)?.stamps ?? []), ...this.#adapterStamps]
+  }
+}

@@ -1,0 +1,58 @@
+import type { BigIntStats } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { CheckpointError } from '../errors.ts'
+
+/** What tells whether a file is still the one that was read. Plain text and numbers: processes send it to each other. */
+export interface FileStamp {
+  /** Real path. */
+  readonly path: string
+  readonly bytes: number
+  /** Of the last write, in nanoseconds. */
+  readonly modified: string
+  readonly inode: string
+}
+
+/**
+ * What happened to a file: `gone` and `replaced` leave the pages that a process has mapped as they were, `rewritten`
+ * changes them, and ends a process that reads beyond a new end.
+ */
+export type FileChange = 'gone' | 'replaced' | 'rewritten'
+
+export function fileStamp(path: string, { size, mtimeNs, ino }: BigIntStats): FileStamp {
+  return { path, bytes: Number(size), modified: String(mtimeNs), inode: String(ino) }
+}
+
+/** What happened to the file since, with words for an error; undefined where nothing did. */
+export async function changeOf(
+  stamp: FileStamp,
+): Promise<{ readonly change: FileChange; readonly got: string } | undefined> {
+  const stats = await stat(stamp.path, { bigint: true }).catch(() => undefined)
+  if (stats === undefined) return { change: 'gone', got: 'no file any more' }
+  const { bytes, modified, inode } = fileStamp(stamp.path, stats)
+  if (inode !== stamp.inode) return { change: 'replaced', got: `another file, of ${bytes} bytes` }
+  if (bytes !== stamp.bytes) return { change: 'rewritten', got: `${bytes} bytes instead of ${stamp.bytes}` }
+  if (modified === stamp.modified) return undefined
+  return { change: 'rewritten', got: 'other bytes: it was written to' }
+}
+
+/**
+ * Compares files with what was read of them before.
+ * @param changes that count
+ * @throws CheckpointError `checkpoint/changed` that names the first file with one of them
+ */
+export async function assertUnchanged(
+  stamps: Iterable<FileStamp>,
+  changes: readonly FileChange[] = ['gone', 'replaced', 'rewritten'],
+): Promise<void> {
+  for (const stamp of stamps) {
+    const found = await changeOf(stamp)
+    if (!found || !changes.includes(found.change)) continue
+    throw new CheckpointError('checkpoint/changed', {
+      subject: stamp.path,
+      expected: 'the file as it was when the model was opened',
+      got: found.got,
+      advice:
+        'Open the model again when the file is whole. A new version is best written beside it and renamed.',
+    })
+  }
+}

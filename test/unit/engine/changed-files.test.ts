@@ -1,0 +1,107 @@
+/** Weights files that are written to, replaced or removed while a model is open. */
+import { copyFileSync, cpSync, renameSync, rmSync, truncateSync, utimesSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { FileStamp } from '../../../src/weights/file-stamp.ts'
+import { mappedFiles } from '../../../src/weights/mapped-files.ts'
+import { fixture } from '../../fixtures.ts'
+import { failure, scratchFolder } from '../../scratch.ts'
+import { collect, framesOf, openTinyEngine, tinyRequest } from './tiny-engine.ts'
+
+const scratch = scratchFolder()
+let models = 0
+
+function copyOfModel() {
+  const folder = join(scratch, `model-${models++}`)
+  cpSync(fixture('wan21-t2v/model'), folder, { recursive: true, dereference: true })
+  const weights = (part: string) =>
+    join(folder, part, part === 'text_encoder' ? 'model.safetensors' : 'diffusion_pytorch_model.safetensors')
+  return { folder, transformer: weights('transformer'), vae: weights('vae') }
+}
+
+const later = new Date(Date.now() + 60_000)
+
+describe('a weights file that is changed before it is mapped', () => {
+  test.each<[string, (file: string) => void, RegExp]>([
+    ['cut', file => truncateSync(file, 1000), /got 1000 bytes instead of \d+\. Open the model again/],
+    ['written to', file => utimesSync(file, later, later), /got other bytes: it was written to\./],
+    [
+      'replaced by one of the same size and time',
+      file => {
+        copyFileSync(file, `${file}.new`)
+        renameSync(`${file}.new`, file)
+      },
+      /got another file, of \d+ bytes\./,
+    ],
+  ])('and %s ends the request with one clear error', async (_, change, message) => {
+    const { folder, vae } = copyOfModel()
+    await using tiny = await openTinyEngine({ model: folder })
+    change(vae)
+    const error = await failure(collect(tiny.engine.generate(tinyRequest)))
+    expect(error).toMatchObject({ code: 'checkpoint/changed', name: 'CheckpointError' })
+    expect(error.message).toMatch(`${vae}: expected the file as it was when the model was opened,`)
+    expect(error.message).toMatch(message)
+    expect(tiny.backends.flatMap(({ log }) => log)).toEqual([])
+  })
+
+  test('and removed ends the request when it is needed', async () => {
+    const { folder, vae } = copyOfModel()
+    await using tiny = await openTinyEngine({ model: folder })
+    rmSync(vae)
+    const error = await failure(collect(tiny.engine.generate(tinyRequest)))
+    expect(error).toMatchObject({ code: 'checkpoint/changed' })
+    expect(error.message).toMatch(
+      `${vae}: expected the file as it was when the model was opened, got no file`,
+    )
+  })
+})
+
+describe('a weights file that is changed while it is mapped', () => {
+  test('and written to ends the run before the next step reads it', async () => {
+    const { folder, transformer } = copyOfModel()
+    await using tiny = await openTinyEngine({ model: folder })
+    const events = tiny.engine.generate(tinyRequest)
+    const error = await failure(
+      (async () => {
+        for await (const event of events) if (event.type === 'step-end') utimesSync(transformer, later, later)
+      })(),
+    )
+    expect(error.code).toBe('checkpoint/changed')
+    expect(error.message).toContain(transformer)
+    expect(tiny.backends[0]!.runs('transformer')).toBeLessThan(2 * tinyRequest.steps)
+  })
+
+  test('and replaced or removed leaves the run as it is, and ends the next one', async () => {
+    const { folder, transformer } = copyOfModel()
+    await using tiny = await openTinyEngine({ model: folder })
+    const plain = framesOf(await collect(tiny.engine.generate(tinyRequest)))
+    copyFileSync(transformer, `${transformer}.new`)
+    truncateSync(`${transformer}.new`, 100)
+    const events = []
+    for await (const event of tiny.engine.generate(tinyRequest)) {
+      events.push(event)
+      if (event.type === 'step-end' && event.step === 1) renameSync(`${transformer}.new`, transformer)
+    }
+    expect(framesOf(events).equals(plain)).toBe(true)
+    const error = await failure(collect(tiny.engine.generate(tinyRequest)))
+    expect(error.message).toMatch(
+      `${transformer}: expected the file as it was when the model was opened, got another`,
+    )
+  })
+
+  test('is told of before it is mapped', async () => {
+    const { folder, transformer, vae } = copyOfModel()
+    const seen: string[] = []
+    const listener = (stamp: unknown) => void seen.push((stamp as FileStamp).path)
+    mappedFiles.subscribe(listener)
+    try {
+      await using tiny = await openTinyEngine({ model: folder })
+      expect(seen).toEqual([])
+      await collect(tiny.engine.generate(tinyRequest))
+    } finally {
+      mappedFiles.unsubscribe(listener)
+    }
+    expect(new Set(seen)).toContain(transformer)
+    expect(new Set(seen)).toContain(vae)
+  })
+})
