@@ -117,6 +117,11 @@ export class CancelledError extends FramewrightError {
   }
 }
 
+/** @throws CancelledError when the signal has aborted */
+export function checkAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new CancelledError({ cause: signal.reason })
+}
+
 /** Of a request to an engine that was disposed before, or while it ran. */
 export function disposedError(): CancelledError {
   return new CancelledError(undefined, {

@@ -24,6 +24,7 @@ export const wanFields: FieldGroup<WanFields, WanPlan & ControlPlan> = {
   controlScale: {
     about: 'strength of the control, or one for each layer: 1,0.5',
     schema: z => z.union([z.number(), z.array(z.number()).min(1)], 'a number, or a list of numbers'),
+    default: [1],
     resolve: (value = 1) => [value].flat(),
     check(fields: WanFields & ControlFields) {
       if (!isControlled(fields)) throw alone('controlScale', 'a control video, a mask or references')

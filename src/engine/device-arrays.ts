@@ -1,5 +1,5 @@
+import type { StateArrays } from '../pipeline/denoise-state.ts'
 import type { Feed, ResidentTensor, RunOptions, RunResult } from '../pipeline/family.ts'
-import type { StateArrays } from '../pipeline/state-arrays.ts'
 import { isResident } from '../runtime/backend.ts'
 import { checkTerms, type Term } from '../sampling/arithmetic.ts'
 import { elementCount } from '../tensor/dtype.ts'

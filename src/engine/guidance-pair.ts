@@ -1,7 +1,7 @@
+import { hostArrays } from '../pipeline/denoise-state.ts'
 import type { Feed, ResidentTensor, RunGraph } from '../pipeline/family.ts'
 import { both, type GraphRunner } from '../pipeline/graph-runner.ts'
 import type { MemoryPlan } from '../pipeline/memory-plan.ts'
-import { hostArrays } from '../pipeline/state-arrays.ts'
 import { isResident } from '../runtime/backend.ts'
 import type { GraphSource } from './graph-source.ts'
 import type { Lane } from './lane.ts'

@@ -1,7 +1,7 @@
+import { hostArrays, type StateArrays } from '../pipeline/denoise-state.ts'
 import type { Feed, ResidentTensor, RunGraph, RunOptions, RunResult } from '../pipeline/family.ts'
 import type { GraphRunner } from '../pipeline/graph-runner.ts'
 import { type MemoryPlan, type Residency, residencies, shouldEvict } from '../pipeline/memory-plan.ts'
-import { hostArrays, type StateArrays } from '../pipeline/state-arrays.ts'
 import { isOutOfMemory } from '../pipeline/within-memory.ts'
 import { type Backend, deviceText, type Session } from '../runtime/backend.ts'
 import { DeviceArrays } from './device-arrays.ts'

@@ -1,4 +1,4 @@
-import { CancelledError } from '../errors.ts'
+import { checkAborted } from '../errors.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { CausalGraphs, Feed, ResidentTensor, RunGraph, RunOptions, RunResult } from './family.ts'
@@ -40,7 +40,7 @@ export async function* runChunks(options: CausalRun): AsyncGenerator<ChunkResult
   const runChunk = async (index: number): Promise<ChunkResult | undefined> => {
     const part = chunks[index]
     if (part === undefined) return undefined
-    if (options.signal.aborted) throw new CancelledError({ cause: options.signal.reason })
+    checkAborted(options.signal)
     const started = performance.now()
     const graph = index === 0 ? graphs.first : (graphs.next ?? graphs.first)
     const result = await options.run(
@@ -102,4 +102,18 @@ export function nextName(cache: string): string {
 export function nextCaches({ residents }: RunResult): Record<string, ResidentTensor> {
   const caches = Object.entries(residents).filter(([name]) => isCache(name))
   return Object.fromEntries(caches.map(([name, cache]) => [name.slice(0, -nextSuffix.length), cache]))
+}
+
+/** What a decoder gives of a chunk. */
+export interface DecodedChunk {
+  /** uint8 [frames, height, width, 3] */
+  readonly frames: Tensor
+  /** f32 [frames, 3, height, width] */
+  readonly decoded?: Tensor
+  readonly seconds: number
+}
+
+/** The outputs of a decoder that are wanted. @param tensors whether the frames before rounding are too */
+export function decodedOutputs(tensors: boolean): string[] {
+  return ['frames', ...(tensors ? ['decoded'] : [])]
 }

@@ -5,7 +5,7 @@ import { type Sound, type SoundFormat, soundLength } from '../media/sound/sound.
 import type { Notify } from '../notices.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { decodeSound } from './decode-sound.ts'
-import type { AudioReadyEvent, StartEvent } from './events.ts'
+import type { AudioReadyEvent } from './events.ts'
 import type { Model } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
 import type { GeneratePlan } from './request.ts'
@@ -51,20 +51,10 @@ export async function readableSound(path: string, notify: Notify): Promise<Sound
   }
 }
 
-/** The event that a run begins with. */
-export function startEvent(
-  plan: GeneratePlan,
-  { device, memory }: Pick<GraphRunner, 'device' | 'memory'>,
-  sound: SoundFormat | undefined,
-): StartEvent {
-  const format = sound && { sound: { rate: sound.rate, channels: sound.channels } }
-  return { type: 'start', plan, device, memory, ...format }
-}
-
 /** What the sound of a clip is made of. */
 interface ClipSound {
   readonly plan: GeneratePlan
-  readonly source: SoundSource | undefined
+  readonly source: SoundSource
   /** Finished ones of every stream. */
   readonly latents: readonly Tensor[]
 }
@@ -77,7 +67,6 @@ export async function* clipSound(
   signal: AbortSignal,
   notify: Notify,
 ): AsyncGenerator<AudioReadyEvent> {
-  if (!source) return
   const started = performance.now()
   if (source.path !== undefined) {
     yield await copiedSound(source.path, plan, plan.frames / plan.fps, signal, notify)

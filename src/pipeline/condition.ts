@@ -1,3 +1,4 @@
+import { checkAborted } from '../errors.ts'
 import { type LatentSize, toLatent } from '../geometry/video-geometry.ts'
 import type { Picture } from '../media/read-picture.ts'
 import { dropNotices, listed, type Notify } from '../notices.ts'
@@ -5,10 +6,10 @@ import { isResident } from '../runtime/backend.ts'
 import { isGuided } from '../sampling/guidance.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { checkAborted } from './abort.ts'
 import { encodeClip } from './encode.ts'
 import type { Model, ResidentTensor, TextConditioning, VisualConditioning, VisualInputs } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
+import { modesOf } from './modes.ts'
 import type { GeneratePlan } from './request.ts'
 import { guidancesOf } from './streams.ts'
 import { readVisualInputs } from './visual.ts'
@@ -22,6 +23,16 @@ export interface Conditions {
   readonly visual: VisualConditioning
 }
 
+/** Of a request without pictures and clips. */
+const noInputs: VisualInputs = {
+  image: undefined,
+  lastImage: undefined,
+  keyframes: [],
+  video: undefined,
+  mask: undefined,
+  references: [],
+}
+
 /** Reads the request's files and makes the conditions of both guidance branches. */
 export async function condition(
   model: Model,
@@ -33,7 +44,8 @@ export async function condition(
   notify: Notify,
   opening?: readonly Picture[],
 ): Promise<Conditions> {
-  const inputs = await readVisualInputs(plan, signal, notify, opening, model.facts)
+  const shown = opening !== undefined || modesOf(plan).length > 0
+  const inputs = shown ? await readVisualInputs(plan, signal, notify, opening, model.facts) : noInputs
   return await conditionOn(model, plan, inputs, { size, noise, runner, signal, notify })
 }
 

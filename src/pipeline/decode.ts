@@ -1,6 +1,8 @@
 import type { Tensor } from '../tensor/tensor.ts'
-import { type ChunkSettings, runChunks } from './causal-run.ts'
-import type { CausalGraphs, Feed } from './family.ts'
+import { type ChunkSettings, type DecodedChunk, decodedOutputs, runChunks } from './causal-run.ts'
+import { decodeTiles } from './decode-tiles.ts'
+import type { CausalGraphs, DecodeContext, Feed, Model } from './family.ts'
+import type { GraphRunner } from './graph-runner.ts'
 
 export interface DecodeOptions extends ChunkSettings {
   readonly decoder: CausalGraphs
@@ -10,14 +12,6 @@ export interface DecodeOptions extends ChunkSettings {
   readonly feeds: Readonly<Record<string, Feed>>
   /** Whether to give the frames before rounding too. */
   readonly tensors: boolean
-}
-
-export interface DecodedChunk {
-  /** uint8 [frames, height, width, 3] */
-  readonly frames: Tensor
-  /** f32 [frames, 3, height, width] */
-  readonly decoded?: Tensor
-  readonly seconds: number
 }
 
 /** Decodes a clip chunk by chunk, whole pictures at a time. */
@@ -31,6 +25,22 @@ export async function* decodeChunks(options: DecodeOptions): AsyncGenerator<Deco
   }
 }
 
-export function decodedOutputs(tensors: boolean): string[] {
-  return ['frames', ...(tensors ? ['decoded'] : [])]
+/** Decodes a clip as the runner's memory allows: whole pictures, or tiles; as many frames at a time. */
+export function decodeClip(
+  model: Model,
+  context: DecodeContext,
+  runner: Pick<GraphRunner, 'run' | 'drop' | 'memory'>,
+  signal: AbortSignal,
+): AsyncGenerator<DecodedChunk, void, undefined> {
+  const { decoder, tiledDecoder, geometry } = model.facts
+  const { latents, plan } = context
+  const { chunk, tile } = runner.memory
+  const { tensors } = plan
+  const { run } = runner
+  const settings = { latents, chunk, tensors, run, signal, drop: runner.drop.bind(runner) }
+  if (tile === undefined) {
+    return decodeChunks({ ...settings, decoder, feeds: model.decoderFeeds(context, 'whole') })
+  }
+  const parts = { stem: model.decoderFeeds(context, 'stem'), rest: model.decoderFeeds(context, 'rest') }
+  return decodeTiles({ ...settings, decoder: tiledDecoder, geometry, tile, feedsOf: part => parts[part] })
 }

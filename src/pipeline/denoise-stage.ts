@@ -12,11 +12,11 @@ import { type DenoiseState, downloadState, firstState, uploadState } from './den
 import type { GenerateEvent } from './events.ts'
 import type { Model, StreamConditioning } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
-import { networkPass } from './network-pass.ts'
 import { decodePreview, expectedFrame } from './preview.ts'
 import { readLatents } from './read-latents.ts'
 import type { GeneratePlan } from './request.ts'
 import { firstLatents, withoutExtra } from './streams.ts'
+import { networkPass } from './velocity.ts'
 
 /** A stage before its first step. */
 export interface PreparedStage {

@@ -1,21 +1,18 @@
-import { RequestError } from '../errors.ts'
+import { checkAborted, RequestError } from '../errors.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
 import type { Sampler } from '../sampling/samplers/sampler.ts'
 import type { Schedule } from '../sampling/schedules/schedule.ts'
 import { createStepCache } from '../sampling/step-cache.ts'
 import { tensor } from '../tensor/tensor.ts'
-import { checkAborted } from './abort.ts'
 import type { Conditions } from './condition.ts'
-import { arraysOf, type DenoiseState, type StreamState } from './denoise-state.ts'
+import { arraysOf, type DenoiseState, type StateArrays, type StreamState } from './denoise-state.ts'
 import type { StepEndEvent, StreamTensors } from './events.ts'
 import type { Model, ModelFacts, StepTimes } from './family.ts'
-import { type PositionRule, positionRule } from './known-positions.ts'
-import type { NetworkPass } from './network-pass.ts'
+import { knownPositions } from './known-positions.ts'
 import type { StepEstimate } from './preview.ts'
 import type { GeneratePlan } from './request.ts'
-import type { StateArrays } from './state-arrays.ts'
-import { guidancesOf } from './streams.ts'
-import { type StepVelocity, velocityOf } from './velocity.ts'
+import { freePositions, guidancesOf, type PositionRule } from './streams.ts'
+import { type NetworkPass, type StepVelocity, velocityOf } from './velocity.ts'
 
 export interface DenoiseContext<V> {
   readonly model: Pick<Model, 'facts' | 'guide'>
@@ -55,7 +52,10 @@ export function denoiseStreams<V>(
 ): DenoiseStream<V>[] {
   return visual.streams.map((conditioning, index) => {
     const [own, schedule] = [arrays[index]!, schedules[index]!]
-    const rule = positionRule(own, conditioning, schedule)
+    const { known } = conditioning
+    const rule = known
+      ? knownPositions(own, { ...conditioning, known }, schedule)
+      : freePositions<V>(conditioning)
     return { arrays: own, schedule, rule, shape: conditioning.shape }
   })
 }

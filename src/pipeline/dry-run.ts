@@ -9,14 +9,14 @@ import { createGenerator } from '../sampling/noise.ts'
 import { bytesPerElement, elementCount } from '../tensor/dtype.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { conditionOn } from './condition.ts'
-import { decodeClip } from './decode-clip.ts'
+import { decodeClip } from './decode.ts'
 import { decodeSound } from './decode-sound.ts'
 import type { Feed, Model, ResidentTensor, RunGraph, VisualConditioning, VisualInputs } from './family.ts'
 import type { MemoryPlan } from './memory-plan.ts'
-import { networkPass } from './network-pass.ts'
 import type { GeneratePlan } from './request.ts'
 import { timesAtRest } from './streams.ts'
 import { upsample, upsampleVideo } from './upsample.ts'
+import { networkPass } from './velocity.ts'
 
 /** A run of a graph, as far as memory goes. */
 export interface DryRun {
@@ -97,7 +97,8 @@ export async function dryRunDecoding(
   const alike = next !== undefined && !growing
   const latentFrames = alike ? Math.min(size.latentFrames, 1 + 2 * memory.chunk) : size.latentFrames
   const shape = latentShape(model, { ...size, latentFrames })
-  const latents = await upsample(plan, zeros('f32', shape), stage)
+  const finished = zeros('f32', shape)
+  const latents = plan.upsampler === undefined ? finished : await upsample(plan, finished, stage)
   const context = { latents, plan: { ...plan, tensors: false }, noise: createGenerator(plan.seed) }
   for await (const _ of decodeClip(model, context, stage, never));
   return stage.runs

@@ -2,20 +2,19 @@
  * Clips of any length: windows, each of which begins with the last frames of what was there before. What is kept of
  * the clip does not grow with its length: the overlap.
  */
-import { RequestError } from '../errors.ts'
+import { checkAborted, RequestError } from '../errors.ts'
 import { framesFor, pixelFramesOf, wholeLatents } from '../geometry/video-geometry.ts'
 import type { Picture } from '../media/read-picture.ts'
 import { readVideo } from '../media/read-video.ts'
 import { resample } from '../media/resample.ts'
 import { Notices } from '../notices.ts'
-import { checkAborted } from './abort.ts'
 import { noticeFit } from './clip-notices.ts'
-import { copiedSound, readableSound, soundSource, startEvent } from './clip-sound.ts'
+import { copiedSound, readableSound, soundSource } from './clip-sound.ts'
 import type { FramesDecodedEvent, GenerateEvent, StageSeconds, VideoEndEvent } from './events.ts'
 import type { ExtendPlan } from './extend-plan.ts'
 import { SoundTail, soundUnder } from './extend-sound.ts'
 import type { Model, ModelFacts } from './family.ts'
-import { generate, noticeEvents, type RunContext } from './generate.ts'
+import { generate, noticeEvents, type RunContext, startEvent } from './generate.ts'
 import type { GraphRunner } from './graph-runner.ts'
 import type { GeneratePlan } from './request.ts'
 import { inShape } from './visual.ts'

@@ -1,14 +1,15 @@
 import { pixelFramesOf, toLatent } from '../geometry/video-geometry.ts'
 import type { Picture } from '../media/read-picture.ts'
+import type { SoundFormat } from '../media/sound/sound.ts'
 import { Notices } from '../notices.ts'
 import { stepsWithoutGuidance } from '../sampling/guidance.ts'
 import { createGenerator, type NoisePosition } from '../sampling/noise.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { clipSound, soundSource, startEvent } from './clip-sound.ts'
+import { clipSound, soundSource } from './clip-sound.ts'
 import { type Conditions, condition, residentsOf } from './condition.ts'
-import { decodeClip } from './decode-clip.ts'
-import { prepareStage, schedulerOf } from './denoise-stage.ts'
+import { decodeClip } from './decode.ts'
+import { denoiseStage, prepareStage, schedulerOf } from './denoise-stage.ts'
 import type { DenoiseState } from './denoise-state.ts'
 import type {
   ConditioningReadyEvent,
@@ -17,6 +18,7 @@ import type {
   MemoryPlanEvent,
   NoticeEvent,
   StageSeconds,
+  StartEvent,
 } from './events.ts'
 import type { DecodeContext, Model } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
@@ -66,7 +68,7 @@ export async function* generate(
   const clock = stageClock(runner)
   const size = toLatent(model.facts.geometry, plan)
   schedulerOf(model, plan) // Throws before anything runs.
-  const sound = await soundSource(model, plan, notices.add)
+  const sound = isSilent(model, plan) ? undefined : await soundSource(model, plan, notices.add)
   yield startEvent(plan, runner, sound)
   yield* noticeEvents(notices)
   const memory = memoryWatch(runner)
@@ -84,12 +86,20 @@ export async function* generate(
     yield conditioningReady(conditions, clock.end('conditioning'), plan.tensors ? initial : undefined)
 
     const how = { resume, states, previewEvery }
-    const found = yield* denoiseStages(model, stage, { ...how, runner, signal, changes, notify: notices.add })
+    const found = yield* plan.upsampler === undefined
+      ? denoiseStage(model, stage, runner, signal, changes, {
+          ...how,
+          done: 0,
+          of: plan.steps - stage.firstStep,
+        })
+      : denoiseStages(model, stage, { ...how, runner, signal, changes, notify: notices.add })
     clock.end('denoising')
     await runner.drop(residentsOf(conditions))
 
     const clip = found.latents[0]!
-    yield* clipSound(model, { plan, source: sound, latents: found.latents }, runner, signal, notices.add)
+    if (sound) {
+      yield* clipSound(model, { plan, source: sound, latents: found.latents }, runner, signal, notices.add)
+    }
     yield* changes()
     yield* decodeFrames(model, { latents: clip, noise: found.noise, plan }, runner, signal, memory)
     yield* memory.changes()
@@ -105,6 +115,21 @@ export async function* generate(
   } finally {
     await runner.drop(residentsOf(conditions))
   }
+}
+
+/** Whether nothing could give the video a sound: no file, no clip, and no stream of the model. */
+function isSilent({ facts }: Model, { audio, video, extend }: GeneratePlan): boolean {
+  return audio === false || (audio === true && !facts.sound && video === undefined && extend === undefined)
+}
+
+/** The event that a run begins with. */
+export function startEvent(
+  plan: GeneratePlan,
+  { device, memory }: Pick<GraphRunner, 'device' | 'memory'>,
+  sound: SoundFormat | undefined,
+): StartEvent {
+  const format = sound && { sound: { rate: sound.rate, channels: sound.channels } }
+  return { type: 'start', plan, device, memory, ...format }
 }
 
 /**

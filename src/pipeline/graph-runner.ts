@@ -1,6 +1,6 @@
+import type { StateArrays } from './denoise-state.ts'
 import type { ResidentTensor, RunGraph } from './family.ts'
 import type { MemoryPlan } from './memory-plan.ts'
-import type { StateArrays } from './state-arrays.ts'
 
 /** Where the graphs of a generation run. */
 export interface GraphRunner {

@@ -1,60 +1,20 @@
 import type { NoiseGenerator } from '../sampling/noise.ts'
-import { type Sampler, stepTokens } from '../sampling/samplers/sampler.ts'
+import { stepTokens } from '../sampling/samplers/sampler.ts'
 import type { Schedule } from '../sampling/schedules/schedule.ts'
-import type { StreamConditioning } from './family.ts'
-import type { StateArrays } from './state-arrays.ts'
+import type { StateArrays } from './denoise-state.ts'
+import type { KnownPositions, StreamConditioning } from './family.ts'
+import { type PositionRule, type PositionStep, positionCount } from './streams.ts'
 
 /** Noise levels closer than this are equal (diffusers' tolerance). */
 const tolerance = 1e-6
 
-/** A step of one stream: what is done to its positions before and after the network. */
-export interface PositionRule<V> {
-  /** Arrays that it needs in every step. */
-  readonly arrays: readonly V[]
-  /** The timestep of every position. */
-  timesteps(timestep: number): Float32Array
-  /** What the network is shown of the latents. */
-  shown(latents: V, level: number, noise: NoiseGenerator): V
-  /** The velocity that leads to denoised latents which are mixed with the clean ones. */
-  pulled(velocity: V, latents: V, sigma: number): V
-  /** Steps every position on its own; undefined where the sampler steps them together. */
-  readonly step: ((state: PositionStep<V>) => Promise<V>) | undefined
-  /** The latents after the last step. */
-  final(latents: V): V
-}
-
-export interface PositionStep<V> {
-  /** What the network was shown. */
-  readonly latents: V
-  readonly velocity: V
-  /** Of every position. */
-  readonly timesteps: Float32Array
-  /** Noise level of the run, from 0 to 1. */
-  readonly level: number
-  readonly sampler: Sampler
-  readonly schedule: Schedule
-}
-
-/**
- * What `KnownPositions` asks for, on the arrays of a stream's state; where nothing is known it does nothing and costs
- * nothing.
- */
-export function positionRule<V>(
+/** What `KnownPositions` asks for, on the arrays of a stream's state. */
+export function knownPositions<V>(
   arrays: StateArrays<V>,
-  { shape, known }: Pick<StreamConditioning, 'shape' | 'known'>,
+  { shape, known }: Pick<StreamConditioning, 'shape'> & { readonly known: KnownPositions },
   { trainTimesteps }: Pick<Schedule, 'trainTimesteps'>,
 ): PositionRule<V> {
-  const positions = positionCount({ shape, ...(known && { known }) })
-  if (!known) {
-    return {
-      arrays: [],
-      timesteps: timestep => new Float32Array(positions).fill(timestep),
-      shown: latents => latents,
-      pulled: velocity => velocity,
-      step: undefined,
-      final: latents => latents,
-    }
-  }
+  const positions = positionCount({ shape, known })
   const { shown, shownNoise = 0, share, limit, pull } = known
   const size = sizeOf(shape, positions)
   const upload = (list: Float32Array | undefined) => list && arrays.upload(spread(list, size))
@@ -93,17 +53,6 @@ interface PositionSize {
   readonly positions: number
   readonly inner: number
 }
-
-/** How many positions a stream has: as many as its lists, or as axis 1. */
-export function positionCount({
-  shape,
-  known = { latents: none },
-}: Pick<StreamConditioning, 'shape' | 'known'>): number {
-  const { shown, share, limit, pull } = known
-  return (shown ?? share ?? limit ?? pull)?.length ?? shape[1]!
-}
-
-const none = new Float32Array()
 
 function sizeOf([channels, ...rest]: readonly number[], positions: number): PositionSize {
   const cells = rest.reduce((product, dim) => product * dim, 1)

@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { RequestError } from '../errors.ts'
 import { toLatent } from '../geometry/video-geometry.ts'
 import { dropNotices, type Notify } from '../notices.ts'
+import { isGuided } from '../sampling/guidance.ts'
+import { answersOf, type Probe, refusePicture } from './answers-of-media.ts'
 import { withPreset } from './fields/preset.ts'
 import {
   fieldEntries,
@@ -13,7 +15,7 @@ import {
 import { invalidField } from './invalid-field.ts'
 import type { RequestFacts } from './model-facts.ts'
 import { checkModes, checkPlaces } from './modes.ts'
-import { noticePlan } from './request-notices.ts'
+import { noticeUntrained } from './trained.ts'
 
 export type { GeneratePlan, GenerateRequest } from './fields/request-fields.ts'
 
@@ -24,6 +26,47 @@ export interface PlanContext {
   readonly randomSeed: () => bigint
   /** Told where the plan is not what the request says, and what the model was not trained for. */
   readonly notify?: Notify
+}
+
+/**
+ * Checks a request, then answers every question that it leaves open. Time is time and shape is shape: a picture or clip
+ * gives the video its shape, and a clip to work from its length, at the model's frame rate. What the request says itself
+ * wins.
+ * @throws what `planRequest` throws, before any file is looked at; MediaError for a file that cannot be read
+ */
+export async function resolveRequest(
+  request: GenerateRequest,
+  facts: RequestFacts,
+  probe: Probe,
+  context: PlanContext,
+): Promise<GeneratePlan> {
+  try {
+    planRequest(request, facts, { ...context, notify: dropNotices })
+  } catch (error) {
+    if (error instanceof RequestError && error.code === 'request/unsupported') {
+      await refusePicture(request, facts, probe)
+    }
+    throw error
+  }
+  const source = shapingInput(request)
+  if (source === undefined) return planRequest(request, facts, context)
+  const { notify = dropNotices } = context
+  const answers = answersOf(request, facts, await probe(source), notify)
+  const plan = planRequest({ ...request, ...answers }, facts, context)
+  if ('frames' in answers) noticeLength(request, plan, notify)
+  return plan
+}
+
+/** The file whose shape the video takes: what it goes on or starts from, else its earliest picture. */
+export function shapingInput({
+  extend,
+  video,
+  image,
+  keyframes = [],
+  lastImage,
+}: Partial<GenerateRequest>): string | undefined {
+  const [first] = keyframes.toSorted((a, b) => a.frame - b.frame)
+  return extend ?? video ?? image ?? first?.path ?? lastImage
 }
 
 /**
@@ -39,7 +82,8 @@ export function planRequest(
   const entries = fieldEntries(fields)
   const parsed = schemaOf(entries, request).safeParse(request)
   if (!parsed.success) throw invalidField(parsed.error.issues[0]!, request)
-  const valid = withPreset(parsed.data as unknown as GenerateRequest, facts)
+  const said = parsed.data as unknown as GenerateRequest
+  const valid = said.preset === undefined ? said : withPreset(said, said.preset, facts)
   const given = entries.filter(([name]) => valid[name] !== undefined)
   for (const [name, { optIn }] of given) if (optIn && !facts.takes.includes(name)) throw notTaken(name, facts)
   for (const [, field] of given) field.check?.(valid, facts)
@@ -69,4 +113,62 @@ function notTaken(name: string, { takes }: RequestFacts): RequestError {
     got: takes.length === 0 ? 'one that does not' : `one that takes ${takes.join(', ')}`,
     advice: 'Leave it out.',
   })
+}
+
+interface NoticeContext {
+  readonly facts: Pick<RequestFacts, 'trained' | 'guidanceBelowOne'>
+  readonly fields: RequestFields
+  readonly notify: Notify
+}
+
+/** Notices where a plan is not what the request says, and what the model was not trained for. */
+function noticePlan(request: GenerateRequest, plan: GeneratePlan, context: NoticeContext): void {
+  const { facts, notify } = context
+  if (facts.trained) noticeUntrained(plan, facts.trained, notify)
+  noticeLength(request, plan, notify)
+  noticeGuidance(request, plan, context)
+  noticeStrength(plan, notify)
+}
+
+/** Notices where the length is not the seconds that are asked for. */
+function noticeLength({ frames, seconds }: GenerateRequest, plan: GeneratePlan, notify: Notify): void {
+  if (seconds === undefined) return
+  if (frames !== undefined) {
+    notify('request/unused', `seconds: no effect beside frames; ${plan.frames} frames are made.`)
+    return
+  }
+  const made = plan.frames / plan.fps
+  if (Math.abs(made - seconds) < 1e-6) return
+  const length = `${plan.frames} frames, ${Number(made.toFixed(3))} s`
+  notify('request/rounded', `seconds: ${seconds} at ${plan.fps} fps is rounded to ${length}.`)
+}
+
+function noticeGuidance(
+  request: GenerateRequest,
+  plan: GeneratePlan,
+  { facts, fields, notify }: NoticeContext,
+): void {
+  const { guidance, guidanceInterval, steps } = plan
+  const guided =
+    isGuided({ scale: guidance[0]!, belowOne: facts.guidanceBelowOne ?? 'off' }) ||
+    fieldEntries(fields).some(([, { guides }]) => guides?.(plan))
+  if (!guided) {
+    for (const [name, { needsGuidance }] of fieldEntries(fields)) {
+      if (request[name] === undefined || !needsGuidance?.(plan)) continue
+      notify('request/unused', `${name}: no effect without guidance (guidance ${guidance[0]}).`)
+    }
+    return
+  }
+  const [start, end] = guidanceInterval.map(share => share * steps) as [number, number]
+  if (Number.isInteger(start) && Number.isInteger(end)) return
+  const asked = `${guidanceInterval.join(' to ')} of ${steps} steps`
+  const made = `${Math.floor(start)} to ${Math.floor(end)}`
+  notify('request/rounded', `guidanceInterval: ${asked} is rounded down to ${made}.`)
+}
+
+function noticeStrength({ steps, strength }: GeneratePlan, notify: Notify): void {
+  if (strength === undefined || Number.isInteger(steps * strength)) return
+  const left = Math.trunc(steps * strength)
+  const made = left === 0 ? '0: the clip is encoded and decoded, no more' : String(left)
+  notify('request/rounded', `strength: ${strength} of ${steps} steps is rounded down to ${made}.`)
 }

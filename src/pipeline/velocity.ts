@@ -1,3 +1,5 @@
+import { checkAborted } from '../errors.ts'
+import { isResident } from '../runtime/backend.ts'
 import { type Arithmetic, jointArithmetic } from '../sampling/arithmetic.ts'
 import {
   type ByPass,
@@ -8,19 +10,19 @@ import {
   guided,
   startsAtZero,
 } from '../sampling/guidance.ts'
-import {
-  computedStep,
-  emptyStepCache,
-  reuseStep,
-  type StepCache,
-  type StepCacheState,
-} from '../sampling/step-cache.ts'
-import { checkAborted } from './abort.ts'
+import { computedStep, emptyStepCache, reuseStep, type StepCache } from '../sampling/step-cache.ts'
 import type { Conditions } from './condition.ts'
-import type { Feed, StepTimes } from './family.ts'
+import type { StateArrays, VelocityState } from './denoise-state.ts'
+import type {
+  Denoiser,
+  Feed,
+  Model,
+  RunGraph,
+  StepTimes,
+  TextConditioning,
+  VisualConditioning,
+} from './family.ts'
 import { both } from './graph-runner.ts'
-import type { NetworkPass, PassInput } from './network-pass.ts'
-import type { StateArrays } from './state-arrays.ts'
 
 /** How the velocity of every step of a run is found. */
 export interface VelocityRecipe {
@@ -34,22 +36,6 @@ export interface VelocityRecipe {
   readonly cache: StepCache | undefined
   readonly signal: AbortSignal
 }
-
-/** What a step leaves for the next one: with arrays in the host's memory, plain data. */
-export interface VelocityState<V = Float32Array> {
-  /** By stream. */
-  readonly guidance: readonly GuidanceState<V>[]
-  /** Of all streams together. */
-  readonly cache: StepCacheState<readonly V[]>
-  /** The expert that the cache is of. */
-  readonly expert: number
-}
-
-export const emptyVelocityState: VelocityState<never> = Object.freeze({
-  guidance: Object.freeze([]),
-  cache: emptyStepCache,
-  expert: 0,
-})
 
 /** What a pass of the network depends on, beside the conditions. */
 export interface StepInput<V> {
@@ -158,4 +144,41 @@ function zeroVelocity<V>(
 ): StepVelocity<V> {
   const velocity = streams.map((on, stream) => on.combination([[0, latents[stream]!]]))
   return { velocity, passes: { conditional: velocity }, skipped: true, state }
+}
+
+export interface PassInput {
+  /** f32 by stream, in the network's shapes. */
+  readonly latents: readonly Feed[]
+  readonly times: StepTimes
+  /** Index into the facts' experts. */
+  readonly expert: number
+  readonly text: TextConditioning
+  readonly visual: Pick<VisualConditioning, 'feeds'>
+  /** One of the denoiser's passes. @default the plain one, for conditional and unconditional velocities */
+  readonly pass?: string
+}
+
+/** One pass of the network: the velocity of every stream, in the shape of its latents. It stays resident where they are. */
+export type NetworkPass = (input: PassInput) => Promise<readonly Feed[]>
+
+export function networkPass({ facts }: Pick<Model, 'facts'>, denoiser: Denoiser, run: RunGraph): NetworkPass {
+  const { streams, passes = {} } = denoiser
+  return async ({ latents, times, expert, text, visual, pass }) => {
+    const own = pass === undefined ? undefined : passes[pass]
+    if (pass !== undefined && !own) throw new TypeError(`denoiser: expected the pass ${pass}, got none.`)
+    const graph = own?.graphs?.[expert] ?? facts.experts[expert]!.graph
+    const conditions = { ...text.feeds[expert], ...visual.feeds[expert] }
+    const inputs = Object.fromEntries(streams.map(({ input }, stream) => [input, latents[stream]!]))
+    const feeds = { ...conditions, ...denoiser.feeds(times), ...own?.feeds, ...inputs }
+    const { tensors, residents } = await run(
+      graph,
+      feeds,
+      latents.some(isResident) ? { keep: () => true } : {},
+    )
+    return streams.map(({ output }) => {
+      const velocity = residents[output] ?? tensors[output]
+      if (!velocity) throw new TypeError(`${graph}: expected the output ${output}, got none.`)
+      return velocity
+    })
+  }
 }

@@ -11,7 +11,7 @@ import {
   type Shift,
   type ShiftCurve,
   type ShiftRange,
-} from './schedules/shift.ts'
+} from './schedules/schedule.ts'
 
 /** What a checkpoint's scheduler says. */
 export interface SchedulerConfig {

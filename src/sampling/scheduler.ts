@@ -7,8 +7,7 @@ import { createUniPC } from './samplers/unipc.ts'
 import { readSchedulerConfig, type SchedulerConfig } from './scheduler-config.ts'
 import { dpmSchedule } from './schedules/dpm.ts'
 import { flowMatchSchedule } from './schedules/flow-match.ts'
-import { checkSpacing, type Schedule, type ScheduleRequest } from './schedules/schedule.ts'
-import type { FlowSettings } from './schedules/shift.ts'
+import { checkSpacing, type FlowSettings, type Schedule, type ScheduleRequest } from './schedules/schedule.ts'
 import { uniPCSchedule } from './schedules/unipc.ts'
 
 /** How a checkpoint is sampled: a solver, and the noise levels it visits. */

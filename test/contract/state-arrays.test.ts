@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DeviceArrays } from '../../src/engine/device-arrays.ts'
 import { stateModel } from '../../src/engine/state-graphs.ts'
-import { hostArrays, type StateArrays } from '../../src/pipeline/state-arrays.ts'
+import { hostArrays, type StateArrays } from '../../src/pipeline/denoise-state.ts'
 import type { RunOptions, Session } from '../../src/runtime/backend.ts'
 import { NativeBackend } from '../../src/runtime/native-backend.ts'
 import { loadNativeBinding } from '../../src/runtime/native-binding.ts'

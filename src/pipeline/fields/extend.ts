@@ -28,7 +28,8 @@ export const extendFields: FieldGroup<ExtendFields, ExtendedPlan> = {
   extend: {
     about: 'go on from the end of a clip; --frames or --seconds say how far',
     schema: z => z.string().min(1),
-    resolve: (path, { fields, facts }) => (path === undefined ? undefined : planExtension(fields, facts)),
+    default: undefined,
+    resolve: (_, { fields, facts }) => planExtension(fields, facts),
     check: (fields, facts) => void planExtension(fields, facts),
     stored: ({ extend }) => extend?.path,
     flag: { name: '--extend', argument: '<video>', group: 'pictures', type: text },

@@ -27,7 +27,7 @@ export interface RequestField<Value, Fields, Plan, Planned> {
   schema(zod: Zod): z.ZodType<unknown, Value>
   /** The value where the request has none; a function for one that the model says. */
   readonly default?: Planned | ((facts: RequestFacts) => Planned)
-  /** The value in the plan, for fields that need more than a default. */
+  /** The value in the plan of what a request says; of a field without a default, also where it says nothing. */
   resolve?(value: Value | undefined, context: FieldContext<Fields>): Planned
   /** Name in the plan, where it is another one; false for a field that only says something about others. */
   readonly planned?: (keyof Plan & string) | false

@@ -77,6 +77,7 @@ export const pictureFields: FieldGroup<PictureFields, PicturePlan> = {
           strength: z.number().gt(0).max(1).optional(),
         }),
       ),
+    default: [],
     resolve: (list = []) => list.map(({ frame, path, strength = 1 }) => ({ frame, path, strength })),
     stored: ({ keyframes }) => (keyframes.length === 0 ? undefined : keyframes.map(each => ({ ...each }))),
     flag: {

@@ -42,10 +42,9 @@ function presetOf(name: string, { presets = [] }: RequestFacts): Preset {
 /** Ways to say which steps are taken, of which a request has one. */
 const spacings: readonly string[] = ['steps', 'timesteps', 'sigmas']
 
-/** A request with the values of its preset where it has none of its own. @throws RequestError for an unknown preset */
-export function withPreset<R extends PresetFields>(request: R, facts: RequestFacts): R {
-  if (request.preset === undefined) return request
-  const { fields } = presetOf(request.preset, facts)
+/** A request with the values of a preset where it has none of its own. @throws RequestError for an unknown preset */
+export function withPreset<R extends PresetFields>(request: R, preset: string, facts: RequestFacts): R {
+  const { fields } = presetOf(preset, facts)
   const own = Object.entries(request).filter(([, value]) => value !== undefined)
   const spaced = own.some(([name]) => spacings.includes(name))
   const left = Object.entries(fields).filter(([name]) => !(spaced && spacings.includes(name)))

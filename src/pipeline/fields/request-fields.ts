@@ -104,10 +104,11 @@ export function planFields(
 
 function plannedValue(
   value: unknown,
-  { resolve, default: fallback }: AnyField,
+  field: AnyField,
   context: Parameters<NonNullable<AnyField['resolve']>>[1],
 ): unknown {
-  if (resolve) return resolve(value, context)
+  const { resolve, default: fallback } = field
+  if (resolve && (value !== undefined || !('default' in field))) return resolve(value, context)
   return value ?? (typeof fallback === 'function' ? fallback(context.facts) : fallback)
 }
 

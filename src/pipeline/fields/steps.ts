@@ -62,7 +62,6 @@ export const stepFields: FieldGroup<StepFields, StepPlan> = {
   steps: {
     about: 'denoising steps (default: the model’s)',
     schema: z => z.int().min(1).max(1000),
-    default: ({ defaults }) => defaults.steps,
     resolve: (value, { fields: { timesteps, sigmas }, facts }) => {
       return (timesteps ?? sigmas)?.length ?? value ?? facts.defaults.steps
     },

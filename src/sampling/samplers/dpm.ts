@@ -1,6 +1,5 @@
 import type { Term } from '../arithmetic.ts'
-import { halfLogSnr, signalOf } from './log-snr.ts'
-import { checkStep, denoisedBy, type Sampler, type SamplerStep } from './sampler.ts'
+import { checkStep, denoisedBy, halfLogSnr, type Sampler, type SamplerStep, signalOf } from './sampler.ts'
 
 export interface DpmOptions {
   readonly order: number

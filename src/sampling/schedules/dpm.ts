@@ -1,6 +1,13 @@
-import { type Schedule, type ScheduleRequest, scheduleOf } from './schedule.ts'
-import { type FlowSettings, float64, muOf, shiftStatically } from './shift.ts'
-import { linspace } from './spacing.ts'
+import {
+  type FlowSettings,
+  float64,
+  linspace,
+  muOf,
+  type Schedule,
+  type ScheduleRequest,
+  scheduleOf,
+  shiftStatically,
+} from './schedule.ts'
 
 /**
  * The table of diffusers' DPMSolverMultistepScheduler with flow sigmas; timesteps are truncated to whole numbers.

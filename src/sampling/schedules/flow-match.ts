@@ -1,6 +1,15 @@
-import { type Schedule, type ScheduleRequest, scheduleOf } from './schedule.ts'
-import { type FlowSettings, float32, float64, type Shift, shiftSigmas, shiftStatically } from './shift.ts'
-import { linspace } from './spacing.ts'
+import {
+  type FlowSettings,
+  float32,
+  float64,
+  linspace,
+  type Schedule,
+  type ScheduleRequest,
+  type Shift,
+  scheduleOf,
+  shiftSigmas,
+  shiftStatically,
+} from './schedule.ts'
 
 /**
  * The table of diffusers' FlowMatchEulerDiscreteScheduler and FlowMatchLCMScheduler.

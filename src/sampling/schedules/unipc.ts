@@ -1,6 +1,12 @@
-import { type Schedule, type ScheduleRequest, scheduleOf } from './schedule.ts'
-import { type FlowSettings, float64, shiftSigmas } from './shift.ts'
-import { linspace } from './spacing.ts'
+import {
+  type FlowSettings,
+  float64,
+  linspace,
+  type Schedule,
+  type ScheduleRequest,
+  scheduleOf,
+  shiftSigmas,
+} from './schedule.ts'
 
 /** How far below 1 the first sigma is kept: the solver takes the logarithm of 1 − sigma. */
 const margin = 1e-6

@@ -3,7 +3,7 @@ import { FramewrightError } from '../../errors.ts'
 import type { JsonObject } from '../../jobs/task.ts'
 import type { MediaFacts } from '../../media/probe.ts'
 import { requestFromJson } from '../../pipeline/fields/request-fields.ts'
-import { resolveRequest } from '../../pipeline/resolve-request.ts'
+import { resolveRequest } from '../../pipeline/request.ts'
 import type { ServedModel } from '../models/served-model.ts'
 
 /**

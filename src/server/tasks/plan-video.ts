@@ -3,10 +3,12 @@ import { requestFields } from '../../api/request-fields.ts'
 import { RequestError } from '../../errors.ts'
 import type { Json, JsonObject } from '../../jobs/task.ts'
 import { dropNotices, type Notify } from '../../notices.ts'
-import type { GeneratePlan, GenerateRequest } from '../../pipeline/fields/request-fields.ts'
-import { requestFromJson } from '../../pipeline/fields/request-fields.ts'
-import { planRequest } from '../../pipeline/request.ts'
-import { shapingInput } from '../../pipeline/resolve-request.ts'
+import {
+  type GeneratePlan,
+  type GenerateRequest,
+  requestFromJson,
+} from '../../pipeline/fields/request-fields.ts'
+import { planRequest, shapingInput } from '../../pipeline/request.ts'
 import { clientPath, type FieldNames, type Loras, type Naming } from '../generation-fields.ts'
 import { invalidField } from '../http/http-error.ts'
 import { defaultFrames, defaultSize, fitSize, type ServedModel, type Size } from '../models/served-model.ts'

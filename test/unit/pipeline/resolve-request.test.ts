@@ -6,7 +6,7 @@ import type { MediaFacts } from '../../../src/media/probe.ts'
 import { Notices } from '../../../src/notices.ts'
 import type { GenerateRequest } from '../../../src/pipeline/fields/request-fields.ts'
 import type { RequestFacts } from '../../../src/pipeline/model-facts.ts'
-import { resolveRequest } from '../../../src/pipeline/resolve-request.ts'
+import { resolveRequest } from '../../../src/pipeline/request.ts'
 import { scratchFolder } from '../../scratch.ts'
 import { collect, openTinyEngine, tinyRequest } from '../engine/tiny-engine.ts'
 

@@ -1,7 +1,7 @@
 /** The loop over two streams with a network of a few numbers, against the formulas written out. */
 import { describe, expect, test } from 'vitest'
 import { type DenoiseContext, denoiseSteps, denoiseStreams } from '../../../src/pipeline/denoise.ts'
-import { firstState } from '../../../src/pipeline/denoise-state.ts'
+import { firstState, hostArrays } from '../../../src/pipeline/denoise-state.ts'
 import type {
   Denoiser,
   Feed,
@@ -11,10 +11,9 @@ import type {
   RunGraph,
   StreamConditioning,
 } from '../../../src/pipeline/family.ts'
-import { networkPass } from '../../../src/pipeline/network-pass.ts'
 import type { GeneratePlan } from '../../../src/pipeline/request.ts'
-import { hostArrays } from '../../../src/pipeline/state-arrays.ts'
 import { firstLatents, withoutExtra } from '../../../src/pipeline/streams.ts'
+import { networkPass } from '../../../src/pipeline/velocity.ts'
 import { createGuidance } from '../../../src/sampling/guidance.ts'
 import { guidanceMethod } from '../../../src/sampling/guidance-method.ts'
 import { createGenerator } from '../../../src/sampling/noise.ts'

@@ -1,14 +1,8 @@
 import { beforeEach, expect, test } from 'vitest'
 import { CancelledError } from '../../../src/errors.ts'
+import { emptyVelocityState, hostArrays, type VelocityState } from '../../../src/pipeline/denoise-state.ts'
 import type { TextConditioning } from '../../../src/pipeline/family.ts'
-import type { PassInput } from '../../../src/pipeline/network-pass.ts'
-import { hostArrays } from '../../../src/pipeline/state-arrays.ts'
-import {
-  emptyVelocityState,
-  type VelocityRecipe,
-  type VelocityState,
-  velocityOf,
-} from '../../../src/pipeline/velocity.ts'
+import { type PassInput, type VelocityRecipe, velocityOf } from '../../../src/pipeline/velocity.ts'
 import { createGuidance } from '../../../src/sampling/guidance.ts'
 import { type GuidanceMethodName, guidanceMethod } from '../../../src/sampling/guidance-method.ts'
 import { float32Data, type Tensor, tensor } from '../../../src/tensor/tensor.ts'

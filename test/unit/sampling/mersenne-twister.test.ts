@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createMersenneTwister } from '../../../src/sampling/mersenne-twister.ts'
+import { createMersenneTwister } from '../../../src/sampling/noise.ts'
 
 test('the stream of the default seed begins as its authors published', () => {
   const draw = createMersenneTwister(5489)

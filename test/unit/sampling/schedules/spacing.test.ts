@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { linearQuadraticSigmas, linearSigmas, linspace } from '../../../../src/sampling/schedules/spacing.ts'
+import { linearQuadraticSigmas, linearSigmas, linspace } from '../../../../src/sampling/schedules/schedule.ts'
 
 test('linspace includes both ends', () => {
   expect(linspace(0, 1, 5)).toEqual([0, 0.25, 0.5, 0.75, 1])

@@ -1,55 +1,23 @@
-/** What a request leaves open, answered: by the pictures and clips that it names, then by the model. */
+/** What a request leaves open, answered by the pictures and clips that it names. */
 import { RequestError } from '../errors.ts'
 import { nearestShape, sizeLike } from '../geometry/nearest-size.ts'
 import { framesForSeconds, framesWithin } from '../geometry/video-geometry.ts'
 import { framesAtRate } from '../media/at-rate.ts'
 import type { MediaFacts } from '../media/probe.ts'
-import { dropNotices, type Notify } from '../notices.ts'
+import type { Notify } from '../notices.ts'
 import { noticeCut, noticeUsualLength } from './clip-notices.ts'
-import type { GeneratePlan, GenerateRequest } from './fields/request-fields.ts'
+import type { GenerateRequest } from './fields/request-fields.ts'
 import type { RequestFacts } from './model-facts.ts'
 import { modeNames } from './modes.ts'
-import { type PlanContext, planRequest } from './request.ts'
-import { noticeLength } from './request-notices.ts'
 
 /** Says what a picture or clip is. */
 export type Probe = (path: string) => Promise<MediaFacts>
 
 /**
- * Checks a request, then answers every question that it leaves open. Time is time and shape is shape: a picture or clip
- * gives the video its shape, and a clip to work from its length, at the model's frame rate. What the request says itself
- * wins.
- * @throws what `planRequest` throws, before any file is looked at; MediaError for a file that cannot be read
- */
-export async function resolveRequest(
-  request: GenerateRequest,
-  facts: RequestFacts,
-  probe: Probe,
-  context: PlanContext,
-): Promise<GeneratePlan> {
-  try {
-    planRequest(request, facts, { ...context, notify: dropNotices })
-  } catch (error) {
-    if (error instanceof RequestError && error.code === 'request/unsupported') {
-      await refusePicture(request, facts, probe)
-    }
-    throw error
-  }
-  const source = shapingInput(request)
-  if (source === undefined) return planRequest(request, facts, context)
-  const media = await probe(source)
-  const { notify = dropNotices } = context
-  const answers = { ...shapeOf(request, facts, media), ...lengthOf(request, facts, media, notify) }
-  const plan = planRequest({ ...request, ...answers }, facts, context)
-  if ('frames' in answers) noticeLength(request, plan, notify)
-  return plan
-}
-
-/**
  * What a model cannot do with a video it may be able to do with a picture: one in the place of a video is said first.
  * @throws RequestError
  */
-async function refusePicture(
+export async function refusePicture(
   { video }: GenerateRequest,
   { modes }: RequestFacts,
   probe: Probe,
@@ -68,16 +36,14 @@ async function refusePicture(
   })
 }
 
-/** The file whose shape the video takes: what it goes on or starts from, else its earliest picture. */
-export function shapingInput({
-  extend,
-  video,
-  image,
-  keyframes = [],
-  lastImage,
-}: Partial<GenerateRequest>): string | undefined {
-  const [first] = keyframes.toSorted((a, b) => a.frame - b.frame)
-  return extend ?? video ?? image ?? first?.path ?? lastImage
+/** The answers of a file: the shape of the video, and of a clip to work from its length, at the model's frame rate. */
+export function answersOf(
+  request: GenerateRequest,
+  facts: RequestFacts,
+  media: MediaFacts,
+  notify: Notify,
+): Partial<GenerateRequest> {
+  return { ...shapeOf(request, facts, media), ...lengthOf(request, facts, media, notify) }
 }
 
 /** The size of a video that is made of a picture or clip; a size of its own is not cut to. */
