@@ -31,20 +31,33 @@ export function kitTasks({ root, weights, output, device, size, frames, kernels 
     return { name, program, words }
   }
   return {
-    /** A script of this folder: of the machine, or of one thing that has to be right. */
-    own: (name: string, what?: string): Task => ({
-      ...task('node', what ?? name, [
+    /**
+     * A script of this folder: of the machine, or of one thing that has to be right.
+     * @param leftOut a kernel that the networks do without
+     */
+    own: (name: string, what?: string, leftOut?: string): Task => ({
+      ...task('node', leftOut === undefined ? (what ?? name) : `${what} without ${leftOut}`, [
         compiled('bench', 'gpu', `${name}.js`),
         device,
         ...(what ? [what] : []),
       ]),
       ...(what && { check: (result: unknown) => (result as { wrong?: string }).wrong }),
+      ...(leftOut !== undefined && { variables: without(leftOut) }),
     }),
     /** It finds fault with the kit, which has no codecs, and says so by its status. */
     doctor: (): Task => ({ ...task('node', 'doctor', [main, 'doctor', '--json']), exitsWith: 1 }),
     limits: (): Task => task('python', 'limits', [script('torch_limits.py'), '--device', device]),
-    /** @param model a published one with random weights; the built-in one where there is none */
-    bench: (name: string, what: string, model: string | undefined, words: readonly string[]): Task => {
+    /**
+     * @param model a published one with random weights; the built-in one where there is none
+     * @param leftOut a kernel that its graphs do without
+     */
+    bench: (
+      name: string,
+      what: string,
+      model: string | undefined,
+      words: readonly string[],
+      leftOut?: string,
+    ): Task => {
       const json = path.join(output, `${name.replaceAll(/[^\w]+/g, '-')}.json`)
       const synthetic = [
         '--synthetic',
@@ -60,8 +73,13 @@ export function kitTasks({ root, weights, output, device, size, frames, kernels 
         ...(words.includes('--repeat') ? [] : ['--repeat', '3']),
         ...words,
       ]
-      const check = (report: unknown) => backendFault(report, device, kernels)
-      return { ...task('node', name, [main, 'bench', what, ...flags, '--json', json]), json, check }
+      const expected = kernels.filter(each => each !== leftOut)
+      const check = (report: unknown) => backendFault(report, device, expected)
+      return {
+        ...task('node', name, [main, 'bench', what, ...flags, '--json', json]),
+        ...{ json, check },
+        ...(leftOut !== undefined && { variables: without(leftOut) }),
+      }
     },
     peer: (name: string, folder: string, words: readonly string[]): Task =>
       task('python', name, [
@@ -74,7 +92,13 @@ export function kitTasks({ root, weights, output, device, size, frames, kernels 
   }
 }
 
-/** Why a report is not of what is to be measured: on a GPU the native backend with all kernels. */
+/** Variables of a program whose graphs do without a kernel, and without those that this one's already do without. */
+function without(kernel: string): Readonly<Record<string, string>> {
+  const others = process.env.FRAMEWRIGHT_WITHOUT_KERNELS
+  return { FRAMEWRIGHT_WITHOUT_KERNELS: others ? `${others},${kernel}` : kernel }
+}
+
+/** Why a report is not of what is to be measured: on a GPU the native backend with exactly these kernels. */
 export function backendFault(
   report: unknown,
   device: string,
@@ -84,6 +108,9 @@ export function backendFault(
   const { backend, kernels: used } = (report as { settings: Readonly<Record<string, unknown>> }).settings
   if (backend !== 'native') return `backend: expected native, got ${backend}`
   if (kernels.length === 0) return 'kernels: expected a library of ours, got none'
-  const missing = kernels.filter(name => !String(used).split(' ').includes(name))
-  return missing.length === 0 ? undefined : `kernels: expected ${missing.join(', ')}, got ${used || 'none'}`
+  const found = String(used).split(' ').filter(Boolean)
+  const listed = (names: readonly string[]) => names.toSorted().join(', ') || 'none'
+  return listed(found) === listed(kernels)
+    ? undefined
+    : `kernels: expected ${listed(kernels)}, got ${listed(found)}`
 }

@@ -6,13 +6,15 @@ import type { Outcome, Task } from './tasks.ts'
 export interface ProgramOptions {
   readonly python: string
   readonly variables: Readonly<Record<string, string>>
+  /** Ends the program, and what it started. */
+  readonly signal?: AbortSignal
 }
 
-/** Runs a task's program; ends it, and what it started, when its time is over. */
+/** Runs a task's program; ends it, and what it started, when its time is over or a signal says so. */
 export async function runProgram(
   task: Task,
   limitSeconds: number,
-  { python, variables }: ProgramOptions,
+  { python, variables, signal }: ProgramOptions,
 ): Promise<Outcome> {
   const started = performance.now()
   const env = { ...process.env, ...variables, ...task.variables }
@@ -26,16 +28,23 @@ export async function runProgram(
     texts.error = (texts.error + text).slice(-4000)
   })
   let late = false
+  const end = () => {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
+  }
   const timer = setTimeout(() => {
     late = true
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    end()
   }, limitSeconds * 1000)
+  if (signal?.aborted) end()
+  signal?.addEventListener('abort', end, { once: true })
   const code = await new Promise<number | string>(resolve => {
     child.once('error', error => resolve(messageOf(error)))
     child.once('close', (status, signal) => resolve(status ?? signal ?? 'no status'))
   })
   clearTimeout(timer)
+  signal?.removeEventListener('abort', end)
   const seconds = (performance.now() - started) / 1000
+  if (signal?.aborted) return { status: 'interrupted', seconds, message: messageOf(signal.reason) }
   if (late) return { status: 'out of time', seconds, message: `after ${seconds.toFixed(0)} s` }
   if (code !== 0 && code !== task.exitsWith)
     return { status: 'failed', seconds, message: `${code}: ${lastLines(texts.error)}` }

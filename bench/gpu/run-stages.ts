@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly run: (task: Task, limitSeconds: number) => Promise<Outcome>
   /** Is given every line as soon as it is there. */
   readonly record: (line: ResultLine) => void
+  /** Ends the run after the task that is under way. */
+  readonly signal?: AbortSignal
   /** Milliseconds. */
   readonly now?: () => number
 }
@@ -24,7 +26,7 @@ const stretch = 2
 
 /** Runs stages in order. What fails or has no time left is recorded as such, and the next goes on. */
 export async function runStages(stages: readonly Stage[], options: RunOptions): Promise<void> {
-  const { now = () => performance.now(), limitSeconds, pace, only } = options
+  const { now = () => performance.now(), limitSeconds, pace, only, signal } = options
   const began = now()
   const elapsed = () => (now() - began) / 1000
   for (const stage of stages) {
@@ -32,6 +34,7 @@ export async function runStages(stages: readonly Stage[], options: RunOptions): 
     const end = Math.min(limitSeconds, elapsed() + stretch * pace * stage.budgetSeconds)
     const results = new Map<string, unknown>()
     for (const task of stage.tasks) {
+      if (signal?.aborted) return
       const line = await runTask(task, () => end - elapsed(), options)
       if (line.status === 'ok') results.set(task.name, line.result)
       options.record({ stage: stage.number, ...line, at: elapsed() })

@@ -1,15 +1,16 @@
 /** Measures a GPU box in stages; see README.md beside this file. */
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs'
+import { appendFileSync, mkdirSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { parseSize } from '../../src/geometry/parse-size.ts'
-import { builtKernels } from '../../src/runtime/kernel-library.ts'
+import { builtKernels, withoutKernels } from '../../src/runtime/kernel-library.ts'
 import { runProgram } from './run-program.ts'
 import { runStages } from './run-stages.ts'
 import { gpuStages } from './stages.ts'
 import { lineText, type ResultLine } from './tasks.ts'
+import { weightsFolder } from './weights-folder.ts'
 
 const { values } = parseArgs({
   options: {
@@ -38,16 +39,13 @@ function weightsPlace(): string {
   return bavail * bsize > 60e9 ? '/dev/shm' : tmpdir()
 }
 
-const weights = mkdtempSync(path.join(values.work ?? weightsPlace(), 'framewright-gpu-'))
-const clear = () => rmSync(weights, { recursive: true, force: true })
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    clear()
-    process.exit(130)
-  })
+const weights = weightsFolder(values.work ?? weightsPlace())
+const interruption = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => interruption.abort(new Error(`ended by ${signal}`)))
 }
 
-const kernels = [...(builtKernels()?.kernels ?? [])]
+const kernels = [...(withoutKernels(builtKernels())?.kernels ?? [])]
 const { device, size, layers } = values
 const stages = gpuStages({
   ...{ root, weights, output, device, size, kernels },
@@ -70,10 +68,14 @@ try {
     pace: Number(values.pace),
     onGpu: device !== 'cpu',
     ...(values.stages !== undefined && { only: values.stages.split(',').map(Number) }),
-    run: (task, seconds) => runProgram(task, seconds, { python: values.python, variables }),
+    signal: interruption.signal,
+    run: (task, seconds) => {
+      return runProgram(task, seconds, { python: values.python, variables, signal: interruption.signal })
+    },
     record,
   })
 } finally {
-  clear()
+  rmSync(weights, { recursive: true, force: true })
 }
 console.log(`written to ${file}`)
+if (interruption.signal.aborted) process.exitCode = 130

@@ -10,7 +10,9 @@ export function gpuStages(options: StageOptions): readonly Stage[] {
   const { layers } = options
   const onGpu = options.device !== 'cpu'
   const pair = layers === undefined ? ([2, 6] as const) : ([layers, layers + 1] as const)
+  const more = ['--layers', String(pair[1])]
   const cut = layers === undefined ? [] : ['--layers', String(layers)]
+  const { kernels } = options
   const { bench, peer, own, doctor, limits } = kitTasks(options)
   const plain = [...cut, '--no-profile']
   const decode = (chunk: number, variables?: Task['variables']): Task => {
@@ -26,18 +28,28 @@ export function gpuStages(options: StageOptions): readonly Stage[] {
     {
       number: 1,
       title: 'results are right',
-      budgetSeconds: 35,
-      tasks: ['kernels', 'attention', 'transformer', 'decoder'].map(what => own('correct', what)),
+      budgetSeconds: 45,
+      tasks: [
+        ...['kernels', 'attention', 'transformer', 'decoder'].map(what => own('correct', what)),
+        // A result that only kernels make wrong is right without one of them.
+        ...kernels.map(kernel => own('correct', 'transformer', kernel)),
+      ],
     },
     {
       number: 2,
       title: `a layer of ${large}, and its profile`,
-      budgetSeconds: 40,
+      budgetSeconds: 60,
       tasks: [
         bench('few layers', 'step', large, ['--layers', String(pair[0]), '--no-profile']),
-        bench('more layers', 'step', large, ['--layers', String(pair[1])]),
+        bench('more layers', 'step', large, more),
+        ...kernels.map(kernel =>
+          bench(`without ${kernel}`, 'step', large, [...more, '--no-profile'], kernel),
+        ),
       ],
-      derive: results => perLayer(results, ['few layers', 'more layers'], pair, 'step'),
+      derive: results => ({
+        ...perLayer(results, ['few layers', 'more layers'], pair, 'step'),
+        ...savedPerLayer(results, 'more layers', kernels, pair[1]),
+      }),
     },
     { number: 3, title: 'limits by PyTorch', budgetSeconds: 15, tasks: [limits()] },
     {
@@ -102,15 +114,37 @@ export function perLayer(
   measurement: string,
   prefix = '',
 ): Readonly<Record<string, number>> {
-  const seconds = (name: string) => {
-    const report = results.get(name) as { measurements?: Record<string, { p50: number }> } | undefined
-    return report?.measurements?.[measurement]?.p50
-  }
-  const [first, second] = [seconds(few), seconds(more)]
+  const [first, second] = [few, more].map(name => secondsOf(results, name, measurement))
   if (first === undefined || second === undefined) return {}
   const layer = (second - first) / (larger - fewer)
   return {
     [`${prefix}layer, s`]: layer,
     [`${prefix}${measurement} of ${largeLayers} layers, s`]: first + (largeLayers - fewer) * layer,
   }
+}
+
+/** Milliseconds of a layer that each kernel saves, by reports with all of them and without it. */
+export function savedPerLayer(
+  results: ReadonlyMap<string, unknown>,
+  whole: string,
+  kernels: readonly string[],
+  layers: number,
+): Readonly<Record<string, number>> {
+  const all = secondsOf(results, whole, 'step')
+  const saved = kernels.flatMap(kernel => {
+    const without = secondsOf(results, `without ${kernel}`, 'step')
+    if (all === undefined || without === undefined) return []
+    return [[`${kernel} saves a layer, ms`, (1e3 * (without - all)) / layers] as const]
+  })
+  return Object.fromEntries(saved)
+}
+
+/** The median of a measurement of a report. */
+function secondsOf(
+  results: ReadonlyMap<string, unknown>,
+  name: string,
+  measurement: string,
+): number | undefined {
+  const report = results.get(name) as { measurements?: Record<string, { p50: number }> } | undefined
+  return report?.measurements?.[measurement]?.p50
 }

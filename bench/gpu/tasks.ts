@@ -25,7 +25,7 @@ export interface Stage {
 
 /** How one call of a program ended. */
 export interface Outcome {
-  readonly status: 'ok' | 'failed' | 'out of time'
+  readonly status: 'ok' | 'failed' | 'out of time' | 'interrupted'
   readonly seconds: number
   readonly result?: unknown
   /** The end of what it wrote to its standard error. */

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
+import { RequestError } from '../errors.ts'
 
 /** A library of custom operators, and the folders of kernels/ that it was made of. */
 export interface KernelLibrary {
@@ -18,6 +19,31 @@ export function builtKernels(folder: string = buildFolder()): KernelLibrary | un
   // Which kernels are in it is not what the sources say: it may be older.
   const names = readFileSync(path.join(folder, 'kernels'), 'utf8').split('\n').filter(Boolean)
   return { file, kernels: new Set(names) }
+}
+
+const leftOutVariable = 'FRAMEWRIGHT_WITHOUT_KERNELS'
+
+/**
+ * A library without the kernels that `FRAMEWRIGHT_WITHOUT_KERNELS` names, by folder with commas between:
+ * `norm-modulate,gated-residual`. Graphs then do the same in ONNX's own ops, so that a kernel can be measured, and a wrong
+ * result be traced to it.
+ * @throws RequestError for a name that is none of the library's
+ */
+export function withoutKernels(
+  library: KernelLibrary | undefined,
+  variables: NodeJS.ProcessEnv = process.env,
+): KernelLibrary | undefined {
+  const names = (variables[leftOutVariable] ?? '').split(',').flatMap(name => name.trim() || [])
+  if (!library || names.length === 0) return library
+  const unknown = names.filter(name => !library.kernels.has(name))
+  if (unknown.length > 0) {
+    throw new RequestError('request/invalid', {
+      subject: leftOutVariable,
+      expected: `names of ${[...library.kernels].join(', ')}, with commas between`,
+      got: unknown.join(', '),
+    })
+  }
+  return { ...library, kernels: new Set([...library.kernels].filter(name => !names.includes(name))) }
 }
 
 function buildFolder(): string {

@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { backendFault } from '../../../../bench/gpu/kit-tasks.ts'
 import { partsOf, productionPackages } from '../../../../bench/gpu/pack-list.ts'
 import { runProgram } from '../../../../bench/gpu/run-program.ts'
-import { runStages } from '../../../../bench/gpu/run-stages.ts'
-import { gpuStages, perLayer } from '../../../../bench/gpu/stages.ts'
+import { type RunOptions, runStages } from '../../../../bench/gpu/run-stages.ts'
+import { gpuStages, perLayer, savedPerLayer } from '../../../../bench/gpu/stages.ts'
 import {
   lineText,
   type Outcome,
@@ -13,6 +13,7 @@ import {
   type Stage,
   type Task,
 } from '../../../../bench/gpu/tasks.ts'
+import { weightsFolder } from '../../../../bench/gpu/weights-folder.ts'
 import { scratchFolder } from '../../../scratch.ts'
 
 const scratch = scratchFolder()
@@ -25,7 +26,7 @@ function task(name: string, more: Partial<Task> = {}): Task {
 async function walk(
   stages: readonly Stage[],
   outcome: (task: Task) => Outcome,
-  options: { limitSeconds?: number; onGpu?: boolean; only?: readonly number[] } = {},
+  options: Partial<Pick<RunOptions, 'limitSeconds' | 'onGpu' | 'only' | 'signal'>> = {},
 ) {
   const lines: ResultLine[] = []
   let clock = 0
@@ -69,6 +70,17 @@ describe('the stages', () => {
     expect(lines.map(({ status }) => status)).toEqual(['ok', 'ok', 'no time left'])
   })
 
+  test('end after the task at which the run is interrupted, which is recorded', async () => {
+    const interruption = new AbortController()
+    const stop = (): Outcome => {
+      interruption.abort()
+      return { status: 'interrupted', seconds: 1, message: 'ended by SIGTERM' }
+    }
+    const { signal } = interruption
+    const lines = await walk(stages, each => (each.name === 'b' ? stop() : ok()), { signal })
+    expect(lines.map(({ task, status }) => `${task} ${status}`)).toEqual(['a ok', 'b interrupted'])
+  })
+
   test('can be chosen', async () => {
     const lines = await walk(stages, () => ok(), { only: [1] })
     expect(lines.map(({ task }) => task)).toEqual(['c'])
@@ -109,7 +121,8 @@ test('a report of another backend, or without our kernels, is none', () => {
   expect(backendFault(report('onnxruntime-node', ''), 'cuda', ['a'])).toBe(
     'backend: expected native, got onnxruntime-node',
   )
-  expect(backendFault(report('native', 'a'), 'cuda', ['a', 'b'])).toBe('kernels: expected b, got a')
+  expect(backendFault(report('native', 'a'), 'cuda', ['a', 'b'])).toBe('kernels: expected a, b, got a')
+  expect(backendFault(report('native', 'b a'), 'cuda', ['a'])).toBe('kernels: expected a, got a, b')
   expect(backendFault(report('native', ''), 'cuda', [])).toBe('kernels: expected a library of ours, got none')
   expect(backendFault(report('onnxruntime-node', ''), 'cpu', [])).toBeUndefined()
 })
@@ -123,6 +136,39 @@ test('every stage of the plan has a budget, and all of them eight minutes at mos
   expect(words.filter(each => each.includes('vitest'))).toEqual([])
   const files = stages.flatMap(({ tasks }) => tasks.flatMap(({ json }) => json ?? []))
   expect(new Set(files).size).toBeGreaterThan(8)
+})
+
+test('the first stages do without each kernel once, and the reports have to say so', () => {
+  const place = { root: '/kit', weights: '/dev/shm/w', output: '/out', kernels: ['a', 'b'] }
+  const stages = gpuStages({ ...place, device: 'cuda', size: '832x480', frames: 81 })
+  const without = stages.flatMap(({ number, tasks }) => {
+    return tasks.flatMap(({ name, variables }) => {
+      const leftOut = variables?.FRAMEWRIGHT_WITHOUT_KERNELS
+      return leftOut === undefined ? [] : [`${number} ${name}: ${leftOut}`]
+    })
+  })
+  expect(without).toEqual([
+    '1 transformer without a: a',
+    '1 transformer without b: b',
+    '2 without a: a',
+    '2 without b: b',
+  ])
+  const { check } = stages[2]!.tasks.find(({ name }) => name === 'without a')!
+  const report = (kernels: string) => ({ settings: { backend: 'native', kernels } })
+  expect(check!(report('b'))).toBeUndefined()
+  expect(check!(report('a b'))).toBe('kernels: expected b, got a, b')
+})
+
+test('what a kernel saves is the time without it less that with all, for each layer', () => {
+  const report = (p50: number) => ({ measurements: { step: { p50, unit: 's' } } })
+  const results = new Map([
+    ['more', report(0.9)],
+    ['without a', report(1.2)],
+  ])
+  const saved = savedPerLayer(results, 'more', ['a', 'b'], 6)
+  expect(Object.keys(saved)).toEqual(['a saves a layer, ms'])
+  expect(saved['a saves a layer, ms']).toBeCloseTo(50)
+  expect(savedPerLayer(new Map(), 'more', ['a'], 6)).toEqual({})
 })
 
 test('a line says how a task ended and what it found', () => {
@@ -163,10 +209,39 @@ describe('a program', () => {
     expect(outcome.status).toBe('out of time')
   })
 
+  test('that is interrupted is ended with what it started', async () => {
+    const pidFile = path.join(scratch, 'grandchild')
+    const text = `
+      const child = require('child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
+      require('fs').writeFileSync(${JSON.stringify(pidFile)}, String(child.pid))
+      setInterval(() => {}, 1000)`
+    const interruption = new AbortController()
+    const running = runProgram(script(text), 30, { ...options, signal: interruption.signal })
+    await expect
+      .poll(() => existsSync(pidFile) && readFileSync(pidFile, 'utf8'), { timeout: 20_000 })
+      .toMatch(/\d/)
+    interruption.abort(new Error('ended by SIGTERM'))
+    expect(await running).toMatchObject({ status: 'interrupted', message: 'ended by SIGTERM' })
+    const isRunning = () => existsSync(`/proc/${readFileSync(pidFile, 'utf8')}/cwd`)
+    await expect.poll(isRunning).toBe(false)
+  })
+
   test('that is not there is a failure like others', async () => {
     const outcome = await runProgram(task('peer', { program: 'python' }), 30, options)
     expect(outcome).toMatchObject({ status: 'failed', message: expect.stringContaining('ENOENT') })
   })
+})
+
+test('weights of a run that was killed are removed, of one that goes on are not', () => {
+  const above = path.join(scratch, 'weights')
+  const names = [
+    `framewright-gpu-${process.ppid}-abc`,
+    'framewright-gpu-999999999-abc',
+    'framewright-gpu-own',
+  ]
+  for (const name of names) mkdirSync(path.join(above, name), { recursive: true })
+  const folder = path.basename(weightsFolder(above))
+  expect(readdirSync(above).sort()).toEqual([names[0]!, names[2]!, folder].sort())
 })
 
 test('the kit has the packages of production without those of media and databases', () => {
