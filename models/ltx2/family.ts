@@ -213,6 +213,7 @@ function factsOf({ vae }: Ltx2Configs, checkpoint: CheckpointConfigs): ModelFact
     },
     trained: checkpoint.trained,
     textTokens: ltx2TextTokens,
+    countedFromEnd: 'latents',
     scheduler: checkpoint.components.scheduler,
     keepsLevels: true,
     experts: [{ graph: 'transformer', fromTimestep: 0 }],

@@ -1,4 +1,5 @@
 /** Pictures and clips as latents that a clip is held to (diffusers `LTX2ConditionPipeline.preprocess_conditions`). */
+import { latentStart } from '../../src/geometry/video-geometry.ts'
 import { coverCropped, toUnitRange } from '../../src/media/fit.ts'
 import type { Picture } from '../../src/media/read-picture.ts'
 import { resample } from '../../src/media/resample.ts'
@@ -24,7 +25,7 @@ export async function heldPictures(
 ): Promise<Held[]> {
   const at = (frame: number, picture: Picture | undefined): Keyframe[] =>
     picture ? [{ frame, pictures: [picture], strength: 1 }] : []
-  const last = Math.max(0, context.frames - facts.geometry.temporalStride)
+  const last = latentStart(facts.geometry, context.frames - 1)
   const given = [...at(0, image), ...keyframes, ...at(last, lastImage)]
   const held: Held[] = []
   for (const { frame, pictures, strength } of given) {

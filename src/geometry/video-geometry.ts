@@ -86,6 +86,11 @@ export function wholeLatents({ temporalStride }: VideoGeometry, frames: number):
   return Math.floor((frames - 1) / temporalStride) + 1
 }
 
+/** The first frame of the latent frame that a frame belongs to. */
+export function latentStart({ temporalStride }: VideoGeometry, frame: number): number {
+  return frame === 0 ? 0 : (Math.ceil(frame / temporalStride) - 1) * temporalStride + 1
+}
+
 /** The shortest clip that the model can make of at least `frames` frames. */
 export function framesFor({ temporalStride }: VideoGeometry, frames: number): number {
   return Math.ceil((frames - 1) / temporalStride) * temporalStride + 1

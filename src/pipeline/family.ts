@@ -169,7 +169,8 @@ export interface GuidedStream {
   readonly plan: GeneratePlan
 }
 
-export interface ModelFacts extends Pick<RequestFacts, 'guidanceBelowOne' | 'coveredSizes'> {
+export interface ModelFacts
+  extends Pick<RequestFacts, 'guidanceBelowOne' | 'coveredSizes' | 'countedFromEnd'> {
   readonly family: string
   /**
    * What is denoised together, each with latents and noise levels of its own, in the order that their noise is drawn in.

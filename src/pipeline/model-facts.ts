@@ -64,6 +64,12 @@ export interface RequestFacts {
    * video takes the one nearest to its picture's shape. @default any size, and pictures are cut before they are resized
    */
   readonly coveredSizes?: readonly PictureSize[] | undefined
+  /**
+   * Whether a picture for a frame that is counted from the end, the last one included, stands at that frame or at the first
+   * frame of its latent frame.
+   * @default 'frames'
+   */
+  readonly countedFromEnd?: 'frames' | 'latents'
   /** @default none */
   readonly presets?: readonly Preset[]
 }

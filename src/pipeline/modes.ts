@@ -57,28 +57,6 @@ function isVideoAlone({ mask, references }: GeneratePlan): boolean {
   return mask === undefined && references.length === 0
 }
 
-/**
- * Checks that no two pictures are given for one frame.
- * @throws RequestError `request/invalid`
- */
-export function checkPlaces({ image, lastImage, keyframes, frames }: GeneratePlan): void {
-  const places = [
-    ...(image === undefined ? [] : [{ name: 'image', frame: 0 }]),
-    ...(lastImage === undefined ? [] : [{ name: 'lastImage', frame: frames - 1 }]),
-    ...keyframes.map(({ frame, path }) => ({ name: `keyframe ${frame}:${path}`, frame })),
-  ]
-  for (const [index, { name, frame }] of places.entries()) {
-    const before = places.slice(0, index).find(each => each.frame === frame)
-    if (before === undefined) continue
-    throw new RequestError('request/invalid', {
-      subject: name,
-      expected: `no other picture for frame ${frame}`,
-      got: before.name,
-      advice: 'Leave one of them out.',
-    })
-  }
-}
-
 /** How messages and tables name the modes, with the flag that asks for each. */
 export const modeNames: Readonly<Record<Mode, string>> = {
   text: 'text to video',

@@ -14,7 +14,8 @@ import {
 } from './fields/request-fields.ts'
 import { invalidField } from './invalid-field.ts'
 import type { RequestFacts } from './model-facts.ts'
-import { checkModes, checkPlaces } from './modes.ts'
+import { checkModes } from './modes.ts'
+import { checkPlaces, withPlacedKeyframes } from './places.ts'
 import { noticeUntrained } from './trained.ts'
 
 export type { GeneratePlan, GenerateRequest } from './fields/request-fields.ts'
@@ -65,7 +66,9 @@ export function shapingInput({
   keyframes = [],
   lastImage,
 }: Partial<GenerateRequest>): string | undefined {
-  const [first] = keyframes.toSorted((a, b) => a.frame - b.frame)
+  // Frames counted from the end come after those counted from the beginning.
+  const fromEnd = ({ frame }: { readonly frame: number }) => Number(frame < 0)
+  const [first] = keyframes.toSorted((a, b) => fromEnd(a) - fromEnd(b) || a.frame - b.frame)
   return extend ?? video ?? image ?? first?.path ?? lastImage
 }
 
@@ -87,9 +90,9 @@ export function planRequest(
   const given = entries.filter(([name]) => valid[name] !== undefined)
   for (const [name, { optIn }] of given) if (optIn && !facts.takes.includes(name)) throw notTaken(name, facts)
   for (const [, field] of given) field.check?.(valid, facts)
-  const plan = planFields(valid, fields, { facts, randomSeed })
+  const plan = withPlacedKeyframes(planFields(valid, fields, { facts, randomSeed }), facts)
   checkModes(plan, facts)
-  checkPlaces(plan)
+  checkPlaces(plan, facts)
   // What is added to a clip may be of any length: it is made in windows.
   toLatent(facts.geometry, { ...plan, frames: plan.extend?.window ?? plan.frames })
   noticePlan(request, plan, { facts, fields, notify })

@@ -3,7 +3,7 @@ import type { FieldGroup } from './field.ts'
 
 /** A picture, or a clip, at a frame of the video. */
 export interface KeyframeInput {
-  /** Frame that it stands at, or that a clip starts at, from 0. */
+  /** Frame that it stands at, or that a clip starts at: from 0, or counted from the end, where -1 is the last. */
   readonly frame: number
   /** A picture (JPEG, PNG, WebP or AVIF), a video, or a folder of pictures. */
   readonly path: string
@@ -45,7 +45,7 @@ export interface PicturePlan {
 
 const keyframes: ArgumentType<readonly KeyframeInput[]> = {
   read(word, refuse, before = []) {
-    const [, frame, path, strength] = /^(\d{1,6}):(.+?)(?::(\d*\.?\d+))?$/s.exec(word) ?? []
+    const [, frame, path, strength] = /^(-?\d{1,6}):(.+?)(?::(\d*\.?\d+))?$/s.exec(word) ?? []
     if (frame === undefined || path === undefined) {
       return refuse('FRAME:FILE or FRAME:FILE:STRENGTH', 'For example 16:end.png.')
     }
@@ -68,11 +68,11 @@ export const pictureFields: FieldGroup<PictureFields, PicturePlan> = {
     files: true,
   },
   keyframes: {
-    about: 'a picture, or a clip, at a frame; repeatable',
+    about: 'a picture, or a clip, at a frame (-1: the last); repeatable',
     schema: z =>
       z.array(
         z.strictObject({
-          frame: z.int().nonnegative(),
+          frame: z.int(),
           path: z.string().min(1),
           strength: z.number().gt(0).max(1).optional(),
         }),

@@ -41,6 +41,7 @@ const everything: GenerationRecord = {
     { frame: 0, path: 'a.png' },
     { frame: 8, path: 'b:0.5', strength: 1 },
     { frame: 16, path: 'c:d.png', strength: 0.25 },
+    { frame: -1, path: 'e.png', strength: 1 },
   ],
   video: 'in/',
   strength: 0.75,
@@ -82,11 +83,12 @@ describe('the flags of generate', () => {
     const { model, version, seed, decodeSeed, ...settings } = everything
     expect(request).toEqual({ ...settings, keyframes: expect.anything(), seed: BigInt(seed), decodeSeed: 7n })
     const strengths = (request.keyframes as { strength?: number }[]).map(({ strength = 1 }) => strength)
-    expect(strengths).toEqual([1, 1, 0.25])
+    expect(strengths).toEqual([1, 1, 0.25, 1])
     expect((request.keyframes as { path: string }[]).map(({ path }) => path)).toEqual([
       'a.png',
       'b:0.5',
       'c:d.png',
+      'e.png',
     ])
   })
 

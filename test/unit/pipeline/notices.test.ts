@@ -102,6 +102,10 @@ describe('a plan', () => {
       },
       'keyframe 8:b.png: expected no other picture for frame 8, got keyframe 8:a.png. Leave one of them out.',
     ],
+    [
+      { lastImage: 'a.png', keyframes: [{ frame: -1, path: 'b.png' }] },
+      'keyframe 16:b.png: expected no other picture for frame 16, got lastImage. Leave one of them out.',
+    ],
   ])('refuses two pictures for one frame: %o', (request, message) => {
     expect(() => noticed(request)).toThrow(message)
   })

@@ -76,6 +76,16 @@ describe('a request that leaves size and length open', () => {
       },
       '544x720, 81 frames at 16',
     ],
+    // Frames counted from the end are the latest.
+    [
+      {
+        keyframes: [
+          { frame: -1, path: 'wide.png' },
+          { frame: 2, path: 'tall.jpg' },
+        ],
+      },
+      '544x720, 81 frames at 16',
+    ],
     [{ image: 'wide.png', lastImage: 'tall.jpg' }, '848x480, 81 frames at 16'],
     [{ lastImage: 'tall.jpg' }, '544x720, 81 frames at 16'],
     [{ references: ['tall.jpg'] }, '832x480, 81 frames at 16'],
