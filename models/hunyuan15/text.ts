@@ -1,6 +1,7 @@
 /** How HunyuanVideo 1.5 sees a prompt (diffusers `HunyuanVideo15Pipeline.encode_prompt`). */
 import { CheckpointError } from '../../src/errors.ts'
 import type { Model, RunGraph } from '../../src/pipeline/family.ts'
+import { inTurn } from '../../src/pipeline/in-turn.ts'
 import { sliceAxis } from '../../src/tensor/axis.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
@@ -54,31 +55,49 @@ export function hunyuanTextConditioner(options: HunyuanTextOptions): Model['cond
     openingGlyphs ??= openGlyphTokenizer(options.glyphTokenizer)
     return (await openingGlyphs).encode(text)
   }
-  return async ({ prompt, textTokens }, run) => {
+  return async ({ prompts, textTokens }, run) => {
     opening ??= openTokenizer(options.tokenizer)
     const tokenizer = await opening
     const length = templateTokens + textTokens
-    const { ids, tokens, truncated } = tokenizer.encode(chat(prompt), { length })
-    if (tokens <= templateTokens) throw wrongTokenizer(options.tokenizer, tokens)
-    const { tensors } = await run('text-encoder', qwen2Feeds(ids.subarray(0, tokens), options.textEncoder))
-    const text = sliceAxis(tensors.embeddings!, 1, templateTokens, tokens) // [1, tokens, textDim]
-    const quoted = glyphText(prompt)
-    const glyphs = quoted === undefined ? undefined : await encodedGlyphs(quoted)
-    const glyph = glyphs
-      ? await glyphFeeds(glyphs.ids, options.glyphEncoder, run)
-      : { glyph: noRows(options.model) }
-    const cutParts = glyphs?.truncated
-      ? [`of the text in quotes only ${glyphTokens - 1} bytes are drawn`]
-      : []
-    return { feeds: [{ text, ...glyph }], tokens: tokens - templateTokens, truncated, cutParts }
+    const encoded = await inTurn(prompts, async prompt => {
+      const { ids, tokens, truncated } = tokenizer.encode(chat(prompt), { length })
+      if (tokens <= templateTokens) throw wrongTokenizer(options.tokenizer, tokens)
+      const { tensors } = await run('text-encoder', qwen2Feeds(ids.subarray(0, tokens), options.textEncoder))
+      const text = sliceAxis(tensors.embeddings!, 1, templateTokens, tokens) // [1, tokens, textDim]
+      return { text, about: { tokens: tokens - templateTokens, truncated } }
+    })
+    const glyphs = await inTurn(prompts, async prompt => {
+      const quoted = glyphText(prompt)
+      return quoted === undefined ? undefined : await encodedGlyphs(quoted)
+    })
+    const glyph = await glyphFeeds(
+      glyphs.map(each => each?.ids),
+      options,
+      run,
+    )
+    return encoded.map(({ text, about }, index) => {
+      const cut = `of the text in quotes only ${glyphTokens - 1} bytes are drawn`
+      const cutParts = glyphs[index]?.truncated ? [cut] : []
+      return { feeds: [{ text, ...glyph[index] }], ...about, cutParts }
+    })
   }
 }
 
-async function glyphFeeds(ids: BigInt64Array, config: T5Config, run: RunGraph) {
-  const { tensors } = await run('glyph-encoder', encoderFeeds(ids, config))
-  const states = sliceAxis(tensors.embeddings!, 1, 0, ids.length) // [1, glyph, glyphDim]
-  const { residents } = await run('glyph-context', { states }, { keep: () => true })
-  return residents
+/** Glyph tokens of every prompt; those without quoted text have none. */
+async function glyphFeeds(
+  prompts: readonly (BigInt64Array | undefined)[],
+  { glyphEncoder, model }: Pick<HunyuanTextOptions, 'glyphEncoder' | 'model'>,
+  run: RunGraph,
+) {
+  const encoded = await inTurn(prompts, async ids => {
+    if (!ids) return undefined
+    const { tensors } = await run('glyph-encoder', encoderFeeds(ids, glyphEncoder))
+    return sliceAxis(tensors.embeddings!, 1, 0, ids.length) // [1, glyph, glyphDim]
+  })
+  return await inTurn(encoded, async states => {
+    if (!states) return { glyph: noRows(model) }
+    return (await run('glyph-context', { states }, { keep: () => true })).residents
+  })
 }
 
 function wrongTokenizer(from: string | TokenizerSource, tokens: number): CheckpointError {

@@ -1,5 +1,6 @@
 /** How LTX-Video sees a prompt (diffusers `LTXPipeline.encode_prompt`, `LTXConditionPipeline.encode_prompt`). */
 import type { Model } from '../../src/pipeline/family.ts'
+import { inTurn } from '../../src/pipeline/in-turn.ts'
 import { sliceAxis } from '../../src/tensor/axis.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
@@ -22,19 +23,20 @@ export interface LtxTextOptions {
 /** Tokenizes the prompt as it is, encodes it, and computes the keys and values of every cross-attention. */
 export function ltxTextConditioner(options: LtxTextOptions): Model['conditionText'] {
   let opening: Promise<PromptTokenizer> | undefined
-  return async ({ prompt, textTokens }, run) => {
+  return async ({ prompts, textTokens }, run) => {
     opening ??= openTokenizer(options.tokenizer)
     const tokenizer = await opening
-    const { ids, tokens, truncated, unknown } = tokenizer.encode(prompt, { length: textTokens })
-    const encoded = options.maskPadding ? ids.subarray(0, tokens) : ids
-    const { tensors } = await run('text-encoder', encoderFeeds(encoded, options.textEncoder))
-    const text = sliceAxis(tensors.embeddings!, 1, 0, encoded.length) // [1, encoded, model]
-    const { residents } = await run(options.context, { text }, { keep: () => true })
-    return {
-      feeds: [{ ...residents, 'text.tokens': tensor('i32', [1], Int32Array.of(tokens)) }],
-      tokens,
-      truncated,
-      unknown,
-    }
+    const encoded = await inTurn(prompts, async prompt => {
+      const { ids, tokens, truncated, unknown } = tokenizer.encode(prompt, { length: textTokens })
+      const rows = options.maskPadding ? ids.subarray(0, tokens) : ids
+      const { tensors } = await run('text-encoder', encoderFeeds(rows, options.textEncoder))
+      const text = sliceAxis(tensors.embeddings!, 1, 0, rows.length) // [1, rows, model]
+      return { text, about: { tokens, truncated, unknown } }
+    })
+    return await inTurn(encoded, async ({ text, about }) => {
+      const { residents } = await run(options.context, { text }, { keep: () => true })
+      const tokens = tensor('i32', [1], Int32Array.of(about.tokens))
+      return { feeds: [{ ...residents, 'text.tokens': tokens }], ...about }
+    })
   }
 }

@@ -1,6 +1,7 @@
 /** How LTX-2 sees a prompt (diffusers `LTX2Pipeline.encode_prompt` and its connectors). */
 import { RequestError } from '../../src/errors.ts'
 import type { Model } from '../../src/pipeline/family.ts'
+import { inTurn } from '../../src/pipeline/in-turn.ts'
 import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
 import type { TokenizerSource } from '../../src/text/tokenizer-source.ts'
 import type { Gemma3Config } from '../gemma3/config.ts'
@@ -27,26 +28,32 @@ export const ltx2TextTokens = 1024
 export function ltx2TextConditioner(options: Ltx2TextOptions): Model['conditionText'] {
   const { textEncoder, connectors, projected } = options
   let opening: Promise<PromptTokenizer> | undefined
-  return async ({ prompt, textTokens }, run) => {
+  return async ({ prompts, textTokens }, run) => {
     checkLength(textTokens, registersOf(connectors))
     opening ??= openTokenizer(options.tokenizer, { paddingSide: 'left' })
     const tokenizer = await opening
-    const { ids, tokens, truncated, unknown } = tokenizer.encode(stripped(prompt), { length: textTokens })
-    const encoder = gemma3Feeds(ids.subarray(0, tokens), textTokens - tokens, textEncoder)
-    const { tensors: encoded } = await run('text-encoder', encoder)
-    const states = encoded.states!
-    const rows = states.shape[1]!
-    const feeds = { states, ...connectorFeeds(connectors, { rows, tokens, length: textTokens }) }
-    const connected = await run('connectors', feeds, projected ? {} : { keep: () => true })
-    const { residents } = projected
-      ? await run(
-          'caption',
-          { 'connected.video': connected.tensors.video!, 'connected.audio': connected.tensors.audio! },
-          { keep: () => true },
-        )
+    const encoded = await inTurn(prompts, async prompt => {
+      const { ids, tokens, truncated, unknown } = tokenizer.encode(stripped(prompt), { length: textTokens })
+      const encoder = gemma3Feeds(ids.subarray(0, tokens), textTokens - tokens, textEncoder)
+      const { tensors } = await run('text-encoder', encoder)
+      return { states: tensors.states!, about: { tokens, truncated, unknown } }
+    })
+    const keep = () => true
+    const connected = await inTurn(encoded, ({ states, about: { tokens } }) => {
+      const sizes = { rows: states.shape[1]!, tokens, length: textTokens }
+      const feeds = { states, ...connectorFeeds(connectors, sizes) }
+      return run('connectors', feeds, projected ? {} : { keep })
+    })
+    const made = projected
+      ? await inTurn(connected, ({ tensors }) => {
+          const feeds = { 'connected.video': tensors.video!, 'connected.audio': tensors.audio! }
+          return run('caption', feeds, { keep })
+        })
       : connected
-    const texts = { text: residents.video!, 'audio.text': residents.audio! }
-    return { feeds: [texts], tokens, truncated, unknown }
+    return made.map(({ residents }, index) => {
+      const texts = { text: residents.video!, 'audio.text': residents.audio! }
+      return { feeds: [texts], ...encoded[index]!.about }
+    })
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { alignedKeys } from '../../src/graph/ops/attention.ts'
 import type { Model, RunGraph } from '../../src/pipeline/family.ts'
+import { inTurn } from '../../src/pipeline/in-turn.ts'
 import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { cleanPrompt } from '../../src/text/clean.ts'
 import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
@@ -23,17 +24,24 @@ export interface WanTextOptions {
  */
 export function wanTextConditioner(options: WanTextOptions): Model['conditionText'] {
   let opening: Promise<PromptTokenizer> | undefined
-  return async ({ prompt, textTokens }, run) => {
+  return async ({ prompts, textTokens }, run) => {
     opening ??= openTokenizer(options.tokenizer)
     const tokenizer = await opening
     const length = Math.min(textTokens, tokenizer.modelMaxLength ?? textTokens)
-    const { ids, tokens, truncated, unknown } = tokenizer.encode(await cleanPrompt(prompt), { length })
-    const rows = textRows(tokens, length)
-    const text = await embed(ids.subarray(0, tokens), rows, options.textEncoder, run)
-    const bias = textRowBias(tokens, length)
-    const runs = await Promise.all(options.contexts.map(graph => run(graph, { text }, { keep: () => true })))
-    const feeds = runs.map(({ residents }) => ({ ...residents, 'text.bias': bias }))
-    return { feeds, tokens, length, truncated, unknown }
+    const encoded = await inTurn(prompts, async prompt => {
+      const { ids, tokens, truncated, unknown } = tokenizer.encode(await cleanPrompt(prompt), { length })
+      const rows = textRows(tokens, length)
+      const text = await embed(ids.subarray(0, tokens), rows, options.textEncoder, run)
+      return { text, about: { tokens, length, truncated, unknown } }
+    })
+    const keep = () => true
+    const contexts = await inTurn(options.contexts, graph => {
+      return inTurn(encoded, async ({ text }) => (await run(graph, { text }, { keep })).residents)
+    })
+    return encoded.map(({ about }, index) => {
+      const bias = textRowBias(about.tokens, length)
+      return { feeds: contexts.map(each => ({ ...each[index], 'text.bias': bias })), ...about }
+    })
   }
 }
 

@@ -112,7 +112,7 @@ async function decode({ model, plan, runner, signal }: WorkContext): Promise<Par
 }
 
 async function encodePrompt({ model, plan, runner }: WorkContext): Promise<Parts> {
-  await model.conditionText({ prompt: plan.prompt, textTokens: plan.textTokens }, runner.run)
+  await model.conditionText({ prompts: [plan.prompt], textTokens: plan.textTokens }, runner.run)
   return {}
 }
 

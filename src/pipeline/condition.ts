@@ -7,7 +7,14 @@ import { isGuided } from '../sampling/guidance.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { encodeClip } from './encode.ts'
-import type { Model, ResidentTensor, TextConditioning, VisualConditioning, VisualInputs } from './family.ts'
+import type {
+  Model,
+  ResidentTensor,
+  RunGraph,
+  TextConditioning,
+  VisualConditioning,
+  VisualInputs,
+} from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
 import { modesOf } from './modes.ts'
 import type { GeneratePlan } from './request.ts'
@@ -65,20 +72,22 @@ export async function conditionOn(
   { size, noise, runner, signal, notify }: ConditionContext,
   from?: readonly Tensor[],
 ): Promise<Conditions> {
+  const guides = guidancesOf(model, plan)[0]!.some(isGuided)
+  const prompts = guides ? [plan.prompt, plan.negativePrompt] : [plan.prompt]
   const { runForPrompt = runner.run } = runner
-  const text = async (subject: string, prompt: string) => {
+  const run: RunGraph = async (...graph) => {
     checkAborted(signal)
-    const made = await model.conditionText({ prompt, textTokens: plan.textTokens }, runForPrompt)
-    noticeText(subject, prompt, made, notify)
+    return await runForPrompt(...graph)
+  }
+  const texts = await model.conditionText({ prompts, textTokens: plan.textTokens }, run)
+  for (const [index, made] of texts.entries()) {
+    noticeText(['prompt', 'negative prompt'][index]!, prompts[index]!, made, notify)
     // The model's own number is nobody's wish.
     if (plan.textTokens !== model.facts.textTokens) noticeTokens(plan.textTokens, made, notify)
-    return made
   }
-  const conditional = await text('prompt', plan.prompt)
-  const guides = guidancesOf(model, plan)[0]!.some(isGuided)
-  const unconditional = guides ? { unconditional: await text('negative prompt', plan.negativePrompt) } : {}
+  const [conditional, unconditional] = texts
   const visual = await visualConditions(model, plan, inputs, { size, noise, runner, signal, notify }, from)
-  return { conditional, ...unconditional, visual }
+  return { conditional: conditional!, ...(unconditional && { unconditional }), visual }
 }
 
 /** What the network sees of the request's pictures and clips in a stage that goes on from latents at its size. */

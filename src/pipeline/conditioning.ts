@@ -16,8 +16,8 @@ export type RunGraph = (
   options?: RunOptions,
 ) => Promise<RunResult>
 
-export interface PromptRequest {
-  readonly prompt: string
+export interface PromptsRequest {
+  readonly prompts: readonly string[]
   /** Tokens to pad or cut to. */
   readonly textTokens: number
 }

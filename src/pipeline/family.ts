@@ -10,7 +10,7 @@ import type { TokenizerSource } from '../text/tokenizer-source.ts'
 import type { TensorNames } from '../weights/adapters/adapt.ts'
 import type {
   Denoiser,
-  PromptRequest,
+  PromptsRequest,
   RunGraph,
   TextConditioning,
   VisualConditioning,
@@ -103,8 +103,11 @@ export interface Model {
   readonly ignoredTensors: Readonly<Record<string, readonly RegExp[]>>
   /** What adapters may call the tensors of the transformer. */
   readonly tensorNames: TensorNames
-  /** Turns a prompt into what the denoiser sees of it. */
-  conditionText(prompt: PromptRequest, run: RunGraph): Promise<TextConditioning>
+  /**
+   * Turns prompts into what the denoiser sees of them. Each graph runs for all of them before the next one does: where one
+   * component is loaded at a time, each is loaded once.
+   */
+  conditionText(request: PromptsRequest, run: RunGraph): Promise<TextConditioning[]>
   /** Turns pictures and videos into what the denoiser sees of them. Called for requests without any, too. */
   conditionVisual(inputs: VisualInputs, context: VisualContext): Promise<VisualConditioning>
   /** Where the noise levels of a run are placed, before the scheduler shifts them. */

@@ -213,6 +213,21 @@ describe.each(cases)('a model of the family $family', ({ family, model, request,
     }
   })
 
+  test.each(['release', 'release-text'] as const)(
+    'loads no component of text twice for a prompt and its negative one, with residency %s',
+    async residency => {
+      const { engine, backends } = await open(await folder, { residency })
+      await collect(engine.generate({ ...request, negativePrompt: request.prompt, steps: 1 }))
+      await engine[Symbol.asyncDispose]()
+      const { model: read } = await openCheckpoint(await folder, families)
+      const [{ log }] = backends as [RecordedBackend]
+      const step = log.indexOf(`run ${read.facts.experts[0].graph}`)
+      const opened = log.slice(0, step).filter(entry => entry.startsWith('open '))
+      expect(opened.length).toBeGreaterThan(1)
+      expect(opened).toEqual([...new Set(opened)])
+    },
+  )
+
   test('frees its sessions when it is disposed of', async () => {
     const { engine, backends } = await open(await folder)
     await collect(engine.generate({ ...request, steps: 1 }))

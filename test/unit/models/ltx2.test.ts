@@ -84,7 +84,7 @@ describe('a request', () => {
     }
     const model = load({ connectors: registers })
     const run = () => Promise.reject(new Error('nothing runs'))
-    const { code, message } = await failure(model.conditionText({ prompt: 'a', textTokens: 40 }, run))
+    const { code, message } = await failure(model.conditionText({ prompts: ['a'], textTokens: 40 }, run))
     expect(code).toBe('request/invalid')
     expect(message).toBe(
       'maxTextTokens: expected a multiple of 16, the registers that stand for padding, for this model, got 40. Use 32 or 48.',
