@@ -5,6 +5,7 @@ export const noticeCodes = {
     "A part that a model's file lacks was found near it, or a setting that it lacks has a default.",
   'prompt/truncated': 'The prompt has more tokens than the model takes: the rest has no effect.',
   'prompt/unknown-words': 'The prompt has words that the model was not trained on.',
+  'prompt/not-kept': 'The prompt cache could not be written to, or could not be kept within its limit.',
   'request/untrained': 'The model can make this size or length, but was not trained at it.',
   'request/rounded': 'A value is rounded to one that the model can make.',
   'request/unused': 'A field has no effect beside the other ones.',

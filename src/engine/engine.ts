@@ -114,9 +114,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
   const openLane = (on: Device) => new Lane(parts.createBackend({ device: on, threads }), source, 'keep')
   const prompts = await promptCacheOf(options)
   const pool = new LanePool(lanes, () => {
-    const lane = second ? new GuidancePair(openLane(device), openLane(second), source) : openLane(device)
-    lane.runForPrompt = prompts?.remembering(lane.run, source, checkpoint.weights)
-    return lane
+    return second ? new GuidancePair(openLane(device), openLane(second), source) : openLane(device)
   })
   const { model } = checkpoint
   // Every run says what was noticed when the model was opened.
@@ -160,6 +158,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
     }
     const lane = await pool.acquire(signal)
     lane.setAbortSignal(signal)
+    lane.runForPrompt = prompts?.remembering(lane.run, source, checkpoint.weights, notices.add)
     try {
       await memory.admit(lane, plan)
       const make = plan.extend ? extend : generate

@@ -9,8 +9,10 @@ import { MediaError, messageOf } from '../errors.ts'
 import type { Graph } from '../graph/graph.ts'
 import { serialize } from '../graph/serialize.ts'
 import { framewrightHome } from '../hub/environment.ts'
+import type { Notify } from '../notices.ts'
 import type { Feed, RunGraph, RunResult } from '../pipeline/family.ts'
 import { isResident } from '../runtime/backend.ts'
+import { systemFailureOf, systemReasons } from '../system-errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Weights } from '../weights/checkpoint.ts'
 import { readSafetensorsHeader } from '../weights/read-header.ts'
@@ -70,8 +72,14 @@ export class PromptCache {
   /**
    * As `run`, but the results of text encoders come from the cache where they are in it, and are put there.
    * @param weights of every component
+   * @param notify told of a result that could not be kept
    */
-  remembering(run: RunGraph, source: GraphSource, weights: ReadonlyMap<string, Weights>): RunGraph {
+  remembering(
+    run: RunGraph,
+    source: GraphSource,
+    weights: ReadonlyMap<string, Weights>,
+    notify: Notify,
+  ): RunGraph {
     return async (graph, feeds, options) => {
       const { role, component } = source.recipe(graph)
       const files = weights.get(component)
@@ -89,17 +97,26 @@ export class PromptCache {
       const known = await readEntry(entry)
       if (known) return known
       const result = await run(graph, feeds, options)
-      await this.#keep(entry, result)
+      await this.#keep(entry, result, notify)
       return result
     }
   }
 
   /** What cannot be kept is encoded again the next time. */
-  async #keep(entry: string, { tensors }: RunResult): Promise<void> {
+  async #keep(entry: string, { tensors }: RunResult, notify: Notify): Promise<void> {
     try {
       await writeSafetensors(entry, new Map(Object.entries(tensors)))
+    } catch (error) {
+      const why = `what the text encoder gave could not be kept: ${reasonOf(error)}`
+      notify('prompt/not-kept', `prompt cache ${this.#folder}: ${why}; it is encoded again the next time.`)
+      return
+    }
+    try {
       await this.#evict()
-    } catch {}
+    } catch (error) {
+      const why = `entries that are not used any more could not be removed: ${reasonOf(error)}`
+      notify('prompt/not-kept', `prompt cache ${this.#folder}: ${why}; it may grow beyond its limit.`)
+    }
   }
 
   /** Removes the entries that were not used for longest, down to the limit. */
@@ -118,6 +135,12 @@ export class PromptCache {
       if (bytes > this.#limit) await rm(each.file, { force: true })
     }
   }
+}
+
+function reasonOf(error: unknown): string {
+  const failure = systemFailureOf(error)
+  const known = failure && systemReasons[failure.code]
+  return known ? `expected ${known.expected}, got ${known.got} (${failure.code})` : messageOf(error)
 }
 
 /** An entry, which thereby was used; undefined where there is none that can be read. */

@@ -1,7 +1,17 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { openPromptCache } from '../../../src/engine/prompt-cache.ts'
+import { dropNotices } from '../../../src/notices.ts'
 import type { RunGraph } from '../../../src/pipeline/family.ts'
 import { tensor } from '../../../src/tensor/tensor.ts'
 import { openWeights } from '../../../src/weights/checkpoint.ts'
@@ -64,6 +74,23 @@ describe('an engine with a prompt cache', () => {
     expect((await makeVideo(folder)).encoded).toBe(0)
   })
 
+  test('says why a result could not be kept, and makes the video all the same', async () => {
+    const folder = newFolder()
+    await using tiny = await openTinyEngine({ promptCache: folder })
+    rmSync(folder, { recursive: true })
+    writeFileSync(folder, 'a file in its place')
+    const events = await collect(tiny.engine.generate(tinyRequest))
+    const said = events.flatMap(event => (event.type === 'notice' ? [event] : []))
+    expect(said).toEqual([
+      {
+        type: 'notice',
+        code: 'prompt/not-kept',
+        message: `prompt cache ${folder}: what the text encoder gave could not be kept: expected a folder, got a file (ENOTDIR); it is encoded again the next time.`,
+      },
+    ])
+    expect(framesOf(events)).toHaveLength(5 * 16 * 16 * 3)
+  })
+
   test('says so where its folder cannot be made', async () => {
     const file = path.join(scratch, 'a-file')
     writeFileSync(file, '')
@@ -96,7 +123,7 @@ test('entries that were not used for longest go when all are beyond the limit', 
   // Room for two of three entries of about 1.1 kB.
   const cache = await openPromptCache(folder, { limit: 2500 })
   const weights = new Map([['text_encoder', await openWeights(weightsFolder)]])
-  const remembering = cache.remembering(run, source as never, weights)
+  const remembering = cache.remembering(run, source as never, weights, dropNotices)
   const ask = (prompt: number) => remembering('encoder', { ids: tensor('f32', [1], Float32Array.of(prompt)) })
   await ask(1)
   const [oldest] = readdirSync(folder)
