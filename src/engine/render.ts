@@ -102,7 +102,7 @@ function writerOptions(
     ...frameSize(plan),
     fps: plan.fps,
     metadata: recordOf(plan, fields, { adapters, ...output }),
-    ...(sound && { sound }),
+    ...(sound && { sound, soundFile: sound.path }),
     ...(signal && { signal }),
     ...(output.codec && { codec: output.codec }),
     ...(output.upscale && { upscale: output.upscale }),

@@ -3,7 +3,9 @@ import { dirname, join } from 'node:path'
 import type { Engine } from '../engine/engine.ts'
 import { packageVersion } from '../engine/package-info.ts'
 import { renderVideo } from '../engine/render.ts'
+import type { TaskSound } from '../jobs/task.ts'
 import { encodeJpeg } from '../media/encode-jpeg.ts'
+import { storedFormat } from '../media/sound/sound-encoder.ts'
 import type { Notice } from '../notices.ts'
 import type { PreviewEvent, VideoEndEvent } from '../pipeline/events.ts'
 import { requestFromJson } from '../pipeline/fields/request-fields.ts'
@@ -42,6 +44,7 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
   const notices: Notice[] = []
   const stills = new ClipStills()
   let frames = 0
+  let sound: TaskSound | undefined
   // Where a server keeps its files is nothing that a video's metadata should tell.
   const adapters = spec.adapters.map(({ name, ...adapter }) => ({ ...adapter, path: name }))
   const output = {
@@ -67,6 +70,12 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
       await writePreview(event, spec)
       previewStep = event.step
     }
+    if (event.type === 'start' && event.sound) {
+      sound = { ...storedFormat('aac', event.sound), seconds: 0, origin: event.sound.origin }
+    }
+    if (event.type === 'audio-ready' && sound) {
+      sound = { ...sound, seconds: (event.first + event.count) / event.rate }
+    }
     if (event.type === 'frames-decoded') {
       stills.take(event)
       frames = event.of
@@ -86,6 +95,7 @@ export async function makeVideo(spec: RunSpec, context: MakeVideoContext): Promi
     ...frameSize(plan),
     frames,
     fps: plan.fps,
+    ...(sound && { sound }),
     seed: String(plan.seed),
     seconds: { ...seconds },
     peakMemoryBytes: process.resourceUsage().maxRSS * 1024,

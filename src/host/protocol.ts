@@ -1,6 +1,6 @@
 /** What a supervisor and an engine host say to each other: JSON, over the channel of `child_process.fork`. */
 import type { AdapterOptions } from '../engine/adapters.ts'
-import type { JsonObject, TaskFailure, TaskProgress } from '../jobs/task.ts'
+import type { JsonObject, TaskFailure, TaskProgress, TaskSound } from '../jobs/task.ts'
 import type { FileStamp } from '../weights/file-stamp.ts'
 
 /** One video to make, with absolute paths. */
@@ -31,6 +31,7 @@ export interface RunResult {
   readonly height: number
   readonly frames: number
   readonly fps: number
+  readonly sound?: TaskSound
   readonly seed: string
   readonly seconds: { readonly [stage: string]: number }
   readonly peakMemoryBytes: number

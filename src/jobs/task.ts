@@ -1,6 +1,7 @@
 /** Records of tasks. Everything in them is JSON, so that any store can hold it. */
 
 import type { Notice } from '../notices.ts'
+import type { SoundOrigin } from '../pipeline/events.ts'
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json }
 export type JsonObject = { readonly [name: string]: Json }
@@ -107,6 +108,8 @@ export interface TaskResult {
   /** Of the file: a video that goes on from another begins with that one's. */
   readonly frames: number
   readonly fps: number
+  /** The sound of the file. @default none */
+  readonly sound?: TaskSound
   /** Decimal. */
   readonly seed: string
   /** By stage, and `total`: of the attempt that ended it. */
@@ -115,6 +118,16 @@ export interface TaskResult {
   readonly peakMemoryBytes: number
   /** @default none */
   readonly notices?: readonly Notice[]
+}
+
+export interface TaskSound {
+  /** Samples a second. */
+  readonly rate: number
+  readonly channels: number
+  /** How long it is: it may end before the picture. */
+  readonly seconds: number
+  /** `made` by the model, `kept` of the video that is worked from, or `given` as a file. */
+  readonly origin: SoundOrigin
 }
 
 export interface TaskOutput {

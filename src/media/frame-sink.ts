@@ -11,6 +11,8 @@ export interface ClipFormat {
   readonly record: GenerationRecord | undefined
   /** Of the sound that will be written; undefined for a silent clip. */
   readonly sound: SoundFormat | undefined
+  /** See WriterOptions. */
+  readonly soundFile: string | undefined
 }
 
 /**

@@ -6,6 +6,8 @@ import { markCodecDelay } from './matroska-delay.ts'
 import { loadCodecs, type Mediabunny } from './mediabunny.ts'
 import { moveIndexToFront } from './mp4-index.ts'
 import { recordToText } from './record.ts'
+import { CopiedTrack } from './sound/copied-track.ts'
+import type { SoundPacketConsumer } from './sound/sound-encoder.ts'
 import { SoundTrack } from './sound/sound-track.ts'
 import { openVideoEncoder } from './video-encoder.ts'
 
@@ -25,8 +27,7 @@ export async function openMuxedClip(
   try {
     const muxer = await openMuxer(mediabunny, file.target, container, codec, clip)
     const encoder = await openVideoEncoder(mediabunny, codec, clip, muxer.add)
-    const sound =
-      clip.sound && (await SoundTrack.open(mediabunny, soundCodecs[container], clip.sound, muxer.addSound))
+    const sound = await openSound(mediabunny, container, clip, muxer.addSound)
     let frames = 0
     return {
       async writeSound(samples) {
@@ -58,6 +59,21 @@ export async function openMuxedClip(
     await file.close()
     throw error
   }
+}
+
+/** The sound of a file is copied where it is stored as the container has it; other sound is encoded. */
+async function openSound(
+  mediabunny: Mediabunny,
+  container: '.mp4' | '.webm',
+  { sound, soundFile }: ClipFormat,
+  onPacket: SoundPacketConsumer,
+): Promise<SoundTrack | CopiedTrack | undefined> {
+  if (!sound) return undefined
+  const copied =
+    soundFile !== undefined && container === '.mp4'
+      ? await CopiedTrack.open(mediabunny, soundFile, sound, onPacket)
+      : undefined
+  return copied ?? (await SoundTrack.open(mediabunny, soundCodecs[container], sound, onPacket))
 }
 
 const soundCodecs = { '.mp4': 'aac', '.webm': 'opus' } as const

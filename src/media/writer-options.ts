@@ -38,6 +38,12 @@ export interface WriterOptions {
    * @default none
    */
   readonly sound?: SoundFormat | undefined
+  /**
+   * The file that this sound was read from, from the first picture on. Its AAC is copied into an MP4 as it is stored, as long
+   * as what `writeSound` gives, instead of being encoded anew.
+   * @default none
+   */
+  readonly soundFile?: string | undefined
 }
 
 /** What the sinks need to know of the options. */
@@ -50,6 +56,7 @@ export function clipFormat(options: WriterOptions): ClipFormat {
     quality: options.quality ?? 90,
     record: options.metadata,
     sound: options.sound,
+    soundFile: options.soundFile,
   }
 }
 

@@ -5,15 +5,14 @@ import { type Sound, type SoundFormat, soundLength } from '../media/sound/sound.
 import type { Notify } from '../notices.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { decodeSound } from './decode-sound.ts'
-import type { AudioReadyEvent } from './events.ts'
+import type { AudioReadyEvent, SoundOrigin } from './events.ts'
 import type { Model } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
 import type { GeneratePlan } from './request.ts'
 import { withinMemory } from './within-memory.ts'
 
 /** Where the sound of a clip comes from. */
-export type SoundSource = SoundFormat &
-  (
+export type SoundSource = SoundFormat & { readonly origin: SoundOrigin } & (
     | { readonly path: string; readonly stream?: undefined }
     | { readonly path?: undefined; readonly stream: number }
   )
@@ -28,16 +27,18 @@ export async function soundSource(
   notify: Notify,
 ): Promise<SoundSource | undefined> {
   if (audio === false) return undefined
-  if (audio === true && sound) return { rate: sound.rate, channels: sound.channels, stream: sound.stream }
+  if (audio === true && sound) {
+    return { rate: sound.rate, channels: sound.channels, origin: 'made', stream: sound.stream }
+  }
   if (audio === true) {
     const clip = extend?.path ?? video
     const found = clip === undefined ? undefined : await readableSound(clip, notify)
     return clip !== undefined && found
-      ? { rate: found.rate, channels: found.channels, path: clip }
+      ? { rate: found.rate, channels: found.channels, origin: 'kept', path: clip }
       : undefined
   }
   const found = await probeSound(audio)
-  if (found) return { rate: found.rate, channels: found.channels, path: audio }
+  if (found) return { rate: found.rate, channels: found.channels, origin: 'given', path: audio }
   throw withoutSound(audio)
 }
 

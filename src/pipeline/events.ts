@@ -17,6 +17,9 @@ export type GenerateEvent =
   | FramesDecodedEvent
   | VideoEndEvent
 
+/** Where sound is from: `made` by the model, `kept` of the clip that is worked from, or `given` as a file. */
+export type SoundOrigin = 'made' | 'kept' | 'given'
+
 /** The request is valid; every default is filled in. */
 export interface StartEvent {
   readonly type: 'start'
@@ -24,7 +27,11 @@ export interface StartEvent {
   readonly device: string
   readonly memory: MemoryPlan
   /** The sound that the video gets; undefined for a silent one. */
-  readonly sound?: SoundFormat
+  readonly sound?: SoundFormat & {
+    readonly origin: SoundOrigin
+    /** The file that it is of; undefined for the model's. */
+    readonly path?: string
+  }
 }
 
 /** Something was rounded, cut, clamped, dropped or replaced. Each is said once per run. */

@@ -1,12 +1,11 @@
 import { pixelFramesOf, toLatent } from '../geometry/video-geometry.ts'
 import type { Picture } from '../media/read-picture.ts'
-import type { SoundFormat } from '../media/sound/sound.ts'
 import { Notices } from '../notices.ts'
 import { stepsWithoutGuidance } from '../sampling/guidance.ts'
 import { createGenerator, type NoisePosition } from '../sampling/noise.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { clipSound, soundSource } from './clip-sound.ts'
+import { clipSound, type SoundSource, soundSource } from './clip-sound.ts'
 import { type Conditions, condition, residentsOf } from './condition.ts'
 import { decodeClip } from './decode.ts'
 import { denoiseStage, prepareStage, schedulerOf } from './denoise-stage.ts'
@@ -126,10 +125,12 @@ function isSilent({ facts }: Model, { audio, video, extend }: GeneratePlan): boo
 export function startEvent(
   plan: GeneratePlan,
   { device, memory }: Pick<GraphRunner, 'device' | 'memory'>,
-  sound: SoundFormat | undefined,
+  source: SoundSource | undefined,
 ): StartEvent {
-  const format = sound && { sound: { rate: sound.rate, channels: sound.channels } }
-  return { type: 'start', plan, device, memory, ...format }
+  if (!source) return { type: 'start', plan, device, memory }
+  const { rate, channels, origin, path } = source
+  const sound = { rate, channels, origin, ...(path !== undefined && { path }) }
+  return { type: 'start', plan, device, memory, sound }
 }
 
 /**

@@ -165,7 +165,7 @@ interface OpenTrack {
   readonly file: string
   readonly track: InputAudioTrack
   readonly codec: string
-  /** When the first picture is presented, in seconds; 0 without pictures. */
+  /** `originOf` the file. */
   readonly origin: number
 }
 
@@ -201,7 +201,7 @@ async function withTrack<T>(
 }
 
 /** A folder of pictures has its sound in a file; undefined for one without. @throws MediaError for nothing at all */
-async function soundFileOf(path: string): Promise<string | undefined> {
+export async function soundFileOf(path: string): Promise<string | undefined> {
   const stats = await stat(path).catch(cause => {
     const got = cause.code === 'ENOENT' ? 'nothing at that path' : String(cause.message)
     throw new MediaError('media/input', { subject: path, expected: 'a sound or video file', got }, { cause })
@@ -211,7 +211,8 @@ async function soundFileOf(path: string): Promise<string | undefined> {
   return (await stat(inside).catch(() => undefined)) && inside
 }
 
-async function originOf(input: Input, path: string): Promise<number> {
+/** When the first picture of a file is presented, in seconds; 0 without pictures. */
+export async function originOf(input: Input, path: string): Promise<number> {
   const video = await input.getPrimaryVideoTrack()
   if (video === null) return 0
   const edits = await readEditList(path, video.id)

@@ -1,6 +1,7 @@
 import { finalStates, type TaskRecord } from '../../jobs/task.ts'
 import { failureMessage } from '../tasks/failure-message.ts'
 import { type AddressBook, outputAddress } from '../tasks/output-address.ts'
+import { audioField } from '../tasks/task-audio.ts'
 import { noticesField } from '../tasks/task-notices.ts'
 
 const prefix = 'video_'
@@ -44,6 +45,7 @@ export function videoObject(book: AddressBook, task: TaskRecord): object {
     status: statuses[state],
     seed: about.seed,
     ...noticesField(task),
+    ...audioField(task),
     ...(result && {
       num_frames: result.frames,
       fps: result.fps,

@@ -1,11 +1,12 @@
 import type { TaskRecord } from '../../jobs/task.ts'
 import { failureMessage } from '../tasks/failure-message.ts'
 import { type AddressBook, outputAddress } from '../tasks/output-address.ts'
+import { audioField } from '../tasks/task-audio.ts'
 import { noticesField } from '../tasks/task-notices.ts'
 
 /** A task as Runway's API shows it: one of six statuses, no other, for its clients give up on those. */
 export function taskObject(book: AddressBook, task: TaskRecord): object {
-  return { ...statusObject(book, task), ...noticesField(task) }
+  return { ...statusObject(book, task), ...audioField(task), ...noticesField(task) }
 }
 
 function statusObject(book: AddressBook, task: TaskRecord): object {

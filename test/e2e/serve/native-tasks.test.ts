@@ -3,8 +3,14 @@ import { readFile, writeFile } from 'node:fs/promises'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readVideo } from '../../../src/index.ts'
+import { probeSound } from '../../../src/media/sound/read-sound.ts'
+import { openVideoWriter } from '../../../src/media/writer.ts'
 import type { Capabilities, TaskList, TaskPlan, TaskView } from '../../../src/server/framewright/contract.ts'
+import { createSigner } from '../../../src/server/http/signature.ts'
+import { videoObject } from '../../../src/server/openai/video-object.ts'
 import { scratchFolder } from '../../scratch.ts'
+import { flatFrames } from '../../unit/media/clip-samples.ts'
+import { glidingTones } from '../../unit/media/sound/sound-samples.ts'
 import { startKeyedServer } from './keyed-server.ts'
 import { startTestServer, type TestServer } from './test-server.ts'
 
@@ -45,6 +51,18 @@ const picture = async (background: string) => {
     .png()
     .toBuffer()
   return `data:image/png;base64,${png.toString('base64')}`
+}
+
+/** Five frames at 8 fps with half a second of tones. */
+async function clipWithSound(): Promise<string> {
+  const path = `${scratch}/tones.mp4`
+  const tones = glidingTones(0.5, 44100)
+  const format = { width: 32, height: 32, fps: 8, sound: { rate: tones.rate, channels: tones.channels } }
+  const writer = await openVideoWriter({ path, ...format })
+  await writer.writeSound(tones)
+  await writer.write(flatFrames(5, 32, 32))
+  await writer.finish()
+  return `data:video/mp4;base64,${(await readFile(path)).toString('base64')}`
 }
 
 /** The mean colour of a frame of a task's file. */
@@ -125,6 +143,28 @@ describe('a task in the engine’s own fields', () => {
     expect((await call<TaskView>(`/v1/tasks/${repeated.body.id}/details`)).body.state).toBe('succeeded')
     const gone = await call('/v1/tasks', { model: 'doodle', request: { prompt: '', image } })
     expect(gone).toMatchObject({ status: 400, body: { issues: [{ path: ['request', 'image'] }] } })
+  })
+
+  test.each([
+    ['has the sound of the video it starts from', {}, { rate: 44100, channels: 2, origin: 'kept' }],
+    ['is silent where that is asked for', { audio: false }, undefined],
+  ])('%s, and says which in every API', async (_, request, sound) => {
+    const task = await made({ prompt: 'a ball', strength: 0.5, video: await clipWithSound(), ...request })
+    const facts = sound && { ...sound, seconds: 0.5 }
+    expect(task).toMatchObject({ state: 'succeeded' })
+    expect(task.result!.sound).toEqual(facts)
+    expect((await call(`/v1/tasks/${task.id}`)).body.audio).toEqual(facts ?? null)
+    const book = {
+      signer: createSigner(Buffer.alloc(32)),
+      settings: { outputHours: 1, lanes: 1 },
+      address: server.url,
+    }
+    const record = (await server.jobs.get(task.id))!
+    expect(videoObject(book, record)).toMatchObject({ audio: facts ?? null })
+    const path = `${scratch}/${task.id}-sound.mp4`
+    await writeFile(path, Buffer.from(await (await fetch(task.outputs.video!)).arrayBuffer()))
+    const { rate, channels } = (await probeSound(path)) ?? {}
+    expect({ rate, channels }).toEqual({ rate: sound?.rate, channels: sound?.channels })
   })
 
   test.each([

@@ -5,10 +5,12 @@ import { expect, test } from 'vitest'
 import { families } from '../../../models/index.ts'
 import { type Engine, openEngine } from '../../../src/engine/engine.ts'
 import { type RenderEvent, renderVideo } from '../../../src/engine/render.ts'
+import { openGuardedSound } from '../../../src/media/guarded-input.ts'
+import { loadCodecs } from '../../../src/media/mediabunny.ts'
 import { probeMedia } from '../../../src/media/probe.ts'
 import { readRecord } from '../../../src/media/read-record.ts'
 import { probeSound, readSound } from '../../../src/media/sound/read-sound.ts'
-import { type Sound, soundLength } from '../../../src/media/sound/sound.ts'
+import { type Sound, sliceSound, soundLength } from '../../../src/media/sound/sound.ts'
 import { encodeWav } from '../../../src/media/sound/wav.ts'
 import { openVideoWriter } from '../../../src/media/writer.ts'
 import type { AudioReadyEvent } from '../../../src/pipeline/events.ts'
@@ -119,6 +121,42 @@ test('the sound of a clip that is worked from stays, in step', async () => {
   expect(soundToNoise(tones, read)).toBeGreaterThan(20)
 })
 
+test.each([
+  ['video', (video: string) => ({ video, strength: 0.5 })],
+  ['audio', (audio: string) => ({ audio })],
+])('AAC of a clip is copied as it is stored, from %s, and cut to the clip', async (name, fields) => {
+  await using engine = await open(families)
+  const source = path.join(scratch, `aac-${name}.mp4`)
+  // Longer than the pictures, so that it is cut within a packet.
+  await writeClip(source, glidingTones(3, 44100))
+  const out = path.join(scratch, `copied-${name}.mp4`)
+  await render(engine, path.basename(out), { ...request, ...fields(source) })
+  const [before, after] = [await packetsOf(source), await packetsOf(out)]
+  expect(after.length).toBe(Math.ceil((seconds * 44100 + 1024) / 1024))
+  expect(after.map(({ bytes }) => bytes)).toEqual(before.slice(0, after.length).map(({ bytes }) => bytes))
+  for (const [index, { timestamp }] of after.entries()) {
+    expect(timestamp).toBeCloseTo(before[index]!.timestamp, 6)
+  }
+  const [was, is] = [await readSound(source, { seconds }), await readSound(out)]
+  expect(Math.abs(soundLength(is) - soundLength(was))).toBeLessThanOrEqual(1)
+  expect(soundToNoise(sliceSound(was, 0, soundLength(is)), is)).toBeGreaterThan(100)
+})
+
+test('AAC with the delay of another encoder stays in step', async () => {
+  await using engine = await open(families)
+  const source = path.join(scratch, 'delayed.mp4')
+  await writeClip(source, glidingTones(seconds, 48000))
+  const bytes = await readFile(source)
+  // The edit list of the sound, whose media begin at the priming samples: 2112 as Apple's encoder has.
+  const at = bytes.lastIndexOf('elst') + 4 + 8 + 4
+  expect(bytes.readInt32BE(at)).toBe(1024)
+  bytes.writeInt32BE(2112, at)
+  await writeFile(source, bytes)
+  await render(engine, 'delayed-out.mp4', { ...request, video: source, strength: 0.5 })
+  const [was, is] = [await readSound(source), await readSound(path.join(scratch, 'delayed-out.mp4'))]
+  expect(soundToNoise(sliceSound(was, 0, soundLength(is)), is)).toBeGreaterThan(100)
+})
+
 test('a clip whose sound is of an unknown kind is worked from without it, and that is said', async () => {
   await using engine = await open(families)
   const video = path.join(scratch, 'unknown.mp4')
@@ -148,6 +186,19 @@ test('sound that nothing makes, and a file without any, are refused', async () =
     message: `${mute}: expected a file with sound, got one without.`,
   })
 })
+
+/** The stored packets of a file's sound. */
+async function packetsOf(file: string): Promise<{ readonly timestamp: number; readonly bytes: string }[]> {
+  const mediabunny = await loadCodecs('media/input')
+  const input = openGuardedSound(mediabunny, file)
+  const sink = new mediabunny.EncodedPacketSink((await input.getPrimaryAudioTrack())!)
+  const packets = []
+  for await (const { timestamp, data } of sink.packets()) {
+    packets.push({ timestamp, bytes: Buffer.from(data).toString('base64') })
+  }
+  input.dispose()
+  return packets
+}
 
 async function writeClip(file: string, tones?: Sound): Promise<void> {
   const format = tones && { sound: { rate: tones.rate, channels: tones.channels } }
