@@ -1,9 +1,9 @@
 /** How HunyuanVideo 1.5 sees a prompt (diffusers `HunyuanVideo15Pipeline.encode_prompt`). */
 import { CheckpointError } from '../../src/errors.ts'
 import type { Model, RunGraph } from '../../src/pipeline/family.ts'
-import { inTurn } from '../../src/pipeline/in-turn.ts'
 import { sliceAxis } from '../../src/tensor/axis.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
+import { inTurn } from '../../src/text/in-turn.ts'
 import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
 import type { TokenizerSource } from '../../src/text/tokenizer-source.ts'
 import type { Qwen2Config } from '../qwen2/config.ts'

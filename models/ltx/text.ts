@@ -1,8 +1,8 @@
 /** How LTX-Video sees a prompt (diffusers `LTXPipeline.encode_prompt`, `LTXConditionPipeline.encode_prompt`). */
 import type { Model } from '../../src/pipeline/family.ts'
-import { inTurn } from '../../src/pipeline/in-turn.ts'
 import { sliceAxis } from '../../src/tensor/axis.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
+import { inTurn } from '../../src/text/in-turn.ts'
 import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
 import type { TokenizerSource } from '../../src/text/tokenizer-source.ts'
 import type { T5Config } from '../t5/config.ts'

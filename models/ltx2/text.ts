@@ -1,7 +1,7 @@
 /** How LTX-2 sees a prompt (diffusers `LTX2Pipeline.encode_prompt` and its connectors). */
 import { RequestError } from '../../src/errors.ts'
 import type { Model } from '../../src/pipeline/family.ts'
-import { inTurn } from '../../src/pipeline/in-turn.ts'
+import { inTurn } from '../../src/text/in-turn.ts'
 import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
 import type { TokenizerSource } from '../../src/text/tokenizer-source.ts'
 import type { Gemma3Config } from '../gemma3/config.ts'

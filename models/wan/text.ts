@@ -2,9 +2,9 @@
 
 import { alignedKeys } from '../../src/graph/ops/attention.ts'
 import type { Model, RunGraph } from '../../src/pipeline/family.ts'
-import { inTurn } from '../../src/pipeline/in-turn.ts'
 import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { cleanPrompt } from '../../src/text/clean.ts'
+import { inTurn } from '../../src/text/in-turn.ts'
 import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
 import type { TokenizerSource } from '../../src/text/tokenizer-source.ts'
 import { encoderFeeds } from '../t5/feeds.ts'
