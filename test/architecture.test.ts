@@ -84,7 +84,6 @@ const packages: Readonly<Record<string, { readonly home: string; readonly lazy?:
   hono: { home: 'src/server' },
   mediabunny: { home: 'src/media', lazy: true },
   'node-av': { home: 'src/media', lazy: true },
-  'onnx-proto': { home: 'src/graph' },
   '#onnxruntime': { home: 'src/runtime' },
   pg: { home: 'src/jobs' },
   piscina: { home: 'src/runtime' },

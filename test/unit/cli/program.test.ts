@@ -20,7 +20,6 @@ const slow = [
   'hono',
   'sharp',
   'mediabunny',
-  'onnx-proto',
   'pino',
   '@electric-sql/pglite',
   'pg',

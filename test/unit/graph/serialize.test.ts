@@ -2,6 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import proto from 'onnx-proto'
 import { describe, expect, test } from 'vitest'
+import { families } from '../../../models/index.ts'
+import { openCheckpoint } from '../../../src/engine/checkpoint.ts'
 import { Graph } from '../../../src/graph/graph.ts'
 import { dtypeOfOnnx, onnxDType } from '../../../src/graph/onnx-dtype.ts'
 import { silu } from '../../../src/graph/ops/activation.ts'
@@ -13,6 +15,8 @@ import { serialize } from '../../../src/graph/serialize.ts'
 import type { DType } from '../../../src/tensor/dtype.ts'
 import { toBfloat16Bits, toFloat16Bits } from '../../../src/tensor/float16.ts'
 import { tensor } from '../../../src/tensor/tensor.ts'
+import { WeightLedger } from '../../../src/weights/scope.ts'
+import { fixture } from '../../fixtures.ts'
 import { runGraph } from '../../graph-session.ts'
 import { scratchFolder } from '../../scratch.ts'
 
@@ -197,3 +201,27 @@ function typeText({ name, type }: TypedValue): string {
   const dims = type?.tensorType?.shape?.dim?.map(({ dimParam, dimValue }) => dimParam || String(dimValue))
   return `${name} ${type?.tensorType?.elemType} ${dims}`
 }
+
+test('a graph is written as protocol buffers libraries write it', async () => {
+  const { model, weights } = await openCheckpoint(fixture('wan21-t2v/model'), families)
+  const extremes = new Graph('extremes', { precision: 'f32' })
+  const x = extremes.input('x', 'f32', ['batch', 300, 2 ** 40])
+  const attributes = {
+    negative: { int: -1 },
+    large: { int: 2 ** 53 - 1 },
+    none: { ints: [] },
+    several: { ints: [0, -129, 2 ** 33] },
+    half: { float: -0.1 },
+    text: { string: 'é' },
+  }
+  extremes.output('y', extremes.add({ op: 'Odd', inputs: [x, undefined, x], attributes }, 'f32', []))
+  const graphs = model.graphs
+    .filter(({ component }) => component !== 'image_encoder')
+    .map(recipe => recipe.build(new WeightLedger(weights.get(recipe.component)!).graph(recipe.name), 'f32'))
+  for (const graph of [extremes, ...graphs]) {
+    const bytes = serialize(graph, { locate })
+    const { ModelProto } = proto.onnx
+    const again = ModelProto.encode(ModelProto.decode(bytes)).finish()
+    expect(Buffer.from(bytes).equals(again), graph.name).toBe(true)
+  }
+})
