@@ -54,13 +54,13 @@ export async function startPostgres(): Promise<PostgresServer> {
   const address = (name: string) => `postgres://postgres@127.0.0.1:${port}/${name}`
   await answers(address('postgres'), server)
   let databases = 0
+  // One after the other: they are copies of one template.
+  let last: Promise<unknown> = Promise.resolve()
   return {
     async createDatabase() {
       const name = `test_${++databases}`
-      const client = new pg.Client({ connectionString: address('postgres') })
-      await client.connect()
-      await client.query(`CREATE DATABASE ${name}`)
-      await client.end()
+      last = last.then(() => sql(address('postgres'), `CREATE DATABASE ${name}`))
+      await last
       return address(name)
     },
     async [Symbol.asyncDispose]() {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { families } from '../../../models/index.ts'
 import { type EngineOptions, openEngine } from '../../../src/engine/engine.ts'
 import { planMemory } from '../../../src/engine/plan-memory.ts'
+import type { GenerateRequest } from '../../../src/pipeline/request.ts'
 import type { GraphModel, Session } from '../../../src/runtime/backend.ts'
 import { openError, runError } from '../../../src/runtime/session-failure.ts'
 import { largestDifference } from '../../compare.ts'
@@ -40,9 +41,17 @@ class CrampedBackend extends RecordedBackend {
   }
 }
 
-const request = { ...tinyRequest, width: 224, height: 192, frames: 13, steps: 2 }
+/** Wide enough for tiles, long enough for several chunks. */
+const request = { ...tinyRequest, width: 224, height: 32, frames: 13, steps: 2 }
 
-async function makeVideo(fits: CrampedBackend['fits'], options: Partial<EngineOptions> = {}) {
+/** What memory is planned for. */
+const large = { ...request, height: 192 }
+
+async function makeVideo(
+  fits: CrampedBackend['fits'],
+  options: Partial<EngineOptions> = {},
+  made: GenerateRequest = request,
+) {
   const backends: CrampedBackend[] = []
   await using engine = await openEngine(
     { model: fixture('wan21-t2v/model'), device: 'cpu', threads: 1, ...options },
@@ -57,7 +66,7 @@ async function makeVideo(fits: CrampedBackend['fits'], options: Partial<EngineOp
     },
   )
   const failed: { error?: unknown } = {}
-  const events = await collect(engine.generate(request)).catch(error => {
+  const events = await collect(engine.generate(made)).catch(error => {
     failed.error = error
     return []
   })
@@ -158,7 +167,7 @@ describe('a run that finds no memory', () => {
 
 describe('admission', () => {
   test('refuses what surely does not fit before anything is loaded', async () => {
-    const { error, backend } = await makeVideo(() => true, { memory: 30e6 })
+    const { error, backend } = await makeVideo(() => true, { memory: 30e6 }, large)
     expect(error).toMatchObject({ code: 'runtime/memory' })
     expect((error as Error).message).toMatch(
       /^request: expected about 0\.\d GiB of free memory, got 0\.0 GiB\. Make fewer frames/,
@@ -167,12 +176,21 @@ describe('admission', () => {
   })
 
   test('chooses a smaller plan for less memory', async () => {
-    const starts = async (memory: number, residency?: EngineOptions['residency']) => {
-      const { events } = await makeVideo(() => true, { memory, ...(residency && { residency }) })
-      return events.flatMap(event => (event.type === 'start' ? [event.memory] : []))[0]!
+    const starts = async (memory: number, residency: Pick<EngineOptions, 'residency'> = {}) => {
+      const options = { model: fixture('wan21-t2v/model'), device: 'cpu', threads: 1, memory, ...residency }
+      await using engine = await openEngine(options, {
+        families,
+        createBackend: lane => new RecordedBackend(lane),
+      })
+      for await (const event of engine.generate(large)) if (event.type === 'start') return event.memory
+      return undefined
     }
     expect(await starts(8e9)).toEqual({ residency: 'keep', chunk: 4, tile: undefined })
-    expect(await starts(8e9, 'release')).toEqual({ residency: 'release', chunk: 4, tile: undefined })
+    expect(await starts(8e9, { residency: 'release' })).toEqual({
+      residency: 'release',
+      chunk: 4,
+      tile: undefined,
+    })
     const { plans } = await planMemory(
       { model: fixture('wan21-t2v/model'), device: 'cpu', size: '224x192', frames: 13 },
       families,

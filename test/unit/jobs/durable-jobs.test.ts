@@ -1,9 +1,11 @@
 /** What goes beyond the contract: other processes that die, retries, time limits, retention. */
+import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
 import type { JobsOptions } from '../../../src/jobs/jobs-options.ts'
 import { openJobs } from '../../../src/jobs/open-jobs.ts'
+import { markerKey } from '../../../src/jobs/storage-marker.ts'
 import type { RunOutcome, TaskRun, TaskRunner } from '../../../src/jobs/task-runner.ts'
 import { type PostgresServer, sql, startPostgres } from '../../postgres-server.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
@@ -13,6 +15,8 @@ let server: PostgresServer
 
 beforeAll(async () => {
   server = await startPostgres()
+  // The databases of tests that run at the same time have one storage: it is known before they do.
+  await storage.write(markerKey, Buffer.from(randomUUID()))
 }, 120_000)
 afterAll(async () => await server[Symbol.asyncDispose]())
 
@@ -68,7 +72,7 @@ async function until(found: () => Promise<boolean>): Promise<void> {
   throw new Error('it did not come to be within 20 seconds')
 }
 
-describe('a run', () => {
+describe.concurrent('a run', () => {
   test('that fails is tried again, and given up after its retries', async () => {
     const database = await server.createDatabase()
     const wrong: RunOutcome = {
@@ -146,7 +150,7 @@ describe('a run', () => {
   })
 })
 
-describe('the queue', () => {
+describe.concurrent('the queue', () => {
   test('takes the higher priority first, also across models, and nothing of other models or queues', async () => {
     const database = await server.createDatabase()
     await using producer = await open(database)

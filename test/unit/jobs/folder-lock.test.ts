@@ -29,7 +29,7 @@ async function locker(folder: string, command: readonly string[] = []) {
 const namespaces = ['unshare', '--net', '--pid', '--ipc', '--uts', '--fork', '--kill-child']
 const canUnshare = spawnSync(namespaces[0]!, [...namespaces.slice(1), 'true']).status === 0
 
-describe('a locked folder', () => {
+describe.concurrent('a locked folder', () => {
   test('is closed to the process itself, to others, and says who has it', async () => {
     const folder = scratchFolder()
     const lock = await lockFolder(folder)

@@ -19,6 +19,8 @@ const storage = new FolderStorage(folder)
 let server: PostgresServer
 beforeAll(async () => {
   server = await startPostgres()
+  // The databases of tests that run at the same time have one storage: it is known before they do.
+  await storage.write(markerKey, Buffer.from(randomUUID()))
 }, 120_000)
 afterAll(async () => await server[Symbol.asyncDispose]())
 
@@ -62,7 +64,7 @@ async function until(found: () => boolean | Promise<boolean>, seconds = 10): Pro
 
 const prompts = ['half an emoji \ud83d', 'a zero \0', '\udc00\ud800']
 
-describe('a poisoned task', () => {
+describe.concurrent('a poisoned task', () => {
   test.each(prompts)('with the prompt %j runs, and its neighbours do', async prompt => {
     const { runner, ids } = runnerOf()
     await using jobs = await open(await server.createDatabase(), { runner })
@@ -165,7 +167,7 @@ describe('a poisoned task', () => {
   })
 })
 
-describe('a worker', () => {
+describe.concurrent('a worker', () => {
   const broken: RunOutcome = {
     type: 'failed',
     failure: { code: 'runtime/provider', message: 'device cuda:0: expected one that computes, got none.' },
@@ -280,7 +282,7 @@ describe('a worker', () => {
   }, 40_000)
 })
 
-describe('a clock that is set back', () => {
+describe.concurrent('a clock that is set back', () => {
   const later = "clock_timestamp() + interval '1 hour'"
 
   test('keeps the order of tasks, and starves none that waited, or waits for another attempt', async () => {
@@ -387,7 +389,7 @@ describe('webhooks', () => {
   })
 })
 
-describe('limits', () => {
+describe.concurrent('limits', () => {
   test('hold for tasks that are made at the same time, through two servers', async () => {
     const database = await server.createDatabase()
     await using first = await open(database)
