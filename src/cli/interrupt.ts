@@ -69,6 +69,11 @@ export function joinSupervisor(): void {
   process.channel?.unref()
 }
 
+/** Tells the supervisor that the command has done all of its work: a signal that comes now stops nothing. */
+export function tellFinished(): void {
+  if (supervised) tell({ type: 'finished' })
+}
+
 /** Tells the supervisor that an interrupted command has ended, whatever still runs in its process. */
 export function endInterrupted(exitCode: number): void {
   if (supervised && interruptedBy !== undefined) tell({ type: 'ended', exitCode })

@@ -10,7 +10,7 @@ export function keysCommand(): Command {
   const keys = new Command('keys').description('API keys of a server')
   where(keys.command('create'))
     .description('Make a key, and print it: this once')
-    .argument('<name>', 'whose or what it is')
+    .argument('<name>', 'whose or what it is', keyName)
     .option(
       '--active-tasks <count>',
       'tasks of it that may wait or run at a time',
@@ -27,6 +27,16 @@ export function keysCommand(): Command {
     .argument('<id>', 'as "keys list" prints it')
     .action(revoke)
   return keys.addHelpText('after', '\nExample:\n  framewright keys create studio --active-tasks 4')
+}
+
+function keyName(text: string): string {
+  if (text.trim() !== '') return text
+  throw new UsageError({
+    subject: 'name',
+    expected: 'a text that says whose the key is',
+    got: JSON.stringify(text),
+    advice: 'For example: framewright keys create studio',
+  })
 }
 
 function where(command: Command): Command {

@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs'
+import { closeTo } from '../weights/closest-keys.ts'
+import { UsageError } from './usage-error.ts'
 
 /** What names of outputs are made from. */
 export interface Naming {
@@ -9,13 +11,30 @@ export interface Naming {
 /**
  * The path of every video of a run. A pattern may hold `{seed}` and `{index}`; where it does not tell the videos
  * apart, a number is put before the extension. Numbers start at 1.
+ * @throws UsageError for a name in braces that stands for nothing
  */
-export function outputNames(pattern: string, videos: readonly Naming[]): string[] {
+export function outputNames(pattern: string, videos: readonly Naming[], flag = '--output'): string[] {
+  checkPlaceholders(pattern, flag)
   const filled = videos.map(({ seed }, position) => {
     return pattern.replaceAll('{seed}', String(seed)).replaceAll('{index}', String(position + 1))
   })
   if (new Set(filled).size === filled.length) return filled
   return filled.map((path, position) => numbered(path, position + 1))
+}
+
+const placeholders = ['seed', 'index']
+
+function checkPlaceholders(pattern: string, flag: string): void {
+  for (const [whole, name = ''] of pattern.matchAll(/\{(\w*)\}/g)) {
+    if (placeholders.includes(name)) continue
+    const [closest] = closeTo(name, placeholders)
+    throw new UsageError({
+      subject: flag,
+      expected: placeholders.map(each => `{${each}}`).join(' or '),
+      got: whole,
+      ...(closest && { advice: `Did you mean {${closest}}?` }),
+    })
+  }
 }
 
 /** `out.mp4` → `out-1.mp4`, `pictures/` → `pictures-1/`. */

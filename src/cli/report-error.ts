@@ -15,14 +15,18 @@ export interface Failure {
 
 const exitCodes = { failed: 1, usage: 2, interrupted: 130 } as const
 
-/** Exit code and message of whatever a command threw. */
-export function failureOf(error: unknown): Failure {
+/**
+ * Exit code and message of whatever a command threw.
+ * @param inFlags says a message about a request in the words of the command line
+ */
+export function failureOf(error: unknown, inFlags = (message: string) => message): Failure {
   if (error instanceof ParserEnd) return parserFailure(error)
   if (error instanceof UsageError) return { exitCode: exitCodes.usage, message: error.message, code: 'usage' }
   if (isOurs(error)) {
     const { code, message } = error
     if (code === 'cancelled') return { exitCode: exitCodes.interrupted, message: undefined, code }
-    return { exitCode: isBadArgument(error) ? exitCodes.usage : exitCodes.failed, message, code }
+    const said = code.startsWith('request/') ? inFlags(message) : message
+    return { exitCode: isBadArgument(error) ? exitCodes.usage : exitCodes.failed, message: said, code }
   }
   const refused = systemMessage(error)
   if (refused !== undefined) return { exitCode: exitCodes.failed, message: refused, code: 'system' }
@@ -44,8 +48,12 @@ function isWrongPath(cause: unknown): boolean {
 }
 
 /** Prints what a command threw: one message, with the stack when it is asked for. Gives the exit code. */
-export function reportError(error: unknown, argv: readonly string[]): number {
-  const { exitCode, message, code } = failureOf(error)
+export function reportError(
+  error: unknown,
+  argv: readonly string[],
+  inFlags?: (message: string) => string,
+): number {
+  const { exitCode, message, code } = failureOf(error, inFlags)
   if (message !== undefined) process.stderr.write(`error: ${message}\n`)
   if (argv.includes('--debug') && exitCode !== 0) process.stderr.write(`${inspect(error)}\n`)
   if (argv.includes('--json') && exitCode !== 0) {

@@ -1,4 +1,4 @@
-import { endInterrupted } from './interrupt.ts'
+import { endInterrupted, tellFinished } from './interrupt.ts'
 import { addModelDefaults } from './model-defaults.ts'
 import { createProgram } from './program.ts'
 import { reportError } from './report-error.ts'
@@ -16,8 +16,11 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     const program = await createProgram(argv)
     await addModelDefaults(program, argv)
     await program.parseAsync(argv, { from: 'user' })
+    tellFinished()
   } catch (error) {
-    process.exitCode = reportError(error, argv)
+    // Only what is refused needs the names of all flags.
+    const { inFlags } = await import('./flag-names.ts')
+    process.exitCode = reportError(error, argv, inFlags)
     endInterrupted(process.exitCode)
   }
 }

@@ -1,6 +1,7 @@
 import type { VideoWrittenEvent } from '../engine/render.ts'
 import type { MemoryPlanEvent, NoticeEvent, StartEvent, VideoEndEvent } from '../pipeline/events.ts'
 import { frameSize } from '../pipeline/upsample.ts'
+import { inFlags } from './flag-names.ts'
 import { bytesText, counted, durationText } from './quantities.ts'
 
 /** What is going to be made: the request with every default filled in. */
@@ -46,5 +47,5 @@ function leftOutText(skipped: number, unguided: number): string {
 
 /** A line with its end. */
 export function noticeText({ message }: NoticeEvent): string {
-  return `notice: ${message}\n`
+  return `notice: ${inFlags(message)}\n`
 }

@@ -21,6 +21,8 @@ export type CommandMessage =
   | { readonly type: 'mapped'; readonly file: FileStamp }
   /** The process of the command was sent a signal. One of a terminal reaches its supervisor too. */
   | { readonly type: 'signal'; readonly signal: InterruptName }
+  /** All of its work is done. */
+  | { readonly type: 'finished' }
   /** Everything was said and removed; what still runs in the process may be ended. */
   | { readonly type: 'ended'; readonly exitCode: number }
 

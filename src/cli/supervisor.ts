@@ -52,6 +52,7 @@ class SupervisedCommand {
   /** What the command said that it ends with. */
   #said: number | undefined
   #late = false
+  #finished = false
 
   constructor(child: ChildProcess) {
     this.#child = child
@@ -84,6 +85,7 @@ class SupervisedCommand {
     clearTimeout(this.#timer)
     // Of a command that has ended by itself none are left.
     await Promise.all([...this.#unfinished].map(path => rm(path, { recursive: true, force: true })))
+    if (this.#finished && this.#interrupt !== undefined) return code ?? 0
     if (this.#interrupt !== undefined && code !== 0) return this.#interrupted(this.#interrupt, argv)
     if (code !== null) return code
     return reportError(crash(signal ?? 'SIGKILL', await this.#mapped.damage()), argv)
@@ -107,6 +109,7 @@ class SupervisedCommand {
       this.#graceMs = message.graceMs
       this.#resumable = message.resumable
     }
+    if (message.type === 'finished') this.#finished = true
     if (message.type === 'mapped') this.#mapped.add(message.file)
     if (message.type === 'signal') this.interrupt(message.signal, 'command')
     if (message.type === 'unfinished' && message.done) this.#unfinished.delete(message.path)

@@ -31,7 +31,9 @@ export async function planVideos(prompt: string | undefined, flags: GenerateFlag
   const requests = prompts.flatMap(text => seeds.map(seed => ({ ...fields, prompt: text, seed })))
   const outputs = flags.output === undefined ? defaultNames(requests) : outputNames(flags.output, requests)
   const latents =
-    flags.saveLatents === undefined ? [] : outputNames(checkedLatents(flags.saveLatents), requests)
+    flags.saveLatents === undefined
+      ? []
+      : outputNames(checkedLatents(flags.saveLatents), requests, '--save-latents')
   return requests.map((request, position) => {
     return { index: position + 1, request, output: outputs[position]!, latents: latents[position] }
   })

@@ -1,6 +1,6 @@
 import { cp, mkdir, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { CancelledError, CheckpointError } from '../errors.ts'
+import { CheckpointError, checkAborted } from '../errors.ts'
 import type { Graph } from '../graph/graph.ts'
 import { serialize } from '../graph/serialize.ts'
 import { standardGraph } from '../graph/standard-dialect.ts'
@@ -74,6 +74,8 @@ export async function exportCheckpoint(
   try {
     await mkdir(unfinished.path)
     const written = await writeExport(checkpoint, unfinished.path, options)
+    // From here on the folder is there: an interrupt finds it whole.
+    if (options.signal) checkAborted(options.signal)
     await unfinished.publish()
     return { path: options.output, ...written }
   } catch (error) {
@@ -94,7 +96,7 @@ async function writeExport(
   let linked = false
   const symbols = clip && (await clipSymbols(checkpoint, clip))
   for (const component of componentsOf(checkpoint)) {
-    if (signal?.aborted) throw new CancelledError({ cause: signal.reason })
+    if (signal) checkAborted(signal)
     const [file] = checkpoint.files ? checkpoint.weights.get(component)!.files : []
     const target = path.join(folder, component)
     const weights = file

@@ -4,7 +4,8 @@ import { CheckpointError } from '../errors.ts'
 import { parseHubPath } from '../hub/hub-path.ts'
 import { cachedSnapshot } from '../hub/hugging-face-cache.ts'
 import { defaultRevision } from '../hub/model-folder.ts'
-import { modelPath } from '../hub/models.ts'
+import { listModels, modelPath } from '../hub/models.ts'
+import { closeTo } from '../weights/closest-keys.ts'
 import { isHubFile, isHubName, modelAt } from './model-folder.ts'
 import { packageFolder } from './package-info.ts'
 
@@ -24,11 +25,15 @@ export async function resolveModel(name: string = builtInModel): Promise<string>
   if (found) return (await modelAt(name)).path
   if (isHubName(name)) return await hubModel(name)
   if (isHubFile(name)) return await hubFile(name)
+  const pulled = await listModels().catch(() => [])
+  const [closest] = closeTo(name, [builtInModel, ...pulled.map(({ id }) => id)])
   throw new CheckpointError('checkpoint/not-found', {
     subject: `model ${name}`,
     expected: `a folder in the diffusers layout, ${builtInModel}, or owner/name of a model on the hub`,
     got: 'nothing of that name',
-    advice: 'List the models that are here with: framewright models list',
+    advice: closest
+      ? `Did you mean ${closest}?`
+      : 'List the models that are here with: framewright models list',
   })
 }
 

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import { RequestError } from '../errors.ts'
 
 /** The error for something that a schema found wrong with a request, in the wording of this package. */
-export function invalidField(found: z.core.$ZodIssue, request: unknown): RequestError {
+export function invalidField(found: z.core.$ZodIssue, request: unknown, schema: z.ZodType): RequestError {
   const issue = inUnion(found)
   if (issue.code === 'unrecognized_keys') {
     const subject = [...issue.path, issue.keys.join(', ')].join('.')
@@ -14,7 +14,7 @@ export function invalidField(found: z.core.$ZodIssue, request: unknown): Request
   )
   return new RequestError('request/invalid', {
     subject: issue.path.join('.') || 'request',
-    expected: expectationOf(issue),
+    expected: rangeOf(issue, schema) ?? expectationOf(issue),
     got: textOf(value),
   })
 }
@@ -50,6 +50,53 @@ function expectationOf(issue: z.core.$ZodIssue): string {
       return `${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}${entries(issue.origin)}`
     default:
       return issue.message
+  }
+}
+
+/** `0 to 100`, of a number that is held to both sides. */
+function rangeOf(issue: z.core.$ZodIssue, schema: z.ZodType): string | undefined {
+  if (issue.code !== 'too_small' && issue.code !== 'too_big') return undefined
+  if (issue.origin !== 'number' && issue.origin !== 'int') return undefined
+  const number = numberAt(schema, issue.path)
+  const { minValue: least, maxValue: most } = number ?? {}
+  if (!number || !isBound(least) || !isBound(most)) return undefined
+  const isOpen = (bound: number) => {
+    return number.def.checks?.some(({ _zod: { def } }) => {
+      return 'inclusive' in def && 'value' in def && def.value === bound && def.inclusive === false
+    })
+  }
+  const to = isOpen(most) ? `less than ${most}` : `up to ${most}`
+  if (isOpen(least)) return `more than ${least}, ${to}`
+  return isOpen(most) ? `${least}, ${to}` : `${least} to ${most}`
+}
+
+/** Whole numbers are held to those that a float can count to in any case. */
+function isBound(value: number | null | undefined): value is number {
+  return typeof value === 'number' && Math.abs(value) < Number.MAX_SAFE_INTEGER
+}
+
+/** The schema of the number at a path, or of the first number that a union there may be. */
+function numberAt(
+  schema: z.core.$ZodType | undefined,
+  path: readonly PropertyKey[],
+): z.ZodNumber | undefined {
+  const { def } = (schema?._zod ?? {}) as { readonly def?: z.core.$ZodTypes['_zod']['def'] }
+  const [key, ...rest] = path
+  switch (def?.type) {
+    case 'optional':
+      return numberAt(def.innerType, path)
+    case 'union':
+      return def.options.map(option => numberAt(option, path)).find(Boolean)
+    case 'object':
+      return key === undefined ? undefined : numberAt(def.shape[String(key)], rest)
+    case 'array':
+      return key === undefined ? undefined : numberAt(def.element, rest)
+    case 'tuple':
+      return key === undefined ? undefined : numberAt(def.items[Number(key)], rest)
+    case 'number':
+      return key === undefined ? (schema as z.ZodNumber) : undefined
+    default:
+      return undefined
   }
 }
 

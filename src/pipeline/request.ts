@@ -83,8 +83,9 @@ export function planRequest(
   { fields, randomSeed, notify = dropNotices }: PlanContext,
 ): GeneratePlan {
   const entries = fieldEntries(fields)
-  const parsed = schemaOf(entries, request).safeParse(request)
-  if (!parsed.success) throw invalidField(parsed.error.issues[0]!, request)
+  const schema = schemaOf(entries, request)
+  const parsed = schema.safeParse(request)
+  if (!parsed.success) throw invalidField(parsed.error.issues[0]!, request, schema)
   const said = parsed.data as unknown as GenerateRequest
   const valid = said.preset === undefined ? said : withPreset(said, said.preset, facts)
   const given = entries.filter(([name]) => valid[name] !== undefined)

@@ -45,6 +45,7 @@ export function parseDeviceName(text: string): Device {
     subject: 'device',
     expected: 'auto, cpu, cuda or cuda:N',
     got: text,
+    advice: 'Use cuda for a GPU of NVIDIA; "framewright doctor" tells what this machine has.',
   })
 }
 

@@ -19,6 +19,13 @@ export function closestKeys(key: string, candidates: Iterable<string>, count = 3
     .map(({ key: closest }) => closest)
 }
 
+/** The candidates that a word may be a misspelling of: at most a third of its letters are others. Best first. */
+export function closeTo(word: string, candidates: readonly string[]): string[] {
+  const most = Math.max(1, Math.floor(word.length / 3))
+  const near = candidates.filter(each => editDistance(word.slice(0, maxLength), each) <= most)
+  return closestKeys(word, near)
+}
+
 /** Levenshtein's distance, one row of the table at a time. */
 function editDistance(a: string, b: string): number {
   const row = Uint16Array.from({ length: b.length + 1 }, (_, column) => column)

@@ -1,5 +1,6 @@
 /** How values are written on a command line: read from a word, and written so that they are read as the same. */
 import { parseSize } from '../../geometry/parse-size.ts'
+import { closeTo } from '../../weights/closest-keys.ts'
 
 export interface ArgumentType<Value> {
   /**
@@ -76,9 +77,15 @@ export const seed: ArgumentType<number | bigint> = {
   write: value => [String(value)],
 }
 
-export function choice<const T extends string>(allowed: readonly T[]): ArgumentType<T> {
+/** @param otherwise what to do where none of them is near to the word */
+export function choice<const T extends string>(allowed: readonly T[], otherwise?: string): ArgumentType<T> {
   return {
-    read: (word, refuse) => allowed.find(each => each === word) ?? refuse(`one of ${allowed.join(', ')}`),
+    read(word, refuse) {
+      const found = allowed.find(each => each === word)
+      if (found !== undefined) return found
+      const [closest] = closeTo(word, allowed)
+      return refuse(`one of ${allowed.join(', ')}`, closest ? `Did you mean ${closest}?` : otherwise)
+    },
     write: value => [value],
   }
 }

@@ -1,9 +1,24 @@
 import { RequestError } from '../../errors.ts'
+import type { JsonValue } from '../../media/record.ts'
 import { type SamplerName, samplerNames } from '../../sampling/samplers/sampler.ts'
 import { checkSpacing } from '../../sampling/schedules/schedule.ts'
-import { choice, decimal, numbers, wholeNumber } from './argument-types.ts'
-import type { FieldGroup } from './field.ts'
-import { seedRecord } from './seed-record.ts'
+import { choice, decimal, numbers, seed, wholeNumber } from './argument-types.ts'
+import type { FieldGroup, Zod } from './field.ts'
+
+const seedLimit = 2n ** 64n
+const expected = 'a whole number from 0 to 2^64 - 1'
+
+/** What fields that are seeds have in common. JSON has no 64-bit numbers: there they are decimal text. */
+export const seedRecord = {
+  schema: (z: Zod) =>
+    z
+      .union([z.int().nonnegative(), z.bigint().nonnegative()], expected)
+      .transform(BigInt)
+      .refine(value => value < seedLimit, expected),
+  fromJson: (json: JsonValue) =>
+    (typeof json === 'string' && /^\d+$/.test(json) ? BigInt(json) : json) as number | bigint,
+  type: seed,
+}
 
 export interface StepFields {
   /**
@@ -102,7 +117,12 @@ export const stepFields: FieldGroup<StepFields, StepPlan> = {
   sampler: {
     about: samplerNames.join(', '),
     schema: z => z.enum(samplerNames),
-    flag: { name: '--sampler', argument: '<name>', group: 'video', type: choice(samplerNames) },
+    flag: {
+      name: '--sampler',
+      argument: '<name>',
+      group: 'video',
+      type: choice(samplerNames, 'Leave it out for the one that the model names.'),
+    },
     api: { name: 'sampler' },
   },
   shift: {

@@ -17,6 +17,16 @@ describe('names of outputs', () => {
     expect(outputNames(pattern, videos)).toEqual(names)
   })
 
+  it.each([
+    ['{sead}.mp4', '--output: expected {seed} or {index}, got {sead}. Did you mean {seed}?'],
+    ['a/{prompt}-{seed}.mp4', '--output: expected {seed} or {index}, got {prompt}.'],
+    ['{}.mp4', '--output: expected {seed} or {index}, got {}.'],
+  ])('are not made of %s', (pattern, message) => {
+    expect(() => outputNames(pattern, videos)).toThrow(
+      expect.objectContaining({ name: 'UsageError', message }),
+    )
+  })
+
   it('are left alone for one video', () => {
     expect(outputNames('out.mp4', videos.slice(0, 1))).toEqual(['out.mp4'])
   })

@@ -36,6 +36,22 @@ describe('a command line that is not understood', () => {
     ],
     [['models', 'pull'], "missing required argument 'id'\nSee: framewright models pull --help"],
     [
+      ['keys', 'create', ' '],
+      'name: expected a text that says whose the key is, got " ". For example: framewright keys create studio',
+    ],
+    [
+      ['generate', 'a', '--sampler', 'ddim'],
+      '--sampler: expected one of unipc, euler, dpm++2m, lcm, got "ddim". Leave it out for the one that the model names.',
+    ],
+    [
+      ['generate', 'a', '--sampler', 'eular'],
+      '--sampler: expected one of unipc, euler, dpm++2m, lcm, got "eular". Did you mean euler?',
+    ],
+    [
+      ['generate', 'a', '--residency', 'realese'],
+      '--residency: expected one of auto, keep, release-text, release, got "realese". Did you mean release?',
+    ],
+    [
       ['export', 'doodle'],
       "required option '-o, --output <folder>' not specified\nSee: framewright export --help",
     ],

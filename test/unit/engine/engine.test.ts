@@ -201,7 +201,7 @@ describe('a request that the model cannot do', () => {
     [{ width: 20 }, 'request/size', 'width: expected a multiple of 16 for this model, got 20. Use 16 or 32.'],
     [{ height: 8 }, 'request/size', 'height: expected a multiple of 16 for this model, got 8. Use 16.'],
     [{ frames: 6 }, 'request/size', 'frames: expected 4k + 1 for this model, got 6. Use 5 or 9.'],
-    [{ steps: 0 }, 'request/invalid', 'steps: expected at least 1, got 0.'],
+    [{ steps: 0 }, 'request/invalid', 'steps: expected 1 to 1000, got 0.'],
   ])('%o ends before anything runs, and says what it can', async (wrong, code, message) => {
     const recorded = backend()
     const error = await rejection(collect(tiny.engine.generate({ ...tinyRequest, ...wrong })))
@@ -221,8 +221,14 @@ describe('options', () => {
     [{ lanes: 0 }, 'lanes: expected a whole number from 1 to 1024, got 0.'],
     [{ lanes: 1.5 }, 'lanes: expected a whole number from 1 to 1024, got 1.5.'],
     [{ threads: -1 }, 'threads: expected a whole number from 1 to 1024, got -1.'],
-    [{ device: 'tpu' }, 'device: expected auto, cpu, cuda or cuda:N, got tpu.'],
-    [{ device: 'cuda:x' }, 'device: expected auto, cpu, cuda or cuda:N, got cuda:x.'],
+    [
+      { device: 'tpu' },
+      'device: expected auto, cpu, cuda or cuda:N, got tpu. Use cuda for a GPU of NVIDIA; "framewright doctor" tells what this machine has.',
+    ],
+    [
+      { device: 'cuda:x' },
+      'device: expected auto, cpu, cuda or cuda:N, got cuda:x. Use cuda for a GPU of NVIDIA; "framewright doctor" tells what this machine has.',
+    ],
   ])('%o are refused', async (wrong, message) => {
     expect(await rejection(openTinyEngine(wrong))).toMatchObject({ code: 'request/invalid', message })
   })

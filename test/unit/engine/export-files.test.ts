@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import proto from 'onnx-proto'
@@ -53,6 +54,19 @@ test.each([
   const report = await exportModel({ model, output })
   expect(report).toMatchObject({ weightFiles: 3, path: output })
   expect(await latentsOf(output)).toEqual(await latentsOf(model))
+})
+
+test('an export that is cancelled while it writes its last files leaves nothing', async () => {
+  const output = join(scratch, 'onnx-cancelled')
+  let looks = 0
+  const { signal } = new AbortController()
+  // Aborted after the last component: the text encoder, the transformer and the VAE were looked at before.
+  Object.defineProperty(signal, 'aborted', { get: () => ++looks > 3 })
+  await expect(exportModel({ model: fixture('wan21-t2v/model'), output, signal })).rejects.toMatchObject({
+    code: 'cancelled',
+  })
+  expect(looks).toBe(4)
+  expect(readdirSync(scratch).filter(name => name.includes('onnx-cancelled'))).toEqual([])
 })
 
 test('operators of the ONNX standard alone give what those of ONNX Runtime give', async () => {

@@ -108,6 +108,16 @@ describe('what no model can be run from is refused with what it is', () => {
   })
 })
 
+test('a name that is nearly that of a model says which one', async () => {
+  expect(await rejection(resolveModel('dodle'))).toMatchObject({
+    code: 'checkpoint/not-found',
+    message: expect.stringMatching(/got nothing of that name\. Did you mean doodle\?$/),
+  })
+  expect(await rejection(resolveModel('wan'))).toMatchObject({
+    message: expect.stringMatching(/List the models that are here with: framewright models list$/),
+  })
+})
+
 test.each(['wan.safetensors', 'wan.gguf'])('a file of weights is opened as one: %s', async name => {
   const path = file(name, name.endsWith('.gguf') ? 'GGUF' : header)
   expect(await modelAt(path)).toEqual({ kind: 'file', path })

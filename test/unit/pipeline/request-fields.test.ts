@@ -9,10 +9,8 @@ import {
   fieldEntries as entriesOf,
   type GenerateRequest,
   requestFieldsOf,
-  requestFromJson,
-  storedFields,
-  withPaths,
 } from '../../../src/pipeline/fields/request-fields.ts'
+import { requestFromJson, storedFields, withPaths } from '../../../src/pipeline/fields/stored-fields.ts'
 import type { RequestFacts } from '../../../src/pipeline/model-facts.ts'
 import { planRequest } from '../../../src/pipeline/request.ts'
 

@@ -169,7 +169,7 @@ describe('what a request says itself', () => {
   })
 
   test.each([
-    [{ steps: 0 }, 'steps: expected at least 1, got 0.'],
+    [{ steps: 0 }, 'steps: expected 1 to 1000, got 0.'],
     [{ width: 60 }, 'width: expected a multiple of 16 for this model, got 60. Use 48 or 64.'],
     [{ frames: 80 }, 'frames: expected 4k + 1 for this model, got 80. Use 77 or 81.'],
     [{ decodeTimestep: 0.5 }, 'decodeTimestep: expected a checkpoint that takes it'],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { closestKeys } from '../../../src/weights/closest-keys.ts'
+import { closestKeys, closeTo } from '../../../src/weights/closest-keys.ts'
 
 describe('closestKeys', () => {
   test('ranks by insertions, deletions and substitutions', () => {
@@ -20,4 +20,13 @@ describe('closestKeys', () => {
     const long = 'k'.repeat(1_000_000)
     expect(closestKeys(long, [long, 'k'], 1)).toEqual([long])
   })
+})
+
+test.each([
+  ['dodle', ['doodle']],
+  ['realese', ['release']],
+  ['ddim', []],
+  ['', []],
+])('%j may be a misspelling of %j', (word, expected) => {
+  expect(closeTo(word, ['doodle', 'release', 'euler', 'unipc'])).toEqual(expected)
 })
