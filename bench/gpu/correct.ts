@@ -3,8 +3,8 @@
  * error and, where that is too large, `wrong`. On a GPU in its own types, on a CPU in f32.
  */
 import { parseDevice } from '../../src/runtime/device.ts'
-import { builtKernels, withoutKernels } from '../../src/runtime/kernel-library.ts'
 import { NativeBackend } from '../../src/runtime/native-backend.ts'
+import { builtKernels, withoutKernels } from '../../src/runtime/native-parts.ts'
 import { attentionErrors, kernelErrors } from './op-errors.ts'
 import { decoderErrors, transformerErrors } from './reference-errors.ts'
 

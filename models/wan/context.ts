@@ -80,3 +80,18 @@ function imageEmbedding(scope: Scope, image: Value, config: WanTransformerConfig
   const hidden = gelu(linear(scope, 'ff.net.0.proj', normalized, width), 'none')
   return layerNormLayer(scope, 'norm2', linear(scope, 'ff.net.2', hidden, modelWidth(config)), 1e-5)
 }
+
+/** What only the transformers of Wan 2.1 image-to-video checkpoints have: the way of CLIP's picture. */
+export function imageTensors(config: WanTransformerConfig): string[] {
+  const embedder = ['norm1', 'norm2', 'ff.net.0.proj', 'ff.net.2'].map(name => {
+    return `condition_embedder.image_embedder.${name}`
+  })
+  const layers = contextLayers(config).map(layer => `${layer}.attn2`)
+  const modules = [
+    ...embedder,
+    ...layers.flatMap(attention => imageModules.map(name => `${attention}.${name}`)),
+  ]
+  return modules.flatMap(module => [`${module}.weight`, `${module}.bias`])
+}
+
+const imageModules = ['add_k_proj', 'add_v_proj', 'norm_added_k', 'norm_added_q']

@@ -1,5 +1,4 @@
 import type { OriginalNames } from '../../src/weights/adapters/adapt.ts'
-import { contextLayers, type WanTransformerConfig } from './config.ts'
 
 /** From diffusers' keys to those of the published Wan code (diffusers `scripts/convert_wan_to_diffusers.py`). */
 export const wanOriginalNames: OriginalNames = [
@@ -29,18 +28,3 @@ export const wanOriginalNames: OriginalNames = [
   [/^vace_blocks\.(\d+)\.proj_in\./, 'vace_blocks.$1.before_proj.'],
   [/^vace_blocks\.(\d+)\.proj_out\./, 'vace_blocks.$1.after_proj.'],
 ]
-
-/** What only the transformers of Wan 2.1 image-to-video checkpoints have: the way of CLIP's picture. */
-export function imageTensors(config: WanTransformerConfig): string[] {
-  const embedder = ['norm1', 'norm2', 'ff.net.0.proj', 'ff.net.2'].map(name => {
-    return `condition_embedder.image_embedder.${name}`
-  })
-  const layers = contextLayers(config).map(layer => `${layer}.attn2`)
-  const modules = [
-    ...embedder,
-    ...layers.flatMap(attention => imageModules.map(name => `${attention}.${name}`)),
-  ]
-  return modules.flatMap(module => [`${module}.weight`, `${module}.bias`])
-}
-
-const imageModules = ['add_k_proj', 'add_v_proj', 'norm_added_k', 'norm_added_q']

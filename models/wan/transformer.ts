@@ -18,14 +18,16 @@ import type { ModelFacts } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { conditionChannels, outChannels, type WanTransformerConfig } from './config.ts'
 import {
+  contextInputs,
   latentInput,
   outputProjection,
   patchEmbedding,
   rotaryTables,
+  textBias,
   timeEmbedding,
+  transformerBlock,
   unpatchify,
-} from './embedding.ts'
-import { contextInputs, textBias, transformerBlock } from './transformer-block.ts'
+} from './layers.ts'
 import { controlHints } from './vace.ts'
 
 /**
@@ -52,12 +54,14 @@ export function wanTransformer(
 
   let x = patchEmbedding(scope, 'patch_embedding', seen, config) // [batch, frames, height·width, model]
   const time = timeEmbedding(scope, timestep, config)
-  const hints = controlHints(scope, x, { time: time.blocks, rotary, bias }, config)
+  const hints = config.vace_layers?.length
+    ? controlHints(scope, x, { time: time.blocks, rotary, bias }, config.vace_layers, config)
+    : undefined
   for (let layer = 0; layer < config.num_layers; layer++) {
     const name = `blocks.${layer}`
     const conditions = { time: time.blocks, rotary, context: contextInputs(graph, name, bias, config) }
     x = scope.in(name, block => transformerBlock(block, x, conditions, config))
-    x = graph.named(name, hints.add(layer, x))
+    x = graph.named(name, hints ? hints.add(layer, x) : x)
   }
   const velocity = outputProjection(scope, x, time.embedding, config) // [batch, frames, height·width, pt·ph·pw·channels]
   graph.output('velocity', unpatchify(cast(velocity, 'f32'), latents))

@@ -9,8 +9,13 @@ import { split } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { linear } from '../../src/nn/linear.ts'
 import { modelWidth, type WanTransformerConfig } from './config.ts'
-import { latentInput, patchEmbedding } from './embedding.ts'
-import { type BlockConditions, contextInputs, transformerBlock } from './transformer-block.ts'
+import {
+  type BlockConditions,
+  contextInputs,
+  latentInput,
+  patchEmbedding,
+  transformerBlock,
+} from './layers.ts'
 
 export interface Hints {
   /** x [batch, frames, height·width, model] after a layer, with the hint for that layer where there is one. */
@@ -19,17 +24,17 @@ export interface Hints {
 
 /**
  * The hints of a control video: inputs `control` f32, the layout of the latents with 16 inactive, 16 reactive and 64
- * mask channels, and `control.scale` f32 [layers], the strength of each. None for checkpoints without VACE layers.
+ * mask channels, and `control.scale` f32 [layers], the strength of each.
  * @param x the embedded latents
+ * @param layers of the main stack that get a hint
  */
 export function controlHints(
   scope: Scope,
   x: Value,
   conditions: Pick<BlockConditions, 'time' | 'rotary'> & { readonly bias: Value },
+  layers: readonly number[],
   config: WanTransformerConfig,
 ): Hints {
-  const layers = config.vace_layers ?? []
-  if (layers.length === 0) return { add: (_, value) => value }
   const { graph } = scope
   const control = latentInput(graph, 'control', config.vace_in_channels ?? 96, config)
   const scales = split(

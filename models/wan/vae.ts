@@ -22,8 +22,7 @@ import { patchify, unpatchify } from '../../src/nn/patchify.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import type { WanVaeConfig } from './config.ts'
-import { middleBlock, residualBlock } from './vae-blocks.ts'
-import { averageDown, downsample, duplicateUp, upsample } from './vae-resample.ts'
+import { averageDown, downsample, duplicateUp, middleBlock, residualBlock, upsample } from './vae-blocks.ts'
 
 /** Which part of a clip a graph is for. */
 export type Chunk = 'first' | 'next'

@@ -1,7 +1,7 @@
 import type { Comparison } from '../benchmark/compare.ts'
 import type { BenchmarkOptions } from '../benchmark/context.ts'
 import type { BenchmarkProgress, BenchmarkReport, ClassShare } from '../benchmark/report.ts'
-import { composition } from './composition.ts'
+import { composition } from './engine.ts'
 
 /**
  * Measures a model on this machine: a step, a video, loading, decoding, a prompt, or videos an hour. The last event is

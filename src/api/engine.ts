@@ -1,5 +1,9 @@
-import { type Engine, type EngineOptions, openEngine } from '../engine/engine.ts'
-import { composition } from './composition.ts'
+import { families } from '../../models/index.ts'
+import { type Engine, type EngineOptions, type EngineParts, openEngine } from '../engine/engine.ts'
+import { chooseBackend } from '../runtime/choose-backend.ts'
+
+/** The parts that the programs and the public API are made of: the families, and what runs their graphs. */
+export const composition: EngineParts = { families, createBackend: lane => chooseBackend(lane) }
 
 /** Opens a model folder. Its components load when they are first needed. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {

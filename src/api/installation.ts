@@ -1,7 +1,7 @@
 import { type Diagnosis, diagnoseInstallation } from '../engine/doctor.ts'
 import { type SetupCudaOptions, setupCuda } from '../engine/setup-cuda.ts'
 import type { PullEvent } from '../hub/events.ts'
-import { composition } from './composition.ts'
+import { composition } from './engine.ts'
 
 /** Looks at everything that making a video needs on this machine. */
 export async function diagnose(): Promise<Diagnosis> {

@@ -10,7 +10,7 @@ import { type MemoryReport, type PlanMemoryOptions, planMemory } from '../engine
 import { listModels, type PulledModel } from '../hub/models.ts'
 import { dropNotices } from '../notices.ts'
 import type { RequestFacts } from '../pipeline/model-facts.ts'
-import { composition } from './composition.ts'
+import { composition } from './engine.ts'
 
 const { families } = composition
 

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { z } from 'zod'
 import { CheckpointError } from '../errors.ts'
-import type { CheckpointConfigs, Family, Model } from '../pipeline/family.ts'
+import type { CheckpointConfigs, Family, GraphRecipe, Model } from '../pipeline/family.ts'
 import { type RequestFields, requestFieldsOf } from '../pipeline/fields/request-fields.ts'
 import { readSchedulerConfig } from '../sampling/scheduler-config.ts'
 import { openWeights, type Weights } from '../weights/checkpoint.ts'
@@ -10,10 +10,10 @@ import { isCutDownload } from '../weights/weights-file.ts'
 import { type ExportManifest, exportManifest, exportManifestName, trainedSchema } from './export-manifest.ts'
 import { fetchAdvice } from './fetch-advice.ts'
 import type { ModelFiles } from './model-files.ts'
-import { modelAt } from './model-folder.ts'
-import { withoutAbsentGraphs } from './optional-graphs.ts'
+import { notAModel } from './model-folder.ts'
 import { readComponents, readJson } from './read-components.ts'
 import { readSingleFile, weightsInFile } from './read-single-file.ts'
+import { recognizePath, runnablePath } from './recognize-path.ts'
 
 /** A model that a family has read. */
 export interface Checkpoint {
@@ -86,7 +86,9 @@ export async function readCheckpoint(
   families: readonly Family[],
   options: OpenCheckpointOptions = {},
 ): Promise<Checkpoint> {
-  const found = await modelAt(location)
+  const recognized = await recognizePath(location)
+  const found = runnablePath(recognized, location)
+  if (!found) throw notAModel(location, recognized)
   return found.kind === 'file'
     ? await readFile(found.path, families, options)
     : await readFolder(found.path, families, options.pipeline)
@@ -123,10 +125,9 @@ async function readFolder(
   pipeline: string | undefined,
 ): Promise<Checkpoint> {
   const exported = await readJson(path.join(folder, exportManifestName), exportManifest)
-  const fetch = await fetchAdvice(folder)
   const { notices, ...read } = exported
     ? { folder, index: exported.index, components: exported.components, notices: [] }
-    : await readComponents(folder, fetch)
+    : await readComponents(folder)
   const { trained, ...defaults } = exported
     ? { ...exported.defaults, trained: exported.trained }
     : ((await readJson(path.join(folder, 'framewright.json'), ownFileSchema)) ?? {})
@@ -137,7 +138,7 @@ async function readFolder(
   readSchedulerConfig(model.facts.scheduler)
   const weights = exported?.weights
     ? await openExportedFiles(folder, exported.weights, family)
-    : await openComponents(folder, model, fetch)
+    : await openComponents(folder, model)
   const whole = withoutAbsentGraphs(model, weights, folder)
   const obstacle = obstacleIn(weights, configs)
   const fields = requestFieldsOf(families.map(each => each.fields))
@@ -169,14 +170,15 @@ async function openExportedFiles(
 }
 
 /** Weights of every component that has graphs: their headers alone are read. */
-async function openComponents(folder: string, model: Model, fetch: string): Promise<Map<string, Weights>> {
+async function openComponents(folder: string, model: Model): Promise<Map<string, Weights>> {
   const names = [...new Set(model.graphs.map(({ component }) => component))]
   const open = async (name: string) => {
     try {
       return [name, await openWeights(path.join(folder, name))] as const
     } catch (error) {
       if (!isCutDownload(error) || !error.expectation) throw error
-      throw new CheckpointError(error.code, { ...error.expectation, advice: fetch }, { cause: error })
+      const advice = await fetchAdvice(folder)
+      throw new CheckpointError(error.code, { ...error.expectation, advice }, { cause: error })
     }
   }
   return new Map(await Promise.all(names.map(open)))
@@ -202,4 +204,54 @@ function familyOf(configs: CheckpointConfigs, families: readonly Family[]): Fami
     expected: `a pipeline of ${families.flatMap(each => each.pipelines).join(', ')}`,
     got: String(pipeline),
   })
+}
+
+/**
+ * The model without the graphs that a checkpoint may leave out and does: what they are needed for cannot be asked for.
+ * @throws CheckpointError when nothing is left to ask for
+ */
+export function withoutAbsentGraphs(
+  model: Model,
+  weights: ReadonlyMap<string, Weights>,
+  folder: string,
+): Model {
+  const absent = model.graphs.filter(recipe => isAbsent(recipe, weights.get(recipe.component)))
+  const [first] = absent
+  if (first === undefined) return model
+  const lost = new Set(absent.flatMap(({ optional }) => optional?.modes ?? []))
+  const modes = model.facts.modes.filter(mode => !lost.has(mode))
+  const needed = model.facts.requires.find(mode => lost.has(mode))
+  if (modes.length === 0 || needed !== undefined) {
+    throw new CheckpointError('checkpoint/tensors', {
+      subject: `${folder}: component ${first.component}`,
+      expected: `the tensors of ${first.name}, without which this model makes nothing`,
+      got: 'none of them',
+      advice: `Use a ${first.component} that has them.`,
+    })
+  }
+  const names = new Set(absent.map(({ name }) => name))
+  const { encoder } = model.facts
+  return {
+    ...model,
+    facts: { ...model.facts, modes, encoder: encoder && names.has(encoder.first) ? undefined : encoder },
+    graphs: model.graphs.filter(({ name }) => !names.has(name)),
+    ignoredTensors: withIgnored(model.ignoredTensors, absent),
+  }
+}
+
+function isAbsent({ optional }: GraphRecipe, weights: Weights | undefined): boolean {
+  return (
+    optional !== undefined && ![...(weights?.tensors.keys() ?? [])].some(key => optional.tensors.test(key))
+  )
+}
+
+/** What belongs to a part that was left out may have been kept. */
+function withIgnored(
+  ignored: Model['ignoredTensors'],
+  absent: readonly GraphRecipe[],
+): Model['ignoredTensors'] {
+  const kept = absent.map(({ component, optional }) => {
+    return [component, [...(ignored[component] ?? []), ...(optional?.leftovers ?? [])]] as const
+  })
+  return { ...ignored, ...Object.fromEntries(kept) }
 }

@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs'
+import { freemem } from 'node:os'
 import { BackendError } from '../errors.ts'
 import type { MemoryPlan, Residency } from '../pipeline/memory-plan.ts'
 import type { GeneratePlan } from '../pipeline/request.ts'
 import type { Device } from '../runtime/backend.ts'
 import { elementLimit } from '../runtime/graph-memory.ts'
-import { freeMemory } from './free-memory.ts'
 import type { VideoLane } from './lane-pool.ts'
 import {
   estimateTolerance,
@@ -11,6 +12,7 @@ import {
   type PlanEstimate,
   type RequestEstimates,
 } from './memory-estimate.ts'
+import { nvidiaGpus } from './nvidia-gpus.ts'
 
 export interface MemoryChoice {
   readonly estimate: PlanEstimate
@@ -127,4 +129,30 @@ function tooLarge({ bytes }: PlanEstimate, free: number): BackendError {
     advice:
       'Make fewer frames or a smaller size, or free memory: "framewright inspect --plan" shows what takes it.',
   })
+}
+
+/** Bytes that are free; undefined for a GPU that nothing can be asked about. */
+export async function freeMemory(device: Device): Promise<number | undefined> {
+  return device.type === 'cpu' ? freeHostMemory() : await freeGpuMemory(device.index)
+}
+
+/** What the machine has free, or what a container's limit leaves of it. */
+function freeHostMemory(): number {
+  const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY
+  return Math.min(machineBytes(), limit - process.memoryUsage.rss())
+}
+
+function machineBytes(): number {
+  try {
+    const [, kib] = /MemAvailable:\s+(\d+) kB/.exec(readFileSync('/proc/meminfo', 'utf8')) ?? []
+    return kib ? Number(kib) * 1024 : freemem()
+  } catch {
+    return freemem()
+  }
+}
+
+/** Of the GPU that nvidia-smi has at that place. */
+async function freeGpuMemory(index: number): Promise<number | undefined> {
+  const gpu = (await nvidiaGpus())[index]
+  return gpu && gpu.totalBytes - gpu.usedBytes
 }

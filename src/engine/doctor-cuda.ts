@@ -1,6 +1,5 @@
 import { messageOf } from '../errors.ts'
 import type { Device } from '../runtime/backend.ts'
-import { type NativeParts, nativeParts } from '../runtime/choose-backend.ts'
 import {
   cudnnVersion,
   isAtLeast,
@@ -10,6 +9,7 @@ import {
 } from '../runtime/cuda-libraries.ts'
 import { cudaProviderInstalled, isOfVersion, providerFile, runtimeVersion } from '../runtime/cuda-provider.ts'
 import { loadNativeBinding } from '../runtime/native-binding.ts'
+import { type NativeParts, nativeParts } from '../runtime/native-parts.ts'
 import type { Finding } from './finding.ts'
 import { type Gpu, nvidiaGpus } from './nvidia-gpus.ts'
 

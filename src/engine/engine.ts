@@ -106,7 +106,8 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
   })
   for (const notice of checkpoint.notices) opening.add('checkpoint/replaced', notice)
   for (const choice of checkpoint.choices) opening.add('checkpoint/chosen', choice)
-  const adapters = await openAdapters(options.adapters ?? [], checkpoint, opening.add)
+  const { adapters: wanted = [] } = options
+  const adapters = wanted.length > 0 ? await openAdapters(wanted, checkpoint, opening.add) : []
   for (const offer of presetOffers(checkpoint, adapters)) opening.add('adapter/few-steps', offer)
   const precision = { device, requested: options.precision }
   const source = graphSource(checkpoint, precision, adapters)
@@ -130,7 +131,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
     facts: model.facts,
     fields: checkpoint.fields,
     device: [device, ...(second ? [second] : [])].map(deviceText).join(),
-    adapters: options.adapters ?? [],
+    adapters: wanted,
     generate: (request, { signal, ...settings } = {}) => {
       return requests.run(signal, stop => makeVideo(request, settings, stop))
     },

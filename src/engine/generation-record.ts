@@ -1,11 +1,7 @@
 import type { GenerationRecord } from '../media/record.ts'
 import type { WriterOptions } from '../media/writer.ts'
-import {
-  type GeneratePlan,
-  type RequestFields,
-  storedFields,
-  withPaths,
-} from '../pipeline/fields/request-fields.ts'
+import type { GeneratePlan, RequestFields } from '../pipeline/fields/request-fields.ts'
+import { storedFields, withPaths } from '../pipeline/fields/stored-fields.ts'
 import type { AdapterOptions } from './adapters.ts'
 
 export interface Provenance {

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { CheckpointError, messageOf, RequestError } from '../errors.ts'
+import { RequestError } from '../errors.ts'
 import { castOnce } from '../graph/cast-once.ts'
 import type { Graph } from '../graph/graph.ts'
 import { serialize } from '../graph/serialize.ts'
@@ -14,7 +13,7 @@ import { WeightLedger } from '../weights/scope.ts'
 import { adaptersOf, type ModelAdapter } from './adapters.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { ComponentFiles } from './component-files.ts'
-import type { ExportManifest } from './export-manifest.ts'
+import { checkExported, exportedGraphs } from './exported-graphs.ts'
 
 /** Gives the graphs of a checkpoint by name. */
 export interface GraphSource {
@@ -52,7 +51,7 @@ export function graphSource(
     if (!found) throw new TypeError(`graph: expected one of the model's, got ${name}.`)
     return found
   }
-  if (checkpoint.exported) checkExported(checkpoint.exported, precision, adapters)
+  if (checkpoint.exported) checkExported(checkpoint.exported, precision.requested, adapters)
   const build = builtGraphs(recipe, (component, kernels) => {
     return buildComponent(whole, component, precision, { adapters, kernels })
   })
@@ -86,29 +85,6 @@ function withGraph(checkpoint: Checkpoint, recipe: GraphRecipe, weights: Weights
   }
 }
 
-/** The precision of an exported graph is in its nodes, and so is what adapts it. */
-function checkExported(
-  exported: ExportManifest,
-  { requested }: Precision,
-  adapters: readonly ModelAdapter[],
-): void {
-  if (adapters.length > 0) {
-    throw new RequestError('request/unsupported', {
-      subject: 'adapters',
-      expected: 'none, for a model that was exported',
-      got: adapters.map(({ file }) => file.path).join(', '),
-      advice: 'Use the checkpoint that it was exported from.',
-    })
-  }
-  if (requested === undefined || requested === exported.precision) return
-  throw new RequestError('request/unsupported', {
-    subject: 'precision',
-    expected: `${exported.precision}, as the model was exported`,
-    got: requested,
-    advice: 'Use the checkpoint that it was exported from.',
-  })
-}
-
 export interface BuildOptions {
   readonly adapters?: readonly ModelAdapter[]
   /** The folders of kernels/ whose operators the graphs may use. @default none */
@@ -124,7 +100,7 @@ export async function buildComponent(
 ): Promise<ReadonlyMap<string, Graph>> {
   const weights = checkpoint.weights.get(component)
   if (!weights) throw new TypeError(`component: expected one with weights, got ${component}.`)
-  const own = adaptersOf(component, adapters)
+  const own = adapters.length > 0 ? adaptersOf(component, adapters) : []
   const { adaptations } = adaptationsOf(own, weights, checkpoint.model.tensorNames)
   const ledger = new WeightLedger(weights, adaptations)
   const recipes = checkpoint.model.graphs.filter(each => each.component === component)
@@ -169,26 +145,6 @@ function plainModel(graph: Graph, name: string): GraphModel {
   // Locations are real paths, relative to the root: the runtime refuses absolute ones and follows no links.
   const bytes = serialize(graph, { locate: file => path.relative('/', file) })
   return { name, bytes, weightsFolder: '/', weightBytes: weightBytesOf(graph) }
-}
-
-function exportedGraphs({ folder, exported }: Checkpoint): GraphSource['load'] {
-  return async name => {
-    const entry = exported?.graphs.find(each => each.name === name)
-    const file = path.join(folder, entry?.file ?? `${name}.onnx`)
-    const bytes = await readFile(file).catch(cause => {
-      throw new CheckpointError(
-        'checkpoint/not-found',
-        {
-          subject: file,
-          expected: 'an exported graph',
-          got: messageOf(cause),
-          advice: 'Export the model again.',
-        },
-        { cause },
-      )
-    })
-    return { name, bytes, weightsFolder: folder, weightBytes: entry?.weightBytes ?? 0 }
-  }
 }
 
 /**

@@ -86,7 +86,8 @@ export class MemoryEstimator {
     const { model } = this.#checkpoint
     const plan = asOneWindow(request)
     const graphs = (name: string) => this.#source.graph(name)
-    const size = toLatent(model.facts.geometry, { ...plan, ...frameSize(plan) })
+    const shown = plan.upsampler === undefined ? plan : { ...plan, ...frameSize(plan) }
+    const size = toLatent(model.facts.geometry, shown)
     const before = memoize((chunk: number) => dryRunDenoising(model, plan, graphs, chunk))
     const after = memoize(
       (memory: MemoryPlan) => dryRunDecoding(model, plan, graphs, memory),

@@ -3,13 +3,7 @@ import { CheckpointError, type Expectation } from '../errors.ts'
 import { defaultRevision } from '../hub/model-folder.ts'
 import { listed } from '../notices.ts'
 import { pullCommand } from './fetch-advice.ts'
-import { type RecognizedPath, recognizePath } from './recognize-path.ts'
-
-/** What a model is opened from. */
-export interface ModelPath {
-  readonly kind: 'folder' | 'file'
-  readonly path: string
-}
+import { type ModelPath, type RecognizedPath, recognizePath, runnablePath } from './recognize-path.ts'
 
 /**
  * What to open for a path: a folder, the snapshot where it is a repository's folder of the Hugging Face cache, or a file
@@ -18,10 +12,14 @@ export interface ModelPath {
  */
 export async function modelAt(location: string): Promise<ModelPath> {
   const recognized = await recognizePath(location)
-  if (recognized.kind === 'safetensors' || recognized.kind === 'gguf') return { kind: 'file', path: location }
-  const folder = 'folder' in recognized ? recognized.folder : undefined
-  if (folder !== undefined) return { kind: 'folder', path: folder }
-  throw new CheckpointError('checkpoint/not-found', {
+  const path = runnablePath(recognized, location)
+  if (path) return path
+  throw notAModel(location, recognized)
+}
+
+/** Why no model can be opened from a path. */
+export function notAModel(location: string, recognized: RecognizedPath): CheckpointError {
+  return new CheckpointError('checkpoint/not-found', {
     subject: `model ${location}`,
     expected: fileKinds.includes(recognized.kind)
       ? 'a folder in the diffusers layout, or a .safetensors or .gguf file'

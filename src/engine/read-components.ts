@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { CheckpointError, messageOf } from '../errors.ts'
 import type { CheckpointConfigs } from '../pipeline/family.ts'
 import { checkConfig } from '../weights/read-config.ts'
+import { fetchAdvice } from './fetch-advice.ts'
 
 /** What model_index.json says of a component. */
 export interface ListedComponent {
@@ -20,10 +21,9 @@ export interface ReadComponents extends Omit<CheckpointConfigs, 'defaults'> {
 /**
  * Reads model_index.json and the config of every component that it lists. As in diffusers, a component is listed as
  * [library, class] and left out as [null, null], and the class of the index is the one that is loaded.
- * @param fetch advice for a part that is not there
  * @throws CheckpointError for a component that is listed and has no folder or config, or is of two classes at once
  */
-export async function readComponents(folder: string, fetch: string): Promise<ReadComponents> {
+export async function readComponents(folder: string): Promise<ReadComponents> {
   const file = path.join(folder, 'model_index.json')
   const index = await readJson(file, anything)
   if (index === undefined) {
@@ -37,8 +37,8 @@ export async function readComponents(folder: string, fetch: string): Promise<Rea
   const components: Record<string, unknown> = {}
   const notices: string[] = []
   for (const component of listedComponents(index, file)) {
-    await checkFolder(folder, component, fetch)
-    const read = await readConfig(folder, component, fetch)
+    await checkFolder(folder, component)
+    const read = await readConfig(folder, component)
     if (read === undefined) continue
     components[component.name] = read.config
     if (read.notice !== undefined) notices.push(read.notice)
@@ -62,18 +62,14 @@ export function listedComponents(index: Readonly<Record<string, unknown>>, file:
   })
 }
 
-async function checkFolder(folder: string, component: ListedComponent, fetch: string): Promise<void> {
+async function checkFolder(folder: string, component: ListedComponent): Promise<void> {
   const found = await stat(path.join(folder, component.name)).catch(() => undefined)
-  if (!found?.isDirectory()) throw missing(folder, component, `the folder ${component.name}/`, fetch)
+  if (!found?.isDirectory()) throw await missing(folder, component, `the folder ${component.name}/`)
   if (!component.name.startsWith('tokenizer') || tokenizersWithoutFiles.includes(component.className)) return
   const names = await readdir(path.join(folder, component.name))
   if (names.some(name => vocabularies.includes(name))) return
-  throw missing(
-    folder,
-    component,
-    `${component.name}/tokenizer.json or ${component.name}/spiece.model`,
-    fetch,
-  )
+  const either = `${component.name}/tokenizer.json or ${component.name}/spiece.model`
+  throw await missing(folder, component, either)
 }
 
 const vocabularies = ['tokenizer.json', 'spiece.model', 'tokenizer.model', 'vocab.json', 'vocab.txt']
@@ -81,17 +77,16 @@ const vocabularies = ['tokenizer.json', 'spiece.model', 'tokenizer.model', 'voca
 /** Their vocabulary is in the code. */
 const tokenizersWithoutFiles = ['ByT5Tokenizer']
 
-function missing(
+async function missing(
   folder: string,
   { name, className }: ListedComponent,
   what: string,
-  fetch: string,
-): CheckpointError {
+): Promise<CheckpointError> {
   return new CheckpointError('checkpoint/not-found', {
     subject: `model ${folder}: component ${name} (${className})`,
     expected: what,
     got: 'none',
-    advice: fetch,
+    advice: await fetchAdvice(folder),
   })
 }
 
@@ -112,13 +107,12 @@ export function configFileOf(component: string): string {
 async function readConfig(
   folder: string,
   component: ListedComponent,
-  fetch: string,
 ): Promise<{ config: unknown; notice: string | undefined } | undefined> {
   const { name } = component
   const fileName = configFileOf(name)
   const file = path.join(folder, name, fileName)
   const config = await readJson(file, anything)
-  if (config === undefined) throw missing(folder, component, `${name}/${fileName}`, fetch)
+  if (config === undefined) throw await missing(folder, component, `${name}/${fileName}`)
   return name.startsWith('tokenizer') ? undefined : asListed(config, component, file)
 }
 

@@ -35,6 +35,22 @@ export async function recognizePath(location: string): Promise<RecognizedPath> {
   return found.isDirectory() ? await recognizeFolder(location) : await recognizeFile(location)
 }
 
+/** What a model is opened from. */
+export interface ModelPath {
+  readonly kind: 'folder' | 'file'
+  readonly path: string
+}
+
+/**
+ * What is opened of a path: a folder, the snapshot where it is a repository's folder of the Hugging Face cache, or a file
+ * that may be a transformer's; undefined where nothing can be.
+ */
+export function runnablePath(recognized: RecognizedPath, location: string): ModelPath | undefined {
+  if (recognized.kind === 'safetensors' || recognized.kind === 'gguf') return { kind: 'file', path: location }
+  const folder = 'folder' in recognized ? recognized.folder : undefined
+  return folder === undefined ? undefined : { kind: 'folder', path: folder }
+}
+
 async function recognizeFolder(folder: string): Promise<RecognizedPath> {
   const names = await readdir(folder).catch((): string[] => [])
   if (names.includes(exportManifestName)) return { kind: 'exported', folder }

@@ -1,20 +1,8 @@
-import { existsSync } from 'node:fs'
 import type { Backend, Device } from './backend.ts'
 import { cudaOptionsOf } from './cuda-options.ts'
-import { builtKernels, type KernelLibrary, withoutKernels } from './kernel-library.ts'
 import { NativeBackend } from './native-backend.ts'
-import { addonFile } from './native-binding.ts'
+import { type NativeParts, nativeParts } from './native-parts.ts'
 import { OnnxRuntimeBackend } from './onnxruntime-backend.ts'
-
-/** What of ours was built on this machine, without the kernels that the environment leaves out. */
-export interface NativeParts {
-  readonly addon: boolean
-  readonly kernels: KernelLibrary | undefined
-}
-
-export function nativeParts(): NativeParts {
-  return { addon: existsSync(addonFile()), kernels: withoutKernels(builtKernels()) }
-}
 
 /** Whether the backend of a device casts weights once, where they are stored in a wider type. */
 export function castsWeightsOnce(device: Device, { addon }: NativeParts = nativeParts()): boolean {

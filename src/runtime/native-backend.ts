@@ -13,7 +13,6 @@ import {
   type RunResult,
   type Session,
 } from './backend.ts'
-import { checkCommandLine } from './command-line.ts'
 import {
   type BoundFeed,
   type LaneHandle,
@@ -24,7 +23,8 @@ import {
   type SessionHandle,
 } from './native-binding.ts'
 import { type NativeOpenOptions, type NativeOptions, openConfig } from './native-config.ts'
-import { checkInputs, openError, runError } from './session-failure.ts'
+import { checkCommandLine, checkInputs } from './session-checks.ts'
+import { openError, runError } from './session-failure.ts'
 
 export interface NativeRunOptions extends RunOptions {
   /** Config entries of the run, by their whole key. */

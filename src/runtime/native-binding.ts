@@ -4,6 +4,7 @@ import path from 'node:path'
 import { BackendError, messageOf } from '../errors.ts'
 import type { HostArray } from '../tensor/tensor.ts'
 import { runtimeFolder } from './cuda-provider.ts'
+import { addonFile } from './native-parts.ts'
 
 declare const kind: unique symbol
 
@@ -64,13 +65,6 @@ export interface NativeBinding {
   drop(lane: LaneHandle, tensors: readonly ResidentHandle[]): Promise<void>
   close(lane: LaneHandle): Promise<void>
   alive(): { sessions: number; tensors: number }
-}
-
-/** Where `npm run build:native` puts the addon. */
-export function addonFile(): string {
-  const require = createRequire(import.meta.url)
-  const root = path.dirname(require.resolve('framewright/package.json'))
-  return path.join(root, 'kernels', 'addon', 'build', 'framewright_native.node')
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Device, GraphModel, OpenOptions, ResidentTensor } from './backend.ts'
 import { usualCudaOptions } from './cuda-options.ts'
-import type { KernelLibrary } from './kernel-library.ts'
 import type { OpenConfig } from './native-binding.ts'
+import type { KernelLibrary } from './native-parts.ts'
 import { type SessionConfig, sessionConfig } from './session-config.ts'
 
 export interface NativeOptions {

@@ -11,11 +11,11 @@ import {
   type RunResult,
   type Session,
 } from './backend.ts'
-import { checkCommandLine } from './command-line.ts'
 import { LaneThread } from './lane-thread.ts'
 import type { OpenMessage, OpenReply, RunMessage } from './lane-worker.ts'
+import { checkCommandLine, checkInputs } from './session-checks.ts'
 import { sessionConfig } from './session-config.ts'
-import { checkInputs, openError, runError } from './session-failure.ts'
+import { openError, runError } from './session-failure.ts'
 
 export interface OnnxRuntimeOptions {
   readonly device: Device

@@ -1,32 +1,8 @@
 import { BackendError, messageOf } from '../errors.ts'
-import { type Device, deviceText, type Feed } from './backend.ts'
+import { type Device, deviceText } from './backend.ts'
 
 /** Characters of ONNX Runtime's own words in a message; all of them are in the cause. */
 const longestMessage = 500
-
-/**
- * Holds the feeds of a run to the graph's inputs.
- * @throws BackendError that names the inputs that are missing and those the graph does not have
- */
-export function checkInputs(
-  name: string,
-  inputs: readonly string[],
-  feeds: Readonly<Record<string, Feed>>,
-): void {
-  const missing = inputs.filter(input => !(input in feeds))
-  const unknown = Object.keys(feeds).filter(feed => !inputs.includes(feed))
-  if (missing.length === 0 && unknown.length === 0) return
-  throw new BackendError('runtime/session', {
-    subject: name,
-    expected: `inputs ${inputs.join(', ')}`,
-    got: [
-      missing.length ? `no ${missing.join(', ')}` : '',
-      unknown.length ? `unknown ${unknown.join(', ')}` : '',
-    ]
-      .filter(Boolean)
-      .join(' and '),
-  })
-}
 
 /** Why a session did not open. On a GPU the provider or the device is what is most likely wrong. */
 export function openError(name: string, device: Device, cause: unknown): BackendError {

@@ -28,6 +28,9 @@ export interface Projected {
   readonly momentum: number
 }
 
+/** Classifier-free guidance, which has no parameters. */
+export const classifierFree: GuidanceMethod = Object.freeze({ name: 'cfg' })
+
 /** Parameters of the methods, each with a default of its own; they may only be set with the method they are of. */
 export interface GuidanceMethodOptions {
   /** cfg-zero-star. @default 1 */
@@ -64,7 +67,7 @@ export function guidanceMethod(
 }
 
 const methods: Record<GuidanceMethodName, (options: GuidanceMethodOptions) => GuidanceMethod> = {
-  cfg: () => ({ name: 'cfg' }),
+  cfg: () => classifierFree,
   'cfg-zero-star': ({ zeroInitSteps = 1 }) => ({ name: 'cfg-zero-star', zeroInitSteps }),
   apg: ({ apgEta: eta = 0, apgNormThreshold: normThreshold = 0, apgMomentum: momentum = 0 }) => ({
     name: 'apg',

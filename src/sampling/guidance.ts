@@ -1,8 +1,9 @@
 import { RequestError } from '../errors.ts'
 import type { Arithmetic } from './arithmetic.ts'
 import { zeroStarVelocity } from './cfg-zero-star.ts'
-import { type GuidanceMethod, guidanceMethod } from './guidance-method.ts'
+import { classifierFree, type GuidanceMethod } from './guidance-method.ts'
 import { projectedVelocity } from './projected-guidance.ts'
+import { type GuidedLatents, rescaled } from './rescaled-guidance.ts'
 
 /** How strongly, in which part of a run, and by which formula the condition is followed. */
 export interface Guidance {
@@ -44,7 +45,7 @@ export const emptyGuidanceState: GuidanceState<never> = Object.freeze({})
 export function createGuidance(
   options: Pick<Guidance, 'scale'> & Partial<Omit<Guidance, 'scale'>>,
 ): Guidance {
-  const { scale, interval: [start, end] = [0, 1], rescale = 0, method = guidanceMethod() } = options
+  const { scale, interval: [start, end] = [0, 1], rescale = 0, method = classifierFree } = options
   if (!(Number.isFinite(scale) && scale >= 0)) throw invalid('guidance', 'a number from 0', scale)
   if (!(start >= 0 && start <= end && end <= 1)) {
     throw invalid('guidance interval', 'two rising fractions of the run from 0 to 1', `${start} to ${end}`)
@@ -93,13 +94,6 @@ export function startsAtZero({ method }: Guidance, step: number): boolean {
   return method.name === 'cfg-zero-star' && step < method.zeroInitSteps
 }
 
-/** Where a stream is in a step. */
-export interface GuidedLatents<V> {
-  readonly latents: V
-  /** Noise level of the step, in (0, 1]. */
-  readonly sigma: number
-}
-
 /**
  * The guided velocity of one sample of one stream, and the state for the next guided step. The method combines the
  * conditional and the unconditional velocity; every further pass adds weight · (conditional − pass); the result is
@@ -125,7 +119,7 @@ export async function guided<V>(
       : await byMethod(on, guidance, conditional, unconditional, state)
   const velocity = further.reduce((sum, pass) => away(on, sum, conditional, pass), first.velocity)
   if (guidance.rescale === 0) return { ...first, velocity }
-  return { ...first, velocity: await rescaled(on, guidance, velocity, conditional, at) }
+  return { ...first, velocity: await rescaled(on, guidance, { velocity, conditional }, at) }
 }
 
 async function byMethod<V>(
@@ -137,7 +131,7 @@ async function byMethod<V>(
 ): Promise<{ velocity: V; state: GuidanceState<V> }> {
   switch (method.name) {
     case 'cfg':
-      return { velocity: classifierFree(on, scale, conditional, unconditional), state }
+      return { velocity: guidedByScale(on, scale, conditional, unconditional), state }
     case 'cfg-zero-star':
       return { velocity: await zeroStarVelocity(on, scale, conditional, unconditional), state }
     case 'apg': {
@@ -149,7 +143,7 @@ async function byMethod<V>(
 }
 
 /** unconditional + scale · (conditional − unconditional) (Ho & Salimans, https://arxiv.org/abs/2207.12598). */
-function classifierFree<V>(on: Arithmetic<V>, scale: number, conditional: V, unconditional: V): V {
+function guidedByScale<V>(on: Arithmetic<V>, scale: number, conditional: V, unconditional: V): V {
   return on.combination([
     [scale, conditional],
     [1 - scale, unconditional],
@@ -168,38 +162,6 @@ function away<V>(
     [weight, conditional],
     [-weight, velocity],
   ])
-}
-
-/** Lin et al., https://arxiv.org/abs/2305.08891, equations 15 and 16; `rescale_noise_cfg` of diffusers' pipelines. */
-async function rescaled<V>(
-  on: Arithmetic<V>,
-  { rescale, space }: Guidance,
-  velocity: V,
-  conditional: V,
-  { latents, sigma }: GuidedLatents<V>,
-): Promise<V> {
-  const seen = (each: V) => (space === 'velocity' ? each : denoised(on, latents, each, sigma))
-  const ratio = (await spread(on, seen(conditional))) / (await spread(on, seen(velocity)))
-  const factor = rescale * ratio + (1 - rescale)
-  if (space === 'velocity') return on.combination([[factor, velocity]])
-  // (x − factor · (x − sigma · v)) / sigma
-  return on.combination([
-    [(1 - factor) / sigma, latents],
-    [factor, velocity],
-  ])
-}
-
-function denoised<V>(on: Arithmetic<V>, latents: V, velocity: V, sigma: number): V {
-  return on.combination([
-    [1, latents],
-    [-sigma, velocity],
-  ])
-}
-
-/** The standard deviation of n values times √(n − 1), which a ratio of two of them does not have. */
-async function spread<V>(on: Arithmetic<V>, values: V): Promise<number> {
-  const sum = await on.sum(values)
-  return Math.sqrt((await on.innerProduct(values, values)) - (sum * sum) / on.count(values))
 }
 
 function invalid(subject: string, expected: string, got: unknown): RequestError {

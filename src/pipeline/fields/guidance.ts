@@ -1,5 +1,6 @@
 import { RequestError } from '../../errors.ts'
 import {
+  classifierFree,
   type GuidanceMethod,
   type GuidanceMethodName,
   guidanceMethod,
@@ -100,6 +101,7 @@ export const guidanceFields: FieldGroup<GuidanceFields, GuidancePlan> = {
   guidanceMethod: {
     about: `${guidanceMethodNames.join(', ')} (default: cfg)`,
     schema: z => z.enum(guidanceMethodNames),
+    default: classifierFree,
     resolve: (name, { fields }) => guidanceMethod(name, fields),
     // CFG-Zero* keeps its first steps.
     needsGuidance: ({ guidanceMethod: { name } }) => name === 'apg',
@@ -133,6 +135,7 @@ export const guidanceFields: FieldGroup<GuidanceFields, GuidancePlan> = {
     about: 'cfg-zero-star: first steps that change nothing (default: 1)',
     schema: z => z.int().min(0).max(1000),
     planned: false,
+    check: checkMethod,
     stored: ({ guidanceMethod: method }) =>
       method.name === 'cfg-zero-star' ? method.zeroInitSteps : undefined,
     flag: { name: '--zero-init-steps', argument: '<n>', group: 'finer', type: wholeNumber },
@@ -142,6 +145,7 @@ export const guidanceFields: FieldGroup<GuidanceFields, GuidancePlan> = {
     about: 'apg: guidance along the prompt that is kept, 0 (default) to 1',
     schema: z => z.number().min(0).max(1),
     planned: false,
+    check: checkMethod,
     needsGuidance: () => true,
     stored: ({ guidanceMethod: method }) => (method.name === 'apg' ? method.eta : undefined),
     flag: { name: '--apg-eta', argument: '<share>', group: 'finer', type: decimal },
@@ -151,6 +155,7 @@ export const guidanceFields: FieldGroup<GuidanceFields, GuidancePlan> = {
     about: 'apg: cuts guidance to a length (default: 0, no cut)',
     schema: z => z.number().min(0),
     planned: false,
+    check: checkMethod,
     needsGuidance: () => true,
     stored: ({ guidanceMethod: method }) => (method.name === 'apg' ? method.normThreshold : undefined),
     flag: { name: '--apg-norm-threshold', argument: '<norm>', group: 'finer', type: decimal },
@@ -160,6 +165,7 @@ export const guidanceFields: FieldGroup<GuidanceFields, GuidancePlan> = {
     about: 'apg: weight of the steps before (default: 0)',
     schema: z => z.number().gt(-1).lt(1),
     planned: false,
+    check: checkMethod,
     needsGuidance: () => true,
     stored: ({ guidanceMethod: method }) => (method.name === 'apg' ? method.momentum : undefined),
     flag: { name: '--apg-momentum', argument: '<share>', group: 'finer', type: decimal },
@@ -169,6 +175,11 @@ export const guidanceFields: FieldGroup<GuidanceFields, GuidancePlan> = {
 
 function scale(z: Zod) {
   return z.number().min(0).max(100)
+}
+
+/** A parameter goes with the method that it is of. @throws RequestError */
+function checkMethod(fields: GuidanceFields): void {
+  guidanceMethod(fields.guidanceMethod, fields)
 }
 
 function checkCount(count: number, experts: number): void {

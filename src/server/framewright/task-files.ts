@@ -1,6 +1,6 @@
 import { requestFields } from '../../api/request-fields.ts'
 import type { TaskRecord } from '../../jobs/task.ts'
-import { withPaths } from '../../pipeline/fields/request-fields.ts'
+import { withPaths } from '../../pipeline/fields/stored-fields.ts'
 import { invalidField } from '../http/http-error.ts'
 import type { Owner } from '../http/owner.ts'
 import type { Services } from '../services.ts'

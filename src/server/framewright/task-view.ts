@@ -1,6 +1,6 @@
 import { requestFields } from '../../api/request-fields.ts'
 import { finalStates, type TaskRecord } from '../../jobs/task.ts'
-import { withPaths } from '../../pipeline/fields/request-fields.ts'
+import { withPaths } from '../../pipeline/fields/stored-fields.ts'
 import { failureMessage } from '../tasks/failure-message.ts'
 import {
   type AddressBook,

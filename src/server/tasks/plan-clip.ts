@@ -2,7 +2,7 @@ import { requestFields } from '../../api/request-fields.ts'
 import { FramewrightError } from '../../errors.ts'
 import type { JsonObject } from '../../jobs/task.ts'
 import type { MediaFacts } from '../../media/probe.ts'
-import { requestFromJson } from '../../pipeline/fields/request-fields.ts'
+import { requestFromJson } from '../../pipeline/fields/stored-fields.ts'
 import { resolveRequest } from '../../pipeline/request.ts'
 import type { ServedModel } from '../models/served-model.ts'
 

@@ -3,11 +3,8 @@ import { requestFields } from '../../api/request-fields.ts'
 import { RequestError } from '../../errors.ts'
 import type { Json, JsonObject } from '../../jobs/task.ts'
 import { dropNotices, type Notify } from '../../notices.ts'
-import {
-  type GeneratePlan,
-  type GenerateRequest,
-  requestFromJson,
-} from '../../pipeline/fields/request-fields.ts'
+import type { GeneratePlan, GenerateRequest } from '../../pipeline/fields/request-fields.ts'
+import { requestFromJson } from '../../pipeline/fields/stored-fields.ts'
 import { planRequest, shapingInput } from '../../pipeline/request.ts'
 import { clientPath, type FieldNames, type Loras, type Naming } from '../generation-fields.ts'
 import { invalidField } from '../http/http-error.ts'

@@ -1,5 +1,31 @@
+/** What is checked before a session is opened, and before it is run. */
 import { readFileSync } from 'node:fs'
 import { BackendError } from '../errors.ts'
+import type { Feed } from './backend.ts'
+
+/**
+ * Holds the feeds of a run to the graph's inputs.
+ * @throws BackendError that names the inputs that are missing and those the graph does not have
+ */
+export function checkInputs(
+  name: string,
+  inputs: readonly string[],
+  feeds: Readonly<Record<string, Feed>>,
+): void {
+  const missing = inputs.filter(input => !(input in feeds))
+  const unknown = Object.keys(feeds).filter(feed => !inputs.includes(feed))
+  if (missing.length === 0 && unknown.length === 0) return
+  throw new BackendError('runtime/session', {
+    subject: name,
+    expected: `inputs ${inputs.join(', ')}`,
+    got: [
+      missing.length ? `no ${missing.join(', ')}` : '',
+      unknown.length ? `unknown ${unknown.join(', ')}` : '',
+    ]
+      .filter(Boolean)
+      .join(' and '),
+  })
+}
 
 /** A worker thread of Node.js was seen to overflow at 16,000 bytes, and not at 14,000. */
 const mostBytes = 8192

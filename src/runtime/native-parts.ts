@@ -1,3 +1,4 @@
+/** What `npm run build:native` and `npm run build:kernels` have built on this machine. */
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
@@ -47,6 +48,25 @@ export function withoutKernels(
 }
 
 function buildFolder(): string {
+  return path.join(kernelsFolder(), 'library', 'build')
+}
+
+/** Where `npm run build:native` puts the addon. */
+export function addonFile(): string {
+  return path.join(kernelsFolder(), 'addon', 'build', 'framewright_native.node')
+}
+
+function kernelsFolder(): string {
   const root = path.dirname(createRequire(import.meta.url).resolve('framewright/package.json'))
-  return path.join(root, 'kernels', 'library', 'build')
+  return path.join(root, 'kernels')
+}
+
+/** What of ours was built on this machine, without the kernels that the environment leaves out. */
+export interface NativeParts {
+  readonly addon: boolean
+  readonly kernels: KernelLibrary | undefined
+}
+
+export function nativeParts(): NativeParts {
+  return { addon: existsSync(addonFile()), kernels: withoutKernels(builtKernels()) }
 }

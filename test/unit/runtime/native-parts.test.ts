@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { withoutKernels } from '../../../src/runtime/kernel-library.ts'
+import { withoutKernels } from '../../../src/runtime/native-parts.ts'
 
 describe('kernels that the environment leaves out', () => {
   const library = {
