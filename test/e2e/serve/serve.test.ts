@@ -223,6 +223,7 @@ test('a device that is none ends the server', async () => {
   const { code, message } = await failure(startServer({ ...options, devices: ['foo'] }, inMemory()))
   expect({ code, message }).toEqual({
     code: 'request/invalid',
-    message: 'device: expected auto, cpu, cuda or cuda:N, got foo. Use cuda for a GPU of NVIDIA; "framewright doctor" tells what this machine has.',
+    message:
+      'device: expected auto, cpu, cuda or cuda:N, got foo. Use cuda for a GPU of NVIDIA; "framewright doctor" tells what this machine has.',
   })
 })

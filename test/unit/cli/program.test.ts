@@ -15,16 +15,7 @@ function loadedFor(entry: string): Set<string> {
 }
 
 /** Each takes longer to load than everything that a server needs before it listens. */
-const slow = [
-  'zod',
-  'hono',
-  'sharp',
-  'mediabunny',
-  'pino',
-  '@electric-sql/pglite',
-  'pg',
-  'piscina',
-]
+const slow = ['zod', 'hono', 'sharp', 'mediabunny', 'pino', '@electric-sql/pglite', 'pg', 'piscina']
 
 test.each(['main', 'command-process', 'run-command', 'serve', 'worker', 'keys'])(
   'src/cli/%s.ts loads nothing that is slow before it runs',
