@@ -23,6 +23,7 @@ import { type T5Config, t5Config } from '../t5/config.ts'
 import { t5Encoder } from '../t5/encoder.ts'
 import { type LtxTransformerConfig, ltxTransformerConfig } from './config.ts'
 import { ltxContext } from './context.ts'
+import { ltxDownloads } from './downloads.ts'
 import { ltxFields } from './fields.ts'
 import { ltxOriginalNames } from './original-names.ts'
 import { ltxPublished } from './published.ts'
@@ -47,6 +48,7 @@ export const ltx: Family = {
     { name: 'LTX-Video 0.9.5, 0.9.7', repository: 'Lightricks/LTX-Video-0.9.5', ...ltxModes(true) },
   ],
   published: ltxPublished,
+  downloads: ltxDownloads,
   singleFiles: ltxSingleFiles,
   fields: ltxFields,
   load: checkpoint => loadLtx(checkpoint),

@@ -19,6 +19,7 @@ import { clipVisionEncoder, clipVisionIgnored } from '../clip/vision-encoder.ts'
 import { umt5Encoder } from '../umt5/encoder.ts'
 import { readWanConfigs, type WanConfigs, type WanTransformerConfig, type WanVaeConfig } from './config.ts'
 import { imageTensors, wanContext, wanImageContext } from './context.ts'
+import { wanDownloads } from './downloads.ts'
 import { wanFields } from './fields.ts'
 import { wanOriginalNames } from './original-names.ts'
 import { wanAliases, wanPipelines } from './pipelines.ts'
@@ -38,6 +39,7 @@ export const wan: Family = {
   aliases: wanAliases,
   variants: wanVariants,
   published: wanPublished,
+  downloads: wanDownloads,
   fields: wanFields,
   singleFiles: wanSingleFiles,
   load: checkpoint => loadWan(readWanConfigs(checkpoint), checkpoint),

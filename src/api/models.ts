@@ -7,6 +7,7 @@ import { type FileReport, inspectFile } from '../engine/inspect-file.ts'
 import { describeLocal, type LocalPart } from '../engine/local-models.ts'
 import type { ModelFiles } from '../engine/model-files.ts'
 import { type MemoryReport, type PlanMemoryOptions, planMemory } from '../engine/plan-memory.ts'
+import { type RecommendOptions, recommendModels } from '../engine/recommend.ts'
 import { listModels, type PulledModel } from '../hub/models.ts'
 import { dropNotices } from '../notices.ts'
 import type { RequestFacts } from '../pipeline/model-facts.ts'
@@ -41,6 +42,11 @@ export async function describeModels(): Promise<DescribedModel[]> {
 /** Describes a file of weights of a known family; undefined for tensors of none. */
 export async function inspectModelFile({ model, files }: ModelLocation): Promise<FileReport | undefined> {
   return await inspectFile(model, families, files)
+}
+
+/** The published models that fit the memory of a device, from their shapes: nothing is fetched. */
+export function recommendedModels(options: RecommendOptions) {
+  return recommendModels(options, families)
 }
 
 /** What requests to a model are checked by; only configs are read. */

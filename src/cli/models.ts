@@ -5,7 +5,7 @@ import { RequestError } from '../errors.ts'
 import type { PullEvent } from '../hub/events.ts'
 import type { FoundModel } from '../hub/search.ts'
 import { modeNames } from '../pipeline/modes.ts'
-import { wholeNumber } from './arguments.ts'
+import { decimal, wholeNumber } from './arguments.ts'
 import { interruptSignal } from './interrupt.ts'
 import { jsonLine } from './json-reporter.ts'
 import { pullReporter } from './pull-reporter.ts'
@@ -30,6 +30,21 @@ export function modelsCommand(): Command {
     .option('--json', 'print them as JSON')
     .option('--debug', 'print the stack of errors')
     .action(list)
+  models
+    .command('recommend')
+    .description('List the published models that fit the memory of this machine, the largest first')
+    .option('--device <name>', 'auto, cpu, cuda or cuda:N (default: auto)')
+    .option('--memory <GB>', 'memory of the device (default: what is free)', decimal('--memory'))
+    .option('--size <WxH>', 'size of the videos (default: the model’s own)')
+    .option(
+      '--frames <n>',
+      'frames of the videos (default: the model’s own)',
+      wholeNumber('--frames', { from: 1, to: 100_000 }),
+    )
+    .option('--all', 'list those that do not fit, too')
+    .option('--json', 'print them as JSON')
+    .option('--debug', 'print the stack of errors')
+    .action(recommend)
   models
     .command('search')
     .description('Search the hub for models, the most downloaded first')
@@ -117,6 +132,40 @@ function abilityOf({ kind, modes, extends: extended, obstacle }: LocalPart): str
   }
   const abilities = [...(modes?.map(mode => modeNames[mode]) ?? []), ...(extended ? ['longer clips'] : [])]
   return [what, abilities.join(', ')].filter(Boolean).join(': ')
+}
+
+interface RecommendFlags {
+  readonly device?: string
+  readonly memory?: number
+  readonly size?: string
+  readonly frames?: number
+  readonly all?: boolean
+  readonly json?: boolean
+}
+
+async function recommend({ memory, json, ...flags }: RecommendFlags): Promise<void> {
+  const { recommendedModels } = await import('../api/models.ts')
+  const given = memory === undefined ? flags : { ...flags, memory: memory * 1e9 }
+  const { device, free, models } = await recommendedModels(given)
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ device, free, models })}\n`)
+    return
+  }
+  const room = free === undefined ? 'memory that it does not tell' : `${bytesText(free)} of memory`
+  process.stderr.write(`${device} with ${room}\n`)
+  if (models.length === 0) {
+    process.stderr.write(
+      'nothing fits; --size and --frames ask for a smaller video, --all lists everything\n',
+    )
+    return
+  }
+  for (const model of models) {
+    const { title, format, downloadBytes, memoryBytes, fits, width, height, frames, pull } = model
+    const video = `${width}x${height}, ${frames} frames`
+    const need = `${bytesText(memoryBytes)} of memory for ${video}${fits ? '' : ': does not fit'}`
+    const lines = [`${title}, ${format}: ${bytesText(downloadBytes)} to download, about ${need}`, ...pull]
+    process.stdout.write(`${lines.join('\n    ')}\n`)
+  }
 }
 
 interface SearchFlags {

@@ -17,12 +17,14 @@ import type {
   VisualContext,
   VisualInputs,
 } from './conditioning.ts'
+import type { Download } from './download.ts'
 import type { FieldName, FieldRecords, GeneratePlan } from './fields/request-fields.ts'
 import type { Defaults, Mode, Preset, RequestFacts } from './model-facts.ts'
 import type { SingleFiles } from './single-files.ts'
 import type { Trained } from './trained.ts'
 
 export type * from './conditioning.ts'
+export type { Download, DownloadPart, StoredFormat } from './download.ts'
 export type { GeneratePlan } from './fields/request-fields.ts'
 export type { Defaults, Mode, Preset } from './model-facts.ts'
 export type { FilePart, NeededPart, PartTensors, SingleFileModel, SingleFiles } from './single-files.ts'
@@ -38,6 +40,8 @@ export interface Family {
   readonly variants: readonly Variant[]
   /** Published checkpoints of the family, without their weights: to be measured where they are not at hand. */
   readonly published: readonly PublishedModel[]
+  /** Where published models can be downloaded from, file by file or as a folder. @default none is known */
+  readonly downloads?: readonly Download[]
   /** How models of single files are read; undefined where only folders are. */
   readonly singleFiles?: SingleFiles
   /**

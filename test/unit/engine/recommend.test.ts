@@ -1,0 +1,79 @@
+/** Which published models fit a memory, from their shapes alone. */
+import { describe, expect, test } from 'vitest'
+import { families } from '../../../models/index.ts'
+import { publishedCheckpoint } from '../../../src/engine/published-checkpoint.ts'
+import { recommendModels } from '../../../src/engine/recommend.ts'
+
+const downloads = families.flatMap(family => (family.downloads ?? []).map(each => ({ family, each })))
+
+describe('every download', () => {
+  test.each(
+    downloads.map(
+      ({ family, each }) => [each.title, Object.values(each.parts)[0]!.id, family, each] as const,
+    ),
+  )('%s, %s, is of a published model, in names that can be pulled', (_, __, family, { model, parts }) => {
+    expect(family.published.map(({ name }) => name)).toContain(model)
+    for (const { id } of Object.values(parts)) {
+      expect(id).toMatch(/^[\w.-]+\/[\w.-]+(?:\/.+\.(?:safetensors|gguf))?$/)
+    }
+  })
+})
+
+test('a download takes the bytes that its files have', () => {
+  const bytesOf = (title: string, format: string) => {
+    const { family, each } = downloads.find(
+      ({ each: { title: name, parts } }) => name === title && parts.transformer?.format === format,
+    )!
+    const { weights } = publishedCheckpoint(each, family, families)
+    return weights.get('transformer')!.bytes / 1e9
+  }
+  // As their pages on the hub say, in GB.
+  expect(bytesOf('Wan 2.1 T2V 14B', 'f16')).toBeCloseTo(28.6, 0)
+  expect(bytesOf('Wan 2.1 T2V 14B', 'fp8')).toBeCloseTo(14.3, 0)
+  expect(bytesOf('Wan 2.1 T2V 14B', 'Q8_0')).toBeGreaterThan(14.9)
+  expect(bytesOf('Wan 2.1 T2V 14B', 'Q8_0')).toBeLessThan(16)
+  expect(bytesOf('Wan 2.1 T2V 14B', 'Q4_K_M')).toBeGreaterThan(8.5)
+  expect(bytesOf('Wan 2.1 T2V 14B', 'Q4_K_M')).toBeLessThan(10.2)
+})
+
+describe('a recommendation', () => {
+  const on = (memory: number, device = 'cpu') =>
+    recommendModels({ device, memory, size: '480x320', frames: 33 }, families)
+
+  test('names what fits alone, the largest first, with commands that fetch it', async () => {
+    const { device, free, models } = await on(24e9)
+    expect({ device, free }).toEqual({ device: 'cpu', free: 24e9 })
+    const names = models.map(({ title, format }) => `${title} ${format}`)
+    expect(names).toContain('Wan 2.1 T2V 14B Q4_K_M')
+    expect(names).toContain('Wan 2.1 T2V 1.3B f16')
+    expect(names).not.toContain('Wan 2.1 T2V 14B f16')
+    expect(names.indexOf('Wan 2.1 T2V 14B Q4_K_M')).toBeLessThan(names.indexOf('Wan 2.1 T2V 1.3B f16'))
+    for (const each of models) {
+      expect(each).toMatchObject({ fits: true, width: 480, height: 320, frames: 33 })
+      expect(each.memoryBytes).toBeLessThanOrEqual(24e9)
+      expect(each.pull.length).toBeGreaterThan(0)
+    }
+    const found = models.find(({ title, format }) => `${title} ${format}` === 'Wan 2.1 T2V 14B Q4_K_M')!
+    expect(found.pull).toEqual([
+      'framewright models pull city96/Wan2.1-T2V-14B-gguf/wan2.1-t2v-14b-Q4_K_M.gguf',
+      'framewright models pull Comfy-Org/Wan_2.1_ComfyUI_repackaged/split_files/text_encoders/umt5_xxl_fp8_e4m3fn_scaled.safetensors',
+      'framewright models pull Comfy-Org/Wan_2.1_ComfyUI_repackaged/split_files/vae/wan_2.1_vae.safetensors',
+    ])
+  })
+
+  test('is empty where nothing fits, and everything on request', async () => {
+    expect((await on(1e9)).models).toEqual([])
+    const { models } = await recommendModels(
+      { device: 'cpu', memory: 1e9, size: '480x320', frames: 33, all: true },
+      families,
+    )
+    expect(models).toHaveLength(downloads.length)
+    expect(models.every(({ fits }) => !fits)).toBe(true)
+  })
+
+  test('of a GPU that is not here goes by its memory', async () => {
+    const { device, models } = await on(80e9, 'cuda:0')
+    expect(device).toBe('cuda:0')
+    expect(models.map(({ title }) => title)).toContain('Wan 2.1 T2V 14B')
+  })
+})
