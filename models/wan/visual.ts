@@ -22,7 +22,9 @@ export function wanModes(
   if (conditionChannels(config) > 0) {
     // A picture encoder without learned positions tells one picture from another by nothing.
     const last: Mode[] = config.image_dim && !config.pos_embed_seq_len ? [] : ['last-image']
-    return { modes: ['text', 'image', ...last], requires: ['image'] }
+    // Learned positions are those of two pictures.
+    const both: Mode[] = config.pos_embed_seq_len ? ['last-image'] : []
+    return { modes: ['text', 'image', ...last], requires: ['image', ...both] }
   }
   if (perFrameTimesteps) return { modes: ['text', 'image', 'last-image', 'keyframes', 'video'], requires: [] }
   return { modes: ['text', 'video'], requires: [] }
