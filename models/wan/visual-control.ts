@@ -26,13 +26,13 @@ export async function controlConditioning(
   facts: ModelFacts,
 ): Promise<VisualConditioning> {
   const video = controlVideo(inputs.video, context)
-  const mask = inputs.mask
-    ? maskPixels(inputs.mask, context)
-    : new Float32Array(video.data.length / 3).fill(1)
-  const clip = concatenate(
-    [await context.encode(masked(video, mask, false)), await context.encode(masked(video, mask, true))],
-    0,
-  ) // [32, frames, h, w]
+  const mask = inputs.mask && maskPixels(inputs.mask, context)
+  // Of zeros, what stays and what may change are the same.
+  const [stays, changes] =
+    inputs.video === undefined ? [video, video] : [masked(video, mask, false), masked(video, mask, true)]
+  const inactive = await context.encode(stays)
+  const reactive = changes === stays ? inactive : await context.encode(changes)
+  const clip = concatenate([inactive, reactive], 0) // [32, frames, h, w]
   // Each reference goes before what is there, so the last one comes first.
   const references = await Promise.all(inputs.references.map(picture => referenceLatents(picture, context)))
   const latents = concatenate([...references.toReversed(), clip], 1)
@@ -69,20 +69,32 @@ function controlVideo(
 function maskPixels(mask: readonly Picture[], { width, height }: VisualContext): Float32Array {
   const plane = width * height
   const pixels = new Float32Array(mask.length * plane)
+  // A picture that is held stands there once for every frame.
+  const resized = new Map<Picture, Float32Array>()
   mask.forEach((picture, frame) => {
-    pixels.set(toMask(resample(picture, { width, height }, 'lanczos')), frame * plane)
+    const known = resized.get(picture) ?? toMask(resample(picture, { width, height }, 'lanczos'))
+    resized.set(picture, known)
+    pixels.set(known, frame * plane)
   })
   return pixels
 }
 
-/** The video where the mask is white (or black), 0 elsewhere. */
-function masked(video: Tensor, mask: Float32Array, white: boolean): Tensor {
-  const [, channels, height, width] = video.shape as [number, number, number, number]
+/** The video where the mask is white (or black), 0 elsewhere. Without a mask all is white. */
+function masked(video: Tensor, mask: Float32Array | undefined, white: boolean): Tensor {
+  if (!mask) return white ? video : tensor('f32', video.shape, new Float32Array(video.data.length))
+  const [frames, channels, height, width] = video.shape as [number, number, number, number]
   const plane = height * width
-  const data = float32Data(video).map((value, index) => {
-    const pixel = Math.floor(index / (channels * plane)) * plane + (index % plane)
-    return mask[pixel]! > 0.5 === white ? value : 0
-  })
+  const from = float32Data(video)
+  const data = new Float32Array(from.length)
+  for (let frame = 0; frame < frames; frame++) {
+    for (let pixel = 0; pixel < plane; pixel++) {
+      if (mask[frame * plane + pixel]! > 0.5 !== white) continue
+      for (let channel = 0; channel < channels; channel++) {
+        const at = (frame * channels + channel) * plane + pixel
+        data[at] = from[at]!
+      }
+    }
+  }
   return tensor('f32', video.shape, data)
 }
 
@@ -95,7 +107,7 @@ async function referenceLatents(picture: Picture, context: VisualContext): Promi
 
 /** [64, frames, h, w]: the pixels of every 8×8 block as channels, frames picked nearest; 0 for references. */
 function maskChannels(
-  mask: Float32Array,
+  mask: Float32Array | undefined,
   context: VisualContext,
   facts: ModelFacts,
   references: number,
@@ -111,7 +123,7 @@ function maskChannels(
         const channel = (y % block) * block + (x % block)
         const cell = Math.floor(y / block) * latentWidth + Math.floor(x / block)
         const pixel = (source * context.height + y) * context.width + x
-        data[(channel * frames + references + frame) * plane + cell] = mask[pixel]!
+        data[(channel * frames + references + frame) * plane + cell] = mask ? mask[pixel]! : 1
       }
     }
   }

@@ -23,8 +23,8 @@ export async function readVisualInputs(
   opening: readonly Picture[] = [],
   facts: Pick<RequestFacts, 'coveredSizes'> = {},
 ): Promise<VisualInputs> {
-  const clip = async (path: string | undefined) =>
-    path === undefined ? undefined : await readClip(path, plan, signal, notify)
+  const clip = async (path: string | undefined, still: Still) =>
+    path === undefined ? undefined : await readClip(path, still, plan, signal, notify)
   const picture = async (path: string | undefined) => {
     if (path === undefined) return undefined
     const whole = await readStill(path, notify)
@@ -43,15 +43,19 @@ export async function readVisualInputs(
         }),
       )),
     ],
-    video: await clip(plan.video),
-    mask: await clip(plan.mask),
+    video: await clip(plan.video, 'refused'),
+    mask: await clip(plan.mask, 'held'),
     references: await Promise.all(plan.references.map(path => readStill(path, notify))),
   }
 }
 
+/** What a picture is in the place of a clip: every frame of it, or too few frames. */
+type Still = 'held' | 'refused'
+
 /** As many frames as the clip to make has. @throws RequestError when the file has fewer */
 async function readClip(
   path: string,
+  still: Still,
   plan: GeneratePlan,
   signal: AbortSignal,
   notify: Notify,
@@ -59,6 +63,7 @@ async function readClip(
   const { frames } = plan
   const pictures = await readPictures(path, frames, plan, signal, notify)
   if (pictures.length === frames) return pictures
+  if (pictures.length === 1 && still === 'held') return new Array<Picture>(frames).fill(pictures[0]!)
   throw new RequestError('request/invalid', {
     subject: path,
     expected: `${frames} frames, as many as are to be made`,
