@@ -1,7 +1,7 @@
 /** The fields of a request that only Wan has a use for. */
 import { decimalList } from '../../src/pipeline/fields/argument-types.ts'
 import { alone, type ControlFields, type ControlPlan } from '../../src/pipeline/fields/control.ts'
-import type { FieldGroup } from '../../src/pipeline/fields/field.ts'
+import { type FieldGroup, havingMode } from '../../src/pipeline/fields/field.ts'
 
 export interface WanFields {
   /**
@@ -25,6 +25,7 @@ export const wanFields: FieldGroup<WanFields, WanPlan & ControlPlan> = {
     about: 'strength of the control, or one for each layer: 1,0.5',
     schema: z => z.union([z.number(), z.array(z.number()).min(1)], 'a number, or a list of numbers'),
     default: [1],
+    appliesTo: havingMode('control', 'references'),
     resolve: (value = 1) => [value].flat(),
     check(fields: WanFields & ControlFields) {
       if (!isControlled(fields)) throw alone('controlScale', 'a control video, a mask or references')

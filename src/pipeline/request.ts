@@ -9,6 +9,7 @@ import {
   fieldEntries,
   type GeneratePlan,
   type GenerateRequest,
+  isOptedFor,
   planFields,
   type RequestFields,
 } from './fields/request-fields.ts'
@@ -89,7 +90,7 @@ export function planRequest(
   const said = parsed.data as unknown as GenerateRequest
   const valid = said.preset === undefined ? said : withPreset(said, said.preset, facts)
   const given = entries.filter(([name]) => valid[name] !== undefined)
-  for (const [name, { optIn }] of given) if (optIn && !facts.takes.includes(name)) throw notTaken(name, facts)
+  for (const [name, field] of given) if (!isOptedFor(name, field, facts)) throw notTaken(name, facts)
   for (const [, field] of given) field.check?.(valid, facts)
   const plan = withPlacedKeyframes(planFields(valid, fields, { facts, randomSeed }), facts)
   checkModes(plan, facts)

@@ -1,6 +1,6 @@
 import { RequestError } from '../../errors.ts'
 import { decimal, text, texts } from './argument-types.ts'
-import type { FieldGroup } from './field.ts'
+import { type FieldGroup, havingMode } from './field.ts'
 
 export interface ControlFields {
   /** A clip, as a video file or a folder of pictures: to start from with `strength`, else as a control. */
@@ -14,7 +14,10 @@ export interface ControlFields {
    * How far the result may go from `video` or `latents`, above 0 to 1 (anywhere). Without it the video is a control.
    */
   readonly strength?: number | undefined
-  /** White where the control video may be changed, black where it is kept: a clip of the same length. */
+  /**
+   * White where the control video may be changed, black where it is kept: a clip of the same length, or a picture, which is
+   * held over all frames.
+   */
   readonly mask?: string | undefined
   /**
    * Pictures of what is to appear.
@@ -35,6 +38,7 @@ export const controlFields: FieldGroup<ControlFields, ControlPlan> = {
   video: {
     about: 'a video, or a folder of pictures, to start from or as a control',
     schema: z => z.string().min(1),
+    appliesTo: havingMode('video', 'control'),
     flag: { name: '--video', argument: '<file>', group: 'pictures', type: text },
     files: true,
   },
@@ -60,14 +64,16 @@ export const controlFields: FieldGroup<ControlFields, ControlPlan> = {
     flag: { name: '--strength', argument: '<s>', group: 'pictures', type: decimal },
   },
   mask: {
-    about: 'white where the control video may be changed',
+    about: 'a video or picture, white where the control video may be changed',
     schema: z => z.string().min(1),
+    appliesTo: havingMode('control'),
     flag: { name: '--mask', argument: '<file>', group: 'pictures', type: text },
     files: true,
   },
   references: {
     about: 'a picture of what is to appear; repeatable',
     schema: z => z.array(z.string().min(1)),
+    appliesTo: havingMode('references'),
     default: [],
     stored: ({ references }) => (references.length === 0 ? undefined : references),
     flag: { name: '--reference', argument: '<file>', group: 'pictures', type: texts },

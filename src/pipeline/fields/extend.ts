@@ -1,4 +1,5 @@
-import { type ExtendPlan, planExtension } from '../extend-plan.ts'
+import { type ExtendPlan, openingOf, planExtension } from '../extend-plan.ts'
+import type { RequestFacts } from '../model-facts.ts'
 import { text, wholeNumber } from './argument-types.ts'
 import type { FieldGroup } from './field.ts'
 
@@ -30,6 +31,7 @@ export const extendFields: FieldGroup<ExtendFields, ExtendedPlan> = {
     schema: z => z.string().min(1),
     default: undefined,
     resolve: (_, { fields, facts }) => planExtension(fields, facts),
+    appliesTo: canExtend,
     check: (fields, facts) => void planExtension(fields, facts),
     stored: ({ extend }) => extend?.path,
     flag: { name: '--extend', argument: '<video>', group: 'pictures', type: text },
@@ -39,6 +41,7 @@ export const extendFields: FieldGroup<ExtendFields, ExtendedPlan> = {
     about: 'frames made at a time with --extend (default: the model’s)',
     schema: z => z.int().positive(),
     planned: false,
+    appliesTo: canExtend,
     check: (fields, facts) => void planExtension(fields, facts),
     stored: ({ extend }) => extend?.window,
     flag: { name: '--window', argument: '<n>', group: 'pictures', type: wholeNumber },
@@ -47,8 +50,13 @@ export const extendFields: FieldGroup<ExtendFields, ExtendedPlan> = {
     about: 'frames that a window begins with (default: two latents, or 1)',
     schema: z => z.int().positive(),
     planned: false,
+    appliesTo: canExtend,
     check: (fields, facts) => void planExtension(fields, facts),
     stored: ({ extend }) => extend?.overlap,
     flag: { name: '--overlap', argument: '<n>', group: 'pictures', type: wholeNumber },
   },
+}
+
+function canExtend(facts: RequestFacts): boolean {
+  return openingOf(facts) !== undefined
 }

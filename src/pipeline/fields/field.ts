@@ -1,7 +1,7 @@
 /** What a field of a request is: everything that is known of it, in one record. */
 import type { z } from 'zod'
 import type { JsonValue } from '../../media/record.ts'
-import type { RequestFacts } from '../model-facts.ts'
+import type { Mode, RequestFacts } from '../model-facts.ts'
 import type { ArgumentType } from './argument-types.ts'
 
 /** The schema library, handed in: the help of the command line reads the records without loading it. */
@@ -33,6 +33,8 @@ export interface RequestField<Value, Fields, Plan, Planned> {
   readonly planned?: (keyof Plan & string) | false
   /** Whether only models that declare it in `takes` have a use for it: for others it is an error. */
   readonly optIn?: true
+  /** Whether a model has a use for it, as its facts say. @default every model has */
+  appliesTo?(facts: RequestFacts): boolean
   /**
    * Checks a value beside the other fields and the model; called where the request has one.
    * @throws RequestError
@@ -61,6 +63,11 @@ export interface FieldContext<Fields> {
   readonly facts: RequestFacts
   /** A seed for requests without one. */
   readonly randomSeed: () => bigint
+}
+
+/** Models that have one of some modes. */
+export function havingMode(...wanted: readonly Mode[]): (facts: RequestFacts) => boolean {
+  return ({ modes }) => wanted.some(mode => modes.includes(mode))
 }
 
 /** Headings of the command line's help. */

@@ -93,6 +93,7 @@ export const guidanceFields: FieldGroup<GuidanceFields, GuidancePlan> = {
     about: 'guidance of the second expert, for models with two',
     schema: scale,
     planned: false,
+    appliesTo: ({ experts }) => experts.length > 1,
     check: ({ guidance }, { experts }) => checkShort(guidance, experts.length),
     needsGuidance: () => true,
     flag: { name: '--guidance-2', argument: '<g>', group: 'video', type: decimal },

@@ -21,6 +21,7 @@ export const presetFields: FieldGroup<PresetFields, PresetPlan> = {
     about: 'settings of a few-step model or adapter, such as lightning',
     schema: z => z.string(),
     planned: false,
+    appliesTo: ({ presets = [] }) => presets.length > 0,
     stored: false,
     flag: { name: '--preset', argument: '<name>', group: 'video', type: text },
     api: { name: 'preset' },

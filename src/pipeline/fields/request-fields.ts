@@ -87,6 +87,18 @@ export function fieldEntries(fields: RequestFields): readonly (readonly [FieldNa
   return Object.entries(fields) as [FieldName, AnyField][]
 }
 
+/** Names of the fields that a model has a use for. */
+export function fieldsFor(facts: RequestFacts, fields: RequestFields): readonly FieldName[] {
+  return fieldEntries(fields).flatMap(([name, field]) =>
+    isOptedFor(name, field, facts) && (field.appliesTo?.(facts) ?? true) ? [name] : [],
+  )
+}
+
+/** Whether a model names a field that is only for models that do. */
+export function isOptedFor(name: FieldName, { optIn }: AnyField, { takes }: RequestFacts): boolean {
+  return !optIn || takes.includes(name)
+}
+
 /** The plan of a request that is valid: every default filled in. */
 export function planFields(
   request: GenerateRequest,
@@ -95,7 +107,7 @@ export function planFields(
 ): GeneratePlan {
   const entries = fieldEntries(fields).flatMap(([name, field]) => {
     // What the model does not take is refused where a request has it.
-    if (field.planned === false || (field.optIn && !context.facts.takes.includes(name))) return []
+    if (field.planned === false || !isOptedFor(name, field, context.facts)) return []
     return [[field.planned ?? name, plannedValue(request[name], field, { fields: request, ...context })]]
   })
   return Object.fromEntries(entries) as GeneratePlan

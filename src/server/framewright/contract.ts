@@ -12,7 +12,7 @@ import {
 } from '../../jobs/task.ts'
 import type { Notice } from '../../notices.ts'
 import type { FlagGroup } from '../../pipeline/fields/field.ts'
-import type { Defaults, Mode } from '../../pipeline/model-facts.ts'
+import type { Defaults, Mode, Preset } from '../../pipeline/model-facts.ts'
 
 const adapter = z.object({ name: z.string().min(1).max(64), scale: z.number().min(-10).max(10).default(1) })
 
@@ -133,7 +133,6 @@ export interface ModelView {
   readonly modes: readonly Mode[]
   readonly requires: readonly Mode[]
   readonly extends: boolean
-  readonly experts: number
   readonly defaults: Defaults
   readonly sizes: {
     readonly width: SizeSteps
@@ -141,9 +140,13 @@ export interface ModelView {
     readonly frames: SizeSteps
   }
   readonly adapters: readonly string[]
-  /** Names of the fields that only some models take, which this one does. */
-  readonly takes: readonly string[]
+  /** Names of the fields that it has a use for. */
+  readonly fields: readonly string[]
+  /** Settings of few-step models and adapters, which `preset` of a request names. */
+  readonly presets: readonly PresetView[]
 }
+
+export type PresetView = Pick<Preset, 'name' | 'what' | 'source' | 'fields'>
 
 export interface SizeSteps {
   readonly first: number
@@ -159,7 +162,8 @@ export interface FieldView {
   readonly group?: FlagGroup
   /** JSON Schema. */
   readonly schema: JsonObject
-  readonly optIn: boolean
+  /** Of a field that is an address, or a list of them: what the file is. */
+  readonly file?: 'image' | 'video' | 'either'
 }
 
 /** Events of `GET /v1/events`, by name. */

@@ -2,6 +2,7 @@ import { invalidField } from '../http/http-error.ts'
 import type { ServedModel } from '../models/served-model.ts'
 import type { Services } from '../services.ts'
 import type { ModelView } from './contract.ts'
+import { fieldsOffered } from './offered-fields.ts'
 
 /** A model that is named here: a checkpoint of the server or an alias. @throws HttpError 400 that lists them */
 export function namedModel({ catalogue }: Services, name: string): ServedModel {
@@ -21,11 +22,16 @@ export function modelViews({ catalogue }: Services): readonly ModelView[] {
       modes: facts.modes,
       requires: facts.requires,
       extends: model.extends,
-      experts: facts.experts.length,
       defaults,
       sizes,
       adapters,
-      takes: facts.takes,
+      fields: fieldsOffered(facts),
+      presets: (facts.presets ?? []).map(({ name, what, source, fields }) => ({
+        name,
+        what,
+        source,
+        fields,
+      })),
     }
   })
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { requestFields } from '../../api/request-fields.ts'
 import type { JsonObject } from '../../jobs/task.ts'
-import { fieldEntries } from '../../pipeline/fields/request-fields.ts'
+import { fieldEntries, fieldsFor } from '../../pipeline/fields/request-fields.ts'
+import type { RequestFacts } from '../../pipeline/model-facts.ts'
 import type { AssetKind } from '../assets/asset-limits.ts'
 import { invalidBody, plainIssues } from '../http/http-error.ts'
 import type { FieldView } from './contract.ts'
@@ -22,11 +23,17 @@ export const fileKinds: Readonly<Record<string, AssetKind | 'either'>> = {
 
 const entries = fieldEntries(requestFields).filter(([name]) => !unoffered.includes(name))
 
+/** What a body may hold: files are taken where it is said what they are, and elsewhere no text is a path. */
+function offeredSchema([name, { schema, files, api }]: (typeof entries)[number]): z.ZodType {
+  return files && !Object.hasOwn(fileKinds, name) ? (api?.schema?.(z) ?? z.never()) : schema(z)
+}
+
 /** The engine's own fields as a body has them: seeds may be decimal text. */
 const requestSchema = z.strictObject(
   Object.fromEntries(
-    entries.map(([name, { schema, fromJson }]) => {
-      const own = schema(z)
+    entries.map(entry => {
+      const [name, { fromJson }] = entry
+      const own = offeredSchema(entry)
       return [name, (fromJson ? z.preprocess(value => fromJson(value as never), own) : own).optional()]
     }),
   ),
@@ -55,11 +62,26 @@ export const nativeNames = Object.fromEntries(entries.map(([name]) => [name, ['r
 
 /** What a form for a request is made of. */
 export function fieldViews(): readonly FieldView[] {
-  return entries.map(([name, { about, flag, schema, optIn }]) => ({
-    name,
-    about: flag?.about ?? about,
-    ...(flag && { flag: flag.name, group: flag.group }),
-    schema: z.toJSONSchema(schema(z), { io: 'input', unrepresentable: 'any' }) as unknown as JsonObject,
-    optIn: optIn ?? false,
-  }))
+  return entries.map(entry => {
+    const [name, { about, flag, files }] = entry
+    const file = fileKinds[name]
+    // A flag's line is about its files, which the server does not take everywhere.
+    const said = files && !file ? about : (flag?.about ?? about)
+    return {
+      name,
+      about: said,
+      ...(flag && { flag: flag.name, group: flag.group }),
+      schema: z.toJSONSchema(offeredSchema(entry), {
+        io: 'input',
+        unrepresentable: 'any',
+      }) as unknown as JsonObject,
+      ...(file && { file }),
+    }
+  })
+}
+
+/** Names of the fields that a model has a use for. */
+export function fieldsOffered(facts: RequestFacts): readonly string[] {
+  const taken: ReadonlySet<string> = new Set(fieldsFor(facts, requestFields))
+  return entries.flatMap(([name]) => (taken.has(name) ? [name] : []))
 }

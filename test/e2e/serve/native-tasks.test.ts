@@ -179,6 +179,7 @@ describe('a task in the engine’s own fields', () => {
     [{ prompt: 'a', latents: '/etc/passwd', strength: 1 }, undefined],
     [{ prompt: 'a', unknown: 1 }, undefined],
     [{ prompt: 'a', image: '/etc/passwd' }, ['request', 'image']],
+    [{ prompt: 'a', audio: 'inputs/00000000-0000-4000-8000-000000000000' }, ['request', 'audio']],
     [{ prompt: 'a', image: 'task://00000000-0000-4000-8000-000000000000/video' }, ['request', 'image']],
   ])('that cannot be made is refused with the field: %j', async (request, path) => {
     const { status, body } = await call<{ issues: { path: unknown }[] }>('/v1/tasks', {
@@ -237,6 +238,20 @@ test('capabilities say what forms are made of', async () => {
     },
   ])
   expect(body.models[0]!.modes).toContain('keyframes')
+  expect(body.models[0]!.fields).toEqual(expect.arrayContaining(['steps', 'keyframes', 'extend', 'audio']))
+  // Of models with presets, control, a second expert, and of another family.
+  for (const name of ['preset', 'mask', 'controlScale', 'guidance2', 'decodeTimestep', 'latents'])
+    expect(body.models[0]!.fields).not.toContain(name)
+  expect(body.fields.filter(({ file }) => file).map(({ name, file }) => [name, file])).toEqual([
+    ['image', 'image'],
+    ['lastImage', 'image'],
+    ['keyframes', 'either'],
+    ['video', 'video'],
+    ['mask', 'either'],
+    ['references', 'image'],
+    ['extend', 'video'],
+  ])
+  expect(body.fields.find(({ name }) => name === 'audio')).toMatchObject({ schema: { type: 'boolean' } })
   expect(body.fields.find(({ name }) => name === 'steps')).toMatchObject({
     about: 'denoising steps (default: the model’s)',
     flag: '--steps',

@@ -7,6 +7,7 @@ import { requestFields } from '../../../src/api/request-fields.ts'
 import type { ArgumentType } from '../../../src/pipeline/fields/argument-types.ts'
 import {
   fieldEntries as entriesOf,
+  fieldsFor,
   type GenerateRequest,
   requestFieldsOf,
 } from '../../../src/pipeline/fields/request-fields.ts'
@@ -117,6 +118,35 @@ test('the fields of the families are those that help reads', () => {
 test('no family adds a field that there is', () => {
   const names = [{}, ...familyFields].flatMap(fields => Object.keys(fields))
   expect(fieldEntries).toHaveLength(entriesOf(requestFieldsOf([])).length + names.length)
+})
+
+describe('the fields that a model has a use for', () => {
+  const textOnly: RequestFacts = { ...facts, experts: [{}], modes: ['text'], takes: [] }
+  const others: Readonly<Record<string, Omit<GenerateRequest, 'prompt'>>> = {
+    preset: { preset: 'lightning' },
+    guidance2: { guidance2: 2 },
+    image: { image: 'a.png' },
+    lastImage: { lastImage: 'a.png' },
+    keyframes: { keyframes: [{ frame: 1, path: 'a.png' }] },
+    video: { video: 'v.mp4' },
+    mask: { mask: 'm.png' },
+    references: { references: ['r.png'] },
+    extend: { extend: 'v.mp4' },
+    window: { extend: 'v.mp4', window: 9 },
+    overlap: { extend: 'v.mp4', overlap: 1 },
+    controlScale: { references: ['r.png'], controlScale: 0.5 },
+  }
+
+  test('are all but those that it refuses', () => {
+    const fields = fieldsFor(textOnly, requestFields)
+    const left = fieldEntries.flatMap(([name, { optIn }]) => (optIn || fields.includes(name) ? [] : [name]))
+    expect(left.toSorted()).toEqual(Object.keys(others).toSorted())
+  })
+
+  test.each(Object.entries(others))('have no %s where it is refused', (name, request) => {
+    expect(() => planOf({ prompt: 'a', ...request }, textOnly)).toThrow(/expected .*, got /)
+    expect(fieldsFor({ ...facts, presets: [{} as never] }, requestFields)).toContain(name)
+  })
 })
 
 describe('the record of a file', () => {
