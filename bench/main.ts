@@ -13,6 +13,10 @@ const benches: Readonly<Record<string, Bench>> = {
     question: 'How long does a step take, a video, and the way from a cold start to the first step?',
     run: async () => (await import('./denoise.bench.ts')).measureDenoising,
   },
+  studio: {
+    question: 'How soon does the Studio show itself in a browser on this machine?',
+    run: async () => (await import('./studio.bench.ts')).measurePage,
+  },
   serve: {
     question: 'How long does a server take to answer 200 clients, and does its memory grow with its tasks?',
     run: async () => (await import('./serve.bench.ts')).measureServing,
