@@ -1,12 +1,6 @@
-import { signal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { placeFiles } from './direct/placing.ts'
-import { openRecord } from './make/open-record.ts'
-
-/** What came of the last file that was dropped or pasted. */
-const outcome = signal<{ readonly text: string; readonly wrong: boolean } | undefined>(undefined)
-
-const shownMs = 8000
+import { openRecord, recordOutcome } from './make/open-record.ts'
 
 /**
  * Files that are dropped or pasted anywhere: pictures go on the timeline, and of a video that Framewright made the settings go
@@ -34,7 +28,7 @@ export function DropTarget() {
       document.removeEventListener('paste', paste)
     }
   }, [])
-  const shown = outcome.value
+  const shown = recordOutcome.value
   return (
     <div class="toast-place" role="status">
       {shown && <p class={shown.wrong ? 'toast wrong' : 'toast'}>{shown.text}</p>}
@@ -48,13 +42,5 @@ async function take(files: readonly File[]): Promise<void> {
   if (!first) return
   const isPicture = first.type.startsWith('image/') && first.type !== 'image/gif'
   if (files.length > 1 || isPicture) return await placeFiles(files)
-  const opened = await openRecord(first)
-  show(opened)
-}
-
-function show(next: NonNullable<typeof outcome.value>): void {
-  outcome.value = next
-  setTimeout(() => {
-    if (outcome.value === next) outcome.value = undefined
-  }, shownMs)
+  await openRecord(first)
 }

@@ -1,4 +1,5 @@
 import type { TaskView } from '../../server/framewright/contract.ts'
+import { fieldLabel } from '../make/field-label.ts'
 import { addressOf } from '../route.ts'
 import { ownAddress } from '../server/call.ts'
 import { isActive, promptOf } from '../tasks/task-facts.ts'
@@ -12,11 +13,12 @@ interface CompareCellProps {
   readonly preview: string | undefined
   /** From 1. */
   readonly place: number
+  readonly silent: boolean
   readonly differences: readonly { readonly name: string; readonly value: string | undefined }[]
   readonly onVideo: (video: HTMLVideoElement | null) => void
 }
 
-export function CompareCell({ task, preview, place, differences, onVideo }: CompareCellProps) {
+export function CompareCell({ task, preview, place, silent, differences, onVideo }: CompareCellProps) {
   const { id, state, outputs, request, failure, result } = task
   const { width = 16, height = 9 } = result ?? (request as { width?: number; height?: number })
   const name = `${place}. ${promptOf(task).slice(0, captionLimits.characters)}`
@@ -31,7 +33,7 @@ export function CompareCell({ task, preview, place, differences, onVideo }: Comp
             poster={outputs.thumbnail && ownAddress(outputs.thumbnail)}
             aria-label={name}
             playsInline
-            muted
+            muted={silent}
             preload="auto"
           />
         </div>
@@ -47,8 +49,7 @@ export function CompareCell({ task, preview, place, differences, onVideo }: Comp
         <span class="cell-text">
           {differences.slice(0, captionLimits.settings).map(({ name: setting, value }) => (
             <span key={setting}>
-              {texts.compare.setting(setting)}:{' '}
-              {value?.slice(0, captionLimits.characters) ?? texts.make.modelDefault}
+              {fieldLabel(setting)}: {value?.slice(0, captionLimits.characters) ?? texts.make.modelDefault}
             </span>
           ))}
         </span>

@@ -1,3 +1,4 @@
+import { fieldLabel } from '../make/field-label.ts'
 import { texts } from '../texts/texts.ts'
 import type { Difference } from './differences.ts'
 
@@ -30,7 +31,7 @@ export function DifferenceTable({
         <tbody>
           {differences.map(({ name, values }) => (
             <tr key={name}>
-              <th scope="row">{texts.compare.setting(name)}</th>
+              <th scope="row">{fieldLabel(name)}</th>
               {columns.map(index => (
                 <td key={index}>{values[index]?.slice(0, longestValue) ?? texts.make.modelDefault}</td>
               ))}

@@ -6,14 +6,16 @@ interface ChoiceInputProps {
   /** Undefined for the model's. */
   readonly value: string | undefined
   readonly choices: readonly string[]
+  /** What it is where none is chosen. @default the model's */
+  readonly fallback?: string | undefined
   readonly onValue: (value: string | undefined) => void
 }
 
 /** One of several values, or the model's default. */
-export function ChoiceInput({ ids, value, choices, onValue }: ChoiceInputProps) {
+export function ChoiceInput({ ids, value, choices, fallback, onValue }: ChoiceInputProps) {
   return (
     <select {...ids} value={value ?? ''} onChange={event => onValue(event.currentTarget.value || undefined)}>
-      <option value="">{texts.make.modelDefault}</option>
+      <option value="">{fallback ?? texts.make.modelDefault}</option>
       {choices.map(each => (
         <option key={each} value={each}>
           {each}

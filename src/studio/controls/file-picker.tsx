@@ -4,16 +4,18 @@ import { useRef } from 'preact/hooks'
 interface FilePickerProps {
   readonly accept: string
   readonly multiple?: boolean
+  /** Shown on hover. */
+  readonly about?: string
   readonly onFiles: (files: File[]) => void
   readonly children: ComponentChildren
 }
 
 /** A button that asks for files. */
-export function FilePicker({ accept, multiple = false, onFiles, children }: FilePickerProps) {
+export function FilePicker({ accept, multiple = false, about, onFiles, children }: FilePickerProps) {
   const input = useRef<HTMLInputElement>(null)
   return (
     <>
-      <button type="button" class="quiet" onClick={() => input.current?.click()}>
+      <button type="button" class="quiet" title={about} onClick={() => input.current?.click()}>
         {children}
       </button>
       <input

@@ -1,7 +1,7 @@
 import { Choices } from '../controls/choices.tsx'
 import { Field } from '../controls/field.tsx'
 import { IconButton } from '../controls/icon-button.tsx'
-import { draft, draftFrames, draftSize, setValue } from '../make/draft.ts'
+import { draftFit, draftFrames, draftSize, setValue } from '../make/draft.ts'
 import { texts } from '../texts/texts.ts'
 import { changePlaced, movePlaced, removePlaced } from './placing.ts'
 import type { Placed } from './source.ts'
@@ -14,7 +14,7 @@ const fits = ['crop', 'stretch'] as const
 export function PlacedSettings({ placed }: { readonly placed: Placed }) {
   const { id, name, frame, strength } = placed
   const { width, height } = draftSize.value
-  const fit = (draft.value.values.fit as (typeof fits)[number] | undefined) ?? 'crop'
+  const fit = draftFit.value
   return (
     <div class="placed-settings">
       <figure

@@ -14,23 +14,34 @@ const byEnding: Readonly<Record<string, Source['kind']>> = {
   webm: 'video',
 }
 
-/** A file as a source of a video. The server judges its bytes; here its name and type say what it is. */
-export function sourceOf(file: File): Source | undefined {
-  const kind = kindOf(file)
-  if (kind === undefined) return undefined
-  return { id: crypto.randomUUID(), name: file.name, kind, file, url: URL.createObjectURL(file) }
+export const sourceKinds = ['image', 'video'] as const satisfies readonly Source['kind'][]
+
+/** What a file picker offers for kinds of sources: an animation counts as a video. */
+export function acceptOf(kinds: readonly Source['kind'][]): string {
+  const types = { image: ['image/*'], video: ['video/*', 'image/gif'] }
+  return kinds.flatMap(kind => types[kind]).join()
 }
 
-/** The sources of files that are some, and what to say of the others. */
-export function sourcesOf(files: Iterable<File>): {
-  readonly sources: readonly Source[]
-  readonly refused: readonly string[]
-} {
-  const all = [...files].map(file => ({ file, source: sourceOf(file) }))
-  return {
-    sources: all.flatMap(({ source }) => source ?? []),
-    refused: all.flatMap(({ file, source }) => (source ? [] : texts.direct.notTaken(file.name))),
+/**
+ * The sources of files that are some, and what to say of the others. The server judges their bytes; here their names and types
+ * say what they are.
+ * @param kinds that are taken
+ */
+export function sourcesOf(
+  files: Iterable<File>,
+  kinds: readonly Source['kind'][] = sourceKinds,
+): { readonly sources: readonly Source[]; readonly refused: readonly string[] } {
+  const sources: Source[] = []
+  const refused: string[] = []
+  for (const file of files) {
+    const kind = kindOf(file)
+    if (kind === undefined || !kinds.includes(kind)) {
+      refused.push(texts.direct.notTaken(file.name, kinds))
+      continue
+    }
+    sources.push({ id: crypto.randomUUID(), name: file.name, kind, file, url: URL.createObjectURL(file) })
   }
+  return { sources, refused }
 }
 
 function kindOf({ name, type }: File): Source['kind'] | undefined {

@@ -7,6 +7,7 @@ import { placesOf } from './keyframe-fields.ts'
 import { PlacedMark } from './placed-mark.tsx'
 import { PlacedSettings } from './placed-settings.tsx'
 import { placeFiles, refusedFiles, selectedPlaced } from './placing.ts'
+import { acceptOf, sourceKinds } from './read-source.ts'
 
 /** The clip as a line of frames, with the pictures that stand at them; nothing for models that take none. */
 export function Timeline() {
@@ -25,7 +26,7 @@ export function Timeline() {
     <section class="timeline" aria-label={texts.direct.timeline}>
       <div class="field-head">
         <span class="label">{texts.direct.title}</span>
-        <FilePicker accept="image/*,video/*" multiple onFiles={files => void placeFiles(files)}>
+        <FilePicker accept={acceptOf(sourceKinds)} multiple onFiles={files => void placeFiles(files)}>
           <Icon name="picture" /> {texts.direct.add}
         </FilePicker>
       </div>

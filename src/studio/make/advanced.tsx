@@ -1,14 +1,14 @@
 import type { FieldView } from '../../server/framewright/contract.ts'
 import { Field } from '../controls/field.tsx'
-import { capabilities, takesField } from '../models/capabilities.ts'
+import { capabilities, isFileField, takesField } from '../models/capabilities.ts'
 import { texts } from '../texts/texts.ts'
 import { changeDraft, draft, draftModel } from './draft.ts'
 import { fieldLabel } from './field-label.ts'
-import { fileFields } from './file-fields.ts'
 import { SchemaInput } from './schema-input.tsx'
 
-/** Fields that have a place of their own in the editor, or come from files. */
+/** Fields that have a place of their own in the editor. */
 const placedElsewhere = [
+  'preset',
   'prompt',
   'negativePrompt',
   'width',
@@ -19,7 +19,6 @@ const placedElsewhere = [
   'seed',
   'sampler',
   'guidance',
-  ...fileFields,
   'strength',
   'fit',
 ]
@@ -32,7 +31,8 @@ export function Advanced() {
   const { extend, values } = draft.value
   const isOffered = (field: FieldView) =>
     !placedElsewhere.includes(field.name) &&
-    takesField(draftModel.value, field) &&
+    !isFileField(field.name) &&
+    takesField(draftModel.value, field.name) &&
     (!ofExtension.includes(field.name) || extend !== undefined)
   const fields = (capabilities.value?.fields ?? []).filter(isOffered)
   return (
@@ -40,7 +40,7 @@ export function Advanced() {
       <summary>{texts.make.advanced}</summary>
       <div class="advanced-fields">
         {fields.map(field => (
-          <Field key={field.name} label={fieldLabel(field)} name={field.name}>
+          <Field key={field.name} label={fieldLabel(field.name)} name={field.name}>
             {ids => <SchemaInput ids={ids} field={field} value={values[field.name]} />}
           </Field>
         ))}

@@ -7,6 +7,8 @@ import { Advanced } from './advanced.tsx'
 import { FormatFields } from './format-fields.tsx'
 import { ModelChoice } from './model-choice.tsx'
 import { followDraft } from './plan.ts'
+import { PresetField } from './preset-field.tsx'
+import { PriorityField } from './priority-field.tsx'
 import { PromptFields } from './prompt-fields.tsx'
 import { QualityFields } from './quality-fields.tsx'
 import { SeedField } from './seed-field.tsx'
@@ -40,11 +42,13 @@ export function Composer() {
         <Timeline />
         <Sources />
         <FormatFields />
+        <PresetField />
         <QualityFields />
         <SeedField />
         <Adapters />
         <Advanced />
         <VariationField />
+        <PriorityField />
       </div>
       <SubmitBar />
     </form>

@@ -5,7 +5,7 @@ import { changeFrames } from '../direct/placing.ts'
 import { secondsText } from '../format.ts'
 import { nearest, sizePresets } from '../models/sizes.ts'
 import { texts } from '../texts/texts.ts'
-import { draft, draftFrames, draftModel, draftSize, setValue, setValues } from './draft.ts'
+import { draft, draftFps, draftFrames, draftModel, draftSize, setValue, setValues } from './draft.ts'
 
 /** Size and length. */
 export function FormatFields() {
@@ -79,7 +79,7 @@ const longestSlider = 400
 
 function LengthField() {
   const { sizes, defaults } = draftModel.value!
-  const { fps = defaults.fps } = draft.value.values as { fps?: number }
+  const fps = draftFps.value
   const frames = draftFrames.value
   const { first, step, last = first + longestSlider } = sizes.frames
   return (

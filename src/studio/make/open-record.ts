@@ -1,8 +1,8 @@
-import { modelNamed } from '../models/capabilities.ts'
+import { signal } from '@preact/signals'
+import { isFileField, modelNamed } from '../models/capabilities.ts'
 import { call, messageOf } from '../server/call.ts'
 import { texts } from '../texts/texts.ts'
 import { draft, emptyDraft } from './draft.ts'
-import { fileFields } from './file-fields.ts'
 
 /** What a file of Framewright says of how it was made. */
 interface FileRecord {
@@ -14,15 +14,33 @@ interface FileRecord {
 
 /** Parts of a record that are files, which it does not hold, or no settings. */
 const left = ['version', 'adapters', 'adapters2', 'upscale', 'model', 'seed', 'fit']
-const files = [...fileFields, 'latents', 'strength']
+const isOfFiles = (name: string) => isFileField(name) || name === 'latents' || name === 'strength'
 
-/** Puts the settings of a file into the editor. @returns what to say of it */
-export async function openRecord(file: File): Promise<{ readonly text: string; readonly wrong: boolean }> {
+interface Outcome {
+  readonly text: string
+  readonly wrong: boolean
+}
+
+/** What came of the last file that was opened. */
+export const recordOutcome = signal<Outcome | undefined>(undefined)
+
+const shownMs = 8000
+
+/** Puts the settings of a file into the editor, and says for a while what came of it. */
+export async function openRecord(file: File): Promise<void> {
+  const outcome = await readInto(file)
+  recordOutcome.value = outcome
+  setTimeout(() => {
+    if (recordOutcome.value === outcome) recordOutcome.value = undefined
+  }, shownMs)
+}
+
+async function readInto(file: File): Promise<Outcome> {
   const form = new FormData()
   form.append('file', file, 'file')
   try {
     const record = await call<FileRecord>('v1/records', { body: form })
-    const values = Object.entries(record).filter(([name]) => !left.includes(name) && !files.includes(name))
+    const values = Object.entries(record).filter(([name]) => !left.includes(name) && !isOfFiles(name))
     draft.value = {
       ...emptyDraft,
       model: modelNamed(record.model)?.name,
@@ -30,7 +48,7 @@ export async function openRecord(file: File): Promise<{ readonly text: string; r
       seed: record.seed,
       seedLocked: true,
     }
-    const needsFiles = files.some(name => record[name] !== undefined)
+    const needsFiles = Object.keys(record).some(isOfFiles)
     const opened = texts.record.opened(file.name)
     return { text: needsFiles ? `${opened} ${texts.record.files}` : opened, wrong: false }
   } catch (error) {

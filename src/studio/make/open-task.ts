@@ -1,15 +1,18 @@
 import type { TaskView } from '../../server/framewright/contract.ts'
 import type { Placed, Source } from '../direct/source.ts'
-import { ownAddress } from '../server/call.ts'
+import { isFileField } from '../models/capabilities.ts'
+import { ownAddress, send } from '../server/call.ts'
 import { draft, emptyDraft } from './draft.ts'
-import { fileFields } from './file-fields.ts'
 
-/** Puts the settings of a task into the editor, with the files that it was made from. */
-export function openTask(task: TaskView): void {
+/** Puts the settings of a task into the editor, with the files that it was made from. @throws CallError */
+export async function openTask(task: TaskView): Promise<void> {
   const { request, loras, model } = task
   const { image, lastImage, keyframes = [], video, mask, references = [], extend, seed } = request
-  const values = Object.entries(request).filter(([name]) => !fileFields.includes(name) && name !== 'seed')
-  const source = (address: unknown) => (typeof address === 'string' ? sourceOf(task, address) : undefined)
+  const values = Object.entries(request).filter(([name]) => !isFileField(name) && name !== 'seed')
+  const sources = new Map(
+    await Promise.all(Object.keys(task.files).map(async key => [key, await sourceOf(task, key)] as const)),
+  )
+  const source = (address: unknown) => sources.get(address as string)
   const place = (address: unknown, frame: number, strength: number): Placed[] => {
     const found = source(address)
     return found ? [{ ...found, frame, strength }] : []
@@ -25,6 +28,7 @@ export function openTask(task: TaskView): void {
     seed: String(seed ?? ''),
     seedLocked: seed !== undefined,
     loras,
+    priority: task.priority,
     placed: [...place(image, 0, 1), ...place(lastImage, last, 1), ...between],
     video: source(video),
     mask: source(mask),
@@ -34,8 +38,8 @@ export function openTask(task: TaskView): void {
 }
 
 /** The editor for a video that goes on from a task's, or starts from it. */
-export function continueTask(task: TaskView, how: 'extend' | 'video'): void {
-  openTask(task)
+export async function continueTask(task: TaskView, how: 'extend' | 'video'): Promise<void> {
+  await openTask(task)
   const { frames: _, ...values } = draft.value.values
   const made: Source = {
     id: crypto.randomUUID(),
@@ -56,9 +60,12 @@ export function continueTask(task: TaskView, how: 'extend' | 'video'): void {
   }
 }
 
-function sourceOf({ files }: TaskView, address: string): Source | undefined {
-  const url = files[address]
-  if (url === undefined) return undefined
+/** @param address of a file of the task: what it holds, the server says */
+async function sourceOf({ files }: TaskView, address: string): Promise<Source> {
+  const url = ownAddress(files[address]!)
+  const { headers } = await send(url, { method: 'HEAD' })
+  const type = headers.get('content-type') ?? ''
+  const kind = type.startsWith('video/') || type === 'image/gif' ? 'video' : 'image'
   const name = address.split('/').at(-1)!.slice(0, 8)
-  return { id: crypto.randomUUID(), name, kind: 'image', url: ownAddress(url), address }
+  return { id: crypto.randomUUID(), name, kind, url, address }
 }

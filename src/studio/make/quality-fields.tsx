@@ -3,7 +3,7 @@ import { Field } from '../controls/field.tsx'
 import { NumberInput } from '../controls/number-input.tsx'
 import { fieldNamed } from '../models/capabilities.ts'
 import { texts } from '../texts/texts.ts'
-import { draft, draftModel, setValue } from './draft.ts'
+import { draft, draftModel, draftPreset, setValue } from './draft.ts'
 
 /** What a video's quality and time come from. */
 export function QualityFields() {
@@ -12,7 +12,13 @@ export function QualityFields() {
     guidance?: number
     sampler?: string
   }
-  const defaults = draftModel.value?.defaults
+  const { timesteps, sigmas, ...preset } = draftPreset.value?.fields ?? {}
+  const presetSteps = timesteps?.length ?? sigmas?.length
+  const defaults = {
+    ...draftModel.value?.defaults,
+    ...preset,
+    ...(presetSteps !== undefined && { steps: presetSteps }),
+  }
   const samplers = (fieldNamed('sampler')?.schema.enum ?? []) as readonly string[]
   return (
     <div class="row">
@@ -21,7 +27,7 @@ export function QualityFields() {
           <NumberInput
             ids={ids}
             value={steps}
-            fallback={defaults?.steps}
+            fallback={defaults.steps}
             min={1}
             max={1000}
             step={1}
@@ -34,7 +40,7 @@ export function QualityFields() {
           <NumberInput
             ids={ids}
             value={guidance}
-            fallback={defaults?.guidance}
+            fallback={defaults.guidance}
             min={0}
             max={100}
             onValue={value => setValue('guidance', value)}
@@ -47,6 +53,7 @@ export function QualityFields() {
             ids={ids}
             value={sampler}
             choices={samplers}
+            fallback={preset.sampler}
             onValue={value => setValue('sampler', value)}
           />
         )}

@@ -2,6 +2,7 @@ import type { FieldView } from '../../server/framewright/contract.ts'
 import { ChoiceInput } from '../controls/choice-input.tsx'
 import type { FieldIds } from '../controls/field.tsx'
 import { NumberInput } from '../controls/number-input.tsx'
+import { texts } from '../texts/texts.ts'
 import { setValue } from './draft.ts'
 
 interface SchemaInputProps {
@@ -24,6 +25,18 @@ export function SchemaInput({ ids, field, value }: SchemaInputProps) {
   const set = (next: unknown) => setValue(field.name, next)
   if (schema.enum) {
     return <ChoiceInput ids={ids} value={value as string | undefined} choices={schema.enum} onValue={set} />
+  }
+  if (schema.type === 'boolean') {
+    const { yes, no } = texts.make
+    const said = value === undefined ? undefined : value ? yes : no
+    return (
+      <ChoiceInput
+        ids={ids}
+        value={said}
+        choices={[yes, no]}
+        onValue={word => set(word === undefined ? undefined : word === yes)}
+      />
+    )
   }
   if (schema.type === 'number' || schema.type === 'integer') {
     const step = schema.type === 'integer' ? 1 : 'any'

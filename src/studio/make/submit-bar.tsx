@@ -1,10 +1,13 @@
 import type { TaskPlan } from '../../server/framewright/contract.ts'
 import { CopyButton } from '../controls/copy-button.tsx'
+import { FilePicker } from '../controls/file-picker.tsx'
 import { Icon } from '../controls/icon.tsx'
+import { acceptOf } from '../direct/read-source.ts'
 import { bytesText, timeText } from '../format.ts'
 import { texts } from '../texts/texts.ts'
 import { curlOf } from './curl.ts'
 import { changeDraft, draft, draftModel } from './draft.ts'
+import { openRecord } from './open-record.ts'
 import { planned, planning } from './plan.ts'
 import { submitError, submitting } from './submit.ts'
 import { videoCount } from './variants.ts'
@@ -56,6 +59,14 @@ export function SubmitBar() {
       <div class="copies">
         <CopyButton label={texts.make.copyCommand} text={planning.value ? undefined : now?.plan?.command} />
         <CopyButton label={texts.make.copyCurl} text={draftModel.value && curlOf(draft.value)} />
+        <FilePicker
+          accept={acceptOf(['video'])}
+          about={texts.record.openAbout}
+          onFiles={([file]) => void (file && openRecord(file))}
+        >
+          <Icon name="edit" />
+          {texts.record.open}
+        </FilePicker>
       </div>
     </div>
   )

@@ -6,7 +6,7 @@ import { call, messageOf } from '../server/call.ts'
 import { uploadFile } from '../server/upload.ts'
 import { selectTask } from '../tasks/selection.ts'
 import { putTasks } from '../tasks/task-store.ts'
-import { bodyOf, changeDraft, type Draft, draft } from './draft.ts'
+import { bodyOf, changeDraft, type Draft, draft, takenSources } from './draft.ts'
 import { drawSeed } from './seed.ts'
 import { variantsOf } from './variants.ts'
 
@@ -72,7 +72,8 @@ async function createTasks(from: Draft): Promise<TaskView[]> {
 }
 
 /** Sends what the server does not have. @returns the addresses of all files, by their ids */
-async function sendFiles({ placed, video, extend, mask, references }: Draft): Promise<Map<string, string>> {
+async function sendFiles(from: Draft): Promise<Map<string, string>> {
+  const { placed, video, extend, mask, references } = takenSources(from)
   const sources = [...placed, ...references, ...[video, extend, mask].filter(each => each !== undefined)]
   const entries = sources.map(async source => [source.id, await addressOf(source)] as const)
   return new Map(await Promise.all(entries))

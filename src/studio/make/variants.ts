@@ -1,7 +1,7 @@
 import type { FieldView } from '../../server/framewright/contract.ts'
 import { capabilities, fieldNamed, takesField } from '../models/capabilities.ts'
 import { mostCompared } from '../tasks/chosen.ts'
-import { type Draft, draft, draftModel, type Variation } from './draft.ts'
+import { type Draft, draft, draftModel, startVideo, type Variation } from './draft.ts'
 
 interface VariedSchema {
   readonly type?: string
@@ -18,8 +18,8 @@ export function variedFields(): readonly FieldView[] {
     field =>
       isScalar(field.schema) &&
       !notVaried.includes(field.name) &&
-      (field.name !== 'strength' || draft.value.video !== undefined) &&
-      takesField(draftModel.value, field),
+      (field.name !== 'strength' || startVideo(draft.value) !== undefined) &&
+      takesField(draftModel.value, field.name),
   )
 }
 

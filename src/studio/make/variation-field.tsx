@@ -22,7 +22,7 @@ export function VariationField() {
             <option value="">{texts.vary.none}</option>
             {variedFields().map(field => (
               <option key={field.name} value={field.name}>
-                {fieldLabel(field)}
+                {fieldLabel(field.name)}
               </option>
             ))}
           </select>

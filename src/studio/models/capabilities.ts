@@ -14,13 +14,17 @@ export function modelNamed(name: string | undefined): ModelView | undefined {
   return models.find(model => model.name === name || model.aliases.includes(name ?? '')) ?? models[0]
 }
 
-/** Whether a model takes a field: some fields are only for models that name them, or that have two experts. */
-export function takesField(model: ModelView | undefined, { name, optIn }: FieldView): boolean {
-  const { experts = 1, takes = [] } = model ?? {}
-  return (!optIn || takes.includes(name)) && (name !== 'guidance2' || experts > 1)
+/** Whether a model has a use for a field of requests. */
+export function takesField(model: ModelView | undefined, name: string): boolean {
+  return model?.fields.includes(name) ?? false
 }
 
 /** A field of requests, as the command line's help has it. */
 export function fieldNamed(name: string): FieldView | undefined {
   return capabilities.value?.fields.find(field => field.name === name)
+}
+
+/** Whether the value of a field is a file, or several. */
+export function isFileField(name: string): boolean {
+  return fieldNamed(name)?.file !== undefined
 }

@@ -22,7 +22,7 @@ export class CallError extends Error {
 }
 
 interface CallOptions {
-  readonly method?: 'GET' | 'POST' | 'DELETE'
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'DELETE'
   /** Sent as JSON; a form is sent as it is. */
   readonly body?: object
   readonly signal?: AbortSignal

@@ -29,8 +29,8 @@ export async function removeTask(id: string): Promise<void> {
 }
 
 /** Makes the same again. */
-export async function repeatTask({ model, request, loras }: TaskView): Promise<TaskView> {
-  const task = await call<TaskView>('v1/tasks', { body: { model, request, loras } })
+export async function repeatTask({ model, request, loras, priority }: TaskView): Promise<TaskView> {
+  const task = await call<TaskView>('v1/tasks', { body: { model, request, loras, priority } })
   putTasks([task])
   return task
 }

@@ -56,6 +56,14 @@ export const english = {
     guidance: 'Guidance',
     sampler: 'Sampler',
     modelDefault: 'default',
+    yes: 'yes',
+    no: 'no',
+    preset: 'Preset',
+    noPreset: 'none',
+    presetFor: (what: string) => `For ${what}. What is set below wins.`,
+    priority: 'Priority',
+    priorityAbout: (least: number, most: number) =>
+      `Among the tasks that wait, higher goes first: from ${least} to ${most}.`,
     adapters: 'Adapters',
     strength: 'Strength',
     advanced: 'Advanced',
@@ -96,8 +104,28 @@ export const english = {
     extend: 'Go on from',
     control: 'Control video',
     references: 'Reference pictures',
-    notTaken: (name: string) => `${name} is neither a picture nor a video.`,
+    notTaken: (name: string, kinds: readonly ('image' | 'video')[]) =>
+      kinds.length > 1
+        ? `${name} is neither a picture nor a video.`
+        : `${name} is not a ${kinds[0] === 'image' ? 'picture' : 'video'}.`,
     noPlace: 'This model takes pictures at the first and the last frame alone.',
+  },
+  mask: {
+    title: 'Mask',
+    begin: 'Paint a mask',
+    file: 'Choose a mask file',
+    board: 'Mask: what is painted may be changed, over all frames',
+    keys: 'Arrow keys move the brush, Space paints, Shift with an arrow key paints along, [ and ] change its size, Ctrl + Z takes back.',
+    tool: 'Brush',
+    tools: { paint: 'Paint', erase: 'Erase' },
+    brush: 'Brush size',
+    frame: 'Frame shown',
+    undo: 'Undo',
+    invert: 'Invert',
+    clear: 'Clear',
+    remove: 'Remove mask',
+    share: (percent: number) => `${percent} % of the picture may be changed.`,
+    broken: (name: string) => `${name} cannot be read as a picture.`,
   },
   task: {
     states: {
@@ -182,10 +210,9 @@ export const english = {
       count === 1 ? 'One of these is not there any more.' : `${count} of these are not there any more.`,
     open: (place: number) => `Open video ${place}`,
     openShort: 'Open',
-    setting: (name: string) => {
-      const words = name.replaceAll(/([A-Z])/g, ' $1').toLowerCase()
-      return words[0]!.toUpperCase() + words.slice(1)
-    },
+    sound: 'Sound',
+    silent: 'Sound off',
+    soundOf: (place: number) => `Sound of ${place}`,
   },
   vary: {
     title: 'Grid over a setting',
@@ -196,6 +223,8 @@ export const english = {
     hint: '2, 4, 8',
   },
   record: {
+    open: 'Open file',
+    openAbout: 'The settings of a video that Framewright made, into the editor.',
     opened: (name: string) => `The settings of ${name} are in the editor.`,
     files: 'Pictures and clips that it was made from are not in the file: add them again.',
   },

@@ -4,7 +4,7 @@ import { texts } from '../texts/texts.ts'
 
 const speeds = [0.25, 0.5, 1, 2] as const
 
-interface FrameBarProps {
+export interface FrameBarProps {
   readonly playing: boolean
   /** From 0. */
   readonly frame: number

@@ -30,12 +30,20 @@ export function TaskActions({ task }: { readonly task: TaskView }) {
       {(state === 'failed' || state === 'cancelled') && (
         <Action icon="retry" label={texts.task.retry} onPress={retry} />
       )}
-      <Action icon="edit" label={texts.task.edit} onPress={() => openTask(task)} />
+      <Action icon="edit" label={texts.task.edit} onPress={attempt(() => openTask(task))} />
       {outputs.video && model?.extends && (
-        <Action icon="extend" label={texts.task.extend} onPress={() => continueTask(task, 'extend')} />
+        <Action
+          icon="extend"
+          label={texts.task.extend}
+          onPress={attempt(() => continueTask(task, 'extend'))}
+        />
       )}
       {outputs.video && model?.modes.includes('video') && (
-        <Action icon="film" label={texts.task.startFrom} onPress={() => continueTask(task, 'video')} />
+        <Action
+          icon="film"
+          label={texts.task.startFrom}
+          onPress={attempt(() => continueTask(task, 'video'))}
+        />
       )}
       {outputs.video && (
         <Action

@@ -1,6 +1,7 @@
 /** The Studio for everybody: by keyboard alone, for screen readers, in both themes, on a phone. */
+import sharp from 'sharp'
 import { expect, test } from 'vitest'
-import { describeStudio, describeVideo, findings } from './browser.ts'
+import { describeStudio, describeVideo, findings, meanColour, tabTo } from './browser.ts'
 
 describeStudio('the Studio', studio => {
   test.each(['light', 'dark'] as const)(
@@ -29,17 +30,7 @@ describeStudio('the Studio', studio => {
     await describeVideo(page, { prompt: '' })
     await page.locator('body').focus()
     await page.evaluate('document.activeElement?.blur()')
-    const until = async (name: RegExp) => {
-      for (let presses = 0; presses < 80; presses++) {
-        await page.keyboard.press('Tab')
-        const label = (await page.evaluate(
-          '(e => e.getAttribute("aria-label") ?? e.labels?.[0]?.textContent ?? e.textContent)(document.activeElement)',
-        )) as string
-        if (name.test(label)) return
-      }
-      throw new Error(`nothing called ${name} is reached by Tab`)
-    }
-    await until(/^Prompt$/)
+    await tabTo(page, /^Prompt$/)
     await page.keyboard.type('by keys')
     const before = studio.newest
     await page.keyboard.press('Control+Enter')
@@ -48,16 +39,83 @@ describeStudio('the Studio', studio => {
     expect(task.request.prompt).toBe('by keys')
     expect(await studio.frames(task)).toHaveLength(5)
     await page.locator('.player video').waitFor()
-    await until(/^Video$/)
+    await tabTo(page, /^Video$/)
     await page.keyboard.press('End')
     await page.getByText('5 / 5').waitFor()
     await page.keyboard.press('ArrowLeft')
     await page.getByText('4 / 5').waitFor()
-    await until(/^Delete$/)
+    await tabTo(page, /^Delete$/)
     await page.keyboard.press('Enter')
-    await until(/^Delete for good/)
+    await tabTo(page, /^Delete for good/)
     await page.keyboard.press('Enter')
     await expect.poll(() => studio.server.jobs.tasks.has(task.id)).toBe(false)
+  })
+
+  test('directs a video by keyboard alone', async () => {
+    const page = await studio.open()
+    await describeVideo(page, { prompt: 'directed by keys' })
+    for (const [name, background] of [
+      ['red.png', '#f00000'],
+      ['blue.png', '#0000f0'],
+    ] as const) {
+      await tabTo(page, /^\s*Add pictures$/)
+      const chosen = page.waitForEvent('filechooser')
+      await page.keyboard.press('Enter')
+      const create = { width: 32, height: 32, channels: 3, background } as const
+      const buffer = await sharp({ create }).png().toBuffer()
+      await (await chosen).setFiles([{ name, mimeType: 'image/png', buffer }])
+      await page.getByRole('button', { name: new RegExp(`^${name} at frame`) }).waitFor()
+    }
+    await tabTo(page, /^red\.png at frame 1 of 5$/)
+    await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('ArrowRight')
+    await tabTo(page, /^blue\.png at frame 5 of 5$/)
+    await page.keyboard.press('Home')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'blue.png at frame 1 of 5' }).waitFor()
+    await tabTo(page, /^Strength$/)
+    await page.keyboard.press('Home')
+    await page.keyboard.press('End')
+    const before = studio.newest
+    await page.keyboard.press('Control+Enter')
+    await expect.poll(() => studio.newest, { timeout: 30_000 }).not.toBe(before)
+    const task = await studio.ended()
+    expect(task.request).toMatchObject({ keyframes: [{ frame: 2 }] })
+    const frames = await studio.frames(task)
+    const [first, middle] = [meanColour(frames[0]!), meanColour(frames[2]!)]
+    expect(first[2]).toBeGreaterThan(first[0] + 60)
+    expect(middle[0]).toBeGreaterThan(middle[2])
+  })
+
+  test('watches and cancels a video by keyboard alone', async () => {
+    const page = await studio.open()
+    await describeVideo(page, { prompt: 'cancelled by keys', steps: 400, frames: 17, size: 64 })
+    await page.getByLabel('Steps', { exact: true }).press('Control+Enter')
+    await page
+      .getByText(/Step \d+ of 400/)
+      .first()
+      .waitFor()
+    await tabTo(page, /^Cancel$/)
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Try again', exact: true }).waitFor()
+    expect(await studio.ended()).toMatchObject({ state: 'cancelled' })
+  })
+
+  test('opens the settings of a file by keyboard alone', async () => {
+    const page = await studio.open()
+    await describeVideo(page, { prompt: 'opened by keys' })
+    const task = await studio.make(page)
+    const buffer = Buffer.from(await (await fetch(task.outputs.video!)).arrayBuffer())
+    await page.reload()
+    await tabTo(page, /^\s*Open file$/)
+    const chosen = page.waitForEvent('filechooser')
+    await page.keyboard.press('Enter')
+    await (await chosen).setFiles([{ name: 'kept.mp4', mimeType: 'video/mp4', buffer }])
+    await page.getByText('The settings of kept.mp4 are in the editor.').waitFor()
+    const before = studio.newest
+    await page.keyboard.press('Control+Enter')
+    await expect.poll(() => studio.newest, { timeout: 30_000 }).not.toBe(before)
+    expect(await studio.frames(await studio.ended())).toEqual(await studio.frames(task))
   })
 
   test('fits a phone, with nothing to scroll sideways', async () => {

@@ -18,7 +18,7 @@ const executable = [process.env.CHROMIUM ?? '', '/usr/bin/chromium', '/usr/bin/c
 export function describeStudio(
   name: string,
   tests: (studio: Studio) => void,
-  options: ServerOptions = {},
+  options: StudioOptions = {},
 ): void {
   if (!executable) {
     describe.skip(`${name} (there is no chromium: apt-get install chromium)`, () =>
@@ -36,23 +36,26 @@ export function describeStudio(
 
 type ServerOptions = NonNullable<Parameters<typeof startTestServer>[1]>
 
+/** What the server is started with; a function puts files of it into a folder before. */
+type StudioOptions = ServerOptions | ((folder: string) => Promise<ServerOptions>)
+
 interface OpenOptions extends BrowserContextOptions {
   /** @default the server's */
   readonly url?: string
 }
 
 /** What a person sees or waits for. */
-const patienceMs = 30_000
+const patienceMs = 60_000
 
 export class Studio implements AsyncDisposable {
-  readonly #options: ServerOptions
-  readonly #folder = scratchFolder()
+  readonly #options: StudioOptions
+  readonly folder = scratchFolder()
   #server: TestServer | undefined
   #browser: Browser | undefined
   /** What a page has complained of: errors, refused scripts, requests to other hosts. */
   complaints: string[] = []
 
-  constructor(options: ServerOptions) {
+  constructor(options: StudioOptions) {
     this.#options = options
   }
 
@@ -63,7 +66,8 @@ export class Studio implements AsyncDisposable {
   async start(): Promise<void> {
     const args = ['--no-sandbox', '--disable-dev-shm-usage']
     this.#browser = await chromium.launch({ executablePath: executable!, args })
-    this.#server = await startTestServer(this.#folder, { devices: ['cpu'], ...this.#options })
+    const options = typeof this.#options === 'function' ? await this.#options(this.folder) : this.#options
+    this.#server = await startTestServer(this.folder, { devices: ['cpu'], ...options })
   }
 
   /** A tab with the Studio open, in a browser of its own. */
@@ -108,7 +112,9 @@ export class Studio implements AsyncDisposable {
   async begin(page: Page): Promise<void> {
     const before = this.newest
     await page.getByRole('button', { name: /^Make/ }).click()
-    await expect.poll(() => this.newest, { timeout: patienceMs }).not.toBe(before)
+    const said = async () =>
+      this.newest === before ? await page.getByRole('alert').allTextContents() : 'a task'
+    await expect.poll(said, { timeout: patienceMs }).toBe('a task')
   }
 
   get newest(): string | undefined {
@@ -129,7 +135,7 @@ export class Studio implements AsyncDisposable {
 
   /** The frames of a task's file, 3 bytes a pixel. */
   async frames(task: TaskView): Promise<Uint8Array[]> {
-    const path = join(this.#folder, `${task.id}.mp4`)
+    const path = join(this.folder, `${task.id}.mp4`)
     const { outputs } = task
     await writeFile(path, Buffer.from(await (await fetch(outputs.video!)).arrayBuffer()))
     const video = await readVideo(path)
@@ -178,6 +184,31 @@ export async function describeVideo(
   await page.getByLabel('Height', { exact: true }).fill(String(size))
   await page.getByLabel('Length', { exact: true }).fill(String(frames))
   await page.getByLabel('Steps', { exact: true }).fill(String(steps))
+}
+
+/** Chooses files by a button that asks for them. */
+export async function chooseFiles(
+  page: Page,
+  button: string,
+  files: readonly { readonly name: string; readonly mimeType: string; readonly buffer: Buffer }[],
+): Promise<void> {
+  const [chooser] = await Promise.all([
+    page.waitForEvent('filechooser'),
+    page.getByRole('button', { name: button, exact: true }).click(),
+  ])
+  await chooser.setFiles([...files])
+}
+
+/** Presses Tab until what has the focus is called so. */
+export async function tabTo(page: Page, name: RegExp, key: 'Tab' | 'Shift+Tab' = 'Tab'): Promise<void> {
+  for (let presses = 0; presses < 80; presses++) {
+    await page.keyboard.press(key)
+    const label = await page.evaluate(
+      '(e => e.getAttribute("aria-label") ?? e.labels?.[0]?.textContent ?? e.textContent)(document.activeElement)',
+    )
+    if (name.test(String(label))) return
+  }
+  throw new Error(`nothing called ${name} is reached by ${key}`)
 }
 
 /** Drops files at a point of an element, as from the desktop. */

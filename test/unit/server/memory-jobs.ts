@@ -177,12 +177,15 @@ export class MemoryJobs implements Jobs {
 
   #seen(task: TaskRecord): TaskRecord {
     if (task.state !== 'queued') return task
-    const others = [...this.tasks.values()]
-    const before = others.slice(
-      0,
-      others.findIndex(({ id }) => id === task.id),
-    )
-    return { ...task, ahead: before.filter(({ state }) => !finalStates.includes(state)).length }
+    const queue = this.#queue()
+    const running = [...this.tasks.values()].filter(({ state }) => state === 'running').length
+    return { ...task, ahead: running + queue.findIndex(({ id }) => id === task.id) }
+  }
+
+  /** Those that wait, in the order in which they go. */
+  #queue(): TaskRecord[] {
+    const waiting = [...this.tasks.values()].filter(({ state }) => state === 'queued')
+    return waiting.sort((a, b) => b.priority - a.priority)
   }
 
   #active(owner: string): TaskRecord[] {
@@ -201,7 +204,7 @@ export class MemoryJobs implements Jobs {
 
   async #work(): Promise<void> {
     const runner = this.#runner
-    const next = [...this.tasks.values()].find(({ state }) => state === 'queued')
+    const [next] = this.#queue()
     if (!runner || !next || this.#closed || this.#running >= runner.lanes) return
     this.#running++
     const { id } = next

@@ -1,5 +1,5 @@
-/** Several videos that show the same moment. */
-import { followFrames, middleOf } from '../watch/frames.ts'
+/** One video, or several that show the same moment. */
+import { followFrames, middleOf } from './frames.ts'
 
 export interface ClipLength {
   readonly frames: number
@@ -24,7 +24,7 @@ export class InStep {
   readonly #stop = new AbortController()
   readonly #unfollow: () => void
   #frame = 0
-  loop = true
+  #loop = true
 
   /** @param clips at least one */
   constructor(clips: readonly Clip[], onState: (state: StepState) => void) {
@@ -34,7 +34,7 @@ export class InStep {
     const { video } = this.#lead
     const tell = () => this.#tell()
     for (const name of ['play', 'pause']) video.addEventListener(name, tell, { signal: this.#stop.signal })
-    video.addEventListener('ended', () => (this.loop ? this.#begin() : this.#tell()), {
+    video.addEventListener('ended', () => (this.#loop ? this.#begin() : this.#tell()), {
       signal: this.#stop.signal,
     })
     this.#unfollow = followFrames(video, this.#lead, (frame, seconds) => {
@@ -69,6 +69,12 @@ export class InStep {
     const seconds = middleOf(this.#frame, this.#lead.fps)
     for (const clip of this.#clips) seek(clip, seconds)
     this.#tell()
+  }
+
+  /** Of a video alone, the browser begins it again without a gap. */
+  set loop(loop: boolean) {
+    this.#loop = loop
+    this.#lead.video.loop = loop && this.#clips.length === 1
   }
 
   set speed(rate: number) {
