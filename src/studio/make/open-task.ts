@@ -19,7 +19,8 @@ export async function openTask(task: TaskView): Promise<void> {
   }
   const last = Number(request.frames ?? 1) - 1
   const between = (keyframes as readonly { frame: number; path: string; strength?: number }[]).flatMap(each =>
-    place(each.path, each.frame, each.strength ?? 1),
+    // Below 0 it is counted from the end.
+    place(each.path, each.frame < 0 ? last + 1 + each.frame : each.frame, each.strength ?? 1),
   )
   draft.value = {
     ...emptyDraft,
