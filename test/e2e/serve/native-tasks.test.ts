@@ -239,9 +239,15 @@ test('capabilities say what forms are made of', async () => {
   ])
   expect(body.models[0]!.modes).toContain('keyframes')
   expect(body.models[0]!.fields).toEqual(expect.arrayContaining(['steps', 'keyframes', 'extend', 'audio']))
-  // Of models with presets, control, a second expert, and of another family.
-  for (const name of ['preset', 'mask', 'controlScale', 'guidance2', 'decodeTimestep', 'latents'])
+  // Of models with control, a second expert, and of another family.
+  for (const name of ['mask', 'controlScale', 'guidance2', 'decodeTimestep', 'latents'])
     expect(body.models[0]!.fields).not.toContain(name)
+  expect(body.models[0]!.presets).toContainEqual(
+    expect.objectContaining({
+      name: 'causvid',
+      fields: { steps: 8, guidance: 1, shift: 7, sampler: 'unipc' },
+    }),
+  )
   expect(body.fields.filter(({ file }) => file).map(({ name, file }) => [name, file])).toEqual([
     ['image', 'image'],
     ['lastImage', 'image'],

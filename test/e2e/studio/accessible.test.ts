@@ -32,10 +32,7 @@ describeStudio('the Studio', studio => {
     await page.evaluate('document.activeElement?.blur()')
     await tabTo(page, /^Prompt$/)
     await page.keyboard.type('by keys')
-    const before = studio.newest
-    await page.keyboard.press('Control+Enter')
-    await expect.poll(() => studio.newest).not.toBe(before)
-    const task = await studio.ended()
+    const task = await studio.makeByKeys(page)
     expect(task.request.prompt).toBe('by keys')
     expect(await studio.frames(task)).toHaveLength(5)
     await page.locator('.player video').waitFor()
@@ -76,10 +73,7 @@ describeStudio('the Studio', studio => {
     await tabTo(page, /^Strength$/)
     await page.keyboard.press('Home')
     await page.keyboard.press('End')
-    const before = studio.newest
-    await page.keyboard.press('Control+Enter')
-    await expect.poll(() => studio.newest, { timeout: 30_000 }).not.toBe(before)
-    const task = await studio.ended()
+    const task = await studio.makeByKeys(page)
     expect(task.request).toMatchObject({ keyframes: [{ frame: 2 }] })
     const frames = await studio.frames(task)
     const [first, middle] = [meanColour(frames[0]!), meanColour(frames[2]!)]
@@ -112,10 +106,7 @@ describeStudio('the Studio', studio => {
     await page.keyboard.press('Enter')
     await (await chosen).setFiles([{ name: 'kept.mp4', mimeType: 'video/mp4', buffer }])
     await page.getByText('The settings of kept.mp4 are in the editor.').waitFor()
-    const before = studio.newest
-    await page.keyboard.press('Control+Enter')
-    await expect.poll(() => studio.newest, { timeout: 30_000 }).not.toBe(before)
-    expect(await studio.frames(await studio.ended())).toEqual(await studio.frames(task))
+    expect(await studio.frames(await studio.makeByKeys(page))).toEqual(await studio.frames(task))
   })
 
   test('fits a phone, with nothing to scroll sideways', async () => {

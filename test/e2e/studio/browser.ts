@@ -110,8 +110,18 @@ export class Studio implements AsyncDisposable {
 
   /** Presses the button, and waits until there is a task of it. */
   async begin(page: Page): Promise<void> {
+    await this.#begun(page, () => page.getByRole('button', { name: /^Make/ }).click())
+  }
+
+  /** Presses the keys for the button, and waits for the end of what it makes. */
+  async makeByKeys(page: Page): Promise<TaskView> {
+    await this.#begun(page, () => page.keyboard.press('Control+Enter'))
+    return await this.ended()
+  }
+
+  async #begun(page: Page, press: () => Promise<void>): Promise<void> {
     const before = this.newest
-    await page.getByRole('button', { name: /^Make/ }).click()
+    await press()
     const said = async () =>
       this.newest === before ? await page.getByRole('alert').allTextContents() : 'a task'
     await expect.poll(said, { timeout: patienceMs }).toBe('a task')
@@ -125,7 +135,7 @@ export class Studio implements AsyncDisposable {
   async ended(): Promise<TaskView> {
     const { jobs } = this.server
     const id = this.newest!
-    for await (const task of jobs.watch(id, AbortSignal.timeout(patienceMs))) void task
+    for await (const task of jobs.watch(id, AbortSignal.timeout(2 * patienceMs))) void task
     return await this.view(id)
   }
 
