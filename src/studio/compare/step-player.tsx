@@ -19,6 +19,7 @@ export function StepPlayer({ tasks, differences }: StepPlayerProps) {
   /** The task whose sound is heard. */
   const [heard, setHeard] = useState('')
   const done = tasks.filter(({ outputs }) => outputs.video !== undefined)
+  const audible = done.filter(({ result }) => result?.sound !== undefined)
   const clips = () =>
     done.flatMap(({ id, result }): Clip[] => {
       const video = videos.current.get(id)
@@ -51,21 +52,20 @@ export function StepPlayer({ tasks, differences }: StepPlayerProps) {
       </ul>
       {lengths.length > 0 && (
         <FrameBar {...bar}>
-          <select
-            aria-label={texts.compare.sound}
-            value={heard}
-            onChange={event => setHeard(event.currentTarget.value)}
-          >
-            <option value="">{texts.compare.silent}</option>
-            {tasks.map(
-              ({ id, outputs }, index) =>
-                outputs.video && (
-                  <option key={id} value={id}>
-                    {texts.compare.soundOf(index + 1)}
-                  </option>
-                ),
-            )}
-          </select>
+          {audible.length > 0 && (
+            <select
+              aria-label={texts.compare.sound}
+              value={heard}
+              onChange={event => setHeard(event.currentTarget.value)}
+            >
+              <option value="">{texts.compare.silent}</option>
+              {audible.map(({ id }) => (
+                <option key={id} value={id}>
+                  {texts.compare.soundOf(tasks.findIndex(task => task.id === id) + 1)}
+                </option>
+              ))}
+            </select>
+          )}
         </FrameBar>
       )}
     </div>

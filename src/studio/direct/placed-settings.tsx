@@ -38,7 +38,7 @@ export function PlacedSettings({ placed }: { readonly placed: Placed }) {
                 type="number"
                 min={1}
                 max={draftFrames.value}
-                value={frame + 1}
+                value={String(frame + 1)}
                 onChange={event => movePlaced(id, event.currentTarget.valueAsNumber - 1)}
               />
             )}

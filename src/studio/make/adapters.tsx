@@ -1,4 +1,5 @@
 import { Field } from '../controls/field.tsx'
+import { NumberInput } from '../controls/number-input.tsx'
 import { texts } from '../texts/texts.ts'
 import { changeDraft, draft, draftModel } from './draft.ts'
 
@@ -31,17 +32,14 @@ function Adapter({ name }: { readonly name: string }) {
         {name}
       </label>
       {chosen && (
-        <input
-          type="number"
-          aria-label={`${texts.make.strength}: ${name}`}
+        <NumberInput
+          ids={{ 'aria-label': `${texts.make.strength}: ${name}` }}
           min={-10}
           max={10}
           step={0.05}
           value={chosen.scale}
-          onInput={event => {
-            const { valueAsNumber: scale } = event.currentTarget
-            if (!Number.isNaN(scale)) set(scale)
-          }}
+          fallback={undefined}
+          onValue={scale => scale !== undefined && set(scale)}
         />
       )}
     </div>

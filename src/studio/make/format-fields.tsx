@@ -65,7 +65,7 @@ function SideInput({ side }: { readonly side: 'width' | 'height' }) {
     <input
       type="number"
       aria-label={texts.make[side]}
-      value={(draft.value.values[side] as number | undefined) ?? ''}
+      value={String(draft.value.values[side] ?? '')}
       placeholder={String(defaults[side])}
       min={sizes[side].first}
       step={sizes[side].step}

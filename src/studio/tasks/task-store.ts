@@ -64,6 +64,8 @@ function putTask(task: TaskView): void {
     return
   }
   const wasActive = isActive(before.value.task)
+  // An answer that was overtaken by the events: a task that is at an end stays there.
+  if (!wasActive && isActive(task)) return
   before.value = { ...before.value, task }
   if (wasActive && !isActive(task)) lastEnded.value = task
 }

@@ -77,6 +77,8 @@ export class Studio implements AsyncDisposable {
     const page = await context.newPage()
     page.setDefaultTimeout(patienceMs)
     this.watch(page, url)
+    // Choosers are caught as long as somebody listens: who begins with the press is too late.
+    page.on('filechooser', () => undefined)
     await page.goto(url)
     return page
   }

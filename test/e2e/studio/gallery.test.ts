@@ -190,18 +190,30 @@ describeStudio('the comparison', studio => {
   test('lets one video be heard, or none', async () => {
     const one = await made(studio, { prompt: 'loud, one' })
     const two = await made(studio, { prompt: 'loud, two' })
+    const three = await made(studio, { prompt: 'without sound' })
+    const { tasks } = studio.server.jobs
+    const sound = { rate: 48_000, channels: 2, seconds: 0.6, origin: 'made' } as const
+    for (const { id } of [one, two]) {
+      const task = tasks.get(id)!
+      tasks.set(id, { ...task, result: { ...task.result!, sound } })
+    }
     const page = await studio.open()
-    await page.goto(`${studio.server.url}/#/compare/${one.id}/${two.id}`)
-    await expect.poll(() => page.locator('.cell video').count()).toBe(2)
+    await page.goto(`${studio.server.url}/#/compare/${one.id}/${two.id}/${three.id}`)
+    await expect.poll(() => page.locator('.cell video').count()).toBe(3)
     const muted = () =>
       page.locator('.cell video').evaluateAll(all => all.map(each => (each as unknown as Moment).muted))
-    expect(await muted()).toEqual([true, true])
+    expect(await muted()).toEqual([true, true, true])
+    expect(await page.getByLabel('Sound', { exact: true }).locator('option').allTextContents()).toEqual([
+      'Sound off',
+      'Sound of 1',
+      'Sound of 2',
+    ])
     await page.getByLabel('Sound', { exact: true }).selectOption('Sound of 2')
-    await expect.poll(muted).toEqual([true, false])
+    await expect.poll(muted).toEqual([true, false, true])
     await page.getByLabel('Sound', { exact: true }).selectOption('Sound of 1')
-    await expect.poll(muted).toEqual([false, true])
+    await expect.poll(muted).toEqual([false, true, true])
     await page.getByLabel('Sound', { exact: true }).selectOption('Sound off')
-    await expect.poll(muted).toEqual([true, true])
+    await expect.poll(muted).toEqual([true, true, true])
   })
 
   test('makes none of a grid where one cannot be made, and says why', async () => {

@@ -93,6 +93,23 @@ describeStudio('the Studio', studio => {
     expect(await studio.frames(await studio.ended())).toHaveLength(17)
   })
 
+  test('shows a video that is done before the request for it is answered', async () => {
+    const page = await studio.open()
+    await describeVideo(page, { prompt: 'done at once' })
+    await page.route('**/v1/tasks', async route => {
+      if (route.request().method() !== 'POST') return await route.continue()
+      const response = await route.fetch()
+      await studio.ended()
+      await page.locator('.card.succeeded', { hasText: 'done at once' }).waitFor()
+      await route.fulfill({ response })
+    })
+    await page.getByRole('button', { name: 'Make video' }).click()
+    await page.getByRole('button', { name: 'Sending…' }).waitFor()
+    await page.getByRole('button', { name: 'Make video' }).waitFor()
+    await page.locator('.player video').waitFor()
+    await page.locator('.card.succeeded', { hasText: 'done at once' }).waitFor()
+  })
+
   test('stops a video within a step, and makes it again', async () => {
     const page = await studio.open()
     await describeVideo(page, { prompt: 'too long', steps: 400, frames: 17, size: 64 })

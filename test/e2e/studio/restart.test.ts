@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type ServerProcess, startServerProcess } from '../../../bench/server-process.ts'
 import type { TaskList } from '../../../src/server/framewright/contract.ts'
@@ -14,7 +15,8 @@ const steps = 150
 describeStudio('the Studio of a server that is started again', studio => {
   test('says that the server is gone, and goes on with the task that it was making', patience, async () => {
     const port = await freePort()
-    const start = async () => await startServerProcess(studio.folder, ['--port', String(port)])
+    const folder = join(studio.folder, 'restarted')
+    const start = async () => await startServerProcess(folder, ['--port', String(port)])
     let server = await start()
     try {
       const page = await studio.open({ url: server.url })
