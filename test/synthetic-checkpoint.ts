@@ -50,7 +50,7 @@ export async function writeSyntheticCheckpoint(folder: string, parts: SyntheticC
 }
 
 /** Matrices and kernels keep the size of what goes through them; vectors are near one, as norms are. */
-function randomTensors(wanted: ReadonlyMap<string, readonly number[]>): Map<string, Tensor> {
+export function randomTensors(wanted: ReadonlyMap<string, readonly number[]>): Map<string, Tensor> {
   const random = createGenerator(1n)
   return new Map(
     [...wanted].map(([key, shape]) => {

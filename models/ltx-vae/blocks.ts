@@ -9,11 +9,12 @@ import { silu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { filledLike } from '../../src/graph/ops/constant.ts'
 import { add, divide, multiply, squareRoot } from '../../src/graph/ops/elementwise.ts'
-import { concat, reflectAround, reshape, slice, split, transpose } from '../../src/graph/ops/layout.ts'
+import { reflectAround, reshape, split, transpose } from '../../src/graph/ops/layout.ts'
 import { l2Norm } from '../../src/graph/ops/normalization.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { rowwiseChannelNorm } from '../../src/nn/channel-norm.ts'
-import { frameWindows, windowConv } from '../../src/nn/conv3d.ts'
+import { windowConv } from '../../src/nn/conv3d.ts'
+import type { FrameFlow } from '../../src/nn/frame-flow.ts'
 import { linear, twoLayer } from '../../src/nn/linear.ts'
 import { layerNormLayer } from '../../src/nn/normalization.ts'
 import { timestepFeatures } from '../../src/nn/timestep.ts'
@@ -26,8 +27,8 @@ const timestepChannels = 256
 
 /** What the blocks of a network have in common. */
 export interface VaeOptions {
-  /** Whether a frame sees only frames before it. */
-  readonly causal: boolean
+  /** Which frames a convolution sees for one. */
+  readonly frames: FrameFlow
   readonly layerNormEpsilon: number
   /** What a convolution sees beyond the edges of a picture. @default 'zeros' */
   readonly padding?: 'zeros' | 'reflect'
@@ -48,23 +49,25 @@ export interface BlockConditions {
  */
 export class InjectedNoise {
   readonly #graph: Graph
-  #count = 0
+  #next: number
 
-  constructor(graph: Graph) {
+  /** @param first the number of the first one that is added */
+  constructor(graph: Graph, first: number) {
     this.#graph = graph
+    this.#next = first
   }
 
   /** x plus the next noise times `<scope>.<name>` of its channel. */
   addTo(scope: Scope, name: string, x: Value): Value {
     const channels = Number(dimAt(x, 1))
-    const noise = this.#graph.input(`injected.${this.#count++}`, 'f32', [dimAt(x, 2), dimAt(x, 3)])
+    const noise = this.#graph.input(`injected.${this.#next++}`, 'f32', [dimAt(x, 2), dimAt(x, 3)])
     const scaled = multiply(noise, scope.weight(name, [channels, 1, 1], { dtype: 'f32' })) // [channels, height, width]
     return add(x, cast(scaled, x.dtype))
   }
 }
 
 /**
- * A 3×3×3 convolution; frames beyond the ends of the clip repeat its first and its last one.
+ * A 3×3×3 convolution.
  * @param stride in time, height and width
  */
 export function videoConv(
@@ -72,13 +75,23 @@ export function videoConv(
   name: string,
   x: Value,
   out: number,
-  { causal, padding = 'zeros', stride = 1 }: Pick<VaeOptions, 'causal' | 'padding'> & { stride?: 1 | 2 },
+  options: Pick<VaeOptions, 'frames' | 'padding'> & { stride?: 1 | 2 },
 ): Value {
-  const first = slice(x, 0, 0, 1)
-  const padded = causal ? concat([first, first, x], 0) : concat([first, x, slice(x, 0, -1)], 0) // [frames + 2, in, h, w]
+  return enteredConv(scope, name, options.frames.enter(x), out, options)
+}
+
+/** The same over frames that have entered. */
+export function enteredConv(
+  scope: Scope,
+  name: string,
+  entered: Value,
+  out: number,
+  { frames, padding = 'zeros', stride = 1 }: Pick<VaeOptions, 'frames' | 'padding'> & { stride?: 1 | 2 },
+): Value {
   const layer = `${name}.conv`
-  if (padding === 'zeros') return windowConv(scope, layer, frameWindows(padded, stride), out, { stride })
-  return windowConv(scope, layer, frameWindows(reflectAround(padded, 1), stride), out, { stride, padding: 0 })
+  if (padding === 'zeros') return windowConv(scope, layer, frames.windows(entered, stride), out, { stride })
+  const windows = frames.windows(reflectAround(entered, 1), stride) // [windows, 3·in, h + 2, w + 2]
+  return windowConv(scope, layer, windows, out, { stride, padding: 0 })
 }
 
 /** x / √(mean over the channels of x² + ε), in x's dtype. */
@@ -123,14 +136,16 @@ export function residualBlock(
   { time, noise }: BlockConditions = {},
 ): Value {
   const pairs = time ? modulations(scope, time, Number(dimAt(x, 1)), 2) : []
-  let hidden = x
+  const entered = options.frames.enter(x)
+  let hidden = entered
   for (const index of [1, 2]) {
     const active = silu(modulate(channelNorm(hidden), pairs[index - 1]))
-    const mixed = videoConv(scope, `conv${index}`, active, out, options)
+    const seen = index === 1 ? active : options.frames.enter(active)
+    const mixed = enteredConv(scope, `conv${index}`, seen, out, options)
     hidden = noise ? noise.addTo(scope, `per_channel_scale${index}`, mixed) : mixed
   }
-  const shortcut = dimAt(x, 1) === out ? x : projectedShortcut(scope, x, out, options)
-  return add(hidden, shortcut)
+  const passed = options.frames.passed(entered)
+  return add(hidden, dimAt(x, 1) === out ? passed : projectedShortcut(scope, passed, out, options))
 }
 
 /** A layer norm and a 1×1×1 convolution: linear over the channels of a pixel. */

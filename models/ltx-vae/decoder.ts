@@ -3,7 +3,10 @@ import { dimAt } from '../../src/graph/operand.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import { multiply } from '../../src/graph/ops/elementwise.ts'
 import type { Scope } from '../../src/graph/scope.ts'
+import { FrameStream } from '../../src/nn/frame-flow.ts'
+import type { FrameLayer } from '../../src/nn/frame-schedule.ts'
 import {
+  type BlockConditions,
   channelNorm,
   InjectedNoise,
   modulate,
@@ -30,55 +33,96 @@ interface Level {
   readonly injectsNoise: boolean
 }
 
-/** What runs through the parts of a decoder. */
-export interface DecoderFlow {
-  /** The timestep [1] times the checkpoint's multiplier. */
-  readonly time: Value | undefined
-  readonly noise: InjectedNoise
-  readonly options: VaeOptions
+/**
+ * A part of the decoder that is a graph: the middle block at the resolution of the latents, or a level. The last one ends
+ * with the pixels.
+ */
+export interface DecoderStage {
+  /** The block's place in the checkpoint. */
+  readonly block: string
+  readonly level: Level
+  readonly position: 'first' | 'between' | 'last'
+  /** Channels that it takes. */
+  readonly width: number
+  /** Frames that it takes for each latent frame after the first, and by how much height and width are those of the latents. */
+  readonly framesPerLatent: number
+  readonly scale: number
+  /** Which of the pictures of noise are added in it. */
+  readonly noises: { readonly first: number; readonly count: number }
+  readonly layers: readonly FrameLayer[]
 }
 
-export function decoderFlow(scope: Scope, timestep: Value | undefined, config: LtxVaeConfig): DecoderFlow {
+/** The stages in their order. */
+export function decoderStages(config: LtxVaeConfig): [DecoderStage, ...DecoderStage[]] {
+  const levels = decoderLevels(config)
+  let width = config.latent_channels
+  let [framesPerLatent, scale, first] = [1, 1, 0]
+  return levels.map((level, index): DecoderStage => {
+    const count = level.injectsNoise ? 2 * (level.layers + (level.narrowsFirst ? 1 : 0)) : 0
+    const position = index === 0 ? 'first' : index === levels.length - 1 ? 'last' : 'between'
+    const block = index === 0 ? 'mid_block' : `up_blocks.${index - 1}`
+    const layers = frameLayers(level, width, position)
+    const stage = {
+      block,
+      level,
+      position,
+      width,
+      framesPerLatent,
+      scale,
+      noises: { first, count },
+      layers,
+    } as const
+    width = layers.findLast(({ channels }) => channels.length > 1)!.channels[1]!
+    framesPerLatent *= level.upsamples ? level.factors.time : 1
+    scale *= level.upsamples ? level.factors.space : 1
+    first += count
+    return stage
+  }) as [DecoderStage, ...DecoderStage[]]
+}
+
+/** What `decoderStage` does with frames: @see FrameSchedule */
+function frameLayers(level: Level, given: number, position: DecoderStage['position']): FrameLayer[] {
+  const same = { time: 1, space: 1 } as const
+  const conv = (width: number) => ({ channels: [width], shortcut: false, ...same })
+  const block = (from: number, to: number) => ({ channels: [from, to], shortcut: true, ...same })
+  const narrowed = level.narrowsFirst || position === 'first' ? level.width : given
+  const width = level.upsamples ? narrowed / level.narrowing : narrowed
+  return [
+    ...(position === 'first' ? [conv(given)] : []),
+    ...(level.narrowsFirst ? [block(given, narrowed)] : []),
+    ...(level.upsamples ? [{ channels: [narrowed], shortcut: level.residual, ...level.factors }] : []),
+    ...Array.from({ length: level.layers }, () => block(width, width)),
+    ...(position === 'last' ? [conv(width)] : []),
+  ]
+}
+
+/**
+ * [frames, width, h, w] → the input of the next stage, or for the last patches of pixels
+ * [8·frames − 7, 3·patch², 8·h, 8·w]. Frames come in parts: a `FrameSchedule` of its layers goes with it.
+ * @param timestep f32 [1], where the decoder sees one
+ */
+export function decoderStage(
+  scope: Scope,
+  given: Value,
+  timestep: Value | undefined,
+  { level, block, position, noises }: DecoderStage,
+  config: LtxVaeConfig,
+): Value {
   const time = timestep && multiply(timestep, scope.weight('timestep_scale_multiplier', [], { dtype: 'f32' }))
   const options: VaeOptions = {
-    causal: config.decoder_causal,
+    frames: new FrameStream(scope.graph),
     layerNormEpsilon: config.resnet_norm_eps,
     padding: config.decoder_spatial_padding_mode,
     shortcut: config.shortcut,
   }
-  return { time, noise: new InjectedNoise(scope.graph), options }
-}
-
-/** At the resolution of the latents: [frames, channels, h, w] → [frames, width, h, w]. */
-export function decoderStem(scope: Scope, latents: Value, flow: DecoderFlow, config: LtxVaeConfig): Value {
-  const [middle] = decoderLevels(config)
-  const entry = videoConv(scope, 'conv_in', latents, middle.width, flow.options)
-  return scope.in('mid_block', block => decoderLevel(block, entry, middle, flow))
-}
-
-/** What the stem gives → patches of pixels [8·frames − 7, 3·patch², 8·h, 8·w]. */
-export function decoderRest(scope: Scope, features: Value, flow: DecoderFlow, config: LtxVaeConfig): Value {
-  const [, ...levels] = decoderLevels(config)
-  const { time, options } = flow
-  let x = features
-  levels.forEach((level, index) => {
-    x = scope.in(`up_blocks.${index}`, block => decoderLevel(block, x, level, flow))
-  })
+  const noise = level.injectsNoise ? new InjectedNoise(scope.graph, noises.first) : undefined
+  const entry = position === 'first' ? videoConv(scope, 'conv_in', given, level.width, options) : given
+  const x = scope.in(block, each => decoderLevel(each, entry, level, options, { time, noise }))
+  if (position !== 'last') return x
   const width = Number(dimAt(x, 1))
   const [output] = time ? modulations(scope, timeEmbedding(scope, time, 2 * width), width, 1) : []
-  const active = silu(modulate(channelNorm(x), output))
-  return videoConv(scope, 'conv_out', active, config.out_channels * config.patch_size ** 2, options)
-}
-
-/** Channels of what the stem gives. */
-export function stemWidth(config: LtxVaeConfig): number {
-  return decoderLevels(config)[0].width
-}
-
-/** How many of the pictures of noise are the stem's: the first ones. */
-export function stemNoises(config: LtxVaeConfig): number {
-  const [{ injectsNoise, layers }] = decoderLevels(config)
-  return injectsNoise ? 2 * layers : 0
+  const entered = silu(modulate(channelNorm(x), output))
+  return videoConv(scope, 'conv_out', entered, config.out_channels * config.patch_size ** 2, options)
 }
 
 /**
@@ -137,17 +181,22 @@ function decoderLevels(config: LtxVaeConfig): [Level, ...Level[]] {
   return [middle, ...levels]
 }
 
-function decoderLevel(scope: Scope, x: Value, level: Level, { time, noise, options }: DecoderFlow): Value {
+function decoderLevel(
+  scope: Scope,
+  x: Value,
+  level: Level,
+  options: VaeOptions,
+  { time, noise }: BlockConditions,
+): Value {
   if (level.narrowsFirst && time) {
     throw scope.graph.invalid('conv_in', 'one width throughout a level that sees the timestep', 'a change')
   }
-  const injected = level.injectsNoise ? noise : undefined
   const narrowed = level.narrowsFirst
-    ? scope.in('conv_in', block => residualBlock(block, x, level.width, options, { noise: injected }))
+    ? scope.in('conv_in', block => residualBlock(block, x, level.width, options, { noise }))
     : x
   const larger = level.upsamples
     ? scope.in('upsamplers.0', sampler => unfoldingUpsample(sampler, narrowed, level, options))
     : narrowed
   const embedding = time && timeEmbedding(scope, time, 4 * level.width) // [1, 4·width]
-  return residualBlocks(scope, larger, level.layers, options, { time: embedding, noise: injected })
+  return residualBlocks(scope, larger, level.layers, options, { time: embedding, noise })
 }

@@ -2,6 +2,7 @@ import type { Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import type { Scope } from '../../src/graph/scope.ts'
+import { WholeClip } from '../../src/nn/frame-flow.ts'
 import { channelNorm, residualBlock, residualBlocks, type VaeOptions, videoConv } from './blocks.ts'
 import { downBlockCount, type LtxVaeConfig } from './config.ts'
 import { foldingDownsample, foldings } from './resample.ts'
@@ -12,7 +13,7 @@ import { foldingDownsample, foldings } from './resample.ts'
  */
 export function encoderNetwork(scope: Scope, patches: Value, config: LtxVaeConfig): Value {
   const options: VaeOptions = {
-    causal: config.encoder_causal,
+    frames: new WholeClip(config.encoder_causal),
     layerNormEpsilon: config.resnet_norm_eps,
     padding: config.encoder_spatial_padding_mode,
     shortcut: config.shortcut,

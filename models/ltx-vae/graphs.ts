@@ -1,18 +1,27 @@
-import type { GraphRecipe, OptionalGraph } from '../../src/pipeline/family.ts'
+import type { FrameStage, GraphRecipe, ModelFacts, OptionalGraph } from '../../src/pipeline/family.ts'
 import type { LtxVaeConfig } from './config.ts'
-import { ltxDecoder, ltxDecoderRest, ltxDecoderStem, ltxEncoder } from './vae.ts'
+import { decoderStages } from './decoder.ts'
+import { ltxDecoderStage, ltxEncoder } from './vae.ts'
 
-/** The graphs of a checkpoint's VAE, the decoder as a whole and in the two parts that tiles need. */
+/** The graphs of a checkpoint's VAE: the stages of the decoder, and the encoder. */
 export function ltxVaeGraphs(config: LtxVaeConfig): GraphRecipe[] {
-  return Object.entries(coders).map(([name, build]): GraphRecipe => {
+  const common = { component: 'vae', role: 'vae' } as const
+  const stages = decoderStages(config).map((_, index): GraphRecipe => {
     return {
-      name,
-      component: 'vae',
-      role: 'vae',
-      ...(name === 'vae-encoder' && { optional: encoderForPictures }),
-      build: (weights, precision) => build(config, weights, precision),
+      ...common,
+      name: stageName(index),
+      build: (weights, precision) => ltxDecoderStage(config, index, weights, precision),
     }
   })
+  return [
+    ...stages,
+    {
+      ...common,
+      name: 'vae-encoder',
+      optional: encoderForPictures,
+      build: (weights, precision) => ltxEncoder(config, weights, precision),
+    },
+  ]
 }
 
 /** Decoders are published alone. */
@@ -22,9 +31,30 @@ const encoderForPictures: OptionalGraph = {
   modes: ['image', 'last-image', 'keyframes'],
 }
 
-const coders = {
-  'vae-decoder': ltxDecoder,
-  'vae-decoder-stem': ltxDecoderStem,
-  'vae-decoder-rest': ltxDecoderRest,
-  'vae-encoder': ltxEncoder,
+/** How the decoder is run, as a whole and for tiles. */
+export function ltxDecoderFacts(config: LtxVaeConfig): Pick<ModelFacts, 'decoder' | 'tiledDecoder'> {
+  const [stem, ...rest] = decoderStages(config).map((stage, index): FrameStage => {
+    const noises = Array.from(
+      { length: stage.noises.count },
+      (_, each) => `injected.${stage.noises.first + each}`,
+    )
+    const conditioned = config.timestep_conditioning
+    const mixedIn = conditioned && index === 0
+    return {
+      graph: stageName(index),
+      layers: stage.layers,
+      causal: config.decoder_causal,
+      framesPerLatent: stage.framesPerLatent,
+      feeds: [...(conditioned ? ['timestep'] : []), ...(mixedIn ? ['noise.scale'] : []), ...noises],
+      feedsByFrame: mixedIn ? ['noise'] : [],
+    }
+  })
+  return {
+    decoder: { stages: [stem!, ...rest] },
+    tiledDecoder: { stem: { stages: [stem!] }, rest: { stages: rest }, context: 4 },
+  }
+}
+
+function stageName(index: number): string {
+  return `vae-decoder-${index}`
 }

@@ -7,7 +7,7 @@ import { add } from '../../src/graph/ops/elementwise.ts'
 import { concat, gather, reshape, reshapeLike, slice } from '../../src/graph/ops/layout.ts'
 import { meanOver } from '../../src/graph/ops/pooling.ts'
 import type { Scope } from '../../src/graph/scope.ts'
-import { type VaeOptions, videoConv } from './blocks.ts'
+import { enteredConv, type VaeOptions, videoConv } from './blocks.ts'
 
 /** By how much time, and height and width, are divided or multiplied. */
 export interface Factors {
@@ -43,8 +43,8 @@ export function foldingDownsample(
 /**
  * A convolution to members / `narrowing` times the channels, which are dealt out to that many times the frames, height and
  * width (diffusers `LTXVideoUpsampler3d`, `LTX2VideoUpsampler3d`). With `residual` the input is dealt out in the same way
- * and added. Where frames are doubled, the first one of the result goes away: the first latent frame is one frame.
- * @returns [time·frames − (time − 1), in / narrowing, space·h, space·w]
+ * and added. Where frames are doubled, the clip's first frame is not used: the first latent frame is one frame.
+ * @returns [time·frames, in / narrowing, space·h, space·w]
  */
 export function unfoldingUpsample(
   scope: Scope,
@@ -53,9 +53,10 @@ export function unfoldingUpsample(
   options: VaeOptions,
 ): Value {
   const out = Number(dimAt(x, 1)) / narrowing
-  const main = unfold(videoConv(scope, 'conv', x, membersOf(factors) * out, options), out, factors)
-  const sum = residual ? add(main, unfold(x, out, factors)) : main // [time·frames, out, space·h, space·w]
-  return factors.time === 2 ? slice(sum, 0, 1) : sum
+  const entered = options.frames.enter(x)
+  const mixed = enteredConv(scope, 'conv', entered, membersOf(factors) * out, options)
+  const main = unfold(mixed, out, factors)
+  return residual ? add(main, unfold(options.frames.passed(entered), out, factors)) : main
 }
 
 /** How many elements fall together. */

@@ -1,7 +1,8 @@
 /**
  * The LTX-Video VAE (HaCohen et al. 2024, section 2.1; diffusers `AutoencoderKLLTXVideo`): 0.9.0, 0.9.1, whose
  * decoder sees a timestep and adds noise, and 0.9.5 and later, which change resolution by folding. Latents are 32×32
- * pixels and 8 frames, the first one frame. The decoder looks ahead, so a clip is one run.
+ * pixels and 8 frames, the first one frame. The decoder looks ahead, and so it is stages: what a level is behind by is made
+ * up for before the next one begins.
  *
  *   decoder   latents [channels, frames, h, w] ──▶ uint8 pictures [8·frames − 7, 32·h, 32·w, 3]
  *   encoder   pictures [8·frames + 1, 3, 32·h, 32·w] ──▶ latents [channels, frames + 1, h, w]
@@ -14,66 +15,58 @@ import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { patchify, unpatchify } from '../../src/nn/patchify.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { compression, type LtxVaeConfig } from './config.ts'
-import { decoderFlow, decoderRest, decoderStem, stemWidth } from './decoder.ts'
+import { type DecoderStage, decoderStage, decoderStages } from './decoder.ts'
 import { encoderNetwork } from './encoder.ts'
 
 /**
- * Input: `latents` f32 [channels, frames, h, w], normalised as the transformer gives them. With timestep
- * conditioning also `timestep` f32 [1], 0 … 1, and the noise that is mixed into the latents at that timestep: `noise`
- * f32 like the latents, `noise.scale` f32 [1], 0 for none. With injected noise `injected.i`, see
- * `injectedNoiseSizes`. Outputs: `frames` u8 [pictures, H, W, 3], and the same before it is cut off and
- * rounded, `decoded` f32 [pictures, 3, H, W], about −1 … 1.
+ * A stage of the decoder, over part of a clip at a time (`FrameStream`, with the schedule of the stage's layers). The first
+ * takes `latents` f32 [channels, frames, h, w], normalised as the transformer gives them, every other one `features.in`,
+ * the `features` of the one before, f32 [frames, width, h, w]. With timestep conditioning also `timestep` f32 [1], 0 … 1, and for the first
+ * the noise that is mixed into the latents at that timestep: `noise` f32 like the latents, `noise.scale` f32 [1], 0 for
+ * none. With injected noise its share of `injected.i`, see `injectedNoiseSizes`. Outputs: `features`, or of the last
+ * `frames` u8 [pictures, H, W, 3], and the same before it is cut off and rounded, `decoded` f32 [pictures, 3, H, W],
+ * about −1 … 1.
+ * @param index of the stage
  */
-export function ltxDecoder(config: LtxVaeConfig, weights: WeightSource, precision: FloatDType): Graph {
-  const graph = new Graph('vae-decoder', { precision })
+export function ltxDecoderStage(
+  config: LtxVaeConfig,
+  index: number,
+  weights: WeightSource,
+  precision: FloatDType,
+): Graph {
+  const stage = decoderStages(config)[index]!
+  const graph = new Graph(`vae-decoder-${index}`, { precision })
   const scope = new Scope(graph, weights)
-  const { pictures, timestep } = decoderInputs(scope, config)
-  const decoded = scope.in('decoder', decoder => {
-    const flow = decoderFlow(decoder, timestep, config)
-    return decoderRest(decoder, decoderStem(decoder, pictures, flow, config), flow, config)
-  })
-  decoderOutputs(decoded, config)
-  return graph
-}
-
-/** The decoder up to the first change of resolution: its inputs → `features` f32 [frames, width, h, w]. */
-export function ltxDecoderStem(config: LtxVaeConfig, weights: WeightSource, precision: FloatDType): Graph {
-  const graph = new Graph('vae-decoder-stem', { precision })
-  const scope = new Scope(graph, weights)
-  const { pictures, timestep } = decoderInputs(scope, config)
-  const features = scope.in('decoder', decoder => {
-    return decoderStem(decoder, pictures, decoderFlow(decoder, timestep, config), config)
-  })
-  graph.output('features', cast(features, 'f32'))
-  return graph
-}
-
-/** The rest of the decoder: `features`, `timestep`, and `injected.i` counted anew → the outputs of `ltxDecoder`. */
-export function ltxDecoderRest(config: LtxVaeConfig, weights: WeightSource, precision: FloatDType): Graph {
-  const graph = new Graph('vae-decoder-rest', { precision })
-  const scope = new Scope(graph, weights)
-  const features = graph.input('features', 'f32', ['frames', stemWidth(config), 'height', 'width'])
   const timestep = timestepInput(graph, config)
-  const decoded = scope.in('decoder', decoder => {
-    return decoderRest(decoder, cast(features, precision), decoderFlow(decoder, timestep, config), config)
-  })
-  decoderOutputs(decoded, config)
+  const given =
+    stage.position === 'first' ? latentPictures(scope, timestep, config) : stageFeatures(graph, stage)
+  const result = scope.in('decoder', decoder => decoderStage(decoder, given, timestep, stage, config))
+  if (stage.position === 'last') decoderOutputs(result, config)
+  else graph.output('features', cast(result, 'f32'))
   return graph
+}
+
+function stageFeatures(graph: Graph, { width, scale }: DecoderStage): Value {
+  const shape = ['frames', width, scaled(scale, 'height'), scaled(scale, 'width')]
+  return cast(graph.input('features.in', 'f32', shape), graph.precision)
+}
+
+function scaled(factor: number, symbol: string): string {
+  return factor === 1 ? symbol : `${factor}*${symbol}`
 }
 
 function timestepInput(graph: Graph, { timestep_conditioning }: LtxVaeConfig): Value | undefined {
   return timestep_conditioning ? graph.input('timestep', 'f32', [1]) : undefined
 }
 
-/** The latents as pictures [frames, channels, h, w], as they were before they were normalised. */
-function decoderInputs(scope: Scope, config: LtxVaeConfig): { pictures: Value; timestep: Value | undefined } {
+/** The input `latents` as pictures [frames, channels, h, w], as they were before they were normalised. */
+function latentPictures(scope: Scope, timestep: Value | undefined, config: LtxVaeConfig): Value {
   const { graph } = scope
   const shape = [config.latent_channels, 'frames', 'height', 'width']
   const latents = graph.input('latents', 'f32', shape)
   const clean = denormalized(latents, statistics(scope, config), config)
-  const timestep = timestepInput(graph, config)
   const z = timestep ? withNoise(clean) : clean
-  return { pictures: cast(transpose(z, [1, 0, 2, 3]), graph.precision), timestep }
+  return cast(transpose(z, [1, 0, 2, 3]), graph.precision)
 }
 
 /** Patches of pixels → the outputs `frames` and `decoded`. */

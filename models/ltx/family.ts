@@ -2,7 +2,6 @@ import path from 'node:path'
 import type {
   CheckpointConfigs,
   DecodeContext,
-  DecoderPart,
   Denoiser,
   Family,
   GraphRecipe,
@@ -16,8 +15,8 @@ import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { checkFit } from '../../src/weights/check-fit.ts'
 import { readConfig } from '../../src/weights/read-config.ts'
 import { compression, type LtxVaeConfig, ltxVaeConfig } from '../ltx-vae/config.ts'
-import { injectedNoiseSizes, stemNoises } from '../ltx-vae/decoder.ts'
-import { ltxVaeGraphs } from '../ltx-vae/graphs.ts'
+import { injectedNoiseSizes } from '../ltx-vae/decoder.ts'
+import { ltxDecoderFacts, ltxVaeGraphs } from '../ltx-vae/graphs.ts'
 import { ltxUpsamplerFormat } from '../ltx-vae/upsampler.ts'
 import { type T5Config, t5Config } from '../t5/config.ts'
 import { t5Encoder } from '../t5/encoder.ts'
@@ -83,7 +82,7 @@ function loadLtx(checkpoint: CheckpointConfigs): Model {
     }),
     conditionVisual: (inputs, context) => conditionLtx(visual, inputs, context),
     denoiser: ([video]) => denoiser(video!),
-    decoderFeeds: (context, part) => decoderFeeds(configs.vae, context, part),
+    decoderFeeds: context => decoderFeeds(configs.vae, context),
     upsampler: ltxUpsamplerFormat(configs.vae),
   }
 }
@@ -134,12 +133,7 @@ function factsOf({ vae, conditions }: LtxConfigs, checkpoint: CheckpointConfigs)
     textTokens: conditions ? 256 : 128,
     scheduler: checkpoint.components.scheduler,
     experts: [{ graph: 'transformer', fromTimestep: 0 }],
-    decoder: { first: 'vae-decoder', next: undefined },
-    tiledDecoder: {
-      stem: { first: 'vae-decoder-stem', next: undefined },
-      rest: { first: 'vae-decoder-rest', next: undefined },
-      context: 4,
-    },
+    ...ltxDecoderFacts(vae),
     encoder: undefined,
     ...ltxModes(conditions),
     takes: [
@@ -192,11 +186,7 @@ function denoiser(shape: readonly number[]): Denoiser {
  * Decoders with timestep conditioning see the latents at a little noise, drawn from the run's generator; the one of
  * 0.9.1 has noise of its own inside, which diffusers draws from torch's global generator.
  */
-function decoderFeeds(
-  config: LtxVaeConfig,
-  { latents, noise, plan }: DecodeContext,
-  part: DecoderPart,
-): Record<string, Tensor> {
+function decoderFeeds(config: LtxVaeConfig, { latents, noise, plan }: DecodeContext): Record<string, Tensor> {
   if (!config.timestep_conditioning) return {}
   const timestep = plan.decodeTimestep ?? 0
   const [, , height, width] = latents.shape as [number, number, number, number]
@@ -204,17 +194,10 @@ function decoderFeeds(
   const pictures = injectedNoiseSizes(config, { height, width }).map(([rows, columns]) => {
     return tensor('f32', [rows, columns], inner.randn(rows * columns))
   })
-  const own = part === 'whole' ? pictures : parted(pictures, stemNoises(config))[part]
   return {
     timestep: tensor('f32', [1], Float32Array.of(timestep)),
-    ...Object.fromEntries(own.map((picture, index) => [`injected.${index}`, picture])),
-    ...(part !== 'rest' && {
-      noise: tensor('f32', latents.shape, noise.randn(latents.data.length)),
-      'noise.scale': tensor('f32', [1], Float32Array.of(plan.decodeNoiseScale ?? timestep)),
-    }),
+    ...Object.fromEntries(pictures.map((picture, index) => [`injected.${index}`, picture])),
+    noise: tensor('f32', latents.shape, noise.randn(latents.data.length)),
+    'noise.scale': tensor('f32', [1], Float32Array.of(plan.decodeNoiseScale ?? timestep)),
   }
-}
-
-function parted<T>(all: readonly T[], stem: number): { stem: readonly T[]; rest: readonly T[] } {
-  return { stem: all.slice(0, stem), rest: all.slice(stem) }
 }

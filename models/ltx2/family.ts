@@ -14,7 +14,7 @@ import { readConfig } from '../../src/weights/read-config.ts'
 import { type Gemma3Config, gemma3Config } from '../gemma3/config.ts'
 import { gemma3Encoder, gemma3Ignored } from '../gemma3/encoder.ts'
 import { compression } from '../ltx-vae/config.ts'
-import { ltxVaeGraphs } from '../ltx-vae/graphs.ts'
+import { ltxDecoderFacts, ltxVaeGraphs } from '../ltx-vae/graphs.ts'
 import { ltxUpsamplerFormat } from '../ltx-vae/upsampler.ts'
 import { ltx2Caption } from './caption.ts'
 import {
@@ -217,12 +217,7 @@ function factsOf({ vae }: Ltx2Configs, checkpoint: CheckpointConfigs): ModelFact
     scheduler: checkpoint.components.scheduler,
     keepsLevels: true,
     experts: [{ graph: 'transformer', fromTimestep: 0 }],
-    decoder: { first: 'vae-decoder', next: undefined },
-    tiledDecoder: {
-      stem: { first: 'vae-decoder-stem', next: undefined },
-      rest: { first: 'vae-decoder-rest', next: undefined },
-      context: 4,
-    },
+    ...ltxDecoderFacts(vae),
     encoder: undefined,
     ...modes,
     takes: ltx2Takes,

@@ -1,11 +1,12 @@
 /** What a request needs of a device's memory under every plan, before anything is loaded. */
 import { pixelFramesOf, toLatent } from '../geometry/video-geometry.ts'
 import { type CastOnce, castOnce } from '../graph/cast-once.ts'
+import { sizedOutputs } from '../graph/cost.ts'
 import { constantBytes } from '../graph/folded-values.ts'
 import type { Graph } from '../graph/graph.ts'
 import { largestElements } from '../graph/live-memory.ts'
 import { type DryRun, dryRunDecoding, dryRunDenoising } from '../pipeline/dry-run.ts'
-import type { GraphRecipe } from '../pipeline/family.ts'
+import type { ClipGraphs, GraphRecipe } from '../pipeline/family.ts'
 import { type MemoryPlan, memoryPlans, type Residency, shouldEvict } from '../pipeline/memory-plan.ts'
 import type { GeneratePlan } from '../pipeline/request.ts'
 import { frameSize } from '../pipeline/upsample.ts'
@@ -13,6 +14,7 @@ import type { Device } from '../runtime/backend.ts'
 import { castsWeightsOnce } from '../runtime/choose-backend.ts'
 import { arenaBytes, openingBytes, runtimeBytes, weightBytes } from '../runtime/graph-memory.ts'
 import { foldLimitBytes } from '../runtime/session-config.ts'
+import { bytesPerElement, elementCount } from '../tensor/dtype.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { type GraphSource, weightBytesOf } from './graph-source.ts'
 
@@ -114,7 +116,7 @@ export class MemoryEstimator {
       const stage = experts.has(run.graph) ? 'denoising' : 'conditioning'
       peaks[stage] = Math.max(peaks[stage], bytes)
     }
-    const host = this.#hostBytes(plan, after, request)
+    const host = await this.#hostBytes(plan, after, request)
     for (const run of after) peaks.decoding = Math.max(peaks.decoding, host + (await this.#run(open, run)))
     const runs = await Promise.all([...before, ...after].map(run => this.#runFacts(run)))
     const elements = Math.max(...runs.map(run => run.elements))
@@ -142,14 +144,16 @@ export class MemoryEstimator {
   }
 
   /** Tiles are put together in the memory of the machine: what goes into them, the clip, and a row of tiles. */
-  #hostBytes({ tile }: MemoryPlan, runs: readonly DryRun[], plan: GeneratePlan): number {
+  async #hostBytes({ tile }: MemoryPlan, runs: readonly DryRun[], plan: GeneratePlan): Promise<number> {
     if (tile === undefined || this.#device.type !== 'cpu') return 0
     const { frames } = plan
     const { width, height } = frameSize(plan)
     const { tiledDecoder, geometry } = this.#checkpoint.model.facts
-    const stems = [tiledDecoder.stem.first, tiledDecoder.stem.next]
-    const stem = runs.filter(({ graph }) => stems.includes(graph)).at(-1)!
-    const perFrame = stem.outputBytes / (stem.symbols.frames ?? 1)
+    const stems = graphsOf(tiledDecoder.stem)
+    const stem = runs.find(run => stems.at(-1) === run.graph)!
+    const { graph } = await this.#facts(stem.graph)
+    const [features] = sizedOutputs(graph, stem.symbols, ['features'])
+    const perFrame = elementCount([bytesPerElement('f32'), ...features!.shape.slice(1)])
     const latentFrames = (frames - pixelFramesOf(geometry, 1)) / geometry.temporalStride + 1
     return perFrame * latentFrames + 2 * 3 * width * height * frames
   }
@@ -172,6 +176,10 @@ export class MemoryEstimator {
     const weights = held + weightBytes(graph, storedBytes, this.#device)
     return { weights, opening: Math.max(weights, held + Math.max(...casts.map(weightBytesOf))) }
   }
+}
+
+function graphsOf(graphs: ClipGraphs): readonly string[] {
+  return 'stages' in graphs ? graphs.stages.map(({ graph }) => graph) : [graphs.first]
 }
 
 /** Calls a function once for each argument. */

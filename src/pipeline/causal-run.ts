@@ -1,7 +1,7 @@
 import { checkAborted } from '../errors.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import type { CausalGraphs, Feed, ResidentTensor, RunGraph, RunOptions, RunResult } from './family.ts'
+import type { CausalGraphs, ClipGraphs, ResidentTensor, RunGraph, RunOptions, RunResult } from './family.ts'
 
 /** Where chunks are run, and how many frames are in one. */
 export interface ChunkSettings {
@@ -12,12 +12,13 @@ export interface ChunkSettings {
   readonly signal: AbortSignal
 }
 
-export interface CausalRun extends ChunkSettings {
-  readonly graphs: CausalGraphs
+/** A coder's run over a clip. */
+export interface ClipRun<Graphs extends ClipGraphs = ClipGraphs> extends ChunkSettings {
+  readonly graphs: Graphs
   /** What is cut into chunks: an input, and the axis of its frames. */
   readonly input: { readonly name: string; readonly tensor: Tensor; readonly axis: number }
-  /** What every run takes beside it. */
-  readonly feeds: Readonly<Record<string, Feed>>
+  /** What it takes beside it. */
+  readonly feeds: Readonly<Record<string, Tensor>>
   /** The outputs that are wanted. */
   readonly outputs: readonly string[]
 }
@@ -27,49 +28,33 @@ export interface ChunkResult {
   readonly seconds: number
 }
 
-/**
- * Runs a causal network chunk by chunk: its caches go from one run to the next, so memory does not grow with the clip.
- * The next chunk is run while the caller works on the one it was given.
- */
-export async function* runChunks(options: CausalRun): AsyncGenerator<ChunkResult, void, undefined> {
+/** Runs a causal network chunk by chunk: its caches go from one run to the next, so memory does not grow with the clip. */
+export async function* runCausal(
+  options: ClipRun<CausalGraphs>,
+): AsyncGenerator<ChunkResult, void, undefined> {
   const { graphs, input, feeds, outputs } = options
-  const chunks = graphs.next
-    ? cutFrames(input.tensor, input.axis, graphs.chunk ?? options.chunk)
-    : [input.tensor]
+  const chunks = cutFrames(input.tensor, input.axis, graphs.chunk ?? options.chunk)
   let caches: Record<string, ResidentTensor> = {}
-  const runChunk = async (index: number): Promise<ChunkResult | undefined> => {
-    const part = chunks[index]
-    if (part === undefined) return undefined
-    checkAborted(options.signal)
-    const started = performance.now()
-    const graph = index === 0 ? graphs.first : (graphs.next ?? graphs.first)
-    const result = await options.run(
-      graph,
-      { [input.name]: part, ...feeds, ...caches },
-      outputsOf(outputs, Object.keys(caches), index === chunks.length - 1),
-    )
-    await options.drop(Object.values(caches))
-    caches = nextCaches(result)
-    return { tensors: result.tensors, seconds: (performance.now() - started) / 1000 }
-  }
-
-  let ahead = runChunk(0)
   try {
-    for (let index = 1; ; index++) {
-      const chunk = await ahead
-      if (chunk === undefined) return
-      ahead = runChunk(index)
-      ahead.catch(() => {}) // reported when it is awaited
-      yield chunk
+    for (const [index, part] of chunks.entries()) {
+      checkAborted(options.signal)
+      const started = performance.now()
+      const result = await options.run(
+        index === 0 ? graphs.first : (graphs.next ?? graphs.first),
+        { [input.name]: part, ...feeds, ...caches },
+        outputsOf(outputs, Object.keys(caches), index === chunks.length - 1),
+      )
+      await options.drop(Object.values(caches))
+      caches = nextCaches(result)
+      yield { tensors: result.tensors, seconds: (performance.now() - started) / 1000 }
     }
   } finally {
-    await ahead.catch(() => {})
     await options.drop(Object.values(caches))
   }
 }
 
 /** Caches are kept for the next chunk; the last one's are of no use, and the first one's names not known before. */
-function outputsOf(outputs: readonly string[], caches: readonly string[], last: boolean): RunOptions {
+export function outputsOf(outputs: readonly string[], caches: readonly string[], last: boolean): RunOptions {
   if (last) return { fetch: outputs }
   return caches.length === 0
     ? { keep: isCache }

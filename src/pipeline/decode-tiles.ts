@@ -1,9 +1,11 @@
 import { pixelFramesOf, toPixels, type VideoGeometry } from '../geometry/video-geometry.ts'
 import { concatenate, sliceAxis } from '../tensor/axis.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import { type ChunkSettings, type DecodedChunk, decodedOutputs, runChunks } from './causal-run.ts'
-import type { DecoderPart, TiledDecoder } from './family.ts'
+import { type ChunkSettings, type DecodedChunk, decodedOutputs } from './causal-run.ts'
+import { runClip } from './clip-run.ts'
+import type { TiledDecoder } from './family.ts'
 import { fades, Mosaic } from './mosaic.ts'
+import { stageInput } from './stage-run.ts'
 import { type Span, spansOf, tileOverlap } from './tiles.ts'
 
 export interface DecodeTilesOptions extends ChunkSettings {
@@ -11,7 +13,8 @@ export interface DecodeTilesOptions extends ChunkSettings {
   readonly geometry: VideoGeometry
   /** [channels, frames, height, width] */
   readonly latents: Tensor
-  readonly feedsOf: (part: Exclude<DecoderPart, 'whole'>) => Readonly<Record<string, Tensor>>
+  /** What the decoder takes beside the latents. */
+  readonly feeds: Readonly<Record<string, Tensor>>
   /** Side of a tile, in latents. */
   readonly tile: number
   /** Whether to give the frames before rounding too. */
@@ -54,9 +57,9 @@ export async function* decodeTiles(
 /** f32 [frames, width, height, width] of the whole clip. */
 async function stemFeatures(options: DecodeTilesOptions): Promise<Tensor> {
   const input = { name: 'latents', tensor: options.latents, axis: 1 }
-  const stem = { graphs: options.decoder.stem, input, feeds: options.feedsOf('stem'), outputs: ['features'] }
+  const stem = { graphs: options.decoder.stem, input, outputs: ['features'] }
   const parts: Tensor[] = []
-  for await (const { tensors } of runChunks({ ...options, ...stem })) parts.push(tensors.features!)
+  for await (const { tensors } of runClip({ ...options, ...stem })) parts.push(tensors.features!)
   return concatenate(parts, 0)
 }
 
@@ -74,17 +77,18 @@ async function decodeTile(
 ): Promise<void> {
   const [latentHeight, latentWidth] = features.shape.slice(2) as [number, number]
   const cut = (source: Tensor) => cutOut(source, place, latentHeight, latentWidth)
-  const feeds = Object.entries(options.feedsOf('rest')).map(([name, feed]) => {
+  const feeds = Object.entries(options.feeds).map(([name, feed]) => {
     return [name, feed.shape.length < 2 ? feed : cut(feed)] as const
   })
+  const { decoder } = options
   const rest = {
-    graphs: options.decoder.rest,
-    input: { name: 'features', tensor: cut(features), axis: 0 },
+    graphs: decoder.rest,
+    input: { name: 'stages' in decoder.rest ? stageInput : 'features', tensor: cut(features), axis: 0 },
     feeds: Object.fromEntries(feeds),
     outputs: decodedOutputs(options.tensors),
   }
   let first = 0
-  for await (const { tensors } of runChunks({ ...options, ...rest })) {
+  for await (const { tensors } of runClip({ ...options, ...rest })) {
     take(tensors, first)
     first += tensors.frames!.shape[0]!
   }

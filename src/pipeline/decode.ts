@@ -1,15 +1,16 @@
 import type { Tensor } from '../tensor/tensor.ts'
-import { type ChunkSettings, type DecodedChunk, decodedOutputs, runChunks } from './causal-run.ts'
+import { type ChunkSettings, type DecodedChunk, decodedOutputs } from './causal-run.ts'
+import { runClip } from './clip-run.ts'
 import { decodeTiles } from './decode-tiles.ts'
-import type { CausalGraphs, DecodeContext, Feed, Model } from './family.ts'
+import type { ClipGraphs, DecodeContext, Model } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
 
 export interface DecodeOptions extends ChunkSettings {
-  readonly decoder: CausalGraphs
+  readonly decoder: ClipGraphs
   /** [channels, frames, height, width] */
   readonly latents: Tensor
-  /** What every run takes beside the latents. */
-  readonly feeds: Readonly<Record<string, Feed>>
+  /** What it takes beside the latents. */
+  readonly feeds: Readonly<Record<string, Tensor>>
   /** Whether to give the frames before rounding too. */
   readonly tensors: boolean
 }
@@ -19,7 +20,7 @@ export async function* decodeChunks(options: DecodeOptions): AsyncGenerator<Deco
   const { decoder: graphs, latents, tensors } = options
   const input = { name: 'latents', tensor: latents, axis: 1 }
   const outputs = decodedOutputs(tensors)
-  for await (const chunk of runChunks({ ...options, graphs, input, outputs })) {
+  for await (const chunk of runClip({ ...options, graphs, input, outputs })) {
     const { frames, decoded } = chunk.tensors
     yield { frames: frames!, ...(tensors && decoded && { decoded }), seconds: chunk.seconds }
   }
@@ -37,10 +38,9 @@ export function decodeClip(
   const { chunk, tile } = runner.memory
   const { tensors } = plan
   const { run } = runner
-  const settings = { latents, chunk, tensors, run, signal, drop: runner.drop.bind(runner) }
-  if (tile === undefined) {
-    return decodeChunks({ ...settings, decoder, feeds: model.decoderFeeds(context, 'whole') })
-  }
-  const parts = { stem: model.decoderFeeds(context, 'stem'), rest: model.decoderFeeds(context, 'rest') }
-  return decodeTiles({ ...settings, decoder: tiledDecoder, geometry, tile, feedsOf: part => parts[part] })
+  const feeds = model.decoderFeeds(context)
+  const settings = { latents, feeds, chunk, tensors, run, signal, drop: runner.drop.bind(runner) }
+  return tile === undefined
+    ? decodeChunks({ ...settings, decoder })
+    : decodeTiles({ ...settings, decoder: tiledDecoder, geometry, tile })
 }

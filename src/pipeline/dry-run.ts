@@ -14,6 +14,7 @@ import { decodeSound } from './decode-sound.ts'
 import type { Feed, Model, ResidentTensor, RunGraph, VisualConditioning, VisualInputs } from './family.ts'
 import type { MemoryPlan } from './memory-plan.ts'
 import type { GeneratePlan } from './request.ts'
+import { framesOfAllSizes } from './stage-run.ts'
 import { timesAtRest } from './streams.ts'
 import { upsample, upsampleVideo } from './upsample.ts'
 import { networkPass } from './velocity.ts'
@@ -93,15 +94,23 @@ export async function dryRunDecoding(
     await decodeSound(sound, zeros('f32', sound.latentShape(plan)), stage)
   }
   const size = toLatent(model.facts.geometry, plan)
-  const { next, growing } = model.facts.decoder
-  const alike = next !== undefined && !growing
-  const latentFrames = alike ? Math.min(size.latentFrames, 1 + 2 * memory.chunk) : size.latentFrames
-  const shape = latentShape(model, { ...size, latentFrames })
+  const shape = latentShape(model, { ...size, latentFrames: framesToRun(model, size, memory) })
   const finished = zeros('f32', shape)
   const latents = plan.upsampler === undefined ? finished : await upsample(plan, finished, stage)
   const context = { latents, plan: { ...plan, tensors: false }, noise: createGenerator(plan.seed) }
-  for await (const _ of decodeClip(model, context, stage, never));
-  return stage.runs
+  const decoding = new Stage(graphs, memory, hollow)
+  for await (const _ of decodeClip(model, context, decoding, never));
+  return [...stage.runs, ...decoding.runs]
+}
+
+/** Latent frames whose runs are of all the sizes that those of the clip are. */
+function framesToRun(
+  { facts: { decoder } }: Model,
+  { latentFrames }: LatentSize,
+  { chunk }: MemoryPlan,
+): number {
+  if ('stages' in decoder) return framesOfAllSizes(decoder.stages, latentFrames, chunk)
+  return decoder.growing ? latentFrames : Math.min(latentFrames, 1 + 2 * chunk)
 }
 
 const never = new AbortController().signal
@@ -115,14 +124,16 @@ class Stage {
   readonly runs: DryRun[] = []
   readonly memory: MemoryPlan
   readonly #graphs: GraphNamed
+  readonly #results: (dtype: Tensor['dtype'], shape: readonly number[]) => Tensor
   readonly #kept = new Set<ResidentTensor>()
 
-  constructor(graphs: GraphNamed, memory: MemoryPlan) {
+  /** @param results what stands for the results of a run. @default zeros */
+  constructor(graphs: GraphNamed, memory: MemoryPlan, results = zeros) {
     this.#graphs = graphs
+    this.#results = results
     this.memory = memory
   }
 
-  /** Results are zeros. */
   readonly run: RunGraph = async (name, feeds, { fetch, keep = () => false } = {}) => {
     const graph = await this.#graphs(name)
     const symbols = symbolsFrom(graph, shapesOf(feeds))
@@ -139,7 +150,7 @@ class Stage {
     })
     for (const { name: output, dtype, shape } of outputs) {
       if (keep(output)) residents[output] = { kind: 'resident', id: this.#kept.size, dtype, shape }
-      else tensors[output] = zeros(dtype, shape)
+      else tensors[output] = this.#results(dtype, shape)
     }
     for (const resident of Object.values(residents)) this.#kept.add(resident)
     return { tensors, residents }
@@ -159,6 +170,11 @@ function zeros(dtype: Tensor['dtype'], shape: readonly number[]): Tensor {
   return dtype === 'u8'
     ? tensor(dtype, shape, new Uint8Array(count))
     : tensor('f32', shape, new Float32Array(count))
+}
+
+/** A shape without data: what is cut and joined of it takes no memory that is written to. */
+function hollow(dtype: Tensor['dtype'], shape: readonly number[]): Tensor {
+  return { dtype, shape, data: dtype === 'u8' ? new Uint8Array() : new Float32Array() }
 }
 
 function sumOf(tensors: readonly Pick<Tensor, 'dtype' | 'shape'>[]): number {

@@ -8,6 +8,7 @@ import type { FloatDType } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { TokenizerSource } from '../text/tokenizer-source.ts'
 import type { TensorNames } from '../weights/adapters/adapt.ts'
+import type { CausalGraphs, ClipGraphs } from './clip-graphs.ts'
 import type {
   Denoiser,
   PromptsRequest,
@@ -23,6 +24,7 @@ import type { Defaults, Mode, Preset, RequestFacts } from './model-facts.ts'
 import type { SingleFiles } from './single-files.ts'
 import type { Trained } from './trained.ts'
 
+export type * from './clip-graphs.ts'
 export type * from './conditioning.ts'
 export type { Download, DownloadPart, StoredFormat } from './download.ts'
 export type { GeneratePlan } from './fields/request-fields.ts'
@@ -132,10 +134,10 @@ export interface Model {
    */
   laterStages?(plan: GeneratePlan): readonly LaterStage[]
   /**
-   * What the decoder, or a part of it, takes beside the latents or features. Of the rest's, those with two axes or more
-   * end in height and width, whole multiples of the latents'.
+   * What the decoder takes beside the latents. Those with two axes or more end in height and width, whole multiples of the
+   * latents'.
    */
-  decoderFeeds(context: DecodeContext, part: DecoderPart): Readonly<Record<string, Tensor>>
+  decoderFeeds(context: DecodeContext): Readonly<Record<string, Tensor>>
   /** The networks that can enlarge its finished latents, for models that take the field `upsampler`. */
   readonly upsampler?: UpsamplerFormat
 }
@@ -200,7 +202,7 @@ export interface ModelFacts
   readonly keepsLevels?: boolean
   /** The networks that share the steps, from the noisiest on. */
   readonly experts: readonly [Expert, ...Expert[]]
-  readonly decoder: CausalGraphs
+  readonly decoder: ClipGraphs
   readonly tiledDecoder: TiledDecoder
   /** Its sound, for models that make one. */
   readonly sound?: SoundFacts
@@ -213,17 +215,6 @@ export interface ModelFacts
   readonly presets?: readonly Preset[]
   /** Fields of a request that not every model has a use for, of which this one does. */
   readonly takes: readonly FieldName[]
-}
-
-/** The graphs of a causal coder: for the first frame of a clip, and for every later chunk. Without the second, the
- * first takes the clip whole. */
-export interface CausalGraphs {
-  readonly first: string
-  readonly next: string | undefined
-  /** Latent frames of a later chunk, where that is one number. @default as many as the memory plan says */
-  readonly chunk?: number
-  /** Whether the caches grow with every chunk, so that the last one takes the most memory. */
-  readonly growing?: boolean
 }
 
 /** How the sound of a clip is made of the latents of a stream. */
@@ -248,14 +239,11 @@ export interface SoundFacts {
  * the rest it sees its surroundings. What the stem gives, `features`, ends in height and width of the latents.
  */
 export interface TiledDecoder {
-  readonly stem: CausalGraphs
-  readonly rest: CausalGraphs
+  readonly stem: ClipGraphs
+  readonly rest: ClipGraphs
   /** Latents beyond the edge of a tile that a pixel of the rest depends on, as far as it can be seen. */
   readonly context: number
 }
-
-/** The decoder as a whole, or a part of it. */
-export type DecoderPart = 'whole' | 'stem' | 'rest'
 
 export interface DecodeContext {
   /** [channels, frames, height, width] */

@@ -53,11 +53,12 @@ export function memoryPlans(
   allowed: readonly Residency[] = residencies,
 ): MemoryPlan[] {
   const residency = allowed.at(-1) ?? 'release'
-  const chunks = decoder.next && decoder.chunk === undefined ? [2, 1].filter(each => each < chunk) : []
+  const fixed = 'chunk' in decoder ? decoder.chunk : undefined
+  const chunks = fixed === undefined ? [2, 1].filter(each => each < chunk) : []
   const sides = tileSides.filter(side => {
     return side < Math.max(latentHeight, latentWidth) && side >= 2 * tileOverlap(tiledDecoder)
   })
-  const largest = decoder.chunk ?? chunk
+  const largest = fixed ?? chunk
   const smallest = chunks.at(-1) ?? largest
   return [
     ...allowed.map(each => ({ residency: each, chunk: largest, tile: undefined })),

@@ -10,8 +10,9 @@ import { gemma3Encoder } from '../../models/gemma3/encoder.ts'
 import { ltxTransformerConfig } from '../../models/ltx/config.ts'
 import { ltxContext } from '../../models/ltx/context.ts'
 import { ltxTransformer } from '../../models/ltx/transformer.ts'
-import { ltxVaeConfig } from '../../models/ltx-vae/config.ts'
-import { ltxDecoder, ltxEncoder } from '../../models/ltx-vae/vae.ts'
+import { type LtxVaeConfig, ltxVaeConfig } from '../../models/ltx-vae/config.ts'
+import { decoderStages } from '../../models/ltx-vae/decoder.ts'
+import { ltxDecoderStage, ltxEncoder } from '../../models/ltx-vae/vae.ts'
 import { ltx2Caption } from '../../models/ltx2/caption.ts'
 import { ltx2ConnectorsConfig, ltx2TransformerConfig, ltx2VaeConfig } from '../../models/ltx2/config.ts'
 import { ltx2Connectors } from '../../models/ltx2/connectors.ts'
@@ -53,6 +54,18 @@ type Build = (
   precision: FloatDType,
   kernels?: ReadonlySet<string>,
 ) => Graph
+
+/** The stages of a decoder, by name. */
+function decoderGraphs(
+  schema: { parse(config: unknown): LtxVaeConfig },
+  count: number,
+): Record<string, Build> {
+  const stages = Array.from({ length: count }, (_, index): [string, Build] => [
+    `decoder ${index}`,
+    (config, weights, precision) => ltxDecoderStage(schema.parse(config), index, weights, precision),
+  ])
+  return Object.fromEntries(stages)
+}
 
 /** How the graphs of a component are built from its config, by name. */
 const components: Readonly<
@@ -109,7 +122,7 @@ const components: Readonly<
   AutoencoderKLLTXVideo: {
     precision: 'f16',
     graphs: {
-      decoder: (config, weights, precision) => ltxDecoder(ltxVaeConfig.parse(config), weights, precision),
+      ...decoderGraphs(ltxVaeConfig, 5),
       encoder: (config, weights, precision) => ltxEncoder(ltxVaeConfig.parse(config), weights, precision),
     },
   },
@@ -138,7 +151,7 @@ const components: Readonly<
   AutoencoderKLLTX2Video: {
     precision: 'f16',
     graphs: {
-      decoder: (config, weights, precision) => ltxDecoder(ltx2VaeConfig.parse(config), weights, precision),
+      ...decoderGraphs(ltx2VaeConfig, 5),
       encoder: (config, weights, precision) => ltxEncoder(ltx2VaeConfig.parse(config), weights, precision),
     },
   },
@@ -180,6 +193,8 @@ const cases = checkpoints.flatMap(checkpoint => {
     if (beside.has(about.class)) return []
     const { precision, graphs } = components[about.class]!
     const used = Object.entries(graphs).filter(([name]) => {
+      const stage = /^decoder (\d+)$/.exec(name)?.[1]
+      if (stage !== undefined) return Number(stage) < decoderStages(ltxVaeConfig.parse(about.config)).length
       return name !== 'caption' || about.config.use_prompt_embeddings === true
     })
     return used.map(([name, build]) => {

@@ -6,7 +6,8 @@ import { ltxTransformerConfig } from '../../models/ltx/config.ts'
 import { ltxContext } from '../../models/ltx/context.ts'
 import { ltxTransformer } from '../../models/ltx/transformer.ts'
 import { ltxVaeConfig } from '../../models/ltx-vae/config.ts'
-import { ltxDecoder, ltxEncoder } from '../../models/ltx-vae/vae.ts'
+import { decoderStages } from '../../models/ltx-vae/decoder.ts'
+import { ltxDecoderStage, ltxEncoder } from '../../models/ltx-vae/vae.ts'
 import type { Graph } from '../../src/graph/graph.ts'
 import { serialize } from '../../src/graph/serialize.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
@@ -25,7 +26,9 @@ const builders: Record<string, (config: unknown, ledger: WeightLedger) => Graph[
   vae: (config, ledger) => {
     const parsed = ltxVaeConfig.parse(config)
     return [
-      ltxDecoder(parsed, ledger.graph('decoder'), 'f16'),
+      ...decoderStages(parsed).map((_, index) => {
+        return ltxDecoderStage(parsed, index, ledger.graph(`decoder ${index}`), 'f16')
+      }),
       ltxEncoder(parsed, ledger.graph('encoder'), 'f16'),
     ]
   },

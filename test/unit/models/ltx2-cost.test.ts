@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { gemma3Config } from '../../../models/gemma3/config.ts'
 import { gemma3Encoder } from '../../../models/gemma3/encoder.ts'
-import { ltxDecoder, ltxEncoder } from '../../../models/ltx-vae/vae.ts'
+import { decoderStages } from '../../../models/ltx-vae/decoder.ts'
+import { ltxDecoderStage, ltxEncoder } from '../../../models/ltx-vae/vae.ts'
 import { ltx2Caption } from '../../../models/ltx2/caption.ts'
 import {
   type Ltx2TransformerConfig,
@@ -114,12 +115,20 @@ test('text, connectors and the video’s VAE have no op that is not counted', ()
     built(weights => ltx2Connectors(ltx2ConnectorsConfig.parse(connectors), weights, 'bf16')),
     built(weights => ltx2Connectors(ltx2ConnectorsConfig.parse(whole), weights, 'bf16')),
     built(weights => ltx2Caption(ltx2TransformerConfig.parse(plain), weights, 'bf16')),
-    built(weights => ltxDecoder(ltx2VaeConfig.parse(vae), weights, 'f16')),
-    built(weights => ltxDecoder(ltx2VaeConfig.parse({ latent_channels: 8 }), weights, 'f16')),
+    ...[vae, { latent_channels: 8 }].flatMap(fields => {
+      const config = ltx2VaeConfig.parse(fields)
+      return decoderStages(config).map((_, index) => {
+        return built(weights => ltxDecoderStage(config, index, weights, 'f16'))
+      })
+    }),
     built(weights => ltxEncoder(ltx2VaeConfig.parse(vae), weights, 'f16')),
   ]
+  const ofConvolutions = Object.fromEntries(
+    Array.from({ length: 20 }, (_, index) => [`frames${index + 1}`, 2]),
+  )
+  const sizes = { tokens: 8, length: 16, frames: 2, height: 4, width: 6, ...ofConvolutions }
   for (const graph of graphs) {
-    const { classes, flops } = graphCost(graph, { tokens: 8, length: 16, frames: 2, height: 4, width: 6 })
+    const { classes, flops } = graphCost(graph, sizes)
     expect([graph.name, classes.other]).toEqual([graph.name, undefined])
     expect(flops).toBeGreaterThan(0)
   }

@@ -7,6 +7,7 @@ import { graphSource } from '../../../src/engine/graph-source.ts'
 import { Lane } from '../../../src/engine/lane.ts'
 import { builtInModel, resolveModel } from '../../../src/engine/model-name.ts'
 import { decodeClip } from '../../../src/pipeline/decode.ts'
+import type { ClipGraphs } from '../../../src/pipeline/family.ts'
 import { planRequest } from '../../../src/pipeline/request.ts'
 import { fadeIn, spansOf, tileOverlap } from '../../../src/pipeline/tiles.ts'
 import { createGenerator } from '../../../src/sampling/noise.ts'
@@ -53,7 +54,16 @@ async function decodedBothWays(folder: string, latentSize: readonly [number, num
   const whole = await decoded()
   backend.log.length = 0
   lane.applyMemoryPlan({ residency: 'keep', chunk: 2, tile }, [])
-  return { whole, tiled: await decoded(), runs: backend.runs(model.facts.tiledDecoder.rest.first), backend }
+  return {
+    whole,
+    tiled: await decoded(),
+    runs: backend.runs(firstGraph(model.facts.tiledDecoder.rest)),
+    backend,
+  }
+}
+
+function firstGraph(graphs: ClipGraphs): string {
+  return 'stages' in graphs ? graphs.stages[0]!.graph : graphs.first
 }
 
 const scratch = scratchFolder()

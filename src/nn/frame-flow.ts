@@ -1,0 +1,88 @@
+/** How convolutions over three frames see the frames around one, for clips [frames, channels, height, width] whole or in parts. */
+import type { Graph, Value } from '../graph/graph.ts'
+import { dimAt } from '../graph/operand.ts'
+import { cast } from '../graph/ops/cast.ts'
+import { concat, gather, reshape, slice } from '../graph/ops/layout.ts'
+import { frameWindows } from './conv3d.ts'
+import { keptFrames } from './frame-schedule.ts'
+
+/**
+ * One layer after the other: what `enter` gives is changed pixel by pixel as the layer likes, then goes into `windows` and,
+ * for a shortcut around one convolution or several, into `passed`.
+ */
+export interface FrameFlow {
+  /** The frames that a convolution can see. */
+  enter(x: Value): Value
+  /**
+   * The three frames of every window, joined along the channels.
+   * @param step from one window to the next
+   * @returns [windows, 3·channels, height, width]
+   */
+  windows(entered: Value, step?: 1 | 2): Value
+  /** The frames that the last convolution gave a result for. */
+  passed(entered: Value): Value
+}
+
+/** Of a clip that comes whole. Beyond its ends its first and its last frame are repeated. */
+export class WholeClip implements FrameFlow {
+  readonly #causal: boolean
+
+  /** @param causal whether a window is of a frame and the two before it, and not of one on each side */
+  constructor(causal: boolean) {
+    this.#causal = causal
+  }
+
+  enter(x: Value): Value {
+    return x
+  }
+
+  windows(x: Value, step: 1 | 2 = 1): Value {
+    const first = slice(x, 0, 0, 1)
+    const padded = this.#causal ? concat([first, first, x], 0) : concat([first, x, slice(x, 0, -1)], 0) // [frames + 2, channels, h, w]
+    return frameWindows(padded, step)
+  }
+
+  passed(x: Value): Value {
+    return x
+  }
+}
+
+/**
+ * Of a clip that comes in parts. What a part needs of those before it is remembered: inputs `cache.i`, outputs
+ * `cache.i.next`, f32 [2, channels, height, width]. Which frames a window is of, and which ones pass a shortcut, stands in
+ * the inputs `window.i`, i32 [3·windows], and `shortcut.i`, i32 [frames]: a `FrameSchedule` makes them.
+ */
+export class FrameStream implements FrameFlow {
+  readonly #graph: Graph
+  #caches = 0
+  #windows = 0
+  #shortcuts = 0
+
+  constructor(graph: Graph) {
+    this.#graph = graph
+  }
+
+  enter(x: Value): Value {
+    const name = `cache.${this.#caches++}`
+    const cache = this.#graph.input(name, 'f32', [keptFrames, ...x.shape.slice(1)])
+    const entered = concat([cast(cache, x.dtype), x], 0) // [frames + 2, channels, h, w]
+    this.#graph.output(`${name}.next`, cast(slice(entered, 0, -keptFrames), 'f32'))
+    return entered
+  }
+
+  windows(entered: Value): Value {
+    const index = this.#windows++
+    const places = this.#graph.input(`window.${index}`, 'i32', [`3*${framesAfter(index)}`])
+    return reshape(gather(entered, places, 0), ['*', 3 * Number(dimAt(entered, 1)), '=', '=']) // [windows, 3·channels, h, w]
+  }
+
+  passed(entered: Value): Value {
+    const frames = framesAfter(this.#windows - 1)
+    return gather(entered, this.#graph.input(`shortcut.${this.#shortcuts++}`, 'i32', [frames]), 0)
+  }
+}
+
+/** The symbol of the frames that a convolution gives. */
+function framesAfter(convolution: number): string {
+  return `frames${convolution + 1}`
+}
