@@ -1,4 +1,4 @@
-/** Few-step models and adapters of Wan, with the settings that their makers give. */
+/** Few-step models and adapters of Wan, with the settings that their makers give, or who publishes them for an interface. */
 import type { Preset } from '../../src/pipeline/family.ts'
 
 /** rCM's TrigFlow times, atan σ and those between, as noise levels of the flow: sin t / (cos t + sin t). */
@@ -18,16 +18,16 @@ export const wanPresets: readonly Preset[] = [
   },
   {
     name: 'causvid',
-    what: 'CausVid’s bidirectional adapters',
-    source: 'https://huggingface.co/Kijai/WanVideo_comfy',
-    fields: { steps: 8, guidance: 1, shift: 7, sampler: 'unipc' },
+    what: 'CausVid’s bidirectional adapters of 14B, at a scale of 0.3',
+    source: 'https://github.com/deepbeepmeep/Wan2GP/blob/main/docs/LORAS.md',
+    fields: { steps: 12, guidance: 1, shift: 7, sampler: 'unipc' },
     recognized: /causvid/i,
   },
   {
     name: 'fusionx',
     what: 'FusionX, models and adapters',
-    source: 'https://huggingface.co/vrgamedevgirl84/Wan14BT2VFusioniX',
-    fields: { steps: 8, guidance: 1, shift: 2, sampler: 'unipc' },
+    source: 'https://github.com/deepbeepmeep/Wan2GP/tree/main/profiles/wan',
+    fields: { steps: 10, guidance: 1, shift: 2, sampler: 'unipc' },
     recognized: /fusioni?x/i,
   },
   {

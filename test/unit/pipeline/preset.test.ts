@@ -30,7 +30,8 @@ test('a preset gives steps, guidance, shift and sampler', () => {
     shift: 5,
     sampler: 'euler',
   })
-  expect(plan({ preset: 'causvid' })).toMatchObject({ steps: 8, guidance: [1], shift: 7, sampler: 'unipc' })
+  expect(plan({ preset: 'causvid' })).toMatchObject({ steps: 12, guidance: [1], shift: 7, sampler: 'unipc' })
+  expect(plan({ preset: 'fusionx' })).toMatchObject({ steps: 10, guidance: [1], shift: 2, sampler: 'unipc' })
 })
 
 test('what a request says itself wins over its preset', () => {
@@ -81,8 +82,8 @@ test.each<[string, number[]]>([
 test('a preset is described by what it gives', () => {
   expect(wanPresets.map(presetText)).toEqual([
     '4 steps at 1000, 750, 500, 250; guidance 1; shift 5; sampler euler',
-    '8 steps; guidance 1; shift 7; sampler unipc',
-    '8 steps; guidance 1; shift 2; sampler unipc',
+    '12 steps; guidance 1; shift 7; sampler unipc',
+    '10 steps; guidance 1; shift 2; sampler unipc',
     '4 steps at σ 0.987654, 0.933781, 0.852895, 0.608979; guidance 1; shift 1; sampler lcm',
     '3 steps at 1000, 757, 522; guidance 1; shift 1; sampler lcm',
   ])
