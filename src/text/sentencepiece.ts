@@ -1,10 +1,29 @@
 import { CheckpointError } from '../errors.ts'
+import { type Piece, pieceKinds, scoredPairTokenizer, type TokenizerFiles } from './byte-pair-tokenizers.ts'
+import type { TokenizerConfig } from './tokenizer-config.ts'
 import type { TokenizerJson } from './tokenizer-json.ts'
 
-/** Kinds of pieces, of sentencepiece's `ModelProto.SentencePiece.Type`. */
-const control = 3
+/** Kinds of models, of sentencepiece's `TrainerSpec.ModelType`. */
+const modelTypes = { unigram: 1, bytePairs: 2 } as const
 
-const unigramModel = 1
+/** What is not in a SentencePiece model of T5: its padding and end, and its length. */
+export const t5Config: TokenizerConfig = {
+  tokenizer_class: 'T5Tokenizer',
+  pad_token: '<pad>',
+  eos_token: '</s>',
+  model_max_length: 512,
+}
+
+/**
+ * What the files of a tokenizer would hold for a SentencePiece model: one of T5, or one of byte pairs as Gemma has.
+ * @throws CheckpointError `checkpoint/config` for what is no such model
+ */
+export function tokenizerOfModel(bytes: Uint8Array, path: string): TokenizerFiles {
+  const model = readModel(bytes, path)
+  return model.type === modelTypes.bytePairs
+    ? scoredPairTokenizer(model, path)
+    : { json: unigramTokenizer(model, path, new Map()), config: t5Config }
+}
 
 /**
  * What tokenizer.json would hold for a SentencePiece model of T5, as transformers' `T5Converter` writes it.
@@ -26,11 +45,11 @@ export function unigramTokenizer(
   path: string,
   added: ReadonlyMap<number, string>,
 ): TokenizerJson {
-  if (type !== unigramModel) throw unusable(path, 'a unigram model', `one of type ${type}`)
-  const end = pieces.findIndex(({ text, kind }) => kind === control && text === '</s>')
+  if (type !== modelTypes.unigram) throw unusable(path, 'a unigram model', `one of type ${type}`)
+  const end = pieces.findIndex(({ text, kind }) => kind === pieceKinds.control && text === '</s>')
   if (end < 0) throw unusable(path, 'a piece </s>', 'none')
   const special = pieces.flatMap(({ text, kind }, id) =>
-    kind === control || id === unknown ? [{ id, content: text, special: true }] : [],
+    kind === pieceKinds.control || id === unknown ? [{ id, content: text, special: true }] : [],
   )
   const known = new Set(special.map(({ id }) => id))
   const beyond = [...added].flatMap(([id, content]) =>
@@ -53,12 +72,6 @@ export function unigramTokenizer(
   }
 }
 
-interface Piece {
-  readonly text: string
-  readonly score: number
-  readonly kind: number
-}
-
 /** A unigram model: its pieces by id. */
 export interface UnigramModel {
   readonly pieces: readonly Piece[]
@@ -67,7 +80,7 @@ export interface UnigramModel {
   readonly charsmap: Uint8Array
 }
 
-function readModel(bytes: Uint8Array, path: string): UnigramModel {
+function readModel(bytes: Uint8Array, path: string): UnigramModel & { begin: number; padding: number } {
   try {
     const fields = [...fieldsOf(bytes)]
     const pieces = fields.filter(({ number }) => number === 1).map(({ value }) => readPiece(bytesOf(value)))
@@ -76,13 +89,20 @@ function readModel(bytes: Uint8Array, path: string): UnigramModel {
     const normalizer = messageAt(fields, 3)
     return {
       pieces,
-      type: Number(trainer.get(3) ?? unigramModel),
-      unknown: Number(trainer.get(40) ?? 0),
+      type: Number(trainer.get(3) ?? modelTypes.unigram),
+      unknown: idOf(trainer.get(40), 0),
+      begin: idOf(trainer.get(41), 1),
+      padding: idOf(trainer.get(43), -1),
       charsmap: bytesOf(normalizer.get(2) ?? new Uint8Array()),
     }
   } catch (cause) {
     throw unusable(path, 'a SentencePiece model', (cause as Error).message, cause)
   }
+}
+
+/** An int32, of which a negative one is written as 64 bits. */
+function idOf(value: Field['value'] | undefined, unless: number): number {
+  return typeof value === 'bigint' ? Number(BigInt.asIntN(32, value)) : unless
 }
 
 function readPiece(bytes: Uint8Array): Piece {

@@ -4,24 +4,8 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { CheckpointError, messageOf } from '../errors.ts'
 import { tokenizerJsonOf } from './sentencepiece.ts'
+import { type TokenizerConfig, tokenizerConfig } from './tokenizer-config.ts'
 import { type TokenizerJson, tokenizerJson } from './tokenizer-json.ts'
-
-const tokenText = z.union([
-  z.string(),
-  z.looseObject({ content: z.string() }).transform(token => token.content),
-])
-
-/** What is read of tokenizer_config.json. */
-const tokenizerConfig = z.looseObject({
-  tokenizer_class: z.string().nullish(),
-  model_max_length: z.number().nullish(),
-  pad_token: tokenText.nullish(),
-  eos_token: tokenText.nullish(),
-  padding_side: z.enum(['left', 'right']).nullish(),
-  truncation_side: z.literal('right').nullish(),
-  added_tokens_decoder: z.record(z.string().regex(/^\d+$/), tokenText).nullish(),
-})
-export type TokenizerConfig = z.infer<typeof tokenizerConfig>
 
 /**
  * Reads the two files of a tokenizer folder; where tokenizer.json is missing, `spiece.model` stands for it.
@@ -45,6 +29,20 @@ export async function readTokenizerJson(path: string): Promise<TokenizerJson> {
   return await readJson(path, tokenizerJson)
 }
 
+/** Reads the bytes of a tokenizer.json that another file holds. @throws CheckpointError when they are none */
+export function parseTokenizerJson(bytes: Uint8Array, name: string): TokenizerJson {
+  return parsed(textOf(bytes), name, tokenizerJson)
+}
+
+/** Reads the bytes of a tokenizer_config.json that another file holds. @throws CheckpointError when they are none */
+export function parseTokenizerConfig(bytes: Uint8Array, name: string): TokenizerConfig {
+  return parsed(textOf(bytes), name, tokenizerConfig)
+}
+
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes)
+}
+
 /** Tokens that were added to a SentencePiece model: older folders list them in a file, newer ones in the configuration. */
 async function addedTokens(folder: string, config: TokenizerConfig): Promise<ReadonlyMap<number, string>> {
   const path = join(folder, 'added_tokens.json')
@@ -60,12 +58,16 @@ async function readJson<Schema extends z.ZodType>(path: string, schema: Schema):
   const text = await readFile(path, 'utf8').catch(cause => {
     throw unreadable(path, cause)
   })
-  const parsed = schema.safeParse(parseJson(text, path))
-  if (parsed.success) return parsed.data
+  return parsed(text, path, schema)
+}
+
+function parsed<Schema extends z.ZodType>(text: string, path: string, schema: Schema): z.infer<Schema> {
+  const { success, data, error } = schema.safeParse(parseJson(text, path))
+  if (success) return data
   throw new CheckpointError(
     'checkpoint/config',
-    { subject: path, expected: 'a Hugging Face tokenizer file', got: z.prettifyError(parsed.error) },
-    { cause: parsed.error },
+    { subject: path, expected: 'a Hugging Face tokenizer file', got: z.prettifyError(error) },
+    { cause: error },
   )
 }
 

@@ -1,7 +1,7 @@
 import { Tokenizer } from '@huggingface/tokenizers'
 import { precompiledCharsmap } from './precompiled-charsmap.ts'
 import { metaspaceSplitter, type Splitter, splitAtWhitespace } from './text-splitters.ts'
-import type { TokenizerConfig } from './tokenizer-files.ts'
+import type { TokenizerConfig } from './tokenizer-config.ts'
 import type { PartConfig, TokenizerJson } from './tokenizer-json.ts'
 import { type UnigramConfig, unigram } from './unigram.ts'
 

@@ -1,5 +1,5 @@
 import { CheckpointError, FramewrightError, messageOf, RequestError } from '../errors.ts'
-import type { TokenizerConfig } from './tokenizer-files.ts'
+import type { TokenizerConfig } from './tokenizer-config.ts'
 import type { TokenizerJson } from './tokenizer-json.ts'
 import { buildTokenizer, type LibraryTokenizer } from './tokenizer-parts.ts'
 import { type TokenizerSource, tokenizerFolder } from './tokenizer-source.ts'

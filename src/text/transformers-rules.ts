@@ -1,4 +1,4 @@
-import type { TokenizerConfig } from './tokenizer-files.ts'
+import type { TokenizerConfig } from './tokenizer-config.ts'
 import type { PartConfig, TokenizerJson } from './tokenizer-json.ts'
 
 /**
