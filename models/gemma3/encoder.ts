@@ -23,7 +23,7 @@ const places = ['language_model.model', 'model.language_model', 'model'] as cons
 
 /** Tensors of checkpoints that are not the text model's: the pictures' part, and a head that is the embedding again. */
 export const gemma3Ignored: readonly RegExp[] = [
-  /^(?:model\.)?(?:vision_tower|multi_modal_projector)\./,
+  /^(?:model\.)?(?:vision_tower|vision_model|multi_modal_projector)\./,
   /^(?:language_model\.)?lm_head\./,
 ]
 

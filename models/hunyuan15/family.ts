@@ -18,6 +18,7 @@ import { type HunyuanConfigs, imageToVideo, modelWidth, readHunyuanConfigs } fro
 import { glyphContext, imageContext } from './context.ts'
 import { hunyuanOriginalNames } from './original-names.ts'
 import { hunyuanPublished } from './published.ts'
+import { hunyuanSingleFiles } from './single-files.ts'
 import { trainedSizes, usualSize } from './sizes.ts'
 import { hunyuanTextConditioner, skippedLayers } from './text.ts'
 import { hunyuanTransformer } from './transformer.ts'
@@ -36,6 +37,7 @@ export const hunyuan15: Family = {
     { name: 'HunyuanVideo 1.5 I2V', repository: `${repositories}-480p_i2v`, ...modesOf(true) },
   ],
   published: hunyuanPublished,
+  singleFiles: hunyuanSingleFiles,
   fields: {},
   load: checkpoint => loadHunyuan(readHunyuanConfigs(checkpoint), checkpoint),
 }

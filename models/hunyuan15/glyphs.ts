@@ -45,10 +45,15 @@ const byT5Config = z.object({
     .default({}),
 })
 
-/** Opens transformers' `ByT5Tokenizer` of a folder. @throws CheckpointError for a file that cannot be read as one */
+/**
+ * Opens transformers' `ByT5Tokenizer` of a folder; the vocabulary of the class where there is no folder, as with single files.
+ * @throws CheckpointError for a file that cannot be read as one
+ */
 export async function openGlyphTokenizer(folder: string): Promise<GlyphTokenizer> {
   const file = path.join(folder, 'tokenizer_config.json')
-  const text = await readFile(file, 'utf8').catch(() => undefined)
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    return cause.code === 'ENOENT' || cause.code === 'ENOTDIR' ? '{}' : undefined
+  })
   const { added_tokens_decoder: listed, extra_ids: extra } = checkConfig(byT5Config, parseJson(text), file)
   const configured = Object.entries(listed).map(([id, token]) => ({ id: Number(id), ...token }))
   const others = ownTokens(extra).filter(({ content }) => configured.every(each => each.content !== content))

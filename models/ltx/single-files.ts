@@ -2,12 +2,16 @@
 import type { FilePart, PartTensors, SingleFileModel, SingleFiles } from '../../src/pipeline/family.ts'
 import { layerCount, renameTensors } from '../../src/weights/rename-tensors.ts'
 import type { TensorLocation } from '../../src/weights/tensor-location.ts'
+import { unusedStatistics } from '../ltx-vae/file-names.ts'
 import { t5Part } from '../t5/file.ts'
-import { transformerNames, unusedStatistics, vaeNames } from './file-names.ts'
+import { transformerNames, vaeNames } from './file-names.ts'
 import { vae091, vae095 } from './published.ts'
 
 export const ltxSingleFiles: SingleFiles = {
-  part: tensors => transformerPart(tensors) ?? vaePart(tensors) ?? t5Part(tensors),
+  parts: tensors => {
+    const part = transformerPart(tensors) ?? vaePart(tensors) ?? t5Part(tensors)
+    return part ? [part] : []
+  },
   model: modelOf,
 }
 
@@ -20,6 +24,8 @@ function transformerPart({ tensors: stored }: PartTensors): FilePart | undefined
   const input = at('proj_in.weight')
   const caption = at('caption_projection.linear_1.weight')
   if (!input || !caption || !at('transformer_blocks.0.attn1.to_q.weight')) return undefined
+  // LTX-2 has the same names for its video, and more for its sound.
+  if (stored.has('audio_patchify_proj.weight') || stored.has('audio_proj_in.weight')) return undefined
   const [width, channels] = input as [number, number]
   return {
     component: 'transformer',
@@ -45,6 +51,8 @@ function vaePart({ tensors: stored }: PartTensors): FilePart | undefined {
   const input = stored.get('decoder.conv_in.conv.weight')?.shape
   if (!input || !stored.has('decoder.up_blocks.0.res_blocks.0.conv1.conv.weight')) return undefined
   const release = releaseOf(stored)
+  // From 0.9.5 on, a level begins with one convolution in place of a block; without timesteps, that is LTX-2's.
+  if (release === '0.9.0' && stored.has('encoder.down_blocks.1.conv.conv.weight')) return undefined
   const tensors = renameTensors(stored, vaeNames[release])
   for (const key of tensors.keys()) if (unusedStatistics.test(key)) tensors.delete(key)
   return {
@@ -96,6 +104,7 @@ function modelOf([transformer]: readonly [FilePart, ...FilePart[]]): SingleFileM
   const channels = transformer.config.in_channels as number
   const width = transformer.config.caption_channels as number
   return {
+    variant: 'LTX-Video',
     index: parts => ({ _class_name: isLater(parts) ? 'LTXConditionPipeline' : 'LTXPipeline' }),
     configs: parts => ({ scheduler: isLater(parts) ? plain : shifting }),
     needs: [

@@ -36,6 +36,7 @@ import { ltx2Guidance, ltx2Takes } from './guidance.ts'
 import { laterStages } from './later-stages.ts'
 import { ltx2OriginalNames, ltx2VariantTensors } from './original-names.ts'
 import { ltx2Published } from './published.ts'
+import { ltx2SingleFiles } from './single-files.ts'
 import { ltx2Sound } from './sound.ts'
 import type { SoundLatents } from './sound-latents.ts'
 import { ltx2TextConditioner, ltx2TextTokens } from './text.ts'
@@ -70,6 +71,7 @@ export const ltx2: Family = {
     { name: 'LTX-2.3', repository: 'Lightricks/LTX-2.3', ...modes },
   ],
   published: ltx2Published,
+  singleFiles: ltx2SingleFiles,
   fields: ltx2Fields,
   load: checkpoint => loadLtx2(checkpoint),
 }
@@ -93,6 +95,8 @@ function loadLtx2(checkpoint: CheckpointConfigs): Model {
     graphs: [...graphsOf(configs), ...(made?.graphs ?? [])],
     ignoredTensors: {
       text_encoder: gemma3Ignored,
+      // The guess of a clip's length, of 2.5.
+      connectors: [/^duration_head\./],
       transformer: [/^keyframes_abs_pos_embedding$/],
       ...made?.ignoredTensors,
     },

@@ -16,9 +16,16 @@ import { clipProcessor } from './published.ts'
 import { latents22 } from './vae-latents.ts'
 
 export const wanSingleFiles: SingleFiles = {
-  part: tensors => transformerPart(tensors) ?? vaePart(tensors) ?? t5Part(tensors) ?? clipVisionPart(tensors),
+  parts: tensors => {
+    const part = transformerPart(tensors) ?? vaePart(tensors) ?? t5Part(tensors) ?? clipVisionPart(tensors)
+    return part ? [part] : []
+  },
   model: modelOf,
 }
+
+/** Of Wan 2.2 image-to-video, as ComfyUI has it. */
+const lowNoiseFile =
+  'Comfy-Org/Wan_2.2_ComfyUI_Repackaged/split_files/diffusion_models/wan2.2_i2v_low_noise_14B_fp8_scaled.safetensors'
 
 /** Every published checkpoint has them. */
 const headDim = 128
@@ -121,7 +128,7 @@ function modelOf(transformers: readonly [FilePart, ...FilePart[]]): SingleFileMo
       subject: 'transformer',
       expected: 'two files, as Wan 2.2 image-to-video has them',
       got: 'one',
-      advice: 'Give the high-noise file as --model and the low-noise file as --transformer-2.',
+      advice: `Give the high-noise file as --model and the low-noise file as --transformer-2. Fetch one with: framewright models pull ${lowNoiseFile}`,
     })
   }
   const controlled = first.config.vace_layers !== undefined
@@ -130,6 +137,7 @@ function modelOf(transformers: readonly [FilePart, ...FilePart[]]): SingleFileMo
   const boundary = second && (extra > 0 ? 0.9 : 0.875)
   const shift = first.config.pos_embed_seq_len !== null ? 16 : perFrame ? 5 : 3
   return {
+    variant: variantOf(first, second),
     index: () => ({
       _class_name: pipeline,
       ...(boundary !== undefined && { boundary_ratio: boundary }),
@@ -192,6 +200,16 @@ function needsOf(transformer: FilePart, seesPictures: boolean): NeededPart[] {
     fits: part => field(part, 'hidden_size') === image,
   }
   return seesPictures ? [encoder, vae, clip] : [encoder, vae]
+}
+
+/** Networks of Wan 2.1 T2V and the two of Wan 2.2 have the same tensors. */
+function variantOf(transformer: FilePart, second: FilePart | undefined): string {
+  const pictures = field(transformer, 'in_channels') > field(transformer, 'out_channels')
+  if (transformer.config.vace_layers !== undefined) return 'Wan 2.1 VACE'
+  if (field(transformer, 'out_channels') === 48) return 'Wan 2.2 TI2V-5B'
+  if (second) return pictures ? 'Wan 2.2 I2V-A14B' : 'Wan 2.2 T2V-A14B'
+  if (transformer.config.pos_embed_seq_len !== null) return 'Wan 2.1 FLF2V'
+  return pictures ? 'Wan 2.1 I2V' : 'Wan 2.1 T2V'
 }
 
 /** A published folder whose scheduler is taken. */

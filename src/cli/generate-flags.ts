@@ -23,7 +23,10 @@ import {
 export interface ModelFileFlags {
   readonly transformer2?: string
   readonly textEncoder?: string
+  readonly textEncoder2?: string
+  readonly connectors?: string
   readonly vae?: string
+  readonly audioVae?: string
   readonly imageEncoder?: string
   readonly tokenizer?: string
   readonly modelsDir?: string
@@ -33,7 +36,10 @@ export interface ModelFileFlags {
 const fileFlags: Readonly<Record<keyof ModelFileFlags, keyof ModelFiles>> = {
   transformer2: 'transformer2',
   textEncoder: 'textEncoder',
+  textEncoder2: 'textEncoder2',
+  connectors: 'connectors',
   vae: 'vae',
+  audioVae: 'audioVae',
   imageEncoder: 'imageEncoder',
   tokenizer: 'tokenizer',
   modelsDir: 'modelsFolder',
@@ -114,9 +120,15 @@ export function addFileFlags(command: Command): void {
   command
     .optionsGroup('The other files, where --model is one (default: found near it):')
     .option('--transformer-2 <file>', 'the low-noise network, of models with two')
-    .option('--text-encoder <file>', 'the text encoder')
+    .option('--text-encoder <file|folder>', 'the text encoder')
+    .option('--text-encoder-2 <file>', 'the second text encoder, of models with two')
+    .option(
+      '--connectors <file>',
+      'what the text goes through after its encoder, of models that have it apart',
+    )
     .option('--vae <file>', 'the VAE')
-    .option('--image-encoder <file>', 'the CLIP vision encoder, of models that see pictures through one')
+    .option('--audio-vae <file>', 'the VAE and vocoder of the sound, of models that make it')
+    .option('--image-encoder <file>', 'the vision encoder, of models that see pictures through one')
     .option(
       '--tokenizer <folder|file>',
       'a folder with tokenizer.json or spiece.model (default: the text encoder’s)',

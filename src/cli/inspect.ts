@@ -92,8 +92,9 @@ export function fileText({ file, parts, bytes }: FileReport): string {
     ['file', file],
     ['size', bytesText(bytes)],
   ]
-  const blocks = parts.map(({ family, component, class: kind, parameters, layers, missing }) => {
+  const blocks = parts.map(({ family, variant, component, class: kind, parameters, layers, missing }) => {
     const rows = [
+      ...(variant === undefined ? [] : [['model', variant]]),
       ['part', `${component.replaceAll('_', ' ')} of ${family} (${kind})`],
       ['holds', parametersText(parameters)],
       ...missing.map(each => ['missing', each]),

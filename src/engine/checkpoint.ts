@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
 import { CheckpointError } from '../errors.ts'
@@ -5,14 +6,14 @@ import type { CheckpointConfigs, Family, GraphRecipe, Model } from '../pipeline/
 import { type RequestFields, requestFieldsOf } from '../pipeline/fields/request-fields.ts'
 import { readSchedulerConfig } from '../sampling/scheduler-config.ts'
 import { openWeights, type Weights } from '../weights/checkpoint.ts'
-import { quantizationOf } from '../weights/quantization.ts'
+import { isReadMethod, quantizationOf } from '../weights/quantization.ts'
 import { isCutDownload } from '../weights/weights-file.ts'
 import { type ExportManifest, exportManifest, exportManifestName, trainedSchema } from './export-manifest.ts'
 import { fetchAdvice } from './fetch-advice.ts'
 import type { ModelFiles } from './model-files.ts'
 import { notAModel } from './model-folder.ts'
 import { readComponents, readJson } from './read-components.ts'
-import { readSingleFile, weightsInFile } from './read-single-file.ts'
+import { readSingleFile, weightsInFiles } from './read-single-file.ts'
 import { recognizePath, runnablePath } from './recognize-path.ts'
 
 /** A model that a family has read. */
@@ -99,7 +100,7 @@ async function readFile(
   families: readonly Family[],
   { pipeline, files = {} }: OpenCheckpointOptions,
 ): Promise<Checkpoint> {
-  const { configs: read, family, weights, choices } = await readSingleFile(file, families, files)
+  const { configs: read, family, weights, choices } = await readSingleFile(file, families, files, pipeline)
   const configs = pipeline ? { ...read, index: { ...read.index, _class_name: pipeline } } : read
   const model = withoutAbsentGraphs(family.load(configs), weights, file)
   const obstacle = obstacleIn(weights, configs)
@@ -138,7 +139,7 @@ async function readFolder(
   readSchedulerConfig(model.facts.scheduler)
   const weights = exported?.weights
     ? await openExportedFiles(folder, exported.weights, family)
-    : await openComponents(folder, model)
+    : await openComponents(folder, model, family)
   const whole = withoutAbsentGraphs(model, weights, folder)
   const obstacle = obstacleIn(weights, configs)
   const fields = requestFieldsOf(families.map(each => each.fields))
@@ -160,20 +161,23 @@ async function readFolder(
 /** Weights of an exported model of single files. */
 async function openExportedFiles(
   folder: string,
-  files: Readonly<Record<string, string>>,
+  files: Readonly<Record<string, string | readonly string[]>>,
   family: Family,
 ): Promise<Map<string, Weights>> {
-  const open = async ([component, name]: [string, string]) => {
-    return [component, await weightsInFile(path.join(folder, name), component, family)] as const
+  const open = async ([component, names]: [string, string | readonly string[]]) => {
+    const paths = [names].flat().map(name => path.join(folder, name))
+    return [component, await weightsInFiles(paths, component, family)] as const
   }
   return new Map(await Promise.all(Object.entries(files).map(open)))
 }
 
-/** Weights of every component that has graphs: their headers alone are read. */
-async function openComponents(folder: string, model: Model): Promise<Map<string, Weights>> {
+/** Weights of every component that has graphs: their headers alone are read. A GGUF file stands for those of its folder. */
+async function openComponents(folder: string, model: Model, family: Family): Promise<Map<string, Weights>> {
   const names = [...new Set(model.graphs.map(({ component }) => component))]
   const open = async (name: string) => {
     try {
+      const file = await ggufIn(path.join(folder, name))
+      if (file !== undefined) return [name, await weightsInFiles([file], name, family)] as const
       return [name, await openWeights(path.join(folder, name))] as const
     } catch (error) {
       if (!isCutDownload(error) || !error.expectation) throw error
@@ -184,12 +188,23 @@ async function openComponents(folder: string, model: Model): Promise<Map<string,
   return new Map(await Promise.all(names.map(open)))
 }
 
+/** The one GGUF file of a folder that holds no other weights. */
+async function ggufIn(folder: string): Promise<string | undefined> {
+  const names = await readdir(folder).catch((): string[] => [])
+  const [file, ...others] = names.filter(name => name.endsWith('.gguf'))
+  const plain = names.some(name => name.endsWith('.safetensors'))
+  return file !== undefined && others.length === 0 && !plain ? path.join(folder, file) : undefined
+}
+
 function obstacleIn(
   weights: ReadonlyMap<string, Weights>,
   { components }: CheckpointConfigs,
 ): string | undefined {
   const quantized = [...weights].flatMap(([name, { tensors, metadata }]) => {
-    const kind = quantizationOf({ tensors, metadata, config: components[name] })
+    // A format that was read is no obstacle, though the config names it too.
+    const read = [...tensors.values()].some(({ encoding }) => encoding !== undefined)
+    const config = read && isReadMethod(components[name]) ? undefined : components[name]
+    const kind = quantizationOf({ tensors, metadata, config })
     return kind === undefined ? [] : [`${kind} in ${name}`]
   })
   return quantized.length === 0 ? undefined : `quantised weights: ${quantized.join(', ')}`

@@ -20,8 +20,8 @@ export const exportManifest = z.object({
   defaults: z.record(z.string(), z.unknown()),
   trained: trainedSchema.optional(),
   precision: z.enum(['f32', 'f16', 'bf16']),
-  /** Of a model of single files: where the file with a component's weights is, relative to the folder. */
-  weights: z.record(z.string(), z.string()).optional(),
+  /** Of a model of single files: where the file, or the files, with a component's weights are, relative to the folder. */
+  weights: z.record(z.string(), z.union([z.string(), z.array(z.string())])).optional(),
   graphs: z.array(z.object({ name: z.string(), file: z.string(), weightBytes: z.number() })),
 })
 

@@ -12,7 +12,7 @@ import { type ClipSize, clipSymbols } from './clip-sizes.ts'
 import { type ExportManifest, exportManifestName } from './export-manifest.ts'
 import { buildComponent, weightBytesOf } from './graph-source.ts'
 import type { ModelFiles } from './model-files.ts'
-import { type PlacedWeights, placeWeights, placeWeightsFile } from './place-weights.ts'
+import { type PlacedWeights, placeWeights, placeWeightsFiles } from './place-weights.ts'
 
 export interface ExportOptions {
   /** A model folder in the diffusers layout, or a transformer's file. */
@@ -90,19 +90,19 @@ async function writeExport(
   { copy = false, dialect = 'onnxruntime', clip, signal }: ExportOptions,
 ): Promise<Omit<ExportReport, 'path'>> {
   const graphs: ExportManifest['graphs'] = []
-  const single: Record<string, string> = {}
+  const single: Record<string, string[]> = {}
   let weightFiles = 0
   let weightBytes = 0
   let linked = false
   const symbols = clip && (await clipSymbols(checkpoint, clip))
   for (const component of componentsOf(checkpoint)) {
     if (signal) checkAborted(signal)
-    const [file] = checkpoint.files ? checkpoint.weights.get(component)!.files : []
+    const { files } = checkpoint.weights.get(component)!
     const target = path.join(folder, component)
-    const weights = file
-      ? await placeWeightsFile(file, target, { copy })
+    const weights = checkpoint.files
+      ? await placeWeightsFiles(files, target, { copy })
       : await placeWeights(path.join(checkpoint.folder, component), target, { copy })
-    if (file) single[component] = `${component}/${weights.nameOf(file)}`
+    if (checkpoint.files) single[component] = files.map(file => `${component}/${weights.nameOf(file)}`)
     weightFiles += weights.files
     weightBytes += weights.bytes
     linked ||= weights.linked

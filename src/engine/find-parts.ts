@@ -3,7 +3,7 @@ import path from 'node:path'
 import { CheckpointError } from '../errors.ts'
 import type { Family } from '../pipeline/family.ts'
 import type { NeededPart } from '../pipeline/single-files.ts'
-import { fileOptions, type LocatedPart, partsIn } from './model-files.ts'
+import { fileOptions, type LocatedPart, neededIn, partsIn } from './model-files.ts'
 import { comfyFolders, placesOf, weightsIn } from './part-places.ts'
 
 /** Files of a place that are looked into. */
@@ -29,7 +29,7 @@ export async function findPart(
     const found = new Map<string, LocatedPart>()
     for (const file of files.slice(0, maxCandidates)) {
       const parts = await partsIn(file, family).catch(() => [])
-      const fitting = parts.find(part => part.component === component && need.fits(part))
+      const fitting = neededIn(parts, need)
       if (fitting) found.set(fitting.file.path, fitting)
     }
     const [first] = found.values()

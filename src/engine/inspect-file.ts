@@ -1,10 +1,11 @@
 import { messageOf } from '../errors.ts'
 import type { Family } from '../pipeline/family.ts'
+import { partName } from '../pipeline/single-files.ts'
 import { elementCount } from '../tensor/dtype.ts'
-import { readTensorFile } from '../weights/formats/read-tensor-file.ts'
 import { storedBytes, storedFormat, type TensorLocation } from '../weights/tensor-location.ts'
 import { type ModelFiles, partsOf } from './model-files.ts'
-import { missingParts } from './read-single-file.ts'
+import { readPartFile } from './part-file.ts'
+import { describeTransformer } from './read-single-file.ts'
 
 /** What a single file of weights holds, read from its header. */
 export interface FileReport {
@@ -17,7 +18,9 @@ export interface FileReport {
 
 export interface FilePartReport {
   readonly family: string
-  /** `transformer`, `text_encoder`, `vae`, `image_encoder`. */
+  /** Of a transformer: `LTX-2.3`, as far as its tensors tell. */
+  readonly variant?: string
+  /** `transformer`, `text_encoder`, `vae`, `image_encoder`; of a piece of one, with its name: `connectors.projection`. */
   readonly component: string
   readonly class: string
   readonly parameters: number
@@ -46,26 +49,31 @@ export async function inspectFile(
   families: readonly Family[],
   files: ModelFiles = {},
 ): Promise<FileReport | undefined> {
-  const file = await readTensorFile(location)
+  const file = await readPartFile(location)
   const found = families.map(family => ({ family, parts: partsOf(file, family) }))
   const best = found.find(({ parts }) => parts.some(({ component }) => component === 'transformer'))
   const known = best ?? found.find(({ parts }) => parts.length > 0)
   if (!known) return undefined
   const { family } = known
-  const parts = known.parts.map(async ({ component, listed, tensors }): Promise<FilePartReport> => {
+  const parts = known.parts.map(async (part): Promise<FilePartReport> => {
+    const { component, listed, tensors } = part
     const all = [...tensors.values()]
-    const missing =
+    const described =
       component === 'transformer'
-        ? await missingParts(location, families, files).catch(error => [messageOf(error)])
-        : []
+        ? await describeTransformer(location, families, files).catch(error => ({
+            variant: undefined,
+            missing: [messageOf(error)],
+          }))
+        : { variant: undefined, missing: [] }
     return {
       family: family.name,
-      component,
+      ...(described.variant !== undefined && { variant: described.variant }),
+      component: partName(part),
       class: listed[1],
       parameters: all.reduce((sum, { shape }) => sum + elementCount(shape), 0),
       bytes: storedBytes(all),
       layers: layersOf(tensors),
-      missing,
+      missing: described.missing,
     }
   })
   return { file: file.path, container: file.container, parts: await Promise.all(parts), bytes: file.bytes }

@@ -4,12 +4,12 @@ import type { PulledModel } from '../hub/models.ts'
 import { openingOf } from '../pipeline/extend-plan.ts'
 import type { Family } from '../pipeline/family.ts'
 import type { Mode } from '../pipeline/model-facts.ts'
-import { readTensorFile } from '../weights/formats/read-tensor-file.ts'
 import { storedBytes, storedFormat, type TensorLocation } from '../weights/tensor-location.ts'
 import { readCheckpoint } from './checkpoint.ts'
 import { type AdapterReport, inspectAdapter } from './inspect-adapter.ts'
 import { isAdapter } from './inspect-safetensors.ts'
 import { partsOf } from './model-files.ts'
+import { readPartFile } from './part-file.ts'
 import { isWeightsFile } from './part-places.ts'
 
 /** Something on this machine that a model is made of. */
@@ -72,7 +72,7 @@ export async function describeFile(
   families: readonly Family[],
 ): Promise<LocalPart> {
   try {
-    const file = await readTensorFile(location)
+    const file = await readPartFile(location)
     const tensors = [...file.tensors.values()]
     if (isAdapter(file.tensors.keys())) return adapterPart(name, await inspectAdapter(location))
     const part = families.flatMap(family => partsOf(file, family))[0]

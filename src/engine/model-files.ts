@@ -1,17 +1,26 @@
 import path from 'node:path'
 import { CheckpointError } from '../errors.ts'
 import type { Family } from '../pipeline/family.ts'
-import type { FilePart, NeededPart } from '../pipeline/single-files.ts'
-import { readTensorFile, type TensorFile } from '../weights/formats/read-tensor-file.ts'
+import { type FilePart, type NeededPart, partName } from '../pipeline/single-files.ts'
+import { withoutLayerMap } from '../weights/formats/comfy-markers.ts'
+import type { TensorFile } from '../weights/formats/read-tensor-file.ts'
 import { quantizationOf } from '../weights/quantization.ts'
 import { sectionsOf } from './file-sections.ts'
+import { type PartFile, readPartFile } from './part-file.ts'
 
 /** The files of a model that is not a folder, beside its transformer's. */
 export interface ModelFiles {
   /** The low-noise expert, of models with two. */
   readonly transformer2?: string
+  /** A file, or a folder of shards with its config.json. */
   readonly textEncoder?: string
+  /** The second one, of models with two. */
+  readonly textEncoder2?: string
+  /** What the text goes through between encoder and transformer, of models that have it apart. */
+  readonly connectors?: string
   readonly vae?: string
+  /** The file of the sound's VAE and vocoder, of models that make sound. */
+  readonly audioVae?: string
   readonly imageEncoder?: string
   /** A folder with tokenizer.json or spiece.model, or one of these files. */
   readonly tokenizer?: string
@@ -23,23 +32,32 @@ export interface ModelFiles {
 export const fileOptions = {
   transformer_2: { option: 'transformer2', flag: '--transformer-2' },
   text_encoder: { option: 'textEncoder', flag: '--text-encoder' },
+  text_encoder_2: { option: 'textEncoder2', flag: '--text-encoder-2' },
+  connectors: { option: 'connectors', flag: '--connectors' },
   vae: { option: 'vae', flag: '--vae' },
+  audio_vae: { option: 'audioVae', flag: '--audio-vae' },
+  vocoder: { option: 'audioVae', flag: '--audio-vae' },
   image_encoder: { option: 'imageEncoder', flag: '--image-encoder' },
 } as const
 
 /** A part of a model, and the file that holds it. */
 export interface LocatedPart extends FilePart {
-  readonly file: TensorFile
+  readonly file: PartFile
 }
 
 /** The parts of a family that a file holds. @throws CheckpointError for a file that cannot be read */
 export async function partsIn(location: string, family: Family): Promise<LocatedPart[]> {
-  return partsOf(await readTensorFile(location), family)
+  return partsOf(await readPartFile(location), family)
 }
 
-export function partsOf(file: TensorFile, { singleFiles }: Family): LocatedPart[] {
-  const parts = sectionsOf(file).flatMap(section => singleFiles?.part(section) ?? [])
+export function partsOf(file: PartFile, { singleFiles }: Family): LocatedPart[] {
+  const parts = sectionsOf(file).flatMap(section => singleFiles?.parts(section) ?? [])
   return parts.map(part => ({ ...part, file }))
+}
+
+/** The one of a file's parts that is needed. */
+export function neededIn(parts: readonly LocatedPart[], need: NeededPart): LocatedPart | undefined {
+  return parts.find(part => partName(part) === partName(need) && need.fits(part))
 }
 
 /**
@@ -50,7 +68,7 @@ export async function readTransformer(
   location: string,
   families: readonly Family[],
 ): Promise<{ family: Family; parts: readonly LocatedPart[] }> {
-  const file = await readTensorFile(location)
+  const file = await readPartFile(location)
   const found = families.map(family => ({ family, parts: partsOf(file, family) }))
   const whole = found.find(({ parts }) => parts.some(({ component }) => component === 'transformer'))
   if (whole) return whole
@@ -71,7 +89,7 @@ function anotherPart({ component, listed }: FilePart): { got: string; advice: st
 }
 
 function unknownTensors({ tensors, metadata }: TensorFile): { got: string; advice: string } {
-  const kind = quantizationOf({ tensors, metadata: withoutMarkers(metadata) })
+  const kind = quantizationOf({ tensors, metadata: withoutLayerMap(metadata) })
   if (kind !== undefined) {
     return {
       got: `${kind} weights, which are not read`,
@@ -85,25 +103,20 @@ function unknownTensors({ tensors, metadata }: TensorFile): { got: string; advic
   }
 }
 
-/** The metadata without the map of layers whose formats were read. */
-export function withoutMarkers(metadata: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  return new Map([...metadata].filter(([name]) => name !== '_quantization_metadata'))
-}
-
 /**
  * The part of a file that was named for a component.
  * @throws CheckpointError `checkpoint/config` where the file has none that fits
  */
 export async function namedPart(location: string, need: NeededPart, family: Family): Promise<LocatedPart> {
   const parts = await partsIn(location, family)
-  const found = parts.find(part => part.component === need.component && need.fits(part))
+  const found = neededIn(parts, need)
   if (found) return found
   const described = parts.map(({ listed, config }) => `${listed[1]} ${sizesIn(config)}`).join(', ')
   throw new CheckpointError('checkpoint/config', {
     subject: location,
     expected: need.what,
     got: described || 'none of the parts of this family',
-    advice: `Use the ${need.component} of the same model, for example from ${need.repository}.`,
+    advice: `Use the ${need.component} of the same model, such as: framewright models pull ${need.repository}/${need.file}`,
   })
 }
 

@@ -15,7 +15,12 @@ export interface Place {
 /** ComfyUI's folders of each component. */
 export const comfyFolders: Readonly<Record<string, readonly string[]>> = {
   text_encoder: ['text_encoders', 'clip'],
+  text_encoder_2: ['text_encoders', 'clip'],
+  // Some are read from a whole checkpoint by ComfyUI, and are published as a file of their own too.
+  connectors: ['text_encoders', 'clip', 'checkpoints'],
   vae: ['vae'],
+  audio_vae: ['vae', 'checkpoints'],
+  vocoder: ['vae', 'checkpoints'],
   image_encoder: ['clip_vision'],
 }
 

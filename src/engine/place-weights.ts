@@ -45,16 +45,25 @@ export async function placeWeights(
   return { files: weights.files.length, bytes, linked, nameOf: file => names.get(file)! }
 }
 
-/** Clones, links or copies the single file that a component's weights are in, to a folder that is made. */
-export async function placeWeightsFile(
-  file: string,
+/** Clones, links or copies the single files that a component's weights are in, to a folder that is made. */
+export async function placeWeightsFiles(
+  files: readonly string[],
   target: string,
   { copy }: { readonly copy: boolean },
 ): Promise<PlacedWeights> {
   await mkdir(target, { recursive: true })
-  const name = path.basename(file)
-  const how = await place(file, path.join(target, name), copy)
-  return { files: 1, bytes: (await stat(file)).size, linked: how === 'linked', nameOf: () => name }
+  const names = new Map<string, string>()
+  let bytes = 0
+  let linked = false
+  for (const file of files) {
+    const base = path.basename(file)
+    const taken = [...names.values()].includes(base)
+    names.set(file, taken ? `${names.size}-${base}` : base)
+    const how = await place(file, path.join(target, names.get(file)!), copy)
+    linked ||= how === 'linked'
+    bytes += (await stat(file)).size
+  }
+  return { files: files.length, bytes, linked, nameOf: file => names.get(file)! }
 }
 
 /** A clone shares the blocks of its source where the file system can do that; a hard link shares the file. */

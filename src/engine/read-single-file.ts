@@ -2,20 +2,22 @@ import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { CheckpointError, messageOf } from '../errors.ts'
 import type { CheckpointConfigs, Family } from '../pipeline/family.ts'
-import type { NeededPart, SingleFileModel } from '../pipeline/single-files.ts'
+import { type AskedModel, type NeededPart, partName, type SingleFileModel } from '../pipeline/single-files.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import { type TokenizerSource, tokenizerAt } from '../text/tokenizer-source.ts'
 import type { Weights } from '../weights/checkpoint.ts'
+import type { FileStamp } from '../weights/file-stamp.ts'
+import { withoutLayerMap } from '../weights/formats/comfy-markers.ts'
 import { findPart } from './find-parts.ts'
 import {
   fileOptions,
   type LocatedPart,
   type ModelFiles,
   namedPart,
+  neededIn,
   partsIn,
   readTransformer,
   shortName,
-  withoutMarkers,
 } from './model-files.ts'
 import { repositories } from './part-places.ts'
 
@@ -36,65 +38,89 @@ export async function readSingleFile(
   location: string,
   families: readonly Family[],
   files: ModelFiles,
+  pipeline: string | undefined,
 ): Promise<SingleFileCheckpoint> {
   const { family, parts: inFile } = await readTransformer(location, families)
   const transformer = inFile.find(({ component }) => component === 'transformer')!
   const second = files.transformer2 && (await secondExpert(files.transformer2, transformer, family))
-  const model = family.singleFiles!.model(second ? [transformer, second] : [transformer])
+  const transformers = second ? ([transformer, second] as const) : ([transformer] as const)
+  const model = family.singleFiles!.model(transformers, askedOf(files, pipeline))
   const parts = new Map<string, LocatedPart>([['transformer', transformer]])
   if (second) parts.set('transformer_2', second)
   const found: string[] = []
   for (const need of model.needs) {
-    const part = await neededPart(need, { location, inFile, family, files })
-    parts.set(need.component, part)
-    if (part.file.path !== transformer.file.path) {
-      const named = files[fileOptions[need.component as keyof typeof fileOptions]?.option] !== undefined
-      if (!named) found.push(`${need.component}: ${part.file.path} is used, found near the model`)
+    const part = await neededPart(need, { location, inFile, family, files, parts })
+    parts.set(partName(need), part)
+    if (part.file.path !== transformer.file.path && givenFile(need, files) === undefined) {
+      found.push(`${need.component}: ${part.file.path} is used, found near the model`)
     }
   }
   const tokenizer = await tokenizerOf(parts.get('text_encoder'), { files, folders: model.tokenizers })
-  const listed = [...parts].map(([name, { listed: pair }]) => [name, pair] as const)
+  const components = joined(parts)
+  const listed = [...components].map(([name, [{ listed: pair }]]) => [name, pair] as const)
+  const further = model.configs(parts)
   const configs = {
     folder: transformer.file.path,
     index: {
       ...model.index(parts),
       ...Object.fromEntries(listed),
-      scheduler: schedulerPair(model.configs(parts)),
+      scheduler: schedulerPair(further),
     },
     components: {
-      ...model.configs(parts),
-      ...Object.fromEntries([...parts].map(([name, { config }]) => [name, config])),
+      ...further,
+      ...Object.fromEntries([...components].map(([name, pieces]) => [name, configOf(pieces, further[name])])),
     },
     defaults: {},
     tokenizer,
   }
-  const weights = new Map([...parts].map(([name, part]) => [name, weightsOf(part)] as const))
-  return { configs, family, weights, choices: [...found, ...model.assumed] }
+  const weights = new Map([...components].map(([name, pieces]) => [name, weightsOf(pieces)] as const))
+  return { configs, family, weights, choices: [...new Set(found), ...model.assumed] }
 }
 
-/** Why parts of the model that a transformer's file is of cannot be had, as sentences; none where it can be run. */
-export async function missingParts(
+function askedOf(files: ModelFiles, pipeline: string | undefined): AskedModel {
+  const given = Object.entries(fileOptions).filter(([, { option }]) => files[option] !== undefined)
+  return { pipeline, given: new Set(given.map(([component]) => component)) }
+}
+
+type Pieces = readonly [LocatedPart, ...LocatedPart[]]
+
+/** The parts by component: pieces of one are together. The experts have a component each. */
+function joined(parts: ReadonlyMap<string, LocatedPart>): Map<string, Pieces> {
+  const components = new Map<string, Pieces>()
+  for (const [name, part] of parts) {
+    const component = part.piece === undefined ? name : part.component
+    components.set(component, [...(components.get(component) ?? []), part] as unknown as Pieces)
+  }
+  return components
+}
+
+function configOf(pieces: Pieces, further: object | undefined): object {
+  return Object.assign({}, ...pieces.map(({ config }) => config), further) as object
+}
+
+/** The model that a transformer's file is of, and why parts of it cannot be had, as sentences; none where it can be run. */
+export async function describeTransformer(
   location: string,
   families: readonly Family[],
   files: ModelFiles,
-): Promise<string[]> {
+): Promise<{ readonly variant: string; readonly missing: readonly string[] }> {
   const { family, parts: inFile } = await readTransformer(location, families)
   const transformer = inFile.find(({ component }) => component === 'transformer')!
   const second = files.transformer2 && (await secondExpert(files.transformer2, transformer, family))
-  const { needs, tokenizers } = family.singleFiles!.model(second ? [transformer, second] : [transformer])
+  const transformers = second ? ([transformer, second] as const) : ([transformer] as const)
+  const { variant, needs, tokenizers } = family.singleFiles!.model(transformers, askedOf(files, undefined))
   const missing: string[] = []
-  let encoder: LocatedPart | undefined
+  const parts = new Map<string, LocatedPart>()
   for (const need of needs) {
     try {
-      const part = await neededPart(need, { location, inFile, family, files })
-      if (need.component === 'text_encoder') encoder = part
+      parts.set(partName(need), await neededPart(need, { location, inFile, family, files, parts }))
     } catch (error) {
       missing.push(messageOf(error))
     }
   }
-  const tokenizer = tokenizerOf(encoder, { files, folders: tokenizers })
+  const tokenizer = tokenizerOf(parts.get('text_encoder'), { files, folders: tokenizers })
   await tokenizer.catch(error => missing.push(messageOf(error)))
-  return missing
+  return { variant, missing: [...new Set(missing)] }
 }
 
 function schedulerPair(configs: Readonly<Record<string, object>>): [string, string] {
@@ -123,18 +149,30 @@ interface PartContext {
   readonly inFile: readonly LocatedPart[]
   readonly family: Family
   readonly files: ModelFiles
+  /** Those that were found so far. */
+  readonly parts: ReadonlyMap<string, LocatedPart>
 }
 
+function givenFile({ component }: NeededPart, files: ModelFiles): string | undefined {
+  return files[fileOptions[component as keyof typeof fileOptions].option]
+}
+
+/** The part of the file that is given; a file that holds but a piece of a component leaves the others to the model's own. */
 async function neededPart(
   need: NeededPart,
-  { location, inFile, family, files }: PartContext,
+  { location, inFile, family, files, parts }: PartContext,
 ): Promise<LocatedPart> {
-  const { option } = fileOptions[need.component as keyof typeof fileOptions]
-  const given = files[option]
-  if (given !== undefined) return await namedPart(given, need, family)
-  const inside = inFile.find(part => part.component === need.component && need.fits(part))
+  const given = givenFile(need, files)
+  const inside = neededIn(inFile, need)
+  if (given !== undefined) {
+    const part = need.piece === undefined ? undefined : neededIn(await partsIn(given, family), need)
+    return part ?? (need.piece === undefined ? undefined : inside) ?? (await namedPart(given, need, family))
+  }
+  if (inside) return inside
+  const near = need.beside && parts.get(partName(need.beside))
+  const together = near && neededIn(await partsIn(near.file.path, family), need)
   const modelsFolder = files.modelsFolder ?? process.env.FRAMEWRIGHT_MODELS
-  return inside ?? (await findPart(need, { near: path.resolve(location), family, modelsFolder }))
+  return together ?? (await findPart(need, { near: path.resolve(location), family, modelsFolder }))
 }
 
 /** As given; else of the encoder's file; else beside that file; else in a repository on this machine. */
@@ -144,8 +182,10 @@ async function tokenizerOf(
 ): Promise<TokenizerSource | undefined> {
   if (files.tokenizer !== undefined) return await tokenizerAt(files.tokenizer)
   if (!encoder || encoder.tokenizer) return encoder?.tokenizer
-  const folder = path.dirname(encoder.file.path)
-  const near = ['tokenizer', '../tokenizer', 'tokenizer.json', 'spiece.model']
+  // A folder of shards may be that of the whole encoder, with the tokenizer's files in it.
+  const whole = (await stat(encoder.file.path)).isDirectory()
+  const folder = whole ? encoder.file.path : path.dirname(encoder.file.path)
+  const near = ['tokenizer', '../tokenizer', 'tokenizer.json', 'tokenizer.model', 'spiece.model']
   for (const name of near) {
     const place = path.join(folder, name)
     if (await stat(place).catch(() => undefined)) return await tokenizerAt(place)
@@ -168,28 +208,39 @@ async function tokenizerOf(
   })
 }
 
-/** The weights of a component that a file holds. @throws CheckpointError `checkpoint/config` where it has none */
-export async function weightsInFile(file: string, component: string, family: Family): Promise<Weights> {
+/** The weights of a component that files hold. @throws CheckpointError `checkpoint/config` where they have none */
+export async function weightsInFiles(
+  files: readonly string[],
+  component: string,
+  family: Family,
+): Promise<Weights> {
   const wanted = component === 'transformer_2' ? 'transformer' : component
-  const part = (await partsIn(file, family)).find(each => each.component === wanted)
-  if (part) return weightsOf(part)
+  const parts = (await Promise.all(files.map(file => partsIn(file, family)))).flat()
+  const [first, ...others] = parts.filter(each => each.component === wanted)
+  if (first) return weightsOf([first, ...others])
   throw new CheckpointError('checkpoint/config', {
-    subject: file,
+    subject: files.join(', '),
     expected: `the weights of ${component}`,
     got: 'none of the parts of this family',
     advice: 'Export the model again.',
   })
 }
 
-function weightsOf({ file, tensors }: LocatedPart): Weights {
+function weightsOf(pieces: Pieces): Weights {
+  const tensors = new Map(pieces.flatMap(piece => [...piece.tensors]))
   const all = [...tensors.values()]
   return {
-    folder: file.path,
+    folder: pieces[0].file.path,
     tensors,
-    files: [file.path],
-    stamps: [file.stamp],
+    files: [...new Set(all.map(({ file }) => file))],
+    stamps: uniqueStamps(pieces),
     parameters: all.reduce((sum, { shape }) => sum + elementCount(shape), 0),
     bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
-    metadata: withoutMarkers(file.metadata),
+    metadata: new Map(pieces.flatMap(({ file }) => [...withoutLayerMap(file.metadata)])),
   }
+}
+
+/** Of the files, each once: pieces of a component may be in one. */
+function uniqueStamps(pieces: Pieces): FileStamp[] {
+  return [...new Map(pieces.flatMap(({ file }) => file.stamps).map(stamp => [stamp.path, stamp])).values()]
 }

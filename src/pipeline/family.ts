@@ -29,7 +29,14 @@ export type * from './conditioning.ts'
 export type { Download, DownloadPart, StoredFormat } from './download.ts'
 export type { GeneratePlan } from './fields/request-fields.ts'
 export type { Defaults, Mode, Preset } from './model-facts.ts'
-export type { FilePart, NeededPart, PartTensors, SingleFileModel, SingleFiles } from './single-files.ts'
+export type {
+  AskedModel,
+  FilePart,
+  NeededPart,
+  PartTensors,
+  SingleFileModel,
+  SingleFiles,
+} from './single-files.ts'
 
 /** A kind of checkpoint: how to recognise it, and how to read it. Shared code knows families only through this. */
 export interface Family {

@@ -2,6 +2,8 @@ import { CheckpointError } from '../errors.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import type { FileStamp } from './file-stamp.ts'
 import { findWeights } from './find-weights.ts'
+import { withoutLayerMap } from './formats/comfy-markers.ts'
+import { readLayers } from './formats/read-layers.ts'
 import { readSafetensorsHeader } from './read-header.ts'
 import { readShardIndex, type ShardIndex } from './shard-index.ts'
 import { quoted } from './strict-json.ts'
@@ -24,8 +26,8 @@ export interface Weights {
 }
 
 /**
- * Finds and checks the weights in a component's folder: one .safetensors file, or the shards that an index names.
- * Only headers are read.
+ * Finds and checks the weights in a component's folder: one .safetensors file, or the shards that an index names. Layers in a
+ * format of few bits are read as what they stand for. Only headers, and scales, are read.
  * @param baseName file name before `.safetensors`; by default `diffusion_pytorch_model` or `model`, whichever is
  * there, or the one variant of it (`model.fp16.safetensors`), or the only set of weights in the folder
  * @throws CheckpointError `checkpoint/not-found` when there are none, `checkpoint/corrupt` when a file is malformed,
@@ -33,12 +35,12 @@ export interface Weights {
  */
 export async function openWeights(folder: string, baseName?: string): Promise<Weights> {
   const found = await findWeights(folder, baseName)
-  if (!found.indexed) return gather(folder, await Promise.all(found.paths.map(readSafetensorsHeader)))
+  if (!found.indexed) return await gather(folder, await Promise.all(found.paths.map(readSafetensorsHeader)))
   const index = await readShardIndex(found.paths[0])
   const shards = new Map<string, SafetensorsFile & Stamped>()
   for (const [name, path] of index.shards) shards.set(name, await readSafetensorsHeader(path))
   checkIndex(index, shards)
-  return gather(folder, [...shards.values()])
+  return await gather(folder, [...shards.values()])
 }
 
 /** Every key has to be in the shard that the index names, and nowhere else. */
@@ -64,8 +66,9 @@ function disagreement(index: ShardIndex, key: string, expected: string, got: str
   })
 }
 
-function gather(folder: string, files: readonly (SafetensorsFile & Stamped)[]): Weights {
-  const tensors = new Map(files.flatMap(file => [...file.tensors]))
+async function gather(folder: string, files: readonly (SafetensorsFile & Stamped)[]): Promise<Weights> {
+  const read = await Promise.all(files.map(readLayers))
+  const tensors = new Map(read.flatMap(each => [...each]))
   const all = [...tensors.values()]
   return {
     folder,
@@ -74,6 +77,6 @@ function gather(folder: string, files: readonly (SafetensorsFile & Stamped)[]): 
     stamps: files.map(file => file.stamp),
     parameters: all.reduce((sum, { shape }) => sum + elementCount(shape), 0),
     bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
-    metadata: new Map(files.flatMap(file => [...file.metadata])),
+    metadata: withoutLayerMap(new Map(files.flatMap(file => [...file.metadata]))),
   }
 }

@@ -101,7 +101,8 @@ const otherFormats = [
   {
     suffix: /\.gguf$/i,
     what: 'a GGUF file',
-    advice: 'GGUF is not read here: use the .safetensors weights of the same model.',
+    advice:
+      'One GGUF file of a transformer, text encoder or VAE is read where its folder holds no other weights.',
   },
   {
     suffix: /\.(bin|pt|pth|ckpt)(\.index\.json)?$/,

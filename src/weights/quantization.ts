@@ -30,6 +30,15 @@ const quantizationConfig = z.looseObject({
   }),
 })
 
+/** Methods whose layers are read by what stands beside them in the file. */
+const readMethods: readonly unknown[] = ['fp8', 'modelopt']
+
+/** Whether a component's config says that its weights are in a format which is read by the tensors themselves. */
+export function isReadMethod(config: unknown): boolean {
+  const { success, data } = quantizationConfig.safeParse(config)
+  return success && readMethods.includes(data.quantization_config.quant_method)
+}
+
 /** transformers and diffusers write the method, and details of it, into config.json. */
 function fromConfig(config: unknown): string | undefined {
   const parsed = quantizationConfig.safeParse(config)

@@ -23,6 +23,14 @@ const markerSchema = z.union([
 
 const headerSchema = z.looseObject({ layers: z.record(z.string(), markerSchema) })
 
+/** The header's map of layers and their formats. */
+const layerMap = '_quantization_metadata'
+
+/** The free text of a header without the map of layers whose formats were read. */
+export function withoutLayerMap(metadata: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return new Map([...metadata].filter(([name]) => name !== layerMap))
+}
+
 export interface Markers {
   of(layer: string): LayerMarker | undefined
   /** Keys of the tensors that were markers. */
@@ -46,7 +54,7 @@ export async function readMarkers(file: SafetensorsFile): Promise<Markers> {
 }
 
 function headerMarkers(file: SafetensorsFile): Map<string, LayerMarker> {
-  const text = file.metadata.get('_quantization_metadata')
+  const text = file.metadata.get(layerMap)
   if (text === undefined) return new Map()
   const read = headerSchema.safeParse(jsonOf(text))
   if (read.success) {

@@ -304,7 +304,6 @@ describe('weights', () => {
   })
 
   test.each([
-    ['x.gguf', /got a GGUF file \(x\.gguf\)\. GGUF is not read here/],
     [
       'pytorch_model.bin',
       /got only pickled weights \(pytorch_model\.bin\)\. Weights have to be \.safetensors/,
