@@ -20,6 +20,7 @@ import { frameWindows, windowConv } from '../../src/nn/conv3d.ts'
 import type { UpsamplerFormat } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { checkConfig } from '../../src/weights/read-config.ts'
+import { layerCount } from '../../src/weights/rename-tensors.ts'
 import {
   upsamplerGroups as groups,
   type LtxUpsamplerConfig,
@@ -43,6 +44,7 @@ export function ltxUpsamplerFormat(
     shared: { component: 'vae', tensors: /^latents_(?:mean|std)$/ },
     // A step of 1 blurs nothing.
     ignored: /^upsampler\.blur_down\.kernel$/,
+    configOf: tensors => upsamplerConfigOf(tensors),
     read(read, file) {
       const config = checkConfig(schema, read, file)
       if (config.in_channels !== vae.latent_channels) {
@@ -55,6 +57,28 @@ export function ltxUpsamplerFormat(
       }
       return (weights, precision) => ltxUpsampler(config, vae, weights, precision)
     },
+  }
+}
+
+/** What diffusers' config would hold, of the file that the makers publish (`ltx-2-spatial-upscaler-x2-1.0.safetensors`). */
+function upsamplerConfigOf(
+  tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+): object | undefined {
+  const first = tensors.get('initial_conv.weight')?.shape
+  const rational = tensors.get('upsampler.conv.weight')?.shape
+  const resampler = rational ?? tensors.get('upsampler.0.weight')?.shape
+  if (!first || !resampler) return undefined
+  const [width, channels, ...kernel] = first as [number, number, ...number[]]
+  const spatial = resampler.length === 4
+  return {
+    in_channels: channels,
+    mid_channels: width,
+    num_blocks_per_stage: layerCount(tensors.keys(), /^res_blocks\.(\d+)\./),
+    dims: kernel.length,
+    spatial_upsample: spatial,
+    temporal_upsample: !spatial,
+    ...(spatial && { rational_spatial_scale: Math.sqrt(resampler[0]! / width) }),
+    use_rational_resampler: rational !== undefined,
   }
 }
 

@@ -22,6 +22,8 @@ export interface Encoding {
    * @param ids i64 row numbers
    */
   rows(graph: Graph, key: string, ids: Value): Value
+  /** The encoding of some of the weight's rows alone. @default they are cut from the decoded whole */
+  readonly part?: (first: number, count: number) => Encoding
   /**
    * Reads the scales that are too many to be read with the header of a file. @default they were read with it
    * @throws CheckpointError `checkpoint/tensors` where one is infinite or no number

@@ -167,6 +167,8 @@ export interface UpsamplerFormat {
   readonly shared: { readonly component: string; readonly tensors: RegExp }
   /** Tensors that its files may hold and no graph uses. @default none */
   readonly ignored?: RegExp
+  /** The config that the tensors of a file without one tell; undefined where they are no upsampler's. */
+  configOf(tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>): object | undefined
   /**
    * Reads its config.
    * @returns what builds its graph: `latents` f32 [channels, frames, height, width] → `upsampled` f32 [channels, frames,

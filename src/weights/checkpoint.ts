@@ -43,6 +43,11 @@ export async function openWeights(folder: string, baseName?: string): Promise<We
   return await gather(folder, [...shards.values()])
 }
 
+/** Opens one .safetensors file as the weights of a component. @throws CheckpointError as `openWeights` */
+export async function openWeightsFile(file: string): Promise<Weights> {
+  return await gather(file, [await readSafetensorsHeader(file)])
+}
+
 /** Every key has to be in the shard that the index names, and nowhere else. */
 function checkIndex(index: ShardIndex, shards: ReadonlyMap<string, SafetensorsFile>): void {
   for (const [key, name] of index.shardOfKey) {

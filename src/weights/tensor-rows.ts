@@ -2,11 +2,12 @@
 import { cast } from '../graph/ops/cast.ts'
 import { concat, slice } from '../graph/ops/layout.ts'
 import { wholeEncoding } from './formats/whole-encoding.ts'
+import { rowRange } from './row-range.ts'
 import type { TensorLocation } from './tensor-location.ts'
 
 /**
- * Equal parts of a tensor's rows under names of their own: those of a plain array stay in place, encoded ones are cut when
- * they are decoded.
+ * Equal parts of a tensor's rows under names of their own: those of a plain array, and of formats that take rows apart, stay
+ * in place; others are cut when they are decoded.
  */
 export function splitRows(tensor: TensorLocation, keys: readonly string[]): Map<string, TensorLocation> {
   const [all = 0, ...rest] = tensor.shape
@@ -16,7 +17,8 @@ export function splitRows(tensor: TensorLocation, keys: readonly string[]): Map<
   return new Map(
     keys.map((key, index) => {
       const part = { ...tensor, key, shape: [rows, ...rest], bytes }
-      if (!encoding) return [key, { ...part, offset: tensor.offset + index * bytes }]
+      if (!encoding) return [key, { ...rowRange(tensor, index * rows, rows), key }]
+      if (encoding.part) return [key, { ...part, encoding: encoding.part(index * rows, rows) }]
       const decode: typeof encoding.decode = (graph, name, after) =>
         slice(encoding.decode(graph, name, after), 0, index * rows, (index + 1) * rows)
       return [

@@ -1,5 +1,5 @@
 /** The latent upsampler against diffusers, from the prompt on: see test/fixtures/goldens/upsampler/record.py. */
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { families } from '../../models/index.ts'
@@ -48,6 +48,11 @@ test.each(Object.entries(configs))(
     const upsampler = await writeUpsampler(name, config)
     await using engine = await openModel()
     const made = await makeVideo(engine, { ...request, upsampler })
+    // As one file, whose tensors tell the config.
+    const file = path.join(scratch, `${name}.safetensors`)
+    copyFileSync(path.join(upsampler, 'diffusion_pytorch_model.safetensors'), file)
+    const again = await makeVideo(engine, { ...request, upsampler: file })
+    expect(again.latents.data).toEqual(made.latents.data)
     const latents = results.get(`${name}.latents`)!
     expect(made.latents.shape).toEqual(latents.shape)
     const error = relativeError(made.latents.data as Float32Array, latents.data as Float32Array)

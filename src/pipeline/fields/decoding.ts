@@ -4,7 +4,7 @@ import type { FieldGroup } from './field.ts'
 
 export interface DecodingFields {
   /**
-   * The folder of a latent upsampler, for models that take it: the finished latents are enlarged with it and decoded at
+   * The folder or file of a latent upsampler, for models that take it: the finished latents are enlarged with it and decoded at
    * twice the width and height. Not with `extend`.
    * @default none
    */
@@ -29,7 +29,7 @@ export interface DecodingPlan {
 
 export const decodingFields: FieldGroup<DecodingFields, DecodingPlan> = {
   upsampler: {
-    about: 'folder of a latent upsampler: twice the width and height, for models that take it',
+    about: 'folder or file of a latent upsampler: twice the width and height, for models that take it',
     schema: z => z.string().min(1),
     optIn: true,
     check(fields) {
@@ -42,7 +42,7 @@ export const decodingFields: FieldGroup<DecodingFields, DecodingPlan> = {
         advice,
       })
     },
-    flag: { name: '--upsampler', argument: '<folder>', group: 'finer', type: text },
+    flag: { name: '--upsampler', argument: '<folder|file>', group: 'finer', type: text },
     files: true,
   },
   chunk: {

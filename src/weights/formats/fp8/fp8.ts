@@ -10,6 +10,7 @@ import { cast } from '../../../graph/ops/cast.ts'
 import { gather } from '../../../graph/ops/layout.ts'
 import { computedAfter } from '../../../graph/ops/quantization.ts'
 import { tensor } from '../../../tensor/tensor.ts'
+import { rowRange } from '../../row-range.ts'
 import type { TensorLocation } from '../../tensor-location.ts'
 import { toFloat32 } from '../../to-float32.ts'
 import type { LayerFormat } from '../layer-format.ts'
@@ -49,7 +50,16 @@ function encodingOf(weight: TensorLocation & { dtype: Float8 }, scales: Scales |
       const values = gather(graph.constant(valuesOf(weight.dtype)), cast(bytes, 'i32'), 0)
       return scaledRows(values, ids, key, scales)
     },
+    ...(!scales?.block && {
+      part: (first, count) =>
+        encodingOf(rowRange(weight, first, count), scales && scalesOf(scales, first, count)),
+    }),
   }
+}
+
+/** Of some rows: one for each, or the one of all. */
+function scalesOf({ stored }: Scales, first: number, count: number): Scales {
+  return { stored: stored.shape.length === 0 ? stored : rowRange(stored, first, count) }
 }
 
 /** The value of every byte. */

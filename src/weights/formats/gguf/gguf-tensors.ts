@@ -2,6 +2,7 @@ import type { Encoding } from '../../../graph/encoding.ts'
 import { gather, reshape } from '../../../graph/ops/layout.ts'
 import { computedAfter } from '../../../graph/ops/quantization.ts'
 import { elementCount } from '../../../tensor/dtype.ts'
+import { rowRange } from '../../row-range.ts'
 import type { TensorLocation } from '../../tensor-location.ts'
 import { verifyScales } from '../verify-scales.ts'
 import type { BlockType } from './block-types.ts'
@@ -29,6 +30,10 @@ function encodingOf(location: BlockLocation, type: BlockType): Encoding {
       const found = gather(graph.weight(key, bytes, [rows, blocks, type.bytes]), ids, 0)
       return reshape(type.decode(found), [...ids.shape.map(() => '=' as const), width])
     },
+    // Rows of more than two axes are not those of the blocks.
+    ...(location.shape.length === 2 && {
+      part: (first, count) => encodingOf(rowRange(location, first, count), type),
+    }),
     verify: () => verifyScales({ tensor: bytes, type: 'f16', stride: type.bytes, at: type.scales }),
   }
 }
