@@ -18,9 +18,10 @@ import type { ClipVisionConfig } from '../clip/config.ts'
 import { clipVisionEncoder, clipVisionIgnored } from '../clip/vision-encoder.ts'
 import { umt5Encoder } from '../umt5/encoder.ts'
 import { readWanConfigs, type WanConfigs, type WanTransformerConfig, type WanVaeConfig } from './config.ts'
-import { imageTensors, wanContext, wanImageContext } from './context.ts'
+import { wanContext } from './context.ts'
 import { wanDownloads } from './downloads.ts'
 import { wanFields } from './fields.ts'
+import { imageTensors, wanImageContext } from './image-context.ts'
 import { wanOriginalNames } from './original-names.ts'
 import { wanAliases, wanPipelines } from './pipelines.ts'
 import { wanPresets } from './presets.ts'
@@ -55,7 +56,12 @@ function loadWan(configs: WanConfigs, checkpoint: CheckpointConfigs): Model {
     facts,
     graphs: graphsOf(configs),
     ignoredTensors: ignoredTensors(configs),
-    tensorNames: { originalNames: wanOriginalNames, variantTensors: imageTensors(transformer) },
+    tensorNames: {
+      originalNames: wanOriginalNames,
+      get variantTensors() {
+        return imageTensors(transformer)
+      },
+    },
     conditionText: wanTextConditioner({
       tokenizer: checkpoint.tokenizer ?? path.join(checkpoint.folder, 'tokenizer'),
       textEncoder: configs.textEncoder,

@@ -100,8 +100,10 @@ export async function buildComponent(
 ): Promise<ReadonlyMap<string, Graph>> {
   const weights = checkpoint.weights.get(component)
   if (!weights) throw new TypeError(`component: expected one with weights, got ${component}.`)
-  const own = adapters.length > 0 ? adaptersOf(component, adapters) : []
-  const { adaptations } = adaptationsOf(own, weights, checkpoint.model.tensorNames)
+  const adaptations =
+    adapters.length === 0
+      ? undefined
+      : adaptationsOf(adaptersOf(component, adapters), weights, checkpoint.model.tensorNames).adaptations
   const ledger = new WeightLedger(weights, adaptations)
   const recipes = checkpoint.model.graphs.filter(each => each.component === component)
   const graphs = recipes.map(recipe => {

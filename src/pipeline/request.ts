@@ -92,9 +92,12 @@ export function planRequest(
   const given = entries.filter(([name]) => valid[name] !== undefined)
   for (const [name, field] of given) if (!isOptedFor(name, field, facts)) throw notTaken(name, facts)
   for (const [, field] of given) field.check?.(valid, facts)
-  const plan = withPlacedKeyframes(planFields(valid, fields, { facts, randomSeed }), facts)
+  const planned = planFields(valid, fields, { facts, randomSeed })
+  const { image, lastImage, keyframes } = planned
+  const pictured = image !== undefined || lastImage !== undefined || keyframes.length > 0
+  const plan = pictured ? withPlacedKeyframes(planned, facts) : planned
   checkModes(plan, facts)
-  checkPlaces(plan, facts)
+  if (pictured) checkPlaces(plan, facts)
   // What is added to a clip may be of any length: it is made in windows.
   toLatent(facts.geometry, { ...plan, frames: plan.extend?.window ?? plan.frames })
   noticePlan(request, plan, { facts, fields, notify })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { CheckpointError } from '../errors.ts'
+import { readFlowMatch } from './flow-match-config.ts'
 import { createDpm } from './samplers/dpm.ts'
 import { euler } from './samplers/euler.ts'
 import { lcm } from './samplers/lcm.ts'
@@ -8,9 +9,9 @@ import { createUniPC } from './samplers/unipc.ts'
 import {
   defaultShiftRange,
   type FlowSettings,
+  flowSettings,
   type Shift,
   type ShiftCurve,
-  type ShiftRange,
 } from './schedules/schedule.ts'
 
 /** What a checkpoint's scheduler says. */
@@ -42,12 +43,11 @@ const readers: Record<(typeof classNames)[number], (config: object) => Scheduler
   UniPCMultistepScheduler: readUniPC,
   DPMSolverMultistepScheduler: readDpm,
   FlowMatchEulerDiscreteScheduler: config => {
-    const options = parsed(flowMatchSchema, { ...flowMatchDefaults, ...config })
-    return { sampler: options.stochastic_sampling ? lcm : euler, flow: flowMatchSettings(options) }
+    const { stochastic, flow } = readFlowMatch(config, parsed)
+    return { sampler: stochastic ? lcm : euler, flow }
   },
   FlowMatchLCMScheduler: config => {
-    const options = parsed(flowMatchSchema, { ...flowMatchDefaults, ...config })
-    return { sampler: lcm, flow: flowMatchSettings(options), keepsTimesteps: true }
+    return { sampler: lcm, flow: readFlowMatch(config, parsed).flow, keepsTimesteps: true }
   },
 }
 
@@ -163,60 +163,6 @@ function solverShift(options: {
   return options.use_dynamic_shifting
     ? { kind: 'dynamic', curve: options.time_shift_type, range: defaultShiftRange }
     : { kind: 'static', shift: options.flow_shift }
-}
-
-const flowMatchSchema = z.object({
-  num_train_timesteps: z.number().int().positive(),
-  shift: z.number().positive(),
-  use_dynamic_shifting: z.boolean(),
-  time_shift_type: z.enum(['exponential', 'linear']),
-  base_shift: z.number(),
-  max_shift: z.number(),
-  base_image_seq_len: z.number(),
-  max_image_seq_len: z.number(),
-  shift_terminal: terminal,
-  stochastic_sampling: z.boolean(),
-  scale_factors: unset,
-  invert_sigmas: off,
-  use_karras_sigmas: off,
-  use_exponential_sigmas: off,
-  use_beta_sigmas: off,
-})
-
-const flowMatchDefaults = {
-  num_train_timesteps: 1000,
-  shift: 1,
-  use_dynamic_shifting: false,
-  time_shift_type: 'exponential',
-  base_shift: 0.5,
-  max_shift: 1.15,
-  base_image_seq_len: 256,
-  max_image_seq_len: 4096,
-  shift_terminal: null,
-  stochastic_sampling: false,
-  scale_factors: null,
-  invert_sigmas: false,
-  use_karras_sigmas: false,
-  use_exponential_sigmas: false,
-  use_beta_sigmas: false,
-}
-
-function flowMatchSettings(options: z.infer<typeof flowMatchSchema>): FlowSettings {
-  const range: ShiftRange = {
-    baseTokens: options.base_image_seq_len,
-    maxTokens: options.max_image_seq_len,
-    baseShift: options.base_shift,
-    maxShift: options.max_shift,
-  }
-  const shift: Shift = options.use_dynamic_shifting
-    ? { kind: 'dynamic', curve: options.time_shift_type, range }
-    : { kind: 'static', shift: options.shift }
-  return flowSettings(options.num_train_timesteps, shift, options.shift_terminal)
-}
-
-/** In the configs, a terminal level of 0 and none at all both leave the table unstretched. */
-function flowSettings(trainTimesteps: number, shift: Shift, shiftTerminal: number | null): FlowSettings {
-  return { trainTimesteps, shift, shiftTerminal: shiftTerminal || undefined }
 }
 
 function parsed<T>(schema: z.ZodType<T>, config: unknown): T {

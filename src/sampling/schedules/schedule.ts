@@ -87,6 +87,15 @@ export interface FlowSettings {
   readonly shiftTerminal: number | undefined
 }
 
+/** In the configs, a terminal level of 0 and none at all both leave the table unstretched. */
+export function flowSettings(
+  trainTimesteps: number,
+  shift: Shift,
+  shiftTerminal: number | null,
+): FlowSettings {
+  return { trainTimesteps, shift, shiftTerminal: shiftTerminal || undefined }
+}
+
 /** The range that diffusers' pipelines assume where a scheduler's config names none. */
 export const defaultShiftRange: ShiftRange = {
   baseTokens: 256,
