@@ -1,6 +1,6 @@
 /** What a supervisor and an engine host say to each other: JSON, over the channel of `child_process.fork`. */
 import type { AdapterOptions } from '../engine/adapters.ts'
-import type { JsonObject, TaskFailure, TaskProgress, TaskSound } from '../jobs/task.ts'
+import type { JsonObject, TaskFailure, TaskProgress, TaskResult } from '../jobs/task.ts'
 import type { FileStamp } from '../weights/file-stamp.ts'
 
 /** One video to make, with absolute paths. */
@@ -26,15 +26,8 @@ export interface RunAdapter extends AdapterOptions {
   readonly name: string
 }
 
-export interface RunResult {
-  readonly width: number
-  readonly height: number
-  readonly frames: number
-  readonly fps: number
-  readonly sound?: TaskSound
-  readonly seed: string
-  readonly seconds: { readonly [stage: string]: number }
-  readonly peakMemoryBytes: number
+/** What becomes the result of a task. */
+export interface RunResult extends Omit<TaskResult, 'outputs' | 'notices'> {
   /** Step that the run went on from; 0 when it began anew. */
   readonly resumedAt: number
 }
