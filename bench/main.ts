@@ -21,6 +21,10 @@ const benches: Readonly<Record<string, Bench>> = {
     question: 'How long does a server take to answer 200 clients, and does its memory grow with its tasks?',
     run: async () => (await import('./serve.bench.ts')).measureServing,
   },
+  weights: {
+    question: 'What do weights as bf16, fp8 and Q4_K take in memory, to open, and in a step?',
+    run: async () => (await import('./weights.bench.ts')).measureWeights,
+  },
 }
 
 const { values, positionals } = parseArgs({
@@ -28,6 +32,7 @@ const { values, positionals } = parseArgs({
   options: {
     help: { type: 'boolean', short: 'h' },
     json: { type: 'string' },
+    layers: { type: 'string' },
     peer: { type: 'string' },
     rounds: { type: 'string', default: '7' },
   },
@@ -38,7 +43,7 @@ const bench = benches[name]
 const rounds = Number(values.rounds)
 if (values.help || bench === undefined || !(Number.isInteger(rounds) && rounds >= 1)) {
   const say = values.help ? console.log : console.error
-  say('npm run bench -- <name> [--rounds N] [--peer PYTHON] [--json FILE]\n')
+  say('npm run bench -- <name> [--rounds N] [--peer PYTHON] [--layers N] [--json FILE]\n')
   for (const [each, { question }] of Object.entries(benches)) say(`  ${each.padEnd(10)} ${question}`)
   process.exitCode = values.help ? 0 : 2
 } else {
@@ -47,6 +52,10 @@ if (values.help || bench === undefined || !(Number.isInteger(rounds) && rounds >
   const busy = await isBusy()
   if (busy) console.log('This machine is busy with something else: take these times for a trial.\n')
   const measure = await bench.run()
-  const results = await measure({ rounds, peer: values.peer })
+  const results = await measure({
+    rounds,
+    peer: values.peer,
+    ...(values.layers && { layers: Number(values.layers) }),
+  })
   console.log(`\nwritten to ${saveResults(name, { rounds, busy, ...results }, values.json)}`)
 }
