@@ -160,7 +160,7 @@ async function gpuOf(device: Device) {
 
 /** The float type of what is measured: on a GPU the decoder's is not the transformer's. */
 function dtypeOf({ device, precision: { requested }, options: { what } }: Context): FloatDType {
-  if (device.type === 'cpu' || requested === 'f32') return 'f32'
+  if (device.type === 'cpu' || requested === 'f32' || requested === 'int8') return 'f32'
   return what === 'vae' ? 'f16' : (requested ?? 'bf16')
 }
 

@@ -172,8 +172,8 @@ function addMachineFlags(command: Command): void {
     .option('--device <name>', 'auto, cpu, cuda or cuda:N; cuda:0,cuda:1 share each step (default: auto)')
     .option(
       '--precision <type>',
-      'f32, bf16 or f16 (default: f32 on a CPU, bf16 on a GPU)',
-      choice('--precision', ['f32', 'bf16', 'f16']),
+      'f32, bf16 or f16; int8 on a CPU: quicker and less exact (default: f32 on a CPU, bf16 on a GPU)',
+      choice('--precision', ['f32', 'bf16', 'f16', 'int8']),
     )
     .addOption(threadsOption('CPU threads in all'))
     .option(

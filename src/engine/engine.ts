@@ -12,11 +12,10 @@ import type { Residency } from '../pipeline/memory-plan.ts'
 import { type GenerateRequest, resolveRequest } from '../pipeline/request.ts'
 import { type Backend, type Device, deviceText } from '../runtime/backend.ts'
 import { parseDevices } from '../runtime/device.ts'
-import type { FloatDType } from '../tensor/dtype.ts'
 import { type AdapterOptions, openAdapters } from './adapters.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import { DeviceMemory } from './device-memory.ts'
-import { graphSource } from './graph-source.ts'
+import { type ComputePrecision, graphSource } from './graph-source.ts'
 import { GuidancePair } from './guidance-pair.ts'
 import { Lane } from './lane.ts'
 import { LanePool } from './lane-pool.ts'
@@ -39,8 +38,11 @@ export interface EngineOptions {
    * guidance at once, `cuda:0,cuda:1`.
    */
   readonly device?: string
-  /** Float type of the transformer. @default f32 on a CPU, bf16 on a GPU */
-  readonly precision?: FloatDType
+  /**
+   * What the denoising network computes in; `int8`, on a CPU, rounds its linear layers to 8 bits: quicker and less exact.
+   * @default f32 on a CPU, bf16 on a GPU
+   */
+  readonly precision?: ComputePrecision
   /** CPU threads of all lanes together. @default one per core */
   readonly threads?: number
   /** Videos that are made at a time. @default 1 */

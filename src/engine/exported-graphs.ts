@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { CheckpointError, messageOf, RequestError } from '../errors.ts'
 import type { GraphModel } from '../runtime/backend.ts'
-import type { FloatDType } from '../tensor/dtype.ts'
 import type { ModelAdapter } from './adapters.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { ExportManifest } from './export-manifest.ts'
@@ -14,7 +13,7 @@ import type { ExportManifest } from './export-manifest.ts'
  */
 export function checkExported(
   exported: ExportManifest,
-  requested: FloatDType | undefined,
+  requested: string | undefined,
   adapters: readonly ModelAdapter[],
 ): void {
   if (adapters.length > 0) {

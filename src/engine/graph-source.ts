@@ -2,10 +2,13 @@ import path from 'node:path'
 import { RequestError } from '../errors.ts'
 import { castOnce } from '../graph/cast-once.ts'
 import type { Graph } from '../graph/graph.ts'
+import { withIntegerProducts } from '../graph/integer-products.ts'
+import { withLateCasts } from '../graph/late-casts.ts'
 import { serialize } from '../graph/serialize.ts'
 import type { GraphRecipe } from '../pipeline/family.ts'
 import type { Device, GraphModel } from '../runtime/backend.ts'
-import { foldLimitBytes } from '../runtime/session-config.ts'
+import { addsIn32Bits } from '../runtime/cpu-features.ts'
+import { foldLimitBytes, needsPrivateCopy } from '../runtime/session-config.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import { adaptationsOf } from '../weights/adapters/adapt.ts'
 import type { Weights } from '../weights/checkpoint.ts'
@@ -33,10 +36,13 @@ export interface GraphSource {
   add(recipe: GraphRecipe, weights: Weights): void
 }
 
+/** What a network computes in: `int8`, on a CPU, rounds the linear layers of the denoising network to 8 bits. */
+export type ComputePrecision = FloatDType | 'int8'
+
 export interface Precision {
   readonly device: Device
   /** What the caller asked for. @default the component's own */
-  readonly requested: FloatDType | undefined
+  readonly requested: ComputePrecision | undefined
 }
 
 /** Graphs that are built over the weights, or read where they were exported. */
@@ -108,10 +114,26 @@ export async function buildComponent(
   const recipes = checkpoint.model.graphs.filter(each => each.component === component)
   const graphs = recipes.map(recipe => {
     const dtype = precisionOf(recipe.role, precision)
-    return [recipe.name, recipe.build(ledger.graph(recipe.name), dtype, kernels)] as const
+    const graph = recipe.build(ledger.graph(recipe.name), dtype, kernels)
+    return [recipe.name, inIntegers(recipe, precision) ? rounded(graph) : graph] as const
   })
   ledger.assertAllUsed({ ignored: checkpoint.model.ignoredTensors[component] ?? [] })
   return new Map(graphs)
+}
+
+function inIntegers({ role }: GraphRecipe, { requested }: Precision): boolean {
+  return requested === 'int8' && role === 'transformer'
+}
+
+function rounded(graph: Graph): Graph {
+  const mapped = isMapped(graph)
+  const inputBits = addsIn32Bits() ? 8 : 7
+  return withIntegerProducts(mapped ? withLateCasts(graph) : graph, { mapped, inputBits })
+}
+
+/** Whether a CPU leaves the weights in their files. */
+function isMapped(graph: Graph): boolean {
+  return !needsPrivateCopy({ weightBytes: weightBytesOf(graph) })
 }
 
 /** Bytes of a graph's weights as they are stored. */
@@ -137,7 +159,8 @@ function builtGraphs(
 }
 
 function graphModel(graph: Graph, name: string, device: Device): GraphModel {
-  const split = device.type === 'cpu' ? undefined : castOnce(graph, { leaveBytes: foldLimitBytes })
+  if (device.type === 'cpu') return plainModel(isMapped(graph) ? withLateCasts(graph) : graph, name)
+  const split = castOnce(graph, { leaveBytes: foldLimitBytes })
   if (!split) return plainModel(graph, name)
   const casts = split.casts.map(each => plainModel(each, each.name))
   return { ...plainModel(graph, name), castOnce: { bytes: plainModel(split.graph, name).bytes, casts } }
@@ -156,13 +179,21 @@ function plainModel(graph: Graph, name: string): GraphModel {
  */
 function precisionOf(role: GraphRecipe['role'], { device, requested }: Precision): FloatDType {
   if (device.type === 'cpu') {
-    if (requested === undefined || requested === 'f32') return 'f32'
+    if (requested === undefined || requested === 'f32' || requested === 'int8') return 'f32'
     const advice = 'Weights stored in 16 bits are computed in f32 there.'
     throw new RequestError('request/unsupported', {
       subject: 'precision',
-      expected: 'f32 on a CPU',
+      expected: 'f32 or int8 on a CPU',
       got: requested,
       advice,
+    })
+  }
+  if (requested === 'int8') {
+    throw new RequestError('request/unsupported', {
+      subject: 'precision',
+      expected: 'bf16, f16 or f32 on a GPU',
+      got: requested,
+      advice: 'Integers are for CPUs.',
     })
   }
   if (requested === 'f32') return 'f32'

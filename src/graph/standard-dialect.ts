@@ -3,8 +3,9 @@
  * Runtime. Attention is in four dimensions, as TensorRT takes it.
  */
 import { tensor } from '../tensor/tensor.ts'
+import { copyGraph, type Operands } from './copy-graph.ts'
 import type { Dim } from './dims.ts'
-import { Graph, type Value } from './graph.ts'
+import type { Graph, Value } from './graph.ts'
 import type { Node } from './node.ts'
 import { dimAt } from './operand.ts'
 import { sigmoid } from './ops/activation.ts'
@@ -18,55 +19,24 @@ import { reshape, slice, transpose, unsqueeze } from './ops/layout.ts'
  * @throws GraphError for an operator of our own kernels, which has no standard form here
  */
 export function standardGraph(graph: Graph): Graph {
-  const standard = new Graph(graph.name, { precision: graph.precision })
-  const values = new Map<string, Value>()
-  for (const { name, dtype, shape } of graph.inputs) values.set(name, standard.input(name, dtype, shape))
-  for (const each of graph.initializers) {
-    const value =
-      'tensor' in each
-        ? standard.constant(each.tensor)
-        : standard.weight(each.name, each.external, each.shape)
-    values.set(each.name, value)
-  }
-  const outputs = new Set(graph.outputs.map(({ name }) => name))
-  for (const node of graph.nodes) {
-    const inputs = node.inputs.map(name => values.get(name))
-    if (outputs.has(node.outputs[0]!)) {
-      values.set(node.outputs[0]!, standard.output(node.outputs[0]!, inputs[0]!))
-      continue
+  return copyGraph(graph, (standard, node, inputs) => {
+    if (node.domain === '') return undefined
+    const lower = lowerings[node.op]
+    if (node.domain !== 'com.microsoft' || !lower) {
+      throw standard.invalid(node.name, 'an operator with a standard form', `${node.domain}.${node.op}`)
     }
-    const results =
-      node.domain === '' ? copied(standard, graph, node, inputs) : lowered(standard, node, inputs)
-    for (const [index, name] of node.outputs.entries()) values.set(name, results[index]!)
-  }
-  for (const [name, { name: value }] of graph.intermediates) standard.named(name, values.get(value)!)
-  return standard
+    return [standard.within(node.name, () => lower(inputs, node))]
+  })
 }
 
-type Inputs = readonly (Value | undefined)[]
-
-function copied(standard: Graph, graph: Graph, node: Node, inputs: Inputs): Value[] {
-  const { op, attributes } = node
-  const results = node.outputs.map(name => graph.values.get(name)!)
-  return standard.addMany({ op, inputs, attributes }, results, node.name)
-}
-
-function lowered(standard: Graph, node: Node, inputs: Inputs): Value[] {
-  const lower = lowerings[node.op]
-  if (node.domain !== 'com.microsoft' || !lower) {
-    throw standard.invalid(node.name, 'an operator with a standard form', `${node.domain}.${node.op}`)
-  }
-  return [standard.within(node.name, () => lower(inputs, node))]
-}
-
-const lowerings: Readonly<Record<string, (inputs: Inputs, node: Node) => Value>> = {
+const lowerings: Readonly<Record<string, (inputs: Operands, node: Node) => Value>> = {
   FusedMatMul: matmul,
   QuickGelu: scaledSilu,
   MultiHeadAttention: attention,
 }
 
 /** x · Wᵀ */
-function matmul([x, weight]: Inputs, { attributes }: Node): Value {
+function matmul([x, weight]: Operands, { attributes }: Node): Value {
   const names = Object.keys(attributes)
   if (names.join() !== 'transB') throw x!.graph.invalid('FusedMatMul', 'transB alone', names.join())
   const shape = [...x!.shape.slice(0, -1), dimAt(weight!, 0)] // [..., out]
@@ -74,13 +44,13 @@ function matmul([x, weight]: Inputs, { attributes }: Node): Value {
 }
 
 /** x · sigmoid(alpha · x) */
-function scaledSilu([x]: Inputs, { attributes }: Node): Value {
+function scaledSilu([x]: Operands, { attributes }: Node): Value {
   const { float: alpha } = attributes.alpha as { float: number }
   const scaled = alpha === 1 ? x! : multiply(x!, alpha)
   return multiply(x!, sigmoid(scaled))
 }
 
-function attention([query, key, value, , keyLengths, bias]: Inputs, { attributes }: Node): Value {
+function attention([query, key, value, , keyLengths, bias]: Operands, { attributes }: Node): Value {
   const { graph } = query!
   const { int: heads } = attributes.num_heads as { int: number }
   const [q, k, v] = [query!, key!, value!].map(each => byHead(each, heads)) as [Value, Value, Value]
