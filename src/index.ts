@@ -4,7 +4,7 @@ export { benchmark, benchmarkPage, compareBenchmarks, profileBenchmark } from '.
 export { createEngine } from './api/engine.ts'
 export { evaluateModel, evaluationPage } from './api/evaluation.ts'
 export { type GenerateVideoOptions, generate } from './api/generate.ts'
-export { diagnose, installCudaProvider } from './api/installation.ts'
+export { diagnose, installCudaProvider, installTensorRtProvider } from './api/installation.ts'
 export { openJobs } from './api/jobs.ts'
 export type { MediaSource } from './api/media-sources.ts'
 export {
@@ -40,6 +40,7 @@ export { packageVersion } from './engine/package-info.ts'
 export type { MemoryReport, PlanMemoryOptions } from './engine/plan-memory.ts'
 export { type OutputOptions, type RenderEvent, renderVideo, type VideoWrittenEvent } from './engine/render.ts'
 export type { SetupCudaOptions } from './engine/setup-cuda.ts'
+export type { SetupTensorRtOptions } from './engine/setup-tensorrt.ts'
 export {
   BackendError,
   CancelledError,

@@ -86,7 +86,8 @@ function packRuntime(): void {
     'bench/peers',
   ]
   for (const name of [...others, ...packages]) {
-    const isWanted = (file: string) => !/\.(d\.[cm]?ts|map|md)$|linux\/arm64|providers_\w+\.so$/.test(file)
+    const isWanted = (file: string) =>
+      !/\.(d\.[cm]?ts|map|md)$|linux\/arm64|providers_\w+\.so$|libnv\w+\.so\.10$/.test(file)
     cpSync(path.join(root, name), path.join(target, name), { recursive: true, filter: isWanted })
   }
   archive('runtime', path.join(staging, 'runtime'))

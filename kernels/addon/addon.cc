@@ -76,6 +76,11 @@ napi_value close(napi_env env, const Arguments& arguments) {
   return submit(env, arguments, closeJob(*readShared<Lane>(env, arguments[0])));
 }
 
+/** `tensorRtOptions(options)`: what the TensorRT provider makes of options; throws for one that it does not know. */
+napi_value readBackTensorRt(napi_env env, const Arguments& arguments) {
+  return writeText(env, tensorRtOptions(readTextEntries(env, arguments[0])));
+}
+
 /** `alive()`: how many sessions and tensors of ONNX Runtime the process holds through this addon. */
 napi_value alive(napi_env env, const Arguments&) {
   napi_value counts;
@@ -121,6 +126,7 @@ NAPI_MODULE_INIT() {
     define<drop>(env, exports, "drop");
     define<close>(env, exports, "close");
     define<alive>(env, exports, "alive");
+    define<readBackTensorRt>(env, exports, "tensorRtOptions");
     return exports;
   } catch (const std::exception& error) {
     napi_throw_error(env, nullptr, error.what());

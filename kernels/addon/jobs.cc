@@ -16,7 +16,7 @@ class OpenJob : public Job {
         options_(make<SessionOptionsHandle>(ort().CreateSessionOptions)) {}
 
   void execute() override {
-    configure(options_.get(), spec_);
+    configure(options_.get(), spec_, model_.data, model_.size);
     session_ = std::make_shared<Session>(env_, model_.data, model_.size, options_.get(), spec_);
     inputs_ = session_->inputs();
     outputs_ = session_->outputs();

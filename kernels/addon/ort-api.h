@@ -19,6 +19,7 @@ struct OrtRunOptions;
 struct OrtSession;
 struct OrtSessionOptions;
 struct OrtStatus;
+struct OrtTensorRTProviderOptionsV2;
 struct OrtTensorTypeAndShapeInfo;
 struct OrtTypeInfo;
 struct OrtValue;
@@ -91,6 +92,14 @@ constexpr int defaultMemory = 0;    // OrtMemType
   X(140, OrtStatus*, GetBoundOutputValues, const OrtIoBinding*, OrtAllocator*, OrtValue***, size_t* count)    \
   X(150, OrtStatus*, AddInitializer, OrtSessionOptions*, const char* name, const OrtValue*)                   \
   X(165, OrtStatus*, AddRunConfigEntry, OrtRunOptions*, const char* key, const char* value)                   \
+  X(170, OrtStatus*, SessionOptionsAppendExecutionProvider_TensorRT_V2, OrtSessionOptions*,                   \
+    const OrtTensorRTProviderOptionsV2*)                                                                      \
+  X(171, OrtStatus*, CreateTensorRTProviderOptions, OrtTensorRTProviderOptionsV2**)                           \
+  X(172, OrtStatus*, UpdateTensorRTProviderOptions, OrtTensorRTProviderOptionsV2*, const char* const* keys,   \
+    const char* const* values, size_t count)                                                                  \
+  X(173, OrtStatus*, GetTensorRTProviderOptionsAsString, const OrtTensorRTProviderOptionsV2*, OrtAllocator*,  \
+    char**)                                                                                                   \
+  X(174, void, ReleaseTensorRTProviderOptions, OrtTensorRTProviderOptionsV2*)                                 \
   X(194, OrtStatus*, GetTensorMemoryInfo, const OrtValue*, const OrtMemoryInfo**)                             \
   X(202, OrtStatus*, SynchronizeBoundInputs, OrtIoBinding*)                                                   \
   X(203, OrtStatus*, SynchronizeBoundOutputs, OrtIoBinding*)                                                  \
@@ -101,6 +110,8 @@ constexpr int defaultMemory = 0;    // OrtMemType
     const char* const* values, size_t count)                                                                  \
   X(208, void, ReleaseCUDAProviderOptions, OrtCUDAProviderOptionsV2*)                                         \
   X(228, OrtStatus*, RegisterCustomOpsLibrary_V2, OrtSessionOptions*, const char* path)                       \
+  X(261, OrtStatus*, UpdateTensorRTProviderOptionsWithValue, OrtTensorRTProviderOptionsV2*, const char* key,   \
+    void* value)                                                                                              \
   X(293, OrtStatus*, SessionOptionsSetLoadCancellationFlag, OrtSessionOptions*, bool cancel)
 
 /** The functions by name. */

@@ -49,6 +49,8 @@ using RunOptionsHandle = Handle<OrtRunOptions, &OrtFunctions::ReleaseRunOptions>
 using SessionHandle = Handle<OrtSession, &OrtFunctions::ReleaseSession>;
 using SessionOptionsHandle = Handle<OrtSessionOptions, &OrtFunctions::ReleaseSessionOptions>;
 using StatusHandle = Handle<OrtStatus, &OrtFunctions::ReleaseStatus>;
+using TensorRtOptionsHandle =
+    Handle<OrtTensorRTProviderOptionsV2, &OrtFunctions::ReleaseTensorRTProviderOptions>;
 using TypeAndShapeHandle = Handle<OrtTensorTypeAndShapeInfo, &OrtFunctions::ReleaseTensorTypeAndShapeInfo>;
 using ValueHandle = Handle<OrtValue, &OrtFunctions::ReleaseValue>;
 

@@ -8,6 +8,12 @@ int readInt(napi_env env, napi_value object, const char* name) {
   return static_cast<int>(readInteger(env, readProperty(env, object, name)));
 }
 
+std::vector<std::string> readTexts(napi_env env, napi_value array) {
+  std::vector<std::string> texts;
+  for (napi_value text : readArray(env, array)) texts.push_back(readText(env, text));
+  return texts;
+}
+
 }  // namespace
 
 SessionSpec readSessionSpec(napi_env env, napi_value config) {
@@ -23,9 +29,14 @@ SessionSpec readSessionSpec(napi_env env, napi_value config) {
     spec.cudaDevice = readInt(env, cuda, "device");
     spec.cuda = readTextEntries(env, readProperty(env, cuda, "options"));
   }
-  for (napi_value library : readArray(env, readProperty(env, config, "libraries"))) {
-    spec.libraries.push_back(readText(env, library));
+  napi_value tensorRt = readProperty(env, config, "tensorRt");
+  if (!isMissing(env, tensorRt)) {
+    spec.tensorRt.emplace();
+    spec.tensorRt->libraries = readTexts(env, readProperty(env, tensorRt, "libraries"));
+    spec.tensorRt->options = readTextEntries(env, readProperty(env, tensorRt, "options"));
+    spec.tensorRt->refits = readFlag(env, readProperty(env, tensorRt, "refits"));
   }
+  spec.libraries = readTexts(env, readProperty(env, config, "libraries"));
   for (const auto& [name, tensor] : readEntries(env, readProperty(env, config, "initializers"))) {
     spec.initializers.emplace_back(name, borrowed(readShared<Resident>(env, tensor)));
   }

@@ -16,6 +16,15 @@ namespace framewright {
 using Entries = std::vector<std::pair<std::string, std::string>>;
 using Initializers = std::vector<std::pair<std::string, std::shared_ptr<OrtValue>>>;
 
+/** The TensorRT provider, before that of CUDA. */
+struct TensorRtSpec {
+  /** Libraries that the provider is linked to, loaded before it: the system's loader need not know their folder. */
+  std::vector<std::string> libraries;
+  Entries options;
+  /** Whether engines are filled with weights from the model's bytes when they are loaded. */
+  bool refits = false;
+};
+
 /** How a session is opened. */
 struct SessionSpec {
   int optimizationLevel = 0;
@@ -28,6 +37,7 @@ struct SessionSpec {
   /** Options of the CUDA provider; nothing for the CPU. */
   std::optional<Entries> cuda;
   int cudaDevice = 0;
+  std::optional<TensorRtSpec> tensorRt;
   /** Libraries of custom operators. */
   std::vector<std::string> libraries;
   /** Borrowed tensors that stand in for the graph's own initializers. */
@@ -36,8 +46,14 @@ struct SessionSpec {
   std::optional<std::string> profile;
 };
 
-/** Applies a spec to options that were made before, so that loading can be cancelled meanwhile. */
-void configure(OrtSessionOptions* options, const SessionSpec& spec);
+/**
+ * Applies a spec to options that were made before, so that loading can be cancelled meanwhile. The model's bytes are read
+ * until the session is open.
+ */
+void configure(OrtSessionOptions* options, const SessionSpec& spec, const void* model, size_t bytes);
+
+/** Options of the TensorRT provider as it has them once they are set: `key=value;…`. */
+std::string tensorRtOptions(const Entries& entries);
 
 /** A run's settings, and the switch that ends it early. The switch may be used from any thread. */
 class RunControl {

@@ -1,5 +1,6 @@
 import { type Diagnosis, diagnoseInstallation } from '../engine/doctor.ts'
 import { type SetupCudaOptions, setupCuda } from '../engine/setup-cuda.ts'
+import { type SetupTensorRtOptions, setupTensorRt } from '../engine/setup-tensorrt.ts'
 import type { PullEvent } from '../hub/events.ts'
 import { composition } from './engine.ts'
 
@@ -15,4 +16,13 @@ export async function diagnose(): Promise<Diagnosis> {
  */
 export function installCudaProvider(options: SetupCudaOptions = {}): AsyncGenerator<PullEvent> {
   return setupCuda(options)
+}
+
+/**
+ * Links TensorRT's libraries of a folder to the runtime, with ONNX Runtime's provider for them. Iterate to run it.
+ * @throws BackendError where the folder has no TensorRT 10, or there is no provider for the runtime; HubError when it
+ *   cannot be fetched; CancelledError after an abort
+ */
+export function installTensorRtProvider(options: SetupTensorRtOptions): AsyncGenerator<PullEvent> {
+  return setupTensorRt(options)
 }

@@ -8,6 +8,7 @@ import { choice, threadsOption, wholeNumber } from './arguments.ts'
 import { benchText, comparisonText } from './bench-text.ts'
 import { residencyChoices } from './generate-flags.ts'
 import { interruptSignal } from './interrupt.ts'
+import { type TensorRtFlag, tensorRtOption, withTensorRt } from './tensorrt-flag.ts'
 import { UsageError } from './usage-error.ts'
 
 /** What each command measures; they share their flags. */
@@ -52,6 +53,7 @@ interface Flags {
   readonly concurrency?: number
   readonly chunk?: number
   readonly device?: string
+  readonly tensorrt?: TensorRtFlag
   readonly precision?: 'f32' | 'f16' | 'bf16'
   readonly threads?: number
   readonly residency?: (typeof residencyChoices)[number]
@@ -98,7 +100,8 @@ function questionCommand(what: BenchmarkOptions['what'], description: string): C
     command.option('--concurrency <n>', 'videos made at a time (default: 2)', count('--concurrency'))
   }
   return command
-    .option('--device <name>', 'auto, cpu, cuda or cuda:N (default: auto)')
+    .option('--device <name>', 'auto, cpu, cuda:N or tensorrt:N (default: auto)')
+    .addOption(tensorRtOption())
     .option('--precision <type>', 'float type of the transformer', choice('--precision', dtypes))
     .addOption(threadsOption())
     .option(
@@ -130,7 +133,8 @@ function compareCommand(): Command {
 
 async function measure(what: BenchmarkOptions['what'], flags: Flags): Promise<void> {
   const { benchmark } = await import('../api/benchmark.ts')
-  const { model, synthetic, folder, size, json, html, ...rest } = flags
+  const { model, synthetic, folder, size, json, html, tensorrt, ...rest } = flags
+  const device = withTensorRt(flags.device, tensorrt)
   if (model !== undefined && synthetic !== undefined) {
     throw new UsageError({ subject: '--synthetic', expected: 'no --model beside it', got: model })
   }
@@ -145,6 +149,7 @@ async function measure(what: BenchmarkOptions['what'], flags: Flags): Promise<vo
   )
   const options: BenchmarkOptions = {
     ...rest,
+    ...(device !== undefined && { device }),
     what,
     signal,
     ...(place !== undefined && { model: place }),

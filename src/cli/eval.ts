@@ -42,7 +42,7 @@ export function evalCommand(): Command {
       'prompts for given frames and for each other setting (default: 20)',
       wholeNumber('--further', { from: 0, to: 1_000_000 }),
     )
-    .option('--device <name>', 'auto, cpu, cuda or cuda:N (default: auto)')
+    .option('--device <name>', 'auto, cpu, cuda:N or tensorrt:N (default: auto)')
     .addOption(threadsOption())
     .option(
       '--precision <type>',

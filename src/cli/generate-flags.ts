@@ -18,6 +18,7 @@ import {
   upscaleArgument,
   wholeNumber,
 } from './arguments.ts'
+import { type TensorRtFlag, tensorRtOption } from './tensorrt-flag.ts'
 
 /** What commander makes of the flags of a model's other files. */
 export interface ModelFileFlags {
@@ -52,6 +53,7 @@ export interface GenerateFlags extends ModelFileFlags {
   readonly lora?: AdapterArgument[]
   readonly lora2?: AdapterArgument[]
   readonly device?: string
+  readonly tensorrt?: TensorRtFlag
   readonly precision?: NonNullable<EngineOptions['precision']>
   readonly threads?: number
   readonly memory?: number
@@ -169,7 +171,11 @@ function addAdapterFlags(command: Command): void {
 function addMachineFlags(command: Command): void {
   command
     .optionsGroup('The machine:')
-    .option('--device <name>', 'auto, cpu, cuda or cuda:N; cuda:0,cuda:1 share each step (default: auto)')
+    .option(
+      '--device <name>',
+      'auto, cpu, cuda:N or tensorrt:N; cuda:0,cuda:1 share each step (default: auto)',
+    )
+    .addOption(tensorRtOption())
     .option(
       '--precision <type>',
       'f32, bf16 or f16; int8 on a CPU: quicker and less exact (default: f32 on a CPU, bf16 on a GPU)',

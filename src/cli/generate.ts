@@ -11,6 +11,7 @@ import { interruptSignal } from './interrupt.ts'
 import { checkOutputs } from './output-checks.ts'
 import type { Reporter } from './reporter.ts'
 import { onLanes } from './run-on-lanes.ts'
+import { withTensorRt } from './tensorrt-flag.ts'
 import { VideoCheckpoint, withSavedSeeds } from './video-checkpoint.ts'
 import { planVideos, type VideoJob } from './video-jobs.ts'
 
@@ -62,7 +63,8 @@ async function generate(prompt: string | undefined, flags: GenerateFlags): Promi
 }
 
 function engineOptions(model: string, flags: GenerateFlags): EngineOptions {
-  const { device, precision, threads, lanes, residency, memory, promptCache } = flags
+  const { precision, threads, lanes, residency, memory, promptCache } = flags
+  const device = withTensorRt(flags.device, flags.tensorrt)
   return {
     model,
     files: modelFilesOf(flags),

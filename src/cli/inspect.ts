@@ -22,7 +22,7 @@ export function inspectCommand(): Command {
     .option('--plan', 'say what memory a video needs, and how it would be made')
     .option('--size <WxH>', 'with --plan: width and height in pixels (default: the model’s)')
     .option('--frames <n>', 'with --plan: length in frames (default: the model’s)', wholeNumber('--frames'))
-    .option('--device <name>', 'with --plan: auto, cpu, cuda or cuda:N (default: auto)')
+    .option('--device <name>', 'with --plan: auto, cpu, cuda:N or tensorrt:N (default: auto)')
     .option('--memory <GB>', 'with --plan: memory of the device (default: what is free)', decimal('--memory'))
     .option('--json', 'print it as JSON')
     .option('--debug', 'print the stack of errors')

@@ -10,6 +10,7 @@ import {
 import { cudaProviderInstalled, isOfVersion, providerFile, runtimeVersion } from '../runtime/cuda-provider.ts'
 import { loadNativeBinding } from '../runtime/native-binding.ts'
 import { type NativeParts, nativeParts } from '../runtime/native-parts.ts'
+import { missingTensorRt } from '../runtime/tensorrt-provider.ts'
 import type { Finding } from './finding.ts'
 import { type Gpu, nvidiaGpus } from './nvidia-gpus.ts'
 
@@ -25,7 +26,7 @@ export async function cudaFindings(run: (device: Device) => Promise<string | und
     return [none, ...idleFindings(nativeParts())]
   }
   const needed = [await providerFinding(), librariesFinding(), cudnnFinding()]
-  const parts = [...gpuFindings(gpus), ...needed, ...nativeFindings(nativeParts())]
+  const parts = [...gpuFindings(gpus), ...needed, ...nativeFindings(nativeParts()), tensorRtFinding()]
   // Where a library is missing the runtime may end the process. Containers may do without nvidia-smi.
   if (needed.some(({ status }) => status !== 'ok')) return parts
   const problem = await run({ type: 'cuda', index: 0 })
@@ -79,6 +80,14 @@ function kernelsFinding(used: boolean, kernels: NativeParts['kernels']): Finding
   if (used) return { subject, status: 'ok', detail: `${names}, used on a GPU` }
   const detail = `${names}, not used without the native backend`
   return { subject, status: 'note', detail, fix: 'npm run build:native' }
+}
+
+/** TensorRT, which only `--device tensorrt` needs. */
+export function tensorRtFinding(missing: readonly string[] = missingTensorRt()): Finding {
+  const subject = 'tensorrt'
+  if (missing.length === 0) return { subject, status: 'ok', detail: 'used by --device tensorrt' }
+  const detail = `no ${missing.join(', ')}: only --device tensorrt needs it`
+  return { subject, status: 'note', detail, fix: 'framewright setup tensorrt --from DIR' }
 }
 
 function gpuFindings(gpus: readonly Gpu[]): Finding[] {

@@ -34,7 +34,8 @@ export interface EngineOptions {
   /** The pipeline class to run it as, where a checkpoint can be run as several. @default that of model_index.json */
   readonly pipeline?: string
   /**
-   * `auto` (the default), `cpu`, `cuda` or `cuda:N`; two of a kind with a comma between them run the two branches of
+   * `auto` (the default), `cpu`, `cuda`, `cuda:N`, or `tensorrt:N` for decoders and vocoders on TensorRT, `tensorrt:N:all` for
+   * all networks; two of a kind with a comma between them run the two branches of
    * guidance at once, `cuda:0,cuda:1`.
    */
   readonly device?: string

@@ -5,6 +5,7 @@ import type { Graph } from '../graph/graph.ts'
 import { withIntegerProducts } from '../graph/integer-products.ts'
 import { withLateCasts } from '../graph/late-casts.ts'
 import { serialize } from '../graph/serialize.ts'
+import { standardGraph } from '../graph/standard-dialect.ts'
 import type { GraphRecipe } from '../pipeline/family.ts'
 import type { Device, GraphModel } from '../runtime/backend.ts'
 import { addsIn32Bits } from '../runtime/cpu-features.ts'
@@ -17,6 +18,7 @@ import { adaptersOf, type ModelAdapter } from './adapters.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { ComponentFiles } from './component-files.ts'
 import { checkExported, exportedGraphs } from './exported-graphs.ts'
+import { graphDigest } from './graph-digest.ts'
 
 /** Gives the graphs of a checkpoint by name. */
 export interface GraphSource {
@@ -67,8 +69,13 @@ export function graphSource(
   )
   const load = checkpoint.exported
     ? exportedGraphs(checkpoint)
-    : async (name: string, kernels?: ReadonlySet<string>) =>
-        graphModel(await build(name, kernels), name, precision.device)
+    : async (name: string, kernels?: ReadonlySet<string>) => {
+        const { component, role } = recipe(name)
+        if (takesTensorRt(precision.device, role)) {
+          return await tensorRtModel(await build(name), name, whole.weights.get(component)!)
+        }
+        return graphModel(await build(name, kernels), name, precision.device)
+      }
   return {
     recipe,
     files,
@@ -164,6 +171,18 @@ function graphModel(graph: Graph, name: string, device: Device): GraphModel {
   if (!split) return plainModel(graph, name)
   const casts = split.casts.map(each => plainModel(each, each.name))
   return { ...plainModel(graph, name), castOnce: { bytes: plainModel(split.graph, name).bytes, casts } }
+}
+
+/** Whether TensorRT runs the graphs of a role on a device. */
+function takesTensorRt(device: Device, role: GraphRecipe['role']): boolean {
+  if (device.type === 'cpu' || device.tensorRt === undefined) return false
+  return device.tensorRt === 'all' || role === 'vae'
+}
+
+/** TensorRT takes whole networks of standard operators, and casts weights itself when it builds an engine. */
+async function tensorRtModel(graph: Graph, name: string, weights: Weights): Promise<GraphModel> {
+  const key = `${name.replaceAll(/[^\w.-]+/g, '-')}-${(await graphDigest(graph, weights)).slice(0, 16)}`
+  return { ...plainModel(standardGraph(graph), name), tensorRt: { precision: graph.precision, key } }
 }
 
 function plainModel(graph: Graph, name: string): GraphModel {

@@ -3,11 +3,9 @@
  * same folder, is not encoded again, and the encoder is not loaded.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, rm, stat, utimes } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises'
 import path from 'node:path'
 import { MediaError, messageOf } from '../errors.ts'
-import type { Graph } from '../graph/graph.ts'
-import { serialize } from '../graph/serialize.ts'
 import { framewrightHome } from '../hub/environment.ts'
 import type { Notify } from '../notices.ts'
 import type { Feed, RunGraph, RunResult } from '../pipeline/family.ts'
@@ -18,6 +16,7 @@ import type { Weights } from '../weights/checkpoint.ts'
 import { readSafetensorsHeader } from '../weights/read-header.ts'
 import { readTensor } from '../weights/read-tensor.ts'
 import { writeSafetensors } from '../weights/write-safetensors.ts'
+import { graphDigest } from './graph-digest.ts'
 import type { GraphSource } from './graph-source.ts'
 
 /** Version of the entries: part of every key. */
@@ -25,12 +24,6 @@ const version = 1
 
 /** Bytes of all entries together; the ones that were not used for longest go. */
 const usualLimit = 2 * 2 ** 30
-
-/** Files up to this size are read as a whole, larger ones in parts. */
-const wholeFileBytes = 256 * 2 ** 20
-
-/** Read at the beginning and at the end of every tensor of a larger file. */
-const sampleBytes = 4096
 
 export interface PromptCacheOptions {
   /** @default 2 GiB */
@@ -89,7 +82,7 @@ export class PromptCache {
       }
       let encoder = this.#encoders.get(graph)
       if (!encoder) {
-        encoder = source.graph(graph).then(built => encoderOf(built, files))
+        encoder = source.graph(graph).then(built => graphDigest(built, files))
         encoder.catch(() => this.#encoders.delete(graph))
         this.#encoders.set(graph, encoder)
       }
@@ -166,42 +159,4 @@ function keyOf(encoder: string, feeds: readonly [string, Feed][], fetch: readonl
     hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
   }
   return hash.digest('hex')
-}
-
-/** The network, its precision included, and its weights. */
-async function encoderOf(graph: Graph, weights: Weights): Promise<string> {
-  const hash = createHash('sha256').update(serialize(graph, { locate: () => 'weights' }))
-  for (const file of weights.files) hash.update(await contentOf(file, weights))
-  return hash.digest('hex')
-}
-
-/**
- * A digest of a file of weights: of its content, or, of a large file, of its size, modification time, and both ends of every
- * tensor.
- */
-async function contentOf(file: string, { tensors }: Weights): Promise<Buffer> {
-  const hash = createHash('sha256')
-  const handle = await open(file)
-  try {
-    const { size, mtimeMs } = await handle.stat()
-    const read = async (offset: number, bytes: number) => {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(bytes), 0, bytes, offset)
-      hash.update(buffer.subarray(0, bytesRead))
-    }
-    if (size <= wholeFileBytes) {
-      for (let offset = 0; offset < size; offset += 2 ** 22)
-        await read(offset, Math.min(2 ** 22, size - offset))
-      return hash.digest()
-    }
-    hash.update(JSON.stringify([size, mtimeMs]))
-    for (const tensor of tensors.values()) {
-      if (tensor.file !== file) continue
-      const bytes = Math.min(sampleBytes, tensor.bytes)
-      await read(tensor.offset, bytes)
-      await read(tensor.offset + tensor.bytes - bytes, bytes)
-    }
-    return hash.digest()
-  } finally {
-    await handle.close()
-  }
 }

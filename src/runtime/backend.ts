@@ -1,4 +1,4 @@
-import type { DType } from '../tensor/dtype.ts'
+import type { DType, FloatDType } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /** A graph as a backend takes it. */
@@ -16,6 +16,8 @@ export interface GraphModel {
    * every run. @default none is cast
    */
   readonly castOnce?: { readonly bytes: Uint8Array; readonly casts: readonly GraphModel[] }
+  /** Of a graph for TensorRT, in operators of ONNX's standard alone. @default CUDA runs it */
+  readonly tensorRt?: TensorRtGraph
 }
 
 /** A tensor that stays where the session that made it runs, and can be fed to other sessions of the same backend. */
@@ -32,6 +34,13 @@ export interface OpenOptions {
    * given nothing is profiled.
    */
   readonly profile?: string
+}
+
+export interface TensorRtGraph {
+  /** Float type that engines may compute in. */
+  readonly precision: FloatDType
+  /** Names engines that were built of the same network and weights. */
+  readonly key: string
 }
 
 export type Feed = Tensor | ResidentTensor
@@ -77,11 +86,24 @@ export interface Backend {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export type Device = { readonly type: 'cpu' } | { readonly type: 'cuda'; readonly index: number }
+export type Device =
+  | { readonly type: 'cpu' }
+  | {
+      readonly type: 'cuda'
+      readonly index: number
+      /** What TensorRT runs there, before CUDA. @default nothing */
+      readonly tensorRt?: TensorRtScope
+    }
 
-/** The device as it is written: `cpu`, `cuda:0`. */
+/** Graphs that TensorRT is given: decoders and vocoders, or those of transformers and text encoders too. */
+export type TensorRtScope = 'decoder' | 'all'
+
+/** The device as it is written: `cpu`, `cuda:0`, `tensorrt:0`, `tensorrt:0:all`. */
 export function deviceText(device: Device): string {
-  return device.type === 'cpu' ? 'cpu' : `cuda:${device.index}`
+  if (device.type === 'cpu') return 'cpu'
+  const { index, tensorRt } = device
+  if (tensorRt === undefined) return `cuda:${index}`
+  return tensorRt === 'all' ? `tensorrt:${index}:all` : `tensorrt:${index}`
 }
 
 export function isResident(feed: Feed): feed is ResidentTensor {

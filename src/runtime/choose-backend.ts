@@ -1,8 +1,13 @@
-import type { Backend, Device } from './backend.ts'
+import path from 'node:path'
+import { BackendError } from '../errors.ts'
+import { framewrightHome } from '../hub/environment.ts'
+import { type Backend, type Device, deviceText } from './backend.ts'
 import { cudaOptionsOf } from './cuda-options.ts'
 import { NativeBackend } from './native-backend.ts'
 import { type NativeParts, nativeParts } from './native-parts.ts'
 import { OnnxRuntimeBackend } from './onnxruntime-backend.ts'
+import { type TensorRtOptions, tensorRtOptionsOf } from './tensorrt-options.ts'
+import { locateTensorRtLibraries } from './tensorrt-provider.ts'
 
 /** Whether the backend of a device casts weights once, where they are stored in a wider type. */
 export function castsWeightsOnce(device: Device, { addon }: NativeParts = nativeParts()): boolean {
@@ -21,6 +26,26 @@ export function chooseBackend(
   options: { readonly device: Device; readonly threads: number },
   { addon, kernels }: NativeParts = nativeParts(),
 ): Backend {
-  if (!takesNative(options.device, addon)) return new OnnxRuntimeBackend(options)
-  return new NativeBackend({ ...options, kernels, cudaOptions: cudaOptionsOf() })
+  const { device } = options
+  if (!takesNative(device, addon)) {
+    if (device.type === 'cuda' && device.tensorRt) throw withoutAddon(device)
+    return new OnnxRuntimeBackend(options)
+  }
+  return new NativeBackend({ ...options, kernels, cudaOptions: cudaOptionsOf(), tensorRt: usualTensorRt() })
+}
+
+/** Engines and timings are kept in the user's cache, for each version of TensorRT: one does not load those of another. */
+function usualTensorRt(): TensorRtOptions {
+  const [library] = locateTensorRtLibraries().values()
+  const version = path.basename(library ?? 'libnvinfer')
+  return { cacheFolder: path.join(framewrightHome(), 'tensorrt', version), others: tensorRtOptionsOf() }
+}
+
+function withoutAddon(device: Device): BackendError {
+  return new BackendError('runtime/provider', {
+    subject: `device ${deviceText(device)}`,
+    expected: 'the native backend',
+    got: 'none built',
+    advice: 'Build it in a clone with "npm run build:native", or use --device cuda.',
+  })
 }

@@ -32,13 +32,26 @@ export function locateCudaLibraries(
   variables: NodeJS.ProcessEnv = process.env,
   loads: (file: string) => boolean = loaderFinds,
 ): ReadonlyMap<CudaLibrary, string | undefined> {
+  const found = locateLibraries(
+    cudaLibraries.map(({ file }) => file),
+    variables,
+    loads,
+  )
+  return new Map(cudaLibraries.map(library => [library, found.get(library.file)]))
+}
+
+/** The same for libraries by their file names. */
+export function locateLibraries(
+  files: readonly string[],
+  variables: NodeJS.ProcessEnv = process.env,
+  loads: (file: string) => boolean = loaderFinds,
+): ReadonlyMap<string, string | undefined> {
   const folders = (variables.LD_LIBRARY_PATH ?? '').split(/[:;]/).filter(folder => folder !== '')
   const known = loaderCache()
   return new Map(
-    cudaLibraries.map(library => {
-      const inFolders = folders.map(folder => path.join(folder, library.file)).find(existsSync)
-      const place = inFolders ?? known.get(library.file)
-      return [library, place ?? (loads(library.file) ? library.file : undefined)]
+    files.map(file => {
+      const inFolders = folders.map(folder => path.join(folder, file)).find(existsSync)
+      return [file, inFolders ?? known.get(file) ?? (loads(file) ? file : undefined)]
     }),
   )
 }

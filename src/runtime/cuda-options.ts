@@ -1,7 +1,5 @@
 import { RequestError } from '../errors.ts'
 
-const variable = 'FRAMEWRIGHT_CUDA_OPTIONS'
-
 /**
  * Options of ONNX Runtime's CUDA provider that the native backend sets. The arena takes what is asked for, where the
  * provider's default takes the next power of two.
@@ -14,6 +12,18 @@ export const usualCudaOptions = { arena_extend_strategy: 'kSameAsRequested' } as
  * @throws RequestError for text of another form
  */
 export function cudaOptionsOf(variables: NodeJS.ProcessEnv = process.env): Readonly<Record<string, string>> {
+  return optionsOf('FRAMEWRIGHT_CUDA_OPTIONS', 'prefer_nhwc=1', variables)
+}
+
+/**
+ * Options of a provider from a variable, as `name=value` with commas between.
+ * @throws RequestError for text of another form
+ */
+export function optionsOf(
+  variable: string,
+  example: string,
+  variables: NodeJS.ProcessEnv,
+): Readonly<Record<string, string>> {
   const entries = (variables[variable] ?? '').split(',').filter(entry => entry.trim() !== '')
   return Object.fromEntries(
     entries.map(entry => {
@@ -21,7 +31,7 @@ export function cudaOptionsOf(variables: NodeJS.ProcessEnv = process.env): Reado
       if (name !== undefined && value !== undefined) return [name, value]
       throw new RequestError('request/invalid', {
         subject: variable,
-        expected: 'options as name=value with commas between, such as prefer_nhwc=1',
+        expected: `options as name=value with commas between, such as ${example}`,
         got: entry,
       })
     }),

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises'
 import { BackendError, CancelledError } from '../errors.ts'
 import { dtypeOfOnnx, onnxDType } from '../graph/onnx-dtype.ts'
 import type { DType } from '../tensor/dtype.ts'
@@ -25,6 +26,8 @@ import {
 import { type NativeOpenOptions, type NativeOptions, openConfig } from './native-config.ts'
 import { checkCommandLine, checkInputs } from './session-checks.ts'
 import { openError, runError } from './session-failure.ts'
+import { sessionPerShape } from './session-per-shape.ts'
+import { engineFolder, type InputShapes } from './tensorrt-options.ts'
 
 export interface NativeRunOptions extends RunOptions {
   /** Config entries of the run, by their whole key. */
@@ -79,6 +82,10 @@ export class NativeBackend implements Backend {
   async open(model: GraphModel, options: NativeOpenOptions = {}): Promise<NativeSession> {
     this.#checkOpen(model.name)
     checkCommandLine()
+    const { device } = this
+    if (model.tensorRt && device.type === 'cuda' && device.tensorRt) {
+      return sessionPerShape(model.name, shapes => this.#tracked(this.#openForShapes(model, options, shapes)))
+    }
     return await this.#tracked(this.#open(model, options))
   }
 
@@ -140,6 +147,20 @@ export class NativeBackend implements Backend {
       await this.drop(Object.values(weights))
       throw error
     }
+  }
+
+  /** A session of TensorRT, whose engine is found, or put, in a folder of its own. */
+  async #openForShapes(
+    model: GraphModel,
+    options: NativeOpenOptions,
+    shapes: InputShapes,
+  ): Promise<NativeSession> {
+    const { tensorRt } = this.#options
+    if (tensorRt && model.tensorRt) {
+      const session = { graph: model.tensorRt, shapes, weightsFolder: model.weightsFolder }
+      await mkdir(engineFolder(tensorRt, session), { recursive: true })
+    }
+    return this.#session(await this.#openModel(model, { ...options, shapes }))
   }
 
   /** What a graph without inputs gives, which stays on the device. */

@@ -27,6 +27,13 @@ export interface OpenConfig {
   readonly logSeverity: number
   readonly entries: Readonly<Record<string, string>>
   readonly cuda: { readonly device: number; readonly options: Readonly<Record<string, string>> } | undefined
+  readonly tensorRt:
+    | {
+        readonly libraries: readonly string[]
+        readonly options: Readonly<Record<string, string>>
+        readonly refits: boolean
+      }
+    | undefined
   readonly libraries: readonly string[]
   readonly initializers: Readonly<Record<string, ResidentHandle>>
   readonly profile: string | undefined
@@ -64,6 +71,7 @@ export interface NativeBinding {
   release(lane: LaneHandle, session: SessionHandle): Promise<void>
   drop(lane: LaneHandle, tensors: readonly ResidentHandle[]): Promise<void>
   close(lane: LaneHandle): Promise<void>
+  tensorRtOptions(options: Readonly<Record<string, string>>): string
   alive(): { sessions: number; tensors: number }
 }
 

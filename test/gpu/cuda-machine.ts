@@ -6,23 +6,29 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { weightBytesOf } from '../../src/engine/graph-source.ts'
-import { ownPlace, setupCuda } from '../../src/engine/setup-cuda.ts'
+import { ownPlace } from '../../src/engine/provider-package.ts'
+import { setupCuda } from '../../src/engine/setup-cuda.ts'
+import { setupTensorRt } from '../../src/engine/setup-tensorrt.ts'
 import { messageOf } from '../../src/errors.ts'
 import { castOnce } from '../../src/graph/cast-once.ts'
 import { evaluateDim } from '../../src/graph/dims.ts'
 import type { Graph } from '../../src/graph/graph.ts'
 import { serialize } from '../../src/graph/serialize.ts'
 import type { GraphModel } from '../../src/runtime/backend.ts'
-import { runtimeFolder } from '../../src/runtime/cuda-provider.ts'
+import { providerLibraries, runtimeFolder } from '../../src/runtime/cuda-provider.ts'
 import { openConfig } from '../../src/runtime/native-config.ts'
 import { addonFile, type KernelLibrary } from '../../src/runtime/native-parts.ts'
 import { foldLimitBytes, sessionConfig } from '../../src/runtime/session-config.ts'
-import { buildStandIns } from './stand-in.ts'
+import { engineFolder, type InputShapes, type TensorRtOptions } from '../../src/runtime/tensorrt-options.ts'
+import { locateTensorRtLibraries, tensorRtProvider } from '../../src/runtime/tensorrt-provider.ts'
+import { buildStandIns, buildTensorRtStandIns } from './stand-in.ts'
 
 export interface CudaMachine {
   /** A folder whose node_modules has onnxruntime-node with the provider beside it. */
   readonly runtime: string
   readonly standIns: string
+  /** The folder of the runtime's libraries. */
+  readonly libraries: string
   readonly folder: string
 }
 
@@ -39,11 +45,18 @@ export async function cudaMachine(folder: string): Promise<CudaMachine | string>
   const runtime = path.join(folder, 'runtime')
   try {
     const libraries = copyRuntime(runtime)
-    const setup = setupCuda({ signal: AbortSignal.timeout(90_000) }, { ...ownPlace(), runtime: libraries })
-    for await (const _ of setup);
+    const tensorRt = path.join(folder, 'tensorrt')
+    buildTensorRtStandIns(tensorRt)
+    const place = { ...ownPlace(), runtime: libraries }
+    for await (const _ of setupCuda({ signal: AbortSignal.timeout(90_000) }, place));
+    for await (const _ of setupTensorRt({ from: tensorRt, signal: AbortSignal.timeout(90_000) }, place));
     const standIns = path.join(folder, 'stand-ins')
-    buildStandIns(path.join(libraries, 'libonnxruntime_providers_cuda.so'), standIns)
-    return { runtime, standIns, folder }
+    const providers = [providerLibraries[0], tensorRtProvider]
+    buildStandIns(
+      providers.map(file => path.join(libraries, file)),
+      standIns,
+    )
+    return { runtime, standIns, libraries, folder }
   } catch (error) {
     return `the CUDA provider cannot be fetched: ${messageOf(error)}`
   }
@@ -100,6 +113,8 @@ export interface CudaRun {
   readonly kernels?: KernelLibrary | undefined
   /** The input that a second run is fed the first result through, which was kept; on the native backend. */
   readonly again?: string
+  /** TensorRT before CUDA, for inputs of these shapes; on the native backend. */
+  readonly tensorRt?: { readonly options: TensorRtOptions; readonly shapes: InputShapes }
   /** Lets nodes be on the CPU, to say which. */
   readonly fallback?: true
 }
@@ -115,8 +130,8 @@ export async function openOnCuda(machine: CudaMachine, graph: Graph, run: CudaRu
     string,
     string,
   ]
-  const native = run.kernels !== undefined || run.again !== undefined || run.native === true
-  const split = native ? castOnce(graph, { leaveBytes: foldLimitBytes }) : undefined
+  const native = run.kernels !== undefined || run.again !== undefined || run.native === true || run.tensorRt
+  const split = native && !run.tensorRt ? castOnce(graph, { leaveBytes: foldLimitBytes }) : undefined
   const [bytes, ...casts] = [split?.graph ?? graph, ...(split?.casts ?? [])].map(each =>
     serialize(each, { locate: file => file.slice(1) }),
   ) as [Uint8Array, ...Uint8Array[]]
@@ -128,7 +143,7 @@ export async function openOnCuda(machine: CudaMachine, graph: Graph, run: CudaRu
     runtime: machine.runtime,
     model,
     log,
-    ...(native ? nativeSession(weights, run) : defaultSession(weights, run)),
+    ...(native ? nativeSession(machine, weights, run) : defaultSession(weights, run)),
     casts: castFiles,
     feeds: run.symbols && feedsOf(graph, run.symbols),
     again: run.again,
@@ -165,10 +180,31 @@ function defaultSession(weights: GraphModel, { fallback }: CudaRun) {
 }
 
 /** How the addon of the native backend opens it. */
-function nativeSession(weights: GraphModel, { kernels, fallback }: CudaRun) {
+function nativeSession(
+  { libraries }: CudaMachine,
+  weights: GraphModel,
+  { kernels, fallback, tensorRt }: CudaRun,
+) {
   const config = { 'session.disable_cpu_ep_fallback': fallback ? '0' : '1' }
-  const native = openConfig(weights, { device, threads: 1, kernels }, { config }, {})
-  return { addon: addonFile(), config: { ...native, logSeverity: fallback ? 0 : 2 } }
+  const graph = { precision: 'f16', key: 'decoder-0123' } as const
+  const native = openConfig(
+    { ...weights, ...(tensorRt && { tensorRt: graph }) },
+    { device, threads: 1, kernels, ...(tensorRt && { tensorRt: tensorRt.options }) },
+    { config, ...(tensorRt && { shapes: tensorRt.shapes }) },
+    {},
+  )
+  if (tensorRt) {
+    const session = { graph, shapes: tensorRt.shapes, weightsFolder: '/' }
+    mkdirSync(engineFolder(tensorRt.options, session), { recursive: true })
+  }
+  // Those of the machine, not those of this checkout's runtime.
+  const own = native.tensorRt && {
+    ...native.tensorRt,
+    libraries: [...locateTensorRtLibraries(libraries, {})].map(
+      ([name, file]) => file ?? path.join(libraries, name),
+    ),
+  }
+  return { addon: addonFile(), config: { ...native, tensorRt: own, logSeverity: fallback ? 0 : 2 } }
 }
 
 /** The nodes that the provider does not take, as ONNX Runtime lists them: `Op (name)`. */

@@ -9,14 +9,17 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const runtimeSource = fileURLToPath(new URL('./stand-in/cudart.c', import.meta.url))
+const tensorRtSource = fileURLToPath(new URL('./stand-in/tensorrt.c', import.meta.url))
 const driverSource = fileURLToPath(new URL('./stand-in/driver.c', import.meta.url))
 
-/** Writes the libraries to a folder, for LD_LIBRARY_PATH. It needs gcc and readelf. */
-export function buildStandIns(provider: string, folder: string): void {
+/** Writes the libraries that providers need to a folder, for LD_LIBRARY_PATH. It needs gcc and readelf. */
+export function buildStandIns(providers: readonly string[], folder: string): void {
   mkdirSync(folder, { recursive: true })
   const runtime = readFileSync(runtimeSource, 'utf8')
   const answered = new Set([...runtime.matchAll(/^\w[\w *]*?\b(\w+)\(/gm)].map(([, name]) => name!))
-  for (const [library, names] of importsOf(provider)) {
+  const imports = importsOf(providers)
+  for (const [library, names] of imports) {
+    if (library.startsWith('libcudnn.')) continue // below
     const isRuntime = library.startsWith('libcudart.')
     const rest = names.filter(name => !isRuntime || !answered.has(name)).map(functionOf)
     const versions = `${library} { global: ${names.map(name => `${name};`).join(' ')} stand_in_log; local: *; };`
@@ -24,11 +27,22 @@ export function buildStandIns(provider: string, folder: string): void {
   }
   compile(folder, 'libcurand.so.10', declarations)
   compile(folder, 'libcuda.so.1', readFileSync(driverSource, 'utf8'))
-  compile(
-    folder,
-    'libcudnn.so.9',
-    [declarations, cudnnVersion, ...cudnnNames(provider).map(functionOf)].join('\n'),
-  )
+  // TensorRT's provider is linked to cuDNN by version; that of CUDA opens it while the program runs.
+  const cudnn = new Set([...providers.flatMap(cudnnNames), ...(imports.get('libcudnn.so.9') ?? [])])
+  const source = [declarations, cudnnVersion, ...[...cudnn].map(functionOf)].join('\n')
+  compile(folder, 'libcudnn.so.9', source, 'libcudnn.so.9 { global: *; };')
+}
+
+/** Writes stand-ins of TensorRT's libraries to a folder. */
+export function buildTensorRtStandIns(folder: string): void {
+  mkdirSync(folder, { recursive: true })
+  const source = readFileSync(tensorRtSource, 'utf8')
+  for (const [library, part] of [
+    ['libnvinfer.so.10', 'INFER'],
+    ['libnvonnxparser.so.10', 'PARSER'],
+  ] as const) {
+    compile(folder, library, `#define ${part}\n${source}`)
+  }
 }
 
 const declarations = `#include <stddef.h>
@@ -38,16 +52,16 @@ const cudnnVersion = `size_t cudnnGetVersion(void) { return 92100; }
 int cudnnBackendGetAttribute(void *d, int name, int type, long asked, long *count, void *out) { if (count) *count = asked > 0; return 0; }`
 
 /** Functions that the provider is linked to, by library. */
-function importsOf(provider: string): Map<string, string[]> {
-  const table = execFileSync('readelf', ['-W', '--dyn-syms', provider], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-  })
-  const imports = new Map<string, string[]>()
-  for (const [, name, library] of table.matchAll(/ UND (\w+)@(libcu\w+\.so\.\d+)/g)) {
-    imports.set(library!, [...(imports.get(library!) ?? []), name!])
+function importsOf(providers: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const imports = new Map<string, Set<string>>()
+  for (const provider of providers) {
+    const arguments_ = ['-W', '--dyn-syms', provider]
+    const table = execFileSync('readelf', arguments_, { encoding: 'utf8', maxBuffer: 1 << 28 })
+    for (const [, name, library] of table.matchAll(/ UND (\w+)@(libcu\w+\.so\.\d+)/g)) {
+      imports.set(library!, (imports.get(library!) ?? new Set()).add(name!))
+    }
   }
-  return imports
+  return new Map([...imports].map(([library, names]) => [library, [...names]]))
 }
 
 /** cuDNN is opened while the program runs, so its functions are among the provider's texts and not in its table. */

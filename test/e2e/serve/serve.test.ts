@@ -224,6 +224,6 @@ test('a device that is none ends the server', async () => {
   expect({ code, message }).toEqual({
     code: 'request/invalid',
     message:
-      'device: expected auto, cpu, cuda or cuda:N, got foo. Use cuda for a GPU of NVIDIA; "framewright doctor" tells what this machine has.',
+      'device: expected auto, cpu, cuda, cuda:N, tensorrt or tensorrt:N, got foo. Use cuda for a GPU of NVIDIA; "framewright doctor" tells what this machine has.',
   })
 })

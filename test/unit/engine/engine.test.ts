@@ -223,11 +223,11 @@ describe('options', () => {
     [{ threads: -1 }, 'threads: expected a whole number from 1 to 1024, got -1.'],
     [
       { device: 'tpu' },
-      'device: expected auto, cpu, cuda or cuda:N, got tpu. Use cuda for a GPU of NVIDIA; "framewright doctor" tells what this machine has.',
+      'device: expected auto, cpu, cuda, cuda:N, tensorrt or tensorrt:N, got tpu. Use cuda for a GPU of NVIDIA; "framewright doctor" tells what this machine has.',
     ],
     [
       { device: 'cuda:x' },
-      'device: expected auto, cpu, cuda or cuda:N, got cuda:x. Use cuda for a GPU of NVIDIA; "framewright doctor" tells what this machine has.',
+      'device: expected auto, cpu, cuda, cuda:N, tensorrt or tensorrt:N, got cuda:x. Use cuda for a GPU of NVIDIA; "framewright doctor" tells what this machine has.',
     ],
   ])('%o are refused', async (wrong, message) => {
     expect(await rejection(openTinyEngine(wrong))).toMatchObject({ code: 'request/invalid', message })

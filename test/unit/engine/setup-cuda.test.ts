@@ -5,7 +5,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type ProviderPlace, type SetupCudaOptions, setupCuda } from '../../../src/engine/setup-cuda.ts'
+import type { ProviderPlace } from '../../../src/engine/provider-package.ts'
+import { type SetupCudaOptions, setupCuda } from '../../../src/engine/setup-cuda.ts'
 import { scratchFolder } from '../../scratch.ts'
 
 const libraries = ['libonnxruntime_providers_cuda.so', 'libonnxruntime_providers_shared.so'] as const

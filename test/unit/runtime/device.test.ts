@@ -8,7 +8,7 @@ describe('a device', () => {
   })
 
   it.each(['gpu', 'cuda:', 'cuda:x', 'cuda:1234', 'CPU', ''])('is not %j', name => {
-    const message = `device: expected auto, cpu, cuda or cuda:N, got ${name}. Use cuda for a GPU of NVIDIA; "framewright doctor" tells what this machine has.`
+    const message = `device: expected auto, cpu, cuda, cuda:N, tensorrt or tensorrt:N, got ${name}. Use cuda for a GPU of NVIDIA; "framewright doctor" tells what this machine has.`
     expect(() => parseDevice(name)).toThrow(expect.objectContaining({ code: 'request/invalid', message }))
   })
 
