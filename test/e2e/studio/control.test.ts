@@ -78,12 +78,12 @@ describeStudio(
       expect(await findings(page)).toEqual([])
       const task = await studio.makeByKeys(page)
       expect(task).toMatchObject({ state: 'succeeded', loras: [{ name: 'first', scale: 0.5 }] })
-      const made = await studio.frames(task)
-      expect(await madeLike(studio, task)).toEqual(made)
-      expect(await madeLike(studio, task, { loras: [] })).not.toEqual(made)
       await page.reload()
       await page.getByRole('button', { name: 'Open in editor' }).click()
       await expect.poll(() => page.getByLabel('Strength: first').inputValue()).toBe('0.5')
+      const made = await studio.frames(task)
+      expect(await madeLike(studio, task)).toEqual(made)
+      expect(await madeLike(studio, task, { loras: [] })).not.toEqual(made)
     })
 
     test('takes the settings of a preset, and what is said beside it', patience, async () => {
