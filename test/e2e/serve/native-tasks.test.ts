@@ -244,8 +244,8 @@ test('capabilities say what forms are made of', async () => {
     expect(body.models[0]!.fields).not.toContain(name)
   expect(body.models[0]!.presets).toContainEqual(
     expect.objectContaining({
-      name: 'causvid',
-      fields: { steps: 8, guidance: 1, shift: 7, sampler: 'unipc' },
+      name: 'fastwan',
+      fields: { timesteps: [1000, 757, 522], guidance: 1, shift: 1, sampler: 'lcm' },
     }),
   )
   expect(body.fields.filter(({ file }) => file).map(({ name, file }) => [name, file])).toEqual([
