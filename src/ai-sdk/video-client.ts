@@ -15,12 +15,18 @@ export interface VideoClientOptions {
 }
 
 /** What the server says of a video, as far as it is read here. */
+export type SoundFacts = Readonly<Record<'rate' | 'channels' | 'seconds', number>> & {
+  readonly origin: string
+}
+
 export interface ServedVideo {
   readonly id: string
   readonly status: 'queued' | 'in_progress' | 'completed' | 'failed'
   readonly error: { readonly message: string } | null
   readonly seed?: string
   readonly size?: string
+  /** Its sound, once it is made; null for a silent one. */
+  readonly audio?: SoundFacts | null
   /** What is not made as it was asked for. */
   readonly notices?: readonly { readonly message: string }[]
 }

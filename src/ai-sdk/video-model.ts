@@ -39,7 +39,8 @@ export function createFramewright(options: FramewrightOptions = {}): Framewright
         bodies.map(body => ({ ...body, ...webhook })),
         call,
       )
-      const operation = { ids: started.map(({ video }) => video.id) }
+      const ids = started.map(({ video }) => video.id)
+      const operation = { ids, ...(call.generateAudio && { audio: true }) }
       return { operation, warnings, response: about(model, started.at(-1)!.headers) }
     },
     async doStatus({ operation, ...settings }) {
@@ -49,7 +50,8 @@ export function createFramewright(options: FramewrightOptions = {}): Framewright
       const failed = videos.find(({ status }) => status === 'failed')
       if (failed) return { status: 'error', error: failureOf(failed), response }
       if (videos.some(({ status }) => status !== 'completed')) return { status: 'pending', response }
-      return { status: 'completed', ...(await download(client, videos, settings, [], response)) }
+      const warnings = asksForSound(operation) ? silenceOf(videos) : []
+      return { status: 'completed', ...(await download(client, videos, settings, warnings, response)) }
     },
   })
   return Object.assign(videoModel, { videoModel, videoModelV4 })
@@ -93,7 +95,9 @@ async function generate(
     throw call.abortSignal?.aborted ? end.reason : (stop.signal.reason ?? end.reason)
   })
   const videos = answers.map(({ video }) => video)
-  return await download(client, videos, call, warnings, about(model, answers.at(-1)!.headers))
+  const silent = call.generateAudio ? silenceOf(videos) : []
+  const response = about(model, answers.at(-1)!.headers)
+  return await download(client, videos, call, [...warnings, ...silent], response)
 }
 
 /** One after the other, in the order of their seeds. When one is refused, those before are not made either. */
@@ -124,7 +128,7 @@ async function download(
   for (const { id } of served) {
     videos.push({ type: 'binary', data: await client.content(id, settings), mediaType: 'video/mp4' })
   }
-  const facts = served.map(({ id, seed = null, size = null }) => ({ id, seed, size }))
+  const facts = served.map(({ id, seed = null, size = null, audio = null }) => ({ id, seed, size, audio }))
   const said = served.flatMap(({ notices = [] }) => notices.map(({ message }) => message))
   const noticed = [...new Set(said)].map(message => ({ type: 'other', message }) as const)
   return {
@@ -141,6 +145,16 @@ function about(modelId: string, headers: Headers): VideoResponse {
 
 function failureOf({ error }: ServedVideo): string {
   return error?.message ?? 'The video failed.'
+}
+
+/** Said of videos without the sound that was asked for. */
+function silenceOf(videos: readonly ServedVideo[]): VideoWarning[] {
+  if (videos.every(({ audio }) => audio !== null)) return []
+  return [{ type: 'unsupported', feature: 'generateAudio', details: 'The model makes no sound.' }]
+}
+
+function asksForSound(operation: JsonValue): boolean {
+  return typeof operation === 'object' && operation !== null && 'audio' in operation
 }
 
 function idsOf(operation: JsonValue): readonly string[] {

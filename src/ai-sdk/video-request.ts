@@ -18,7 +18,6 @@ export function videoRequests(
     options.frameImages?.find(({ frameType }) => frameType === type)?.image
   const first = options.image ?? frame('first_frame')
   const last = frame('last_frame')
-  if (options.generateAudio) unsupported('generateAudio', 'Videos have no sound.')
   if (options.inputReferences?.length) unsupported('inputReferences', 'Pictures are first and last frames.')
   if (options.aspectRatio === 'adaptive')
     unsupported('aspectRatio', 'The shape is not taken from the picture.')
@@ -29,6 +28,8 @@ export function videoRequests(
     size: options.resolution ?? sizeOf(options.aspectRatio),
     fps: options.fps,
     seed: options.seed,
+    // Without it a video has sound where there is any: of a model without, asking for it would be an error.
+    audio: options.generateAudio === false ? false : undefined,
     ...(first && { image_reference: { image_url: uriOf(first) } }),
     ...(last && { last_image_reference: { image_url: uriOf(last) } }),
     ...options.providerOptions.framewright,

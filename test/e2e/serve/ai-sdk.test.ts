@@ -55,6 +55,7 @@ describe('generateVideo', () => {
       providerOptions: quick,
     })
     expect(result.warnings[0]).toMatchObject({ type: 'unsupported', feature: 'generateAudio' })
+    expect(result.providerMetadata.framewright?.videos).toMatchObject([{ audio: null }])
   })
 
   test('makes several different videos of one seed, the first as alone', async () => {
@@ -181,17 +182,30 @@ test('a model of version 4 starts a video and is asked for it, with a first and 
     } as const
   }
   const frameImages = [await frame('first_frame', '#d02020'), await frame('last_frame', '#2020d0')]
-  const { operation } = await model.doStart({ ...call, frameImages })
+  const { operation } = await model.doStart({ ...call, frameImages, generateAudio: true })
   const stored: unknown = JSON.parse(JSON.stringify(operation))
   expect(stored).toEqual(operation)
   for (let tries = 0; ; tries++) {
     const found = await model.doStatus({ operation })
     if (found.status === 'completed') {
       expect(Buffer.from(found.videos[0]!.data).toString('latin1', 4, 8)).toBe('ftyp')
+      expect(found.warnings).toContainEqual({
+        type: 'unsupported',
+        feature: 'generateAudio',
+        details: 'The model makes no sound.',
+      })
       return
     }
     expect(found.status).toBe('pending')
     expect(tries).toBeLessThan(500)
     await new Promise(resolve => setTimeout(resolve, 50))
   }
+})
+
+test('a video that is to be silent is asked for as one', async () => {
+  const before = new Set(server.jobs.tasks.keys())
+  await provider.videoModelV4('doodle').doStart({ ...call, generateAudio: false })
+  const [made, ...more] = [...server.jobs.tasks.values()].filter(({ id }) => !before.has(id))
+  expect(more).toEqual([])
+  expect(made!.request.generate).toMatchObject({ audio: false })
 })
