@@ -70,7 +70,14 @@ function checkLength(length: number, registers: number): void {
   })
 }
 
-/** Python's `str.strip()`, but for control characters. */
+/** Python's `str.strip()`. */
 function stripped(text: string): string {
-  return text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '')
+  const characters = [...text]
+  const first = characters.findIndex(character => !isSpace(character))
+  return characters.slice(first, characters.findLastIndex(character => !isSpace(character)) + 1).join('')
+}
+
+/** Python's `str.isspace()`: Unicode's white space, and the separators of ASCII. */
+function isSpace(character: string): boolean {
+  return /\p{White_Space}/u.test(character) || (character >= '\u001c' && character <= '\u001f')
 }

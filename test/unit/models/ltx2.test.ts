@@ -5,21 +5,23 @@ import { ltx2Guidance } from '../../../models/ltx2/guidance.ts'
 import { causalExtents, extentsFrom } from '../../../models/ltx2/rotary.ts'
 import { audioFrames } from '../../../models/ltx2/sound-latents.ts'
 import { requestFields } from '../../../src/api/request-fields.ts'
+import type { RunGraph } from '../../../src/pipeline/family.ts'
 import { type GenerateRequest, planRequest } from '../../../src/pipeline/request.ts'
 import { createGuidance } from '../../../src/sampling/guidance.ts'
 import { ltx2Configs } from '../../contract/ltx2-configs.ts'
-import { failure } from '../../scratch.ts'
+import { fixture } from '../../fixtures.ts'
+import { failure, rejection } from '../../scratch.ts'
 
 type Components = Record<string, object>
 
-function load(changes: Record<string, object | undefined> = {}) {
+function load(changes: Record<string, object | undefined> = {}, folder = '/model') {
   const { index, scheduler, components } = ltx2Configs
   const changed = Object.entries({ scheduler, ...components }).map(([name, config]) => {
     return [name, { ...config, ...changes[name] }] as const
   })
   const kept = changed.filter(([name]) => !(name in changes) || changes[name] !== undefined)
   const all = Object.fromEntries(kept) as Components
-  return ltx2.load({ folder: '/model', index, components: all, defaults: {} })
+  return ltx2.load({ folder, index, components: all, defaults: {} })
 }
 
 describe('components that do not fit each other are refused, naming the field', () => {
@@ -89,6 +91,22 @@ describe('a request', () => {
     expect(message).toBe(
       'maxTextTokens: expected a multiple of 16, the registers that stand for padding, for this model, got 40. Use 32 or 48.',
     )
+  })
+
+  test('is read without the white space around its prompt, as Python strips it', async () => {
+    const model = load({}, fixture('wan21-t2v/model'))
+    const given: object[] = []
+    const run: RunGraph = (_, feeds) => {
+      given.push(feeds)
+      return Promise.reject(new Error('enough'))
+    }
+    for (const prompt of ['a cat', '\u001f\u3000a cat\u001c\n\u0085', ' \u001d ', '']) {
+      await rejection(model.conditionText({ prompts: [prompt], textTokens: 64 }, run))
+    }
+    expect(given).toHaveLength(4)
+    expect(given[1]).toEqual(given[0])
+    expect(given[3]).toEqual(given[2])
+    expect(given[2]).not.toEqual(given[0])
   })
 
   test('has the values of diffusers where it does not say otherwise', () => {
