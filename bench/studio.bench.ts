@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { type Browser, chromium } from 'playwright-core'
 import { type BenchOptions, median, printTable, rounded } from './results.ts'
 import { startServerProcess } from './server-process.ts'
@@ -33,6 +34,8 @@ export async function measurePage({ rounds }: BenchOptions): Promise<object> {
     args: ['--no-sandbox', '--disable-dev-shm-usage'],
   })
   try {
+    // It listens before its new database is made.
+    while (!(await fetch(`${server.url}/v1/tasks`)).ok) await wait(100)
     const loads: Load[] = []
     for (let round = 0; round < rounds; round++) loads.push(await load(browser, server.url))
     const row = {
