@@ -1,7 +1,29 @@
 import type { OriginalNames } from '../../src/weights/adapters/adapt.ts'
 
-/** From diffusers' keys to those of Tencent's code (diffusers `scripts/convert_hunyuan_video1_5_to_diffusers.py`). */
+const refinerBlock = String.raw`^context_embedder\.token_refiner\.refiner_blocks\.(\d+)\.`
+
+/** A layer of a refiner block by the makers' name. */
+function refined(layer: string, name: string): OriginalNames[number] {
+  return [new RegExp(`${refinerBlock}${layer}`), `txt_in.individual_token_refiner.blocks.$1.${name}`]
+}
+
+/**
+ * From diffusers' keys to those of Tencent's code (diffusers `scripts/convert_hunyuan_video1_5_to_diffusers.py`). Layers that
+ * are other matrices there have no name of theirs: the refiner's queries, keys and values, which are one, and the last
+ * modulation, whose halves are the other way round.
+ */
 export const hunyuanOriginalNames: OriginalNames = [
+  refined(String.raw`attn\.to_out\.0\.`, 'self_attn_proj.'),
+  refined(String.raw`ff\.net\.0\.proj\.`, 'mlp.fc1.'),
+  refined(String.raw`ff\.net\.2\.`, 'mlp.fc2.'),
+  refined(String.raw`norm_out\.linear\.`, 'adaLN_modulation.1.'),
+  [/^context_embedder\.time_text_embed\.timestep_embedder\.linear_1\./, 'txt_in.t_embedder.mlp.0.'],
+  [/^context_embedder\.time_text_embed\.timestep_embedder\.linear_2\./, 'txt_in.t_embedder.mlp.2.'],
+  [/^context_embedder\.time_text_embed\.text_embedder\./, 'txt_in.c_embedder.'],
+  [/^context_embedder\.proj_in\./, 'txt_in.input_embedder.'],
+  [/^context_embedder_2\.linear_(\d)\./, 'byt5_in.fc$1.'],
+  [/^image_embedder\.linear_1\./, 'vision_in.proj.1.'],
+  [/^image_embedder\.linear_2\./, 'vision_in.proj.3.'],
   [/^x_embedder\./, 'img_in.'],
   [/^time_embed\.timestep_embedder\.linear_1\./, 'time_in.mlp.0.'],
   [/^time_embed\.timestep_embedder\.linear_2\./, 'time_in.mlp.2.'],
@@ -9,11 +31,10 @@ export const hunyuanOriginalNames: OriginalNames = [
   [/^time_embed\.timestep_embedder_r\.linear_2\./, 'time_r_in.mlp.2.'],
   [/^cond_type_embed\./, 'cond_type_embedding.'],
   [/^proj_out\./, 'final_layer.linear.'],
-  [/^norm_out\.linear\./, 'final_layer.adaLN_modulation.1.'],
   [/^transformer_blocks\./, 'double_blocks.'],
   [/\.norm1\.linear\./, '.img_mod.linear.'],
   [/\.norm1_context\.linear\./, '.txt_mod.linear.'],
-  [/\.attn\.to_([qkv])\./, '.img_attn_$1.'],
+  [/(double_blocks\.\d+)\.attn\.to_([qkv])\./, '$1.img_attn_$2.'],
   [/\.attn\.add_([qkv])_proj\./, '.txt_attn_$1.'],
   [/\.attn\.to_out\.0\./, '.img_attn_proj.'],
   [/\.attn\.to_add_out\./, '.txt_attn_proj.'],

@@ -11,7 +11,6 @@ import { ltxTransformerConfig } from '../../models/ltx/config.ts'
 import { ltxContext } from '../../models/ltx/context.ts'
 import { ltxTransformer } from '../../models/ltx/transformer.ts'
 import { type LtxVaeConfig, ltxVaeConfig } from '../../models/ltx-vae/config.ts'
-import { decoderStages } from '../../models/ltx-vae/decoder.ts'
 import { ltxDecoderStage, ltxEncoder } from '../../models/ltx-vae/vae.ts'
 import { ltx2Caption } from '../../models/ltx2/caption.ts'
 import { ltx2ConnectorsConfig, ltx2TransformerConfig, ltx2VaeConfig } from '../../models/ltx2/config.ts'
@@ -194,7 +193,7 @@ const cases = checkpoints.flatMap(checkpoint => {
     const { precision, graphs } = components[about.class]!
     const used = Object.entries(graphs).filter(([name]) => {
       const stage = /^decoder (\d+)$/.exec(name)?.[1]
-      if (stage !== undefined) return Number(stage) < decoderStages(ltxVaeConfig.parse(about.config)).length
+      if (stage !== undefined) return Number(stage) <= (about.config.decoder_block_out_channels as []).length
       return name !== 'caption' || about.config.use_prompt_embeddings === true
     })
     return used.map(([name, build]) => {
@@ -227,6 +226,14 @@ function withLayers(config: Config, layers: number): Config {
 
 /** cuDNN's attention plans nothing on stand-ins: runs that are to end take the other kernels. */
 const withoutCudnnAttention = { ORT_ENABLE_CUDNN_FLASH_ATTENTION: '0' }
+
+/** Makes ONNX Runtime say which kernel an attention takes. */
+const attentionNames = { ORT_ENABLE_ATTENTION_KERNEL_DEBUG_INFO: '1' }
+
+/** The attentions that ran, by the names of their nodes, and the kernels that they took. */
+function kernelsByNode(messages: string): [node: string, kernel: string][] {
+  return [...messages.matchAll(/Node=(\S*).*?SdpaKernel=(\w+)/g)].map(([, node, kernel]) => [node!, kernel!])
+}
 
 /** One attention as transformers have it: 512 queries in 12 heads of 128. */
 function attentionGraph(kind: 'plain' | 'bias' | 'key lengths'): Graph {
@@ -282,11 +289,29 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
   test.each(['plain', 'bias', 'key lengths'] as const)(
     'attention (%s) in bf16 takes the kernel of cuDNN',
     async kind => {
-      const variables = { ORT_ENABLE_ATTENTION_KERNEL_DEBUG_INFO: '1' }
-      const { messages } = await open(attentionGraph(kind), { symbols: {}, variables })
+      const { messages } = await open(attentionGraph(kind), { symbols: {}, variables: attentionNames })
       expect(/SdpaKernel=(\w+)/.exec(messages)?.[1]).toBe('CUDNN_FLASH_ATTENTION')
     },
   )
+
+  /** At 768x512 and 121 frames, with 1024 tokens of text: rows of queries and keys, and the channels that 32 heads share. */
+  const ltx2Attentions = [
+    ['attn1', 6144, 6144, 4096],
+    ['audio_attn1', 126, 126, 2048],
+    ['attn2', 6144, 1024, 4096],
+    ['audio_attn2', 126, 1024, 2048],
+    ['audio_to_video_attn', 6144, 126, 2048],
+    ['video_to_audio_attn', 126, 6144, 2048],
+  ] as const
+
+  test.each(ltx2Attentions)('%s of LTX-2 takes the kernel of cuDNN', async (name, queries, keys, width) => {
+    const graph = new Graph(name, { precision: 'bf16' })
+    const tokens = (role: string, rows: number) => cast(graph.input(role, 'f32', [1, rows, width]), 'bf16')
+    const [query, key, value] = [tokens('query', queries), tokens('key', keys), tokens('value', keys)]
+    graph.output('mixed', cast(attention(query, key, value, { heads: 32 }), 'f32'))
+    const { messages } = await open(graph, { symbols: {}, variables: attentionNames })
+    expect(kernelsByNode(messages).map(([, kernel]) => kernel)).toEqual(['CUDNN_FLASH_ATTENTION'])
+  })
 
   /** Of every layer; a change that adds some has to say why. Wan's weights are stored in f32: 8 casts on this backend. */
   const launchesPerLayer = { 'wan-t2v-1.3b': 63, 'ltx-video-0.9.1': 58 } as const
@@ -307,7 +332,7 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
       )!
       const graph = await buildPublished(transformer, 1)
       const symbols = { batch: 1, frames: 2, height: 16, width: 16, text: textRows(tokens, 512) }
-      const variables = { ...withoutCudnnAttention, ORT_ENABLE_ATTENTION_KERNEL_DEBUG_INFO: '1' }
+      const variables = { ...withoutCudnnAttention, ...attentionNames }
       const { failure, messages } = await open(graph, { symbols, variables })
       expect(failure).toBeUndefined()
       const kernels = [...messages.matchAll(/SdpaKernel=(\w+)/g)].map(([, name]) => name)
