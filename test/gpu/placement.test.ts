@@ -265,8 +265,10 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
       const { messages, copied } = await open(graph)
       expect(messages).not.toMatch(/Memcpy/)
       // Casts of up to 1 MiB are done beforehand: what is stored in f32 arrives in half the bytes.
-      const share = copied / weightBytesOf(graph)
-      expect(share).toBeLessThan(1.01)
+      const stored = weightBytesOf(graph)
+      const share = copied / stored
+      // What a decoder makes of its timestep is computed in f32: those weights arrive in twice the bytes.
+      expect(copied - stored).toBeLessThan(Math.max(0.01 * stored, 1.5 * 2 ** 20))
       expect(share).toBeGreaterThan(precision === 'f16' ? 0.96 : 0.99)
     })
   })
