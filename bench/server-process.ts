@@ -9,7 +9,7 @@ export interface ServerProcess {
 }
 
 /**
- * Starts the compiled `framewright serve` in a process of its own, on a free port of this machine.
+ * Starts the compiled `framewright serve` in a process of its own, on a free port of this machine unless the flags name one.
  * @param folder where its tasks and files are kept
  * @param started is given the process before it listens
  */
@@ -20,7 +20,8 @@ export async function startServerProcess(
 ): Promise<ServerProcess> {
   const root = path.dirname(createRequire(import.meta.url).resolve('framewright/package.json'))
   const program = path.join(root, 'dist', 'src', 'cli', 'main.js')
-  const usual = ['--port', '0', '--device', 'cpu', '--threads', '1', '--log-level', 'error']
+  const port = flags.includes('--port') ? [] : ['--port', '0']
+  const usual = [...port, '--device', 'cpu', '--threads', '1', '--log-level', 'error']
   const args = [program, 'serve', '--folder', folder, ...usual, ...flags]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'pipe'] })
   started(child)

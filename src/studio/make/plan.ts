@@ -1,6 +1,7 @@
 import { effect, signal } from '@preact/signals'
 import type { TaskPlan } from '../../server/framewright/contract.ts'
 import { CallError, call, messageOf } from '../server/call.ts'
+import { connection } from '../tasks/live.ts'
 import { lastEnded } from '../tasks/task-store.ts'
 import { bodyOf, draft, draftModel } from './draft.ts'
 
@@ -27,6 +28,8 @@ export function followDraft(): () => void {
   const stop = effect(() => {
     // A video that is done says how long the next one takes.
     lastEnded.value
+    // A server that is back answers what was asked while it was gone.
+    connection.value
     const body = draftModel.value && bodyOf(draft.value, source => source.name)
     window.clearTimeout(timer)
     asking.abort()
