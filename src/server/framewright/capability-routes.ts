@@ -4,6 +4,7 @@ import type { Services } from '../services.ts'
 import type { Capabilities } from './contract.ts'
 import { modelViews } from './model-view.ts'
 import { fieldViews } from './offered-fields.ts'
+import { priorityRange } from './priority-range.ts'
 
 /** What a form for requests is built from. */
 export function capabilityRoutes(services: Services): Route[] {
@@ -14,7 +15,7 @@ export function capabilityRoutes(services: Services): Route[] {
       api: 'framewright',
       summary: 'Models with what each can do, and the fields of requests with what they mean',
       access: 'key',
-      async handle() {
+      async handle({ owner }) {
         const fields = fieldViews()
         const { devices } = services.settings
         return json({
@@ -22,6 +23,7 @@ export function capabilityRoutes(services: Services): Route[] {
           devices,
           models: modelViews(services),
           fields,
+          priority: priorityRange(owner),
         } satisfies Capabilities)
       },
     },

@@ -26,7 +26,7 @@ export const taskBody = z.object({
   request: z.record(z.string().max(64), z.unknown()),
   /** Adapters of the operator, by name. */
   loras: z.array(adapter).max(8).default([]),
-  /** Higher goes first, among the tasks that wait. */
+  /** Higher goes first, among the tasks that wait. Above 0, it would go before those of others: see `priorityRange`. */
   priority: z.int().min(-10).max(10).default(0),
 })
 
@@ -125,6 +125,8 @@ export interface Capabilities {
   readonly devices: readonly string[]
   readonly models: readonly ModelView[]
   readonly fields: readonly FieldView[]
+  /** Priorities that the tasks of whoever asks can have. */
+  readonly priority: { readonly min: number; readonly max: number }
 }
 
 export interface ModelView {

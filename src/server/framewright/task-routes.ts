@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { Notices } from '../../notices.ts'
-import { parseBody } from '../http/http-error.ts'
+import { invalidField, parseBody } from '../http/http-error.ts'
 import { readJson } from '../http/read-json.ts'
 import { json, type Route, type RouteRequest } from '../http/route.ts'
 import type { ServedModel } from '../models/served-model.ts'
@@ -13,6 +13,7 @@ import { settleRequest } from '../tasks/plan-video.ts'
 import { type TaskList, taskBody, taskListQuery } from './contract.ts'
 import { namedModel } from './model-view.ts'
 import { checkedRequest, nativeNames } from './offered-fields.ts'
+import { priorityRange } from './priority-range.ts'
 import { takeFiles } from './task-files.ts'
 import { taskPlan } from './task-plan.ts'
 import { taskView } from './task-view.ts'
@@ -35,6 +36,13 @@ function create(services: Services): Route {
     async handle(request) {
       const body = await readJson(request)
       const { model: name, request: sent, loras, priority } = parseBody(taskBody, body)
+      const { max } = priorityRange(request.owner)
+      if (priority > max) {
+        throw invalidField(
+          ['priority'],
+          `expected at most ${max} beside the tasks of other keys, got ${priority}`,
+        )
+      }
       const model = namedModel(services, name)
       const checked = checkedRequest(sent)
       const adapters = adaptersOf(model, { loras })

@@ -1,14 +1,16 @@
 import { Field } from '../controls/field.tsx'
 import { NumberInput } from '../controls/number-input.tsx'
+import { capabilities } from '../models/capabilities.ts'
 import { texts } from '../texts/texts.ts'
 import { changeDraft, draft } from './draft.ts'
 
-const limits = { min: -10, max: 10, step: 1 } as const
 const usual = 0
 
 /** Which tasks go first among those that wait. */
 export function PriorityField() {
   const { priority } = draft.value
+  const limits = capabilities.value?.priority
+  if (!limits) return null
   return (
     <Field label={texts.make.priority} about={texts.make.priorityAbout(limits.min, limits.max)}>
       {ids => (
@@ -17,6 +19,7 @@ export function PriorityField() {
           value={priority === usual ? undefined : priority}
           fallback={usual}
           {...limits}
+          step={1}
           onValue={(value = usual) => changeDraft({ priority: value })}
         />
       )}

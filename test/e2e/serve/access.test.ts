@@ -96,6 +96,20 @@ describe('keys', () => {
     const { status } = await post('/v1/text_to_video', request, 'carol')
     expect(status).toBe(429)
   })
+
+  test('put no task before those of others', async () => {
+    const task = { model: 'doodle', request: { prompt: 'a red ball' } }
+    const { status, body } = await post('/v1/tasks', { ...task, priority: 1 })
+    expect(status).toBe(400)
+    expect(body.issues).toMatchObject([
+      {
+        path: ['priority'],
+        message: expect.stringContaining('at most 0 beside the tasks of other keys, got 1'),
+      },
+    ])
+    expect((await post('/v1/tasks', { ...task, priority: -1 })).status).toBe(201)
+    expect((await call('/v1/capabilities')).body).toMatchObject({ priority: { min: -10, max: 0 } })
+  })
 })
 
 describe('addresses that a client gives', () => {

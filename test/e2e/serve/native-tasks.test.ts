@@ -237,6 +237,7 @@ test('capabilities say what forms are made of', async () => {
       defaults: { frames: 17 },
     },
   ])
+  expect(body.priority).toEqual({ min: -10, max: 10 })
   expect(body.models[0]!.modes).toContain('keyframes')
   expect(body.models[0]!.fields).toEqual(expect.arrayContaining(['steps', 'keyframes', 'extend', 'audio']))
   // Of models with control, a second expert, and of another family.
