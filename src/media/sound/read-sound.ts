@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { AudioSample, Input, InputAudioTrack } from 'mediabunny'
+import type { AudioSample, InputAudioTrack } from 'mediabunny'
 import { CancelledError, FramewrightError, MediaError } from '../../errors.ts'
 import { brokenFile } from '../broken-file.ts'
 import { type Edit, readEditList } from '../edit-list.ts'
@@ -9,6 +9,7 @@ import { guardedSoundSamples, openGuardedSound } from '../guarded-input.ts'
 import { loadCodecs } from '../mediabunny.ts'
 import { soundFile } from '../picture-folder.ts'
 import { checkWhole } from '../whole-file.ts'
+import { originOf } from './origin.ts'
 import { channelOf, type Sound, type SoundFormat, sliceSound, soundLength } from './sound.ts'
 
 /** What the sound of a file is. */
@@ -209,14 +210,6 @@ export async function soundFileOf(path: string): Promise<string | undefined> {
   if (!stats.isDirectory()) return path
   const inside = join(path, soundFile)
   return (await stat(inside).catch(() => undefined)) && inside
-}
-
-/** When the first picture of a file is presented, in seconds; 0 without pictures. */
-export async function originOf(input: Input, path: string): Promise<number> {
-  const video = await input.getPrimaryVideoTrack()
-  if (video === null) return 0
-  const edits = await readEditList(path, video.id)
-  return Math.max(0, await video.getFirstTimestamp(), edits?.[0]?.presentedAt ?? 0)
 }
 
 async function endOf(track: InputAudioTrack, edits: readonly Edit[] | undefined): Promise<number> {
