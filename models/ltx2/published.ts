@@ -2,6 +2,18 @@
 import type { PublishedModel } from '../../src/pipeline/family.ts'
 import { gemma3Of12B } from '../gemma3/config.ts'
 
+/** Noise levels of the published checkpoints, from their folders. */
+export const publishedScheduler = {
+  _class_name: 'FlowMatchEulerDiscreteScheduler',
+  num_train_timesteps: 1000,
+  use_dynamic_shifting: true,
+  base_shift: 0.95,
+  max_shift: 2.05,
+  base_image_seq_len: 1024,
+  max_image_seq_len: 4096,
+  shift_terminal: 0.1,
+}
+
 /** What 2.3 changed of the network, of its text, and of the video's VAE. */
 const transformer23 = {
   gated_attn: true,
@@ -53,16 +65,7 @@ function published(
     name,
     index: { _class_name: 'LTX2Pipeline' },
     components: {
-      scheduler: {
-        _class_name: 'FlowMatchEulerDiscreteScheduler',
-        num_train_timesteps: 1000,
-        use_dynamic_shifting: true,
-        base_shift: 0.95,
-        max_shift: 2.05,
-        base_image_seq_len: 1024,
-        max_image_seq_len: 4096,
-        shift_terminal: 0.1,
-      },
+      scheduler: publishedScheduler,
       text_encoder: gemma3Of12B,
       connectors: { _class_name: 'LTX2TextConnectors', rope_type: 'split', ...connectors },
       transformer: { _class_name: 'LTX2VideoTransformer3DModel', rope_type: 'split', ...transformer },

@@ -12,6 +12,7 @@ import { connectorKey, projectionKey } from './file-names.ts'
 import { connectorsPart, partition, projectionIn, projectionPiece, transformerPart } from './file-parts.ts'
 import { audioVaePart, vocoderPart } from './file-sound.ts'
 import { vaePart } from './file-vae.ts'
+import { publishedScheduler } from './published.ts'
 
 export const ltx2SingleFiles: SingleFiles = { parts: partsOf, model: modelOf }
 
@@ -78,7 +79,7 @@ function modelOf([transformer]: readonly [FilePart, ...FilePart[]]): SingleFileM
   return {
     variant: release === '2.3' ? 'LTX-2.3' : 'LTX-2',
     index: () => ({ _class_name: 'LTX2Pipeline' }),
-    configs: parts => ({ scheduler, connectors: textSizes(parts) }),
+    configs: parts => ({ scheduler: publishedScheduler, connectors: textSizes(parts) }),
     needs: needsOf(transformer, published[release]),
     tokenizers: ['Lightricks/LTX-2/tokenizer', 'google/gemma-3-12b-it'],
     assumed: [
@@ -157,15 +158,4 @@ function needsOf(transformer: FilePart, of: (typeof published)['2.0' | '2.3']): 
       beside: { component: 'vocoder' },
     },
   ]
-}
-
-const scheduler = {
-  _class_name: 'FlowMatchEulerDiscreteScheduler',
-  num_train_timesteps: 1000,
-  use_dynamic_shifting: true,
-  base_shift: 0.95,
-  max_shift: 2.05,
-  base_image_seq_len: 1024,
-  max_image_seq_len: 4096,
-  shift_terminal: 0.1,
 }
