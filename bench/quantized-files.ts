@@ -5,6 +5,7 @@ import { toFloat16Bits } from '../src/tensor/float16.ts'
 import { RandomWeights } from '../src/weights/random-weights.ts'
 import type { TensorLocation } from '../src/weights/tensor-location.ts'
 import { planHeader, type TensorEntry } from '../src/weights/write-header.ts'
+import { text, u32, u64 } from './gguf-bytes.ts'
 
 /** Key and shape of each tensor. */
 export type Shapes = readonly Pick<TensorLocation, 'key' | 'shape'>[]
@@ -137,20 +138,4 @@ async function writePieces(
 
 function zeros(bytes: Buffer, length: number): Buffer {
   return Buffer.concat([bytes, Buffer.alloc(length - bytes.length)])
-}
-
-function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32LE(value)
-  return bytes
-}
-
-function u64(value: number): Buffer {
-  const bytes = Buffer.alloc(8)
-  bytes.writeBigUInt64LE(BigInt(value))
-  return bytes
-}
-
-function text(value: string): Buffer {
-  return Buffer.concat([u64(value.length), Buffer.from(value)])
 }

@@ -1,6 +1,7 @@
 /** Writes small GGUF files, version 3: values, and tensors as F32 or Q8_0. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { text, u32, u64 } from '../bench/gguf-bytes.ts'
 import type { Tensor } from '../src/tensor/tensor.ts'
 
 export type GgufText = Readonly<Record<string, string | number | readonly string[] | readonly number[]>>
@@ -80,23 +81,6 @@ function typed(value: GgufText[string]): Buffer {
     u64(value.length),
     ...items,
   ])
-}
-
-function text(value: string): Buffer {
-  const bytes = Buffer.from(value)
-  return Buffer.concat([u64(bytes.length), bytes])
-}
-
-function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32LE(value)
-  return bytes
-}
-
-function u64(value: number): Buffer {
-  const bytes = Buffer.alloc(8)
-  bytes.writeBigUInt64LE(BigInt(value))
-  return bytes
 }
 
 function f32(value: number): Buffer {
