@@ -88,7 +88,7 @@ export interface HunyuanConfigs {
   /** Of `HunyuanVideo15ImageToVideoPipeline` alone. */
   readonly image: { readonly encoder: SiglipVisionConfig; readonly preprocessor: unknown } | undefined
   readonly transformer: HunyuanTransformerConfig
-  /** Whether the next timestep is an input of the network: only image to video passes it. */
+  /** Whether the network takes the next timestep as an input (MeanFlow); diffusers passes it in image to video only. */
   readonly meanflow: boolean
   readonly vae: HunyuanVaeConfig
   readonly guider: Guider

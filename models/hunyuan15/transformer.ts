@@ -29,7 +29,7 @@ import { activated, adaptiveNorm, transformerBlock } from './transformer-block.t
 const frequencies = 256
 
 export interface HunyuanTransformerOptions {
-  /** Whether the network has the timestep after the step as an input. */
+  /** Whether the network takes the next timestep as an input (MeanFlow). */
   readonly meanflow: boolean
   /** The folders of kernels/ whose operators it may use. @default none */
   readonly kernels?: ReadonlySet<string> | undefined

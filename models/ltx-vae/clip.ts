@@ -29,7 +29,7 @@ export interface EncodeOptions {
   readonly facts: ModelFacts
   /** A picture at the size of the clip, [3, height, width] in [−1, 1]. */
   readonly planes: (picture: Picture) => Float32Array
-  /** What the posterior's deviation is multiplied by: a sample for normal noise, the mode for zeros. */
+  /** Factors on the posterior's standard deviation: normal noise gives a sample, zeros the mode. */
   readonly noise: (count: number) => Float32Array
 }
 

@@ -46,7 +46,7 @@ export function vaePart({ file, tensors: stored }: PartTensors): FilePart | unde
   }
 }
 
-/** Whether each upsampling adds its input: in no tensor, and true in 2.0 alone, of three levels. */
+/** Whether each upsampling block is residual. No tensor tells; only 2.0 is, which has three levels. */
 function residualSteps(said: Readonly<Record<string, unknown>> | undefined, levels: number): boolean[] {
   const blocks = Array.isArray(said?.decoder_blocks) ? (said.decoder_blocks as unknown[]) : []
   const steps = blocks.flatMap(block => {

@@ -149,7 +149,7 @@ export interface WanExpert {
 export interface WanConfigs {
   /** The share of the 1000 training timesteps at which `transformer_2` takes over (Wan 2.2 A14B). */
   readonly boundaryRatio: number | undefined
-  /** Whether latent frames have timesteps of their own (Wan 2.2 TI2V). */
+  /** Whether each latent frame has its own timestep (Wan 2.2 TI2V). */
   readonly expandTimesteps: boolean
   readonly textEncoder: Umt5Config
   /** One, or the experts of high and of low noise. */
@@ -198,7 +198,7 @@ export function readWanConfigs(checkpoint: CheckpointConfigs): WanConfigs {
   return configs
 }
 
-/** Whether a pipeline class is one of diffusers' `pipelines/wan`, which change nothing. */
+/** Whether the pipeline class is one of diffusers' `pipelines/wan`. */
 function isOwnClass({ _class_name: name }: CheckpointConfigs['index']): boolean {
   return wanPipelines.some(each => each === name)
 }
@@ -235,7 +235,7 @@ function checkFit(configs: WanConfigs, folder: string): void {
   throw misfit(path.join(folder, second.component), 'in_channels', expected, second.config.in_channels)
 }
 
-/** What the network sees has to be something that is made here: latents, and a picture's mask and latents, or a control. */
+/** The network's input channels have to be latents, with the mask and latents of a picture where it takes one, or a control. */
 function checkInputs(
   { vae, expandTimesteps }: WanConfigs,
   config: WanTransformerConfig,

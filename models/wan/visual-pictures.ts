@@ -21,7 +21,7 @@ import { patchedShape } from './transformer.ts'
 export interface WanVisualOptions {
   readonly facts: ModelFacts
   readonly transformers: readonly [WanTransformerConfig, ...WanTransformerConfig[]]
-  /** Whether latent frames have timesteps of their own, so that some can be given clean. */
+  /** Whether each latent frame has its own timestep (Wan 2.2 TI2V), so that some can be conditioned without noise. */
   readonly perFrameTimesteps: boolean
   /** The CLIP encoder of Wan 2.1 image-to-video checkpoints. */
   readonly imageEncoder: ImageEncoder | undefined
