@@ -50,21 +50,23 @@ export const sizes: readonly Size[] = [
  * configs beside it that a Wan checkpoint has. Text encoder and VAE have no weights: they are not measured.
  */
 export async function writeSyntheticWan(folder: string): Promise<void> {
-  const part = (name: string) => ({ [name]: ['diffusers', 'synthetic'] })
   const index = {
     _class_name: 'WanPipeline',
-    ...part('transformer'),
-    ...part('vae'),
-    ...part('text_encoder'),
+    transformer: ['diffusers', transformerConfig._class_name],
+    vae: ['diffusers', 'AutoencoderKLWan'],
+    text_encoder: ['transformers', 'UMT5EncoderModel'],
+    scheduler: ['diffusers', 'FlowMatchEulerDiscreteScheduler'],
   }
-  writeJson(path.join(folder, 'model_index.json'), { ...index, ...part('scheduler') })
+  writeJson(path.join(folder, 'model_index.json'), index)
   writeJson(path.join(folder, 'transformer', 'config.json'), transformerConfig)
-  writeJson(path.join(folder, 'vae', 'config.json'), { _class_name: 'AutoencoderKLWan' })
+  writeJson(path.join(folder, 'vae', 'config.json'), { _class_name: index.vae[1] })
   writeJson(path.join(folder, 'text_encoder', 'config.json'), { model_type: 'umt5', d_model: 512 })
-  const scheduler = { _class_name: 'FlowMatchEulerDiscreteScheduler', shift: 3 }
+  const scheduler = { _class_name: index.scheduler[1], shift: 3 }
   writeJson(path.join(folder, 'scheduler', 'scheduler_config.json'), scheduler)
-  const file = path.join(folder, 'transformer', 'diffusion_pytorch_model.safetensors')
-  await writeSafetensors(file, randomWeights(createGenerator(1n)))
+  const weights = { transformer: randomWeights(createGenerator(1n)), vae: new Map(), text_encoder: new Map() }
+  for (const [component, tensors] of Object.entries(weights)) {
+    await writeSafetensors(path.join(folder, component, 'diffusion_pytorch_model.safetensors'), tensors)
+  }
 }
 
 /**
