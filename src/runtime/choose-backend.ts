@@ -10,12 +10,8 @@ import { type TensorRtOptions, tensorRtOptionsOf } from './tensorrt-options.ts'
 import { locateTensorRtLibraries } from './tensorrt-provider.ts'
 
 /** Whether the backend of a device casts weights once, where they are stored in a wider type. */
-export function castsWeightsOnce(device: Device, { addon }: NativeParts = nativeParts()): boolean {
-  return takesNative(device, addon)
-}
-
-function takesNative(device: Device, addon: boolean): boolean {
-  return addon && device.type === 'cuda'
+export function castsWeightsOnce(device: Device): boolean {
+  return device.type === 'cuda' && nativeParts().addon
 }
 
 /**
@@ -24,11 +20,13 @@ function takesNative(device: Device, addon: boolean): boolean {
  */
 export function chooseBackend(
   options: { readonly device: Device; readonly threads: number },
-  { addon, kernels }: NativeParts = nativeParts(),
+  parts: () => NativeParts = nativeParts,
 ): Backend {
   const { device } = options
-  if (!takesNative(device, addon)) {
-    if (device.type === 'cuda' && device.tensorRt) throw withoutAddon(device)
+  if (device.type === 'cpu') return new OnnxRuntimeBackend(options)
+  const { addon, kernels } = parts()
+  if (!addon) {
+    if (device.tensorRt) throw withoutAddon(device)
     return new OnnxRuntimeBackend(options)
   }
   return new NativeBackend({ ...options, kernels, cudaOptions: cudaOptionsOf(), tensorRt: usualTensorRt() })

@@ -220,7 +220,7 @@ describe.skipIf(noAddon)(`a video on the native backend${noAddon ? ` (skipped: $
   test('is chosen for a GPU where the addon was built, with the kernels where they were', async () => {
     const [gpu, cpu] = [{ type: 'cuda', index: 0 } as const, { type: 'cpu' } as const]
     const chosen = async (device: typeof gpu | typeof cpu, parts: NativeParts) => {
-      await using backend = chooseBackend({ device, threads: 1 }, parts)
+      await using backend = chooseBackend({ device, threads: 1 }, () => parts)
       return [backend.name, [...backend.kernels]]
     }
     const built = { file: '/nowhere.so', kernels: new Set(['some-kernel']) }
