@@ -1,10 +1,9 @@
 /** ONNX Runtime with its CUDA provider on stand-ins for the GPU's libraries, in processes of their own. */
-import { execFile, execFileSync } from 'node:child_process'
-import { cpSync, linkSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { cpSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { afterAll } from 'vitest'
 import { weightBytesOf } from '../../src/engine/graph-source.ts'
 import { ownPlace } from '../../src/engine/provider-package.ts'
 import { setupCuda } from '../../src/engine/setup-cuda.ts'
@@ -21,6 +20,8 @@ import { addonFile, type KernelLibrary } from '../../src/runtime/native-parts.ts
 import { foldLimitBytes, sessionConfig } from '../../src/runtime/session-config.ts'
 import { engineFolder, type InputShapes, type TensorRtOptions } from '../../src/runtime/tensorrt-options.ts'
 import { locateTensorRtLibraries, tensorRtProvider } from '../../src/runtime/tensorrt-provider.ts'
+import { madeOnce } from '../made-once.ts'
+import { ProviderProcess } from './provider-process.ts'
 import { buildStandIns, buildTensorRtStandIns } from './stand-in.ts'
 
 export interface CudaMachine {
@@ -32,8 +33,16 @@ export interface CudaMachine {
   readonly folder: string
 }
 
-/** The machine in a folder, or why there is none here. */
-export async function cudaMachine(folder: string): Promise<CudaMachine | string> {
+/** The machine, which all files of a run share, or why there is none here. */
+export async function cudaMachine(): Promise<CudaMachine | string> {
+  afterAll(async () => {
+    for (const each of processes.values()) await each.end()
+    processes.clear()
+  })
+  return await madeOnce('cuda-machine', makeMachine)
+}
+
+async function makeMachine(folder: string): Promise<CudaMachine | string> {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'the CUDA provider is for x64 Linux'
   for (const tool of ['gcc', 'readelf']) {
     try {
@@ -88,14 +97,13 @@ function copyRuntime(target: string): string {
   return libraries
 }
 
-/** What one process did. */
+/** What was done for one graph. */
 export interface CudaTrace {
   /** What ONNX Runtime wrote, warnings and more severe. */
   readonly messages: string
   /** Why the run failed: it does where it comes to cuDNN, which plans nothing here. */
   readonly failure: string | undefined
-  /** While the session was opened: bytes allocated, and copied to the device. */
-  readonly allocated: number
+  /** Bytes copied to the device while the session was opened. */
   readonly copied: number
   /** While it ran: kernels and matrix products in their order, by mangled name; none when it did not run. */
   readonly launches: readonly string[]
@@ -125,11 +133,7 @@ export interface CudaRun {
  */
 export async function openOnCuda(machine: CudaMachine, graph: Graph, run: CudaRun = {}): Promise<CudaTrace> {
   const folder = mkdtempSync(path.join(machine.folder, 'session-'))
-  const [model, log, job] = ['model.onnx', 'log', 'job.json'].map(name => path.join(folder, name)) as [
-    string,
-    string,
-    string,
-  ]
+  const model = path.join(folder, 'model.onnx')
   const native = run.kernels !== undefined || run.again !== undefined || run.native === true || run.tensorRt
   const split = native && !run.tensorRt ? castOnce(graph, { leaveBytes: foldLimitBytes }) : undefined
   const [bytes, ...casts] = [split?.graph ?? graph, ...(split?.casts ?? [])].map(each =>
@@ -139,34 +143,39 @@ export async function openOnCuda(machine: CudaMachine, graph: Graph, run: CudaRu
   const castFiles = casts.map((_, index) => path.join(folder, `weights-${index}.onnx`))
   for (const [index, file] of castFiles.entries()) writeFileSync(file, casts[index]!)
   const weights = { name: graph.name, bytes, weightsFolder: '/', weightBytes: weightBytesOf(graph) }
-  const content = {
+  const job = {
     runtime: machine.runtime,
     model,
-    log,
     ...(native ? nativeSession(machine, weights, run) : defaultSession(weights, run)),
     casts: castFiles,
     feeds: run.symbols && feedsOf(graph, run.symbols),
     again: run.again,
   }
-  writeFileSync(job, JSON.stringify(content))
-  const script = fileURLToPath(new URL('./open-session.mjs', import.meta.url))
-  const env = {
-    ...process.env,
-    LD_LIBRARY_PATH: machine.standIns,
-    CUDA_STAND_IN_LOG: log,
-    ...run.variables,
-  }
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, [script, job], {
-    env,
-    maxBuffer: 1 << 28,
-  })
-  const [, failure] = /^failed: (.*)/ms.exec(stdout) ?? []
+  const { output, log, failure } = await providerProcess(machine, Boolean(native), run.variables).run(job)
+  rmSync(folder, { recursive: true })
   if (failure?.includes('fallback') && !run.fallback) throw new Error(await nodesOnCpu(machine, graph, run))
-  const { opened, ...counts } = readLog(readFileSync(log, 'utf8'))
+  const { opened, ...counts } = readLog(log)
   if (failure && !opened) throw new Error(failure.trim())
   // Weights are cast where they are used: folding the casts would copy them.
-  const messages = (stdout + stderr).split('\n').filter(line => !line.includes('Skipping constant folding'))
+  const messages = output.split('\n').filter(line => !line.includes('Skipping constant folding'))
   return { messages: messages.join('\n'), failure, ...counts }
+}
+
+const processes = new Map<string, ProviderProcess>()
+
+/** The process of a backend and its environment: a session takes less time than to load the provider. */
+function providerProcess(
+  { folder, standIns }: CudaMachine,
+  native: boolean,
+  variables: CudaRun['variables'] = {},
+): ProviderProcess {
+  const key = JSON.stringify([folder, native, variables])
+  const known = processes.get(key)
+  if (known && !known.ended) return known
+  const environment = { ...process.env, LD_LIBRARY_PATH: standIns, ...variables }
+  const started = new ProviderProcess(mkdtempSync(path.join(folder, 'process-')), environment)
+  processes.set(key, started)
+  return started
 }
 
 const device = { type: 'cuda', index: 0 } as const
@@ -228,18 +237,16 @@ function feedsOf(graph: Graph, symbols: Readonly<Record<string, number>>) {
 
 function readLog(log: string) {
   let phase = ''
-  let allocated = 0
   let copied = 0
   const launches: string[] = []
   const copiedAgain = { toDevice: 0, toHost: 0 }
   for (const line of log.split('\n')) {
     const [what, first = '', second = ''] = line.split(' ')
     if (what === 'mark') phase = first
-    if (what === 'alloc' && phase === 'open') allocated += Number(first)
     if (what === 'copy' && phase === 'open' && first === '1') copied += Number(second)
     if (what === 'copy' && phase === 'again')
       copiedAgain[first === '1' ? 'toDevice' : 'toHost'] += Number(second)
     if (what === 'launch' && phase === 'run') launches.push(first)
   }
-  return { opened: phase !== 'open', allocated, copied, launches, copiedAgain }
+  return { opened: phase !== 'open', copied, launches, copiedAgain }
 }

@@ -16,7 +16,7 @@ import { scratchFolder } from '../scratch.ts'
 import { cudaMachine, openOnCuda } from './cuda-machine.ts'
 
 const scratch = scratchFolder()
-const machine = await cudaMachine(scratch)
+const machine = await cudaMachine()
 const missing = typeof machine === 'string' ? ` (skipped: ${machine})` : ''
 if (typeof machine === 'string') console.warn(`test/gpu is skipped: ${machine}`)
 

@@ -1,13 +1,7 @@
-/** A process with the CUDA provider in it: opens a model, runs it if there are feeds, and marks the log between. */
+/** A process with the CUDA provider in it: opens models in turn, runs those that have feeds, and marks the log between. */
 import { appendFileSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-
-const { runtime, addon, model, config, casts, feeds, again, log } = JSON.parse(
-  readFileSync(process.argv[2], 'utf8'),
-)
-const require = createRequire(`${runtime}/`)
-const mark = text => appendFileSync(log, `mark ${text}\n`)
 
 const arrays = {
   float32: Float32Array,
@@ -18,25 +12,33 @@ const arrays = {
 /** ONNX's numbers of the types. */
 const numbers = { float32: 1, int64: 7, int32: 6 }
 
-async function openDefault() {
-  const { InferenceSession, Tensor } = require('onnxruntime-node')
+/** @returns what runs the session, and what frees it */
+async function openDefault({ runtime, model, config }) {
+  const { InferenceSession, Tensor } = createRequire(`${runtime}/`)('onnxruntime-node')
   const session = await InferenceSession.create(readFileSync(model), config)
   const tensorOf = ({ type, shape, data }) => new Tensor(type, data, shape)
-  return inputs => {
-    return session.run(
-      Object.fromEntries(Object.entries(inputs).map(([name, each]) => [name, tensorOf(each)])),
-    )
+  return {
+    run: inputs => {
+      return session.run(
+        Object.fromEntries(Object.entries(inputs).map(([name, each]) => [name, tensorOf(each)])),
+      )
+    },
+    release: () => session.release(),
   }
 }
 
+let lane
+
 /** Through the addon of the native backend, on the runtime that has the provider beside it. */
-async function openNative() {
+async function openNative({ runtime, addon, model, config, casts, again, log }) {
+  const require = createRequire(`${runtime}/`)
   const binding = require(addon)
-  const platform = path.join('bin', 'napi-v6', process.platform, process.arch)
-  binding.load(
-    path.join(path.dirname(require.resolve('onnxruntime-node')), '..', platform, 'libonnxruntime.so.1'),
-  )
-  const lane = binding.createLane()
+  if (lane === undefined) {
+    const platform = path.join('bin', 'napi-v6', process.platform, process.arch)
+    const bindings = path.dirname(require.resolve('onnxruntime-node'))
+    binding.load(path.join(bindings, '..', platform, 'libonnxruntime.so.1'))
+    lane = binding.createLane()
+  }
   const weights = []
   for (const file of casts) {
     const { handle, outputs } = await binding.open(lane, readFileSync(file), config)
@@ -46,7 +48,7 @@ async function openNative() {
     weights.push(...outputs.map((name, index) => [name, { handle: results[index].handle }]))
   }
   const { handle, outputs } = await binding.open(lane, readFileSync(model), config)
-  return async inputs => {
+  const run = async inputs => {
     const own = Object.entries(inputs).map(([name, each]) => [name, { ...each, type: numbers[each.type] }])
     const bound = [...weights, ...own]
     const runOf = (feeds, keep) => {
@@ -55,16 +57,18 @@ async function openNative() {
     }
     const results = await runOf(Object.fromEntries(bound), again !== undefined)
     if (again === undefined) return
-    mark('again')
+    appendFileSync(log, 'mark again\n')
     await runOf({ [again]: { handle: results[0].handle } }, false)
   }
+  return { run, release: () => binding.release(lane, handle) }
 }
 
-mark('open')
-try {
-  const run = await (addon ? openNative() : openDefault())
-  if (feeds) {
-    const inputs = Object.entries(feeds).map(([name, { type, shape }]) => {
+async function take(job) {
+  const mark = text => appendFileSync(job.log, `mark ${text}\n`)
+  mark('open')
+  const { run, release } = await (job.addon ? openNative(job) : openDefault(job))
+  if (job.feeds) {
+    const inputs = Object.entries(job.feeds).map(([name, { type, shape }]) => {
       const count = shape.reduce((product, dim) => product * dim, 1)
       return [name, { type, shape, data: new arrays[type](count) }]
     })
@@ -72,6 +76,15 @@ try {
     await run(Object.fromEntries(inputs))
   }
   mark('end')
-} catch (error) {
-  process.stdout.write(`failed: ${error.message}\n`)
+  await release()
 }
+
+process.on('message', async job => {
+  let failure
+  try {
+    await take(job)
+  } catch (error) {
+    failure = error.message
+  }
+  process.send({ failure })
+})

@@ -44,7 +44,7 @@ import { scratchFolder } from '../scratch.ts'
 import { type CudaRun, type CudaTrace, cudaMachine, openOnCuda } from './cuda-machine.ts'
 
 const scratch = scratchFolder()
-const machine = await cudaMachine(scratch)
+const machine = await cudaMachine()
 
 type Config = Record<string, unknown>
 type Build = (

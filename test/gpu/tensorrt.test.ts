@@ -22,7 +22,7 @@ import { scratchFolder } from '../scratch.ts'
 import { cudaMachine, openOnCuda } from './cuda-machine.ts'
 
 const scratch = scratchFolder()
-const found = await cudaMachine(scratch)
+const found = await cudaMachine()
 const missing = typeof found === 'string' ? found : noAddon
 const script = fileURLToPath(new URL('./read-tensorrt-options.mjs', import.meta.url))
 
