@@ -5,7 +5,8 @@
 import { parseDevice } from '../../src/runtime/device.ts'
 import { NativeBackend } from '../../src/runtime/native-backend.ts'
 import { builtKernels, withoutKernels } from '../../src/runtime/native-parts.ts'
-import { attentionErrors, kernelErrors } from './op-errors.ts'
+import { attentionErrors } from './attention-errors.ts'
+import { kernelErrors } from './kernel-errors.ts'
 import { decoderErrors, transformerErrors } from './reference-errors.ts'
 
 const [name = 'cpu', what = ''] = process.argv.slice(2)

@@ -10,3 +10,17 @@ export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): numbe
   const error = Math.sqrt(difference / norm)
   return Number.isFinite(error) ? error : Number.POSITIVE_INFINITY
 }
+
+/**
+ * The largest relative error of a row; Infinity where a row's is not finite.
+ * @param differences ‖a − b‖² of every row
+ * @param squares ‖b‖² of every row
+ */
+export function largestRowError(differences: Float32Array, squares: Float32Array): number {
+  let largest = 0
+  for (const [row, square] of squares.entries()) {
+    const error = Math.sqrt(differences[row]! / square)
+    largest = Number.isFinite(error) ? Math.max(largest, error) : Number.POSITIVE_INFINITY
+  }
+  return largest
+}

@@ -25,7 +25,7 @@ export async function runProgram(
     texts.out += text
   })
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    texts.error = (texts.error + text).slice(-4000)
+    texts.error = (texts.error + text).slice(-16_000)
   })
   let late = false
   const end = () => {
@@ -47,7 +47,7 @@ export async function runProgram(
   if (signal?.aborted) return { status: 'interrupted', seconds, message: messageOf(signal.reason) }
   if (late) return { status: 'out of time', seconds, message: `after ${seconds.toFixed(0)} s` }
   if (code !== 0 && code !== task.exitsWith)
-    return { status: 'failed', seconds, message: `${code}: ${lastLines(texts.error)}` }
+    return { status: 'failed', seconds, message: `${code}: ${errorIn(texts.error)}` }
   try {
     return {
       status: 'ok',
@@ -59,6 +59,9 @@ export async function runProgram(
   }
 }
 
-function lastLines(text: string): string {
-  return text.trim().split('\n').slice(-4).join(' | ').slice(-600)
+/** The error that a program ended with, without the stack that Node and Python print with it, else its last lines. */
+function errorIn(text: string): string {
+  const lines = text.trim().split('\n')
+  const named = lines.findLast(line => /^(?:[\w.]+\.)?\w*(?:Error|Exception)\b.*: /.test(line))
+  return named?.slice(0, 600) ?? lines.slice(-4).join(' | ').slice(-600)
 }

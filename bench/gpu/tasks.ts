@@ -61,7 +61,9 @@ function figuresOf(result: unknown): Record<string, string> {
     const entries = Object.entries(measurements)
     return Object.fromEntries(entries.map(([name, { p50, unit }]) => [name, `${short(p50)} ${unit}`]))
   }
-  const simple = Object.entries(result).filter(([, value]) => ['number', 'string'].includes(typeof value))
+  const simple = Object.entries(result).filter(([name, value]) => {
+    return ['number', 'string'].includes(typeof value) && name !== 'wrong' // which is the message
+  })
   return Object.fromEntries(
     simple.map(([name, value]) => [name, typeof value === 'number' ? short(value) : value]),
   )

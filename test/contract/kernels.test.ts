@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { kernelErrors } from '../../bench/gpu/kernel-errors.ts'
 import { gatedResidual } from '../../kernels/gated-residual/op.ts'
 import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
@@ -275,6 +276,18 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
         }
       },
     )
+  })
+
+  test('give in every row what the reference gives, as the kit for a GPU checks it', async () => {
+    await using backend = new NativeBackend({ device: { type: 'cpu' }, threads: 1, kernels: builtKernels() })
+    const errors = await kernelErrors(backend, { tokens: 24, width: 256, windows: 4 })
+    expect(Object.keys(errors)).toEqual([
+      'qk-norm-rope, query',
+      'qk-norm-rope, key',
+      'norm-modulate, rows',
+      'gated-residual, rows',
+    ])
+    for (const error of Object.values(errors)) expect(error).toBeLessThan(1e-5)
   })
 
   test('say which shapes they take', async () => {

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { backendFault } from '../../../../bench/gpu/kit-tasks.ts'
 import { partsOf, productionPackages } from '../../../../bench/gpu/pack-list.ts'
+import { largestRowError } from '../../../../bench/gpu/relative-error.ts'
 import { runProgram } from '../../../../bench/gpu/run-program.ts'
 import { type RunOptions, runStages } from '../../../../bench/gpu/run-stages.ts'
 import { gpuStages, perLayer, savedPerLayer } from '../../../../bench/gpu/stages.ts'
@@ -197,6 +198,18 @@ describe('a program', () => {
     expect(outcome).toMatchObject({ status: 'failed', message: '3: why' })
   })
 
+  test('that throws gives the message of its error, not the end of what Node prints with it', async () => {
+    const thrown = `
+      const cause = Object.assign(new Error('node MultiHeadAttention: no plan'), { [Symbol('mark')]: true })
+      cause.name = 'BackendError'
+      Promise.reject(cause)`
+    const outcome = await runProgram(script(thrown), 30, options)
+    expect(outcome).toMatchObject({
+      status: 'failed',
+      message: '1: Error [BackendError]: node MultiHeadAttention: no plan',
+    })
+  })
+
   test('that gives a result with another status is no failure where that is expected', async () => {
     const findings = script('console.log("[]"); process.exit(1)')
     expect(await runProgram(findings, 30, options)).toMatchObject({ status: 'failed' })
@@ -230,6 +243,16 @@ describe('a program', () => {
     const outcome = await runProgram(task('peer', { program: 'python' }), 30, options)
     expect(outcome).toMatchObject({ status: 'failed', message: expect.stringContaining('ENOENT') })
   })
+})
+
+test('a row that is wrong among many is seen, and one that is no number', () => {
+  const differences = new Float32Array(1000)
+  const squares = new Float32Array(1000).fill(4)
+  expect(largestRowError(differences, squares)).toBe(0)
+  differences[700] = 1
+  expect(largestRowError(differences, squares)).toBe(0.5)
+  differences[3] = Number.NaN
+  expect(largestRowError(differences, squares)).toBe(Number.POSITIVE_INFINITY)
 })
 
 test('weights of a run that was killed are removed, of one that goes on are not', () => {
