@@ -12,7 +12,7 @@ export default defineConfig({
     maxWorkers: 2,
     // A worker loads the modules of the runtime once, not once for every file: a third of the time of a run.
     isolate: false,
-    globalSetup: ['test/run-folder.ts'],
+    globalSetup: ['test/run-folder.ts', 'test/reference-model.ts'],
     setupFiles: ['test/leave-as-found.ts'],
     // Two workers and the programs they start share the cores: threads that wait for each other's turn take longer.
     env: { FRAMEWRIGHT_THREADS: '1' },

@@ -6,11 +6,11 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { takeCoverage } from 'node:v8'
 import { createEngine } from '../src/api/engine.ts'
+import { packageFolder } from '../src/engine/package-info.ts'
+import { referenceModel } from './reference-model.ts'
 
 /** A small model of a family, with random weights. */
-const models: Readonly<Record<string, string>> = {
-  wan: 'test/fixtures/goldens/wan21-t2v/model',
-}
+const models: Readonly<Record<string, () => Promise<string>>> = { wan: referenceModel }
 
 /** Parts whose functions say by their names what they do: they are looked up, not read. */
 const libraries =
@@ -27,14 +27,14 @@ interface Coverage {
   }[]
 }
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
+const root = packageFolder()
 const [name = '', running] = process.argv.slice(2)
 const model = models[name]
 if (model === undefined) {
   console.error(`npm run path -- <family>: ${Object.keys(models).join(' or ')}`)
   process.exitCode = 2
 } else if (running === 'running') {
-  await run(model)
+  await run(await model())
 } else {
   print(filesOf(name))
 }
@@ -42,7 +42,7 @@ if (model === undefined) {
 /** Makes a small video, and has V8 write at every event what was called before it. */
 async function run(folder: string): Promise<void> {
   takeCoverage() // What was called while modules were loaded is none of the run's.
-  const engine = await createEngine({ model: path.join(root, folder), device: 'cpu', threads: 1 })
+  const engine = await createEngine({ model: folder, device: 'cpu', threads: 1 })
   takeCoverage()
   const { geometry } = engine.facts
   const side = 2 * geometry.spatialStride * Math.max(...geometry.patch)

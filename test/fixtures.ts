@@ -14,6 +14,9 @@ export function fixture(path: string): string {
   return found
 }
 
+/** The committed one, whose weights `test/reference-model.ts` writes before a run: results recorded with it are committed too. */
+export const committedModel = `${roots[1]}wan21-t2v/model`
+
 /** Whether one of a row of reference files that ends somewhere is at hand. */
 export function isFixture(path: string): boolean {
   return roots.some(root => existsSync(root + path))

@@ -1,5 +1,4 @@
 /** Networks of a tiny Wan 2.1 beside what diffusers gave for them in f32, through the lane that a video goes through. */
-import { fileURLToPath } from 'node:url'
 import { families } from '../../models/index.ts'
 import { openCheckpoint } from '../../src/engine/checkpoint.ts'
 import { graphSource } from '../../src/engine/graph-source.ts'
@@ -13,15 +12,13 @@ import { createGenerator } from '../../src/sampling/noise.ts'
 import { float32Data, reshaped, tensor } from '../../src/tensor/tensor.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { readTensor } from '../../src/weights/read-tensor.ts'
+import { referenceFolder, referenceModel } from '../reference-model.ts'
 import { relativeError } from './relative-error.ts'
 
-/** From dist/bench/gpu. */
-const folder = fileURLToPath(new URL('../../../test/fixtures/goldens/wan21-t2v', import.meta.url))
-
 async function open(backend: Backend) {
-  const checkpoint = await openCheckpoint(`${folder}/model`, families)
+  const checkpoint = await openCheckpoint(await referenceModel(), families)
   const source = graphSource(checkpoint, { device: backend.device, requested: undefined })
-  const { tensors } = await openWeights(folder, 'case-1')
+  const { tensors } = await openWeights(referenceFolder, 'case-1')
   const reference = async (name: string) => await readTensor(tensors.get(name)!)
   return {
     model: checkpoint.model,

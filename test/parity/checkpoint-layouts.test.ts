@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { createEngine, type GenerateEvent, type GenerateRequest } from '../../src/index.ts'
 import { writeSafetensors } from '../../src/weights/write-safetensors.ts'
 import { relativeError } from '../compare.ts'
-import { fixture, hasFixture } from '../fixtures.ts'
+import { committedModel, fixture, hasFixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { failure, scratchFolder } from '../scratch.ts'
 
@@ -14,9 +14,9 @@ const scratch = scratchFolder()
 let count = 0
 
 /** A copy of a model with some fields of its JSON files replaced. */
-function edited(name: string, edits: Readonly<Record<string, object>>): string {
+function edited(model: string, edits: Readonly<Record<string, object>>): string {
   const folder = join(scratch, `model-${count++}`)
-  cpSync(fixture(`${name}/model`), folder, { recursive: true })
+  cpSync(model, folder, { recursive: true })
   for (const [file, fields] of Object.entries(edits)) {
     const path = join(folder, file)
     writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...fields }))
@@ -50,7 +50,7 @@ describe('a scheduler that model_index.json and scheduler_config.json name diffe
     ['FlowMatchEulerDiscreteScheduler', { shift: 3 }, 'wan21-t2v.index-euler'],
     ['DPMSolverMultistepScheduler', { _use_default_values: ['solver_order'] }, 'wan21-t2v.index-dpm'],
   ])('is the %s of the index, and a notice says so', async (name, fields, expected) => {
-    const folder = edited('wan21-t2v', {
+    const folder = edited(committedModel, {
       'model_index.json': { scheduler: ['diffusers', name] },
       'scheduler/scheduler_config.json': fields,
     })
@@ -67,7 +67,7 @@ describe('a scheduler that model_index.json and scheduler_config.json name diffe
 
 describe.skipIf(!hasFixture('wan22-t2v-a14b/model'))('the low-noise expert alone', () => {
   const alone = (boundary: number) =>
-    edited('wan22-t2v-a14b', {
+    edited(fixture('wan22-t2v-a14b/model'), {
       'model_index.json': { transformer: [null, null], boundary_ratio: boundary },
     })
 
@@ -84,7 +84,7 @@ describe.skipIf(!hasFixture('wan22-t2v-a14b/model'))('the low-noise expert alone
   })
 
   test('without a boundary is refused, for every step is of the other one', async () => {
-    const folder = edited('wan22-t2v-a14b', {
+    const folder = edited(fixture('wan22-t2v-a14b/model'), {
       'model_index.json': { transformer: [null, null], boundary_ratio: null },
     })
     expect(await failure(eventsOf(folder, ball))).toMatchObject({
@@ -94,7 +94,9 @@ describe.skipIf(!hasFixture('wan22-t2v-a14b/model'))('the low-noise expert alone
   })
 
   test('and the high-noise expert alone refuses the steps below', async () => {
-    const folder = edited('wan22-t2v-a14b', { 'model_index.json': { transformer_2: [null, null] } })
+    const folder = edited(fixture('wan22-t2v-a14b/model'), {
+      'model_index.json': { transformer_2: [null, null] },
+    })
     expect((await failure(eventsOf(folder, ball))).message).toMatch(
       /^steps: expected timesteps from 875 on, for which the checkpoint has an expert \(transformer\), got one at \d+\./,
     )
@@ -109,8 +111,8 @@ test('settings of the pipeline that are null are those that are not there', asyn
     image_encoder: [null, null],
   }
   const [plain, withNulls] = await Promise.all([
-    eventsOf(fixture('wan21-t2v/model'), ball),
-    eventsOf(edited('wan21-t2v', { 'model_index.json': nulls }), ball),
+    eventsOf(committedModel, ball),
+    eventsOf(edited(committedModel, { 'model_index.json': nulls }), ball),
   ])
   const latents = (events: readonly GenerateEvent[]) =>
     events.find(event => event.type === 'video-end')!.latents.data
@@ -153,7 +155,7 @@ describe('noise levels that the request places', () => {
       'wan21-t2v.euler-timesteps',
     ],
   ])('make what diffusers makes of them: %s', async (_, request, expected) => {
-    await expectLatents(await eventsOf(fixture('wan21-t2v/model'), request), expected)
+    await expectLatents(await eventsOf(committedModel, request), expected)
   })
 
   test.skipIf(!hasFixture('ltx-condition/model/vae'))(
@@ -192,7 +194,7 @@ describe('noise levels that the request places', () => {
     ],
   ])('are refused as diffusers refuses them: %j', async (fields, code, message) => {
     const { steps: _, ...request } = ball
-    const error = await failure(eventsOf(fixture('wan21-t2v/model'), { ...request, ...fields }))
+    const error = await failure(eventsOf(committedModel, { ...request, ...fields }))
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) })
   })
 })
@@ -217,7 +219,7 @@ describe('latents that are given', () => {
   test('that were saved are refined where the model starts from a clip otherwise', async () => {
     const latents = join(scratch, 'wan.safetensors')
     await writeSafetensors(latents, new Map([['latents', reference.get('wan21-t2v.sigmas')!]]))
-    const events = await eventsOf(fixture('wan21-t2v/model'), { ...ball, strength: 0.7, latents })
+    const events = await eventsOf(committedModel, { ...ball, strength: 0.7, latents })
     expect(events.filter(({ type }) => type === 'step-end')).toHaveLength(2)
   })
 
@@ -229,7 +231,7 @@ describe('latents that are given', () => {
     const latents = join(scratch, 'wan.safetensors')
     await writeSafetensors(latents, new Map([['latents', reference.get('wan21-t2v.sigmas')!]]))
     const request = { ...ball, strength: 0.7, latents, ...fields }
-    expect(await failure(eventsOf(fixture('wan21-t2v/model'), request))).toMatchObject({
+    expect(await failure(eventsOf(committedModel, request))).toMatchObject({
       code: 'request/invalid',
       message: expect.stringMatching(message),
     })

@@ -2,10 +2,8 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import sharp from 'sharp'
-import { families } from '../../models/index.ts'
-import { tensorsOf } from '../../src/benchmark/synthetic.ts'
+import { writeRandomWeights } from '../../bench/reference-model.ts'
 import { configFileOf } from '../../src/engine/read-components.ts'
-import { synthesizeWeights } from '../../src/weights/sparse.ts'
 import { fixture } from '../fixtures.ts'
 
 export interface SeededModel {
@@ -33,15 +31,7 @@ export async function writeSeededModel(folder: string, { index, components }: Se
     mkdirSync(path.join(folder, 'tokenizer_2'))
     writeFileSync(path.join(folder, 'tokenizer_2/tokenizer_config.json'), '{}')
   }
-  const family = families.find(({ pipelines }) => pipelines.includes(String(index._class_name)))!
-  const { graphs } = family.load({ folder, index, components, defaults: {} })
-  for (const name of new Set(graphs.map(recipe => recipe.component))) {
-    const tensors = tensorsOf(
-      graphs.filter(recipe => recipe.component === name),
-      'f32',
-    )
-    await synthesizeWeights(tensors, path.join(folder, name), { values: 'random' })
-  }
+  await writeRandomWeights({ folder, index, components, defaults: {} }, folder)
 }
 
 /** Writes picture `number` as a PNG. `mask` makes it black and white. */
