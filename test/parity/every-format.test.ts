@@ -110,7 +110,7 @@ test.each(cases)(
     await using engine = await createEngine({
       model,
       files: {
-        textEncoder: path.join(folder, 'text_encoder/diffusion_pytorch_model.safetensors'),
+        textEncoder: path.join(folder, 'text_encoder/model.safetensors'),
         vae: path.join(folder, 'vae/diffusion_pytorch_model.safetensors'),
         tokenizer: path.join(folder, 'tokenizer'),
       },

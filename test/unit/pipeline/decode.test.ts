@@ -15,8 +15,9 @@ import { RecordedBackend } from '../engine/recorded-backend.ts'
 const checkpoint = await openCheckpoint(fixture('wan21-t2v/model'), families)
 const source = graphSource(checkpoint, { device: { type: 'cpu' }, requested: undefined })
 const latentFrames = 7
-/** Of the decoder, each with one cache: the ends 2, the middle 4, four levels of three blocks 24, doubling time 2. */
-const causalConvolutions = 32
+const { num_res_blocks } = checkpoint.configs.components.vae as { readonly num_res_blocks: number }
+/** Of the decoder, each with one cache: the ends 2, the middle 4, four levels of blocks with 2 each, doubling time 2. */
+const causalConvolutions = 2 + 4 + 4 * (num_res_blocks + 1) * 2 + 2
 const latents = tensor('f32', [16, latentFrames, 2, 3], createGenerator(3n).randn(16 * latentFrames * 2 * 3))
 
 let backend: RecordedBackend
