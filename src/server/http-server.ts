@@ -104,6 +104,7 @@ export async function startHttpServer(
   }
   const buffers = new BodyBuffers()
   const inline = new InlineData(parts.secret, buffers)
+  const memory = memoryPlanner(options)
   const services: Services = {
     jobs,
     keys,
@@ -120,10 +121,15 @@ export async function startHttpServer(
     bodies: new BodyBudget(bodyBudget(options.bodyBytes ?? usualBodyBytes)),
     buffers,
     metrics: parts.metrics,
-    memory: memoryPlanner(options),
+    memory,
   }
   const app = createApp(services, allRoutes(services, parts.secret))
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
   socket.answer(listener)
-  return { url: publicUrl ?? socket.url, [Symbol.asyncDispose]: () => socket[Symbol.asyncDispose]() }
+  return {
+    url: publicUrl ?? socket.url,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([memory?.[Symbol.asyncDispose](), socket[Symbol.asyncDispose]()])
+    },
+  }
 }

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { promisify } from 'node:util'
 import type { MediaFacts } from '../../media/probe.ts'
-import { FairGate } from './fair-gate.ts'
+import { FairGate } from '../http/fair-gate.ts'
 
 /** A file that takes longer is read by its run alone. */
 const probeMs = 10_000

@@ -3,7 +3,7 @@ import type { JsonObject, TaskAdapter, TaskRecord } from '../../jobs/task.ts'
 import type { GenerationRecord } from '../../media/record.ts'
 import type { Notice } from '../../notices.ts'
 import type { GeneratePlan } from '../../pipeline/fields/request-fields.ts'
-import type { Owner } from '../http/owner.ts'
+import type { RouteRequest } from '../http/route.ts'
 import type { ServedModel } from '../models/served-model.ts'
 import type { Services } from '../services.ts'
 import type { TaskPlan } from './contract.ts'
@@ -18,11 +18,18 @@ export interface PlannedRequest {
 }
 
 /** What is known of a task before it is made. */
-export async function taskPlan(services: Services, owner: Owner, planned: PlannedRequest): Promise<TaskPlan> {
+export async function taskPlan(
+  services: Services,
+  { owner, signal }: Pick<RouteRequest, 'owner' | 'signal'>,
+  planned: PlannedRequest,
+): Promise<TaskPlan> {
   const { model, plan, notices } = planned
   const { width, height, frames, fps, steps } = plan
   const [memory, seconds] = await Promise.all([
-    services.memory?.plan(model.checkpoint, { width, height, frames: plan.extend?.window ?? frames }),
+    services.memory?.plan(
+      { model: model.checkpoint, width, height, frames: plan.extend?.window ?? frames },
+      { owner: owner.id, signal },
+    ),
     secondsOf(services, owner, planned),
   ])
   return {
@@ -56,7 +63,7 @@ const samples = 20
  */
 async function secondsOf(
   { jobs }: Services,
-  owner: Owner,
+  owner: RouteRequest['owner'],
   planned: PlannedRequest,
 ): Promise<number | undefined> {
   const { model, plan } = planned

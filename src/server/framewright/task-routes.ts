@@ -97,7 +97,7 @@ function plan(services: Services): Route {
       const checked = checkedRequest(sent)
       const { plan: planned, notices } = settled(model, checked)
       return json(
-        await taskPlan(services, request.owner, {
+        await taskPlan(services, request, {
           model,
           adapters,
           request: checked,

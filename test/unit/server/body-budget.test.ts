@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { FairGate } from '../../../src/server/assets/fair-gate.ts'
+import { FairGate } from '../../../src/server/http/fair-gate.ts'
 import { BodyBudget } from '../../../src/server/http/body-budget.ts'
 
 const signal = new AbortController().signal
