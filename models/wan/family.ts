@@ -106,7 +106,7 @@ function factsOf(configs: WanConfigs, checkpoint: CheckpointConfigs): ModelFacts
     tiledDecoder: { stem: chunked('vae-decoder-stem'), rest: chunked('vae-decoder-rest'), context: 5 },
     encoder: chunked('vae-encoder'),
     ...wanModes(transformer, configs.expandTimesteps),
-    presets: wanPresets,
+    presets: wanPresets.filter(({ name }) => checkpoint.trained?.presets?.includes(name) ?? true),
     takes: [],
   }
 }

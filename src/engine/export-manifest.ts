@@ -10,6 +10,7 @@ export const trainedSchema: z.ZodType<Trained> = z
     frames: z.array(z.int().positive()),
     words: z.array(z.string()),
     subject: z.string(),
+    presets: z.array(z.string()),
   })
   .partial()
 

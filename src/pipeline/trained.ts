@@ -12,6 +12,8 @@ export interface Trained {
   readonly words?: readonly string[] | undefined
   /** What its videos show, for messages: `<shapes that …>`. */
   readonly subject?: string | undefined
+  /** Names of the family's presets that there are few-step models or adapters of its kind for. */
+  readonly presets?: readonly string[] | undefined
 }
 
 /** What of a plan is compared. */

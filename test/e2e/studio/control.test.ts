@@ -103,7 +103,10 @@ describeStudio(
       await page.getByLabel('Steps', { exact: true }).fill('1')
       expect(await studio.make(page)).toMatchObject({ progress: { of: 1 } })
       await page.getByLabel('Model').selectOption('doodle')
-      await expect.poll(() => page.getByLabel('Preset').inputValue()).toBe('')
+      // The built-in model has none, and the request none of the other model's.
+      await expect.poll(() => page.getByLabel('Preset').count()).toBe(0)
+      await describeVideo(page, { prompt: 'without a preset' })
+      expect((await studio.make(page)).request).not.toHaveProperty('preset')
     })
 
     test('puts a task of higher priority before those that wait', patience, async () => {

@@ -142,6 +142,16 @@ describe('framewright.json', () => {
     expect(model.facts.defaults).toMatchObject({ steps: 7, fps: 16 })
   })
 
+  test('may say which presets of its family the model has', async () => {
+    const presetsOf = async (trained: object) => {
+      const { model } = await openCheckpoint(brokenModel(rewrite('framewright.json', { trained })), families)
+      return model.facts.presets?.map(({ name }) => name)
+    }
+    expect(await presetsOf({ presets: ['fastwan'] })).toEqual(['fastwan'])
+    expect(await presetsOf({ presets: [] })).toEqual([])
+    expect(await presetsOf({ sizes: ['64x64'] })).toContain('lightning')
+  })
+
   test.each<[object, string]>([
     [{ steps: 0 }, 'steps'],
     [{ fps: '16' }, 'fps'],

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { FairGate } from '../../../src/server/http/fair-gate.ts'
 import { BodyBudget } from '../../../src/server/http/body-budget.ts'
+import { FairGate } from '../../../src/server/http/fair-gate.ts'
 
 const signal = new AbortController().signal
 const budgetOf = (waitMs = 10_000) => new BodyBudget({ bytes: 100, bytesOfOwner: 60, freeBytes: 5, waitMs })
