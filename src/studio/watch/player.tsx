@@ -11,7 +11,7 @@ import { useInStep } from './use-in-step.ts'
 export function Player({ task }: { readonly task: TaskView }) {
   const video = useRef<HTMLVideoElement>(null)
   const [silent, setSilent] = useState(true)
-  const { frames = 1, fps = 1, width = 16, height = 9 } = task.result ?? {}
+  const { frames = 1, fps = 1, width = 16, height = 9, sound } = task.result ?? {}
   const bar = useInStep(task.id, () => [{ video: video.current!, frames, fps }], [{ frames, fps }])
   const keys: Readonly<Record<string, () => void>> = {
     ' ': bar.onToggle,
@@ -43,11 +43,13 @@ export function Player({ task }: { readonly task: TaskView }) {
         />
       </div>
       <FrameBar {...bar}>
-        <IconButton
-          icon={silent ? 'silent' : 'sound'}
-          label={silent ? texts.player.sound : texts.player.silent}
-          onPress={() => setSilent(!silent)}
-        />
+        {sound && (
+          <IconButton
+            icon={silent ? 'silent' : 'sound'}
+            label={silent ? texts.player.sound : texts.player.silent}
+            onPress={() => setSilent(!silent)}
+          />
+        )}
       </FrameBar>
     </div>
   )

@@ -31,8 +31,7 @@ describeStudio('the Studio', studio => {
     await page.getByText('1 / 5', { exact: true }).waitFor()
     await page.getByRole('button', { name: 'One frame forward' }).click()
     await page.getByText('2 / 5', { exact: true }).waitFor()
-    await page.getByRole('button', { name: 'Sound on' }).click()
-    expect(await page.evaluate('document.querySelector(".player video").muted')).toBe(false)
+    expect(await page.getByRole('button', { name: 'Sound on' }).count()).toBe(0)
   })
 
   test('copies the command and the request, which make the same', async () => {
