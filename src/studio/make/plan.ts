@@ -47,6 +47,8 @@ export function followDraft(): () => void {
 }
 
 async function ask(body: object, stopped: AbortSignal): Promise<void> {
+  // A server that did not answer may have come back.
+  if (planned.value?.error !== undefined) planned.value = undefined
   try {
     const plan = await call<TaskPlan>('v1/tasks/plan', { body, signal: stopped })
     planned.value = { plan, issues: {} }

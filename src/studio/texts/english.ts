@@ -147,6 +147,7 @@ export const english = {
     next: 'Next in the queue',
     step: (step: number, of: number) => `Step ${step} of ${of}`,
     left: (time: string) => `${time} left`,
+    again: (attempt: number) => `Attempt ${attempt}: the one before did not finish.`,
     noPreview: 'The picture appears here while it is made.',
     cancel: 'Cancel',
     retry: 'Try again',

@@ -11,7 +11,8 @@ interface ProgressProps {
 
 /** How far a task is, with the picture that is forming. */
 export function Progress({ task, preview }: ProgressProps) {
-  const { progress, request } = task
+  const { state, progress, request, attempt: begun } = task
+  const attempt = state === 'queued' ? begun + 1 : begun
   const picture = preview ?? (progress.preview && ownAddress(progress.preview.url))
   const { width = 16, height = 9 } = request
   const percent = Math.round(progress.fraction * 100)
@@ -25,8 +26,9 @@ export function Progress({ task, preview }: ProgressProps) {
         )}
       </div>
       <div class="progress">
-        <progress max={100} value={percent} aria-label={texts.task.states[task.state]} />
+        <progress max={100} value={percent} aria-label={texts.task.states[state]} />
         <p>{progressText(task)}</p>
+        {attempt > 1 && <p class="muted">{texts.task.again(attempt)}</p>}
       </div>
     </>
   )
