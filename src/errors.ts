@@ -9,6 +9,8 @@ export const errorCodes = {
   'checkpoint/corrupt': 'A weights file is truncated, malformed or hostile.',
   'checkpoint/changed': 'A weights file was written to, replaced or removed after the model was opened.',
   'checkpoint/tensors': 'A tensor of the checkpoint is missing, unexpected or has the wrong shape or dtype.',
+  'checkpoint/experimental':
+    'A model of its kind is not checked in full: it is run only where that is asked for.',
   'graph/invalid': 'A graph was built with a wrong rank, dtype, axis or name.',
   'runtime/provider': 'The execution provider is missing or cannot be used on this machine.',
   'runtime/session': 'ONNX Runtime refused a graph or failed while running it.',

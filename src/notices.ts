@@ -3,6 +3,8 @@ export const noticeCodes = {
   'checkpoint/replaced': 'A setting of the checkpoint is not taken as it is written.',
   'checkpoint/chosen':
     "A part that a model's file lacks was found near it, or a setting that it lacks has a default.",
+  'checkpoint/experimental':
+    'A model of its kind is not checked in full, and was run because that was asked for.',
   'prompt/truncated': 'The prompt has more tokens than the model takes: the rest has no effect.',
   'prompt/unknown-words': 'The prompt has words that the model was not trained on.',
   'prompt/not-kept': 'The prompt cache could not be written to, or could not be kept within its limit.',

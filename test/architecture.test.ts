@@ -62,7 +62,7 @@ const encoders = [
   'models/t5',
   'models/clip',
   'models/ltx-vae',
-  'models/gemma3',
+  'models/gemma',
   'models/siglip',
   'models/qwen2',
 ]

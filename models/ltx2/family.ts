@@ -11,8 +11,9 @@ import type {
 import { linearSigmas } from '../../src/sampling/schedules/schedule.ts'
 import { type ComponentFit, checkFit } from '../../src/weights/check-fit.ts'
 import { readConfig } from '../../src/weights/read-config.ts'
-import { type Gemma3Config, gemma3Config } from '../gemma3/config.ts'
-import { gemma3Encoder, gemma3Ignored } from '../gemma3/encoder.ts'
+import type { GemmaConfig } from '../gemma/config.ts'
+import { gemmaEncoder, gemmaIgnored } from '../gemma/encoder.ts'
+import { gemmaSchema } from '../gemma/schema.ts'
 import { compression } from '../ltx-vae/config.ts'
 import { ltxDecoderFacts, ltxVaeGraphs } from '../ltx-vae/graphs.ts'
 import { ltxUpsamplerFormat } from '../ltx-vae/upsampler.ts'
@@ -61,7 +62,7 @@ const modes: Pick<ModelFacts, 'modes' | 'requires'> = {
   requires: [],
 }
 
-/** LTX-2 and LTX-2.3: video with sound, from text, a first frame, and pictures and clips at any frame (diffusers `pipelines/ltx2`). */
+/** LTX-2, LTX-2.3 and LTX-2.5: video with sound, from text, a first frame, and pictures and clips at any frame (diffusers `pipelines/ltx2`). */
 export const ltx2: Family = {
   name: 'ltx2',
   pipelines: ['LTX2Pipeline', imageToVideo.name, anyFrame.name],
@@ -69,6 +70,7 @@ export const ltx2: Family = {
   variants: [
     { name: 'LTX-2', repository: 'Lightricks/LTX-2', ...modes },
     { name: 'LTX-2.3', repository: 'Lightricks/LTX-2.3', ...modes },
+    { name: 'LTX-2.5, experimental', repository: 'Lightricks/LTX-2.5', ...modes },
   ],
   published: ltx2Published,
   singleFiles: ltx2SingleFiles,
@@ -77,7 +79,7 @@ export const ltx2: Family = {
 }
 
 interface Ltx2Configs {
-  readonly textEncoder: Gemma3Config
+  readonly textEncoder: GemmaConfig
   readonly connectors: Ltx2ConnectorsConfig
   readonly transformer: Ltx2TransformerConfig
   readonly vae: Ltx2VaeConfig
@@ -94,7 +96,7 @@ function loadLtx2(checkpoint: CheckpointConfigs): Model {
     facts,
     graphs: [...graphsOf(configs), ...(made?.graphs ?? [])],
     ignoredTensors: {
-      text_encoder: gemma3Ignored,
+      text_encoder: gemmaIgnored,
       // The guess of a clip's length, of 2.5.
       connectors: [/^duration_head\./],
       transformer: [/^keyframes_abs_pos_embedding$/],
@@ -139,7 +141,7 @@ function readLtx2Configs(checkpoint: CheckpointConfigs): Ltx2Configs {
       : read(audioVaeFields, 'audio_vae', 'AutoencoderKLLTX2Audio')
   const transformer = read(ltx2TransformerConfig, 'transformer', 'LTX2VideoTransformer3DModel')
   const configs = {
-    textEncoder: read(gemma3Config, 'text_encoder'),
+    textEncoder: read(gemmaSchema(checkpoint.components.text_encoder), 'text_encoder'),
     connectors: read(ltx2ConnectorsConfig, 'connectors', 'LTX2TextConnectors'),
     transformer,
     vae: read(ltx2VaeConfig, 'vae', 'AutoencoderKLLTX2Video'),
@@ -190,8 +192,15 @@ function fitsOf({ textEncoder, connectors, transformer, vae, sound }: Ltx2Config
   ]
 }
 
+/** What is not checked of LTX-2.5, which has Gemma 4, or no bias in the video's feed-forward layers; undefined for others. */
+function ltx25Of({ textEncoder, transformer }: Pick<Ltx2Configs, 'textEncoder' | 'transformer'>) {
+  const of25 = textEncoder.firstToken !== undefined || !transformer.ff_bias
+  return of25 ? 'an LTX-2.5, of which only small random weights were compared with diffusers' : undefined
+}
+
 /** Sizes, steps and guidance are diffusers' defaults. */
-function factsOf({ vae }: Ltx2Configs, checkpoint: CheckpointConfigs): ModelFacts {
+function factsOf({ vae, ...networks }: Ltx2Configs, checkpoint: CheckpointConfigs): ModelFacts {
+  const experimental = ltx25Of(networks)
   const { spatial, temporal } = compression(vae)
   return {
     family: 'ltx2',
@@ -213,6 +222,8 @@ function factsOf({ vae }: Ltx2Configs, checkpoint: CheckpointConfigs): ModelFact
       guidance: 3,
       guidanceRescale: 0.7,
       negativePrompt: '',
+      // Pictures were compressed less in the training of 2.5.
+      ...(experimental && { imageCrf: 18 }),
       ...checkpoint.defaults,
     },
     trained: checkpoint.trained,
@@ -225,6 +236,7 @@ function factsOf({ vae }: Ltx2Configs, checkpoint: CheckpointConfigs): ModelFact
     encoder: undefined,
     ...modes,
     takes: ltx2Takes,
+    ...(experimental && { experimental }),
   }
 }
 
@@ -240,7 +252,7 @@ function graphsOf({ textEncoder, connectors, transformer, vae, sound }: Ltx2Conf
       name: 'text-encoder',
       component: 'text_encoder',
       role: 'text-encoder',
-      build: (weights, precision) => gemma3Encoder(textEncoder, weights, precision),
+      build: (weights, precision) => gemmaEncoder(textEncoder, weights, precision),
     },
     {
       name: 'connectors',

@@ -59,7 +59,7 @@ export interface Ltx2Fields {
   /**
    * Strength of the compression that a given picture goes through first, as pictures did in training: H.264's constant rate
    * factor, from 1 to 51, or 0 for none.
-   * @default 33
+   * @default 33, of LTX-2.5 18
    */
   readonly imageCrf?: number | undefined
   /**
@@ -178,10 +178,10 @@ export const ltx2Fields: FieldGroup<Ltx2Fields, Ltx2Plan> = {
     api: { name: 'useCrossTimestep' },
   },
   imageCrf: {
-    about: 'compression of given pictures, 1 to 51, 0 for none (default: 33)',
+    about: 'compression of given pictures, 1 to 51, 0 for none (default: 33, of LTX-2.5 18)',
     schema: z => z.int().min(0).max(51),
     optIn: true,
-    default: 33,
+    default: ({ defaults }) => defaults.imageCrf ?? 33,
     flag: { name: '--image-crf', argument: '<n>', group: 'pictures', type: wholeNumber },
     api: { name: 'imageCrf' },
   },

@@ -1,6 +1,6 @@
 /** The published checkpoints without their weights: fields that differ from diffusers' defaults, which the schemas have. */
 import type { PublishedModel } from '../../src/pipeline/family.ts'
-import { gemma3Of12B } from '../gemma3/config.ts'
+import { gemma3Of12B } from '../gemma/gemma3.ts'
 
 /** Noise levels of the published checkpoints, from their folders. */
 export const publishedScheduler = {

@@ -7,7 +7,7 @@ import type {
   SingleFileModel,
   SingleFiles,
 } from '../../src/pipeline/family.ts'
-import { gemma3Part } from '../gemma3/file.ts'
+import { gemma3Part } from '../gemma/file.ts'
 import { connectorKey, projectionKey } from './file-names.ts'
 import { connectorsPart, partition, projectionIn, projectionPiece, transformerPart } from './file-parts.ts'
 import { audioVaePart, vocoderPart } from './file-sound.ts'

@@ -4,15 +4,15 @@ import type { Model } from '../../src/pipeline/family.ts'
 import { inTurn } from '../../src/text/in-turn.ts'
 import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
 import type { TokenizerSource } from '../../src/text/tokenizer-source.ts'
-import type { Gemma3Config } from '../gemma3/config.ts'
-import { gemma3Feeds } from '../gemma3/feeds.ts'
+import type { GemmaConfig } from '../gemma/config.ts'
+import { gemmaFeeds } from '../gemma/feeds.ts'
 import { type Ltx2ConnectorsConfig, registersOf } from './config.ts'
 import { connectorFeeds } from './connectors.ts'
 
 export interface Ltx2TextOptions {
   /** A folder, or where else it comes from. */
   readonly tokenizer: string | TokenizerSource
-  readonly textEncoder: Gemma3Config
+  readonly textEncoder: GemmaConfig
   readonly connectors: Ltx2ConnectorsConfig
   /** Whether the transformer has a projection of its own for the text. */
   readonly projected: boolean
@@ -33,8 +33,11 @@ export function ltx2TextConditioner(options: Ltx2TextOptions): Model['conditionT
     opening ??= openTokenizer(options.tokenizer, { paddingSide: 'left' })
     const tokenizer = await opening
     const encoded = await inTurn(prompts, async prompt => {
-      const { ids, tokens, truncated, unknown } = tokenizer.encode(stripped(prompt), { length: textTokens })
-      const encoder = gemma3Feeds(ids.subarray(0, tokens), textTokens - tokens, textEncoder)
+      const { ids, tokens, truncated, unknown } = tokenizer.encode(stripped(prompt), {
+        length: textTokens,
+        first: textEncoder.firstToken,
+      })
+      const encoder = gemmaFeeds(ids.subarray(0, tokens), textTokens - tokens, textEncoder)
       const { tensors } = await run('text-encoder', encoder)
       return { states: tensors.states!, about: { tokens, truncated, unknown } }
     })

@@ -53,6 +53,7 @@ export async function* generate(options: GenerateVideoOptions): AsyncGenerator<R
     memory,
     promptCache,
     adapters,
+    experimental,
     ...own
   } = options
   const { signal, resume, states, previewEvery, output, codec, upscale, ...asked } = own
@@ -70,6 +71,7 @@ export async function* generate(options: GenerateVideoOptions): AsyncGenerator<R
     memory,
     promptCache,
     adapters,
+    experimental,
   }
   await using engine: Engine = await createEngine({ model: folder, ...given(engineOptions) })
   const settings = given({ signal, resume, states, previewEvery })

@@ -59,6 +59,7 @@ export interface GenerateFlags extends ModelFileFlags {
   readonly memory?: number
   readonly residency?: NonNullable<EngineOptions['residency']>
   readonly promptCache?: boolean | string
+  readonly experimental?: boolean
   readonly count?: number
   readonly prompts?: string
   readonly lanes?: number
@@ -168,6 +169,11 @@ function addAdapterFlags(command: Command): void {
     )
 }
 
+/** `--experimental`, of every command that runs models. */
+export function addExperimentalFlag(command: Command): Command {
+  return command.option('--experimental', 'run models that are not checked in full, such as LTX-2.5')
+}
+
 function addMachineFlags(command: Command): void {
   command
     .optionsGroup('The machine:')
@@ -201,6 +207,7 @@ function addMachineFlags(command: Command): void {
       '--prompt-cache [folder]',
       'keep what text encoders give, so that a prompt is encoded once (default: not; without a folder in the user’s cache)',
     )
+  addExperimentalFlag(command)
 }
 
 function addOutputFlags(command: Command): void {

@@ -63,7 +63,7 @@ async function generate(prompt: string | undefined, flags: GenerateFlags): Promi
 }
 
 function engineOptions(model: string, flags: GenerateFlags): EngineOptions {
-  const { precision, threads, lanes, residency, memory, promptCache } = flags
+  const { precision, threads, lanes, residency, memory, promptCache, experimental } = flags
   const device = withTensorRt(flags.device, flags.tensorrt)
   return {
     model,
@@ -74,6 +74,7 @@ function engineOptions(model: string, flags: GenerateFlags): EngineOptions {
     ...(lanes !== undefined && { lanes }),
     ...(residency && { residency }),
     ...(promptCache !== undefined && { promptCache }),
+    ...(experimental && { experimental }),
     ...(memory !== undefined && { memory: memory * 1e9 }),
     adapters: [...(flags.lora ?? []), ...(flags.lora2 ?? []).map(adapter => ({ ...adapter, expert: 1 }))],
   }

@@ -2,12 +2,18 @@ import type { Command } from 'commander'
 import type { ModelFiles } from '../engine/model-files.ts'
 import type { NamedAdapters } from '../host/named-adapters.ts'
 import { choice, namedFileArgument, repeated, threadsOption, wholeNumber } from './arguments.ts'
-import { type ModelFileFlags, modelFilesOf, residencyChoices, withoutModelFiles } from './generate-flags.ts'
+import {
+  addExperimentalFlag,
+  type ModelFileFlags,
+  modelFilesOf,
+  residencyChoices,
+  withoutModelFiles,
+} from './generate-flags.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Flags of every command that makes videos for tasks: where, how, and what is kept and told of a run meanwhile. */
 export function addHostFlags(command: Command): Command {
-  return command
+  return addExperimentalFlag(command)
     .option(
       '--device <name>',
       'device to make videos on, one at a time on each, or on a pair such as cuda:0,cuda:1; may be repeated',

@@ -111,6 +111,7 @@ export interface ServeFlags
   readonly residency?: NonNullable<ServeOptions['residency']>
   /** False with --no-prompt-cache; true when nothing is said. */
   readonly promptCache?: boolean | string
+  readonly experimental?: boolean
   readonly maxPixels?: number
   readonly checkpointSeconds?: number
   readonly previewSteps?: number

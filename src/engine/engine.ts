@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { RequestError } from '../errors.ts'
+import { CheckpointError, RequestError } from '../errors.ts'
 import { probeMedia } from '../media/probe.ts'
-import { Notices } from '../notices.ts'
+import { Notices, type Notify } from '../notices.ts'
 import type { GenerateEvent } from '../pipeline/events.ts'
 import { extend } from '../pipeline/extend.ts'
 import type { Family, ModelFacts } from '../pipeline/family.ts'
@@ -13,7 +13,7 @@ import { type GenerateRequest, resolveRequest } from '../pipeline/request.ts'
 import { type Backend, type Device, deviceText } from '../runtime/backend.ts'
 import { parseDevices } from '../runtime/device.ts'
 import { type AdapterOptions, openAdapters } from './adapters.ts'
-import { openCheckpoint } from './checkpoint.ts'
+import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
 import { DeviceMemory } from './device-memory.ts'
 import { type ComputePrecision, graphSource } from './graph-source.ts'
 import { GuidancePair } from './guidance-pair.ts'
@@ -62,6 +62,8 @@ export interface EngineOptions {
   readonly promptCache?: boolean | string
   /** LoRA files to run the model with, in any number. */
   readonly adapters?: readonly AdapterOptions[]
+  /** Whether models are run that are not checked in full, such as LTX-2.5; each says so in a notice. @default false */
+  readonly experimental?: boolean
 }
 
 export interface GenerateOptions extends RunSettings {
@@ -109,6 +111,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
   })
   for (const notice of checkpoint.notices) opening.add('checkpoint/replaced', notice)
   for (const choice of checkpoint.choices) opening.add('checkpoint/chosen', choice)
+  noteExperimental(checkpoint, options, opening.add)
   const { adapters: wanted = [] } = options
   const adapters = wanted.length > 0 ? await openAdapters(wanted, checkpoint, opening.add) : []
   for (const offer of presetOffers(checkpoint, adapters)) opening.add('adapter/few-steps', offer)
@@ -174,6 +177,25 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
       })
     }
   }
+}
+
+/** @throws CheckpointError for a model that is not checked in full, unless it is asked for */
+function noteExperimental(
+  { folder, model: { facts } }: Checkpoint,
+  { experimental }: EngineOptions,
+  notify: Notify,
+): void {
+  if (facts.experimental === undefined) return
+  if (experimental) {
+    notify('checkpoint/experimental', `model: ${facts.experimental}.`)
+    return
+  }
+  throw new CheckpointError('checkpoint/experimental', {
+    subject: `model ${folder}`,
+    expected: 'one that is checked in full',
+    got: facts.experimental,
+    advice: 'Run it with --experimental, or the option experimental.',
+  })
 }
 
 async function promptCacheOf({ promptCache = false }: EngineOptions): Promise<PromptCache | undefined> {

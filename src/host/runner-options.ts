@@ -4,7 +4,7 @@ import type { VideoOptions } from './video-options.ts'
 
 /** What a host runner takes of a program's options. Events of the engine hosts go to the log. */
 export function runnerOptionsOf(options: VideoOptions, log: Logger) {
-  const { adapters = {}, devices = ['auto'], precision, threads, residency, files } = options
+  const { adapters = {}, devices = ['auto'], precision, threads, residency, files, experimental } = options
   const { promptCache = true } = options
   const { checkpointSeconds, previewSteps } = options
   return {
@@ -15,6 +15,7 @@ export function runnerOptionsOf(options: VideoOptions, log: Logger) {
       ...(threads !== undefined && { threads }),
       ...(residency && { residency }),
       ...(files && { files }),
+      ...(experimental && { experimental }),
       promptCache,
     },
     ...(checkpointSeconds !== undefined && { checkpointSeconds }),

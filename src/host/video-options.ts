@@ -3,7 +3,7 @@ import type { NamedAdapters } from './named-adapters.ts'
 
 /** How a program that takes tasks makes their videos, in an engine host per device. */
 export interface VideoOptions
-  extends Pick<HostEngineOptions, 'precision' | 'threads' | 'residency' | 'files'> {
+  extends Pick<HostEngineOptions, 'precision' | 'threads' | 'residency' | 'files' | 'experimental'> {
   /** Whether, or in which folder, results of text encoders are kept for the next task with the prompt. @default true */
   readonly promptCache?: boolean | string
   /** LoRA files by the names that tasks call them by; a worker leaves tasks with others alone. @default none */

@@ -224,6 +224,8 @@ export interface ModelFacts
   readonly presets?: readonly Preset[]
   /** Fields of a request that not every model has a use for, of which this one does. */
   readonly takes: readonly FieldName[]
+  /** For kinds of models that are not checked in full: which, and what is not, as half a sentence. @default it is */
+  readonly experimental?: string
 }
 
 /** How the sound of a clip is made of the latents of a stream. */

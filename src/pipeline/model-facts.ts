@@ -19,6 +19,8 @@ export interface Defaults {
   /** @default 0, off */
   readonly guidanceRescale?: number
   readonly negativePrompt: string
+  /** Constant rate factor of H.264 that given pictures go through first, for models that take it. */
+  readonly imageCrf?: number
 }
 
 /** Settings of a few-step model or adapter. */

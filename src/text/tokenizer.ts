@@ -27,7 +27,13 @@ export interface PromptTokenizer {
    * special tokens around the text (`</s>` at its end) stay when the text is cut.
    * @throws RequestError when the special tokens alone do not fit
    */
-  readonly encode: (text: string, options: { readonly length: number }) => EncodedPrompt
+  readonly encode: (text: string, options: EncodeOptions) => EncodedPrompt
+}
+
+export interface EncodeOptions {
+  readonly length: number
+  /** A token that is put in front of ids that do not begin with it. @default none */
+  readonly first?: number | undefined
 }
 
 export interface OpenTokenizerOptions {
@@ -83,11 +89,12 @@ export function promptTokenizer(json: TokenizerJson, config: TokenizerConfig): P
   const maxLength = config.model_max_length ?? Number.POSITIVE_INFINITY
   return {
     modelMaxLength: maxLength > largestModelLength ? undefined : maxLength,
-    encode: (text, { length }) => {
-      const room = length - prefix.length - suffix.length
-      if (!(Number.isSafeInteger(length) && room >= 0)) throw tooShort(length, prefix.length + suffix.length)
+    encode: (text, { length, first }) => {
       const body = tokenizer.encode(text, { add_special_tokens: false }).ids
-      const ids = [...prefix, ...body.slice(0, room), ...suffix]
+      const leading = first === undefined || [...prefix, ...body][0] === first ? prefix : [first, ...prefix]
+      const room = length - leading.length - suffix.length
+      if (!(Number.isSafeInteger(length) && room >= 0)) throw tooShort(length, leading.length + suffix.length)
+      const ids = [...leading, ...body.slice(0, room), ...suffix]
       return {
         ids: BigInt64Array.from({ length }, (_, index) => BigInt(ids[index] ?? padId)),
         mask: BigInt64Array.from({ length }, (_, index) => (index < ids.length ? 1n : 0n)),

@@ -5,8 +5,8 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { ownKernels, transformerCost, transformers } from '../../bench/gpu/predicted-networks.ts'
 import { clipVisionConfig } from '../../models/clip/config.ts'
 import { clipVisionEncoder } from '../../models/clip/vision-encoder.ts'
-import { gemma3Config } from '../../models/gemma3/config.ts'
-import { gemma3Encoder } from '../../models/gemma3/encoder.ts'
+import { gemma3Config } from '../../models/gemma/gemma3.ts'
+import { gemmaEncoder } from '../../models/gemma/encoder.ts'
 import { ltxTransformerConfig } from '../../models/ltx/config.ts'
 import { ltxContext } from '../../models/ltx/context.ts'
 import { ltxTransformer } from '../../models/ltx/transformer.ts'
@@ -128,7 +128,7 @@ const components: Readonly<
   Gemma3ForConditionalGeneration: {
     precision: 'bf16',
     graphs: {
-      encoder: (config, weights, precision) => gemma3Encoder(gemma3Config.parse(config), weights, precision),
+      encoder: (config, weights, precision) => gemmaEncoder(gemma3Config.parse(config), weights, precision),
     },
   },
   LTX2TextConnectors: {

@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { gemma3Config } from '../../models/gemma3/config.ts'
-import { gemma3Encoder, gemma3Ignored } from '../../models/gemma3/encoder.ts'
+import { gemma3Config } from '../../models/gemma/gemma3.ts'
+import { gemmaEncoder, gemmaIgnored } from '../../models/gemma/encoder.ts'
 import { decoderStages } from '../../models/ltx-vae/decoder.ts'
 import { ltxUpsampler } from '../../models/ltx-vae/upsampler.ts'
 import { ltxDecoderStage, ltxEncoder } from '../../models/ltx-vae/vae.ts'
@@ -31,7 +31,7 @@ type Components = Record<
 
 const builders: Record<string, (config: unknown, ledger: WeightLedger) => (() => Graph)[]> = {
   text_encoder: (config, ledger) => [
-    () => gemma3Encoder(gemma3Config.parse(config), ledger.graph('text-encoder'), 'bf16'),
+    () => gemmaEncoder(gemma3Config.parse(config), ledger.graph('text-encoder'), 'bf16'),
   ],
   connectors: (config, ledger) => [
     () => ltx2Connectors(ltx2ConnectorsConfig.parse(config), ledger.graph('connectors'), 'bf16'),
@@ -63,7 +63,7 @@ const shared: Components[string]['tensors'] = { latents_mean: ['BF16', [128]], l
 
 /** Tensors of published files that no graph uses. */
 const ignored: Readonly<Record<string, readonly RegExp[]>> = {
-  text_encoder: gemma3Ignored,
+  text_encoder: gemmaIgnored,
   latent_upsampler: [/^upsampler\.blur_down\.kernel$/],
 }
 

@@ -57,7 +57,10 @@ async function engineOf(model: string, pipeline: string): Promise<Engine> {
   const key = `${model} ${pipeline}`
   if (last?.key === key) return last.engine
   await last?.engine[Symbol.asyncDispose]()
-  last = { key, engine: await createEngine({ model, pipeline, device: 'cpu', threads: 1 }) }
+  last = {
+    key,
+    engine: await createEngine({ model, pipeline, experimental: true, device: 'cpu', threads: 1 }),
+  }
   return last.engine
 }
 

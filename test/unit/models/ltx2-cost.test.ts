@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { gemma3Config } from '../../../models/gemma3/config.ts'
-import { gemma3Encoder } from '../../../models/gemma3/encoder.ts'
+import { gemma3Config } from '../../../models/gemma/gemma3.ts'
+import { gemmaEncoder } from '../../../models/gemma/encoder.ts'
 import { decoderStages } from '../../../models/ltx-vae/decoder.ts'
 import { ltxDecoderStage, ltxEncoder } from '../../../models/ltx-vae/vae.ts'
 import { ltx2Caption } from '../../../models/ltx2/caption.ts'
@@ -111,7 +111,7 @@ test('text, connectors and the video’s VAE have no op that is not counted', ()
   const plain = { ...transformer, use_prompt_embeddings: true }
   const whole = { ...connectors, per_modality_projections: false, audio_connector_attention_head_dim: 16 }
   const graphs = [
-    built(weights => gemma3Encoder(gemma3Config.parse(text_encoder), weights, 'bf16')),
+    built(weights => gemmaEncoder(gemma3Config.parse(text_encoder), weights, 'bf16')),
     built(weights => ltx2Connectors(ltx2ConnectorsConfig.parse(connectors), weights, 'bf16')),
     built(weights => ltx2Connectors(ltx2ConnectorsConfig.parse(whole), weights, 'bf16')),
     built(weights => ltx2Caption(ltx2TransformerConfig.parse(plain), weights, 'bf16')),

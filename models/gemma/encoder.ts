@@ -1,6 +1,6 @@
 /**
- * The Gemma 3 language model (Gemma Team 2025, https://arxiv.org/abs/2503.19786; transformers `modeling_gemma3.py`) as a
- * text encoder: what every layer makes of the tokens.
+ * The Gemma 3 and Gemma 4 language models (Gemma Team 2025, https://arxiv.org/abs/2503.19786; transformers
+ * `modeling_gemma3.py` and `modeling_gemma4_unified.py`) as text encoders: what every layer makes of the tokens.
  *
  *   ids [1, tokens] ── embedding · √width ──▶ [1, tokens, width]
  *     ── layers × (norm → attention → norm; norm → gated GELU → norm), five that see a window to one that sees all ──
@@ -15,24 +15,26 @@ import { rmsNorm } from '../../src/graph/ops/normalization.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { groupedAttention } from '../../src/nn/grouped-attention.ts'
 import { linear } from '../../src/nn/linear.ts'
+import { plainRmsNorm } from '../../src/nn/normalization.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
-import type { Gemma3Config, LayerKind } from './config.ts'
+import type { GemmaAttention, GemmaConfig, LayerKind } from './config.ts'
 
 /** Where checkpoints have the text model: of text and pictures as transformers 4 and 5 save it, of text alone. */
 const places = ['language_model.model', 'model.language_model', 'model'] as const
 
-/** Tensors of checkpoints that are not the text model's: the pictures' part, and a head that is the embedding again. */
-export const gemma3Ignored: readonly RegExp[] = [
-  /^(?:model\.)?(?:vision_tower|vision_model|multi_modal_projector)\./,
+/** Tensors of checkpoints that are not the text model's: the parts of pictures and sound, and a head that is the embedding again. */
+export const gemmaIgnored: readonly RegExp[] = [
+  /^(?:model\.)?(?:vision_tower|vision_model|multi_modal_projector|audio_projector)\./,
+  /^model\.(?:vision_embedder|embed_vision|embed_audio)\./,
   /^(?:language_model\.)?lm_head\./,
 ]
 
 /**
  * Inputs: `ids` i64 [1, tokens]; for each kind of layer, `full` and `sliding`, `<kind>.cos` and `<kind>.sin` f32 [1,
- * tokens, headDim / 2] and `<kind>.bias` f32 [1, 1, tokens, tokens], see `feeds.ts`. Output: `states` f32 [1, tokens,
+ * tokens, the kind's headDim / 2] and `<kind>.bias` f32 [1, 1, tokens, tokens], see `feeds.ts`. Output: `states` f32 [1, tokens,
  * width · (layers + 1)], the layer fastest: the embeddings, what all layers but the last make, and the normalised result.
  */
-export function gemma3Encoder(config: Gemma3Config, weights: WeightSource, precision: FloatDType): Graph {
+export function gemmaEncoder(config: GemmaConfig, weights: WeightSource, precision: FloatDType): Graph {
   const graph = new Graph('text-encoder', { precision })
   const place = places.find(each => weights.has(`${each}.embed_tokens.weight`)) ?? places[0]
   const ids = graph.input('ids', 'i64', [1, 'tokens'])
@@ -53,51 +55,63 @@ export function gemma3Encoder(config: Gemma3Config, weights: WeightSource, preci
   return graph
 }
 
-interface KindInputs {
+/** What layers of one kind are given, and how they attend. */
+interface KindInputs extends GemmaAttention {
   readonly cos: Value
   readonly sin: Value
   readonly bias: Value
 }
 
-function kindInputs(graph: Graph, kind: LayerKind, { headDim }: Gemma3Config): KindInputs {
-  const table = (name: string) => graph.input(`${kind}.${name}`, 'f32', [1, 'tokens', headDim / 2])
+function kindInputs(graph: Graph, kind: LayerKind, { kinds }: GemmaConfig): KindInputs {
+  const attention = kinds[kind]
+  const table = (name: string) => graph.input(`${kind}.${name}`, 'f32', [1, 'tokens', attention.headDim / 2])
   return {
+    ...attention,
     cos: table('cos'),
     sin: table('sin'),
     bias: graph.input(`${kind}.bias`, 'f32', [1, 1, 'tokens', 'tokens']),
   }
 }
 
-function decoderLayer(scope: Scope, x: Value, kind: KindInputs, config: Gemma3Config): Value {
+function decoderLayer(scope: Scope, x: Value, kind: KindInputs, config: GemmaConfig): Value {
   const attended = scope.in('self_attn', attn => {
     return selfAttention(attn, norm(scope, 'input_layernorm', x, config), kind, config)
   })
   const withAttention = add(x, norm(scope, 'post_attention_layernorm', attended, config))
   const fed = feedForward(scope, norm(scope, 'pre_feedforward_layernorm', withAttention, config), config)
-  return add(withAttention, norm(scope, 'post_feedforward_layernorm', fed, config))
+  const result = add(withAttention, norm(scope, 'post_feedforward_layernorm', fed, config))
+  return config.layerScalars
+    ? multiply(result, scope.weight('layer_scalar', [1], { dtype: x.dtype }))
+    : result
 }
 
 /** x [1, tokens, width] → the same. Queries and keys are normalised head by head, then turned. */
-function selfAttention(scope: Scope, x: Value, { cos, sin, bias }: KindInputs, config: Gemma3Config): Value {
-  const { heads, keyHeads, headDim, scale, width } = config
+function selfAttention(scope: Scope, x: Value, kind: KindInputs, config: GemmaConfig): Value {
+  const { heads, scale, width, epsilon } = config
+  const { keyHeads, headDim, keysAsValues, cos, sin, bias } = kind
   const project = (name: string, count: number) => linear(scope, name, x, count * headDim, { bias: false })
-  const turned = (name: 'q' | 'k', count: number) => {
-    const flat = project(`${name}_proj`, count) // [1, tokens, count·headDim]
-    const byHead = norm(scope, `${name}_norm`, reshape(flat, ['=', '=', count, headDim]), config)
-    const wide = cast(reshapeLike(byHead, flat), 'f32')
+  const turned = (flat: Value, name: string, count: number) => {
+    const byHead = norm(scope, name, reshape(flat, ['=', '=', count, headDim]), config)
+    const wide = cast(reshapeLike(byHead, flat), 'f32') // [1, tokens, count·headDim]
     return cast(rotaryEmbedding(wide, { cos, sin }, count, 'halves'), x.dtype)
   }
-  const mixed = groupedAttention(turned('q', heads), turned('k', keyHeads), project('v_proj', keyHeads), {
-    heads,
-    keyHeads,
-    scale,
-    bias: cast(bias, x.dtype),
-  }) // [1, tokens, heads·headDim]
+  const keys = project('k_proj', keyHeads) // [1, tokens, keyHeads·headDim]
+  const values = keysAsValues ? keys : project('v_proj', keyHeads)
+  const even = (flat: Value) => {
+    const byHead = reshape(flat, ['=', '=', keyHeads, headDim]) // [1, tokens, keyHeads, headDim]
+    return reshapeLike(plainRmsNorm(byHead, epsilon), flat)
+  }
+  const mixed = groupedAttention(
+    turned(project('q_proj', heads), 'q_norm', heads),
+    turned(keys, 'k_norm', keyHeads),
+    config.normalizedValues ? even(values) : values,
+    { heads, keyHeads, scale, bias: cast(bias, x.dtype) },
+  ) // [1, tokens, heads·headDim]
   return linear(scope, 'o_proj', mixed, width, { bias: false })
 }
 
 /** GEGLU (Shazeer 2020) with the tanh form of GELU. */
-function feedForward(scope: Scope, x: Value, { hidden, width }: Gemma3Config): Value {
+function feedForward(scope: Scope, x: Value, { hidden, width }: GemmaConfig): Value {
   return scope.in('mlp', mlp => {
     const gate = gelu(linear(mlp, 'gate_proj', x, hidden, { bias: false }), 'tanh')
     const product = multiply(gate, linear(mlp, 'up_proj', x, hidden, { bias: false })) // [1, tokens, hidden]
@@ -105,10 +119,11 @@ function feedForward(scope: Scope, x: Value, { hidden, width }: Gemma3Config): V
   })
 }
 
-/** RMS normalisation over the last axis, in f32; weights are stored as their distance from 1. */
-function norm(scope: Scope, name: string, x: Value, { epsilon }: Gemma3Config): Value {
+/** RMS normalisation over the last axis, in f32. */
+function norm(scope: Scope, name: string, x: Value, { epsilon, normsFromOne }: GemmaConfig): Value {
   return scope.in(name, layer => {
-    const weight = layer.weight('weight', [Number(x.shape.at(-1))], { dtype: 'f32' })
-    return cast(rmsNorm(cast(x, 'f32'), add(weight, 1), epsilon), x.dtype)
+    const stored = layer.weight('weight', [Number(x.shape.at(-1))], { dtype: 'f32' })
+    const weight = normsFromOne ? add(stored, 1) : stored
+    return cast(rmsNorm(cast(x, 'f32'), weight, epsilon), x.dtype)
   })
 }

@@ -12,7 +12,7 @@ import { wholeEncoding } from '../../src/weights/formats/whole-encoding.ts'
 import { readTensor } from '../../src/weights/read-tensor.ts'
 import { layerCount, type Renames, renameTensors } from '../../src/weights/rename-tensors.ts'
 import type { TensorLocation } from '../../src/weights/tensor-location.ts'
-import { gemma3Of12B } from './config.ts'
+import { gemma3Of12B } from './gemma3.ts'
 
 /** llama.cpp's converter (`gguf-py/gguf/tensor_mapping.py`). */
 const llamaNames: Renames = [

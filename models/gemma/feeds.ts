@@ -1,6 +1,6 @@
 import { alignedKeys } from '../../src/graph/ops/attention.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
-import type { Gemma3Config, LayerKind } from './config.ts'
+import type { GemmaConfig, LayerKind } from './config.ts'
 
 /** Added to the score of a key that is not seen: far below any score, and finite in bf16. */
 const unseen = -1e30
@@ -11,10 +11,10 @@ const unseen = -1e30
  * them.
  * @param first place of the first token in the padded sequence
  */
-export function gemma3Feeds(
+export function gemmaFeeds(
   ids: BigInt64Array,
   first: number,
-  config: Gemma3Config,
+  config: GemmaConfig,
 ): Readonly<Record<string, Tensor>> {
   const count = alignedKeys(ids.length)
   const padded = new BigInt64Array(count)
@@ -29,12 +29,14 @@ export function gemma3Feeds(
 function kindFeeds(
   kind: LayerKind,
   { count, first, window }: { readonly count: number; readonly first: number; readonly window: number },
-  { rope, headDim }: Gemma3Config,
+  { kinds }: GemmaConfig,
 ): Record<string, Tensor> {
+  const { headDim, rope } = kinds[kind]
   const half = headDim / 2
-  const { theta, factor } = rope[kind]
+  const { theta, factor, share } = rope
+  const turning = Math.floor(share * half)
   const frequencies = Float32Array.from({ length: half }, (_, index) => {
-    return Math.fround(1 / Math.fround(theta ** Math.fround(index / half))) / factor
+    return index >= turning ? 0 : Math.fround(1 / Math.fround(theta ** Math.fround(index / half))) / factor
   })
   const table = (turn: (angle: number) => number) => {
     const values = Float32Array.from({ length: count * half }, (_, at) => {
