@@ -192,15 +192,23 @@ function fitsOf({ textEncoder, connectors, transformer, vae, sound }: Ltx2Config
   ]
 }
 
-/** What is not checked of LTX-2.5, which has Gemma 4, or no bias in the video's feed-forward layers; undefined for others. */
-function ltx25Of({ textEncoder, transformer }: Pick<Ltx2Configs, 'textEncoder' | 'transformer'>) {
-  const of25 = textEncoder.firstToken !== undefined || !transformer.ff_bias
-  return of25 ? 'an LTX-2.5, of which only small random weights were compared with diffusers' : undefined
+/**
+ * What is not checked of a release after 2.3; undefined for those before. 2.5 has Gemma 4, and no bias in the video's
+ * feed-forward layers; files of the makers have the release in their header.
+ */
+function afterLtx23(
+  { textEncoder, transformer }: Pick<Ltx2Configs, 'textEncoder' | 'transformer'>,
+  { model_version: version }: CheckpointConfigs['index'],
+): string | undefined {
+  const [major = 0, minor = 0] = typeof version === 'string' ? version.split(/[.-]/).map(Number) : []
+  const later = major > 2 || (major === 2 && minor > 3)
+  if (!later && textEncoder.firstToken === undefined && transformer.ff_bias) return undefined
+  return `an LTX-${later ? `${major}.${minor}` : '2.5'}, of which only small random weights were compared with diffusers`
 }
 
 /** Sizes, steps and guidance are diffusers' defaults. */
 function factsOf({ vae, ...networks }: Ltx2Configs, checkpoint: CheckpointConfigs): ModelFacts {
-  const experimental = ltx25Of(networks)
+  const experimental = afterLtx23(networks, checkpoint.index)
   const { spatial, temporal } = compression(vae)
   return {
     family: 'ltx2',
@@ -222,8 +230,8 @@ function factsOf({ vae, ...networks }: Ltx2Configs, checkpoint: CheckpointConfig
       guidance: 3,
       guidanceRescale: 0.7,
       negativePrompt: '',
-      // Pictures were compressed less in the training of 2.5.
-      ...(experimental && { imageCrf: 18 }),
+      // Pictures were compressed less in training from 2.4 on (Lightricks' `detect_params`).
+      ...(experimental && { pictureCrf: 18 }),
       ...checkpoint.defaults,
     },
     trained: checkpoint.trained,

@@ -181,7 +181,7 @@ export const ltx2Fields: FieldGroup<Ltx2Fields, Ltx2Plan> = {
     about: 'compression of given pictures, 1 to 51, 0 for none (default: 33, of LTX-2.5 18)',
     schema: z => z.int().min(0).max(51),
     optIn: true,
-    default: ({ defaults }) => defaults.imageCrf ?? 33,
+    default: ({ defaults }) => defaults.pictureCrf ?? 33,
     flag: { name: '--image-crf', argument: '<n>', group: 'pictures', type: wholeNumber },
     api: { name: 'imageCrf' },
   },

@@ -82,6 +82,7 @@ export function transformerPart({ file, tensors: stored }: PartTensors): FilePar
       ff_bias: has(`${block}.ff.net.2.bias`),
       audio_ff_bias: has(`${block}.audio_ff.net.2.bias`),
       use_keyframes_abs_pos_embedding: has('keyframes_abs_pos_embedding'),
+      ...(file.metadata.has('model_version') && { model_version: file.metadata.get('model_version') }),
     },
     tensors,
   }

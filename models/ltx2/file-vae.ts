@@ -16,6 +16,8 @@ const foldings: ReadonlyMap<number, string> = new Map([
 ])
 
 export function vaePart({ file, tensors: stored }: PartTensors): FilePart | undefined {
+  // The other decoder of 2.5, which is a diffusion model: told apart, so that messages can name it.
+  if (stored.has('decoder.t_embedder.mlp.0.weight')) return diffusionDecoder
   const input = stored.get('decoder.conv_in.conv.weight')?.shape
   const sampled = stored.has('decoder.up_blocks.1.conv.conv.weight')
   const timed = stored.has('decoder.last_time_embedder.timestep_embedder.linear_1.weight')
@@ -44,6 +46,14 @@ export function vaePart({ file, tensors: stored }: PartTensors): FilePart | unde
     },
     tensors,
   }
+}
+
+/** No model has a use for it. */
+const diffusionDecoder: FilePart = {
+  component: 'vae',
+  listed: ['diffusers', 'LTX2VideoDiffusionDecoderModel'],
+  config: {},
+  tensors: new Map(),
 }
 
 /** Whether each upsampling block is residual. No tensor tells; only 2.0 is, which has three levels. */

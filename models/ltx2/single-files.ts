@@ -1,5 +1,4 @@
-/** LTX-2 and LTX-2.3 as single files: their parts, what a model of them needs, and what is assumed where they do not tell. */
-import { CheckpointError } from '../../src/errors.ts'
+/** LTX-2, LTX-2.3 and LTX-2.5 as single files: their parts, what a model of them needs, and what is assumed where they do not tell. */
 import type {
   FilePart,
   NeededPart,
@@ -7,7 +6,7 @@ import type {
   SingleFileModel,
   SingleFiles,
 } from '../../src/pipeline/family.ts'
-import { gemma3Part } from '../gemma/file.ts'
+import { gemma3Class, gemma4Class, gemmaPart } from '../gemma/file.ts'
 import { connectorKey, projectionKey } from './file-names.ts'
 import { connectorsPart, partition, projectionIn, projectionPiece, transformerPart } from './file-parts.ts'
 import { audioVaePart, vocoderPart } from './file-sound.ts'
@@ -24,7 +23,7 @@ function partsOf(section: PartTensors): FilePart[] {
     vaePart(section) ??
     audioVaePart(section) ??
     vocoderPart(section) ??
-    gemma3Part(withoutText)
+    gemmaPart(withoutText)
   const pieces = [connectorsPart(section), projectionIn(section)].filter(part => part !== undefined)
   const [first, ...others] = pieces
   if (whole || !first) return whole ? [whole, ...pieces] : []
@@ -53,7 +52,31 @@ const published = {
     levels: 4,
     vocoder: 'LTX2VocoderWithBWE',
   },
+  '2.5': {
+    repository: 'Lightricks/LTX-2.5',
+    files: 'Lightricks/LTX-2.5',
+    vae: 'vae/ltx-2.5-video-vae-conv-bf16.safetensors',
+    audioVae: 'vae/ltx-2.5-audio-vae-bf16.safetensors',
+    connectors: 'text_encoders/gemma4-12b-with-proj-ltx-2.5-bf16.safetensors',
+    levels: 4,
+    vocoder: 'LTX2VocoderWithBWE',
+  },
 } as const
+
+type Release = keyof typeof published
+
+/** The network's files, which hold the connectors, too, from 2.3 on. */
+const networks = {
+  '2.0': 'ltx-2-19b-dev.safetensors',
+  '2.3': 'ltx-2.3-22b-dev.safetensors',
+  '2.5': 'diffusion_models/ltx-2.5-22b-dev-transformer-bf16.safetensors',
+} as const
+
+/** By the tensors: 2.3 modulates the attention to the text by time, and 2.5 has no bias in the video's feed-forward layers. */
+function releaseOf({ config }: FilePart): Release {
+  if (config.ff_bias === false) return '2.5'
+  return config.cross_attn_mod ? '2.3' : '2.0'
+}
 
 /** Field of a part's config as a number. */
 const field = ({ config }: FilePart, name: string) => config[name] as number
@@ -67,21 +90,15 @@ function statesOf({ config }: FilePart): number {
 }
 
 function modelOf([transformer]: readonly [FilePart, ...FilePart[]]): SingleFileModel {
-  if (transformer.config.ff_bias === false) {
-    throw new CheckpointError('checkpoint/config', {
-      subject: 'transformer',
-      expected: 'that of LTX-2 or LTX-2.3, as single files',
-      got: 'that of LTX-2.5, whose text encoder is Gemma 4',
-      advice: 'Use a file of LTX-2.3.',
-    })
-  }
-  const release = transformer.config.cross_attn_mod ? '2.3' : '2.0'
+  const release = releaseOf(transformer)
+  const { model_version: version } = transformer.config
   return {
-    variant: release === '2.3' ? 'LTX-2.3' : 'LTX-2',
-    index: () => ({ _class_name: 'LTX2Pipeline' }),
+    variant: release === '2.0' ? 'LTX-2' : `LTX-${release}`,
+    index: () => ({ _class_name: 'LTX2Pipeline', ...(version !== undefined && { model_version: version }) }),
     configs: parts => ({ scheduler: publishedScheduler, connectors: textSizes(parts) }),
-    needs: needsOf(transformer, published[release]),
-    tokenizers: ['Lightricks/LTX-2/tokenizer', 'google/gemma-3-12b-it'],
+    needs: needsOf(transformer, release),
+    tokenizers:
+      release === '2.5' ? ['google/gemma-4-12B-it'] : ['Lightricks/LTX-2/tokenizer', 'google/gemma-3-12b-it'],
     assumed: [
       `sampler: Euler with the shift of the ${published[release].repository} repository; --sampler and --shift change it, and distilled networks take --sigmas and --guidance 1`,
     ],
@@ -94,9 +111,12 @@ function textSizes(parts: ReadonlyMap<string, FilePart>): object {
   return encoder ? { caption_channels: widthOf(encoder), text_proj_in_factor: statesOf(encoder) } : {}
 }
 
-function needsOf(transformer: FilePart, of: (typeof published)['2.0' | '2.3']): NeededPart[] {
+function needsOf(transformer: FilePart, release: Release): NeededPart[] {
+  const of = published[release]
+  const name = release === '2.0' ? 'LTX-2' : `LTX-${release}`
   const width = transformer.config.caption_channels ?? 3840
   const apart = transformer.config.use_prompt_embeddings === false
+  const later = release === '2.5'
   const [channels, sound] = [field(transformer, 'in_channels'), field(transformer, 'audio_in_channels')]
   const heads = ['video', 'audio'].map(stream => {
     const prefix = stream === 'video' ? '' : 'audio_'
@@ -107,25 +127,27 @@ function needsOf(transformer: FilePart, of: (typeof published)['2.0' | '2.3']): 
   return [
     {
       component: 'text_encoder',
-      what: `Gemma 3 of width ${width}`,
-      repository: 'Comfy-Org/ltx-2',
-      file: 'split_files/text_encoders/gemma_3_12B_it_fp8_scaled.safetensors',
-      fits: part => part.listed[1] === 'Gemma3ForConditionalGeneration' && widthOf(part) === width,
+      what: later ? 'the Gemma 4 of LTX-2.5' : `Gemma 3 of width ${width}`,
+      repository: later ? of.repository : 'Comfy-Org/ltx-2',
+      file: later ? of.connectors : 'split_files/text_encoders/gemma_3_12B_it_fp8_scaled.safetensors',
+      // Gemma 4 may have any width: the projection fits it or not.
+      fits: part =>
+        later ? part.listed[1] === gemma4Class : part.listed[1] === gemma3Class && widthOf(part) === width,
     },
     {
       ...connectors,
       piece: projectionPiece,
-      what: `the projection of the text of an LTX-${apart ? '2.3' : '2'} model`,
+      what: `the projection of the text of an ${name} model`,
       fits: ({ config }) =>
         config.per_modality_projections === apart &&
-        field({ config } as FilePart, 'columns') % Number(width) === 0,
+        (later || field({ config } as FilePart, 'columns') % Number(width) === 0),
     },
     {
       ...connectors,
       // Files of 2.3 have them beside the transformer; what is published apart is the projection.
-      ...(apart && { repository: of.repository, file: 'ltx-2.3-22b-dev.safetensors' }),
+      ...(apart && { repository: of.repository, file: networks[release] }),
       beside: { component: 'connectors', piece: projectionPiece },
-      what: `the connectors of an LTX-${apart ? '2.3' : '2'} model`,
+      what: `the connectors of an ${name} model`,
       fits: part =>
         heads.every(([stream, model]) => {
           const wide =
@@ -136,7 +158,7 @@ function needsOf(transformer: FilePart, of: (typeof published)['2.0' | '2.3']): 
     },
     {
       component: 'vae',
-      what: `an LTX-${apart ? '2.3' : '2'} VAE of ${channels} channels`,
+      what: `an ${name} VAE of ${channels} channels${later ? ' with the convolutional decoder' : ''}`,
       repository: of.files,
       file: of.vae,
       fits: ({ config, listed }) =>
@@ -147,7 +169,7 @@ function needsOf(transformer: FilePart, of: (typeof published)['2.0' | '2.3']): 
     {
       ...sounds,
       component: 'vocoder',
-      what: `the vocoder of an LTX-${apart ? '2.3' : '2'} model`,
+      what: `the vocoder of an ${name} model`,
       fits: ({ listed }) => listed[1] === of.vocoder,
     },
     {

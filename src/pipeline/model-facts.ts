@@ -20,7 +20,7 @@ export interface Defaults {
   readonly guidanceRescale?: number
   readonly negativePrompt: string
   /** Constant rate factor of H.264 that given pictures go through first, for models that take it. */
-  readonly imageCrf?: number
+  readonly pictureCrf?: number
 }
 
 /** Settings of a few-step model or adapter. */

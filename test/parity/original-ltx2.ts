@@ -2,7 +2,7 @@
  * Writes LTX-2 models of diffusers' layout as Lightricks' and ComfyUI's files have them: their names, and the header that they
  * are published with (ltx_core's configurators read it).
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
@@ -112,8 +112,12 @@ export interface OriginalLtx2 {
 
 /** The parts of a model by the names of a whole checkpoint; ComfyUI's files have transformer and VAE without prefix. */
 export function originalLtx2(model: string): OriginalLtx2 {
-  const read = (component: string, file = 'diffusion_pytorch_model') =>
-    readFixtureTensors(path.join(model, component, `${file}.safetensors`))
+  const read = (component: string) => {
+    const files = ['model', 'diffusion_pytorch_model'].map(name =>
+      path.join(model, component, `${name}.safetensors`),
+    )
+    return readFixtureTensors(files.find(file => existsSync(file))!)
+  }
   const configOf = (component: string) =>
     JSON.parse(readFileSync(path.join(model, component, 'config.json'), 'utf8')) as Json
   const connectors = [...renamed(read('connectors'), names.connectors)]
@@ -133,7 +137,7 @@ export function originalLtx2(model: string): OriginalLtx2 {
       ['vae.per_channel_statistics.mean-of-stds', unused],
     ]),
     audio: new Map(audio),
-    textEncoder: renamed(read('text_encoder', 'model'), names.textEncoder),
+    textEncoder: renamed(read('text_encoder'), names.textEncoder),
     config: JSON.stringify(headerOf(configOf)),
     textConfig: JSON.stringify(configOf('text_encoder')),
   }
@@ -171,7 +175,7 @@ function headerOf(configOf: (component: string) => Json): Json {
       av_ca_timestep_scale_multiplier: 1000,
       connector_num_attention_heads: connectors.video_connector_num_attention_heads,
       connector_attention_head_dim: connectors.video_connector_attention_head_dim,
-      connector_positional_embedding_max_pos: [connectors.connector_rope_base_seq_len],
+      connector_positional_embedding_max_pos: [connectors.connector_rope_base_seq_len ?? 4096],
       rope_type: 'split',
       frequencies_precision: 'float64',
     },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { gemma3Config } from '../../../models/gemma/gemma3.ts'
 import { gemmaEncoder } from '../../../models/gemma/encoder.ts'
+import { gemma3Config } from '../../../models/gemma/gemma3.ts'
 import { decoderStages } from '../../../models/ltx-vae/decoder.ts'
 import { ltxDecoderStage, ltxEncoder } from '../../../models/ltx-vae/vae.ts'
 import { ltx2Caption } from '../../../models/ltx2/caption.ts'

@@ -83,6 +83,16 @@ describe('encode', () => {
     expect(tokenizer.encode('a', { length: 1 }).ids).toEqual(BigInt64Array.of(1n))
   })
 
+  it('puts a first token before ids that do not begin with it', () => {
+    const [word] = tokenizer.encode('a', { length: 2 }).ids
+    expect(tokenizer.encode('a a a', { length: 4, first: 3 })).toMatchObject({
+      ids: BigInt64Array.of(3n, word!, word!, 1n),
+      tokens: 4,
+      truncated: true,
+    })
+    expect(tokenizer.encode('a', { length: 2, first: Number(word) }).ids).toEqual(BigInt64Array.of(word!, 1n))
+  })
+
   it.each([0, -1, 2.5, Number.NaN])('rejects a length of %d', length => {
     expect(() => tokenizer.encode('a', { length })).toThrow(RequestError)
   })
