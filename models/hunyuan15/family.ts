@@ -146,23 +146,27 @@ function graphsOf(configs: HunyuanConfigs): GraphRecipe[] {
         hunyuanTransformer(transformer, weights, precision, { meanflow, kernels }),
     },
   ]
-  const coders = {
-    'vae-decoder': hunyuanDecoder,
-    'vae-decoder-stem': hunyuanDecoderStem,
-    'vae-decoder-rest': hunyuanDecoderRest,
-  }
-  const decoders = Object.entries(coders).flatMap(([name, build]) => {
+  const coders = [
+    { name: 'vae-decoder', part: wholeDecoder, coder: hunyuanDecoder },
+    { name: 'vae-decoder-stem', part: tiledDecoder, coder: hunyuanDecoderStem },
+    { name: 'vae-decoder-rest', part: tiledDecoder, coder: hunyuanDecoderRest },
+  ]
+  const decoders = coders.flatMap(({ name, part, coder }) => {
     return (['first', 'next'] as const).map(
       (chunk): GraphRecipe => ({
         name: `${name}-${chunk}`,
         component: 'vae',
+        part,
         role: 'vae',
-        build: (weights, precision) => build(vae, weights, precision, chunk),
+        build: (weights, precision) => coder(vae, weights, precision, chunk),
       }),
     )
   })
   return [...graphs, ...(image ? imageGraphs(image.encoder, configs) : []), ...decoders]
 }
+
+const wholeDecoder = { name: 'decoder', tensors: /^decoder\./ }
+const tiledDecoder = { name: 'tiles', tensors: wholeDecoder.tensors }
 
 /** What a picture becomes: hidden states, tokens of the transformer, and latents. */
 function imageGraphs(
@@ -185,6 +189,7 @@ function imageGraphs(
     {
       name: 'vae-encoder',
       component: 'vae',
+      part: { name: 'encoder', tensors: /^encoder\./ },
       role: 'vae',
       build: (weights, precision) => hunyuanEncoder(vae, weights, precision),
     },

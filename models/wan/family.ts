@@ -29,7 +29,8 @@ import { wanPublished } from './published.ts'
 import { wanSingleFiles } from './single-files.ts'
 import { wanTextConditioner } from './text.ts'
 import { patchedShape, wanTransformer } from './transformer.ts'
-import { wanDecoder, wanDecoderRest, wanDecoderStem, wanEncoder } from './vae.ts'
+import { wanDecoder, wanDecoderRest, wanDecoderStem } from './vae.ts'
+import { wanEncoder } from './vae-encoder.ts'
 import { wanVariants } from './variants.ts'
 import { wanModes, wanVisualConditioner } from './visual.ts'
 
@@ -148,21 +149,21 @@ function graphsOf(configs: WanConfigs): GraphRecipe[] {
       },
     ]
   })
-  const coders = {
-    'vae-decoder': wanDecoder,
-    'vae-decoder-stem': wanDecoderStem,
-    'vae-decoder-rest': wanDecoderRest,
-    'vae-encoder': wanEncoder,
-  }
+  const coders = [
+    { name: 'vae-decoder', part: wholeDecoder, coder: wanDecoder },
+    { name: 'vae-decoder-stem', part: tiledDecoder, coder: wanDecoderStem },
+    { name: 'vae-decoder-rest', part: tiledDecoder, coder: wanDecoderRest },
+    {
+      name: 'vae-encoder',
+      part: { name: 'encoder', tensors: /^(?:encoder|quant_conv)\./ },
+      coder: wanEncoder,
+      optional: withoutEncoder(configs),
+    },
+  ]
   const chunks = (['first', 'next'] as const).flatMap(chunk => {
-    return Object.entries(coders).map(([name, build]): GraphRecipe => {
-      return {
-        name: `${name}-${chunk}`,
-        component: 'vae',
-        role: 'vae',
-        ...(name === 'vae-encoder' && { optional: withoutEncoder(configs) }),
-        build: (weights, precision) => build(vae, weights, precision, chunk),
-      }
+    return coders.map(({ name, coder, ...about }): GraphRecipe => {
+      const build: GraphRecipe['build'] = (weights, precision) => coder(vae, weights, precision, chunk)
+      return { ...about, name: `${name}-${chunk}`, component: 'vae', role: 'vae', build }
     })
   })
   const text: GraphRecipe = {
@@ -174,6 +175,9 @@ function graphsOf(configs: WanConfigs): GraphRecipe[] {
   const [{ config: first }] = configs.experts
   return [text, ...experts, ...chunks, ...(imageEncoder ? imageGraphs(imageEncoder, first) : [])]
 }
+
+const wholeDecoder = { name: 'decoder', tensors: /^(?:decoder|post_quant_conv)\./ }
+const tiledDecoder = { name: 'tiles', tensors: wholeDecoder.tensors }
 
 /** Decoders are published alone. Without an encoder nothing can be shown to the network, and VACE always is shown something. */
 function withoutEncoder({ experts, expandTimesteps }: WanConfigs): OptionalGraph {

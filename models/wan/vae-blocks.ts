@@ -4,28 +4,29 @@
  * convolution is a 2-D one over the channels of three consecutive frames.
  */
 
-import type { Value } from '../../src/graph/graph.ts'
+import type { Graph, Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { conv2d, depthToSpace, upsampleNearest2x } from '../../src/graph/ops/convolution.ts'
 import { add, multiply } from '../../src/graph/ops/elementwise.ts'
-import {
-  concat,
-  gather,
-  padBefore,
-  reshape,
-  reshapeLike,
-  slice,
-  split,
-  transpose,
-} from '../../src/graph/ops/layout.ts'
-import { averagePool, meanOver } from '../../src/graph/ops/pooling.ts'
+import { concat, gather, reshape, reshapeLike, slice, split, transpose } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { type CausalCaches, causalConv } from '../../src/nn/causal-conv.ts'
 import { channelNorm } from '../../src/nn/channel-norm.ts'
-import { frameWindows, pointwiseConv, windowConv } from '../../src/nn/conv3d.ts'
+import { pointwiseConv } from '../../src/nn/conv3d.ts'
 import { linear } from '../../src/nn/linear.ts'
+import { tensor } from '../../src/tensor/tensor.ts'
+
+/** Which part of a clip a graph is for. */
+export type Chunk = 'first' | 'next'
+
+export interface Level {
+  readonly width: number
+  /** Whether this level ends with a change of height and width, and of the number of frames. */
+  readonly changesSize: boolean
+  readonly changesTime: boolean
+}
 
 /** Two causal 3×3×3 convolutions, each after a norm and SiLU, plus the input. */
 export function residualBlock(scope: Scope, x: Value, out: number, caches: CausalCaches): Value {
@@ -45,6 +46,21 @@ export function pixelAttention(scope: Scope, x: Value): Value {
   const mixed = attention(query, key, value, { heads: 1 }) // [frames, h·w, channels]
   const projected = linear(scope, 'proj', mixed, channels, { stored: [channels, channels, 1, 1] })
   return add(transpose(reshapeLike(projected, pixels), [0, 3, 1, 2]), x)
+}
+
+/** Residual blocks in a row. */
+export function residualBlocks(
+  scope: Scope,
+  x: Value,
+  width: number,
+  count: number,
+  caches: CausalCaches,
+): Value {
+  let value = x
+  for (let index = 0; index < count; index++) {
+    value = scope.in(`resnets.${index}`, block => residualBlock(block, value, width, caches))
+  }
+  return value
 }
 
 /** Residual block, attention, residual block at the lowest resolution. */
@@ -78,25 +94,6 @@ function doubleFrames(scope: Scope, x: Value, caches: CausalCaches): Value {
 }
 
 /**
- * Halves height and width, and the number of frames where `time` is set, by a causal convolution of stride 2 over
- * the frames. The first frame of a clip passes it untouched.
- */
-export function downsample(scope: Scope, x: Value, time: boolean, caches: CausalCaches): Value {
-  const channels = Number(dimAt(x, 1))
-  const halved = scope.in('resample.1', layer => {
-    const weight = layer.weight('weight', [channels, channels, 3, 3])
-    return conv2d(x, weight, layer.weight('bias', [channels]), { stride: 2, padding: [0, 0, 1, 1] })
-  }) // [frames, channels, h/2, w/2]
-  if (!time) return halved
-  if (caches.first) {
-    caches.skip(() => halved)
-    return halved
-  }
-  const history = caches.prepend(halved, 1) // [2·n + 1, channels, h/2, w/2]
-  return windowConv(scope, 'time_conv', frameWindows(history, 2), channels, { kernel: 1 })
-}
-
-/**
  * The parameter-free shortcut upwards (DC-AE, Chen et al. 2024; `DupUp3D`): channels are repeated and dealt out to
  * twice the height and width, and to `timeFactor` frames. `like` is the main path's result.
  */
@@ -114,39 +111,20 @@ export function duplicateUp(x: Value, like: Value, timeFactor: 1 | 2, first: boo
   return first ? slice(frames, 0, 1) : frames
 }
 
-/**
- * The parameter-free shortcut downwards (`AvgDown3D`): pixels and frames that fall together become channels, and
- * groups of neighbouring channels are averaged. `like` is the main path's result.
- */
-export function averageDown(x: Value, like: Value, timeFactor: 1 | 2, spaceFactor: 1 | 2): Value {
-  const channels = Number(dimAt(x, 1))
-  const out = Number(dimAt(like, 1))
-  const group = (channels * timeFactor * spaceFactor * spaceFactor) / out
-  if (group % (spaceFactor * spaceFactor) !== 0) {
-    throw x.graph.invalid(
-      'AvgDown3D',
-      `groups that hold whole ${spaceFactor}×${spaceFactor} windows`,
-      `${group}`,
-    )
-  }
-  const pooled = spaceFactor === 1 ? x : averagePool(x, spaceFactor) // [frames, channels, h/s, w/s]
-  const even = timeFactor === 2 && dimAt(x, 0) === 1 ? padBefore(pooled, 0, 1) : pooled
-  const joined = reshape(even, ['*', timeFactor * channels, '=', '=']) // [n, (time, channels), h/s, w/s]
-  const byChannel = joined.graph.ints(interleaved(channels, timeFactor))
-  const ordered = timeFactor === 1 ? joined : gather(joined, byChannel, 1) // [n, (channels, time), h/s, w/s]
-  const groups = reshape(ordered, ['=', out, group / (spaceFactor * spaceFactor), '*']) // [n, out, members, pixels]
-  return reshapeLike(meanOver(groups, 2), like)
-}
-
 /** [frames, parts·channels, h, w] → [parts·frames, channels, h, w], the parts of a frame in order: the same bytes. */
 function splitFrames(x: Value, parts: number): Value {
   return reshape(x, ['*', Number(dimAt(x, 1)) / parts, '=', '='])
 }
 
 /** Where to pick from, so that channels laid out as (columns, rows) come out as (rows, columns). */
-function interleaved(rows: number, columns: number): number[] {
+export function interleaved(rows: number, columns: number): number[] {
   return Array.from(
     { length: rows * columns },
     (_, index) => (index % columns) * rows + Math.floor(index / columns),
   )
+}
+
+/** A number of every channel, [channels, 1, 1, 1]. */
+export function perChannel(graph: Graph, numbers: readonly number[]): Value {
+  return graph.constant(tensor('f32', [numbers.length, 1, 1, 1], Float32Array.from(numbers)))
 }

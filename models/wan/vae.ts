@@ -1,31 +1,34 @@
 /**
- * The Wan video VAE (Wan Team 2025, section 4.1; diffusers `AutoencoderKLWan`), 2.1 and the residual 2.2, as
+ * The decoder of the Wan video VAE (Wan Team 2025, section 4.1; diffusers `AutoencoderKLWan`), 2.1 and the residual 2.2, as
  * graphs over chunks of a clip: the first chunk is one latent frame (one pixel frame), every later one any number
  * of latent frames (four times as many pixel frames). What a chunk needs of the ones before it is carried in
  * caches, so the result does not depend on how a clip is cut.
  *
- *   decoder   latents [channels, frames, h, w] ──▶ uint8 pictures [4·frames, H, W, 3]
- *   encoder   pictures [4·frames, 3, H, W] ──▶ latents [channels, frames, h, w]
+ *   latents [channels, frames, h, w] ──▶ uint8 pictures [4·frames, H, W, 3]
  */
 
 import type { Dim } from '../../src/graph/dims.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
-import { add, clip, divide, multiply, round, subtract } from '../../src/graph/ops/elementwise.ts'
-import { slice, transpose } from '../../src/graph/ops/layout.ts'
+import { add, clip, multiply, round } from '../../src/graph/ops/elementwise.ts'
+import { transpose } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { CausalCaches, causalConv } from '../../src/nn/causal-conv.ts'
 import { channelNorm } from '../../src/nn/channel-norm.ts'
 import { pointwiseConv } from '../../src/nn/conv3d.ts'
-import { patchify, unpatchify } from '../../src/nn/patchify.ts'
+import { unpatchify } from '../../src/nn/patchify.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
-import { tensor } from '../../src/tensor/tensor.ts'
 import type { WanVaeConfig } from './config.ts'
-import { averageDown, downsample, duplicateUp, middleBlock, residualBlock, upsample } from './vae-blocks.ts'
-
-/** Which part of a clip a graph is for. */
-export type Chunk = 'first' | 'next'
+import {
+  type Chunk,
+  duplicateUp,
+  type Level,
+  middleBlock,
+  perChannel,
+  residualBlocks,
+  upsample,
+} from './vae-blocks.ts'
 
 /**
  * Inputs: `latents` f32 [channels, frames, h, w], normalised as the transformer gives them, and for a later chunk
@@ -80,35 +83,6 @@ function decodedFrames(chunk: Chunk): Dim {
   return chunk === 'first' ? 1 : 'frames'
 }
 
-/**
- * Inputs: `pictures` f32 [frames, 3, H, W] in [−1, 1], one for the first chunk and a multiple of four for later
- * ones, and for those the caches. Outputs: `latents` f32 [channels, frames, h, w], the mode of the posterior,
- * normalised as the transformer wants them, and the caches.
- */
-export function wanEncoder(
-  config: WanVaeConfig,
-  weights: WeightSource,
-  precision: FloatDType,
-  chunk: Chunk,
-): Graph {
-  const graph = new Graph(`vae-encoder-${chunk}`, { precision })
-  const scope = new Scope(graph, weights)
-  const caches = new CausalCaches(graph, chunk === 'first')
-  const stride = config.scale_factor_spatial
-  const frames = chunk === 'first' ? 1 : '4*frames'
-  const pictures = graph.input('pictures', 'f32', [frames, 3, `${stride}*height`, `${stride}*width`])
-
-  const pixels = cast(pictures, precision)
-  const patches = config.patch_size ? patchify(pixels, config.patch_size) : pixels
-  const encoded = scope.in('encoder', encoder => encoderNetwork(encoder, patches, config, caches))
-  const posterior = pointwiseConv(scope, 'quant_conv', encoded, 2 * config.z_dim) // [frames, mean and log variance, h, w]
-  const mode = transpose(cast(slice(posterior, 1, 0, config.z_dim), 'f32'), [1, 0, 2, 3]) // [channels, frames, h, w]
-  graph.named('mode', mode)
-  const centred = subtract(mode, perChannel(graph, config.latents_mean))
-  graph.output('latents', divide(centred, perChannel(graph, config.latents_std)))
-  return graph
-}
-
 /** Latents [channels, frames, h, w] → [frames, width, h, w]. */
 function decoderStem(scope: Scope, latents: Value, config: WanVaeConfig, caches: CausalCaches): Value {
   const { graph } = scope
@@ -149,13 +123,6 @@ function decoderLevels(scope: Scope, features: Value, config: WanVaeConfig, cach
   return causalConv(scope, 'conv_out', active, config.out_channels, 3, caches)
 }
 
-interface Level {
-  readonly width: number
-  /** Whether this level ends with a change of height and width, and of the number of frames. */
-  readonly changesSize: boolean
-  readonly changesTime: boolean
-}
-
 function upBlock(scope: Scope, x: Value, level: Level, config: WanVaeConfig, caches: CausalCaches): Value {
   const main = residualBlocks(scope, x, level.width, config.num_res_blocks + 1, caches)
   if (!level.changesSize) return main
@@ -168,70 +135,8 @@ function upBlock(scope: Scope, x: Value, level: Level, config: WanVaeConfig, cac
     : larger
 }
 
-function encoderNetwork(scope: Scope, pixels: Value, config: WanVaeConfig, caches: CausalCaches): Value {
-  const widths = config.dim_mult.map(factor => factor * config.base_dim)
-  const levels = widths.map((width, index) => ({
-    width,
-    changesSize: index < widths.length - 1,
-    changesTime: config.temperal_downsample[index] ?? false,
-  }))
-  const entry = causalConv(scope, 'conv_in', pixels, config.base_dim, 3, caches)
-  const lowest = scope.in('down_blocks', blocks =>
-    config.is_residual
-      ? levels.reduce(
-          (x, level, i) => blocks.in(`${i}`, block => downBlock(block, x, level, config, caches)),
-          entry,
-        )
-      : plainDownBlocks(blocks, entry, levels, config, caches),
-  )
-  const middle = scope.in('mid_block', block => middleBlock(block, lowest, caches))
-  const active = silu(channelNorm(scope, 'norm_out', middle, 4))
-  return causalConv(scope, 'conv_out', active, 2 * config.z_dim, 3, caches)
-}
-
-/** The residual VAE's level: blocks and a change of size, around which a shortcut goes. */
-function downBlock(scope: Scope, x: Value, level: Level, config: WanVaeConfig, caches: CausalCaches): Value {
-  const main = residualBlocks(scope, x, level.width, config.num_res_blocks, caches)
-  const smaller = level.changesSize
-    ? scope.in('downsampler', sampler => downsample(sampler, main, level.changesTime, caches))
-    : main
-  const timeFactor = level.changesSize && level.changesTime ? 2 : 1
-  return add(smaller, averageDown(x, smaller, timeFactor, level.changesSize ? 2 : 1))
-}
-
-/** Wan 2.1 numbers blocks and changes of size in one list. */
-function plainDownBlocks(
-  scope: Scope,
-  x: Value,
-  levels: readonly Level[],
-  config: WanVaeConfig,
-  caches: CausalCaches,
-): Value {
-  let index = 0
-  return levels.reduce((input, level) => {
-    let value = input
-    for (let block = 0; block < config.num_res_blocks; block++) {
-      value = scope.in(`${index++}`, residual => residualBlock(residual, value, level.width, caches))
-    }
-    if (!level.changesSize) return value
-    return scope.in(`${index++}`, sampler => downsample(sampler, value, level.changesTime, caches))
-  }, x)
-}
-
-function residualBlocks(scope: Scope, x: Value, width: number, count: number, caches: CausalCaches): Value {
-  let value = x
-  for (let index = 0; index < count; index++) {
-    value = scope.in(`resnets.${index}`, block => residualBlock(block, value, width, caches))
-  }
-  return value
-}
-
 /** [pictures, 3, H, W] in [−1, 1] → uint8 [pictures, H, W, 3]. */
 function toRgb(decoded: Value): Value {
   const levels = round(add(multiply(decoded, 127.5), 127.5))
   return cast(transpose(levels, [0, 2, 3, 1]), 'u8')
-}
-
-function perChannel(graph: Graph, numbers: readonly number[]): Value {
-  return graph.constant(tensor('f32', [numbers.length, 1, 1, 1], Float32Array.from(numbers)))
 }

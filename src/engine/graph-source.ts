@@ -60,9 +60,7 @@ export function graphSource(
     return found
   }
   if (checkpoint.exported) checkExported(checkpoint.exported, precision.requested, adapters)
-  const build = builtGraphs(recipe, (component, kernels) => {
-    return buildComponent(whole, component, precision, { adapters, kernels })
-  })
+  const build = builtGraphs(recipe, (of, kernels) => buildPart(whole, of, precision, { adapters, kernels }))
   const files = new ComponentFiles(
     () => whole.weights,
     adapters.map(({ file }) => file.stamp),
@@ -98,33 +96,55 @@ function withGraph(checkpoint: Checkpoint, recipe: GraphRecipe, weights: Weights
   }
 }
 
-export interface BuildOptions {
+interface BuildOptions {
   readonly adapters?: readonly ModelAdapter[]
   /** The folders of kernels/ whose operators the graphs may use. @default none */
   readonly kernels?: ReadonlySet<string> | undefined
 }
 
-/** All graphs of a component are built together, so that every tensor of its files is accounted for. */
+/** All graphs of a component. @throws CheckpointError for a tensor of its files that none of them uses */
 export async function buildComponent(
   checkpoint: Checkpoint,
   component: string,
+  precision: Precision,
+): Promise<ReadonlyMap<string, Graph>> {
+  const recipes = checkpoint.model.graphs.filter(each => each.component === component)
+  const parts = new Map(recipes.map(recipe => [recipe.part?.name, recipe]))
+  const built = await Promise.all([...parts.values()].map(of => buildPart(checkpoint, of, precision)))
+  const graphs = new Map(built.flatMap(part => [...part]))
+  return new Map(recipes.map(({ name }) => [name, graphs.get(name)!]))
+}
+
+/** The graphs of the part that a recipe is of. */
+async function buildPart(
+  checkpoint: Checkpoint,
+  { component, part }: GraphRecipe,
   precision: Precision,
   { adapters = [], kernels }: BuildOptions = {},
 ): Promise<ReadonlyMap<string, Graph>> {
   const weights = checkpoint.weights.get(component)
   if (!weights) throw new TypeError(`component: expected one with weights, got ${component}.`)
+  const { graphs: all, ignoredTensors, tensorNames } = checkpoint.model
   const adaptations =
     adapters.length === 0
-      ? undefined
-      : adaptationsOf(adaptersOf(component, adapters), weights, checkpoint.model.tensorNames).adaptations
-  const ledger = new WeightLedger(weights, adaptations)
-  const recipes = checkpoint.model.graphs.filter(each => each.component === component)
-  const graphs = recipes.map(recipe => {
-    const dtype = precisionOf(recipe.role, precision)
-    const graph = recipe.build(ledger.graph(recipe.name), dtype, kernels)
-    return [recipe.name, inIntegers(recipe, precision) ? rounded(graph) : graph] as const
+      ? new Map()
+      : adaptationsOf(adaptersOf(component, adapters), weights, tensorNames).adaptations
+  const recipes = all.filter(each => each.component === component)
+  const others = recipes.flatMap(each => (each.part && each.part.name !== part?.name ? [each.part] : []))
+  const isOfOthers = (key: string) =>
+    !part?.tensors.test(key) && others.some(({ tensors }) => tensors.test(key))
+  const own = [...adaptations].filter(([key]) => !isOfOthers(key))
+  const ledger = new WeightLedger(weights, new Map(own))
+  const graphs = recipes
+    .filter(each => each.part?.name === part?.name)
+    .map(recipe => {
+      const dtype = precisionOf(recipe.role, precision)
+      const graph = recipe.build(ledger.graph(recipe.name), dtype, kernels)
+      return [recipe.name, inIntegers(recipe, precision) ? rounded(graph) : graph] as const
+    })
+  ledger.assertAllUsed({
+    ignored: [...(ignoredTensors[component] ?? []), ...ledger.unused().filter(isOfOthers)],
   })
-  ledger.assertAllUsed({ ignored: checkpoint.model.ignoredTensors[component] ?? [] })
   return new Map(graphs)
 }
 
@@ -150,17 +170,14 @@ export function weightBytesOf(graph: Graph): number {
 
 function builtGraphs(
   recipe: GraphSource['recipe'],
-  build: (component: string, kernels: ReadonlySet<string>) => Promise<ReadonlyMap<string, Graph>>,
+  build: (of: GraphRecipe, kernels: ReadonlySet<string>) => Promise<ReadonlyMap<string, Graph>>,
 ): (name: string, kernels?: ReadonlySet<string>) => Promise<Graph> {
-  const components = new Map<string, Promise<ReadonlyMap<string, Graph>>>()
+  const parts = new Map<string, Promise<ReadonlyMap<string, Graph>>>()
   return async (name, kernels = new Set()) => {
-    const { component } = recipe(name)
-    const key = [component, ...kernels].join(' ')
-    let built = components.get(key)
-    if (!built) {
-      built = build(component, kernels)
-      components.set(key, built)
-    }
+    const of = recipe(name)
+    const key = JSON.stringify([of.component, of.part?.name, ...kernels])
+    const built = parts.get(key) ?? build(of, kernels)
+    parts.set(key, built)
     return (await built).get(name)!
   }
 }

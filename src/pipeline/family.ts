@@ -276,10 +276,21 @@ export interface GraphRecipe {
   /** The folder of the checkpoint that its weights are in. */
   readonly component: string
   readonly role: 'text-encoder' | 'transformer' | 'vae'
+  /**
+   * The part of its component that it is of. The graphs of a part are built together, so that all of its tensors are accounted
+   * for; other parts, which a run may have no use for, are not. Parts may share tensors. @default the whole component
+   */
+  readonly part?: ComponentPart
   /** Of a graph that a checkpoint may come without. */
   readonly optional?: OptionalGraph
   /** @param kernels the folders of kernels/ whose operators the graph may use; none by default */
   build(weights: WeightSource, precision: FloatDType, kernels?: ReadonlySet<string>): Graph
+}
+
+export interface ComponentPart {
+  readonly name: string
+  /** Matches the tensors that its graphs use. */
+  readonly tensors: RegExp
 }
 
 /** What tells that a checkpoint comes without a graph, and what cannot be asked for then. */

@@ -1,0 +1,153 @@
+/**
+ * The encoder of the Wan video VAE (diffusers `AutoencoderKLWan`), as graphs over chunks of a clip, as the decoder in
+ * `vae.ts`.
+ *
+ *   pictures [4·frames, 3, H, W] ──▶ latents [channels, frames, h, w]
+ */
+
+import { Graph, type Value } from '../../src/graph/graph.ts'
+import { dimAt } from '../../src/graph/operand.ts'
+import { silu } from '../../src/graph/ops/activation.ts'
+import { cast } from '../../src/graph/ops/cast.ts'
+import { conv2d } from '../../src/graph/ops/convolution.ts'
+import { add, divide, subtract } from '../../src/graph/ops/elementwise.ts'
+import { gather, padBefore, reshape, reshapeLike, slice, transpose } from '../../src/graph/ops/layout.ts'
+import { averagePool, meanOver } from '../../src/graph/ops/pooling.ts'
+import { Scope, type WeightSource } from '../../src/graph/scope.ts'
+import { CausalCaches, causalConv } from '../../src/nn/causal-conv.ts'
+import { channelNorm } from '../../src/nn/channel-norm.ts'
+import { frameWindows, pointwiseConv, windowConv } from '../../src/nn/conv3d.ts'
+import { patchify } from '../../src/nn/patchify.ts'
+import type { FloatDType } from '../../src/tensor/dtype.ts'
+import type { WanVaeConfig } from './config.ts'
+import {
+  type Chunk,
+  interleaved,
+  type Level,
+  middleBlock,
+  perChannel,
+  residualBlock,
+  residualBlocks,
+} from './vae-blocks.ts'
+
+/**
+ * Inputs: `pictures` f32 [frames, 3, H, W] in [−1, 1], one for the first chunk and a multiple of four for later
+ * ones, and for those the caches. Outputs: `latents` f32 [channels, frames, h, w], the mode of the posterior,
+ * normalised as the transformer wants them, and the caches.
+ */
+export function wanEncoder(
+  config: WanVaeConfig,
+  weights: WeightSource,
+  precision: FloatDType,
+  chunk: Chunk,
+): Graph {
+  const graph = new Graph(`vae-encoder-${chunk}`, { precision })
+  const scope = new Scope(graph, weights)
+  const caches = new CausalCaches(graph, chunk === 'first')
+  const stride = config.scale_factor_spatial
+  const frames = chunk === 'first' ? 1 : '4*frames'
+  const pictures = graph.input('pictures', 'f32', [frames, 3, `${stride}*height`, `${stride}*width`])
+
+  const pixels = cast(pictures, precision)
+  const patches = config.patch_size ? patchify(pixels, config.patch_size) : pixels
+  const encoded = scope.in('encoder', encoder => encoderNetwork(encoder, patches, config, caches))
+  const posterior = pointwiseConv(scope, 'quant_conv', encoded, 2 * config.z_dim) // [frames, mean and log variance, h, w]
+  const mode = transpose(cast(slice(posterior, 1, 0, config.z_dim), 'f32'), [1, 0, 2, 3]) // [channels, frames, h, w]
+  graph.named('mode', mode)
+  const centred = subtract(mode, perChannel(graph, config.latents_mean))
+  graph.output('latents', divide(centred, perChannel(graph, config.latents_std)))
+  return graph
+}
+
+function encoderNetwork(scope: Scope, pixels: Value, config: WanVaeConfig, caches: CausalCaches): Value {
+  const widths = config.dim_mult.map(factor => factor * config.base_dim)
+  const levels = widths.map((width, index) => ({
+    width,
+    changesSize: index < widths.length - 1,
+    changesTime: config.temperal_downsample[index] ?? false,
+  }))
+  const entry = causalConv(scope, 'conv_in', pixels, config.base_dim, 3, caches)
+  const lowest = scope.in('down_blocks', blocks =>
+    config.is_residual
+      ? levels.reduce(
+          (x, level, i) => blocks.in(`${i}`, block => downBlock(block, x, level, config, caches)),
+          entry,
+        )
+      : plainDownBlocks(blocks, entry, levels, config, caches),
+  )
+  const middle = scope.in('mid_block', block => middleBlock(block, lowest, caches))
+  const active = silu(channelNorm(scope, 'norm_out', middle, 4))
+  return causalConv(scope, 'conv_out', active, 2 * config.z_dim, 3, caches)
+}
+
+/** The residual VAE's level: blocks and a change of size, around which a shortcut goes. */
+function downBlock(scope: Scope, x: Value, level: Level, config: WanVaeConfig, caches: CausalCaches): Value {
+  const main = residualBlocks(scope, x, level.width, config.num_res_blocks, caches)
+  const smaller = level.changesSize
+    ? scope.in('downsampler', sampler => downsample(sampler, main, level.changesTime, caches))
+    : main
+  const timeFactor = level.changesSize && level.changesTime ? 2 : 1
+  return add(smaller, averageDown(x, smaller, timeFactor, level.changesSize ? 2 : 1))
+}
+
+/** Wan 2.1 numbers blocks and changes of size in one list. */
+function plainDownBlocks(
+  scope: Scope,
+  x: Value,
+  levels: readonly Level[],
+  config: WanVaeConfig,
+  caches: CausalCaches,
+): Value {
+  let index = 0
+  return levels.reduce((input, level) => {
+    let value = input
+    for (let block = 0; block < config.num_res_blocks; block++) {
+      value = scope.in(`${index++}`, residual => residualBlock(residual, value, level.width, caches))
+    }
+    if (!level.changesSize) return value
+    return scope.in(`${index++}`, sampler => downsample(sampler, value, level.changesTime, caches))
+  }, x)
+}
+
+/**
+ * Halves height and width, and the number of frames where `time` is set, by a causal convolution of stride 2 over
+ * the frames. The first frame of a clip passes it untouched.
+ */
+function downsample(scope: Scope, x: Value, time: boolean, caches: CausalCaches): Value {
+  const channels = Number(dimAt(x, 1))
+  const halved = scope.in('resample.1', layer => {
+    const weight = layer.weight('weight', [channels, channels, 3, 3])
+    return conv2d(x, weight, layer.weight('bias', [channels]), { stride: 2, padding: [0, 0, 1, 1] })
+  }) // [frames, channels, h/2, w/2]
+  if (!time) return halved
+  if (caches.first) {
+    caches.skip(() => halved)
+    return halved
+  }
+  const history = caches.prepend(halved, 1) // [2·n + 1, channels, h/2, w/2]
+  return windowConv(scope, 'time_conv', frameWindows(history, 2), channels, { kernel: 1 })
+}
+
+/**
+ * The parameter-free shortcut downwards (`AvgDown3D`): pixels and frames that fall together become channels, and
+ * groups of neighbouring channels are averaged. `like` is the main path's result.
+ */
+function averageDown(x: Value, like: Value, timeFactor: 1 | 2, spaceFactor: 1 | 2): Value {
+  const channels = Number(dimAt(x, 1))
+  const out = Number(dimAt(like, 1))
+  const group = (channels * timeFactor * spaceFactor * spaceFactor) / out
+  if (group % (spaceFactor * spaceFactor) !== 0) {
+    throw x.graph.invalid(
+      'AvgDown3D',
+      `groups that hold whole ${spaceFactor}×${spaceFactor} windows`,
+      `${group}`,
+    )
+  }
+  const pooled = spaceFactor === 1 ? x : averagePool(x, spaceFactor) // [frames, channels, h/s, w/s]
+  const even = timeFactor === 2 && dimAt(x, 0) === 1 ? padBefore(pooled, 0, 1) : pooled
+  const joined = reshape(even, ['*', timeFactor * channels, '=', '=']) // [n, (time, channels), h/s, w/s]
+  const byChannel = joined.graph.ints(interleaved(channels, timeFactor))
+  const ordered = timeFactor === 1 ? joined : gather(joined, byChannel, 1) // [n, (channels, time), h/s, w/s]
+  const groups = reshape(ordered, ['=', out, group / (spaceFactor * spaceFactor), '*']) // [n, out, members, pixels]
+  return reshapeLike(meanOver(groups, 2), like)
+}
