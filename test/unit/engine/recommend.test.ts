@@ -1,8 +1,10 @@
 /** Which published models fit a memory, from their shapes alone. */
 import { describe, expect, test } from 'vitest'
 import { families } from '../../../models/index.ts'
+import { wan } from '../../../models/wan/family.ts'
 import { publishedCheckpoint } from '../../../src/engine/published-checkpoint.ts'
 import { recommendModels } from '../../../src/engine/recommend.ts'
+import type { Family } from '../../../src/pipeline/family.ts'
 
 const downloads = families.flatMap(family => (family.downloads ?? []).map(each => ({ family, each })))
 
@@ -37,8 +39,8 @@ test('a download takes the bytes that its files have', () => {
 })
 
 describe('a recommendation', () => {
-  const on = (memory: number, device = 'cpu') =>
-    recommendModels({ device, memory, size: '480x320', frames: 33 }, families)
+  const on = (memory: number, device = 'cpu', of: readonly Family[] = [wan]) =>
+    recommendModels({ device, memory, size: '480x320', frames: 33 }, of)
 
   test('names what fits alone, the largest first, with commands that fetch it', async () => {
     const { device, free, models } = await on(24e9)
@@ -62,7 +64,7 @@ describe('a recommendation', () => {
   })
 
   test('is empty where nothing fits, and everything on request', async () => {
-    expect((await on(1e9)).models).toEqual([])
+    expect((await on(1e9, 'cpu', families)).models).toEqual([])
     const { models } = await recommendModels(
       { device: 'cpu', memory: 1e9, size: '480x320', frames: 33, all: true },
       families,
