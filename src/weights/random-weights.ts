@@ -20,26 +20,34 @@ export class RandomWeights {
   readonly #units = unitValues()
   readonly #cycles = new Map<string, Uint8Array>()
 
-  #cycle(key: string, dtype: DType, { mean, spread }: Distribution): Uint8Array {
-    const name = `${dtype} ${mean} ${spread}`
-    const known = this.#cycles.get(name)
-    if (known) return known
-    const values = this.#units.map(value => mean + spread * value)
-    const cycle = bytesIn(dtype, values, key)
+  /** All numbers of a distribution, which large tensors repeat. */
+  #cycle(key: string, dtype: DType, distribution: Distribution): Uint8Array {
+    const name = `${dtype} ${distribution.mean} ${distribution.spread}`
+    const cycle = this.#cycles.get(name) ?? bytesIn(dtype, valuesOf(this.#units, distribution), key)
     this.#cycles.set(name, cycle)
     return cycle
   }
 
   /** The bytes of a tensor, in pieces. @throws CheckpointError `checkpoint/tensors` for a dtype without numbers */
   *bytesOf({ key, dtype, shape }: TensorEntry): Generator<Uint8Array> {
-    const cycle = this.#cycle(key, dtype, distributionOf(key, shape))
-    let from = offsetOf(key) * bytesPerElement(dtype)
-    for (let left = elementCount(shape) * bytesPerElement(dtype); left > 0; from = 0) {
-      const piece = cycle.subarray(from, from + left)
-      left -= piece.length
-      yield piece
+    const distribution = distributionOf(key, shape)
+    const count = elementCount(shape)
+    let from = offsetOf(key)
+    for (let left = count; left > 0; from = 0) {
+      const end = Math.min(from + left, period)
+      yield count < period
+        ? bytesIn(dtype, valuesOf(this.#units.subarray(from, end), distribution), key)
+        : this.#cycle(key, dtype, distribution).subarray(
+            from * bytesPerElement(dtype),
+            end * bytesPerElement(dtype),
+          )
+      left -= end - from
     }
   }
+}
+
+function valuesOf(units: Float32Array, { mean, spread }: Distribution): Float32Array {
+  return units.map(value => mean + spread * value)
 }
 
 /** Where the numbers of a tensor begin, so that two of one shape differ: FNV-1a of the key. */
