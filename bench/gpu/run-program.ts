@@ -62,6 +62,6 @@ export async function runProgram(
 /** The error that a program ended with, without the stack that Node and Python print with it, else its last lines. */
 function errorIn(text: string): string {
   const lines = text.trim().split('\n')
-  const named = lines.findLast(line => /^(?:[\w.]+\.)?\w*(?:Error|Exception)\b.*: /.test(line))
+  const named = lines.findLast(line => /^(?:error|(?:[\w.]+\.)?\w*(?:Error|Exception)\b.*): /.test(line))
   return named?.slice(0, 600) ?? lines.slice(-4).join(' | ').slice(-600)
 }

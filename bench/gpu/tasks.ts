@@ -49,7 +49,7 @@ export interface ResultLine {
 export function lineText({ stage, task, status, seconds, retried, message, result }: ResultLine): string {
   const how = status === 'ok' ? `${seconds.toFixed(1)} s` : `${status}${message ? `: ${message}` : ''}`
   const figures = Object.entries(figuresOf(result)).map(([name, value]) => `${name} ${value}`)
-  const notes = [...(retried ? [`(${retried})`] : []), ...figures]
+  const notes = [...figures, ...(retried ? [`(${retried})`] : [])]
   return [`[${stage}] ${task}: ${how}`, ...notes].join('  ').replaceAll('\n', ' ').slice(0, 400)
 }
 

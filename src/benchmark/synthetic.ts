@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, statfs, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { builtInModel, resolveModel } from '../engine/model-name.ts'
 import { configFileOf } from '../engine/read-components.ts'
@@ -114,6 +114,9 @@ const shardBytes = 2 ** 30
 /** What a folder of weights says of itself, so that it is made once. */
 const markName = 'synthetic.json'
 
+/** What it says while they are written. */
+const unfinished = 'unfinished'
+
 async function writeComponent(
   folder: string,
   tensors: TensorList,
@@ -124,10 +127,20 @@ async function writeComponent(
   const found = await readFile(file, 'utf8').catch(() => undefined)
   if (found === mark || found === JSON.stringify({ values: 'random', tensors })) return
   const bytes = bytesOf(tensors)
+  if (found !== undefined) await removeWeights(folder)
   if (values === 'random') await checkSpace(folder, bytes)
+  await mkdir(folder, { recursive: true })
+  await writeFile(file, unfinished)
   const shards = Math.min(mostShards, Math.ceil(bytes / shardBytes))
   await synthesizeWeights(tensors, folder, { values, ...(values === 'random' && { shards }) })
   await writeFile(file, mark)
+}
+
+/** Other weights may be in more files or in fewer: none of the old ones may stay beside them. */
+async function removeWeights(folder: string): Promise<void> {
+  const names = await readdir(folder)
+  const weights = names.filter(name => /\.safetensors(\.index\.json)?$/.test(name))
+  await Promise.all(weights.map(name => rm(path.join(folder, name))))
 }
 
 async function checkSpace(folder: string, bytes: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { families } from '../../../models/index.ts'
@@ -7,7 +7,7 @@ import { openCheckpoint } from '../../../src/engine/checkpoint.ts'
 import { buildComponent } from '../../../src/engine/graph-source.ts'
 import { openWeights } from '../../../src/weights/checkpoint.ts'
 import { readTensor } from '../../../src/weights/read-tensor.ts'
-import type { TensorList } from '../../../src/weights/sparse.ts'
+import { synthesizeWeights, type TensorList } from '../../../src/weights/sparse.ts'
 import { fixture, hasFixture } from '../../fixtures.ts'
 import { scratchFolder } from '../../scratch.ts'
 
@@ -107,6 +107,21 @@ describe('a synthetic checkpoint', () => {
     const { mtimeMs } = statSync(file)
     await writeSynthetic({ ...options, isMeasured: () => false }, families)
     expect(statSync(file).mtimeMs).toBe(mtimeMs)
+  })
+
+  test('leaves nothing of the weights that it replaces, which may be in other files', async () => {
+    const folder = join(scratch, 'replaced')
+    const options = { name: 'wan-t2v-1.3b', folder, layers: 1 }
+    await writeSynthetic({ ...options, isMeasured: () => false }, families)
+    const vae = join(folder, 'vae')
+    const { tensors } = await openWeights(vae)
+    const list = Object.fromEntries([...tensors].map(([key, { shape }]) => [key, ['F32', shape]] as const))
+    rmSync(join(vae, 'diffusion_pytorch_model.safetensors'))
+    await synthesizeWeights(list, vae, { shards: 2 })
+    await writeSynthetic({ ...options, isMeasured: ({ role }) => role === 'vae' }, families)
+    expect(readdirSync(vae).filter(name => name.includes('.safetensors'))).toEqual([
+      'diffusion_pytorch_model.safetensors',
+    ])
   })
 
   test('of a name that is not known is refused with those that are', async () => {

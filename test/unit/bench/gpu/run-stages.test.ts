@@ -181,6 +181,10 @@ test('a line says how a task ended and what it found', () => {
   expect(lineText({ ...line, status: 'failed', message: '1: out of\nmemory' })).toBe(
     '[4] decode 4: failed: 1: out of memory',
   )
+  const retried = `without cuDNN's attention; with it: ${'no plan '.repeat(99)}`
+  expect(lineText({ ...line, status: 'ok', retried, result: { measurements } })).toMatch(
+    /^\[4\] decode 4: 12\.3 s {2}clip 2\.035 s {2}\(without cuDNN's attention/,
+  )
 })
 
 describe('a program', () => {
@@ -208,6 +212,13 @@ describe('a program', () => {
       status: 'failed',
       message: '1: Error [BackendError]: node MultiHeadAttention: no plan',
     })
+  })
+
+  test('of our command line gives its error, not the progress after it', async () => {
+    const text =
+      'console.error("measuring\\nerror: step: expected a run, got none\\n  at a node"); process.exit(1)'
+    const outcome = await runProgram(script(text), 30, options)
+    expect(outcome).toMatchObject({ status: 'failed', message: '1: error: step: expected a run, got none' })
   })
 
   test('that gives a result with another status is no failure where that is expected', async () => {
