@@ -86,7 +86,7 @@ const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
     'MemcpyToHost',
   ],
   // They only say how the same bytes are read.
-  view: ['Identity', 'Reshape', 'Shape', 'Squeeze', 'Unsqueeze'],
+  view: ['Flatten', 'Identity', 'Reshape', 'Shape', 'Squeeze', 'Unsqueeze'],
 }
 
 const classes = new Map<string, OpClass>(

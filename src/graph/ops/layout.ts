@@ -22,6 +22,16 @@ export function reshape(x: Value, target: readonly (number | '=' | '*')[]): Valu
   return x.graph.add({ op: 'Reshape', inputs: [x, x.graph.ints(codes)] }, x.dtype, shape)
 }
 
+/** Joins the axes before the last two: x [..., rows, width] → [groups, rows, width]. */
+export function grouped(x: Value): Value {
+  if (x.shape.length === 3) return x
+  if (x.shape.length < 3) return unsqueeze(x, 0)
+  const at = x.shape.length - 2
+  const shape = [productOf(x.shape.slice(0, at)), productOf(x.shape.slice(at))]
+  const flat = x.graph.add({ op: 'Flatten', inputs: [x], attributes: { axis: { int: at } } }, x.dtype, shape) // [groups, rows·width]
+  return reshape(flat, ['=', '*', Number(dimAt(x, -1))]) // [groups, rows, width]
+}
+
 /** The same elements under the shape of another value, read at run time. */
 export function reshapeLike(x: Value, like: Value): Value {
   const left = productOf(x.shape)

@@ -1,4 +1,4 @@
-import { shapeText } from '../dims.ts'
+import { sameShape, shapeText } from '../dims.ts'
 import type { Value } from '../graph.ts'
 import { axisOf, dimAt, requireDTypeOf, requireVector } from '../operand.ts'
 import { filledLike } from './constant.ts'
@@ -6,7 +6,8 @@ import { add, subtract } from './elementwise.ts'
 
 /**
  * Layer normalisation over the last axis (Ba et al. 2016).
- * @param affine scale and bias of [last]; without them the scale is 1 and the bias 0
+ * @param affine scale and bias of [last], or for x [groups, rows, last] of [groups, 1, last]; without them the scale is
+ *   1 and the bias 0
  */
 export function layerNorm(x: Value, epsilon: number, affine?: { scale: Value; bias: Value }): Value {
   const width = lastDim('LayerNormalization', x)
@@ -19,8 +20,11 @@ export function layerNorm(x: Value, epsilon: number, affine?: { scale: Value; bi
     return affine ? add(scaled, affine.bias) : scaled
   }
   const inputs = affine ? [x, scale, affine.bias] : [x, scale]
-  const attributes = { axis: { int: -1 }, epsilon: { float: epsilon } }
-  return x.graph.add({ op: 'LayerNormalization', inputs, attributes }, x.dtype, x.shape)
+  return x.graph.add(
+    { op: 'LayerNormalization', inputs, attributes: normAttributes(x, epsilon) },
+    x.dtype,
+    x.shape,
+  )
 }
 
 /** The mean over the last axis, which stays with size 1. */
@@ -30,11 +34,22 @@ function mean(x: Value): Value {
   return x.graph.add({ op: 'ReduceMean', inputs: [x, x.graph.ints([-1])], attributes }, x.dtype, shape)
 }
 
-/** Root mean square normalisation over the last axis (Zhang & Sennrich 2019); scale [last]. */
+/**
+ * Root mean square normalisation over the last axis (Zhang & Sennrich 2019).
+ * @param scale [last], or for x [groups, rows, last] [groups, 1, last]
+ */
 export function rmsNorm(x: Value, scale: Value, epsilon: number): Value {
   checkWeights('RMSNormalization', x, { scale }, lastDim('RMSNormalization', x))
-  const attributes = { axis: { int: -1 }, epsilon: { float: epsilon } }
-  return x.graph.add({ op: 'RMSNormalization', inputs: [x, scale], attributes }, x.dtype, x.shape)
+  return x.graph.add(
+    { op: 'RMSNormalization', inputs: [x, scale], attributes: normAttributes(x, epsilon) },
+    x.dtype,
+    x.shape,
+  )
+}
+
+/** The axis counts from the front: ONNX Runtime takes weights of groups on axis 2 alone (microsoft/onnxruntime#23297). */
+function normAttributes(x: Value, epsilon: number) {
+  return { axis: { int: x.shape.length - 1 }, epsilon: { float: epsilon } }
 }
 
 /** The L2 norm along an axis, which stays with size 1. */
@@ -52,8 +67,10 @@ function lastDim(op: string, x: Value): number {
 }
 
 function checkWeights(op: string, x: Value, weights: Readonly<Record<string, Value>>, width: number): void {
+  const ofGroups = x.shape.length === 3 ? [x.shape[0]!, 1, width] : undefined
+  const haveGroups = Object.values(weights).every(({ shape }) => ofGroups && sameShape(shape, ofGroups))
   for (const [role, weight] of Object.entries(weights)) {
-    requireVector(op, role, weight, width)
+    if (!haveGroups) requireVector(op, role, weight, width)
     requireDTypeOf(op, x, weight)
   }
 }

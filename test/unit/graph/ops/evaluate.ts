@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { evaluateDim, type Shape } from '../../../../src/graph/dims.ts'
 import { Graph, type Value } from '../../../../src/graph/graph.ts'
-import { elementCount } from '../../../../src/tensor/dtype.ts'
+import { elementCount, type FloatDType } from '../../../../src/tensor/dtype.ts'
 import { type Tensor, tensor } from '../../../../src/tensor/tensor.ts'
 import { runGraph } from '../../../graph-session.ts'
 
@@ -22,8 +22,9 @@ export const symbols = { batch: 2, frames: 3, height: 4, width: 6, tokens: 5, ke
 export async function evaluate(
   operands: readonly Operand[],
   build: (...values: Value[]) => Value | readonly Value[],
+  precision: FloatDType = 'f32',
 ): Promise<Tensor[]> {
-  const graph = new Graph('test', { precision: 'f32' })
+  const graph = new Graph('test', { precision })
   const values = operands.map(({ shape, integers }, index) =>
     graph.input(`input.${index}`, integers ? 'i64' : 'f32', shape),
   )

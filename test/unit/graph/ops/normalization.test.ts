@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { l2Norm, layerNorm, rmsNorm } from '../../../../src/graph/ops/normalization.ts'
-import { evaluate, filler, mistakeIn, type Operand } from './evaluate.ts'
+import { evaluate, filler, mistakeIn, type Operand, symbols } from './evaluate.ts'
 
 const tokens: Operand = { shape: ['batch', 'tokens', 8] }
 const vector: Operand = { shape: [8] }
@@ -25,6 +25,20 @@ describe('layerNorm', () => {
     plain!.data.forEach((value, index) => {
       const expected = Number(value) * scale[index % 8]! + bias[index % 8]!
       expect(Number(affine[0]!.data[index])).toBeCloseTo(expected, 4)
+    })
+  })
+
+  test('scales and shifts every group of rows by its own weights', async () => {
+    const [plain] = await evaluate([tokens], x => layerNorm(x, 1e-6))
+    const perGroup: Operand = { shape: ['batch', 1, 8] }
+    const affine = await evaluate([tokens, perGroup, perGroup], (x, scale, bias) =>
+      layerNorm(x!, 1e-6, { scale: scale!, bias: bias! }),
+    )
+    const { batch, tokens: rowsOfGroup } = symbols
+    const [scale, bias] = [filler(8 * batch, 1), filler(8 * batch, 2)]
+    plain!.data.forEach((value, index) => {
+      const at = 8 * Math.floor(index / (8 * rowsOfGroup)) + (index % 8)
+      expect(Number(affine[0]!.data[index])).toBeCloseTo(Number(value) * scale[at]! + bias[at]!, 4)
     })
   })
 
