@@ -9,9 +9,9 @@ import { copyGraph } from './copy-graph.ts'
 import type { Graph, Value } from './graph.ts'
 import { dimAt } from './operand.ts'
 import { cast } from './ops/cast.ts'
+import { computedAfter } from './ops/computed-after.ts'
 import { absolute, add, clip, divide, maximum, multiply, round } from './ops/elementwise.ts'
 import { transpose } from './ops/layout.ts'
-import { computedAfter } from './ops/quantization.ts'
 import { maximumOver } from './ops/reduction.ts'
 
 /** Layers with fewer inputs or outputs stay in f32: the rounding takes more time than it saves. */

@@ -1,8 +1,8 @@
 import { copyGraph } from './copy-graph.ts'
 import type { Graph, Value } from './graph.ts'
 import { cast } from './ops/cast.ts'
+import { computedAfter } from './ops/computed-after.ts'
 import { matmulTransposed } from './ops/matmul.ts'
-import { computedAfter } from './ops/quantization.ts'
 
 /**
  * The graph with the stored weights of its linear layers cast when the layer's input is there, and freed after it. For

@@ -73,6 +73,7 @@ const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
     'Expand',
     'Gather',
     'Pad',
+    'Range',
     'ReorderInput',
     'ReorderOutput',
     'Resize',
@@ -86,7 +87,7 @@ const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
     'MemcpyToHost',
   ],
   // They only say how the same bytes are read.
-  view: ['Flatten', 'Identity', 'Reshape', 'Shape', 'Squeeze', 'Unsqueeze'],
+  view: ['Flatten', 'Identity', 'Reshape', 'Shape', 'Size', 'Squeeze', 'Unsqueeze'],
 }
 
 const classes = new Map<string, OpClass>(

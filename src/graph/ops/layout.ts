@@ -5,8 +5,13 @@ import { axisOf, dimAt, requireDTypeOf } from '../operand.ts'
 /**
  * The same elements under another shape. A dimension may be a number, `'='` (that of the operand at the same
  * axis) or, once, `'*'` (whatever is left).
+ * @param toShape the shape as i64 [rank], with 0 for `'='` and -1 for `'*'`. @default a constant
  */
-export function reshape(x: Value, target: readonly (number | '=' | '*')[]): Value {
+export function reshape(
+  x: Value,
+  target: readonly (number | '=' | '*')[],
+  toShape: (dims: readonly number[]) => Value = dims => x.graph.ints(dims),
+): Value {
   if (target.filter(dim => dim === '*').length > 1)
     throw x.graph.invalid('Reshape', "one '*' at most", shapeText(target))
   const fixed = target.map((dim, axis) => (dim === '=' ? dimAt(x, axis) : dim === '*' ? 1 : dim))
@@ -19,7 +24,7 @@ export function reshape(x: Value, target: readonly (number | '=' | '*')[]): Valu
   }
   const shape = fixed.map((dim, axis) => (target[axis] === '*' ? rest : dim))
   const codes = target.map(dim => (dim === '=' ? 0 : dim === '*' ? -1 : dim))
-  return x.graph.add({ op: 'Reshape', inputs: [x, x.graph.ints(codes)] }, x.dtype, shape)
+  return x.graph.add({ op: 'Reshape', inputs: [x, toShape(codes)] }, x.dtype, shape)
 }
 
 /** Joins the axes before the last two: x [..., rows, width] → [groups, rows, width]. */

@@ -19,19 +19,3 @@ export function dequantize(q: Value, scale: Value): Value {
   const attributes = perRow ? { axis: { int: 0 } } : {}
   return q.graph.add({ op: 'DequantizeLinear', inputs: [q, scale], attributes }, 'f32', q.shape)
 }
-
-/**
- * A weight, with the same elements, that depends on a value: what is computed from it is neither computed when a
- * session loads nor before the value is there, and can be freed after its use.
- * @param weight of a shape that is known
- */
-export function computedAfter(weight: Value, after: Value): Value {
-  const { graph } = weight
-  const dims = graph.add({ op: 'Shape', inputs: [after] }, 'i64', [after.shape.length])
-  const keepDims = { keepdims: { int: 0 } }
-  const sum = graph.add({ op: 'ReduceSum', inputs: [dims], attributes: keepDims }, 'i64', [])
-  const zero = graph.add({ op: 'Sub', inputs: [sum, sum] }, 'i64', [])
-  const shape = graph.ints(weight.shape.map(Number))
-  const target = graph.add({ op: 'Add', inputs: [shape, zero] }, 'i64', [weight.shape.length])
-  return graph.add({ op: 'Reshape', inputs: [weight, target] }, weight.dtype, weight.shape)
-}

@@ -2,8 +2,8 @@
 import type { Graph, Value } from '../../graph/graph.ts'
 import { bitAnd, shiftRight } from '../../graph/ops/bits.ts'
 import { cast } from '../../graph/ops/cast.ts'
+import { computedAfter } from '../../graph/ops/computed-after.ts'
 import { concat, gather, reshape } from '../../graph/ops/layout.ts'
-import { computedAfter } from '../../graph/ops/quantization.ts'
 import { tensor } from '../../tensor/tensor.ts'
 import type { TensorLocation } from '../tensor-location.ts'
 

@@ -3,9 +3,10 @@
 import { CheckpointError } from '../../errors.ts'
 import type { Graph, Value } from '../../graph/graph.ts'
 import { cast } from '../../graph/ops/cast.ts'
+import { computedAfter, reshapeDecoded } from '../../graph/ops/computed-after.ts'
 import { multiply } from '../../graph/ops/elementwise.ts'
 import { gather, reshape, unsqueeze } from '../../graph/ops/layout.ts'
-import { computedAfter, dequantize } from '../../graph/ops/quantization.ts'
+import { dequantize } from '../../graph/ops/quantization.ts'
 import { type DType, elementCount } from '../../tensor/dtype.ts'
 import { tensor } from '../../tensor/tensor.ts'
 import { readTensor } from '../read-tensor.ts'
@@ -106,7 +107,7 @@ function timesColumns(values: Value, scales: Value, block: number): Value {
   if (blocks === 1) return multiply(values, scales)
   const leading = values.shape.slice(0, -1).map(() => '=' as const)
   if (blocks * block === columns) {
-    const grouped = reshape(values, [...leading, blocks, block]) // [..., blocks, block]
+    const grouped = reshapeDecoded(values, [...leading, blocks, block]) // [..., blocks, block]
     return reshape(multiply(grouped, unsqueeze(scales, leading.length + 1)), [...leading, columns])
   }
   return multiply(values, gather(scales, blockNumbers(values.graph, columns, block), leading.length))

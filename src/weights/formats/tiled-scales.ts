@@ -1,6 +1,6 @@
 import type { Graph, Value } from '../../graph/graph.ts'
+import { computedAfter } from '../../graph/ops/computed-after.ts'
 import { reshape, slice, transpose } from '../../graph/ops/layout.ts'
-import { computedAfter } from '../../graph/ops/quantization.ts'
 import type { DType } from '../../tensor/dtype.ts'
 import type { TensorLocation } from '../tensor-location.ts'
 import { storedAs, unusable } from './scales.ts'

@@ -7,8 +7,8 @@
  */
 import type { Encoding } from '../../../graph/encoding.ts'
 import { cast } from '../../../graph/ops/cast.ts'
+import { computedAfter } from '../../../graph/ops/computed-after.ts'
 import { gather } from '../../../graph/ops/layout.ts'
-import { computedAfter } from '../../../graph/ops/quantization.ts'
 import { tensor } from '../../../tensor/tensor.ts'
 import { rowRange } from '../../row-range.ts'
 import type { TensorLocation } from '../../tensor-location.ts'

@@ -5,6 +5,7 @@
 import type { Value } from '../../../graph/graph.ts'
 import { bitAnd, halfOf, shiftRight } from '../../../graph/ops/bits.ts'
 import { cast } from '../../../graph/ops/cast.ts'
+import { reshapeDecoded } from '../../../graph/ops/computed-after.ts'
 import { add, multiply, subtract } from '../../../graph/ops/elementwise.ts'
 import { concat, reshape, slice } from '../../../graph/ops/layout.ts'
 
@@ -155,14 +156,14 @@ function each(values: Value): Value {
   return tail(values, 0, [1])
 }
 
-/** The elements of each block in a row: [..., n, m] → [..., n·m]. */
+/** The elements of each block in a row, the last step of decoding: [..., n, m] → [..., n·m]. */
 function flat(values: Value): Value {
   const [rows, width] = values.shape.slice(-2).map(Number) as [number, number]
-  return tail(values, 2, [rows * width])
+  return reshape(values, [...values.shape.slice(0, -2).map(() => '=' as const), rows * width])
 }
 
 /** Replaces the last `count` axes. */
 function tail(value: Value, count: number, axes: readonly number[]): Value {
   const kept = value.shape.slice(0, value.shape.length - count).map(() => '=' as const)
-  return reshape(value, [...kept, ...axes])
+  return reshapeDecoded(value, [...kept, ...axes])
 }

@@ -1,6 +1,6 @@
 import type { Encoding } from '../../../graph/encoding.ts'
+import { computedAfter } from '../../../graph/ops/computed-after.ts'
 import { gather, reshape } from '../../../graph/ops/layout.ts'
-import { computedAfter } from '../../../graph/ops/quantization.ts'
 import { elementCount } from '../../../tensor/dtype.ts'
 import { rowRange } from '../../row-range.ts'
 import type { TensorLocation } from '../../tensor-location.ts'

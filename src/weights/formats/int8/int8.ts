@@ -4,8 +4,8 @@
  */
 import type { Encoding } from '../../../graph/encoding.ts'
 import { cast } from '../../../graph/ops/cast.ts'
+import { computedAfter } from '../../../graph/ops/computed-after.ts'
 import { gather } from '../../../graph/ops/layout.ts'
-import { computedAfter } from '../../../graph/ops/quantization.ts'
 import type { TensorLocation } from '../../tensor-location.ts'
 import type { LayerFormat, StoredLayer } from '../layer-format.ts'
 import { rotationSize, unrotated } from '../rotation.ts'

@@ -4,7 +4,7 @@
  */
 import type { Encoding } from '../../../graph/encoding.ts'
 import { cast } from '../../../graph/ops/cast.ts'
-import { computedAfter } from '../../../graph/ops/quantization.ts'
+import { computedAfter } from '../../../graph/ops/computed-after.ts'
 import { blockColumns, blockFloats, readBlockFloats } from '../block-floats.ts'
 import type { LayerFormat, StoredLayer } from '../layer-format.ts'
 import { unusable } from '../scales.ts'

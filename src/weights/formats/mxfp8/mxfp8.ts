@@ -4,9 +4,9 @@
  */
 import type { Encoding } from '../../../graph/encoding.ts'
 import { cast } from '../../../graph/ops/cast.ts'
+import { computedAfter } from '../../../graph/ops/computed-after.ts'
 import { multiply } from '../../../graph/ops/elementwise.ts'
 import { gather, reshape, unsqueeze } from '../../../graph/ops/layout.ts'
-import { computedAfter } from '../../../graph/ops/quantization.ts'
 import { tensor } from '../../../tensor/tensor.ts'
 import type { TensorLocation } from '../../tensor-location.ts'
 import type { LayerFormat } from '../layer-format.ts'

@@ -5,9 +5,9 @@
  */
 import type { Encoding } from '../../../graph/encoding.ts'
 import { cast } from '../../../graph/ops/cast.ts'
+import { computedAfter } from '../../../graph/ops/computed-after.ts'
 import { add, clip, multiply, round } from '../../../graph/ops/elementwise.ts'
 import { reshape, transpose, unsqueeze } from '../../../graph/ops/layout.ts'
-import { computedAfter } from '../../../graph/ops/quantization.ts'
 import { bytesPerElement } from '../../../tensor/dtype.ts'
 import type { TensorLocation } from '../../tensor-location.ts'
 import type { LayerFormat } from '../layer-format.ts'
