@@ -16,7 +16,7 @@ import { siglipVisionEncoder, siglipVisionIgnored } from '../siglip/vision-encod
 import { t5Encoder } from '../t5/encoder.ts'
 import { type HunyuanConfigs, imageToVideo, modelWidth, readHunyuanConfigs } from './config.ts'
 import { glyphContext, imageContext } from './context.ts'
-import { hunyuanOriginalNames } from './original-names.ts'
+import { hunyuanJoinedLayers, hunyuanOriginalNames, hunyuanToolNames } from './original-names.ts'
 import { hunyuanPublished } from './published.ts'
 import { hunyuanSingleFiles } from './single-files.ts'
 import { trainedSizes, usualSize } from './sizes.ts'
@@ -50,7 +50,12 @@ function loadHunyuan(configs: HunyuanConfigs, checkpoint: CheckpointConfigs): Mo
     facts,
     graphs: graphsOf(configs),
     ignoredTensors: ignoredTensors(configs),
-    tensorNames: { originalNames: hunyuanOriginalNames, variantTensors: [] },
+    tensorNames: {
+      originalNames: hunyuanOriginalNames,
+      toolNames: hunyuanToolNames,
+      joined: hunyuanJoinedLayers,
+      variantTensors: [],
+    },
     spacing: steps => ({ sigmas: linspace(1, 0, steps + 1).slice(0, -1) }),
     conditionText: hunyuanTextConditioner({
       tokenizer: checkpoint.tokenizer ?? path.join(checkpoint.folder, 'tokenizer'),

@@ -1,4 +1,5 @@
 import type { OriginalNames } from '../../src/weights/adapters/adapt.ts'
+import type { JoinedLayer } from '../../src/weights/adapters/joined-rows.ts'
 
 const refinerBlock = String.raw`^context_embedder\.token_refiner\.refiner_blocks\.(\d+)\.`
 
@@ -9,8 +10,7 @@ function refined(layer: string, name: string): OriginalNames[number] {
 
 /**
  * From diffusers' keys to those of Tencent's code (diffusers `scripts/convert_hunyuan_video1_5_to_diffusers.py`). Layers that
- * are other matrices there have no name of theirs: the refiner's queries, keys and values, which are one, and the last
- * modulation, whose halves are the other way round.
+ * are other matrices there are in `hunyuanJoinedLayers`.
  */
 export const hunyuanOriginalNames: OriginalNames = [
   refined(String.raw`attn\.to_out\.0\.`, 'self_attn_proj.'),
@@ -45,3 +45,27 @@ export const hunyuanOriginalNames: OriginalNames = [
   [/\.ff_context\.net\.0\.proj\./, '.txt_mlp.fc1.'],
   [/\.ff_context\.net\.2\./, '.txt_mlp.fc2.'],
 ]
+
+/** What ComfyUI calls Tencent's layers. */
+export const hunyuanToolNames: OriginalNames = [
+  [/_mod\.linear\./, '_mod.lin.'],
+  [/(_mlp|\.mlp)\.fc1\./, '$1.0.'],
+  [/(_mlp|\.mlp)\.fc2\./, '$1.2.'],
+  [/^(time_in|time_r_in|txt_in\.t_embedder)\.mlp\.0\./, '$1.in_layer.'],
+  [/^(time_in|time_r_in|txt_in\.t_embedder)\.mlp\.2\./, '$1.out_layer.'],
+  [/^txt_in\.c_embedder\.linear_1\./, 'txt_in.c_embedder.in_layer.'],
+  [/^txt_in\.c_embedder\.linear_2\./, 'txt_in.c_embedder.out_layer.'],
+]
+
+/** Queries, keys and values of one matrix, in order: of the refiner Tencent's, of the blocks ComfyUI's; the last modulation. */
+export const hunyuanJoinedLayers: readonly JoinedLayer[] = [
+  joined(`${refinerBlock}attn\\.to_#\\.`, 'txt_in.individual_token_refiner.blocks.$1.self_attn_qkv.'),
+  joined(String.raw`^transformer_blocks\.(\d+)\.attn\.to_#\.`, 'double_blocks.$1.img_attn_qkv.'),
+  joined(String.raw`^transformer_blocks\.(\d+)\.attn\.add_#_proj\.`, 'double_blocks.$1.txt_attn_qkv.'),
+  // Shift and scale, which diffusers has the other way round.
+  { parts: [/^norm_out\.linear\./], name: 'final_layer.adaLN_modulation.1.', swapped: true },
+]
+
+function joined(pattern: string, name: string): JoinedLayer {
+  return { parts: ['q', 'k', 'v'].map(each => new RegExp(pattern.replace('#', each))), name }
+}

@@ -35,7 +35,7 @@ import { ltx2Denoiser } from './denoiser.ts'
 import { ltx2Fields } from './fields.ts'
 import { ltx2Guidance, ltx2Takes } from './guidance.ts'
 import { laterStages } from './later-stages.ts'
-import { ltx2OriginalNames, ltx2VariantTensors } from './original-names.ts'
+import { ltx2ConnectorNames, ltx2OriginalNames, ltx2VariantTensors } from './original-names.ts'
 import { ltx2Published } from './published.ts'
 import { ltx2SingleFiles } from './single-files.ts'
 import { ltx2Sound } from './sound.ts'
@@ -103,6 +103,7 @@ function loadLtx2(checkpoint: CheckpointConfigs): Model {
       ...made?.ignoredTensors,
     },
     tensorNames: { originalNames: ltx2OriginalNames, variantTensors: ltx2VariantTensors },
+    adaptable: { connectors: { originalNames: ltx2ConnectorNames, variantTensors: [] } },
     spacing: steps => ({ sigmas: linearSigmas(steps) }),
     conditionText: ltx2TextConditioner({
       tokenizer: checkpoint.tokenizer ?? path.join(checkpoint.folder, 'tokenizer'),

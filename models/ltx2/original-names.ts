@@ -15,8 +15,20 @@ export const ltx2OriginalNames: OriginalNames = [
   [/\.norm_k\./, '.k_norm.'],
 ]
 
-/** What adapters may change beside the transformer, which is left out: the projection of the text before the connectors. */
+/** From diffusers' keys of the connectors and the projections to those of Lightricks' code. */
+export const ltx2ConnectorNames: OriginalNames = [
+  [/^(video|audio)_connector\./, '$1_embeddings_connector.'],
+  [/\.transformer_blocks\./, '.transformer_1d_blocks.'],
+  [/^((?:video_|audio_)?)text_proj_in\./, 'text_embedding_projection.$1aggregate_embed.'],
+  [/\.norm_q\./, '.q_norm.'],
+  [/\.norm_k\./, '.k_norm.'],
+]
+
+/** Projections of the text before the connectors: what adapters change in those of another release is left out. */
 export const ltx2VariantTensors: readonly string[] = [
-  'text_proj_in.weight',
+  ...['', 'video_', 'audio_'].flatMap(stream => [
+    `${stream}text_proj_in.weight`,
+    `connectors.${stream}text_proj_in.weight`,
+  ]),
   ...['', 'video_', 'audio_'].map(stream => `text_embedding_projection.${stream}aggregate_embed.weight`),
 ]

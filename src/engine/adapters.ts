@@ -1,7 +1,15 @@
 import { CheckpointError, RequestError } from '../errors.ts'
 import { listed, type Notify } from '../notices.ts'
-import { adaptationsOf, type ScaledAdapter } from '../weights/adapters/adapt.ts'
-import { type AdapterFile, readAdapter } from '../weights/adapters/adapter-file.ts'
+import type { Model } from '../pipeline/family.ts'
+import {
+  adaptationsOf,
+  flat,
+  type ScaledAdapter,
+  type TensorNames,
+  namesOf as tensorNamesOf,
+  tensorsByName,
+} from '../weights/adapters/adapt.ts'
+import { type AdapterFile, type AdapterModule, readAdapter } from '../weights/adapters/adapter-file.ts'
 import type { Checkpoint } from './checkpoint.ts'
 
 /** A LoRA file for an engine. */
@@ -34,14 +42,15 @@ export async function openAdapters(
   const components = model.facts.experts.map(({ graph }) => {
     return model.graphs.find(({ name }) => name === graph)!.component
   })
-  const adapters = await Promise.all(options.map(each => openAdapter(each, components)))
+  const others = otherTensors(checkpoint)
+  const adapters = await Promise.all(options.map(each => openAdapter(each, components, others)))
   // An exported model takes none, and has no tensors to compare with.
   if (exported) return adapters
-  for (const component of components) {
+  for (const component of [...components, ...others.keys()]) {
     const own = adaptersOf(component, adapters)
     const weights = checkpoint.weights.get(component)
     if (own.length === 0 || !weights) continue
-    const { leftOut } = adaptationsOf(own, weights, model.tensorNames)
+    const { leftOut } = adaptationsOf(own, weights, namesOf(model, component))
     for (const { file, modules } of leftOut) {
       const what = `adapter ${file}: left out what ${component} has no layers for`
       notify('adapter/left-out', `${what}, ${counted(modules)}.`)
@@ -50,17 +59,47 @@ export async function openAdapters(
   return adapters
 }
 
+/** What adapters may call the tensors of a component. */
+export function namesOf({ tensorNames, adaptable }: Model, component: string): TensorNames {
+  return adaptable?.[component] ?? tensorNames
+}
+
+/** The names of tensors of components beside the experts', by component. */
+type OtherTensors = ReadonlyMap<string, ReadonlyMap<string, unknown>>
+
+function otherTensors({ model, weights }: Checkpoint): OtherTensors {
+  return new Map(
+    Object.entries(model.adaptable ?? {}).flatMap(([component, names]) => {
+      const own = weights.get(component)
+      return own ? [[component, tensorsByName(own, names)]] : []
+    }),
+  )
+}
+
+/** A module of the file as one of the component whose tensors it names, with or without the component before them. */
+function placed(module: AdapterModule, others: OtherTensors): AdapterModule {
+  if (module.component !== undefined && module.component !== 'transformer') return module
+  for (const [component, tensors] of others) {
+    const prefix = new RegExp(`^${component}[._]`)
+    const own = { ...module, name: module.name.replace(prefix, ''), component }
+    if (tensorNamesOf(own).every(name => tensors.has(flat(name)))) return own
+  }
+  return module
+}
+
 async function openAdapter(
   { path, scale = 1, expert = 0 }: AdapterOptions,
   components: readonly string[],
+  others: OtherTensors,
 ): Promise<ModelAdapter> {
   const component = components[expert]
   if (!Number.isFinite(scale)) throw invalid(`scale of ${path}`, 'a finite number', scale)
   if (component === undefined) {
     throw wrongExpert(path, expert, components.length)
   }
-  const file = await readAdapter(path)
-  checkComponents(file, components)
+  const read = await readAdapter(path)
+  const file = { ...read, modules: read.modules.map(module => placed(module, others)) }
+  checkComponents(file, [...components, ...others.keys()])
   return { file, scale, component }
 }
 

@@ -14,7 +14,7 @@ import type { FloatDType } from '../tensor/dtype.ts'
 import { adaptationsOf } from '../weights/adapters/adapt.ts'
 import type { Weights } from '../weights/checkpoint.ts'
 import { WeightLedger } from '../weights/scope.ts'
-import { adaptersOf, type ModelAdapter } from './adapters.ts'
+import { adaptersOf, type ModelAdapter, namesOf } from './adapters.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { ComponentFiles } from './component-files.ts'
 import { checkExported, exportedGraphs } from './exported-graphs.ts'
@@ -124,11 +124,12 @@ async function buildPart(
 ): Promise<ReadonlyMap<string, Graph>> {
   const weights = checkpoint.weights.get(component)
   if (!weights) throw new TypeError(`component: expected one with weights, got ${component}.`)
-  const { graphs: all, ignoredTensors, tensorNames } = checkpoint.model
+  const { graphs: all, ignoredTensors } = checkpoint.model
   const adaptations =
     adapters.length === 0
       ? new Map()
-      : adaptationsOf(adaptersOf(component, adapters), weights, tensorNames).adaptations
+      : adaptationsOf(adaptersOf(component, adapters), weights, namesOf(checkpoint.model, component))
+          .adaptations
   const recipes = all.filter(each => each.component === component)
   const others = recipes.flatMap(each => (each.part && each.part.name !== part?.name ? [each.part] : []))
   const isOfOthers = (key: string) =>

@@ -1,6 +1,6 @@
 import type { DType } from '../tensor/dtype.ts'
 import { sameShape } from './dims.ts'
-import type { StoredWeight } from './encoding.ts'
+import type { Encoding, StoredWeight } from './encoding.ts'
 import type { Graph, Value } from './graph.ts'
 import type { ExternalTensor } from './node.ts'
 import { cast } from './ops/cast.ts'
@@ -24,9 +24,9 @@ export interface WeightSource {
 
 interface StoredLowRank {
   /** [rank, in] */
-  readonly down: ExternalTensor
+  readonly down: StoredWeight
   /** [out, rank] */
-  readonly up: ExternalTensor
+  readonly up: StoredWeight
   readonly scale: number
 }
 
@@ -69,9 +69,7 @@ export class Scope {
     const as = options.as ?? shape
     const load = (name: string, stored: StoredWeight) => {
       if (!stored.encoding) return cast(this.graph.weight(name, stored, as), dtype)
-      const after = options.after ?? this.graph.inputs[0]
-      if (!after) throw this.graph.invalid(name, 'an input of the graph, to decode the weight after', 'none')
-      const decoded = withoutPadding(stored.encoding.decode(this.graph, name, after), shape)
+      const decoded = withoutPadding(this.#decoded(name, stored.encoding, options.after), shape)
       return cast(sameShape(as, decoded.shape) ? decoded : reshape(decoded, as), dtype)
     }
     return this.#source
@@ -83,12 +81,19 @@ export class Scope {
   }
 
   /** What adapters add to a weight of this scope that is used as a matrix, whichever shape it is stored in. */
-  lowRank(name: string, options: { dtype?: DType } = {}): LowRankBranch[] {
+  lowRank(name: string, options: { dtype?: DType; after?: Value } = {}): LowRankBranch[] {
     const key = this.#key(name)
     const dtype = options.dtype ?? this.graph.precision
+    const load = (name: string, stored: StoredWeight) => {
+      const { encoding } = stored
+      return cast(
+        encoding ? this.#decoded(name, encoding, options.after) : this.graph.weight(name, stored),
+        dtype,
+      )
+    }
     return this.#source.lowRank(key).map(({ down, up, scale }, index) => ({
-      down: cast(this.graph.weight(`${key}.adapter.${index}.down`, down), dtype),
-      up: cast(this.graph.weight(`${key}.adapter.${index}.up`, up), dtype),
+      down: load(`${key}.adapter.${index}.down`, down),
+      up: load(`${key}.adapter.${index}.up`, up),
       scale,
     }))
   }
@@ -113,6 +118,12 @@ export class Scope {
    */
   storedSize(name: string, axis: number, fallback: number): number {
     return this.#source.shapeOf(this.#key(name))?.[axis] ?? fallback
+  }
+
+  #decoded(name: string, encoding: Encoding, given: Value | undefined): Value {
+    const after = given ?? this.graph.inputs[0]
+    if (!after) throw this.graph.invalid(name, 'an input of the graph, to decode the weight after', 'none')
+    return encoding.decode(this.graph, name, after)
   }
 
   #key(name: string): string {

@@ -33,7 +33,7 @@ export function linear(
       as: [out, width],
       after: x,
     })
-    const product = layer.lowRank('weight', { dtype }).reduce(
+    const product = layer.lowRank('weight', { dtype, after: x }).reduce(
       (sum, branch) => add(sum, throughBranch(x, branch)),
       matmulTransposed(x, weight), // [..., out]
     )

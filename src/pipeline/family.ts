@@ -116,6 +116,8 @@ export interface Model {
   readonly ignoredTensors: Readonly<Record<string, readonly RegExp[]>>
   /** What adapters may call the tensors of the transformer. */
   readonly tensorNames: TensorNames
+  /** Further components that adapters may change, and what they may call their tensors. @default none */
+  readonly adaptable?: Readonly<Record<string, TensorNames>>
   /**
    * Turns prompts into what the denoiser sees of them. Each graph runs for all of them before the next one does: where one
    * component is loaded at a time, each is loaded once.

@@ -3,9 +3,9 @@ import { cpSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { hunyuan15 } from '../../models/hunyuan15/family.ts'
-import { hunyuanOriginalNames } from '../../models/hunyuan15/original-names.ts'
+import { hunyuanOriginalNames, hunyuanToolNames } from '../../models/hunyuan15/original-names.ts'
 import { ltx2 } from '../../models/ltx2/family.ts'
-import { ltx2OriginalNames } from '../../models/ltx2/original-names.ts'
+import { ltx2ConnectorNames, ltx2OriginalNames } from '../../models/ltx2/original-names.ts'
 import type { AdapterOptions } from '../../src/engine/adapters.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { writeSafetensors } from '../../src/weights/write-safetensors.ts'
@@ -14,17 +14,18 @@ import { hunyuan15Configs } from '../contract/hunyuan15-configs.ts'
 import { ltx2Configs } from '../contract/ltx2-configs.ts'
 import { fixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
-import { scratchFolder } from '../scratch.ts'
+import { failure, scratchFolder } from '../scratch.ts'
 import { writeSyntheticCheckpoint } from '../synthetic-checkpoint.ts'
 import { collect, openTinyEngine } from '../unit/engine/tiny-engine.ts'
 
 const scratch = scratchFolder()
-const weightsFile = 'transformer/diffusion_pytorch_model.safetensors'
 const rank = 2
 
 /** A layer of every kind that adapters change, as diffusers calls it. */
 const cases = [
   {
+    name: 'LTX-2',
+    component: 'transformer',
     family: ltx2,
     configs: { tokenizer: fixture('wan21-t2v/model/tokenizer'), ...ltx2Configs },
     names: ltx2OriginalNames,
@@ -43,6 +44,24 @@ const cases = [
     ],
   },
   {
+    name: 'the connectors of LTX-2',
+    component: 'connectors',
+    family: ltx2,
+    configs: { tokenizer: fixture('wan21-t2v/model/tokenizer'), ...ltx2Configs },
+    names: ltx2ConnectorNames,
+    request: { prompt: 'a cat', width: 64, height: 32, frames: 9, maxTextTokens: 8 },
+    layers: [
+      'video_text_proj_in',
+      'audio_text_proj_in',
+      'video_connector.transformer_blocks.0.attn1.to_q',
+      'video_connector.transformer_blocks.0.attn1.to_gate_logits',
+      'audio_connector.transformer_blocks.0.attn1.to_out.0',
+      'audio_connector.transformer_blocks.0.ff.net.2',
+    ],
+  },
+  {
+    name: 'HunyuanVideo 1.5',
+    component: 'transformer',
     family: hunyuan15,
     configs: { tokenizer: fixture('seeded/qwen-tokenizer'), ...hunyuan15Configs },
     names: hunyuanOriginalNames,
@@ -75,11 +94,12 @@ function wave(shape: readonly [number, number], seed: number): Tensor {
 type Matrices = ReadonlyMap<string, { readonly down: Tensor; readonly up: Tensor }>
 
 /** A checkpoint, the same with products added to its layers, and the matrices of the products. */
-async function plainAndMerged({ family, configs, layers }: (typeof cases)[number]) {
-  const [plain, merged] = ['plain', 'merged'].map(kind => path.join(scratch, `${family.name}-${kind}`)) as [
+async function plainAndMerged({ name, component, family, configs, layers }: (typeof cases)[number]) {
+  const [plain, merged] = ['plain', 'merged'].map(kind => path.join(scratch, `${name}-${kind}`)) as [
     string,
     string,
   ]
+  const weightsFile = `${component}/diffusion_pytorch_model.safetensors`
   await writeSyntheticCheckpoint(plain, { family, ...configs })
   cpSync(plain, merged, { recursive: true })
   const matrices = new Map<string, { readonly down: Tensor; readonly up: Tensor }>()
@@ -117,29 +137,136 @@ async function adapter(
   return { path: file }
 }
 
-describe.each(cases)('an adapter of $family.name', each => {
-  const { family, names, request } = each
+async function latentsOf(
+  model: string,
+  request: (typeof cases)[number]['request'],
+  adapters: readonly AdapterOptions[] = [],
+): Promise<Float32Array> {
+  await using tiny = await openTinyEngine({ model, adapters })
+  const events = await collect(tiny.engine.generate({ ...request, steps: 2, seed: 3 }))
+  return events.find(event => event.type === 'video-end')!.latents.data as Float32Array
+}
 
-  async function latentsOf(model: string, adapters: readonly AdapterOptions[] = []): Promise<Float32Array> {
-    await using tiny = await openTinyEngine({ model, adapters })
-    const events = await collect(tiny.engine.generate({ ...request, steps: 2, seed: 3 }))
-    return events.find(event => event.type === 'video-end')!.latents.data as Float32Array
-  }
+describe.each(cases)('an adapter of $name', each => {
+  const { name, component, names, request } = each
 
   test('is as a merged weight under the names of diffusers, of PEFT, and of its makers', async () => {
     const { plain, merged, matrices } = await plainAndMerged(each)
-    const expected = await latentsOf(merged)
-    expect(relativeError(await latentsOf(plain), expected)).toBeGreaterThan(0.01)
+    const expected = await latentsOf(merged, request)
+    expect(relativeError(await latentsOf(plain, request), expected)).toBeGreaterThan(0.01)
     const original = (layer: string) => {
       const key = names.reduce((name, [pattern, to]) => name.replace(pattern, to), `${layer}.weight`)
-      return `diffusion_model.${key.replace(/\.weight$/, '')}`
+      const module = key.replace(/\.weight$/, '')
+      return module.startsWith('text_embedding_projection.') ? module : `diffusion_model.${module}`
     }
     for (const file of [
-      await adapter(`${family.name}-diffusers`, matrices, layer => `transformer.${layer}`),
-      await adapter(`${family.name}-peft`, matrices, layer => `base_model.model.${layer}`),
-      await adapter(`${family.name}-makers`, matrices, original),
+      await adapter(`${name}-diffusers`, matrices, layer => `${component}.${layer}`),
+      await adapter(`${name}-peft`, matrices, layer => `base_model.model.${layer}`),
+      await adapter(`${name}-makers`, matrices, original),
     ]) {
-      expect(relativeError(await latentsOf(plain, [file]), expected), file.path).toBeLessThan(1e-4)
+      expect(relativeError(await latentsOf(plain, request, [file]), expected), file.path).toBeLessThan(1e-4)
     }
+  })
+})
+
+/** Layers of a model that its makers have as one matrix, or with rows in another order. */
+const joined = [
+  {
+    name: 'txt_in.individual_token_refiner.blocks.0.self_attn_qkv',
+    apart: ['q', 'k', 'v'].map(each => `context_embedder.token_refiner.refiner_blocks.0.attn.to_${each}`),
+  },
+  {
+    name: 'double_blocks.0.img_attn.qkv',
+    apart: ['q', 'k', 'v'].map(each => `transformer_blocks.0.attn.to_${each}`),
+  },
+  {
+    name: 'double_blocks.1.txt_attn_qkv',
+    apart: ['q', 'k', 'v'].map(each => `transformer_blocks.1.attn.add_${each}_proj`),
+  },
+  { name: 'final_layer.adaLN_modulation.1', apart: ['norm_out.linear'] },
+]
+
+describe('an adapter of joined layers of HunyuanVideo 1.5', () => {
+  const each = cases.find(({ name }) => name === 'HunyuanVideo 1.5')!
+
+  test('is as the adapter of each layer alone, under the names of Tencent, of ComfyUI and of Kohya’s tools', async () => {
+    const model = path.join(scratch, 'joined')
+    await writeSyntheticCheckpoint(model, { family: each.family, ...each.configs })
+    const weights = readFixtureTensors(path.join(model, 'transformer/diffusion_pytorch_model.safetensors'))
+    const whole = new Map<string, Tensor>()
+    const alone = new Map<string, Tensor>()
+    for (const [index, { name, apart }] of joined.entries()) {
+      const [out, width] = weights.get(`${apart[0]}.weight`)!.shape as [number, number]
+      const down = wave([rank, width], index)
+      const up = wave([out * apart.length, rank], index + 0.5)
+      const bias = tensor(
+        'f32',
+        [out * apart.length],
+        Float32Array.from({ length: out * apart.length }, (_, at) => Math.sin(at)),
+      )
+      whole
+        .set(`${name}.lora_down.weight`, down)
+        .set(`${name}.lora_up.weight`, up)
+        .set(`${name}.diff_b`, bias)
+      const swapped = apart.length === 1
+      apart.forEach((layer, part) => {
+        const rows = Array.from({ length: out }, (_, row) =>
+          swapped ? (row + out / 2) % out : part * out + row,
+        )
+        const upRows = rows.flatMap(row => [
+          ...(up.data as Float32Array).subarray(row * rank, (row + 1) * rank),
+        ])
+        alone.set(`${layer}.lora_down.weight`, down)
+        alone.set(`${layer}.lora_up.weight`, tensor('f32', [out, rank], Float32Array.from(upRows)))
+        const biasRows = rows.map(row => (bias.data as Float32Array)[row]!)
+        alone.set(`${layer}.diff_b`, tensor('f32', [out], Float32Array.from(biasRows)))
+      })
+    }
+    // A layer that ComfyUI alone calls so.
+    const ours = 'transformer_blocks.1.norm1.linear'
+    const theirs = [...each.names, ...hunyuanToolNames].reduce(
+      (name, [pattern, to]) => name.replace(pattern, to),
+      `${ours}.`,
+    )
+    expect(theirs).toBe('double_blocks.1.img_mod.lin.')
+    const [out, width] = weights.get(`${ours}.weight`)!.shape as [number, number]
+    for (const [tensors, name] of [
+      [whole, theirs],
+      [alone, `${ours}.`],
+    ] as const) {
+      tensors
+        .set(`${name}lora_down.weight`, wave([rank, width], 9))
+        .set(`${name}lora_up.weight`, wave([out, rank], 10))
+    }
+    const written = async (name: string, tensors: ReadonlyMap<string, Tensor>) => {
+      const file = path.join(scratch, `joined-${name}.safetensors`)
+      await writeSafetensors(file, tensors)
+      return await latentsOf(model, each.request, [{ path: file }])
+    }
+    const flatNames = new Map(
+      [...whole].map(([key, value]) => {
+        const [, module = '', leaf = ''] = /^(.*?)(\.lora_.*|\.diff_b)$/.exec(key)!
+        return [`lora_unet_${module.replaceAll('.', '_')}${leaf}`, value]
+      }),
+    )
+    const expected = await written('alone', alone)
+    expect(relativeError(await latentsOf(model, each.request), expected)).toBeGreaterThan(0.01)
+    expect(relativeError(await written('whole', whole), expected)).toBeLessThan(1e-5)
+    expect(relativeError(await written('flat', flatNames), expected)).toBeLessThan(1e-5)
+  })
+
+  test('is refused where its rows are not those of the layers', async () => {
+    const model = path.join(scratch, 'joined')
+    const file = path.join(scratch, 'joined-misfit.safetensors')
+    const name = joined[0]!.name
+    await writeSafetensors(
+      file,
+      new Map([
+        [`${name}.lora_A.weight`, wave([rank, 16], 1)],
+        [`${name}.lora_B.weight`, wave([7, rank], 2)],
+      ]),
+    )
+    const { message } = await failure(openTinyEngine({ model, adapters: [{ path: file }] }))
+    expect(message).toContain(`1 of another: ${name}.weight`)
   })
 })

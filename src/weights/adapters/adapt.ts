@@ -4,6 +4,7 @@ import type { Weights } from '../checkpoint.ts'
 import { closestKeys } from '../closest-keys.ts'
 import type { TensorLocation } from '../tensor-location.ts'
 import { type AdapterFile, type AdapterModule, shown } from './adapter-file.ts'
+import { type JoinedLayer, joinedTensors, modulesApart } from './joined-rows.ts'
 
 /** Rewrites a checkpoint's key, step by step, to what the model's makers call the tensor. */
 export type OriginalNames = readonly (readonly [pattern: RegExp, replacement: string])[]
@@ -36,6 +37,10 @@ export interface ScaledAdapter {
 /** What tensors are called. */
 export interface TensorNames {
   readonly originalNames: OriginalNames
+  /** From the makers' names to those of another tool, where it has its own. @default none */
+  readonly toolNames?: OriginalNames
+  /** Layers that the makers have as one, or with rows in another order. @default none */
+  readonly joined?: readonly JoinedLayer[]
   /**
    * Tensors of the family's other variants, by the checkpoint's kind of names. Adapters that were made for those are
    * run without what they add to them.
@@ -61,8 +66,9 @@ export function adaptationsOf(
 ): AdaptationResult {
   const found = new Map<string, { lowRank: LowRank[]; additions: Adaptation['additions'][number][] }>()
   const leftOut: AdaptationResult['leftOut'][number][] = []
-  const tensors = tensorsByName(weights, names.originalNames)
-  const variants = new Set(names.variantTensors.flatMap(key => spellings(key, names.originalNames)))
+  const tensors = tensorsByName(weights, names)
+  const variants = new Set(names.variantTensors.flatMap(key => spellings(key, names)))
+  const joined = joinedTensors(weights.tensors.values(), names.joined ?? [], key => toolSpellings(key, names))
   const at = ({ key }: TensorLocation) => {
     const entry = found.get(key) ?? { lowRank: [], additions: [] }
     found.set(key, entry)
@@ -72,7 +78,12 @@ export function adaptationsOf(
     const isAbsent = (module: AdapterModule) =>
       namesOf(module).every(name => isVariant(name, tensors, variants))
     const absent = file.modules.filter(isAbsent)
-    const modules = file.modules.filter(module => !absent.includes(module))
+    const modules = file.modules
+      .filter(module => !absent.includes(module))
+      .flatMap(module => {
+        if (namesOf(module).some(name => tensors.has(flat(name)))) return [module]
+        return modulesApart(module, leaf => joined.get(flat(`${module.name}.${leaf}`))) ?? [module]
+      })
     checkNames(file, modules.length === 0 ? absent : modules, tensors)
     checkDistinct(file, modules, tensors)
     if (absent.length > 0) leftOut.push({ file: file.path, modules: absent.map(({ name }) => name) })
@@ -95,23 +106,30 @@ function scaled(lowRank: LowRank, scale: number): LowRank {
   return { ...lowRank, scale: lowRank.scale * scale }
 }
 
-/** The checkpoint's tensors under every name that an adapter may use. */
-function tensorsByName(weights: Weights, originalNames: OriginalNames): ReadonlyMap<string, TensorLocation> {
+/** The checkpoint's tensors under every name that an adapter may use, dots written as underscores. */
+export function tensorsByName(weights: Weights, names: TensorNames): ReadonlyMap<string, TensorLocation> {
   const byName = new Map<string, TensorLocation>()
   for (const [key, tensor] of weights.tensors) {
-    for (const name of spellings(key, originalNames)) byName.set(name, tensor)
+    for (const name of spellings(key, names)) byName.set(name, tensor)
   }
   return byName
 }
 
-/** A tensor's name by the checkpoint and by the model's makers. */
-function spellings(key: string, originalNames: OriginalNames): string[] {
-  const original = originalNames.reduce((name, [pattern, to]) => name.replace(pattern, to), key)
-  return [flat(key), flat(original)]
+/** A tensor's name by the checkpoint, by the model's makers, and by tools with names of their own. */
+function spellings(key: string, names: TensorNames): string[] {
+  return [flat(key), ...toolSpellings(renamed(key, names.originalNames), names)]
+}
+
+function toolSpellings(original: string, { toolNames = [] }: TensorNames): string[] {
+  return [flat(original), flat(renamed(original, toolNames))]
+}
+
+function renamed(key: string, names: OriginalNames): string {
+  return names.reduce((name, [pattern, to]) => name.replace(pattern, to), key)
 }
 
 /** Tools write dots as underscores, some of them or all: `blocks.0.ffn.2.weight` → `blocks_0_ffn_2_weight` */
-function flat(key: string): string {
+export function flat(key: string): string {
   return key.replaceAll('.', '_')
 }
 
@@ -162,7 +180,8 @@ function checkDistinct(
   }
 }
 
-function namesOf({ name, lowRank, additions }: AdapterModule): string[] {
+/** The tensors that a module changes. */
+export function namesOf({ name, lowRank, additions }: AdapterModule): string[] {
   const leaves = new Set([...(lowRank ? ['weight'] : []), ...additions.map(({ leaf }) => leaf)])
   return [...leaves].map(leaf => `${name}.${leaf}`)
 }
