@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { scratchFolder } from '../scratch.ts'
 import { noKernels } from './kernel-library.ts'
 
@@ -10,15 +10,24 @@ const folder = scratchFolder()
 const sources = fileURLToPath(new URL('./cuda-on-cpu/', import.meta.url))
 const kernels = fileURLToPath(new URL('../../kernels/', import.meta.url))
 
+function compile(...words: readonly string[]): void {
+  const compilers = [process.env.NVCC ?? 'nvcc', '-ccbin', process.env.CXX ?? 'g++'] as const
+  const flags = ['-x', 'c++', '-std=c++17', '-O1', '-Xcompiler', '-w']
+  execFileSync(compilers[0], [...compilers.slice(1), ...flags, ...words], { stdio: 'pipe' })
+}
+
+const deviceCode = path.join(folder, 'device-code.o')
+
 /** The output of a kernel's cases, a line each. */
 function runCases(name: string): string[] {
   const program = path.join(folder, name)
-  const files = [`${sources}device-code.cc`, `${sources}${name}.cc`, `${kernels}${name}/operator.cc`]
-  const flags = ['-x', 'c++', '-std=c++17', '-O1', '-cudart', 'none', '-Xcompiler', '-rdynamic,-w']
-  const compilers = [process.env.NVCC ?? 'nvcc', '-ccbin', process.env.CXX ?? 'g++'] as const
-  execFileSync(compilers[0], [...compilers.slice(1), ...flags, ...files, '-o', program, '-ldl'], {
-    stdio: 'pipe',
+  const objects = [`${sources}${name}.cc`, `${kernels}${name}/operator.cc`].map((source, index) => {
+    const object = path.join(folder, `${name}-${index}.o`)
+    compile('-c', source, '-o', object)
+    return object
   })
+  const compiler = process.env.CXX ?? 'g++'
+  execFileSync(compiler, ['-rdynamic', deviceCode, ...objects, '-o', program, '-ldl'], { stdio: 'pipe' })
   return execFileSync(program, { encoding: 'utf8' }).trim().split('\n')
 }
 
@@ -26,6 +35,8 @@ function runCases(name: string): string[] {
 const tolerances = { f32: 5e-7, f16: 3e-4, bf16: 2e-3 } as const
 
 describe.skipIf(noKernels)(`the source of a kernel${noKernels ? ` (skipped: ${noKernels})` : ''}`, () => {
+  beforeAll(() => compile('-c', `${sources}device-code.cc`, '-o', deviceCode))
+
   test.each([
     ['qk-norm-rope', 19, 2, ['expected a width of at most 8192, got 8224']],
     [

@@ -2,9 +2,9 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import sharp from 'sharp'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { families } from '../../models/index.ts'
-import { openEngine } from '../../src/engine/engine.ts'
+import { type Engine, openEngine } from '../../src/engine/engine.ts'
 import { CancelledError } from '../../src/errors.ts'
 import type { DenoiseState } from '../../src/pipeline/denoise-state.ts'
 import type { GenerateEvent } from '../../src/pipeline/events.ts'
@@ -146,10 +146,22 @@ describe.skipIf(noAddon)(`a video on the native backend${noAddon ? ` (skipped: $
     cases.push({ name: 'frames that are held', way, model: fixture('ltx-condition/model') })
   }
 
+  /** On the default backend, by model; what a run leaves open there, the next one uses. */
+  const hosts = new Map<string, Promise<Engine>>()
+  afterAll(async () => {
+    for (const host of hosts.values()) await (await host)[Symbol.asyncDispose]()
+  })
+  const open = (model: string, createBackend: CreateBackend) =>
+    openEngine({ model, device: 'cpu', threads: 1 }, { families, createBackend })
+
+  function hostOf(model: string): Promise<Engine> {
+    const host = hosts.get(model) ?? open(model, lane => new OnnxRuntimeBackend(lane))
+    hosts.set(model, host)
+    return host
+  }
+
   test.each(cases)('with $name ends in the latents of the host', async ({ way, model }) => {
-    const latents = async (createBackend: CreateBackend) => {
-      const engine = await openEngine({ model, device: 'cpu', threads: 1 }, { families, createBackend })
-      await using _closing = engine
+    const latents = async (engine: Engine) => {
       const states: DenoiseState[] = []
       const request = { prompt: 'a red ball bounces', steps: 4, frames: 9, guidance: 3, seed: 5, ...way }
       for await (const event of engine.generate(request, { states: true, previewEvery: 2 })) {
@@ -159,9 +171,10 @@ describe.skipIf(noAddon)(`a video on the native backend${noAddon ? ` (skipped: $
       throw new Error('the run ended early')
     }
     const before = loadNativeBinding().alive()
-    const native = await latents(lane => new NativeBackend(lane))
+    const engine = await open(model, lane => new NativeBackend(lane))
+    const native = await latents(engine).finally(() => engine[Symbol.asyncDispose]())
     expect(loadNativeBinding().alive()).toEqual(before)
-    const reference = await latents(lane => new OnnxRuntimeBackend(lane))
+    const reference = await latents(await hostOf(model))
     expect(native.end.skippedSteps).toBe(reference.end.skippedSteps)
     for (const [step, state] of native.states.entries()) {
       expect(relativeError(latentsOf(state), latentsOf(reference.states[step]!))).toBeLessThan(1e-5)
@@ -172,12 +185,7 @@ describe.skipIf(noAddon)(`a video on the native backend${noAddon ? ` (skipped: $
   })
 
   test('goes on from a state of the host, and a run there from its own', async () => {
-    const run = async (createBackend: CreateBackend, resume?: DenoiseState) => {
-      const engine = await openEngine(
-        { model: builtIn, device: 'cpu', threads: 1 },
-        { families, createBackend },
-      )
-      await using _closing = engine
+    const run = async (engine: Engine, resume?: DenoiseState) => {
       const states: DenoiseState[] = []
       const request = { prompt: 'a blue square falls', steps: 5, frames: 9, seed: 6 }
       for await (const event of engine.generate(request, { states: true, ...(resume && { resume }) })) {
@@ -185,12 +193,12 @@ describe.skipIf(noAddon)(`a video on the native backend${noAddon ? ` (skipped: $
       }
       return states
     }
-    const native = (lane: Lane) => new NativeBackend(lane)
+    await using native = await open(builtIn, lane => new NativeBackend(lane))
     const whole = await run(native)
     // The same backend, from plain data: to the last bit.
     const resumed = await run(native, structuredClone(whole[1]!))
     expect(resumed.at(-1)).toEqual(whole.at(-1))
-    const onHost = await run(lane => new OnnxRuntimeBackend(lane), structuredClone(whole[1]!))
+    const onHost = await run(await hostOf(builtIn), structuredClone(whole[1]!))
     expect(relativeError(latentsOf(onHost.at(-1)!), latentsOf(whole.at(-1)!))).toBeLessThan(1e-5)
   })
 

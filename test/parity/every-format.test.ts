@@ -116,6 +116,8 @@ test.each(cases)(
       },
       device: 'cpu',
       threads: 1,
+      // The text encoder is the same in all of them.
+      promptCache: path.join(scratch, 'prompts'),
     })
     const latents: number[] = []
     const request = {
@@ -132,6 +134,7 @@ test.each(cases)(
     } as const
     for await (const event of engine.generate(request)) {
       if (event.type === 'step-end') latents.push(...(event.tensors!.latents.data as Float32Array))
+      if (latents.length === results.get(name)!.data.length) break // The decoder is the same, too.
     }
     const expected = results.get(name)!.data as Float32Array
     expect(latents).toHaveLength(expected.length)

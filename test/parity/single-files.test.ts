@@ -12,6 +12,7 @@ import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
 import { runGraph } from '../graph-session.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
+import { scratchFolder } from '../scratch.ts'
 import { tokensFirst } from './references.ts'
 
 interface Case {
@@ -42,6 +43,7 @@ interface Case {
   readonly seed: number
 }
 
+const prompts = scratchFolder()
 const folders = ['formats-wan', 'formats-wan-fp8', 'formats-wan22', 'formats-wan-i2v', 'formats-ltx']
 const cases = folders.flatMap(folder => {
   if (!hasFixture(`${folder}/variants`)) return []
@@ -67,6 +69,8 @@ describe.skipIf(cases.length === 0)('a model of single files', () => {
       model: at(files.model)!,
       device: 'cpu',
       threads: 1,
+      // Many cases differ in the transformer alone.
+      promptCache: prompts,
       files: Object.fromEntries(Object.entries(given).filter(([, file]) => file !== undefined)),
     })
     const frames: Uint8Array[] = []

@@ -2,9 +2,11 @@
 #include "../../../kernels/library/device-code.h"
 
 #include <dlfcn.h>
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -15,14 +17,19 @@ uint3 threadIdx, blockIdx, blockDim;
 
 namespace {
 
+constexpr size_t stackBytes = 64 << 10;
+
 struct Thread {
-  ucontext_t context;
-  std::vector<char> stack;
-  bool done = false;
+  ucontext_t start;
+  /** Of the threads of this index of all blocks. */
+  std::unique_ptr<char[]> stack{new char[stackBytes]};
+  /** Where its turn ended: jumps take no calls of the system, as swapcontext does for signals. */
+  jmp_buf waiting;
+  bool started, done;
 };
 
 std::vector<Thread> threads;
-ucontext_t turns;
+jmp_buf turns;
 float exchanged[1024];
 
 /** The kernel of the launch, called once a thread. */
@@ -31,23 +38,32 @@ std::function<void()> body;
 void runThread() {
   body();
   threads[threadIdx.x].done = true;
-  swapcontext(&threads[threadIdx.x].context, &turns);
+  _longjmp(turns, 1);
+}
+
+/** The turn of a thread: up to its next barrier, or to its end. */
+void resume(Thread& thread) {
+  if (_setjmp(turns) != 0) return;
+  if (thread.started) _longjmp(thread.waiting, 1);
+  thread.started = true;
+  setcontext(&thread.start);
 }
 
 void runBlock(unsigned count) {
-  threads.assign(count, {});
-  for (Thread& thread : threads) {
-    thread.stack.resize(64 << 10);
-    getcontext(&thread.context);
-    thread.context.uc_stack.ss_sp = thread.stack.data();
-    thread.context.uc_stack.ss_size = thread.stack.size();
-    makecontext(&thread.context, runThread, 0);
+  if (threads.size() < count) threads.resize(count);
+  for (unsigned index = 0; index < count; ++index) {
+    Thread& thread = threads[index];
+    thread.started = thread.done = false;
+    getcontext(&thread.start);
+    thread.start.uc_stack.ss_sp = thread.stack.get();
+    thread.start.uc_stack.ss_size = stackBytes;
+    makecontext(&thread.start, runThread, 0);
   }
   for (unsigned done = 0; done < count;) {
     done = 0;
     for (unsigned index = 0; index < count; ++index) {
       threadIdx.x = index;
-      if (!threads[index].done) swapcontext(&turns, &threads[index].context);
+      if (!threads[index].done) resume(threads[index]);
       done += threads[index].done;
     }
   }
@@ -56,8 +72,7 @@ void runBlock(unsigned count) {
 }  // namespace
 
 void __syncthreads() {
-  const unsigned self = threadIdx.x;
-  swapcontext(&threads[self].context, &turns);
+  if (_setjmp(threads[threadIdx.x].waiting) == 0) _longjmp(turns, 1);
 }
 
 float __shfl_xor_sync(unsigned, float value, int other) {
