@@ -26,6 +26,7 @@ export const noticeCodes = {
   'picture/widened': 'A picture is held over more frames than the one it is given for.',
   'adapter/few-steps':
     'A file says that it is of a few-step model, whose settings are not used unless asked for.',
+  'adapter/references': 'An adapter was trained with reference videos: it is used without them.',
   'adapter/left-out':
     'An adapter was made for another variant of the model: parts that this one has not are left out.',
 } as const

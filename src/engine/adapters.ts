@@ -44,6 +44,7 @@ export async function openAdapters(
   })
   const others = otherTensors(checkpoint)
   const adapters = await Promise.all(options.map(each => openAdapter(each, components, others)))
+  for (const { file } of adapters) noteReferences(file, notify)
   // An exported model takes none, and has no tensors to compare with.
   if (exported) return adapters
   for (const component of [...components, ...others.keys()]) {
@@ -57,6 +58,16 @@ export async function openAdapters(
     }
   }
   return adapters
+}
+
+/** Header texts of an in-context LoRA (Lightricks' `read_lora_reference_downscale_factor`): how much smaller its references are. */
+const referenceTexts = ['reference_downscale_factor', 'reference_temporal_scale_factor']
+
+function noteReferences({ path, metadata }: AdapterFile, notify: Notify): void {
+  const texts = referenceTexts.flatMap(name => (metadata.has(name) ? [`${name} ${metadata.get(name)}`] : []))
+  if (texts.length === 0) return
+  const what = `adapter ${path}: trained with reference videos (${texts.join(', ')})`
+  notify('adapter/references', `${what}, which no request can give: it is used without them.`)
 }
 
 /** What adapters may call the tensors of a component. */

@@ -169,6 +169,33 @@ describe.each(cases)('an adapter of $name', each => {
   })
 })
 
+test('an in-context LoRA of LTX-2 under its published names says that it has no references', async () => {
+  const model = path.join(scratch, 'in-context')
+  const { family, configs, request } = cases[0]!
+  await writeSyntheticCheckpoint(model, { family, ...configs })
+  const weights = readFixtureTensors(path.join(model, 'transformer/diffusion_pytorch_model.safetensors'))
+  // Layers that Lightricks' trainer adapts: all attention of the video, and its feed-forward layers.
+  const layers = ['attn1.to_k', 'attn1.to_out.0', 'attn2.to_v', 'ff.net.0.proj', 'ff.net.2']
+  const tensors = layers.flatMap((layer, index): [string, Tensor][] => {
+    const name = `transformer_blocks.1.${layer}`
+    const [out, width] = weights.get(`${name}.weight`)!.shape as [number, number]
+    return [
+      [`diffusion_model.${name}.lora_A.weight`, wave([rank, width], index)],
+      [`diffusion_model.${name}.lora_B.weight`, wave([out, rank], index + 0.5)],
+    ]
+  })
+  const file = path.join(scratch, 'in-context.safetensors')
+  await writeSafetensors(file, new Map(tensors), new Map([['reference_downscale_factor', '2']]))
+  await using tiny = await openTinyEngine({ model, adapters: [{ path: file }] })
+  const events = await collect(tiny.engine.generate({ ...request, steps: 1, seed: 3 }))
+  const notices = events.flatMap(event => (event.type === 'notice' ? [event] : []))
+  expect(notices).toContainEqual({
+    type: 'notice',
+    code: 'adapter/references',
+    message: `adapter ${file}: trained with reference videos (reference_downscale_factor 2), which no request can give: it is used without them.`,
+  })
+})
+
 /** Layers of a model that its makers have as one matrix, or with rows in another order. */
 const joined = [
   {
