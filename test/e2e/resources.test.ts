@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -8,6 +8,7 @@ import { estimateTolerance } from '../../src/engine/memory-estimate.ts'
 import { synthesizeWeights } from '../../src/weights/sparse.ts'
 import { runInChild } from '../child.ts'
 import { fixture } from '../fixtures.ts'
+import { publishedComponents } from '../published.ts'
 import { writeSyntheticCheckpoint } from '../synthetic-checkpoint.ts'
 
 const model = JSON.stringify(path.resolve(import.meta.dirname, '../../models/doodle/checkpoint'))
@@ -151,8 +152,8 @@ test('the thread that asks stays free while a video is made', async () => {
 test('a session over 1.3 billion f32 weights opens in 300 MB of private memory', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'sparse-'))
   try {
-    const { transformer } = JSON.parse(await readFile(fixture('published/wan-t2v-1.3b.json'), 'utf8'))
-    await synthesizeWeights(transformer.tensors, folder)
+    const { transformer } = publishedComponents('wan-t2v-1.3b')
+    await synthesizeWeights(transformer!.tensors, folder)
     const { privateMb, seconds } = await runInChild<{ privateMb: number; seconds: number }>(`
       import { readFileSync } from 'node:fs'
       import { wanTransformerConfig } from './dist/models/wan/config.js'
@@ -162,7 +163,7 @@ test('a session over 1.3 billion f32 weights opens in 300 MB of private memory',
       import { OnnxRuntimeBackend } from './dist/src/runtime/onnxruntime-backend.js'
       import { openWeights } from './dist/src/weights/checkpoint.js'
       import { WeightLedger } from './dist/src/weights/scope.js'
-      const config = wanTransformerConfig.parse(${JSON.stringify(transformer.config)})
+      const config = wanTransformerConfig.parse(${JSON.stringify(transformer!.config)})
       const weights = await openWeights(${JSON.stringify(folder)})
       const ledger = new WeightLedger(weights)
       const graphs = [wanContext(config, ledger.graph('context'), 'f32'), wanTransformer(config, ledger.graph('transformer'), 'f32')]

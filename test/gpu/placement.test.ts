@@ -1,5 +1,3 @@
-/** Where ONNX Runtime's CUDA provider puts the graphs of published checkpoints, in the types they have on a GPU. */
-import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { ownKernels, transformerCost, transformers } from '../../bench/gpu/predicted-networks.ts'
@@ -37,10 +35,10 @@ import { builtKernels, type KernelLibrary } from '../../src/runtime/native-parts
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
-import { synthesizeWeights, type TensorList } from '../../src/weights/sparse.ts'
+import { synthesizeWeights } from '../../src/weights/sparse.ts'
 import { buildKernels, noKernels } from '../contract/kernel-library.ts'
 import { buildAddon, noAddon } from '../contract/native-addon.ts'
-import { fixture } from '../fixtures.ts'
+import { publishedComponents } from '../published.ts'
 import { scratchFolder } from '../scratch.ts'
 import { type CudaRun, type CudaTrace, cudaMachine, openOnCuda } from './cuda-machine.ts'
 
@@ -160,12 +158,6 @@ const components: Readonly<
 /** Channels of the latents of LTX-2's sound. */
 const soundChannels = 8
 
-interface Published {
-  readonly class: string
-  readonly config: Config
-  readonly tensors: TensorList
-}
-
 const checkpoints = [
   'wan-t2v-1.3b',
   'wan21-umt5-xxl',
@@ -188,8 +180,7 @@ const beside = new Set([
 ])
 
 const cases = checkpoints.flatMap(checkpoint => {
-  const file = readFileSync(fixture(`published/${checkpoint}.json`), 'utf8')
-  return Object.entries(JSON.parse(file) as Record<string, Published>).flatMap(([component, about]) => {
+  return Object.entries(publishedComponents(checkpoint)).flatMap(([component, about]) => {
     if (beside.has(about.class)) return []
     const { precision, graphs } = components[about.class]!
     const used = Object.entries(graphs).filter(([name]) => {

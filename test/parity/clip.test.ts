@@ -6,10 +6,11 @@ import { clipVisionConfig } from '../../models/clip/config.ts'
 import { clipVisionEncoder, clipVisionIgnored } from '../../models/clip/vision-encoder.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
-import { synthesizeWeights, type TensorList } from '../../src/weights/sparse.ts'
+import { synthesizeWeights } from '../../src/weights/sparse.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
 import { runGraph } from '../graph-session.ts'
+import { publishedComponents } from '../published.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 
 const cases = [
@@ -52,13 +53,13 @@ describe('the published ViT-H', () => {
   test.each(['', 'vision_model.'])(
     'is used up to the layer before the last, keys under "%s"',
     async prefix => {
-      const { image_encoder } = JSON.parse(await readFile(fixture('published/wan21-clip-vit-h.json'), 'utf8'))
-      const entries = Object.entries(image_encoder.tensors as TensorList)
+      const { image_encoder } = publishedComponents('wan21-clip-vit-h')
+      const entries = Object.entries(image_encoder!.tensors)
       const tensors = Object.fromEntries(entries.map(([key, value]) => [prefix + key, value]))
       const component = path.join(folder, prefix || 'plain')
       await synthesizeWeights(tensors, component, { baseName: 'model' })
       const ledger = new WeightLedger(await openWeights(component))
-      const config = clipVisionConfig.parse(image_encoder.config)
+      const config = clipVisionConfig.parse(image_encoder!.config)
       clipVisionEncoder(config, ledger.graph('image-encoder'), 'f16')
       const unused = ledger.unused()
       expect(unused).toHaveLength(18)

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
@@ -19,15 +18,10 @@ import type { Graph } from '../../src/graph/graph.ts'
 import { serialize } from '../../src/graph/serialize.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { type GraphWeights, WeightLedger } from '../../src/weights/scope.ts'
-import { synthesizeWeights, type TensorList } from '../../src/weights/sparse.ts'
-import { fixture, hasFixture } from '../fixtures.ts'
+import { synthesizeWeights } from '../../src/weights/sparse.ts'
+import { hasFixture } from '../fixtures.ts'
+import { publishedComponents } from '../published.ts'
 import { scratchFolder } from '../scratch.ts'
-
-interface Published {
-  readonly class: string
-  readonly config: Readonly<Record<string, unknown>>
-  readonly tensors: TensorList
-}
 
 interface Class {
   readonly graphs: readonly ((config: unknown, weights: GraphWeights) => Graph)[]
@@ -82,8 +76,7 @@ describe('the published components', () => {
   if (names.length === 0) test.skip('are not here')
 
   test.each(names)('of %s become graphs that use every tensor, in a second each', async name => {
-    const content = await readFile(fixture(`published/${name}.json`), 'utf8')
-    for (const [component, published] of Object.entries(JSON.parse(content) as Record<string, Published>)) {
+    for (const [component, published] of Object.entries(publishedComponents(name))) {
       const folder = path.join(scratch, name, component)
       await synthesizeWeights(published.tensors, folder)
       const ledger = new WeightLedger(await openWeights(folder))

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -13,7 +13,8 @@ import { serialize } from '../../src/graph/serialize.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
 import { synthesizeWeights } from '../../src/weights/sparse.ts'
-import { fixture, hasFixture } from '../fixtures.ts'
+import { hasFixture } from '../fixtures.ts'
+import { publishedComponents } from '../published.ts'
 
 const builders: Record<string, (config: unknown, ledger: WeightLedger) => Graph[]> = {
   transformer: (config, ledger) => {
@@ -48,8 +49,7 @@ describe.each(versions)('the published LTX-Video %s', version => {
   })
 
   test.each(['transformer', 'vae'])('becomes graphs that use every tensor of its %s', async component => {
-    const components = JSON.parse(await readFile(fixture(`published/ltx-video-${version}.json`), 'utf8'))
-    const { config, tensors } = components[component]
+    const { config, tensors } = publishedComponents(`ltx-video-${version}`)[component]!
     await synthesizeWeights(tensors, path.join(folder, component))
     const ledger = new WeightLedger(await openWeights(path.join(folder, component)))
     const graphs = builders[component]!(config, ledger)

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -21,13 +21,9 @@ import type { Graph } from '../../src/graph/graph.ts'
 import { serialize } from '../../src/graph/serialize.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
-import { synthesizeWeights } from '../../src/weights/sparse.ts'
-import { fixture, hasFixture } from '../fixtures.ts'
-
-type Components = Record<
-  string,
-  { config: Record<string, unknown>; tensors: Record<string, [string, number[]]> }
->
+import { synthesizeWeights, type TensorList } from '../../src/weights/sparse.ts'
+import { hasFixture } from '../fixtures.ts'
+import { publishedComponents } from '../published.ts'
 
 const builders: Record<string, (config: unknown, ledger: WeightLedger) => (() => Graph)[]> = {
   text_encoder: (config, ledger) => [
@@ -59,7 +55,7 @@ const builders: Record<string, (config: unknown, ledger: WeightLedger) => (() =>
 }
 
 /** The VAE's statistics, which the upsampler's graph uses too. */
-const shared: Components[string]['tensors'] = { latents_mean: ['BF16', [128]], latents_std: ['BF16', [128]] }
+const shared: TensorList = { latents_mean: ['BF16', [128]], latents_std: ['BF16', [128]] }
 
 /** Tensors of published files that no graph uses. */
 const ignored: Readonly<Record<string, readonly RegExp[]>> = {
@@ -86,7 +82,7 @@ describe.each(files)('the published %s', file => {
   test.each(parts[file]!)(
     'becomes graphs that use every tensor of its %s, in a second each',
     async component => {
-      const components = JSON.parse(await readFile(fixture(`published/${file}.json`), 'utf8')) as Components
+      const components = publishedComponents(file)
       const { config, tensors } = components[component]!
       const all = component === 'latent_upsampler' ? { ...tensors, ...shared } : tensors
       await synthesizeWeights(all, path.join(folder, component))
@@ -107,7 +103,7 @@ describe.each(files)('the published %s', file => {
 
 describe.each(['ltx2', 'ltx2.3'].filter(name => files.includes(name)))('the configs of %s', file => {
   test('are those that the family lists', async () => {
-    const components = JSON.parse(await readFile(fixture(`published/${file}.json`), 'utf8')) as Components
+    const components = publishedComponents(file)
     const listed = ltx2Published.find(({ name }) => name === file.replace('ltx2', 'ltx-2'))!.components
     const schemas = {
       transformer: ltx2TransformerConfig,

@@ -23,6 +23,7 @@ import { synthesizeWeights } from '../../src/weights/sparse.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
 import { runGraph } from '../graph-session.ts'
+import { publishedComponents } from '../published.ts'
 import { float32Of, readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
 
@@ -208,16 +209,16 @@ describe.each(versions)('the published sound of %s', version => {
   })
 
   test('becomes graphs that use every tensor, within a second', async () => {
-    const { audio_vae: vae, vocoder } = await readJson(fixture(`published/${version}.json`))
-    await synthesizeWeights(vae.tensors, path.join(folder, 'vae'))
-    await synthesizeWeights(vocoder.tensors, path.join(folder, 'vocoder'))
+    const { audio_vae: vae, vocoder } = publishedComponents(version)
+    await synthesizeWeights(vae!.tensors, path.join(folder, 'vae'))
+    await synthesizeWeights(vocoder!.tensors, path.join(folder, 'vocoder'))
     const vaeLedger = new WeightLedger(await openWeights(path.join(folder, 'vae')))
     const vocoderLedger = new WeightLedger(await openWeights(path.join(folder, 'vocoder')))
-    const config = ltx2AudioVaeConfig.parse(vae.config)
+    const config = ltx2AudioVaeConfig.parse(vae!.config)
     const started = performance.now()
     ltx2AudioDecoder(config, vaeLedger.graph('decoder'))
     ltx2Vocoder(
-      ltx2VocoderConfig.parse(vocoder.config),
+      ltx2VocoderConfig.parse(vocoder!.config),
       config.output_channels,
       vocoderLedger.graph('vocoder'),
     )

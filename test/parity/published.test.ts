@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -14,14 +14,9 @@ import type { Graph } from '../../src/graph/graph.ts'
 import { serialize } from '../../src/graph/serialize.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
-import { synthesizeWeights, type TensorList } from '../../src/weights/sparse.ts'
-import { fixture, hasFixture } from '../fixtures.ts'
-
-interface Published {
-  readonly class: string
-  readonly config: unknown
-  readonly tensors: TensorList
-}
+import { synthesizeWeights } from '../../src/weights/sparse.ts'
+import { hasFixture } from '../fixtures.ts'
+import { publishedComponents } from '../published.ts'
 
 /** The graphs of each class, as its family builds them. */
 const builders: Record<string, (config: unknown, ledger: WeightLedger) => Graph[]> = {
@@ -77,11 +72,7 @@ describe.each(names)('the published %s', name => {
   })
 
   test('becomes graphs that use every tensor, in a second and 300 MB', async () => {
-    const components = JSON.parse(await readFile(fixture(`published/${name}.json`), 'utf8')) as Record<
-      string,
-      Published
-    >
-    for (const [component, published] of Object.entries(components)) {
+    for (const [component, published] of Object.entries(publishedComponents(name))) {
       await synthesizeWeights(published.tensors, path.join(folder, component))
       const ledger = new WeightLedger(await openWeights(path.join(folder, component)))
       const memory = process.memoryUsage().rss

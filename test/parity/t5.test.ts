@@ -12,6 +12,7 @@ import { synthesizeWeights } from '../../src/weights/sparse.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
 import { runGraph } from '../graph-session.ts'
+import { publishedComponents } from '../published.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 
 async function load(folder: string) {
@@ -68,12 +69,12 @@ test.runIf(hasFixture('modules/text-t5')).each([24, 256])(
 )
 
 test('the published XXL encoder is used up by the graph, its tied table under both names', async () => {
-  const { text_encoder } = JSON.parse(await readFile(fixture('published/ltx-t5-xxl.json'), 'utf8'))
+  const { text_encoder } = publishedComponents('ltx-t5-xxl')
   const folder = await mkdtemp(path.join(tmpdir(), 'published-t5-'))
   try {
-    await synthesizeWeights(text_encoder.tensors, folder, { baseName: 'model', shards: 4 })
+    await synthesizeWeights(text_encoder!.tensors, folder, { baseName: 'model', shards: 4 })
     const ledger = new WeightLedger(await openWeights(folder))
-    t5Encoder(t5Config.parse(text_encoder.config), ledger.graph('encoder'), 'bf16')
+    t5Encoder(t5Config.parse(text_encoder!.config), ledger.graph('encoder'), 'bf16')
     expect(ledger.unused()).toEqual([])
   } finally {
     await rm(folder, { recursive: true })

@@ -8,7 +8,8 @@ import { buildComponent } from '../../../src/engine/graph-source.ts'
 import { openWeights } from '../../../src/weights/checkpoint.ts'
 import { readTensor } from '../../../src/weights/read-tensor.ts'
 import { synthesizeWeights, type TensorList } from '../../../src/weights/sparse.ts'
-import { fixture, hasFixture } from '../../fixtures.ts'
+import { hasFixture } from '../../fixtures.ts'
+import { publishedComponents } from '../../published.ts'
 import { scratchFolder } from '../../scratch.ts'
 
 const scratch = scratchFolder()
@@ -42,12 +43,12 @@ describe.each(published)('the configs of $model.name', ({ family, model }) => {
     defaults: {},
   })
   const components = [...new Set(graphs.map(({ component }) => component))].flatMap(component => {
-    const list = `published/${listOf(model.name, component, model.components[component]!)}.json`
-    return hasFixture(list) ? [{ component, list }] : []
+    const list = listOf(model.name, component, model.components[component]!)
+    return hasFixture(`published/${list}.json`) ? [{ component, list }] : []
   })
 
   test.each(components)('give the tensors of the published $component', ({ component, list }) => {
-    const content = JSON.parse(readFileSync(fixture(list), 'utf8')) as Record<string, { tensors: TensorList }>
+    const content = publishedComponents(list)
     const alike = Object.keys(content).find(name => component.startsWith(name))
     const expected = (content[component] ?? content[alike!])?.tensors
     const ignored = ignoredTensors[component] ?? []
