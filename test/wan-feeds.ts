@@ -3,7 +3,7 @@ import { rotaryTables } from '../src/geometry/rotary.ts'
 import { reshaped, type Tensor, tensor } from '../src/tensor/tensor.ts'
 
 /**
- * What a Wan transformer takes beside the keys and values of a prompt of 512 rows.
+ * What a Wan transformer takes beside the embeddings of a prompt of 512 rows.
  * @param latents [batch, channels, t, h, w], as diffusers gives them to the network
  */
 export function wanFeeds(

@@ -63,12 +63,6 @@ export function conditionChannels(config: WanTransformerConfig): number {
   return config.in_channels - outChannels(config)
 }
 
-/** Scopes of the layers that have a cross-attention. */
-export function contextLayers(config: WanTransformerConfig): string[] {
-  const main = Array.from({ length: config.num_layers }, (_, layer) => `blocks.${layer}`)
-  return [...main, ...(config.vace_layers ?? []).map((_, layer) => `vace_blocks.${layer}`)]
-}
-
 /** Statistics of the Wan 2.1 latents, diffusers' defaults of `AutoencoderKLWan`. */
 const mean21 = [
   -0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508, 0.4134, -0.0715, 0.5517, -0.3632,
@@ -141,7 +135,7 @@ const indexSchema = z.object({
 /** A network, which runs some or all of the steps. */
 export interface WanExpert {
   readonly component: 'transformer' | 'transformer_2'
-  /** The graph of its keys and values. */
+  /** The graph of what its cross-attentions see of a prompt. */
   readonly context: string
   readonly config: WanTransformerConfig
 }

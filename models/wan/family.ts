@@ -187,7 +187,7 @@ function withoutEncoder({ experts, expandTimesteps }: WanConfigs): OptionalGraph
   return { tensors: /^encoder\./, leftovers: [/^quant_conv\./], modes: shown }
 }
 
-/** From pixels to CLIP's hidden states, and from those to keys and values. */
+/** From pixels to CLIP's hidden states, and from those to rows of the transformer's width. */
 function imageGraphs(clip: ClipVisionConfig, transformer: WanTransformerConfig): GraphRecipe[] {
   return [
     {

@@ -6,14 +6,13 @@ import { cast } from '../../src/graph/ops/cast.ts'
 import { add } from '../../src/graph/ops/elementwise.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { linear } from '../../src/nn/linear.ts'
-import { layerNormLayer, rmsNormLayer } from '../../src/nn/normalization.ts'
+import { layerNormLayer } from '../../src/nn/normalization.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
-import { contextLayers, modelWidth, type WanTransformerConfig } from './config.ts'
+import { modelWidth, type WanTransformerConfig } from './config.ts'
 
 /**
  * Input: `image` f32 [batch, image, imageDim], hidden states of a CLIP encoder, of two pictures joined where the
- * checkpoint has learned positions. Outputs, for every layer: `<layer>.image_key` and `<layer>.image_value`, f32
- * [batch, image, model].
+ * checkpoint has learned positions. Output: `image.embedding` f32 [batch, image, model].
  */
 export function wanImageContext(
   config: WanTransformerConfig,
@@ -24,17 +23,10 @@ export function wanImageContext(
   const scope = new Scope(graph, weights)
   const tokens = config.pos_embed_seq_len ?? 'image'
   const image = graph.input('image', 'f32', ['batch', tokens, config.image_dim ?? modelWidth(config)])
-  const model = modelWidth(config)
   const embedded = scope.in('condition_embedder.image_embedder', embedder =>
     imageEmbedding(embedder, image, config),
   )
-  for (const layer of contextLayers(config)) {
-    scope.in(`${layer}.attn2`, attn => {
-      const key = rmsNormLayer(attn, 'norm_added_k', linear(attn, 'add_k_proj', embedded, model), config.eps)
-      graph.output(`${layer}.image_key`, cast(key, 'f32'))
-      graph.output(`${layer}.image_value`, cast(linear(attn, 'add_v_proj', embedded, model), 'f32'))
-    })
-  }
+  graph.output('image.embedding', cast(embedded, 'f32'))
   return graph
 }
 
@@ -56,7 +48,9 @@ export function imageTensors(config: WanTransformerConfig): string[] {
   const embedder = ['norm1', 'norm2', 'ff.net.0.proj', 'ff.net.2'].map(name => {
     return `condition_embedder.image_embedder.${name}`
   })
-  const layers = contextLayers(config).map(layer => `${layer}.attn2`)
+  const main = Array.from({ length: config.num_layers }, (_, layer) => `blocks.${layer}`)
+  const hints = (config.vace_layers ?? []).map((_, layer) => `vace_blocks.${layer}`)
+  const layers = [...main, ...hints].map(layer => `${layer}.attn2`)
   const modules = [
     ...embedder,
     ...layers.flatMap(attention => imageModules.map(name => `${attention}.${name}`)),

@@ -8,13 +8,12 @@ import { reshaped, tensor } from '../../src/tensor/tensor.ts'
 export interface ImageEncoder {
   /** preprocessor_config.json */
   readonly preprocessor: unknown
-  /** The graph from hidden states to keys and values. */
+  /** The graph from hidden states to what the transformer sees of them. */
   readonly context: string
 }
 
 /**
- * Encodes the pictures, joins their hidden states one after the other, and makes the keys and values of every
- * cross-attention from them.
+ * Encodes the pictures, joins their hidden states one after the other, and brings them to the width of the transformer.
  */
 export async function embedPictures(
   { preprocessor, context }: ImageEncoder,

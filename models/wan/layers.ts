@@ -28,10 +28,12 @@ export interface BlockConditions {
   readonly context: Context
 }
 
-/** Keys and values of a layer's cross-attention, [batch, rows, model]: of the prompt, and of a picture. */
+/** What the cross-attentions see, [batch, rows, model]: of the prompt, and of a picture. */
 export interface Context {
-  readonly text: { readonly key: Value; readonly value: Value; readonly bias: Value }
-  readonly image: { readonly key: Value; readonly value: Value } | undefined
+  readonly text: Value
+  /** [batch, 1, tokens, text], see `textBias`. */
+  readonly textBias: Value
+  readonly image: Value | undefined
 }
 
 /** x [batch, frames, height·width, model] → the same. */
@@ -88,15 +90,21 @@ function selfAttention(
 function crossAttention(
   scope: Scope,
   x: Value,
-  { text, image }: Context,
+  { text, textBias, image }: Context,
   config: WanTransformerConfig,
 ): Value {
   const model = modelWidth(config)
   const heads = config.num_attention_heads
+  const attended = (rows: Value, [norm, key, value]: readonly [string, string, string], bias?: Value) => {
+    const keys = rmsNormLayer(scope, norm, linear(scope, key, rows, model), config.eps)
+    return attention(query, keys, linear(scope, value, rows, model), { heads, ...(bias && { bias }) })
+  }
   const tokens = reshape(x, ['=', '*', model]) // [batch, tokens, model]
   const query = rmsNormLayer(scope, 'norm_q', linear(scope, 'to_q', tokens, model), config.eps)
-  const fromText = attention(query, text.key, text.value, { heads, bias: text.bias })
-  const mixed = image ? add(fromText, attention(query, image.key, image.value, { heads })) : fromText
+  const fromText = attended(text, ['norm_k', 'to_k', 'to_v'], textBias)
+  const mixed = image
+    ? add(fromText, attended(image, ['norm_added_k', 'add_k_proj', 'add_v_proj']))
+    : fromText
   return reshapeLike(linear(scope, 'to_out.0', mixed, model), x)
 }
 
@@ -109,22 +117,20 @@ function crossAttentionNorm(scope: Scope, x: Value, config: WanTransformerConfig
   })
 }
 
-/** Inputs `<layer>.key` and `<layer>.value`, and for a picture `<layer>.image_key` and `<layer>.image_value`. */
-export function contextInputs(
-  graph: Graph,
-  layer: string,
-  textBias: Value,
-  config: WanTransformerConfig,
-): Context {
-  const input = (name: string, rows: string) => {
-    return cast(graph.input(`${layer}.${name}`, 'f32', ['batch', rows, modelWidth(config)]), graph.precision)
-  }
-  const pair = (prefix: string, rows: string) => {
-    return { key: input(`${prefix}key`, rows), value: input(`${prefix}value`, rows) }
+/**
+ * Inputs `text.embedding` and, for a picture, `image.embedding`, f32 [batch, rows, model], which do not change with the
+ * step; `text.bias`, see `textBias`. Keys and values are computed of them in every layer: they are hundreds of megabytes,
+ * which some backends would send to the device in every pass.
+ */
+export function contextInputs(graph: Graph, rotary: Value, config: WanTransformerConfig): Context {
+  const input = (name: string) => {
+    const embedding = graph.input(`${name}.embedding`, 'f32', ['batch', name, modelWidth(config)])
+    return cast(embedding, graph.precision)
   }
   return {
-    text: { ...pair('', 'text'), bias: textBias },
-    image: config.added_kv_proj_dim ? pair('image_', 'image') : undefined,
+    text: input('text'),
+    textBias: textBias(graph, rotary),
+    image: config.added_kv_proj_dim ? input('image') : undefined,
   }
 }
 
@@ -134,7 +140,7 @@ export function contextInputs(
  * @param rotary a table of [batch, tokens, …], which says how many queries there are
  * @returns [batch, 1, tokens, text]
  */
-export function textBias(graph: Graph, rotary: Value): Value {
+function textBias(graph: Graph, rotary: Value): Value {
   const perRow = graph.input('text.bias', 'f32', ['batch', 'text'])
   const perQuery = multiply(slice(rotary, 2, 0, 1), 0) // [batch, tokens, 1]
   const bias = add(unsqueeze(perRow, 1), perQuery) // [batch, tokens, text]

@@ -1,6 +1,6 @@
 /**
  * The Wan video transformer (Wan Team 2025, "Wan: Open and Advanced Large-Scale Video Generative Models";
- * diffusers `transformer_wan.py`). Keys and values of the cross-attentions are inputs: `context.ts` makes them.
+ * diffusers `transformer_wan.py`). What the cross-attentions see is an input: `context.ts` makes it.
  *
  *   latents [batch, channels, frames·pt, height·ph, width·pw]   (pt, ph, pw: the patch)
  *     ── patch embedding ──▶ [batch, frames, height·width, model]
@@ -23,7 +23,6 @@ import {
   outputProjection,
   patchEmbedding,
   rotaryTables,
-  textBias,
   timeEmbedding,
   transformerBlock,
   unpatchify,
@@ -34,7 +33,7 @@ import { controlHints } from './vace.ts'
  * Inputs: `latents` f32 [batch, channels, frames, pt, height, ph, width, pw] (the latents, each axis cut into
  * patches); for image-to-video checkpoints `condition`, more channels of the same layout; for VACE `control` and
  * `control.scale`; `timestep` f32 [batch, frames]; `rotary.cos` and `rotary.sin` f32 [batch, tokens, headDim / 2];
- * the keys and values of every layer, and `text.bias` for the rows of the prompt. Output: `velocity`, like `latents`.
+ * those of `contextInputs`. Output: `velocity`, like `latents`.
  * @param kernels the folders of kernels/ whose operators it may use
  */
 export function wanTransformer(
@@ -50,16 +49,16 @@ export function wanTransformer(
   const seen = extra > 0 ? concat([latents, latentInput(graph, 'condition', extra, config)], 1) : latents
   const timestep = graph.input('timestep', 'f32', ['batch', 'frames'])
   const rotary = rotaryTables(graph, config)
-  const bias = textBias(graph, rotary.cos)
+  const context = contextInputs(graph, rotary.cos, config)
 
   let x = patchEmbedding(scope, 'patch_embedding', seen, config) // [batch, frames, height·width, model]
   const time = timeEmbedding(scope, timestep, config)
   const hints = config.vace_layers?.length
-    ? controlHints(scope, x, { time: time.blocks, rotary, bias }, config.vace_layers, config)
+    ? controlHints(scope, x, { time: time.blocks, rotary, context }, config.vace_layers, config)
     : undefined
   for (let layer = 0; layer < config.num_layers; layer++) {
     const name = `blocks.${layer}`
-    const conditions = { time: time.blocks, rotary, context: contextInputs(graph, name, bias, config) }
+    const conditions = { time: time.blocks, rotary, context }
     x = scope.in(name, block => transformerBlock(block, x, conditions, config))
     x = graph.named(name, hints ? hints.add(layer, x) : x)
   }

@@ -9,13 +9,7 @@ import { split } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { linear } from '../../src/nn/linear.ts'
 import { modelWidth, type WanTransformerConfig } from './config.ts'
-import {
-  type BlockConditions,
-  contextInputs,
-  latentInput,
-  patchEmbedding,
-  transformerBlock,
-} from './layers.ts'
+import { type BlockConditions, latentInput, patchEmbedding, transformerBlock } from './layers.ts'
 
 export interface Hints {
   /** x [batch, frames, height·width, model] after a layer, with the hint for that layer where there is one. */
@@ -31,7 +25,7 @@ export interface Hints {
 export function controlHints(
   scope: Scope,
   x: Value,
-  conditions: Pick<BlockConditions, 'time' | 'rotary'> & { readonly bias: Value },
+  conditions: BlockConditions,
   layers: readonly number[],
   config: WanTransformerConfig,
 ): Hints {
@@ -45,10 +39,9 @@ export function controlHints(
   let state = patchEmbedding(scope, 'vace_patch_embedding', control, config)
   const hints = layers.map((_, index) => {
     const name = `vace_blocks.${index}`
-    const context = contextInputs(graph, name, conditions.bias, config)
     return scope.in(name, block => {
       const entry = index === 0 ? add(linear(block, 'proj_in', state, modelWidth(config)), x) : state
-      state = transformerBlock(block, entry, { ...conditions, context }, config)
+      state = transformerBlock(block, entry, conditions, config)
       return linear(block, 'proj_out', state, modelWidth(config))
     })
   })

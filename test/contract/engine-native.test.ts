@@ -122,9 +122,9 @@ describe.skipIf(noAddon)(`a video on the native backend${noAddon ? ` (skipped: $
       // The same arithmetic in another order: a value may round to the next level.
       const furthest = native.reduce((most, level, at) => Math.max(most, Math.abs(level - reference[at]!)), 0)
       expect(furthest).toBeLessThanOrEqual(1)
-      // Keys and values of the prompt, for every layer and both branches of guidance.
+      // The prompt's embeddings for both branches of guidance, and what the sampler remembers.
       expect(residents).toHaveLength(tinyRequest.steps)
-      expect(Math.min(...residents)).toBeGreaterThanOrEqual(2 * 2 * 2)
+      expect(Math.min(...residents)).toBeGreaterThanOrEqual(6)
       expect(loadNativeBinding().alive()).toEqual(before)
     },
   )

@@ -4,6 +4,7 @@ import { wanContext } from '../../../models/wan/context.ts'
 import { wanTransformer } from '../../../models/wan/transformer.ts'
 import { wanDecoder } from '../../../models/wan/vae.ts'
 import { addCosts, type GraphCost, graphCost, symbolsFrom } from '../../../src/graph/cost.ts'
+import { evaluateDim } from '../../../src/graph/dims.ts'
 import { Graph } from '../../../src/graph/graph.ts'
 import { gelu } from '../../../src/graph/ops/activation.ts'
 import { attention } from '../../../src/graph/ops/attention.ts'
@@ -14,6 +15,7 @@ import { reshape, slice, transpose } from '../../../src/graph/ops/layout.ts'
 import { matmulTransposed } from '../../../src/graph/ops/matmul.ts'
 import { rmsNorm } from '../../../src/graph/ops/normalization.ts'
 import { wantedTensors } from '../../../src/graph/wanted-tensors.ts'
+import { bytesPerElement } from '../../../src/tensor/dtype.ts'
 
 function costOf(build: (graph: Graph) => void, symbols: Record<string, number> = {}): GraphCost {
   const graph = new Graph('counted', { precision: 'f32' })
@@ -128,13 +130,16 @@ describe('the sizes behind symbols', () => {
 })
 
 describe('a Wan transformer', () => {
-  const costOfPass = (fields: object, sizes: Record<string, number>): GraphCost => {
+  const transformerOf = (fields: object): Graph => {
     const config = wanTransformerConfig.parse(fields)
     let graph: Graph | undefined
     wantedTensors(weights => {
       graph = wanTransformer(config, weights, 'bf16')
     })
-    return graphCost(graph!, { batch: 1, ...sizes })
+    return graph!
+  }
+  const costOfPass = (fields: object, sizes: Record<string, number>): GraphCost => {
+    return graphCost(transformerOf(fields), { batch: 1, ...sizes })
   }
   const tiny = {
     num_attention_heads: 2,
@@ -152,6 +157,7 @@ describe('a Wan transformer', () => {
     const { classes } = costOfPass(tiny, { frames, height: 4, width: 5, text })
     const linears =
       6 * tokens * width * width + // to_q, to_k, to_v and to_out of the first attention; to_q and to_out of the second
+      2 * text * width * width + // to_k and to_v of the second, of the prompt's rows
       2 * tokens * width * ffn + // feed-forward
       2 * tokens * width * (4 * 1 * 2 * 2) + // patches in, and out
       frames * 12 * width + // time embedding: freq → width
@@ -171,6 +177,24 @@ describe('a Wan transformer', () => {
     expect(classes.attention!.flops / 1e12).toBeCloseTo(893, -1)
     expect(flops / 1e15).toBeCloseTo(1.68, 1)
   })
+
+  test.each([
+    ['a prompt', {}, 40],
+    ['a prompt and a picture', { added_kv_proj_dim: 5120, image_dim: 1280 }, 45],
+  ])(
+    'at 14B is fed at most what takes milliseconds to send, in every pass, of %s',
+    (_, fields, megabytes) => {
+      const { inputs } = transformerOf({ out_channels: 16, ...fields })
+      const symbols = { batch: 1, frames: 21, height: 30, width: 52, text: 512, image: 257 }
+      const bytes = inputs.map(({ dtype, shape }) => {
+        return shape.reduce<number>(
+          (product, dim) => product * evaluateDim(dim, symbols),
+          bytesPerElement(dtype),
+        )
+      })
+      expect(bytes.reduce((sum, each) => sum + each, 0) / 1e6).toBeLessThan(megabytes)
+    },
+  )
 
   test('and its prompt and decoder have no op that is not counted', () => {
     const graphs: Graph[] = []
