@@ -34,6 +34,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'string' },
     layers: { type: 'string' },
     peer: { type: 'string' },
+    quick: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '7' },
   },
 })
@@ -43,7 +44,7 @@ const bench = benches[name]
 const rounds = Number(values.rounds)
 if (values.help || bench === undefined || !(Number.isInteger(rounds) && rounds >= 1)) {
   const say = values.help ? console.log : console.error
-  say('npm run bench -- <name> [--rounds N] [--peer PYTHON] [--layers N] [--json FILE]\n')
+  say('npm run bench -- <name> [--rounds N] [--peer PYTHON] [--layers N] [--quick] [--json FILE]\n')
   for (const [each, { question }] of Object.entries(benches)) say(`  ${each.padEnd(10)} ${question}`)
   process.exitCode = values.help ? 0 : 2
 } else {
@@ -55,7 +56,9 @@ if (values.help || bench === undefined || !(Number.isInteger(rounds) && rounds >
   const results = await measure({
     rounds,
     peer: values.peer,
+    quick: values.quick,
     ...(values.layers && { layers: Number(values.layers) }),
   })
-  console.log(`\nwritten to ${saveResults(name, { rounds, busy, ...results }, values.json)}`)
+  if (values.quick && values.json === undefined) console.log('\nnot written: a quick run measures nothing')
+  else console.log(`\nwritten to ${saveResults(name, { rounds, busy, ...results }, values.json)}`)
 }

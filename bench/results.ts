@@ -7,6 +7,8 @@ export interface BenchOptions {
   readonly rounds: number
   /** A Python that has torch and diffusers, to measure the same work there. */
   readonly peer: string | undefined
+  /** Whether only the smallest of everything is measured: it shows that a bench works, and says nothing of speed. */
+  readonly quick: boolean
   /** Of the transformer that `weights` measures. @default 14 of its 30 */
   readonly layers?: number
 }

@@ -8,20 +8,33 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { HttpClient } from './http-client.ts'
-import { printTable, rounded } from './results.ts'
+import { type BenchOptions, printTable, rounded } from './results.ts'
 import { type ServerProcess, startServerProcess } from './server-process.ts'
 
-const [clients, pages, seconds, pollMs, shortTasks] = [200, 20, 60, 1000, 1000]
-const { call, close } = new HttpClient(clients)
+interface Amounts {
+  readonly clients: number
+  readonly pages: number
+  readonly seconds: number
+  readonly pollMs: number
+  readonly shortTasks: number
+  /** Short tasks between two readings of the memory. */
+  readonly batch: number
+}
+
+const usual: Amounts = { clients: 200, pages: 20, seconds: 60, pollMs: 1000, shortTasks: 1000, batch: 100 }
+const quickly: Amounts = { clients: 20, pages: 2, seconds: 2, pollMs: 200, shortTasks: 4, batch: 2 }
+const { call, close } = new HttpClient(usual.clients)
 
 /** A minute under load, then short tasks, each of which takes more than 0.1 s of a processor: some minutes together. */
-export async function measureServing(): Promise<object> {
+export async function measureServing({ quick }: BenchOptions): Promise<object> {
+  const amounts = quick ? quickly : usual
+  const { clients, pages, seconds, shortTasks } = amounts
   const folder = mkdtempSync(path.join(tmpdir(), 'framewright-serve-'))
   const server = await startServerProcess(folder)
   try {
-    const load = await underLoad(server.url)
+    const load = await underLoad(server.url, amounts)
     printTable(`${clients} clients and ${pages} pages for ${seconds} s while videos are made`, [load])
-    const memory = await overManyTasks(server)
+    const memory = await overManyTasks(server, amounts)
     printTable(`memory over ${shortTasks} tasks, MiB`, memory)
     return { clients, pages, seconds, load, memory }
   } finally {
@@ -36,7 +49,10 @@ export async function measureServing(): Promise<object> {
  * Every client asks for a task once a second; one in twenty also makes one, cancels and deletes it. Every page of the Studio
  * reads the stream of what happens to all tasks.
  */
-async function underLoad(url: string): Promise<Readonly<Record<string, number>>> {
+async function underLoad(
+  url: string,
+  { clients, pages, seconds, pollMs }: Amounts,
+): Promise<Readonly<Record<string, number>>> {
   const long: string[] = []
   for (let count = 0; count < 20; count++) long.push(await post(url, 1000, 17))
   while (!(await call(url, 'GET', `/v1/tasks/${long[0]}`)).body.includes('RUNNING')) await wait(50)
@@ -91,9 +107,8 @@ async function readEvents(url: string, signal: AbortSignal): Promise<number> {
   return events
 }
 
-async function overManyTasks({ child, url }: ServerProcess) {
+async function overManyTasks({ child, url }: ServerProcess, { shortTasks, batch }: Amounts) {
   const rows: Record<string, number>[] = []
-  const batch = 100
   for (let done = batch; done <= shortTasks; done += batch) {
     const ids: string[] = []
     for (let count = 0; count < batch; count++) ids.push(await post(url, 1, 9))

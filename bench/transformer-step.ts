@@ -44,14 +44,14 @@ interface StepResult {
  * Milliseconds of one pass of the network at every size, through the lane that a video goes through; and of the peer,
  * in turn with it, so that whatever else the machine does falls on both.
  */
-export async function measureSteps({ rounds, peer: python }: BenchOptions): Promise<object> {
+export async function measureSteps({ rounds, peer: python, quick }: BenchOptions): Promise<object> {
   const folder = mkdtempSync(path.join(tmpdir(), 'framewright-bench-'))
   try {
     await writeSyntheticWan(folder)
     await using peer = python ? await Peer.start(python, 'diffusers_step.py', [folder, '--serve']) : undefined
     await using lane = await openLane(folder)
     const steps: StepResult[] = []
-    for (const size of sizes) {
+    for (const size of quick ? sizes.slice(0, 1) : sizes) {
       for (const promptTokens of promptLengths) {
         steps.push(await measureStep(size, promptTokens, { folder, lane, peer, rounds }))
       }

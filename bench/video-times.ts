@@ -24,12 +24,13 @@ type Video = (typeof videos)[number]
  * Seconds of whole videos, the first of an engine, which opens its sessions, and the second; the share of that which
  * is not inside runs of graphs; and the seconds from the start of a process to the first step.
  */
-export async function measureVideos({ rounds, peer: python }: BenchOptions): Promise<object> {
+export async function measureVideos({ rounds, peer: python, quick }: BenchOptions): Promise<object> {
   const model = await resolveModel()
   const peer = python === undefined ? undefined : await Peer.start(python, 'diffusers_video.py', [model])
   try {
     const results: VideoResult[] = []
-    for (const video of videos) results.push(await measureVideo(model, video, rounds, peer))
+    for (const video of quick ? videos.slice(0, 1) : videos)
+      results.push(await measureVideo(model, video, rounds, peer))
     printTable('a video of the built-in model', results.map(rowOf))
     const starts: number[] = []
     for (let round = 0; round < rounds; round++) starts.push(await secondsToFirstStep())

@@ -21,9 +21,7 @@ export interface WeightsProcessOptions {
   readonly folder: string
   readonly file: string
   readonly backend: 'onnxruntime-node' | 'native'
-  readonly width: number
-  readonly height: number
-  readonly frames: number
+  readonly size: { readonly width: number; readonly height: number; readonly frames: number }
 }
 
 /** What a pass took, and the memory after it. */
@@ -74,7 +72,7 @@ const timed: Backend = {
   [Symbol.asyncDispose]: () => backend[Symbol.asyncDispose](),
 }
 
-const { width, height, frames } = options
+const { width, height, frames } = options.size
 const parts = { families, createBackend: () => timed }
 const base = await openContext(
   { what: 'step', model: options.folder, device: 'cpu', width, height, frames },

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { families } from '../models/index.ts'
 import { writeSynthetic } from '../src/benchmark/synthetic.ts'
+import { nativeParts } from '../src/runtime/native-parts.ts'
 import { openWeights } from '../src/weights/checkpoint.ts'
 import { writeBf16, writeQ4K, writeScaledFp8 } from './quantized-files.ts'
 import { type BenchOptions, median, printTable, rounded } from './results.ts'
@@ -16,11 +17,13 @@ import type { WeightsPass, WeightsProcessOptions } from './weights-process.ts'
 
 const model = 'wan-t2v-1.3b'
 /** 7 × 16 × 16 tokens. */
-const size = { width: 256, height: 256, frames: 25 }
-const tokens = 1792
+const usual = { size: { width: 256, height: 256, frames: 25 }, tokens: 1792 }
+const quickly = { size: { width: 32, height: 32, frames: 5 }, tokens: 8 }
 /** Of 30: so many that bf16 weights are mapped, as those of the whole model are. */
 const usualLayers = 14
 const backends = ['onnxruntime-node', 'native'] as const
+/** The native one where it was built. */
+const built = backends.filter(name => name !== 'native' || nativeParts().addon)
 const formats = ['bf16', 'fp8 scaled', 'Q4_K'] as const
 type Format = (typeof formats)[number]
 
@@ -37,12 +40,18 @@ interface FormatResult {
   readonly ratio: number
 }
 
-export async function measureWeights({ rounds, layers = usualLayers }: BenchOptions): Promise<object> {
+export async function measureWeights({
+  rounds,
+  quick,
+  layers = quick ? 1 : usualLayers,
+}: BenchOptions): Promise<object> {
   const folder = mkdtempSync(path.join(tmpdir(), 'framewright-bench-'))
   try {
+    const { size, tokens } = quick ? quickly : usual
     const files = await writeFiles(folder, layers)
     const results: FormatResult[] = []
-    for (const backend of backends) results.push(...(await measureBackend(backend, folder, files, rounds)))
+    for (const backend of built)
+      results.push(...(await measureBackend({ backend, folder, size }, files, rounds)))
     printTable(`one pass of ${layers} layers at ${tokens} tokens; MB`, results.map(row))
     return { model, layers, tokens, formats: results }
   } finally {
@@ -73,16 +82,16 @@ async function writeFiles(folder: string, layers: number): Promise<Record<Format
 }
 
 async function measureBackend(
-  backend: (typeof backends)[number],
-  folder: string,
+  options: Omit<WeightsProcessOptions, 'file'>,
   files: Readonly<Record<Format, string>>,
   rounds: number,
 ): Promise<FormatResult[]> {
+  const { backend } = options
   const children = new Map<Format, ChildProcess>()
   try {
     const passes = new Map<Format, WeightsPass[]>(formats.map(format => [format, []]))
     for (const format of formats) {
-      children.set(format, await startProcess({ folder, file: files[format], backend, ...size }))
+      children.set(format, await startProcess({ ...options, file: files[format] }))
     }
     // The first pass reads the file and allocates.
     for (let round = 0; round <= rounds; round++) {
