@@ -47,6 +47,8 @@ describe.each(published)('the configs of $model.name', ({ family, model }) => {
     return hasFixture(`published/${list}.json`) ? [{ component, list }] : []
   })
 
+  if (components.length === 0) test.skip('give the tensors of its components, whose lists are not here')
+
   test.each(components)('give the tensors of the published $component', ({ component, list }) => {
     const content = publishedComponents(list)
     const alike = Object.keys(content).find(name => component.startsWith(name))
