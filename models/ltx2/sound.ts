@@ -16,8 +16,12 @@ import {
   samplesPerFrame,
 } from './audio-config.ts'
 import { ltx2AudioDecoder } from './audio-vae.ts'
+import { audioVaeContext, vocoderContext } from './sound-context.ts'
 import { audioFrames } from './sound-latents.ts'
 import { ltx2Vocoder } from './vocoder.ts'
+
+/** Spectra that a part of a long sound has, beside its context: about five seconds. */
+const partSpectra = 512
 
 export interface Ltx2Sound {
   /** `ModelFacts.sound`. */
@@ -53,7 +57,24 @@ export function ltx2Sound(checkpoint: CheckpointConfigs, stream: number): Ltx2So
       stream,
       rate,
       channels: generator.out_channels,
-      decoder: ['audio-decoder', 'vocoder'],
+      decoder: [
+        {
+          graph: 'audio-decoder',
+          axes: [1, 1],
+          perStep: audioCompression,
+          fewer: audioCompression - 1,
+          context: [audioVaeContext(audioVae), 0],
+          chunk: partSpectra / audioCompression,
+        },
+        {
+          graph: 'vocoder',
+          axes: [1, 1],
+          perStep: rate / (sample_rate / mel_hop_length),
+          fewer: 0,
+          context: [vocoderContext(vocoder), vocoderContext(vocoder)],
+          chunk: partSpectra,
+        },
+      ],
       latentShape: clip => [latents.channels, audioFrames(latents, clip), latents.bins],
     },
     graphs: [

@@ -122,7 +122,7 @@ test.each(seeded)(
       return (value - mean[packed]!) / deviation[packed]!
     })
     let feeds: Record<string, Tensor> = { latents: tensor('f32', shape, latents) }
-    for (const graph of facts.decoder) {
+    for (const { graph } of facts.decoder) {
       feeds = await runGraph(built[graph]!, feeds)
       const [[output, result]] = Object.entries(feeds) as [[string, Tensor]]
       const expected = results.get(`${name}.${output}`)!

@@ -17,7 +17,7 @@ export function soundingFamilies(copies: number): Family[] {
         stream: 0,
         rate: soundRate,
         channels: 2,
-        decoder: ['sound'],
+        decoder: [{ graph: 'sound', axes: [1, 1], perStep: 4, fewer: 0, context: [0, 0], chunk: 1e9 }],
         latentShape: ({ frames }) => [channels, (frames + 3) / 4, 2, 2],
       }
       const graphs = [...model.graphs, soundGraph(channels, copies)]
