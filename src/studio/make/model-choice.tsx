@@ -12,7 +12,7 @@ export function ModelChoice() {
     ...(model?.extends ? [texts.make.goesOn] : []),
   ]
   return (
-    <Field label={texts.make.model}>
+    <Field label={texts.make.model} about={texts.make.modelAbout}>
       {ids => (
         <>
           <select

@@ -30,6 +30,7 @@ export const english = {
     promptHint: 'Describe the video: who or what, what happens, where, how it is filmed.',
     negative: 'Negative prompt',
     model: 'Model',
+    modelAbout: 'What makes the video. Controls that it has no use for are not shown.',
     can: 'It can do',
     modes: {
       text: 'text to video',
