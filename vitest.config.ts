@@ -12,8 +12,10 @@ export default defineConfig({
     maxWorkers: 2,
     // A worker loads the modules of the runtime once, not once for every file: a third of the time of a run.
     isolate: false,
-    globalSetup: ['test/run-folder.ts', 'test/reference-model.ts'],
+    globalSetup: ['test/run-folder.ts', 'test/reference-model.ts', 'test/postgres-run.ts'],
     setupFiles: ['test/leave-as-found.ts'],
+    // Tests that run at the same time wait for leases and clocks most of their time.
+    maxConcurrency: 10,
     // Two workers and the programs they start share the cores: threads that wait for each other's turn take longer.
     env: { FRAMEWRIGHT_THREADS: '1' },
     // Tests of whole programs wait for other processes: one that a busy machine was too slow for is tried once more in

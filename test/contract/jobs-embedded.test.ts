@@ -2,9 +2,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
 import type { Database } from '../../src/jobs/database.ts'
 import { DurableJobs } from '../../src/jobs/durable-jobs.ts'
-import { EmbeddedDatabase } from '../../src/jobs/embedded-database.ts'
+import type { EmbeddedDatabase } from '../../src/jobs/embedded-database.ts'
 import { FolderStorage } from '../../src/jobs/folder-storage.ts'
 import { migrate } from '../../src/jobs/schema.ts'
+import { openEmptyDatabase } from '../embedded-database.ts'
 import { scratchFolder } from '../scratch.ts'
 import { testJobs } from './jobs-suite.ts'
 
@@ -14,7 +15,7 @@ let database: EmbeddedDatabase
 
 // Making a database takes longer than everything that is done to it here: it is made once, and emptied.
 beforeAll(async () => {
-  database = await EmbeddedDatabase.open(join(scratch, 'database'))
+  database = await openEmptyDatabase(join(scratch, 'database'))
   await database.transaction(migrate)
 }, 300_000)
 afterAll(async () => await database.close())

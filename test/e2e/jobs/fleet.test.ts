@@ -9,26 +9,23 @@ import { builtInModel, openJobs, readVideo } from '../../../src/index.ts'
 import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
 import type { Jobs } from '../../../src/jobs/jobs.ts'
 import type { TaskRecord } from '../../../src/jobs/task.ts'
-import { type PostgresServer, startPostgres } from '../../postgres-server.ts'
+import { postgresOfRun } from '../../postgres-server.ts'
 import { scratchFolder } from '../../scratch.ts'
 import { main } from '../run-cli.ts'
 
 const folder = scratchFolder()
 const storage = new FolderStorage(folder)
-let server: PostgresServer
 let database: string
 let jobs: Jobs
 const workers: ChildProcess[] = []
 
 beforeAll(async () => {
-  server = await startPostgres()
-  database = await server.createDatabase()
+  database = await (await postgresOfRun()).createDatabase()
   jobs = (await openJobs({ database, storage, leaseSeconds: 2 })).jobs
 }, 120_000)
 afterAll(async () => {
   for (const worker of workers) worker.kill('SIGKILL')
   await jobs[Symbol.asyncDispose]()
-  await server[Symbol.asyncDispose]()
 })
 
 /** Starts `framewright worker`. @returns it, and what it has said so far */

@@ -1,24 +1,23 @@
 /** What goes beyond the contract: other processes that die, retries, time limits, retention. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
 import type { JobsOptions } from '../../../src/jobs/jobs-options.ts'
 import { openJobs } from '../../../src/jobs/open-jobs.ts'
 import { markerKey } from '../../../src/jobs/storage-marker.ts'
 import type { RunOutcome, TaskRun, TaskRunner } from '../../../src/jobs/task-runner.ts'
-import { type PostgresServer, sql, startPostgres } from '../../postgres-server.ts'
+import { type PostgresServer, postgresOfRun, sql } from '../../postgres-server.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 
 const storage = new FolderStorage(scratchFolder())
 let server: PostgresServer
 
 beforeAll(async () => {
-  server = await startPostgres()
+  server = await postgresOfRun()
   // The databases of tests that run at the same time have one storage: it is known before they do.
   await storage.write(markerKey, Buffer.from(randomUUID()))
 }, 120_000)
-afterAll(async () => await server[Symbol.asyncDispose]())
 
 const result = {
   outputs: [],

@@ -4,7 +4,7 @@ import { readdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
-import { lockFolder } from '../../../src/jobs/folder-lock.ts'
+import { lockFolder, usualLockTimes } from '../../../src/jobs/folder-lock.ts'
 import { root } from '../../e2e/run-cli.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 
@@ -28,6 +28,13 @@ async function locker(folder: string, command: readonly string[] = []) {
 
 const namespaces = ['unshare', '--net', '--pid', '--ipc', '--uts', '--fork', '--kill-child']
 const canUnshare = spawnSync(namespaces[0]!, [...namespaces.slice(1), 'true']).status === 0
+
+/** As much shorter than the usual ones as a busy machine allows. */
+const quick = { beatMs: 400, goneMs: 2000 }
+
+test('a holder says every 2 s that it lives, and counts as gone after 10 s without', () => {
+  expect(usualLockTimes).toEqual({ beatMs: 2000, goneMs: 10_000 })
+})
 
 describe.concurrent('a locked folder', () => {
   test('is closed to the process itself, to others, and says who has it', async () => {
@@ -74,10 +81,13 @@ describe.concurrent('a locked folder', () => {
     const path = join(folder, '.tasks-lock.7')
     const holder = { id: 'x', pid: 1, host: 'elsewhere', kernel: 'another' }
     await writeFile(path, JSON.stringify(holder))
-    const beat = setInterval(() => void utimes(path, new Date(), new Date()), 500)
-    expect((await failure(lockFolder(folder))).message).toContain('process 1 on elsewhere has')
+    const lock = () => lockFolder(folder, 'tasks', undefined, quick)
+    const beat = setInterval(() => void utimes(path, new Date(), new Date()), quick.beatMs)
+    expect((await failure(lock())).message).toContain('process 1 on elsewhere has')
     clearInterval(beat)
-    await (await lockFolder(folder)).release()
+    const began = performance.now()
+    await (await lock()).release()
+    expect(performance.now() - began).toBeGreaterThanOrEqual(quick.goneMs)
     expect(await readdir(folder)).toEqual(['.tasks-lock.8'])
   }, 30_000)
 
@@ -94,10 +104,10 @@ describe.concurrent('a locked folder', () => {
   test('says when it was taken by another, as after a long pause', async () => {
     const folder = scratchFolder()
     let lost = 0
-    const lock = await lockFolder(folder, 'tasks', () => lost++)
+    const lock = await lockFolder(folder, 'tasks', () => lost++, quick)
     const holder = { id: 'x', pid: 1, host: 'elsewhere', kernel: 'another' }
     await writeFile(join(folder, '.tasks-lock.2'), JSON.stringify(holder))
-    await wait(2500)
+    await wait(2.5 * quick.beatMs)
     expect(lost).toBe(1)
     await lock.release()
   })

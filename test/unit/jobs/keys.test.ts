@@ -1,10 +1,10 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { FileKeys } from '../../../src/jobs/file-keys.ts'
 import type { KeyStore } from '../../../src/jobs/key-store.ts'
 import { openKeys } from '../../../src/jobs/open-jobs.ts'
-import { type PostgresServer, startPostgres } from '../../postgres-server.ts'
+import { type PostgresServer, postgresOfRun } from '../../postgres-server.ts'
 import { scratchFolder } from '../../scratch.ts'
 
 const folder = scratchFolder()
@@ -12,10 +12,9 @@ let server: PostgresServer
 let address: string
 
 beforeAll(async () => {
-  server = await startPostgres()
+  server = await postgresOfRun()
   address = await server.createDatabase()
 }, 120_000)
-afterAll(async () => await server[Symbol.asyncDispose]())
 
 describe.each([
   ['in a file', async (): Promise<KeyStore> => await openKeys(join(folder, 'database'))],

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
 import type { JobsOptions } from '../../../src/jobs/jobs-options.ts'
 import { openJobs } from '../../../src/jobs/open-jobs.ts'
@@ -11,18 +11,17 @@ import { migrate } from '../../../src/jobs/schema.ts'
 import { markerKey } from '../../../src/jobs/storage-marker.ts'
 import type { NewTask, TaskRecord } from '../../../src/jobs/task.ts'
 import type { RunOutcome, TaskRun, TaskRunner } from '../../../src/jobs/task-runner.ts'
-import { type PostgresServer, sql, startPostgres } from '../../postgres-server.ts'
+import { type PostgresServer, postgresOfRun, sql } from '../../postgres-server.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 
 const folder = scratchFolder()
 const storage = new FolderStorage(folder)
 let server: PostgresServer
 beforeAll(async () => {
-  server = await startPostgres()
+  server = await postgresOfRun()
   // The databases of tests that run at the same time have one storage: it is known before they do.
   await storage.write(markerKey, Buffer.from(randomUUID()))
 }, 120_000)
-afterAll(async () => await server[Symbol.asyncDispose]())
 
 const rest = { width: 1, height: 1, frames: 1, fps: 1, seed: '1', seconds: {}, peakMemoryBytes: 1 }
 const done: RunOutcome = { type: 'succeeded', result: { ...rest, outputs: [] } }
@@ -306,7 +305,7 @@ describe.concurrent('a clock that is set back', () => {
     const database = await server.createDatabase()
     await using producer = await open(database)
     const { runner, ids } = runnerOf(async () => {
-      await wait(4000)
+      await wait(2000)
       return done
     })
     await using _worker = await open(database, { runner })
