@@ -91,7 +91,7 @@ function loadLtx2(checkpoint: CheckpointConfigs): Model {
   const { textEncoder, connectors, transformer, vae, sound } = configs
   const made = hasSound(checkpoint) ? ltx2Sound(checkpoint, streamNames.indexOf('audio')) : undefined
   const facts = { ...factsOf(configs, checkpoint), ...(made && { sound: made.facts }) }
-  const visual = { facts, transformer, sound, anyFrame: checkpoint.index._class_name === anyFrame.name }
+  const visual = { facts, transformer, sound, anyFrame: isAnyFrame(checkpoint) }
   return {
     facts,
     graphs: [...graphsOf(configs), ...(made?.graphs ?? [])],
@@ -118,6 +118,10 @@ function loadLtx2(checkpoint: CheckpointConfigs): Model {
     decoderFeeds: () => ({}),
     upsampler: ltxUpsamplerFormat(vae, 'LTX2LatentUpsamplerModel', ltx2UpsamplerConfig),
   }
+}
+
+function isAnyFrame({ index }: CheckpointConfigs): boolean {
+  return index._class_name === anyFrame.name
 }
 
 /** Whether a checkpoint has the parts that make sound; without both its videos are silent. */
@@ -238,6 +242,9 @@ function factsOf({ vae, ...networks }: Ltx2Configs, checkpoint: CheckpointConfig
     trained: checkpoint.trained,
     textTokens: ltx2TextTokens,
     countedFromEnd: 'latents',
+    // A first frame alone is stretched, as in diffusers' pipeline for it.
+    covers: ({ keyframes, lastImage }) =>
+      isAnyFrame(checkpoint) || keyframes.length > 0 || lastImage !== undefined,
     scheduler: checkpoint.components.scheduler,
     keepsLevels: true,
     experts: [{ graph: 'transformer', fromTimestep: 0 }],

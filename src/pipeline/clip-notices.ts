@@ -16,8 +16,16 @@ interface Source {
   readonly variable?: boolean
 }
 
-/** Notices what becomes of a picture or clip that is not like the video to be made. */
-export function noticeFit(path: string, source: Source, plan: GeneratePlan, notify: Notify): void {
+/**
+ * Notices what becomes of a picture or clip that is not like the video to be made.
+ * @param plan where `fit` says whether its edges are cut
+ */
+export function noticeFit(
+  path: string,
+  source: Source,
+  plan: Pick<GeneratePlan, 'width' | 'height' | 'fps' | 'fit'>,
+  notify: Notify,
+): void {
   const size = `${source.width}x${source.height}`
   const ratio = (source.width * plan.height) / (source.height * plan.width)
   if (Math.abs(Math.log(ratio)) > shapeTolerance) {

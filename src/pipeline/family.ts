@@ -22,6 +22,7 @@ import type { Download } from './download.ts'
 import type { FieldName, FieldRecords, GeneratePlan } from './fields/request-fields.ts'
 import type { Defaults, Mode, Preset, RequestFacts } from './model-facts.ts'
 import type { SingleFiles } from './single-files.ts'
+import type { SoundFacts } from './sound-facts.ts'
 import type { Trained } from './trained.ts'
 
 export type * from './clip-graphs.ts'
@@ -37,6 +38,7 @@ export type {
   SingleFileModel,
   SingleFiles,
 } from './single-files.ts'
+export type { SoundFacts, SoundGraph } from './sound-facts.ts'
 
 /** A kind of checkpoint: how to recognise it, and how to read it. Shared code knows families only through this. */
 export interface Family {
@@ -190,7 +192,7 @@ export interface GuidedStream {
 }
 
 export interface ModelFacts
-  extends Pick<RequestFacts, 'guidanceBelowOne' | 'coveredSizes' | 'countedFromEnd'> {
+  extends Pick<RequestFacts, 'guidanceBelowOne' | 'coveredSizes' | 'covers' | 'countedFromEnd'> {
   readonly family: string
   /**
    * What is denoised together, each with latents and noise levels of its own, in the order that their noise is drawn in.
@@ -228,38 +230,6 @@ export interface ModelFacts
   readonly takes: readonly FieldName[]
   /** For kinds of models that are not checked in full: which, and what is not, as half a sentence. @default it is */
   readonly experimental?: string
-}
-
-/** How the sound of a clip is made of the latents of a stream. */
-export interface SoundFacts {
-  /** Index into the facts' streams: the latents that it is decoded from. */
-  readonly stream: number
-  /** Samples a second of each channel. */
-  readonly rate: number
-  readonly channels: number
-  /**
-   * The graphs that decode it, in their order. The first takes `latents` in the shape of the stream; every other one what the
-   * one before gives, by the same name; the last gives `waveform`, f32 [channels, samples] in [−1, 1]. The sound begins with
-   * the picture, and where it ends before it the picture goes on in silence: it is not stretched.
-   */
-  readonly decoder: readonly [SoundGraph, ...SoundGraph[]]
-  /** The shape of the latents of a clip's sound, as `StreamConditioning.shape` without extra positions. */
-  latentShape(clip: { readonly frames: number; readonly fps: number }): readonly number[]
-}
-
-/** A graph with one input and one output, whose steps in time depend on those near them alone: a long sound is run in parts. */
-export interface SoundGraph {
-  readonly graph: string
-  /** The axis of time of its input, and of its output. */
-  readonly axes: readonly [input: number, output: number]
-  /** Steps of the output for each of the input. */
-  readonly perStep: number
-  /** How many fewer the first step of an input has. */
-  readonly fewer: number
-  /** Steps of the input before and after one that its output depends on. */
-  readonly context: readonly [before: number, after: number]
-  /** Steps of the input that are run at a time, beside their context. */
-  readonly chunk: number
 }
 
 /**

@@ -67,6 +67,11 @@ export interface RequestFacts {
    */
   readonly coveredSizes?: readonly PictureSize[] | undefined
   /**
+   * Whether the pictures and clips of a request cover a frame, and what stands over is cut off.
+   * @default they are stretched, unless the request has them cut first
+   */
+  covers?(pictures: { readonly keyframes: readonly unknown[]; readonly lastImage?: unknown }): boolean
+  /**
    * Whether a picture for a frame that is counted from the end, the last one included, stands at that frame or at the first
    * frame of its latent frame.
    * @default 'frames'

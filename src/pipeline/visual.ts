@@ -13,7 +13,7 @@ import type { RequestFacts } from './model-facts.ts'
  * Reads the pictures and videos of a request.
  * @param notify told where they are not used as they are
  * @param opening frames of another clip that this one begins with
- * @param facts of a model that cuts pictures after it has resized them: first and last frames are left whole
+ * @param facts of a model that cuts pictures after it has resized them
  * @throws MediaError for a file that cannot be read
  */
 export async function readVisualInputs(
@@ -21,14 +21,15 @@ export async function readVisualInputs(
   signal: AbortSignal,
   notify: Notify,
   opening: readonly Picture[] = [],
-  facts: Pick<RequestFacts, 'coveredSizes'> = {},
+  facts: Pick<RequestFacts, 'coveredSizes' | 'covers'> = {},
 ): Promise<VisualInputs> {
+  const reading = { plan, signal, notify, fit: facts.covers?.(plan) ? 'crop' : plan.fit } as const
   const clip = async (path: string | undefined, still: Still) =>
-    path === undefined ? undefined : await readClip(path, still, plan, signal, notify)
+    path === undefined ? undefined : await readClip(path, still, reading)
   const picture = async (path: string | undefined) => {
     if (path === undefined) return undefined
     const whole = await readStill(path, notify)
-    const shaped = fitted(path, whole, plan, notify)
+    const shaped = fitted(path, whole, reading)
     return facts.coveredSizes ? whole : shaped
   }
   return {
@@ -39,7 +40,7 @@ export async function readVisualInputs(
       ...(await Promise.all(
         plan.keyframes.map(async ({ frame, path, strength }) => {
           const room = Math.max(1, plan.frames - frame)
-          return { frame, strength, pictures: await readPictures(path, room, plan, signal, notify) }
+          return { frame, strength, pictures: await readPictures(path, room, reading) }
         }),
       )),
     ],
@@ -49,19 +50,21 @@ export async function readVisualInputs(
   }
 }
 
+interface Reading {
+  readonly plan: GeneratePlan
+  readonly signal: AbortSignal
+  readonly notify: Notify
+  /** What becomes of a picture of another shape, whoever does it. */
+  readonly fit: GeneratePlan['fit']
+}
+
 /** What a picture is in the place of a clip: every frame of it, or too few frames. */
 type Still = 'held' | 'refused'
 
 /** As many frames as the clip to make has. @throws RequestError when the file has fewer */
-async function readClip(
-  path: string,
-  still: Still,
-  plan: GeneratePlan,
-  signal: AbortSignal,
-  notify: Notify,
-): Promise<Picture[]> {
-  const { frames } = plan
-  const pictures = await readPictures(path, frames, plan, signal, notify)
+async function readClip(path: string, still: Still, reading: Reading): Promise<Picture[]> {
+  const { frames } = reading.plan
+  const pictures = await readPictures(path, frames, reading)
   if (pictures.length === frames) return pictures
   if (pictures.length === 1 && still === 'held') return new Array<Picture>(frames).fill(pictures[0]!)
   throw new RequestError('request/invalid', {
@@ -73,19 +76,14 @@ async function readClip(
 }
 
 /** The frames of a video at the rate of the clip, or of a folder, up to `most`, or a picture as the only one. */
-async function readPictures(
-  path: string,
-  most: number,
-  plan: GeneratePlan,
-  signal: AbortSignal,
-  notify: Notify,
-): Promise<Picture[]> {
+async function readPictures(path: string, most: number, reading: Reading): Promise<Picture[]> {
+  const { plan, signal, notify, fit } = reading
   if (await isStill(path)) {
-    return [fitted(path, await readStill(path, notify), plan, notify)]
+    return [fitted(path, await readStill(path, notify), reading)]
   }
   // One more than are used: whether there are more.
   const video = await readVideo(path, { fps: plan.fps, maxFrames: most + 1, signal })
-  noticeFit(path, video, plan, notify)
+  noticeFit(path, video, { ...plan, fit }, notify)
   const pictures: Picture[] = []
   const { width, height } = video
   for await (const data of video.frames) pictures.push(inShape({ width, height, data }, plan))
@@ -106,8 +104,8 @@ async function readStill(path: string, notify: Notify): Promise<Picture> {
   return picture
 }
 
-function fitted(path: string, picture: Picture, plan: GeneratePlan, notify: Notify): Picture {
-  noticeFit(path, picture, plan, notify)
+function fitted(path: string, picture: Picture, { plan, notify, fit }: Reading): Picture {
+  noticeFit(path, picture, { ...plan, fit }, notify)
   return inShape(picture, plan)
 }
 

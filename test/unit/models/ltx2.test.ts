@@ -171,6 +171,14 @@ describe('the guidance of a stream', () => {
   })
 })
 
+test('pictures cover the frame where any frame can have one, and a first frame alone is stretched', () => {
+  const { covers } = load().facts
+  const keyframes = [{ frame: 8, path: 'a.png', strength: 1 }]
+  expect(covers!({ keyframes: [] })).toBe(false)
+  expect(covers!({ keyframes })).toBe(true)
+  expect(covers!({ keyframes: [], lastImage: 'a.png' })).toBe(true)
+})
+
 test('a field that needs guidance has an effect where the sound or a further pass is guided', () => {
   const noticed = (request: Omit<GenerateRequest, 'prompt'>) => {
     const notices: string[] = []

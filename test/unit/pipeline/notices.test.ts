@@ -141,6 +141,12 @@ describe('pictures and clips', () => {
         `${clip}: ${room}.`,
       ]),
     )
+    // A model that covers a frame with them cuts what stands over.
+    await readVisualInputs(plan, new AbortController().signal, notices.add, [], { covers: () => true })
+    expect(notices.take()).toContainEqual({
+      code: 'picture/cropped',
+      message: `${picture}: the edges of 64x32 are cut for 64x64, which has another shape.`,
+    })
   })
 })
 
