@@ -21,15 +21,7 @@ import {
 import { type TensorRtFlag, tensorRtOption } from './tensorrt-flag.ts'
 
 /** What commander makes of the flags of a model's other files. */
-export interface ModelFileFlags {
-  readonly transformer2?: string
-  readonly textEncoder?: string
-  readonly textEncoder2?: string
-  readonly connectors?: string
-  readonly vae?: string
-  readonly audioVae?: string
-  readonly imageEncoder?: string
-  readonly tokenizer?: string
+export interface ModelFileFlags extends Omit<ModelFiles, 'modelsFolder'> {
   readonly modelsDir?: string
 }
 

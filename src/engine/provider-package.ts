@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, rename, rm, stat, symlink } from 'node:fs/promis
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { BackendError, messageOf } from '../errors.ts'
+import { framewrightHome } from '../hub/environment.ts'
 import type { PullEvent } from '../hub/events.ts'
 import { type NpmPackage, pullNpmPackage } from '../hub/npm-package.ts'
 import { isOfVersion, runtimeFolder, runtimeVersion } from '../runtime/cuda-provider.ts'
@@ -16,6 +17,18 @@ export interface ProviderPlace {
   readonly release: ProviderRelease | undefined
   /** The folder of ONNX Runtime's libraries. */
   readonly runtime: string
+}
+
+/** How a provider is set up. */
+export interface SetupOptions {
+  readonly signal?: AbortSignal
+  /** Where providers are kept. @default `$FRAMEWRIGHT_HOME/providers`, else the user's cache folder */
+  readonly folder?: string
+}
+
+/** The folder that a provider of a version of ONNX Runtime is kept in. */
+export function keptProvider(name: 'cuda' | 'tensorrt', version: string, { folder }: SetupOptions): string {
+  return path.join(folder ?? path.join(framewrightHome(), 'providers'), `${name}-${version}`)
 }
 
 export interface ProviderRelease extends NpmPackage {

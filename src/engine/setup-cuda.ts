@@ -1,6 +1,5 @@
 import { constants, copyFile, mkdir, rename } from 'node:fs/promises'
 import path from 'node:path'
-import { framewrightHome } from '../hub/environment.ts'
 import type { PullEvent } from '../hub/events.ts'
 import { providerLibraries } from '../runtime/cuda-provider.ts'
 import { tensorRtProvider } from '../runtime/tensorrt-provider.ts'
@@ -9,18 +8,17 @@ import {
   checkVersion,
   fetchProvider,
   hasFiles,
+  keptProvider,
   linkFiles,
   ownPlace,
   type ProviderPlace,
   providerError,
+  type SetupOptions,
 } from './provider-package.ts'
 
-export interface SetupCudaOptions {
+export interface SetupCudaOptions extends SetupOptions {
   /** A folder with the provider's libraries, for a machine without a network. @default they are fetched */
   readonly from?: string
-  readonly signal?: AbortSignal
-  /** Where the provider is kept. @default `$FRAMEWRIGHT_HOME/providers`, else the user's cache folder */
-  readonly folder?: string
 }
 
 /**
@@ -35,7 +33,7 @@ export async function* setupCuda(
   place: ProviderPlace = ownPlace(),
 ): AsyncGenerator<PullEvent> {
   checkPlatform()
-  const kept = path.join(options.folder ?? path.join(framewrightHome(), 'providers'), `cuda-${place.version}`)
+  const kept = keptProvider('cuda', place.version, options)
   if (options.from !== undefined) await copyProvider(path.resolve(options.from), kept, place.version)
   else if (!(await hasFiles(kept, providerLibraries))) {
     // The package is large, and TensorRT's provider small.

@@ -1,7 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { messageOf } from '../errors.ts'
-import { framewrightHome } from '../hub/environment.ts'
 import type { PullEvent } from '../hub/events.ts'
 import { tensorRtLibraries, tensorRtProvider } from '../runtime/tensorrt-provider.ts'
 import {
@@ -9,18 +8,17 @@ import {
   checkVersion,
   fetchProvider,
   hasFiles,
+  keptProvider,
   linkFiles,
   ownPlace,
   type ProviderPlace,
   providerError,
+  type SetupOptions,
 } from './provider-package.ts'
 
-export interface SetupTensorRtOptions {
+export interface SetupTensorRtOptions extends SetupOptions {
   /** The folder of TensorRT 10's libraries, which stays where it is. It may hold the provider too. */
   readonly from: string
-  readonly signal?: AbortSignal
-  /** Where the provider is kept. @default `$FRAMEWRIGHT_HOME/providers`, else the user's cache folder */
-  readonly folder?: string
 }
 
 /**
@@ -30,22 +28,21 @@ export interface SetupTensorRtOptions {
  *   cannot be fetched; CancelledError after an abort
  */
 export async function* setupTensorRt(
-  { from, signal, folder }: SetupTensorRtOptions,
+  { from, ...options }: SetupTensorRtOptions,
   place: ProviderPlace = ownPlace(),
 ): AsyncGenerator<PullEvent> {
   checkPlatform()
   const source = path.resolve(from)
   const libraries = await librariesIn(source)
-  const cache = folder ?? path.join(framewrightHome(), 'providers')
-  const own = path.join(cache, `tensorrt-${place.version}`)
-  const folders = [source, path.join(cache, `cuda-${place.version}`), own]
+  const own = keptProvider('tensorrt', place.version, options)
+  const folders = [source, keptProvider('cuda', place.version, options), own]
   const has = await Promise.all(folders.map(each => hasFiles(each, [tensorRtProvider])))
   const found = folders.find((_, index) => has[index])
   if (found === undefined)
     yield* fetchProvider(own, place, {
       subject: 'TensorRT provider',
       files: [tensorRtProvider],
-      signal,
+      signal: options.signal,
     })
   const provider = path.join(found ?? own, tensorRtProvider)
   await checkVersion(provider, place.version)

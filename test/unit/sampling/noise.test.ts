@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { FramewrightError } from '../../../src/errors.ts'
-import { createGenerator, maxSeed, type NoiseGenerator } from '../../../src/sampling/noise.ts'
+import {
+  createGenerator,
+  createMersenneTwister,
+  maxSeed,
+  type NoiseGenerator,
+} from '../../../src/sampling/noise.ts'
 import { elementCount } from '../../../src/tensor/dtype.ts'
 import { fixture } from '../../fixtures.ts'
 import { readFixtureTensors } from '../../safetensors-fixture.ts'
@@ -106,4 +111,25 @@ test('a generator goes on from where another of its seed was, also between the t
   expect(second.position()).toEqual(position)
   expect(second.randn(5)).toEqual(first.randn(5))
   expect(second.randn(40)).toEqual(first.randn(40))
+})
+
+describe('a Mersenne Twister', () => {
+  test('begins with the default seed as its authors published', () => {
+    const draw = createMersenneTwister(5489)
+    expect([draw(), draw(), draw()]).toEqual([3499211612, 581869302, 3890346734])
+  })
+
+  test('has as its 10000th number the one that the C++ standard requires of std::mt19937', () => {
+    const draw = createMersenneTwister(5489)
+    for (let i = 1; i < 10000; i++) draw()
+    expect(draw()).toBe(4123659995)
+  })
+
+  test('shares no state with another one', () => {
+    const [first, second] = [createMersenneTwister(1), createMersenneTwister(1)]
+    first()
+    const next = first()
+    second()
+    expect(second()).toBe(next)
+  })
 })
