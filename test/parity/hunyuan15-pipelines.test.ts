@@ -6,19 +6,13 @@ import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
+import { type RecordedCall, requestOfCall } from './recorded-call.ts'
 import { casesOf, expectLevels, framesFirst } from './references.ts'
 
 interface Case {
   readonly pipeline: string
   readonly seed: number
-  readonly call: {
-    prompt: string
-    negative_prompt?: string
-    height?: number
-    width?: number
-    num_frames: number
-    num_inference_steps: number
-  }
+  readonly call: RecordedCall & { readonly num_frames: number }
   readonly inputs: { image?: string }
   readonly components?: Readonly<Record<string, string>>
   readonly guider: {
@@ -122,17 +116,14 @@ function requestOf({ call, seed, inputs, guider }: Case, folder: string): Genera
   const { guidance_scale, guidance_rescale, start, stop } = guider.override ?? {}
   const down = (value: number) => Math.floor(value / 16) * 16
   return {
-    prompt: call.prompt,
-    ...(call.negative_prompt !== undefined && { negativePrompt: call.negative_prompt }),
+    ...requestOfCall(call),
     ...(call.width !== undefined && { width: down(call.width) }),
     ...(call.height !== undefined && { height: down(call.height) }),
     frames: Math.floor((call.num_frames - 1) / 4) * 4 + 1,
-    steps: call.num_inference_steps,
     ...(inputs.image && { image: path.join(fixture(folder), inputs.image) }),
     ...(guidance_scale !== undefined && { guidance: guidance_scale }),
     ...(guidance_rescale !== undefined && { guidanceRescale: guidance_rescale }),
     ...(start !== undefined && { guidanceInterval: [start, stop ?? 1] as const }),
     seed,
-    tensors: true,
   }
 }

@@ -11,18 +11,12 @@ import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
 import { llamaTensors, llamaTokenizer } from './llama-names.ts'
 import { originalQwen, originalTransformer, originalVae, tencentConfig } from './original-hunyuan15.ts'
+import { type RecordedCall, requestOfCall } from './recorded-call.ts'
 import { casesOf, expectLevels } from './references.ts'
 
 interface Case {
   readonly seed: number
-  readonly call: {
-    prompt: string
-    negative_prompt?: string
-    num_frames: number
-    num_inference_steps: number
-    width?: number
-    height?: number
-  }
+  readonly call: RecordedCall
   readonly inputs: { image?: string }
   readonly components?: { transformer?: string }
 }
@@ -98,14 +92,8 @@ describe.skipIf(present.length === 0)('single files', () => {
 
 function requestOf({ call, seed, inputs }: Case, folder: string): GenerateRequest {
   return {
-    prompt: call.prompt,
-    ...(call.negative_prompt !== undefined && { negativePrompt: call.negative_prompt }),
-    ...(call.width !== undefined && { width: call.width }),
-    ...(call.height !== undefined && { height: call.height }),
-    frames: call.num_frames,
-    steps: call.num_inference_steps,
+    ...requestOfCall(call),
     ...(inputs.image && { image: path.join(fixture(folder), inputs.image) }),
     seed,
-    tensors: true,
   }
 }

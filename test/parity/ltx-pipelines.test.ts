@@ -4,27 +4,14 @@ import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
+import { type RecordedCall, requestOfCall } from './recorded-call.ts'
 import { casesOf, expectLevels, framesFirst, pictureFolder, tokensFirst } from './references.ts'
 
 interface Case {
   readonly pipeline: string
   readonly seed: number
   readonly global_seed?: number
-  readonly call: {
-    prompt: string
-    negative_prompt?: string
-    height: number
-    width: number
-    num_frames: number
-    num_inference_steps: number
-    guidance_scale: number
-    guidance_rescale?: number
-    frame_rate?: number
-    decode_timestep?: number
-    decode_noise_scale?: number
-    image_cond_noise_scale?: number
-    max_sequence_length?: number
-  }
+  readonly call: RecordedCall
   readonly inputs: {
     conditions?: { frame_index: number; strength: number; image?: string; video?: string[] }[]
   }
@@ -71,23 +58,12 @@ function requestOf({ call, seed, global_seed, inputs }: Case, folder: string): G
     path: image ? file(image) : pictureFolder(video!.map(file), scratch),
   }))
   return {
-    prompt: call.prompt,
-    negativePrompt: call.negative_prompt ?? '',
-    width: call.width,
-    height: call.height,
-    frames: call.num_frames,
-    steps: call.num_inference_steps,
-    guidance: call.guidance_scale,
-    fps: call.frame_rate ?? 25,
-    ...(call.guidance_rescale !== undefined && { guidanceRescale: call.guidance_rescale }),
-    ...(call.decode_timestep !== undefined && { decodeTimestep: call.decode_timestep }),
-    ...(call.decode_noise_scale !== undefined && { decodeNoiseScale: call.decode_noise_scale }),
-    ...(call.image_cond_noise_scale !== undefined && { imageNoiseScale: call.image_cond_noise_scale }),
-    ...(call.max_sequence_length !== undefined && { maxTextTokens: call.max_sequence_length }),
+    negativePrompt: '',
+    fps: 25,
+    ...requestOfCall(call),
     ...(global_seed !== undefined && { decodeSeed: global_seed }),
     ...(keyframes && { keyframes }),
     seed,
-    tensors: true,
   }
 }
 

@@ -8,35 +8,14 @@ import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
+import { type RecordedCall, requestOfCall } from './recorded-call.ts'
 import { casesOf, expectLevels, framesFirst, pictureFolder, tokensFirst } from './references.ts'
-
-interface Call {
-  prompt: string
-  negative_prompt?: string
-  height: number
-  width: number
-  num_frames: number
-  num_inference_steps: number
-  sigmas?: number[]
-  frame_rate?: number
-  max_sequence_length: number
-  guidance_scale?: number
-  audio_guidance_scale?: number
-  guidance_rescale?: number
-  audio_guidance_rescale?: number
-  stg_scale?: number
-  audio_stg_scale?: number
-  modality_scale?: number
-  audio_modality_scale?: number
-  spatio_temporal_guidance_blocks?: number[] | null
-  use_cross_timestep?: boolean
-}
 
 interface Case {
   readonly pipeline: string
   readonly model: string
   readonly seed: number
-  readonly call: Call
+  readonly call: RecordedCall & { readonly num_frames: number; readonly max_sequence_length: number }
   readonly from_stage?: object
   readonly output_type?: string
   readonly inputs: {
@@ -177,34 +156,15 @@ function requestOf({ call, seed, inputs }: Case, folder: string): GenerateReques
       path: image ? file(image) : pictureFolder(video!.map(file), scratch),
     }
   })
-  const amounts = {
-    guidance: call.guidance_scale,
-    audioGuidance: call.audio_guidance_scale,
-    guidanceRescale: call.guidance_rescale,
-    audioGuidanceRescale: call.audio_guidance_rescale,
-    stgScale: call.stg_scale,
-    audioStgScale: call.audio_stg_scale,
-    modalityGuidance: call.modality_scale,
-    audioModalityGuidance: call.audio_modality_scale,
-    stgBlocks: call.spatio_temporal_guidance_blocks ?? undefined,
-    useCrossTimestep: call.use_cross_timestep,
-    sigmas: call.sigmas,
-  }
   return {
-    prompt: call.prompt,
-    negativePrompt: call.negative_prompt ?? '',
-    width: call.width,
-    height: call.height,
-    frames: call.num_frames,
-    fps: call.frame_rate ?? 24,
-    maxTextTokens: call.max_sequence_length,
+    negativePrompt: '',
+    fps: 24,
+    ...requestOfCall(call),
     imageCrf: 0,
-    ...(call.sigmas ? {} : { steps: call.num_inference_steps }),
-    ...Object.fromEntries(Object.entries(amounts).filter(([, value]) => value !== undefined)),
+    ...(call.sigmas && { steps: undefined }),
     ...(inputs.image && { image: file(inputs.image) }),
     ...(keyframes && { keyframes }),
     seed,
-    tensors: true,
   }
 }
 

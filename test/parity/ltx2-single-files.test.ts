@@ -15,16 +15,13 @@ import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { failure, scratchFolder } from '../scratch.ts'
 import { llamaTensors, llamaTokenizer } from './llama-names.ts'
 import { bytesTensor, type OriginalLtx2, originalLtx2, withoutPrefix } from './original-ltx2.ts'
+import { type RecordedCall, requestOfCall } from './recorded-call.ts'
 import { casesOf, expectLevels, tokensFirst } from './references.ts'
 
 interface Case {
   readonly seed: number
   readonly from_stage?: object
-  readonly call: Record<string, unknown> & {
-    prompt: string
-    num_inference_steps: number
-    frame_rate?: number
-  }
+  readonly call: RecordedCall
 }
 
 const scratch = scratchFolder()
@@ -240,36 +237,6 @@ async function latentsOf(
   throw new Error('expected a step')
 }
 
-const fields = {
-  negative_prompt: 'negativePrompt',
-  width: 'width',
-  height: 'height',
-  num_frames: 'frames',
-  frame_rate: 'fps',
-  max_sequence_length: 'maxTextTokens',
-  num_inference_steps: 'steps',
-  guidance_scale: 'guidance',
-  audio_guidance_scale: 'audioGuidance',
-  guidance_rescale: 'guidanceRescale',
-  audio_guidance_rescale: 'audioGuidanceRescale',
-  stg_scale: 'stgScale',
-  audio_stg_scale: 'audioStgScale',
-  modality_scale: 'modalityGuidance',
-  audio_modality_scale: 'audioModalityGuidance',
-  spatio_temporal_guidance_blocks: 'stgBlocks',
-  use_cross_timestep: 'useCrossTimestep',
-} as const
-
 function requestOf({ call, seed }: Case): GenerateRequest {
-  const given = Object.entries(fields).flatMap(([theirs, ours]) => {
-    const value = call[theirs]
-    return value === undefined || value === null ? [] : [[ours, value] as const]
-  })
-  return {
-    fps: 24,
-    ...Object.fromEntries(given),
-    prompt: call.prompt,
-    seed,
-    tensors: true,
-  } as GenerateRequest
+  return { fps: 24, ...requestOfCall(call), seed }
 }

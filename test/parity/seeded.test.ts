@@ -7,6 +7,7 @@ import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
+import { type RecordedCall, requestOfCall } from './recorded-call.ts'
 import { tokensFirst } from './references.ts'
 import { seededModels, writeSeededModel, writeSeededPicture } from './seeded-models.ts'
 
@@ -18,20 +19,7 @@ interface Case {
   readonly global_seed?: number
   /** First tokens that are known and that diffusers does not step: ours are put in place when the steps are over. */
   readonly known_tokens?: number
-  readonly call: {
-    prompt: string
-    negative_prompt: string
-    height: number
-    width: number
-    num_frames?: number
-    num_inference_steps: number
-    guidance_scale?: number
-    guidance_scale_2?: number
-    max_sequence_length?: number
-    strength?: number
-    decode_timestep?: number
-    decode_noise_scale?: number
-  }
+  readonly call: RecordedCall & { readonly height: number; readonly width: number }
   /** Further fields of the request. */
   readonly request?: Partial<GenerateRequest>
   readonly inputs?: {
@@ -120,6 +108,7 @@ async function requestOf({
   const one = async (what: string, number: number) => (await pictures(what, [number]))[0]!
   const clip = async (what: string, numbers: readonly number[]) =>
     path.dirname((await pictures(what, numbers))[0]!)
+  const { guidance_scale_2: second, ...once } = call
   const { image, last_image, video, mask, reference_images, conditions } = inputs
   const keyframes = conditions?.map(async ({ frame, strength, pictures: numbers }, index) => {
     const what = `condition-${index}`
@@ -130,24 +119,11 @@ async function requestOf({
     }
   })
   return {
-    prompt: call.prompt,
-    negativePrompt: call.negative_prompt,
+    ...requestOfCall(once),
     // Where the pipeline takes its size from the picture, these are the picture's.
-    ...(pipeline.startsWith('Hunyuan') && image !== undefined
-      ? {}
-      : { width: call.width, height: call.height }),
+    ...(pipeline.startsWith('Hunyuan') && image !== undefined && { width: undefined, height: undefined }),
     frames: call.num_frames ?? video!.length,
-    steps: call.num_inference_steps,
-    ...(call.guidance_scale !== undefined && {
-      guidance:
-        call.guidance_scale_2 === undefined
-          ? call.guidance_scale
-          : [call.guidance_scale, call.guidance_scale_2],
-    }),
-    ...(call.max_sequence_length !== undefined && { maxTextTokens: call.max_sequence_length }),
-    ...(call.strength !== undefined && { strength: call.strength }),
-    ...(call.decode_timestep !== undefined && { decodeTimestep: call.decode_timestep }),
-    ...(call.decode_noise_scale !== undefined && { decodeNoiseScale: call.decode_noise_scale }),
+    ...(second !== undefined && { guidance: [call.guidance_scale!, second] }),
     ...(global_seed !== undefined && { decodeSeed: global_seed }),
     ...(image !== undefined && { image: await one('image', image) }),
     ...(last_image !== undefined && { lastImage: await one('last-image', last_image) }),
@@ -157,6 +133,5 @@ async function requestOf({
     ...(keyframes && { keyframes: await Promise.all(keyframes) }),
     ...request,
     seed,
-    tensors: true,
   }
 }

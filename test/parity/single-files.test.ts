@@ -13,6 +13,7 @@ import { fixture, hasFixture } from '../fixtures.ts'
 import { runGraph } from '../graph-session.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
+import { type RecordedCall, requestOfCall } from './recorded-call.ts'
 import { tokensFirst } from './references.ts'
 
 interface Case {
@@ -24,20 +25,7 @@ interface Case {
     image_encoder?: string
     tokenizer?: string
   }
-  readonly call: {
-    prompt: string
-    negative_prompt?: string
-    height: number
-    width: number
-    num_frames: number
-    num_inference_steps: number
-    guidance_scale: number
-    guidance_scale_2?: number
-    frame_rate?: number
-    decode_timestep?: number
-    decode_noise_scale?: number
-    max_sequence_length?: number
-  }
+  readonly call: RecordedCall
   readonly inputs: { image?: string }
   readonly global_seed?: number
   readonly seed: number
@@ -152,21 +140,10 @@ function requestOf(
   at: (file: string) => string | undefined,
 ): GenerateRequest {
   return {
-    prompt: call.prompt,
-    negativePrompt: call.negative_prompt ?? '',
-    width: call.width,
-    height: call.height,
-    frames: call.num_frames,
-    steps: call.num_inference_steps,
-    guidance: call.guidance_scale,
-    ...(call.guidance_scale_2 !== undefined && { guidance2: call.guidance_scale_2 }),
-    ...(call.max_sequence_length !== undefined && { maxTextTokens: call.max_sequence_length }),
-    ...(call.frame_rate !== undefined && { fps: call.frame_rate }),
-    ...(call.decode_timestep !== undefined && { decodeTimestep: call.decode_timestep }),
-    ...(call.decode_noise_scale !== undefined && { decodeNoiseScale: call.decode_noise_scale }),
+    negativePrompt: '',
+    ...requestOfCall(call),
     ...(global_seed !== undefined && { decodeSeed: global_seed }),
     ...(inputs.image && { image: at(inputs.image)! }),
     seed,
-    tensors: true,
   }
 }

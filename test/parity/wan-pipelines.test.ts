@@ -10,25 +10,14 @@ import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
+import { type RecordedCall, requestOfCall } from './recorded-call.ts'
 import { casesOf, expectLevels, framesFirst, pictureFolder } from './references.ts'
 
 /** What the file of a case says was called. */
 interface Case {
   readonly pipeline: string
   readonly seed: number
-  readonly call: {
-    prompt: string
-    negative_prompt?: string
-    height: number
-    width: number
-    num_frames?: number
-    num_inference_steps: number
-    guidance_scale: number
-    guidance_scale_2?: number
-    max_sequence_length?: number
-    conditioning_scale?: number | number[]
-    strength?: number
-  }
+  readonly call: RecordedCall
   readonly inputs: {
     image?: string
     last_image?: string
@@ -102,18 +91,10 @@ function requestOf({ call, seed, scheduler, inputs }: Case, folder: string): Gen
   const file = (name: string) => `${fixture(folder)}/${name}`
   const shift = scheduler.override?.shift ?? scheduler.override?.flow_shift
   return {
-    prompt: call.prompt,
-    negativePrompt: call.negative_prompt ?? '',
-    width: call.width,
-    height: call.height,
+    negativePrompt: '',
+    ...requestOfCall(call),
     frames: call.num_frames ?? inputs.video!.length,
-    steps: call.num_inference_steps,
-    guidance: call.guidance_scale,
-    ...(call.guidance_scale_2 !== undefined && { guidance2: call.guidance_scale_2 }),
-    ...(call.max_sequence_length !== undefined && { maxTextTokens: call.max_sequence_length }),
     ...(shift !== undefined && { shift }),
-    ...(call.conditioning_scale !== undefined && { controlScale: call.conditioning_scale }),
-    ...(call.strength !== undefined && { strength: call.strength }),
     ...(inputs.image && { image: file(inputs.image) }),
     ...(inputs.last_image && { lastImage: file(inputs.last_image) }),
     ...(inputs.video && { video: pictureFolder(inputs.video.map(file), scratch) }),
@@ -121,7 +102,6 @@ function requestOf({ call, seed, scheduler, inputs }: Case, folder: string): Gen
     ...(inputs.reference_images && { references: inputs.reference_images.map(file) }),
     sampler: samplers[scheduler.class as keyof typeof samplers],
     seed,
-    tensors: true,
   }
 }
 
