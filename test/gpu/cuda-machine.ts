@@ -109,6 +109,8 @@ export interface CudaTrace {
   readonly launches: readonly string[]
   /** Bytes copied to the device and from it in a second run. */
   readonly copiedAgain: { readonly toDevice: number; readonly toHost: number }
+  /** What was made of TensorRT while the session was opened, in order. */
+  readonly tensorRt: readonly string[]
 }
 
 export interface CudaRun {
@@ -240,6 +242,7 @@ function readLog(log: string) {
   let copied = 0
   const launches: string[] = []
   const copiedAgain = { toDevice: 0, toHost: 0 }
+  const tensorRt: string[] = []
   for (const line of log.split('\n')) {
     const [what, first = '', second = ''] = line.split(' ')
     if (what === 'mark') phase = first
@@ -247,6 +250,7 @@ function readLog(log: string) {
     if (what === 'copy' && phase === 'again')
       copiedAgain[first === '1' ? 'toDevice' : 'toHost'] += Number(second)
     if (what === 'launch' && phase === 'run') launches.push(first)
+    if (what === 'tensorrt' && phase === 'open') tensorRt.push(first)
   }
-  return { opened: phase !== 'open', copied, launches, copiedAgain }
+  return { opened: phase !== 'open', copied, launches, copiedAgain, tensorRt }
 }

@@ -1,6 +1,6 @@
 /**
  * ONNX Runtime's real TensorRT provider on stand-ins for the libraries of CUDA and TensorRT: what it makes of options, and what
- * is said of a library that is missing. No session is opened and no engine built.
+ * is said of a library that is missing. Sessions open, but no engine is built: the parser's stand-in takes no node.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { wanVaeConfig } from '../../models/wan/config.ts'
 import { wanDecoder } from '../../models/wan/vae.ts'
+import { weightBytesOf } from '../../src/engine/graph-source.ts'
+import { evaluateDim } from '../../src/graph/dims.ts'
 import { standardGraph } from '../../src/graph/standard-dialect.ts'
 
 import { addonFile } from '../../src/runtime/native-parts.ts'
@@ -110,6 +112,20 @@ describe.skipIf(missing)(`TensorRT${missing ? ` (skipped: ${missing})` : ''}`, (
     const ledger = new WeightLedger(weights)
     return standardGraph(wanDecoder(config, ledger.graph('decoder'), 'f16', 'next'))
   }
+
+  test('is asked about the graph of a decoder; the nodes that it does not take are those of CUDA', async () => {
+    const graph = await decoder()
+    const sizes = { frames: 1, height: 8, width: 8 }
+    const shapes = Object.fromEntries(
+      graph.inputs.map(({ name, shape }) => [name, shape.map(dim => evaluateDim(dim, sizes))]),
+    )
+    const options = { cacheFolder: path.join(scratch, 'engines') }
+    const { failure, tensorRt, copied } = await openOnCuda(machine, graph, { tensorRt: { options, shapes } })
+    expect(failure).toBeUndefined()
+    expect(tensorRt).toContain('parser')
+    // Weights that are stored in f32 arrive in f16.
+    expect(copied).toBeGreaterThan(0.45 * weightBytesOf(graph))
+  })
 
   test('that cannot be loaded is an error with the library in it', async () => {
     const graph = await decoder()
