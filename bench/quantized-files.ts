@@ -26,9 +26,9 @@ const noise = (() => {
   return bytes
 })()
 
-export async function writeBf16(file: string, shapes: Shapes): Promise<void> {
+export async function writeFloats(file: string, shapes: Shapes, dtype: 'f32' | 'bf16'): Promise<void> {
   const random = new RandomWeights()
-  const { header, order } = planHeader(shapes.map((each): TensorEntry => ({ ...each, dtype: 'bf16' })))
+  const { header, order } = planHeader(shapes.map((each): TensorEntry => ({ ...each, dtype })))
   await writePieces(file, header, function* () {
     for (const entry of order) yield* random.bytesOf(entry)
   })

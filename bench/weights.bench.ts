@@ -1,6 +1,9 @@
 /**
  * What do weights take in memory, to open and in a step, as bf16, as scaled fp8 and as Q4_K? A Wan 2.1 1.3B transformer
  * with random weights, on both backends, each format in a process of its own; passes of the formats are made in turn.
+ *
+ * f32 weights are used where they are mapped: what such a process has in memory beside its file is the runtime and the
+ * activations of a pass. What another format has beyond that is counted as its weights'.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,7 +14,7 @@ import { families } from '../models/index.ts'
 import { writeSynthetic } from '../src/benchmark/synthetic.ts'
 import { nativeParts } from '../src/runtime/native-parts.ts'
 import { openWeights } from '../src/weights/checkpoint.ts'
-import { writeBf16, writeQ4K, writeScaledFp8 } from './quantized-files.ts'
+import { writeFloats, writeQ4K, writeScaledFp8 } from './quantized-files.ts'
 import { type BenchOptions, median, printTable, rounded } from './results.ts'
 import type { WeightsPass, WeightsProcessOptions } from './weights-process.ts'
 
@@ -24,7 +27,8 @@ const usualLayers = 14
 const backends = ['onnxruntime-node', 'native'] as const
 /** The native one where it was built. */
 const built = backends.filter(name => name !== 'native' || nativeParts().addon)
-const formats = ['bf16', 'fp8 scaled', 'Q4_K'] as const
+/** The activations' comes first. */
+const formats = ['f32', 'bf16', 'fp8 scaled', 'Q4_K'] as const
 type Format = (typeof formats)[number]
 
 interface FormatResult {
@@ -35,6 +39,8 @@ interface FormatResult {
   /** After opening, and after the passes. */
   readonly opened: WeightsPass['memory']
   readonly stepped: WeightsPass['memory']
+  /** Private memory after the passes without what f32 has beside its file, in bytes of the file. */
+  readonly weightsToFile: number
   readonly passSeconds: number
   /** To bf16 on the same backend. */
   readonly ratio: number
@@ -72,13 +78,15 @@ async function writeFiles(folder: string, layers: number): Promise<Record<Format
   )
   const { tensors } = await openWeights(path.join(folder, 'transformer'))
   const shapes = [...tensors.values()].map(({ key, shape }) => ({ key, shape }))
+  const f32 = path.join(folder, 'f32.safetensors')
   const bf16 = path.join(folder, 'bf16.safetensors')
   const fp8 = path.join(folder, 'fp8.safetensors')
   const q4k = path.join(folder, 'q4k.gguf')
-  await writeBf16(bf16, shapes)
+  await writeFloats(f32, shapes, 'f32')
+  await writeFloats(bf16, shapes, 'bf16')
   await writeScaledFp8(fp8, shapes)
   await writeQ4K(q4k, shapes)
-  return { bf16, 'fp8 scaled': fp8, Q4_K: q4k }
+  return { f32, bf16, 'fp8 scaled': fp8, Q4_K: q4k }
 }
 
 async function measureBackend(
@@ -104,16 +112,20 @@ async function measureBackend(
           .slice(1)
           .map(pass => pass.seconds),
       )
+    const activations = passes.get('f32')!.at(-1)!.memory.anonymousBytes
     return formats.map(format => {
       const all = passes.get(format)!
       const { opened } = all[0]!
+      const stepped = all.at(-1)!.memory
+      const fileBytes = statSync(files[format]).size
       return {
         format,
         backend,
-        fileBytes: statSync(files[format]).size,
+        fileBytes,
         openSeconds: rounded(opened.seconds),
         opened: opened.memory,
-        stepped: all.at(-1)!.memory,
+        stepped,
+        weightsToFile: rounded((stepped.privateBytes - activations) / fileBytes),
         passSeconds: rounded(seconds(format)),
         ratio: rounded(seconds(format) / seconds('bf16')),
       }
@@ -151,7 +163,9 @@ async function answerOf(child: ChildProcess): Promise<unknown> {
   }
 }
 
-function row({ format, backend, fileBytes, openSeconds, opened, stepped, passSeconds, ratio }: FormatResult) {
+function row(result: FormatResult) {
+  const { format, backend, fileBytes, openSeconds, opened, stepped, weightsToFile, passSeconds, ratio } =
+    result
   const megabytes = (bytes: number) => Math.round(bytes / 1e6)
   return {
     format,
@@ -162,6 +176,7 @@ function row({ format, backend, fileBytes, openSeconds, opened, stepped, passSec
     'private, stepped': megabytes(stepped.privateBytes),
     anonymous: megabytes(stepped.anonymousBytes),
     'of the file': megabytes(stepped.mappedBytes),
+    'weights / file': weightsToFile,
     'pass s': passSeconds,
     ratio,
   }
