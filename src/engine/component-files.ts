@@ -1,6 +1,8 @@
+import { CheckpointError } from '../errors.ts'
 import type { Weights } from '../weights/checkpoint.ts'
 import { assertUnchanged, type FileStamp } from '../weights/file-stamp.ts'
 import { mappedFiles } from '../weights/mapped-files.ts'
+import { firstNotFinite, type NotFinite } from '../weights/not-finite.ts'
 
 /**
  * The files of a model's components. Sessions map them, so what is in them has to stay: it is compared with what their
@@ -10,6 +12,7 @@ export class ComponentFiles {
   readonly #weights: () => ReadonlyMap<string, Weights>
   readonly #adapterStamps: readonly FileStamp[]
   readonly #verified = new Map<string, Promise<void>>()
+  readonly #searched = new Map<string, Promise<NotFinite | undefined>>()
 
   /** @param weights by component; may grow */
   constructor(weights: () => ReadonlyMap<string, Weights>, adapterStamps: readonly FileStamp[]) {
@@ -47,6 +50,25 @@ export class ComponentFiles {
    */
   async whileMapped(component: string): Promise<void> {
     await assertUnchanged(this.#stampsOf(component), ['rewritten'])
+  }
+
+  /**
+   * Says why a graph gave what is infinite or no number: reads the weights, and names the first that is.
+   * @throws CheckpointError `checkpoint/tensors` where there is one
+   */
+  async assertFinite(component: string): Promise<void> {
+    const search =
+      this.#searched.get(component) ?? firstNotFinite(this.#weights().get(component)?.tensors.values() ?? [])
+    this.#searched.set(component, search)
+    const found = await search
+    if (!found) return
+    const { file, key } = found.location
+    throw new CheckpointError('checkpoint/tensors', {
+      subject: `${file}: ${key}`,
+      expected: 'finite numbers',
+      got: `NaN or infinity as element ${found.index}`,
+      advice: 'Download the file again, or use another one of the same model.',
+    })
   }
 
   async #verify(component: string): Promise<void> {

@@ -3,6 +3,7 @@ import type { Feed, ResidentTensor, RunGraph } from '../pipeline/family.ts'
 import { both, type GraphRunner } from '../pipeline/graph-runner.ts'
 import type { MemoryPlan } from '../pipeline/memory-plan.ts'
 import { isResident } from '../runtime/backend.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import type { GraphSource } from './graph-source.ts'
 import type { Lane } from './lane.ts'
 
@@ -69,6 +70,10 @@ export class GuidancePair implements GraphRunner {
 
   readonly runBeside: RunGraph = async (graph, feeds, options) => {
     return await this.#second.run(graph, this.#asTwins(feeds), options)
+  }
+
+  async assertFinite(graph: string, tensors: Readonly<Record<string, Tensor>>): Promise<void> {
+    await this.#first.assertFinite(graph, tensors)
   }
 
   /** Both lanes read the latents where they are. */

@@ -4,7 +4,9 @@ import type { GraphRunner } from '../pipeline/graph-runner.ts'
 import { type MemoryPlan, type Residency, residencies, shouldEvict } from '../pipeline/memory-plan.ts'
 import { isOutOfMemory } from '../pipeline/within-memory.ts'
 import { type Backend, deviceText, type Session } from '../runtime/backend.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import { DeviceArrays } from './device-arrays.ts'
+import { assertFiniteResults } from './finite-results.ts'
 import type { GraphSource } from './graph-source.ts'
 import { stateModel } from './state-graphs.ts'
 
@@ -71,11 +73,16 @@ export class Lane implements GraphRunner {
    * Runs a graph. Where the memory does not suffice everything is let go, the session with what it has gathered too, and
    * the same run is tried once more: what it is fed is still there.
    */
-  readonly run: RunGraph = (graph, feeds, options) => {
-    return this.#unlessRewritten(
-      graph,
-      this.#inTurn(() => this.#session(graph), feeds, options),
-    )
+  readonly run: RunGraph = async (graph, feeds, options) => {
+    const run = this.#inTurn(() => this.#session(graph), feeds, options)
+    const result = await this.#unlessRewritten(graph, run)
+    await this.assertFinite(graph, result.tensors)
+    return result
+  }
+
+  async assertFinite(graph: string, tensors: Readonly<Record<string, Tensor>>): Promise<void> {
+    const { component } = this.#source.recipe(graph)
+    await assertFiniteResults(tensors, { graph, component, files: this.#source.files })
   }
 
   openArrays(shape: readonly number[]): StateArrays<unknown> {

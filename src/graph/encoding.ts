@@ -1,3 +1,4 @@
+import type { DType } from '../tensor/dtype.ts'
 import type { Graph, Value } from './graph.ts'
 import type { ExternalTensor } from './node.ts'
 
@@ -9,6 +10,8 @@ import type { ExternalTensor } from './node.ts'
 export interface Encoding {
   /** What its tools call it: `float8_e4m3fn`, `Q4_K`. */
   readonly name: string
+  /** Of elements that are floats of their own, scaled or not. */
+  readonly elements?: DType
   /** Rows and columns are padded with zeros to multiples of it. @default 1 */
   readonly padding?: number
   /**

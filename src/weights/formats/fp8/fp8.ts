@@ -42,6 +42,7 @@ function isFloat8(dtype: string): dtype is Float8 {
 function encodingOf(weight: TensorLocation & { dtype: Float8 }, scales: Scales | undefined): Encoding {
   return {
     name: scales?.block ? `${names[weight.dtype]} in blocks` : names[weight.dtype],
+    elements: weight.dtype,
     decode: (graph, key, after) =>
       scaled(computedAfter(graph.weight(key, weight), after), { key, scales, after }),
     rows(graph, key, ids) {
