@@ -16,6 +16,7 @@ import { siglipVisionEncoder, siglipVisionIgnored } from '../siglip/vision-encod
 import { t5Encoder } from '../t5/encoder.ts'
 import { type HunyuanConfigs, imageToVideo, modelWidth, readHunyuanConfigs } from './config.ts'
 import { glyphContext, imageContext } from './context.ts'
+import { hunyuanDownloads } from './downloads.ts'
 import { hunyuanJoinedLayers, hunyuanOriginalNames, hunyuanToolNames } from './original-names.ts'
 import { hunyuanPublished } from './published.ts'
 import { hunyuanSingleFiles } from './single-files.ts'
@@ -37,6 +38,7 @@ export const hunyuan15: Family = {
     { name: 'HunyuanVideo 1.5 I2V', repository: `${repositories}-480p_i2v`, ...modesOf(true) },
   ],
   published: hunyuanPublished,
+  downloads: hunyuanDownloads,
   singleFiles: hunyuanSingleFiles,
   fields: {},
   load: checkpoint => loadHunyuan(readHunyuanConfigs(checkpoint), checkpoint),

@@ -32,6 +32,7 @@ import {
 } from './config.ts'
 import { ltx2Connectors } from './connectors.ts'
 import { ltx2Denoiser } from './denoiser.ts'
+import { ltx2Downloads } from './downloads.ts'
 import { ltx2Fields } from './fields.ts'
 import { ltx2Guidance, ltx2Takes } from './guidance.ts'
 import { laterStages } from './later-stages.ts'
@@ -73,6 +74,7 @@ export const ltx2: Family = {
     { name: 'LTX-2.5, experimental', repository: 'Lightricks/LTX-2.5', ...modes },
   ],
   published: ltx2Published,
+  downloads: ltx2Downloads,
   singleFiles: ltx2SingleFiles,
   fields: ltx2Fields,
   load: checkpoint => loadLtx2(checkpoint),

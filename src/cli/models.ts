@@ -146,6 +146,7 @@ interface RecommendFlags {
 async function recommend({ memory, json, ...flags }: RecommendFlags): Promise<void> {
   const { recommendedModels } = await import('../api/models.ts')
   const given = memory === undefined ? flags : { ...flags, memory: memory * 1e9 }
+  if (process.stderr.isTTY) process.stderr.write('estimating what published models take\n')
   const { device, free, models } = await recommendedModels(given)
   if (json) {
     process.stdout.write(`${JSON.stringify({ device, free, models })}\n`)

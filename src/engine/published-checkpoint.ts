@@ -10,12 +10,15 @@ import { blockTensor } from '../weights/formats/gguf/gguf-tensors.ts'
 import { storedBytes, type TensorLocation } from '../weights/tensor-location.ts'
 import type { Checkpoint } from './checkpoint.ts'
 
+/** Key → shape of the tensors of components, by their pipeline and config: the graphs that tell them take time to build. */
+export type ComponentShapes = Map<string, ReadonlyMap<string, readonly number[]>>
+
 /** A checkpoint as a download has it, by its shapes alone: nothing of it is on this machine. */
 export function publishedCheckpoint(
   download: Download,
   family: Family,
   families: readonly Family[],
-  tokenizer?: TokenizerSource,
+  { tokenizer, known = new Map() }: { tokenizer?: TokenizerSource; known?: ComponentShapes } = {},
 ): Checkpoint {
   const published = family.published.find(({ name }) => name === download.model)
   if (!published) throw new TypeError(`download: expected a published model, got ${download.model}.`)
@@ -32,7 +35,10 @@ export function publishedCheckpoint(
   for (const component of new Set(model.graphs.map(each => each.component))) {
     const recipes = model.graphs.filter(each => each.component === component)
     const format = download.parts[component]?.format ?? published.stored[component] ?? 'f32'
-    weights.set(component, weightsOf(recipes, format))
+    const key = JSON.stringify([family.name, index._class_name, component, components[component]])
+    const shapes = known.get(key) ?? shapesAskedFor(recipes)
+    known.set(key, shapes)
+    weights.set(component, weightsOf(shapes, format))
   }
   return {
     folder: '/',
@@ -55,11 +61,14 @@ function listed({ components }: PublishedModel): Record<string, readonly [string
   return Object.fromEntries(names.map(name => [name, ['diffusers', name] as const]))
 }
 
-function weightsOf(recipes: readonly GraphRecipe[], format: StoredFormat): Weights {
-  const wanted = wantedTensors(source => {
+function shapesAskedFor(recipes: readonly GraphRecipe[]): ReadonlyMap<string, readonly number[]> {
+  return wantedTensors(source => {
     for (const recipe of recipes) recipe.build(source, 'f32')
   })
-  const tensors = [...wanted].map(([key, shape]) => storedTensor(key, shape, format))
+}
+
+function weightsOf(shapes: ReadonlyMap<string, readonly number[]>, format: StoredFormat): Weights {
+  const tensors = [...shapes].map(([key, shape]) => storedTensor(key, shape, format))
   return {
     folder: '/',
     tensors: new Map(tensors.map(tensor => [tensor.key, tensor])),

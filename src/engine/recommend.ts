@@ -11,7 +11,7 @@ import { freeMemory } from './device-memory.ts'
 import { graphSource } from './graph-source.ts'
 import { MemoryEstimator } from './memory-estimate.ts'
 import { builtInModel, resolveModel } from './model-name.ts'
-import { publishedCheckpoint } from './published-checkpoint.ts'
+import { type ComponentShapes, publishedCheckpoint } from './published-checkpoint.ts'
 
 export interface RecommendOptions {
   /** As of an engine. @default auto */
@@ -59,10 +59,11 @@ export async function recommendModels(
   const free = memory ?? (await freeMemory(device))
   // Prompts are as long as a model reads: which tokenizer cuts them makes no difference.
   const tokenizer = tokenizerFolder(path.join(await resolveModel(builtInModel), 'tokenizer'))
+  const known: ComponentShapes = new Map()
   const found: { readonly parameters: number; readonly recommendation: Recommendation }[] = []
   for (const family of families) {
     for (const [model, downloads] of Object.entries(byModel(family))) {
-      const context = { families, family, device, free, clip, all, tokenizer }
+      const context = { families, family, device, free, clip, all, tokenizer, known }
       found.push(...(await recommendationsOf(model, downloads, context)))
     }
   }
@@ -87,6 +88,7 @@ interface RecommendContext {
   readonly clip: Pick<RecommendOptions, 'size' | 'frames'>
   readonly all: boolean
   readonly tokenizer: TokenizerSource
+  readonly known: ComponentShapes
 }
 
 /**
@@ -96,10 +98,10 @@ interface RecommendContext {
 async function recommendationsOf(
   model: string,
   downloads: readonly Download[],
-  { families, family, device, free, clip, all, tokenizer }: RecommendContext,
+  { families, family, device, free, clip, all, tokenizer, known }: RecommendContext,
 ) {
   const opened = downloads.map(download => {
-    const checkpoint = publishedCheckpoint(download, family, families, tokenizer)
+    const checkpoint = publishedCheckpoint(download, family, families, { tokenizer, known })
     return { download, checkpoint, weights: largestComponent(checkpoint.weights) }
   })
   const possible = opened.filter(({ weights }) => all || free === undefined || weights <= free)
