@@ -8,7 +8,7 @@ import { relativeError } from '../../compare.ts'
 import { fixture } from '../../fixtures.ts'
 import { readFixtureTensors } from '../../safetensors-fixture.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
-import { collect, openTinyEngine, tinyRequest } from './tiny-engine.ts'
+import { collect, finalLatents, openTinyEngine, tinyRequest } from './tiny-engine.ts'
 
 const folder = scratchFolder()
 const model = fixture('wan21-t2v/model')
@@ -27,9 +27,8 @@ async function write(name: string, tensors: ReadonlyMap<string, Tensor>): Promis
 }
 
 async function latentsOf(options: Parameters<typeof openTinyEngine>[0]): Promise<Float32Array> {
-  await using tiny = await openTinyEngine(options)
-  const events = await collect(tiny.engine.generate({ ...tinyRequest, steps: 2 }))
-  return events.find(event => event.type === 'video-end')!.latents.data as Float32Array
+  await using tiny = await openTinyEngine({ ...options, promptCache: join(folder, 'prompts') })
+  return await finalLatents(tiny.engine.generate({ ...tinyRequest, steps: 2, tensors: true }))
 }
 
 test('differences of weights act as if they had been added to the checkpoint', async () => {

@@ -46,6 +46,15 @@ export async function collect(events: AsyncIterable<GenerateEvent>): Promise<Gen
   return all
 }
 
+/** The latents after the last step of a request with `tensors`; nothing is decoded. */
+export async function finalLatents(events: AsyncIterable<GenerateEvent>): Promise<Float32Array> {
+  for await (const event of events) {
+    if (event.type === 'step-end' && event.step === event.of)
+      return event.tensors!.latents.data as Float32Array
+  }
+  throw new Error('latents: expected a last step, got none')
+}
+
 /** The pixels of a clip. */
 export function framesOf(events: readonly GenerateEvent[]): Buffer {
   return Buffer.concat(events.flatMap(event => (event.type === 'frames-decoded' ? [event.frames] : [])))
