@@ -16,7 +16,7 @@ import { fixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { failure, scratchFolder } from '../scratch.ts'
 import { writeSyntheticCheckpoint } from '../synthetic-checkpoint.ts'
-import { collect, openTinyEngine } from '../unit/engine/tiny-engine.ts'
+import { collect, finalLatents, openTinyEngine } from '../unit/engine/tiny-engine.ts'
 
 const scratch = scratchFolder()
 const rank = 2
@@ -143,8 +143,7 @@ async function latentsOf(
   adapters: readonly AdapterOptions[] = [],
 ): Promise<Float32Array> {
   await using tiny = await openTinyEngine({ model, adapters })
-  const events = await collect(tiny.engine.generate({ ...request, steps: 2, seed: 3 }))
-  return events.find(event => event.type === 'video-end')!.latents.data as Float32Array
+  return await finalLatents(tiny.engine.generate({ ...request, steps: 2, seed: 3, tensors: true }))
 }
 
 describe.each(cases)('an adapter of $name', each => {
