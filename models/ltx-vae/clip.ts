@@ -36,7 +36,7 @@ export interface EncodeOptions {
 /** Normalised latents of a whole clip, [channels, frames, h, w]. */
 export async function encodeClip(
   pictures: readonly Picture[],
-  { width, height, size, run }: VisualContext,
+  { width, height, size, run, encode }: VisualContext,
   { facts, planes, noise }: EncodeOptions,
 ): Promise<Tensor> {
   const frame = 3 * width * height
@@ -46,9 +46,11 @@ export async function encodeClip(
   })
   const latentFrames = wholeLatents(facts.geometry, pictures.length)
   const shape = [facts.latentChannels, latentFrames, size.latentHeight, size.latentWidth]
-  const { tensors } = await run('vae-encoder', {
+  const feeds = {
     pictures: tensor('f32', [pictures.length, 3, height, width], data),
     noise: tensor('f32', shape, noise(elementCount(shape))),
-  })
+  }
+  if (facts.encoder) return await encode(feeds.pictures, { noise: feeds.noise })
+  const { tensors } = await run('vae-encoder', feeds)
   return tensor('f32', shape, float32Data(tensors.latents))
 }

@@ -2,7 +2,7 @@ import type { Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import type { Scope } from '../../src/graph/scope.ts'
-import { WholeClip } from '../../src/nn/frame-flow.ts'
+import type { FrameFlow } from '../../src/nn/frame-flow.ts'
 import { channelNorm, residualBlock, residualBlocks, type VaeOptions, videoConv } from './blocks.ts'
 import { downBlockCount, type LtxVaeConfig } from './config.ts'
 import { foldingDownsample, foldings } from './resample.ts'
@@ -11,9 +11,9 @@ import { foldingDownsample, foldings } from './resample.ts'
  * Patches of pixels [frames, 3·patch², h, w] → mean and log variance of the latents [frames', channels + 1, h', w']:
  * all channels have one variance.
  */
-export function encoderNetwork(scope: Scope, patches: Value, config: LtxVaeConfig): Value {
+export function encoderNetwork(scope: Scope, patches: Value, frames: FrameFlow, config: LtxVaeConfig): Value {
   const options: VaeOptions = {
-    frames: new WholeClip(config.encoder_causal),
+    frames,
     layerNormEpsilon: config.resnet_norm_eps,
     padding: config.encoder_spatial_padding_mode,
     shortcut: config.shortcut,

@@ -1,7 +1,7 @@
 import type { FrameStage, GraphRecipe, ModelFacts, OptionalGraph } from '../../src/pipeline/family.ts'
 import type { LtxVaeConfig } from './config.ts'
 import { decoderStages } from './decoder.ts'
-import { ltxDecoderStage, ltxEncoder } from './vae.ts'
+import { type EncoderPart, ltxDecoderStage, ltxEncoder } from './vae.ts'
 
 /** The graphs of a checkpoint's VAE: the stages of the decoder, and the encoder. */
 export function ltxVaeGraphs(config: LtxVaeConfig): GraphRecipe[] {
@@ -15,13 +15,25 @@ export function ltxVaeGraphs(config: LtxVaeConfig): GraphRecipe[] {
   })
   return [
     ...stages,
-    {
-      ...common,
-      name: 'vae-encoder',
-      optional: encoderForPictures,
-      build: (weights, precision) => ltxEncoder(config, weights, precision),
-    },
+    ...encoderParts(config).map((part): GraphRecipe => {
+      return {
+        ...common,
+        name: part === 'next' ? 'vae-encoder-next' : 'vae-encoder',
+        optional: encoderForPictures,
+        build: (weights, precision) => ltxEncoder(config, part, weights, precision),
+      }
+    }),
   ]
+}
+
+/** A causal encoder takes a clip in parts, another one whole. */
+function encoderParts({ encoder_causal }: LtxVaeConfig): readonly EncoderPart[] {
+  return encoder_causal ? ['first', 'next'] : ['whole']
+}
+
+/** How the encoder is run. */
+export function ltxEncoderFacts({ encoder_causal }: LtxVaeConfig): Pick<ModelFacts, 'encoder'> {
+  return { encoder: encoder_causal ? { first: 'vae-encoder', next: 'vae-encoder-next' } : undefined }
 }
 
 /** Decoders are published alone. */

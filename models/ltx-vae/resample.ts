@@ -24,8 +24,8 @@ export const foldings: Readonly<Record<'spatial' | 'temporal' | 'spatiotemporal'
 
 /**
  * A convolution whose result is folded into channels, plus the input folded in the same way, groups of its channels
- * averaged (diffusers `LTXVideoDownsampler3d`). The first frame is doubled, so that frames fold evenly.
- * @returns [(frames + 1) / time, out, h / space, w / space]
+ * averaged (diffusers `LTXVideoDownsampler3d`). The clip's first frame is doubled, so that frames fold evenly.
+ * @returns [(frames + 1) / time, out, …] of frames that begin the clip, [frames / time, out, h / space, w / space]
  */
 export function foldingDownsample(
   scope: Scope,
@@ -35,7 +35,8 @@ export function foldingDownsample(
   options: VaeOptions,
 ): Value {
   const members = membersOf(factors)
-  const even = factors.time === 2 ? concat([slice(x, 0, 0, 1), x], 0) : x // [frames + 1, in, h, w]
+  const doubled = factors.time === 2 && options.frames.begins
+  const even = doubled ? concat([slice(x, 0, 0, 1), x], 0) : x // [frames + 1, in, h, w] at the beginning
   const main = fold(videoConv(scope, 'conv', even, out / members, options), factors)
   return add(main, averageChannels(fold(even, factors), main))
 }

@@ -12,6 +12,7 @@ import { cast } from '../../src/graph/ops/cast.ts'
 import { add, clip, divide, exponential, multiply, round, subtract } from '../../src/graph/ops/elementwise.ts'
 import { slice, transpose } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
+import { CausalParts, WholeClip } from '../../src/nn/frame-flow.ts'
 import { patchify, unpatchify } from '../../src/nn/patchify.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { compression, type LtxVaeConfig } from './config.ts'
@@ -78,28 +79,43 @@ function decoderOutputs(patches: Value, { patch_size }: LtxVaeConfig): void {
 }
 
 /**
- * Inputs: `pictures` f32 [8·frames + 1, 3, H, W] in [−1, 1], and `noise` f32 [channels, frames + 1, h, w], the
- * standard normal numbers that the posterior is sampled with; zeros give its mode. Output: `latents`, like `noise`,
- * normalised as the transformer wants them.
+ * Inputs: `pictures` f32 [P, 3, H, W] in [−1, 1], and `noise` f32 [channels, F, h, w], the standard normal numbers that the
+ * posterior is sampled with; zeros give its mode. Output: `latents`, like `noise`, normalised as the transformer wants them.
+ * @param part `whole`: all pictures of a clip, P = 8·frames + 1 and F = frames + 1; for causal encoders also its `first`
+ *   picture alone, P = F = 1, and 8·frames pictures that come `next`, F = frames, with caches as `CausalParts` has them
  */
-export function ltxEncoder(config: LtxVaeConfig, weights: WeightSource, precision: FloatDType): Graph {
-  const graph = new Graph('vae-encoder', { precision })
+export function ltxEncoder(
+  config: LtxVaeConfig,
+  part: EncoderPart,
+  weights: WeightSource,
+  precision: FloatDType,
+): Graph {
+  const graph = new Graph(part === 'next' ? 'vae-encoder-next' : 'vae-encoder', { precision })
   const scope = new Scope(graph, weights)
   const { spatial, temporal } = compression(config)
-  const pictureShape = [`${temporal}*frames+1`, config.in_channels, `${spatial}*height`, `${spatial}*width`]
+  const [pictureCount, latentCount] = {
+    whole: [`${temporal}*frames+1`, 'frames+1'] as const,
+    first: [1, 1] as const,
+    next: [`${temporal}*frames`, 'frames'] as const,
+  }[part]
+  const pictureShape = [pictureCount, config.in_channels, `${spatial}*height`, `${spatial}*width`]
   const pictures = graph.input('pictures', 'f32', pictureShape)
   const channels = config.latent_channels
-  const noise = graph.input('noise', 'f32', [channels, 'frames+1', 'height', 'width'])
+  const noise = graph.input('noise', 'f32', [channels, latentCount, 'height', 'width'])
+  const frames = part === 'whole' ? new WholeClip(config.encoder_causal) : new CausalParts(graph, part)
 
   const patches = patchify(cast(pictures, precision), config.patch_size)
-  const encoded = scope.in('encoder', encoder => encoderNetwork(encoder, patches, config))
-  const posterior = transpose(cast(encoded, 'f32'), [1, 0, 2, 3]) // [channels + 1, frames + 1, h, w]
+  const encoded = scope.in('encoder', encoder => encoderNetwork(encoder, patches, frames, config))
+  const posterior = transpose(cast(encoded, 'f32'), [1, 0, 2, 3]) // [channels + 1, F, h, w]
   const mode = graph.named('mean', slice(posterior, 0, 0, channels))
-  const logVariance = graph.named('logvar', clip(slice(posterior, 0, channels), -30, 20)) // [1, frames + 1, h, w]
+  const logVariance = graph.named('logvar', clip(slice(posterior, 0, channels), -30, 20)) // [1, F, h, w]
   const sample = add(mode, multiply(exponential(multiply(logVariance, 0.5)), noise))
   graph.output('latents', normalized(sample, statistics(scope, config), config))
   return graph
 }
+
+/** Which pictures of a clip an encoder is given. */
+export type EncoderPart = 'whole' | 'first' | 'next'
 
 interface LatentStatistics {
   readonly mean: Value

@@ -16,7 +16,7 @@ import { checkFit } from '../../src/weights/check-fit.ts'
 import { readConfig } from '../../src/weights/read-config.ts'
 import { compression, type LtxVaeConfig, ltxVaeConfig } from '../ltx-vae/config.ts'
 import { injectedNoiseSizes } from '../ltx-vae/decoder.ts'
-import { ltxDecoderFacts, ltxVaeGraphs } from '../ltx-vae/graphs.ts'
+import { ltxDecoderFacts, ltxEncoderFacts, ltxVaeGraphs } from '../ltx-vae/graphs.ts'
 import { ltxUpsamplerFormat } from '../ltx-vae/upsampler.ts'
 import { type T5Config, t5Config } from '../t5/config.ts'
 import { t5Encoder } from '../t5/encoder.ts'
@@ -134,7 +134,7 @@ function factsOf({ vae, conditions }: LtxConfigs, checkpoint: CheckpointConfigs)
     scheduler: checkpoint.components.scheduler,
     experts: [{ graph: 'transformer', fromTimestep: 0 }],
     ...ltxDecoderFacts(vae),
-    encoder: undefined,
+    ...ltxEncoderFacts(vae),
     ...ltxModes(conditions),
     takes: [
       'upsampler',

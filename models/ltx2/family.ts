@@ -15,7 +15,7 @@ import type { GemmaConfig } from '../gemma/config.ts'
 import { gemmaEncoder, gemmaIgnored } from '../gemma/encoder.ts'
 import { gemmaSchema } from '../gemma/schema.ts'
 import { compression } from '../ltx-vae/config.ts'
-import { ltxDecoderFacts, ltxVaeGraphs } from '../ltx-vae/graphs.ts'
+import { ltxDecoderFacts, ltxEncoderFacts, ltxVaeGraphs } from '../ltx-vae/graphs.ts'
 import { ltxUpsamplerFormat } from '../ltx-vae/upsampler.ts'
 import { ltx2Caption } from './caption.ts'
 import {
@@ -251,7 +251,7 @@ function factsOf({ vae, ...networks }: Ltx2Configs, checkpoint: CheckpointConfig
     keepsLevels: true,
     experts: [{ graph: 'transformer', fromTimestep: 0 }],
     ...ltxDecoderFacts(vae),
-    encoder: undefined,
+    ...ltxEncoderFacts(vae),
     ...modes,
     takes: ltx2Takes,
     ...(experimental && { experimental }),

@@ -11,6 +11,8 @@ import { keptFrames } from './frame-schedule.ts'
  * for a shortcut around one convolution or several, into `passed`.
  */
 export interface FrameFlow {
+  /** Whether the clip's first frame is among the frames. */
+  readonly begins: boolean
   /** The frames that a convolution can see. */
   enter(x: Value): Value
   /**
@@ -25,6 +27,7 @@ export interface FrameFlow {
 
 /** Of a clip that comes whole. Beyond its ends its first and its last frame are repeated. */
 export class WholeClip implements FrameFlow {
+  readonly begins = true
   readonly #causal: boolean
 
   /** @param causal whether a window is of a frame and the two before it, and not of one on each side */
@@ -48,11 +51,50 @@ export class WholeClip implements FrameFlow {
 }
 
 /**
+ * Of a clip that comes in parts, of which a convolution sees frames before one alone: a part has its result at once. The first
+ * one gives outputs `cache.i.next`, f32 [2, channels, height, width]; the later ones take them as inputs `cache.i`, too.
+ */
+export class CausalParts implements FrameFlow {
+  readonly begins: boolean
+  readonly #graph: Graph
+  #caches = 0
+
+  constructor(graph: Graph, part: 'first' | 'next') {
+    this.#graph = graph
+    this.begins = part === 'first'
+  }
+
+  enter(x: Value): Value {
+    const name = `cache.${this.#caches++}`
+    const entered = concat([this.#before(x, name), x], 0) // [frames + 2, channels, h, w]
+    this.#graph.output(`${name}.next`, cast(slice(entered, 0, -keptFrames), 'f32'))
+    return entered
+  }
+
+  windows(entered: Value, step: 1 | 2 = 1): Value {
+    // Of windows two frames apart the next begins with the last frame that was seen.
+    return frameWindows(step === 2 && !this.begins ? slice(entered, 0, 1) : entered, step)
+  }
+
+  passed(entered: Value): Value {
+    return slice(entered, 0, keptFrames) // [frames, channels, h, w]
+  }
+
+  /** The two frames before x: of the parts before, or its first one twice. */
+  #before(x: Value, name: string): Value {
+    if (!this.begins) return cast(this.#graph.input(name, 'f32', [keptFrames, ...x.shape.slice(1)]), x.dtype)
+    const first = slice(x, 0, 0, 1)
+    return concat([first, first], 0) // [2, channels, h, w]
+  }
+}
+
+/**
  * Of a clip that comes in parts. What a part needs of those before it is remembered: inputs `cache.i`, outputs
  * `cache.i.next`, f32 [2, channels, height, width]. Which frames a window is of, and which ones pass a shortcut, stands in
  * the inputs `window.i`, i32 [3·windows], and `shortcut.i`, i32 [frames]: a `FrameSchedule` makes them.
  */
 export class FrameStream implements FrameFlow {
+  readonly begins = true
   readonly #graph: Graph
   #caches = 0
   #windows = 0

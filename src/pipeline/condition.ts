@@ -13,6 +13,7 @@ import type {
   RunGraph,
   TextConditioning,
   VisualConditioning,
+  VisualContext,
   VisualInputs,
 } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
@@ -113,12 +114,12 @@ async function visualConditions(
   const { run } = runner
   const { encoder, geometry } = model.facts
   const drop = (residents: Iterable<ResidentTensor>) => runner.drop(residents)
-  const encode = (pictures: Tensor) => {
+  const encode: VisualContext['encode'] = (pictures, feeds) => {
     if (!encoder)
       throw new TypeError(`${model.facts.family}: expected an encoder that works in chunks, got none.`)
     const { temporalStride } = geometry
     return withinMemory(runner, ({ chunk }) => {
-      return encodeClip({ encoder, temporalStride, chunk, run, drop, pictures })
+      return encodeClip({ encoder, temporalStride, chunk, run, drop, pictures, feeds })
     })
   }
   const { width, height, frames, fps } = plan

@@ -72,8 +72,11 @@ export interface VisualContext {
    * @default the run's first stage
    */
   readonly from?: readonly Tensor[]
-  /** Normalised latents [channels, frames, h, w] of pictures, f32 [frames, 3, height, width] in [−1, 1]. */
-  encode(pictures: Tensor): Promise<Tensor>
+  /**
+   * Normalised latents [channels, frames, h, w] of pictures, f32 [frames, 3, height, width] in [−1, 1].
+   * @param feeds that the encoder takes beside them, of the latents' shape
+   */
+  encode(pictures: Tensor, feeds?: Readonly<Record<string, Tensor>>): Promise<Tensor>
 }
 
 export interface VisualConditioning {

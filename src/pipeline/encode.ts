@@ -9,6 +9,8 @@ export interface EncodeOptions {
   readonly temporalStride: number
   /** f32 [frames, 3, height, width] in [−1, 1]. */
   readonly pictures: Tensor
+  /** What the encoder takes beside them, [channels, latent frames, h, w]. @default nothing */
+  readonly feeds?: Readonly<Record<string, Tensor>> | undefined
   /** Latent frames of a chunk. */
   readonly chunk: number
   readonly run: RunGraph
@@ -20,19 +22,28 @@ export interface EncodeOptions {
  * @returns the normalised latents, f32 [channels, frames, h, w]
  */
 export async function encodeClip(options: EncodeOptions): Promise<Tensor> {
-  const { encoder, pictures, run, drop } = options
+  const { encoder, pictures, run, drop, temporalStride } = options
   const frames = pictures.shape[0]!
   const parts: Tensor[] = []
   let caches: Record<string, ResidentTensor> = {}
   try {
     for (let start = 0; start < frames; ) {
       const count =
-        start === 0 ? 1 : Math.min((encoder.chunk ?? options.chunk) * options.temporalStride, frames - start)
+        start === 0 ? 1 : Math.min((encoder.chunk ?? options.chunk) * temporalStride, frames - start)
       const clip = sliceAxis(pictures, 0, start, start + count)
+      const [from, to] = [start, start + count].map(frame => Math.ceil(frame / temporalStride)) as [
+        number,
+        number,
+      ]
+      const own = Object.entries(options.feeds ?? {}).map(([name, feed]) => [
+        name,
+        sliceAxis(feed, 1, from, to),
+      ])
+      const feeds = Object.fromEntries(own) as Record<string, Tensor>
       const graph = start === 0 ? encoder.first : (encoder.next ?? encoder.first)
       const last = start + count === frames
       const outputs = last ? { fetch: ['latents'] } : { keep: isCache }
-      const result = await run(graph, { pictures: clip, ...caches }, outputs)
+      const result = await run(graph, { pictures: clip, ...feeds, ...caches }, outputs)
       await drop(Object.values(caches))
       caches = nextCaches(result)
       parts.push(result.tensors.latents!)

@@ -121,7 +121,8 @@ const components: Readonly<
     precision: 'f16',
     graphs: {
       ...decoderGraphs(ltxVaeConfig, 5),
-      encoder: (config, weights, precision) => ltxEncoder(ltxVaeConfig.parse(config), weights, precision),
+      encoder: (config, weights, precision) =>
+        ltxEncoder(ltxVaeConfig.parse(config), 'whole', weights, precision),
     },
   },
   Gemma3ForConditionalGeneration: {
@@ -150,7 +151,8 @@ const components: Readonly<
     precision: 'f16',
     graphs: {
       ...decoderGraphs(ltx2VaeConfig, 5),
-      encoder: (config, weights, precision) => ltxEncoder(ltx2VaeConfig.parse(config), weights, precision),
+      encoder: (config, weights, precision) =>
+        ltxEncoder(ltx2VaeConfig.parse(config), 'whole', weights, precision),
     },
   },
 }

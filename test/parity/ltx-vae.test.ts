@@ -24,7 +24,7 @@ async function load(folder: string) {
   const stages = decoderStages(config).map((_, index) => {
     return ltxDecoderStage(config, index, ledger.graph(`decoder ${index}`), 'f32')
   })
-  const encoder = ltxEncoder(config, ledger.graph('encoder'), 'f32')
+  const encoder = ltxEncoder(config, 'whole', ledger.graph('encoder'), 'f32')
   ledger.assertAllUsed()
   const stored = readFixtureTensors(weights.files[0]!)
   const statistics = { mean: float32Of(stored, 'latents_mean'), deviation: float32Of(stored, 'latents_std') }

@@ -45,7 +45,7 @@ const builders: Record<string, (config: unknown, ledger: WeightLedger) => (() =>
       ...decoderStages(parsed).map((_, index) => {
         return () => ltxDecoderStage(parsed, index, ledger.graph(`decoder ${index}`), 'f16')
       }),
-      () => ltxEncoder(parsed, ledger.graph('encoder'), 'f16'),
+      () => ltxEncoder(parsed, 'whole', ledger.graph('encoder'), 'f16'),
     ]
   },
   latent_upsampler: (config, ledger) => {

@@ -121,7 +121,7 @@ test('text, connectors and the video’s VAE have no op that is not counted', ()
         return built(weights => ltxDecoderStage(config, index, weights, 'f16'))
       })
     }),
-    built(weights => ltxEncoder(ltx2VaeConfig.parse(vae), weights, 'f16')),
+    built(weights => ltxEncoder(ltx2VaeConfig.parse(vae), 'whole', weights, 'f16')),
   ]
   const ofConvolutions = Object.fromEntries(
     Array.from({ length: 20 }, (_, index) => [`frames${index + 1}`, 2]),
