@@ -93,6 +93,7 @@ async function picture(url, tasks) {
   await show(page, `#/make/${compared[0].id}`)
   await page.getByRole('button', { name: 'Open in editor' }).click()
   await page.getByText(/Needs \d/).waitFor()
+  await page.locator('button:enabled', { hasText: 'Copy command' }).waitFor()
   await page.mouse.move(0, 0)
   await save(page, 'docs/pictures/studio-make.webp')
   await show(page, comparison(compared))

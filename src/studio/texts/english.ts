@@ -246,7 +246,7 @@ export const english = {
   },
   units: {
     bytes: ['bytes', 'kB', 'MB', 'GB', 'TB'],
-    moment: 'less than a second',
+    moment: 'a second',
     seconds: 's',
     minutes: 'min',
     hours: 'h',
