@@ -30,6 +30,9 @@ const mostReports = 100
 /** The thread, and the graphs that are read in it, take memory: it ends after so long without a plan. */
 const idleMs = 60_000
 
+/** A plan that nobody waits for any more holds up the next one for so long at most. */
+const abandonedMs = 1_000
+
 /** What requests need of the memory of a server's device, before they are made. Plans are computed in a thread. */
 export class MemoryPlanner implements AsyncDisposable {
   readonly #device: PlannedDevice
@@ -37,7 +40,7 @@ export class MemoryPlanner implements AsyncDisposable {
   readonly #gate = new FairGate({ all: 1, ofOwner: 1 })
   #thread: Worker | undefined
   /** Of the plan that is computed. */
-  #answer: ((report: MemoryReport | undefined) => void) | undefined
+  #waiting: { readonly thread: Worker; readonly take: (message?: PlanMessage) => void } | undefined
   #idle: NodeJS.Timeout | undefined
   #closed = false
 
@@ -48,7 +51,7 @@ export class MemoryPlanner implements AsyncDisposable {
   /** @returns undefined where the device cannot be asked, or nobody waits for the plan when its turn comes */
   async plan(video: PlannedVideo, { owner, signal }: PlanCaller): Promise<MemoryView | undefined> {
     const report = await this.#gate.run(owner, async () => {
-      return signal.aborted || this.#closed ? undefined : await this.#report(video)
+      return signal.aborted || this.#closed ? undefined : await this.#report(video, signal)
     })
     if (!report) return undefined
     const { device, free, plans, chosen } = report
@@ -61,30 +64,42 @@ export class MemoryPlanner implements AsyncDisposable {
     await this.#end()
   }
 
-  async #report({ model, width, height, frames }: PlannedVideo): Promise<MemoryReport | undefined> {
+  async #report(
+    { model, width, height, frames }: PlannedVideo,
+    signal: AbortSignal,
+  ): Promise<MemoryReport | undefined> {
     const key = `${width}x${height} ${frames} ${model}`
     const known = this.#reports.get(key)
     if (known && performance.now() - known.at < reportMs) return known.report
-    const report = await this.#compute({ ...this.#device, model, size: `${width}x${height}`, frames })
+    const options = { ...this.#device, model, size: `${width}x${height}`, frames }
+    const answer = await this.#compute(options, signal)
+    if (!answer) return undefined
     this.#reports.delete(key)
-    this.#reports.set(key, { report, at: performance.now() })
+    this.#reports.set(key, { ...answer, at: performance.now() })
     for (const oldest of this.#reports.keys()) {
       if (this.#reports.size <= mostReports) break
       this.#reports.delete(oldest)
     }
-    return report
+    return answer.report
   }
 
-  /** @returns undefined, too, where the thread ends before it has answered */
-  async #compute(options: PlanMemoryOptions): Promise<MemoryReport | undefined> {
+  /** @returns undefined where the thread ends before it has answered */
+  async #compute(options: PlanMemoryOptions, signal: AbortSignal): Promise<PlanMessage | undefined> {
     clearTimeout(this.#idle)
     const thread = this.#thread ?? this.#start()
+    let abandoned: NodeJS.Timeout | undefined
+    const abandon = () => {
+      abandoned = setTimeout(() => void this.#end(), abandonedMs)
+    }
+    signal.addEventListener('abort', abandon, { once: true })
     try {
-      return await new Promise(resolve => {
-        this.#answer = resolve
+      return await new Promise(take => {
+        this.#waiting = { thread, take }
         thread.postMessage(options)
       })
     } finally {
+      signal.removeEventListener('abort', abandon)
+      clearTimeout(abandoned)
       this.#idle = setTimeout(() => void this.#end(), idleMs).unref()
     }
   }
@@ -93,12 +108,15 @@ export class MemoryPlanner implements AsyncDisposable {
     // The compiled thread, also when this file runs from source.
     const thread = new Worker(createRequire(import.meta.url).resolve('#plan-thread'))
     thread.unref()
-    thread.on('message', ({ report }: PlanMessage) => this.#answer?.(report))
+    const answer = (message?: PlanMessage) => {
+      if (this.#waiting?.thread === thread) this.#waiting.take(message)
+    }
+    thread.on('message', answer)
     // An error is followed by the exit.
     thread.on('error', () => {})
     thread.on('exit', () => {
       if (this.#thread === thread) this.#thread = undefined
-      this.#answer?.(undefined)
+      answer()
     })
     this.#thread = thread
     return thread

@@ -52,6 +52,21 @@ describe('a memory planner', () => {
     expect(await second).toBeUndefined()
   })
 
+  test('holds up nobody with a plan that nobody waits for any more', async () => {
+    const gone = new AbortController()
+    const abandoned = planner.plan(
+      { model, width: 1280, height: 720, frames: 81 },
+      { owner: 'b', signal: gone.signal },
+    )
+    setTimeout(() => gone.abort(), 500)
+    const began = performance.now()
+    const size = { model: 'doodle', width: 80, height: 64, frames: 17 }
+    expect(await planner.plan(size, caller)).toBeDefined()
+    // The abandoned one takes half a minute and more.
+    expect(performance.now() - began).toBeLessThan(15_000)
+    expect(await abandoned).toBeUndefined()
+  })
+
   test('says nothing of what cannot be planned, and plans the next video', async () => {
     expect(await planner.plan({ ...large, model: join(model, 'absent') }, caller)).toBeUndefined()
     expect(await planner.plan({ model: 'doodle', width: 64, height: 64, frames: 17 }, caller)).toBeDefined()
