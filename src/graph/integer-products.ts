@@ -11,7 +11,8 @@ import { dimAt } from './operand.ts'
 import { cast } from './ops/cast.ts'
 import { computedAfter } from './ops/computed-after.ts'
 import { absolute, add, clip, divide, maximum, multiply, round } from './ops/elementwise.ts'
-import { transpose } from './ops/layout.ts'
+import { reshape, transpose } from './ops/layout.ts'
+import { quantize } from './ops/quantization.ts'
 import { maximumOver } from './ops/reduction.ts'
 
 /** Layers with fewer inputs or outputs stay in f32: the rounding takes more time than it saves. */
@@ -50,14 +51,14 @@ export function withIntegerProducts(graph: Graph, { mapped, inputBits = 8 }: Int
 function integerProduct(x: Value, weight: Value, middle: number): Value {
   const { graph } = x
   const rows = scaleOf(x, middle - 1) // [..., 1]
-  const columns = scaleOf(weight, top) // [out, 1]
+  const columns = reshape(scaleOf(weight, top), [Number(dimAt(weight, 0))]) // [out]
   // Unsigned times signed is what CPUs have an instruction for.
   const left = cast(add(rounded(x, rows, middle - 1), middle), 'u8')
-  const right = transpose(cast(rounded(weight, columns, top), 'i8'), [1, 0]) // [in, out]
+  const right = transpose(quantize(weight, columns), [1, 0]) // [in, out]
   const zero = graph.constant(tensor('u8', [], Uint8Array.of(middle)))
   const shape = [...x.shape.slice(0, -1), dimAt(weight, 0)] // [..., out]
   const sums = graph.add({ op: 'MatMulInteger', inputs: [left, right, zero] }, 'i32', shape)
-  return multiply(multiply(cast(sums, 'f32'), rows), transpose(columns, [1, 0]))
+  return multiply(multiply(cast(sums, 'f32'), rows), columns)
 }
 
 /** What a step of the integers stands for, of every row. A row of zeros has a scale all the same. */
