@@ -56,6 +56,7 @@ export async function measureWeights({
     const { size, tokens } = quick ? quickly : usual
     const files = await writeFiles(folder, layers)
     const results: FormatResult[] = []
+    if (built.length < backends.length) console.log('native: not built; "npm run build:native" builds it\n')
     for (const backend of built)
       results.push(...(await measureBackend({ backend, folder, size }, files, rounds)))
     printTable(`one pass of ${layers} layers at ${tokens} tokens; MB`, results.map(row))
