@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-/** The full set of reference results, where a checkout has it beside it, before the subset that is committed. */
-const roots = ['../../shared/goldens/', './fixtures/goldens/'].map(path =>
-  fileURLToPath(new URL(path, import.meta.url)),
-)
+/**
+ * The full set of reference results, where a checkout has it beside it, before the subset that is committed. With
+ * `FRAMEWRIGHT_REFERENCES=committed` in the environment only the subset counts, as in a clone that stands alone.
+ */
+const full = process.env.FRAMEWRIGHT_REFERENCES === 'committed' ? './none/' : '../../shared/goldens/'
+const roots = [full, './fixtures/goldens/'].map(path => fileURLToPath(new URL(path, import.meta.url)))
 
 /** Absolute path of a reference file or folder. */
 export function fixture(path: string): string {
