@@ -38,6 +38,7 @@ import { WeightLedger } from '../../src/weights/scope.ts'
 import { synthesizeWeights } from '../../src/weights/sparse.ts'
 import { buildKernels, noKernels } from '../contract/kernel-library.ts'
 import { buildAddon, noAddon } from '../contract/native-addon.ts'
+import { hasFixture } from '../fixtures.ts'
 import { publishedComponents } from '../published.ts'
 import { scratchFolder } from '../scratch.ts'
 import { type CudaRun, type CudaTrace, cudaMachine, openOnCuda } from './cuda-machine.ts'
@@ -171,7 +172,7 @@ const checkpoints = [
   'ltx2',
   'ltx2.3',
   'ltx2-gemma3-12b',
-]
+].filter(name => hasFixture(`published/${name}.json`))
 
 /** Parts that are no graphs of a component alone, or have tests of their own. */
 const beside = new Set([

@@ -70,6 +70,8 @@ const parts: Readonly<Record<string, readonly string[]>> = {
   'ltx2-gemma3-12b': ['text_encoder'],
 }
 
+if (files.length === 0) test.skip('the published LTX-2: its lists are not here')
+
 describe.each(files)('the published %s', file => {
   let folder = ''
   beforeAll(async () => {

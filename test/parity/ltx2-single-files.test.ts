@@ -112,6 +112,8 @@ async function writeCheckpoint(
   return file
 }
 
+if (releases.length === 0) test.skip('LTX-2 as single files: its models are not here')
+
 describe.each(releases)('$folder as single files', ({ folder, cases }) => {
   const root = fixture(`${folder}/model`)
   const files = { textEncoder: path.join(root, 'text_encoder'), tokenizer: path.join(root, 'tokenizer') }

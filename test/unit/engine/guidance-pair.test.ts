@@ -41,18 +41,21 @@ describe('two lanes that run the branches of guidance at once', () => {
   test('run a step at the same time', async () => {
     await using pair = await openTinyEngine(options)
     await collect(pair.engine.generate({ ...tinyRequest, steps: 1 }))
-    const running = new Set<number>()
-    let most = 0
-    pair.backends.forEach((backend, index) => {
-      backend.onRun = graph => {
+    // A run waits until both have begun: one after the other would wait for ever.
+    let begun = 0
+    let bothBegan = () => {}
+    const both = new Promise<void>(resolve => (bothBegan = resolve))
+    pair.backends.forEach(backend => {
+      backend.onRun = async graph => {
         if (graph !== 'transformer') return
-        running.add(index)
-        most = Math.max(most, running.size)
-        setImmediate(() => running.delete(index))
+        begun += 1
+        if (begun === 2) bothBegan()
+        await both
       }
     })
-    await collect(pair.engine.generate(tinyRequest))
-    expect(most).toBe(2)
+    const events = await collect(pair.engine.generate({ ...tinyRequest, steps: 1 }))
+    expect(begun).toBe(2)
+    expect(events.at(-1)?.type).toBe('video-end')
   })
 
   test('without guidance leave the second one alone', async () => {
