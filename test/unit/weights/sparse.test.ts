@@ -1,30 +1,34 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { openWeights } from '../../../src/weights/checkpoint.ts'
 import { readSafetensorsHeader } from '../../../src/weights/read-header.ts'
 import { readTensor } from '../../../src/weights/safetensors.ts'
-import { synthesizeWeights, type TensorList } from '../../../src/weights/sparse.ts'
+import { synthesizeWeights } from '../../../src/weights/sparse.ts'
 import { fixture } from '../../fixtures.ts'
+import { publishedComponents } from '../../published.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 
 const scratch = scratchFolder()
 
-/** The tensor lists of published checkpoints by file and component. */
-const published = readdirSync(fixture('published')).flatMap(file => {
-  const components = JSON.parse(readFileSync(join(fixture('published'), file), 'utf8')) as Record<
-    string,
-    { readonly tensors: TensorList }
-  >
-  return Object.entries(components).map(([component, { tensors }]) => ({ file, component, tensors }))
-})
+/** The tensor lists of published checkpoints by list and component; the one of names alone has no shapes. */
+const published = readdirSync(fixture('published'))
+  .map(file => file.replace(/\.json$/, ''))
+  .filter(list => !list.endsWith('-original-names'))
+  .flatMap(list =>
+    Object.entries(publishedComponents(list)).map(([component, { tensors }]) => ({
+      list,
+      component,
+      tensors,
+    })),
+  )
 
 describe('synthesizeWeights', () => {
   test.each(published)(
-    'makes $file $component, sparse, in one file and in five',
-    async ({ file, component, tensors }) => {
+    'makes $component of $list, sparse, in one file and in five',
+    async ({ list, component, tensors }) => {
       for (const shards of [1, 5]) {
-        const folder = join(scratch, file, component, String(shards))
+        const folder = join(scratch, list, component, String(shards))
         await synthesizeWeights(tensors, folder, { shards })
         const weights = await openWeights(folder)
         const found = [...weights.tensors].map(([key, { dtype, shape }]) => [
