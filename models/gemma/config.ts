@@ -53,6 +53,25 @@ export function layerKinds(
   })
 }
 
+/** Names and numbers that the configs of all Gemma text models have. */
+export function dimensionsOf(config: {
+  readonly vocab_size: number
+  readonly hidden_size: number
+  readonly intermediate_size: number
+  readonly num_attention_heads: number
+  readonly rms_norm_eps: number
+  readonly sliding_window: number
+}) {
+  return {
+    vocabulary: config.vocab_size,
+    width: config.hidden_size,
+    hidden: config.intermediate_size,
+    heads: config.num_attention_heads,
+    epsilon: config.rms_norm_eps,
+    window: config.sliding_window,
+  } satisfies Partial<GemmaConfig>
+}
+
 /** The text model's config in that of a checkpoint, which may be of text and pictures. */
 export function textConfigOf(config: unknown): unknown {
   return (config as { text_config?: unknown } | null)?.text_config ?? config

@@ -1,6 +1,6 @@
 /** Gemma 3 (Gemma Team 2025, https://arxiv.org/abs/2503.19786; transformers `Gemma3TextConfig`). */
 import { z } from 'zod'
-import { type GemmaConfig, layerKinds, layerTypes, positive, textConfigOf } from './config.ts'
+import { dimensionsOf, type GemmaConfig, layerKinds, layerTypes, positive, textConfigOf } from './config.ts'
 
 const rope = z.object({
   rope_type: z.enum(['default', 'linear']).default('default'),
@@ -41,13 +41,8 @@ const textConfig = z
     const sliding = parameters?.sliding_attention
     const attention = { keyHeads: config.num_key_value_heads, headDim: config.head_dim, keysAsValues: false }
     return {
-      vocabulary: config.vocab_size,
-      width: config.hidden_size,
-      hidden: config.intermediate_size,
-      heads: config.num_attention_heads,
-      epsilon: config.rms_norm_eps,
+      ...dimensionsOf(config),
       scale: config.query_pre_attn_scalar ** -0.5,
-      window: config.sliding_window,
       layers: layerKinds(count, layer_types, every),
       kinds: {
         full: {

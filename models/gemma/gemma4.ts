@@ -1,6 +1,6 @@
 /** Gemma 4 without towers for pictures and sound (transformers `Gemma4UnifiedTextConfig`), the text encoder of LTX-2.5. */
 import { z } from 'zod'
-import { type GemmaConfig, layerKinds, layerTypes, positive, textConfigOf } from './config.ts'
+import { dimensionsOf, type GemmaConfig, layerKinds, layerTypes, positive, textConfigOf } from './config.ts'
 
 /** Full layers turn only the first of a head's channels, whose frequencies are those of the whole head. */
 const rope = z.object({
@@ -71,13 +71,8 @@ const textConfig = z
       }
     }
     return {
-      vocabulary: config.vocab_size,
-      width: config.hidden_size,
-      hidden: config.intermediate_size,
-      heads: config.num_attention_heads,
-      epsilon: config.rms_norm_eps,
+      ...dimensionsOf(config),
       scale: 1,
-      window: config.sliding_window,
       layers,
       kinds: {
         full: {

@@ -7,15 +7,12 @@ import { decoderStages, injectedNoiseSizes } from '../../../models/ltx-vae/decod
 import { ltxDecoderStage } from '../../../models/ltx-vae/vae.ts'
 import { ltx2VaeConfig } from '../../../models/ltx2/config.ts'
 import { ltx2 } from '../../../models/ltx2/family.ts'
-import { requestFields } from '../../../src/api/request-fields.ts'
 import type { Symbols } from '../../../src/graph/cost.ts'
 import { foldedValues } from '../../../src/graph/folded-values.ts'
 import type { Graph } from '../../../src/graph/graph.ts'
 import { peakBytes, sizesOf } from '../../../src/graph/live-memory.ts'
 import { wantedTensors } from '../../../src/graph/wanted-tensors.ts'
-import { dryRunDecoding } from '../../../src/pipeline/dry-run.ts'
 import type { Family } from '../../../src/pipeline/family.ts'
-import { planRequest } from '../../../src/pipeline/request.ts'
 import { createGenerator } from '../../../src/sampling/noise.ts'
 import { elementCount } from '../../../src/tensor/dtype.ts'
 import { tensor } from '../../../src/tensor/tensor.ts'
@@ -26,6 +23,7 @@ import { largestDifference } from '../../compare.ts'
 import { ltxConfigs } from '../../contract/ltx-configs.ts'
 import { ltx2Configs } from '../../contract/ltx2-configs.ts'
 import { decodeInParts } from '../../ltx-decoding.ts'
+import { decodingOf } from '../../published-decoding.ts'
 import { scratchFolder } from '../../scratch.ts'
 import { randomTensors } from '../../synthetic-checkpoint.ts'
 
@@ -126,26 +124,13 @@ describe('a decoder whose frames come in parts', () => {
 
 /** What decoding takes of memory at a number of frames, from the shapes of the published graphs. */
 async function memoryOf(family: Family, name: string, frames: number) {
-  const { index, components } = family.published.find(each => each.name === name)!
-  const model = family.load({ folder: '', index, components, defaults: {} })
-  const graphs = new Map<string, Graph>()
-  const graph = async (wanted: string) => {
-    const recipe = model.graphs.find(each => each.name === wanted)!
-    if (!graphs.has(wanted))
-      wantedTensors(weights => graphs.set(wanted, recipe.build(weights, 'f16')), 'bf16')
-    return graphs.get(wanted)!
-  }
-  const request = {
-    prompt: '',
+  const { runs } = await decodingOf(family, name, {
     frames,
     width: 384,
     height: 256,
-    ...('sound' in model.facts && { audio: false }),
-  }
-  const plan = planRequest(request, model.facts, { fields: requestFields, randomSeed: () => 0n })
-  const runs = await dryRunDecoding(model, plan, graph, { residency: 'keep', chunk: 2, tile: undefined })
-  const ofRuns = runs.map(run => {
-    const built = graphs.get(run.graph)!
+    ...(family === ltx2 && { audio: false }),
+  })
+  const ofRuns = runs.map(({ built, ...run }) => {
     return {
       elements: largestActivation(built, run.symbols),
       bytes:

@@ -3,16 +3,11 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ltx2 } from '../../../models/ltx2/family.ts'
 import { ltx2Sound } from '../../../models/ltx2/sound.ts'
-import { requestFields } from '../../../src/api/request-fields.ts'
 import { tensorsOf } from '../../../src/benchmark/synthetic.ts'
 import { foldedValues } from '../../../src/graph/folded-values.ts'
-import type { Graph } from '../../../src/graph/graph.ts'
 import { peakBytes } from '../../../src/graph/live-memory.ts'
-import { wantedTensors } from '../../../src/graph/wanted-tensors.ts'
 import { decodeSound } from '../../../src/pipeline/decode-sound.ts'
-import { dryRunDecoding } from '../../../src/pipeline/dry-run.ts'
 import type { RunGraph, SoundFacts } from '../../../src/pipeline/family.ts'
-import { planRequest } from '../../../src/pipeline/request.ts'
 import { createGenerator } from '../../../src/sampling/noise.ts'
 import { elementCount } from '../../../src/tensor/dtype.ts'
 import { type Tensor, tensor } from '../../../src/tensor/tensor.ts'
@@ -22,6 +17,7 @@ import { synthesizeWeights } from '../../../src/weights/sparse.ts'
 import { largestDifference } from '../../compare.ts'
 import { fixture } from '../../fixtures.ts'
 import { openGraph } from '../../graph-session.ts'
+import { decodingOf } from '../../published-decoding.ts'
 import { scratchFolder } from '../../scratch.ts'
 
 const scratch = scratchFolder()
@@ -80,24 +76,12 @@ test.each(seeded)('a sound of %s that is decoded in parts is that of one run', a
 
 /** The most that a run of the published sound decoder holds beside its weights, and spectra of its longest run. */
 async function memoryOf(name: string, frames: number) {
-  const { index, components } = ltx2.published.find(each => each.name === name)!
-  const model = ltx2.load({ folder: '', index, components, defaults: {} })
-  const graphs = new Map<string, Graph>()
-  const graph = async (wanted: string) => {
-    const recipe = model.graphs.find(each => each.name === wanted)!
-    if (!graphs.has(wanted))
-      wantedTensors(weights => graphs.set(wanted, recipe.build(weights, 'f16')), 'bf16')
-    return graphs.get(wanted)!
-  }
-  const request = { prompt: '', frames, width: 64, height: 64 }
-  const plan = planRequest(request, model.facts, { fields: requestFields, randomSeed: () => 0n })
-  const runs = await dryRunDecoding(model, plan, graph, { residency: 'keep', chunk: 2, tile: undefined })
+  const { model, runs } = await decodingOf(ltx2, name, { frames, width: 64, height: 64 })
   const names = model.facts.sound!.decoder.map(each => each.graph)
   const bytes = runs
     .filter(run => names.includes(run.graph))
-    .map(run => {
-      const built = graphs.get(run.graph)!
-      return peakBytes(built, run.symbols, undefined, foldedValues(built)) + run.inputBytes + run.outputBytes
+    .map(({ built, symbols, inputBytes, outputBytes }) => {
+      return peakBytes(built, symbols, undefined, foldedValues(built)) + inputBytes + outputBytes
     })
   return Math.max(...bytes)
 }
