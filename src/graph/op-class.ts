@@ -73,7 +73,6 @@ const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
     'Expand',
     'Gather',
     'Pad',
-    'Range',
     'ReorderInput',
     'ReorderOutput',
     'Resize',

@@ -7,7 +7,6 @@
  * goes through all of them, and opening takes time in the square of the number of nodes. For a result of unknown rank it
  * does not search; that has memory for as long as it is used.
  */
-import { tensor } from '../../tensor/tensor.ts'
 import type { Graph, Value } from '../graph.ts'
 import { reshape } from './layout.ts'
 
@@ -18,6 +17,7 @@ import { reshape } from './layout.ts'
  */
 export function computedAfter(weight: Value, after: Value): Value {
   const shape = weight.shape.map(Number)
+  if (staysOnDevice(weight.graph)) return reshape(weight, shape, () => rankedShapeAfter(after, shape))
   return reshape(weight, shape, () => {
     return once(after, `[${shape}]`, () => plus(weight.graph.ints(shape), zeroAfter(after)))
   })
@@ -33,6 +33,23 @@ export function reshapeDecoded(x: Value, target: readonly (number | '=')[]): Val
   return reshape(x, target, dims =>
     once(graph, `[${dims}]`, () => plus(graph.ints(dims), zeroWithoutRank(x))),
   )
+}
+
+/**
+ * Whether the graph is for a GPU, which computes in 16 bits. There ONNX Runtime would compute shapes of unknown rank on the
+ * device, and copy each back.
+ */
+function staysOnDevice({ precision }: Graph): boolean {
+  return precision !== 'f32'
+}
+
+/** A shape as i64 [rank], computed from a value on the CPU of any device. */
+function rankedShapeAfter(after: Value, shape: readonly number[]): Value {
+  const { graph } = after
+  const dims = graph.add({ op: 'Shape', inputs: [after] }, 'i64', [after.shape.length])
+  const attributes = { keepdims: { int: 0 } }
+  const sum = graph.add({ op: 'ReduceSum', inputs: [dims], attributes }, 'i64', [])
+  return plus(graph.ints(shape), graph.add({ op: 'Sub', inputs: [sum, sum] }, 'i64', []))
 }
 
 /** What is computed once for a graph, or for a value of one. */
@@ -55,18 +72,20 @@ function zeroAfter(after: Value): Value {
 }
 
 /**
- * A 0, i64 [], whose rank ONNX Runtime does not know, nor that of any result of it: it is reshaped to a shape of computed
- * length. One for each graph.
+ * A 0, i64 [], whose rank ONNX Runtime does not know, nor that of any result of it: it is a sum over computed axes. One for
+ * each graph.
  * @param x any value of the graph
  */
 function zeroWithoutRank(x: Value): Value {
   const { graph } = x
   return once(graph, 'zero', () => {
-    const size = sizeOf(x)
-    const zero = graph.add({ op: 'Sub', inputs: [size, size] }, 'i64', [])
-    const [start, step] = [0n, 1n].map(each => graph.constant(tensor('i64', [], BigInt64Array.of(each))))
-    const scalar = graph.add({ op: 'Range', inputs: [start, zero, step] }, 'i64', [0])
-    return graph.add({ op: 'Reshape', inputs: [zero, scalar] }, 'i64', [])
+    const dims = graph.add({ op: 'Shape', inputs: [x] }, 'i64', [x.shape.length])
+    const kept = { keepdims: { int: 1 } }
+    const one = graph.add({ op: 'ReduceSum', inputs: [dims], attributes: kept }, 'i64', [1])
+    const axes = graph.add({ op: 'Sub', inputs: [one, one] }, 'i64', [1])
+    const attributes = { keepdims: { int: 0 } }
+    const sum = graph.add({ op: 'ReduceSum', inputs: [dims, axes], attributes }, 'i64', [])
+    return graph.add({ op: 'Sub', inputs: [sum, sum] }, 'i64', [])
   })
 }
 

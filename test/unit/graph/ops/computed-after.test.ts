@@ -49,9 +49,10 @@ test('weights of one shape after one value depend on it through the same nodes',
 
 test('the time to open grows with the number of quantised layers, not with its square', async () => {
   await openingSeconds(4) // what is loaded once
-  const few = await openingSeconds(40)
-  const many = await openingSeconds(160)
-  expect(many / few).toBeLessThan(7)
+  const few = [await openingSeconds(40), await openingSeconds(40), await openingSeconds(40)]
+  const many = [await openingSeconds(160), await openingSeconds(160)]
+  // In the square of the number it is 16.
+  expect(Math.min(...many) / Math.min(...few)).toBeLessThan(10)
 }, 120_000)
 
 /** CPU time that a network of linear layers of Q4_K takes to open. */
