@@ -136,7 +136,7 @@ describe('the rest of a body', () => {
   })
 
   test('is refused where a data URI is no text of JSON', async () => {
-    for (const wrong of ['\n', '\0', '\\x41', '\\u12']) {
+    for (const wrong of ['\n', '\0', '\\x41', '\\u12z']) {
       const json = `{"promptImage": "data:image/png;base64,${wrong}${base64}"}`
       await expect(new InlineData(secret, new BodyBuffers()).take(Buffer.from(json))).rejects.toMatchObject({
         status: 400,
