@@ -88,7 +88,7 @@ class SupervisedCommand {
     if (this.#finished && this.#interrupt !== undefined) return code ?? 0
     if (this.#interrupt !== undefined && code !== 0) return this.#interrupted(this.#interrupt, argv)
     if (code !== null) return code
-    return reportError(crash(signal ?? 'SIGKILL', await this.#mapped.damage()), argv)
+    return reportError(crash(signal ?? 'SIGKILL', this.#mapped.damage()), argv)
   }
 
   #interrupted(by: InterruptName, argv: readonly string[]): number {

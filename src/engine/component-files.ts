@@ -24,9 +24,9 @@ export class ComponentFiles {
    * Before a video: one is not made of two versions of a model.
    * @throws CheckpointError `checkpoint/changed` for a file that was written to or replaced
    */
-  async beforeRequest(): Promise<void> {
+  beforeRequest(): void {
     for (const component of this.#weights().keys()) {
-      await assertUnchanged(this.#stampsOf(component), ['replaced', 'rewritten'])
+      assertUnchanged(this.#stampsOf(component), ['replaced', 'rewritten'])
     }
   }
 
@@ -37,7 +37,7 @@ export class ComponentFiles {
    */
   async beforeOpening(component: string): Promise<void> {
     const stamps = this.#stampsOf(component)
-    await assertUnchanged(stamps)
+    assertUnchanged(stamps)
     const verified = this.#verified.get(component) ?? this.#verify(component)
     this.#verified.set(component, verified)
     await verified
@@ -48,8 +48,8 @@ export class ComponentFiles {
    * While sessions are open: files that were replaced or removed are still mapped as they were.
    * @throws CheckpointError `checkpoint/changed` for a file that was written to
    */
-  async whileMapped(component: string): Promise<void> {
-    await assertUnchanged(this.#stampsOf(component), ['rewritten'])
+  whileMapped(component: string): void {
+    assertUnchanged(this.#stampsOf(component), ['rewritten'])
   }
 
   /**

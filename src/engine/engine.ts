@@ -155,7 +155,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
   ): AsyncGenerator<GenerateEvent, void, undefined> {
     const notices = new Notices(opened)
     const context = { fields: checkpoint.fields, randomSeed, notify: notices.add }
-    await source.files.beforeRequest()
+    source.files.beforeRequest()
     const plan = await resolveRequest(request, model.facts, probeMedia, context)
     if (plan.upsampler !== undefined) {
       const { recipe, weights } = await openUpsampler(plan.upsampler, checkpoint)

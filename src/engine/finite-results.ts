@@ -25,8 +25,8 @@ export async function assertFiniteResults(
       if ((data as Uint8Array).every(value => value === first)) await files.assertFinite(component)
       continue
     }
-    const wrong = dtype === 'f32' ? (data as Float32Array).find(value => !Number.isFinite(value)) : undefined
-    if (wrong === undefined) continue
+    if (dtype !== 'f32' || areFinite(data as Float32Array)) continue
+    const wrong = (data as Float32Array).find(value => !Number.isFinite(value))
     await files.assertFinite(component)
     throw new BackendError('runtime/session', {
       subject: `${graph}: ${name}`,
@@ -35,4 +35,11 @@ export async function assertFiniteResults(
       advice: 'The weights are finite: the precision may be too small for them. Use --precision f32.',
     })
   }
+}
+
+/** 0 times a value that is not finite is no number. A sum takes a tenth of the time of a predicate for each value. */
+function areFinite(values: Float32Array): boolean {
+  let sum = 0
+  for (let index = 0; index < values.length; index++) sum += 0 * values[index]!
+  return sum === 0
 }

@@ -98,7 +98,7 @@ export class Lane implements GraphRunner {
     try {
       return await run
     } finally {
-      await this.#source.files.whileMapped(this.#source.recipe(graph).component)
+      this.#source.files.whileMapped(this.#source.recipe(graph).component)
     }
   }
 
@@ -171,7 +171,7 @@ export class Lane implements GraphRunner {
     const open = this.#sessions.get(graph)
     if (open) {
       // Before pages beyond a new end are read, which ends the process.
-      await this.#source.files.whileMapped(this.#source.recipe(graph).component)
+      this.#source.files.whileMapped(this.#source.recipe(graph).component)
       return await open
     }
     await this.makeRoom(graph)

@@ -262,7 +262,7 @@ export class EngineHost implements AsyncDisposable {
     this.#options.onEvent({ type: 'exited', reason, expected: this.#closing })
     const [opening, active] = [this.#opening, this.#active]
     const said = this.#tail.text
-    const damage = await this.#mapped.damage()
+    const damage = this.#mapped.damage()
     const crash = new HostError('host/crashed', {
       subject: `engine host of ${this.device}`,
       expected: 'a process that runs',

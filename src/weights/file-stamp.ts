@@ -1,5 +1,4 @@
-import type { BigIntStats } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { type BigIntStats, statSync } from 'node:fs'
 import { CheckpointError } from '../errors.ts'
 
 /** What tells whether a file is still the one that was read. Plain text and numbers: processes send it to each other. */
@@ -22,11 +21,14 @@ export function fileStamp(path: string, { size, mtimeNs, ino }: BigIntStats): Fi
   return { path, bytes: Number(size), modified: String(mtimeNs), inode: String(ino) }
 }
 
-/** What happened to the file since, with words for an error; undefined where nothing did. */
-export async function changeOf(
+/**
+ * What happened to the file since, with words for an error; undefined where nothing did. It is asked before every run of a
+ * graph, where a round through the thread pool would take longer than the call.
+ */
+export function changeOf(
   stamp: FileStamp,
-): Promise<{ readonly change: FileChange; readonly got: string } | undefined> {
-  const stats = await stat(stamp.path, { bigint: true }).catch(() => undefined)
+): { readonly change: FileChange; readonly got: string } | undefined {
+  const stats = statsOf(stamp.path)
   if (stats === undefined) return { change: 'gone', got: 'no file any more' }
   const { bytes, modified, inode } = fileStamp(stamp.path, stats)
   if (inode !== stamp.inode) return { change: 'replaced', got: `another file, of ${bytes} bytes` }
@@ -40,12 +42,12 @@ export async function changeOf(
  * @param changes that count
  * @throws CheckpointError `checkpoint/changed` that names the first file with one of them
  */
-export async function assertUnchanged(
+export function assertUnchanged(
   stamps: Iterable<FileStamp>,
   changes: readonly FileChange[] = ['gone', 'replaced', 'rewritten'],
-): Promise<void> {
+): void {
   for (const stamp of stamps) {
-    const found = await changeOf(stamp)
+    const found = changeOf(stamp)
     if (!found || !changes.includes(found.change)) continue
     throw new CheckpointError('checkpoint/changed', {
       subject: stamp.path,
@@ -54,5 +56,13 @@ export async function assertUnchanged(
       advice:
         'Open the model again when the file is whole. A new version is best written beside it and renamed.',
     })
+  }
+}
+
+function statsOf(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true })
+  } catch {
+    return undefined
   }
 }

@@ -16,9 +16,9 @@ export class MappedFiles {
   }
 
   /** What was done to one of them, as half a sentence; undefined where none was changed under the process. */
-  async damage(): Promise<string | undefined> {
+  damage(): string | undefined {
     for (const stamp of this.#stamps.values()) {
-      const found = await changeOf(stamp)
+      const found = changeOf(stamp)
       if (found?.change === 'rewritten') return `${stamp.path} was changed while it was in use: ${found.got}`
     }
     return undefined
