@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { families } from '../models/index.ts'
 import { tensorsOf } from '../src/benchmark/synthetic.ts'
+import { familyOf } from '../src/engine/checkpoint.ts'
 import { packageFolder } from '../src/engine/package-info.ts'
 import { readComponents } from '../src/engine/read-components.ts'
 import type { CheckpointConfigs } from '../src/pipeline/family.ts'
@@ -15,38 +16,35 @@ export const referenceFolder = path.join(packageFolder(), 'test', 'fixtures', 'g
 export async function referenceModel(): Promise<string> {
   const folder = path.join(referenceFolder, 'model')
   const configs = { ...(await readComponents(folder)), defaults: {} }
+  const missing = weightFiles(configs).filter(({ file }) => !existsSync(path.join(folder, file)))
+  if (missing.length === 0) return folder
   // Written elsewhere and moved: another process may be reading, or writing as well.
   const written = mkdtempSync(path.join(referenceFolder, '.writing-'))
   try {
-    for (const file of await writeRandomWeights(configs, written)) {
-      const target = path.join(folder, file)
-      if (!existsSync(target)) renameSync(path.join(written, file), target)
-    }
+    await writeRandomWeights(configs, written)
+    for (const { file } of missing) renameSync(path.join(written, file), path.join(folder, file))
   } finally {
     rmSync(written, { recursive: true })
   }
   return folder
 }
 
-/**
- * Writes the weights of every network of a model, in f32, as numbers that follow from their keys and shapes.
- * @returns the files, below `folder`
- */
-export async function writeRandomWeights(configs: CheckpointConfigs, folder: string): Promise<string[]> {
-  const { _class_name: pipeline } = configs.index
-  const family = families.find(({ pipelines }) => pipelines.includes(String(pipeline)))!
-  const { graphs } = family.load(configs)
-  const files: string[] = []
-  for (const name of new Set(graphs.map(recipe => recipe.component))) {
-    const recipes = graphs.filter(recipe => recipe.component === name)
-    const [library] = configs.index[name] as readonly [string, string]
-    const baseName = library === 'transformers' ? 'model' : 'diffusion_pytorch_model'
-    mkdirSync(path.join(folder, name), { recursive: true })
-    await synthesizeWeights(tensorsOf(recipes, 'f32'), path.join(folder, name), {
-      baseName,
-      values: 'random',
-    })
-    files.push(path.join(name, `${baseName}.safetensors`))
+/** Writes the weights of every network of a model, in f32, as numbers that follow from their keys and shapes. */
+export async function writeRandomWeights(configs: CheckpointConfigs, folder: string): Promise<void> {
+  for (const { file, recipes } of weightFiles(configs)) {
+    const { dir, name } = path.parse(path.join(folder, file))
+    mkdirSync(dir, { recursive: true })
+    await synthesizeWeights(tensorsOf(recipes, 'f32'), dir, { baseName: name, values: 'random' })
   }
-  return files
+}
+
+/** The file of each component, below the model folder, with the graphs that ask for its tensors. */
+function weightFiles(configs: CheckpointConfigs) {
+  const { graphs } = familyOf(configs, families).load(configs)
+  return [...new Set(graphs.map(recipe => recipe.component))].map(component => {
+    const [library] = configs.index[component] as readonly [string, string]
+    const name = library === 'transformers' ? 'model' : 'diffusion_pytorch_model'
+    const recipes = graphs.filter(recipe => recipe.component === component)
+    return { file: path.join(component, `${name}.safetensors`), recipes }
+  })
 }

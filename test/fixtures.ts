@@ -1,12 +1,16 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
+const folder = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+const committed = folder('./fixtures/goldens/')
+const full = folder('../../shared/goldens/')
+
 /**
- * The full set of reference results, where a checkout has it beside it, before the subset that is committed. With
- * `FRAMEWRIGHT_REFERENCES=committed` in the environment only the subset counts, as in a clone that stands alone.
+ * Whether the full set of reference results, of which a subset is committed, is left out or not at hand. With
+ * `FRAMEWRIGHT_REFERENCES=committed` in the environment it is left out, as in a clone that stands alone.
  */
-const full = process.env.FRAMEWRIGHT_REFERENCES === 'committed' ? './none/' : '../../shared/goldens/'
-const roots = [full, './fixtures/goldens/'].map(path => fileURLToPath(new URL(path, import.meta.url)))
+const standsAlone = process.env.FRAMEWRIGHT_REFERENCES === 'committed' || !existsSync(full)
+const roots = standsAlone ? [committed] : [full, committed]
 
 /** Absolute path of a reference file or folder. */
 export function fixture(path: string): string {
@@ -17,7 +21,7 @@ export function fixture(path: string): string {
 }
 
 /** The committed one, whose weights `test/reference-model.ts` writes before a run: results recorded with it are committed too. */
-export const committedModel = `${roots[1]}wan21-t2v/model`
+export const committedModel = `${committed}wan21-t2v/model`
 
 /** Whether one of a row of reference files that ends somewhere is at hand. */
 export function isFixture(path: string): boolean {
@@ -30,7 +34,6 @@ export function isFixture(path: string): boolean {
  */
 export function hasFixture(path: string): boolean {
   if (isFixture(path)) return true
-  if (existsSync(roots[0]!))
-    throw new Error(`fixture ${path}: expected it in the full set at ${roots[0]}, got nothing.`)
-  return false
+  if (standsAlone) return false
+  throw new Error(`fixture ${path}: expected it in the full set at ${full}, got nothing.`)
 }

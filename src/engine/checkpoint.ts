@@ -210,7 +210,11 @@ function obstacleIn(
   return quantized.length === 0 ? undefined : `quantised weights: ${quantized.join(', ')}`
 }
 
-function familyOf(configs: CheckpointConfigs, families: readonly Family[]): Family {
+/** The family that reads a checkpoint's pipeline. @throws CheckpointError for a pipeline that none reads */
+export function familyOf(
+  configs: Pick<CheckpointConfigs, 'folder' | 'index'>,
+  families: readonly Family[],
+): Family {
   const pipeline = configs.index._class_name
   const family = families.find(each => each.pipelines.some(name => name === pipeline))
   if (family) return family

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { families } from '../../models/index.ts'
 import { tensorsOf } from '../../src/benchmark/synthetic.ts'
+import { familyOf } from '../../src/engine/checkpoint.ts'
 import { exportCheckpoint } from '../../src/engine/export.ts'
 import { createEngine, type Engine, type GenerateRequest, renderVideo } from '../../src/index.ts'
 import { synthesizeWeights } from '../../src/weights/sparse.ts'
@@ -183,7 +184,7 @@ async function writeUpsampler(name: string, config: Config): Promise<string> {
   mkdirSync(folder)
   writeFileSync(path.join(folder, 'config.json'), JSON.stringify(config))
   const { index, components } = seeded
-  const family = families.find(({ pipelines }) => pipelines.includes(String(index._class_name)))!
+  const family = familyOf({ folder, index }, families)
   const { upsampler } = family.load({ folder, index, components, defaults: {} })
   const build = upsampler!.read(config, 'config.json')
   const all = tensorsOf([{ name, component: name, role: 'vae', build }], 'f32')
