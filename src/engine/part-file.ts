@@ -2,7 +2,9 @@ import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { FileStamp } from '../weights/file-stamp.ts'
 import { findWeights } from '../weights/find-weights.ts'
+import { readLayers } from '../weights/formats/read-layers.ts'
 import { readTensorFile, type TensorFile } from '../weights/formats/read-tensor-file.ts'
+import { readSafetensorsHeader } from '../weights/read-header.ts'
 import { readShardIndex } from '../weights/shard-index.ts'
 
 /** A file of weights, or a folder of shards, and the config.json that stands beside it. */
@@ -25,7 +27,7 @@ export async function readPartFile(location: string): Promise<PartFile> {
   }
   const { paths, indexed } = await findWeights(location)
   const files = indexed ? [...(await readShardIndex(paths[0])).shards.values()] : paths
-  const shards = await Promise.all(files.map(readTensorFile))
+  const shards = await Promise.all(files.map(readSafetensorsHeader))
   const stamps = shards.map(({ stamp }) => stamp)
   return {
     path: location,
@@ -33,7 +35,7 @@ export async function readPartFile(location: string): Promise<PartFile> {
     stamps,
     container: 'safetensors',
     bytes: shards.reduce((sum, { bytes }) => sum + bytes, 0),
-    tensors: new Map(shards.flatMap(({ tensors }) => [...tensors])),
+    tensors: await readLayers(shards),
     metadata: new Map(shards.flatMap(({ metadata }) => [...metadata])),
     values: new Map(),
     config: await configIn(location),

@@ -72,8 +72,7 @@ function disagreement(index: ShardIndex, key: string, expected: string, got: str
 }
 
 async function gather(folder: string, files: readonly (SafetensorsFile & Stamped)[]): Promise<Weights> {
-  const read = await Promise.all(files.map(readLayers))
-  const tensors = new Map(read.flatMap(each => [...each]))
+  const tensors = await readLayers(files)
   const all = [...tensors.values()]
   return {
     folder,

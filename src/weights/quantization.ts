@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { layerFormats } from './formats/layer-formats.ts'
 import type { TensorLocation } from './tensor-location.ts'
 
 /** What says whether weights are quantised: their tensors, the free text of their files, their component's config. */
@@ -30,13 +31,10 @@ const quantizationConfig = z.looseObject({
   }),
 })
 
-/** Methods whose layers are read by what stands beside them in the file. */
-const readMethods: readonly unknown[] = ['fp8', 'modelopt']
-
-/** Whether a component's config says that its weights are in a format which is read by the tensors themselves. */
+/** Whether a component's config says that its weights are in a format whose layers are read by the tensors themselves. */
 export function isReadMethod(config: unknown): boolean {
-  const { success, data } = quantizationConfig.safeParse(config)
-  return success && readMethods.includes(data.quantization_config.quant_method)
+  const method = quantizationConfig.safeParse(config).data?.quantization_config.quant_method
+  return method !== undefined && layerFormats.some(({ methods }) => methods?.includes(method))
 }
 
 /** transformers and diffusers write the method, and details of it, into config.json. */
@@ -81,6 +79,7 @@ const markers: readonly { readonly key: RegExp; readonly name: string }[] = [
   { key: /\.(?:qweight|qzeros)$/, name: 'GPTQ or AWQ' },
   { key: /\.weight_packed$/, name: 'compressed-tensors' },
   { key: /(?:\._weight_qdata|\.weight_qdata|:_data)$/, name: 'torchao' },
+  { key: /\.weight\._(?:data\._data|shift)$/, name: 'quanto int4 or int2' },
   { key: /\.weight\._(?:data|scale)$/, name: 'quanto' },
   { key: /\.weight_scale_2$/, name: 'NVFP4' },
   { key: /\.weight_scale_inv$/, name: 'block-scaled fp8' },

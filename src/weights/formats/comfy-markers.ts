@@ -38,10 +38,10 @@ export interface Markers {
 }
 
 /** @throws CheckpointError `checkpoint/tensors` or `checkpoint/corrupt` for a marker that cannot be read */
-export async function readMarkers(file: SafetensorsFile): Promise<Markers> {
+export async function readMarkers(files: readonly SafetensorsFile[]): Promise<Markers> {
   const keys = new Set<string>()
-  const byLayer = headerMarkers(file)
-  for (const tensor of file.tensors.values()) {
+  const byLayer = new Map(files.flatMap(file => [...headerMarkers(file)]))
+  for (const tensor of files.flatMap(file => [...file.tensors.values()])) {
     if (isFloat8Marker(tensor.key)) {
       checkFloat8Marker(tensor)
       keys.add(tensor.key)

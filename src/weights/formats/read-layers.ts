@@ -3,19 +3,24 @@ import type { SafetensorsFile, TensorLocation } from '../tensor-location.ts'
 import { readMarkers } from './comfy-markers.ts'
 import type { LayerFormat, LayerMarker, StoredLayer } from './layer-format.ts'
 import { layerFormats } from './layer-formats.ts'
+import { unusable } from './scales.ts'
 
 /**
- * The tensors of a .safetensors file as a model takes them: weights of a known format with their encoding, without the
- * scales and markers that belong to them; all others as they are.
- * @throws CheckpointError `checkpoint/tensors` for a marker of an unknown format, or scales that do not fit
+ * The tensors of the .safetensors files of one component as a model takes them: weights of a known format with their
+ * encoding, without the scales and markers that belong to them; all others as they are. A layer may be spread over files.
+ * @throws CheckpointError `checkpoint/tensors` for a marker of an unknown format, scales that do not fit, or two weights of
+ *   one layer
  */
-export async function readLayers(file: SafetensorsFile): Promise<ReadonlyMap<string, TensorLocation>> {
-  const markers = await readMarkers(file)
+export async function readLayers(
+  files: readonly SafetensorsFile[],
+): Promise<ReadonlyMap<string, TensorLocation>> {
+  const tensors = new Map(files.flatMap(file => [...file.tensors]))
+  const markers = await readMarkers(files)
   const used = new Set(markers.keys)
-  const encoded = new Map<string, TensorLocation>()
-  for (const weight of file.tensors.values()) {
+  const encoded = new Map<string, readonly [key: string, weight: TensorLocation]>()
+  for (const weight of tensors.values()) {
     if (markers.keys.has(weight.key)) continue
-    const name = weight.key.replace(/\.weight$/, '')
+    const { key, name, formats } = placeOf(weight.key)
     const marker = weight.key.endsWith('.weight') ? markers.of(name) : undefined
     const taken: string[] = []
     const layer: StoredLayer = {
@@ -23,27 +28,45 @@ export async function readLayers(file: SafetensorsFile): Promise<ReadonlyMap<str
       weight,
       marker,
       beside: (...suffixes) => {
-        const found = suffixes.flatMap(suffix => file.tensors.get(`${name}.${suffix}`) ?? [])[0]
+        const found = suffixes.flatMap(suffix => tensors.get(`${name}.${suffix}`) ?? [])[0]
         if (found) taken.push(found.key)
         return found
       },
     }
-    const format = formatOf(layer, marker)
+    const format = formatOf(layer, formats)
     if (!format) continue
-    encoded.set(weight.key, await format.read(layer))
-    for (const key of taken) used.add(key)
+    if (key !== weight.key && tensors.has(key)) throw unusable(weight, `no ${key} beside it`, 'both')
+    encoded.set(weight.key, [key, await format.read(layer)])
+    for (const each of taken) used.add(each)
   }
-  const rest = [...file.tensors.values()].filter(({ key }) => !used.has(key))
-  return new Map(rest.map(tensor => [tensor.key, encoded.get(tensor.key) ?? tensor]))
+  const rest = [...tensors.values()].filter(({ key }) => !used.has(key))
+  return new Map(rest.map(tensor => encoded.get(tensor.key) ?? [tensor.key, tensor]))
 }
 
-function formatOf(layer: StoredLayer, marker: LayerMarker | undefined): LayerFormat | undefined {
-  if (marker === undefined) return layerFormats.find(format => format.matches(layer))
-  const found = layerFormats.find(({ markers }) => markers.includes(marker.format))
+const suffixed = layerFormats.filter(({ suffix }) => suffix !== undefined)
+const unsuffixed = layerFormats.filter(({ suffix }) => suffix === undefined)
+
+/** The key that models have for a stored tensor, the layer that it is of, and the formats that it can be of. */
+function placeOf(stored: string): { key: string; name: string; formats: readonly LayerFormat[] } {
+  const formats = suffixed.filter(({ suffix }) => stored.endsWith(`.${suffix}`))
+  const [first] = formats
+  if (!first) return { key: stored, name: stored.replace(/\.weight$/, ''), formats: unsuffixed }
+  const name = stored.slice(0, -`.${first.suffix}`.length)
+  return { key: `${name}.weight`, name, formats }
+}
+
+function formatOf(layer: StoredLayer, formats: readonly LayerFormat[]): LayerFormat | undefined {
+  const { marker } = layer
+  if (marker === undefined) return formats.find(format => format.matches(layer))
+  const found = formats.find(({ markers }) => markers.includes(marker.format))
   if (found) return found
+  throw unknownFormat(layer, marker)
+}
+
+function unknownFormat({ weight, name }: StoredLayer, marker: LayerMarker): CheckpointError {
   const known = layerFormats.flatMap(({ markers }) => markers)
-  throw new CheckpointError('checkpoint/tensors', {
-    subject: `${layer.weight.file}: ${layer.name}`,
+  return new CheckpointError('checkpoint/tensors', {
+    subject: `${weight.file}: ${name}`,
     expected: `a format of ${known.join(', ')}`,
     got: JSON.stringify(marker.format.slice(0, 80)),
     advice: 'Use a file of the same model in one of these formats, or one that was not quantised.',

@@ -33,7 +33,7 @@ export async function readTensorFile(path: string): Promise<TensorFile> {
     return { ...file, container: 'gguf', metadata }
   }
   const file = await readSafetensorsHeader(path)
-  return { ...file, container: 'safetensors', tensors: await readLayers(file), values: new Map() }
+  return { ...file, container: 'safetensors', tensors: await readLayers([file]), values: new Map() }
 }
 
 function isGguf(path: string): Promise<boolean> {

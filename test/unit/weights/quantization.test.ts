@@ -23,6 +23,8 @@ describe('the kind of quantisation', () => {
     ['GPTQ or AWQ', 'f16', [layer('qweight'), layer('qzeros')]],
     ['int8', 'i8', [layer('weight_scale')]],
     ['quanto', 'f16', [layer('weight._data'), layer('weight._scale')]],
+    ['quanto int4 or int2', 'f16', [layer('weight._scale'), layer('weight._data._data')]],
+    ['quanto int4 or int2', 'f16', [layer('weight._scale'), layer('weight._shift')]],
     ['packed 4-bit or 8-bit integers', 'u8', []],
   ])('is told by the tensors: %s', (name, weight, beside) => {
     expect(quantizationOf({ tensors: tensors(weight, ...beside) })).toBe(name)

@@ -3,25 +3,25 @@
  * `convrot` the columns are rotated: see `rotation.ts`.
  */
 import type { Encoding } from '../../../graph/encoding.ts'
-import { cast } from '../../../graph/ops/cast.ts'
-import { computedAfter } from '../../../graph/ops/computed-after.ts'
-import { gather } from '../../../graph/ops/layout.ts'
-import type { TensorLocation } from '../../tensor-location.ts'
 import type { LayerFormat, StoredLayer } from '../layer-format.ts'
 import { rotationSize, unrotated } from '../rotation.ts'
-import { readScales, type Scales, scaled, scaledRows, unusable } from '../scales.ts'
+import { scaledEncoding } from '../scaled-encoding.ts'
+import { readScales, unusable } from '../scales.ts'
 
 export const int8: LayerFormat = {
   markers: ['int8_tensorwise'],
   matches: ({ weight, beside }) => weight.dtype === 'i8' && beside('weight_scale') !== undefined,
   async read(layer) {
     const { weight, beside } = layer
-    if (weight.dtype !== 'i8') throw unusable(weight, '8-bit integers', weight.dtype)
+    const { dtype } = weight
+    if (dtype !== 'i8') throw unusable(weight, '8-bit integers', dtype)
     const scale = beside('weight_scale')
     beside('input_scale')
     if (!scale) throw unusable(weight, 'a tensor weight_scale beside it', 'none')
     const scales = await readScales(scale, weight.shape)
-    return { ...weight, dtype: 'f32', encoding: encodingOf(weight, scales, rotationOf(layer)) }
+    const group = rotationOf(layer)
+    const encoding = scaledEncoding('int8', { ...weight, dtype }, scales)
+    return { ...weight, dtype: 'f32', encoding: group === undefined ? encoding : rotated(encoding, group) }
   },
 }
 
@@ -33,14 +33,10 @@ function rotationOf(layer: StoredLayer): number | undefined {
   return rotationSize(layer, weight.shape[1]!)
 }
 
-function encodingOf(weight: TensorLocation, scales: Scales, group: number | undefined): Encoding {
+function rotated({ decode, rows }: Encoding, group: number): Encoding {
   return {
-    name: group === undefined ? 'int8' : 'int8 ConvRot',
-    decode: (graph, key, after) =>
-      unrotated(scaled(computedAfter(graph.weight(key, weight), after), { key, scales, after }), group),
-    rows(graph, key, ids) {
-      const values = cast(gather(graph.weight(key, weight), ids, 0), 'f32')
-      return unrotated(scaledRows(values, ids, key, scales), group)
-    },
+    name: 'int8 ConvRot',
+    decode: (graph, key, after) => unrotated(decode(graph, key, after), group),
+    rows: (graph, key, ids) => unrotated(rows(graph, key, ids), group),
   }
 }

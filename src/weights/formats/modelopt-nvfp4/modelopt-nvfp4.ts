@@ -13,6 +13,7 @@ import { wholeEncoding } from '../whole-encoding.ts'
 
 export const modeloptNvfp4: LayerFormat = {
   markers: [],
+  methods: ['modelopt'],
   matches: layer => layer.weight.dtype === 'u8' && hasPlainScales(layer),
   async read(layer) {
     const parts = await readBlockFloats(layer)
