@@ -211,6 +211,8 @@ describe('imports', () => {
     ['models/wan/a.ts', 'kernels/sparse/op.ts', false, true],
     ['models/wan/a.ts', 'kernels/sparse/reference.ts', false, false],
     ['kernels/sparse/op.ts', 'src/nn/linear.ts', false, false],
+    ['src/nn/a.ts', 'kernels/sparse/op.ts', false, true],
+    ['src/nn/a.ts', 'kernels/sparse/reference.ts', false, false],
     ['src/sampling/a.ts', 'models/index.ts', false, false],
     ['src/index.ts', 'models/index.ts', false, false],
     ['src/api/a.ts', 'models/index.ts', false, true],
@@ -379,6 +381,7 @@ function mayImport(file: string, target: string, typeOnly: boolean, onDemand: bo
     return allowedPrograms.includes(to) && (from !== 'src/cli' || typeOnly)
   }
   if (from === 'kernels') return layerOf(to) === 0 || to === 'src/graph'
+  if (from === 'src/nn' && kernelOp.test(target)) return true
   if (from.startsWith('models/')) {
     if (layerOf(to) === 0 || layerOf(to) === 1) return true
     // A family's request fields are records of the same kind as those of all models.
@@ -386,11 +389,14 @@ function mayImport(file: string, target: string, typeOnly: boolean, onDemand: bo
     // The contract of a family, and of the parts of a model that encoders are.
     if (typeOnly && target === 'src/pipeline/family.ts') return true
     if (encoders.includes(from)) return sideways[from]?.includes(to) ?? false
-    return encoders.includes(to) || /^kernels\/[^/]+\/op\.ts$/.test(target)
+    return encoders.includes(to) || kernelOp.test(target)
   }
   if (layerOf(from) < 0 || layerOf(to) < 0) return false
   return layerOf(to) < layerOf(from) || (sideways[from]?.includes(to) ?? false)
 }
+
+/** A kernel's op at graph build: what models and their layers call. */
+const kernelOp = /^kernels\/[^/]+\/op\.ts$/
 
 function layerOf(part: string): number {
   return layers.findIndex(layer => (layer as readonly string[]).includes(part))

@@ -52,6 +52,7 @@ function loadHunyuan(configs: HunyuanConfigs, checkpoint: CheckpointConfigs): Mo
     facts,
     graphs: graphsOf(configs),
     ignoredTensors: ignoredTensors(configs),
+    keepsPrecision: [/^(?!transformer_blocks\.)/, /\.norm1(?:_context)?\.linear\./],
     tensorNames: {
       originalNames: hunyuanOriginalNames,
       toolNames: hunyuanToolNames,

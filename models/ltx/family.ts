@@ -69,6 +69,7 @@ function loadLtx(checkpoint: CheckpointConfigs): Model {
     facts,
     graphs: graphsOf(configs),
     ignoredTensors: {},
+    keepsPrecision: [/^(?!transformer_blocks\.)/],
     tensorNames: { originalNames: ltxOriginalNames, variantTensors: [] },
     spacing: steps =>
       configs.conditions

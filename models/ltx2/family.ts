@@ -104,6 +104,7 @@ function loadLtx2(checkpoint: CheckpointConfigs): Model {
       transformer: [/^keyframes_abs_pos_embedding$/],
       ...made?.ignoredTensors,
     },
+    keepsPrecision: [/^(?!transformer_blocks\.)/, /\.to_gate_logits\./],
     tensorNames: { originalNames: ltx2OriginalNames, variantTensors: ltx2VariantTensors },
     adaptable: { connectors: { originalNames: ltx2ConnectorNames, variantTensors: [] } },
     spacing: steps => ({ sigmas: linearSigmas(steps) }),

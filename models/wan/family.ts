@@ -57,6 +57,7 @@ function loadWan(configs: WanConfigs, checkpoint: CheckpointConfigs): Model {
     facts,
     graphs: graphsOf(configs),
     ignoredTensors: ignoredTensors(configs),
+    keepsPrecision: [/^(?!(?:vace_)?blocks\.)/, /^vace_blocks\.\d+\.proj_(?:in|out)\./],
     tensorNames: {
       originalNames: wanOriginalNames,
       get variantTensors() {

@@ -161,7 +161,8 @@ async function gpuOf(device: Device) {
 /** The float type of what is measured: on a GPU the decoder's is not the transformer's. */
 function dtypeOf({ device, precision: { requested }, options: { what } }: Context): FloatDType {
   if (device.type === 'cpu' || requested === 'f32' || requested === 'int8') return 'f32'
-  return what === 'vae' ? 'f16' : (requested ?? 'bf16')
+  if (what === 'vae') return 'f16'
+  return requested === 'f16' ? 'f16' : 'bf16'
 }
 
 async function peaksOf(context: Context, folder: string): Promise<Peaks> {

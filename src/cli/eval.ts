@@ -46,8 +46,8 @@ export function evalCommand(): Command {
     .addOption(threadsOption())
     .option(
       '--precision <type>',
-      'f32, bf16 or f16; int8 on a CPU: quicker and less exact (default: f32 on a CPU, bf16 on a GPU)',
-      choice('--precision', ['f32', 'bf16', 'f16', 'int8']),
+      'f32, bf16 or f16; int8 on a CPU: quicker and less exact; fp8 on a CPU: to see what it costs (default: f32 on a CPU, bf16 on a GPU)',
+      choice('--precision', ['f32', 'bf16', 'f16', 'int8', 'fp8']),
     )
     .option('-o, --output <file>', 'write every figure as JSON')
     .option('--html <file>', 'write a page with tables, bars and pictures')

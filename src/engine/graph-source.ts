@@ -6,7 +6,7 @@ import { withIntegerProducts } from '../graph/integer-products.ts'
 import { withLateCasts } from '../graph/late-casts.ts'
 import { serialize } from '../graph/serialize.ts'
 import { standardGraph } from '../graph/standard-dialect.ts'
-import type { GraphRecipe } from '../pipeline/family.ts'
+import type { GraphRecipe, Model } from '../pipeline/family.ts'
 import type { Device, GraphModel } from '../runtime/backend.ts'
 import { addsIn32Bits } from '../runtime/cpu-features.ts'
 import { foldLimitBytes, needsPrivateCopy } from '../runtime/session-config.ts'
@@ -38,8 +38,11 @@ export interface GraphSource {
   add(recipe: GraphRecipe, weights: Weights): void
 }
 
-/** What a network computes in: `int8`, on a CPU, rounds the linear layers of the denoising network to 8 bits. */
-export type ComputePrecision = FloatDType | 'int8'
+/**
+ * What a network computes in. `int8`, on a CPU, rounds the linear layers of the denoising network to 8-bit integers; `fp8`
+ * rounds them to 8-bit floats, on a CPU to see what that costs in quality.
+ */
+export type ComputePrecision = FloatDType | 'int8' | 'fp8'
 
 export interface Precision {
   readonly device: Device
@@ -140,13 +143,24 @@ async function buildPart(
     .filter(each => each.part?.name === part?.name)
     .map(recipe => {
       const dtype = precisionOf(recipe.role, precision)
-      const graph = recipe.build(ledger.graph(recipe.name), dtype, kernels)
+      const inFloat8 = float8Layers(checkpoint.model, recipe, precision)
+      const graph = recipe.build(ledger.graph(recipe.name, { inFloat8 }), dtype, kernels)
       return [recipe.name, inIntegers(recipe, precision) ? rounded(graph) : graph] as const
     })
   ledger.assertAllUsed({
     ignored: [...(ignoredTensors[component] ?? []), ...ledger.unused().filter(isOfOthers)],
   })
   return new Map(graphs)
+}
+
+/** Tells by its weight whether a linear layer multiplies in 8-bit floats. */
+function float8Layers(
+  { keepsPrecision }: Model,
+  { role }: GraphRecipe,
+  { requested }: Precision,
+): (key: string) => boolean {
+  if (requested !== 'fp8' || role !== 'transformer') return () => false
+  return key => !keepsPrecision.some(layers => layers.test(key))
 }
 
 function inIntegers({ role }: GraphRecipe, { requested }: Precision): boolean {
@@ -216,23 +230,30 @@ function plainModel(graph: Graph, name: string): GraphModel {
  */
 function precisionOf(role: GraphRecipe['role'], { device, requested }: Precision): FloatDType {
   if (device.type === 'cpu') {
-    if (requested === undefined || requested === 'f32' || requested === 'int8') return 'f32'
+    if (requested === undefined || !isSixteenBits(requested)) return 'f32'
     const advice = 'Weights stored in 16 bits are computed in f32 there.'
     throw new RequestError('request/unsupported', {
       subject: 'precision',
-      expected: 'f32 or int8 on a CPU',
+      expected: 'f32, int8 or fp8 on a CPU',
       got: requested,
       advice,
     })
   }
-  if (requested === 'int8') {
+  if (requested === 'int8' || requested === 'fp8') {
     throw new RequestError('request/unsupported', {
       subject: 'precision',
       expected: 'bf16, f16 or f32 on a GPU',
       got: requested,
-      advice: 'Integers are for CPUs.',
+      advice:
+        requested === 'int8'
+          ? 'Integers are for CPUs.'
+          : 'On a CPU it shows what 8-bit floats cost in quality.',
     })
   }
   if (requested === 'f32') return 'f32'
   return role === 'vae' ? 'f16' : (requested ?? 'bf16')
+}
+
+function isSixteenBits(precision: ComputePrecision): precision is 'bf16' | 'f16' {
+  return precision === 'bf16' || precision === 'f16'
 }

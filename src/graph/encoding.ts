@@ -25,6 +25,11 @@ export interface Encoding {
    * @param ids i64 row numbers
    */
   rows(graph: Graph, key: string, ids: Value): Value
+  /**
+   * The elements as they are stored and their scales, of a matrix in e4m3 with a scale for all elements or for each row.
+   * @default it is stored in another way
+   */
+  readonly float8?: (graph: Graph, key: string) => StoredFloat8
   /** The encoding of some of the weight's rows alone. @default they are cut from the decoded whole */
   readonly part?: (first: number, count: number) => Encoding
   /**
@@ -32,6 +37,13 @@ export interface Encoding {
    * @throws CheckpointError `checkpoint/tensors` where one is infinite or no number
    */
   readonly verify?: () => Promise<void>
+}
+
+/** A matrix [out, in] in e4m3: elements · scales. */
+export interface StoredFloat8 {
+  readonly elements: Value
+  /** f32: [] for all elements, or [out] */
+  readonly scales: Value
 }
 
 /** Whether a weight that is stored in one shape, with padding, can be one of another shape. */

@@ -1,6 +1,6 @@
 import type { DType } from '../tensor/dtype.ts'
 import { sameShape } from './dims.ts'
-import type { Encoding, StoredWeight } from './encoding.ts'
+import type { Encoding, StoredFloat8, StoredWeight } from './encoding.ts'
 import type { Graph, Value } from './graph.ts'
 import type { ExternalTensor } from './node.ts'
 import { cast } from './ops/cast.ts'
@@ -20,6 +20,8 @@ export interface WeightSource {
   additions(key: string): readonly { readonly tensor: ExternalTensor; readonly scale: number }[]
   /** What adapters add to a matrix [out, in]: scale · up · down. */
   lowRank(key: string): readonly StoredLowRank[]
+  /** Whether the linear layer of a matrix multiplies in 8-bit floats. @default none does */
+  readonly inFloat8?: (key: string) => boolean
 }
 
 interface StoredLowRank {
@@ -29,6 +31,9 @@ interface StoredLowRank {
   readonly up: StoredWeight
   readonly scale: number
 }
+
+/** A matrix [out, in] for products in 8-bit floats: in e4m3 where it is stored so, else in floats that are to be rounded. */
+export type Float8Matrix = StoredFloat8 | { readonly floats: Value }
 
 /** scale · up [out, rank] · down [rank, in] */
 export interface LowRankBranch {
@@ -78,6 +83,26 @@ export class Scope {
         (sum, { tensor, scale }, index) => add(sum, multiply(load(`${key}.adapter.${index}`, tensor), scale)),
         load(key, this.#source.take(key, shape)),
       )
+  }
+
+  /** Whether the linear layer that a matrix of this scope belongs to multiplies in 8-bit floats. */
+  inFloat8(name: string): boolean {
+    return this.#source.inFloat8?.(this.#key(name)) ?? false
+  }
+
+  /**
+   * A matrix for products in 8-bit floats.
+   * @param shape [out, in]
+   * @param after a value that it is decoded after
+   */
+  float8Matrix(name: string, shape: readonly number[], after: Value): Float8Matrix {
+    const key = this.#key(name)
+    if (this.#source.additions(key).length > 0) return { floats: this.weight(name, shape, { after }) }
+    const stored = this.#source.take(key, shape)
+    const { encoding } = stored
+    if (!encoding) return { floats: this.graph.weight(key, stored, shape) }
+    if (encoding.float8) return encoding.float8(this.graph, key)
+    return { floats: withoutPadding(encoding.decode(this.graph, key, after), shape) }
   }
 
   /** What adapters add to a weight of this scope that is used as a matrix, whichever shape it is stored in. */

@@ -1,3 +1,4 @@
+import { float8Product } from '../../kernels/linear/op.ts'
 import type { Value } from '../graph/graph.ts'
 import { dimAt } from '../graph/operand.ts'
 import { gelu, silu } from '../graph/ops/activation.ts'
@@ -28,17 +29,30 @@ export function linear(
   return scope.in(name, layer => {
     const width = Number(dimAt(x, -1))
     const dtype = x.dtype
-    const weight = layer.weight('weight', options.stored ?? [out, width], {
-      dtype,
-      as: [out, width],
-      after: x,
-    })
     const product = layer.lowRank('weight', { dtype, after: x }).reduce(
       (sum, branch) => add(sum, throughBranch(x, branch)),
-      matmulTransposed(x, weight), // [..., out]
+      productWithWeight(layer, x, { shape: [out, width], stored: options.stored }), // [..., out]
     )
     return options.bias === false ? product : add(product, layer.weight('bias', [out], { dtype }))
   })
+}
+
+/** Sizes of a matrix that products in 8-bit floats need multiples of (cuBLAS, "cublasLtMatmul()", alignment of FP8). */
+const float8Multiple = 16
+
+/** x · Wᵀ for the scope's weight [out, in]: in 8-bit floats where its source says so and its sizes allow it. */
+function productWithWeight(
+  layer: Scope,
+  x: Value,
+  {
+    shape,
+    stored = shape,
+  }: { readonly shape: readonly [number, number]; readonly stored: readonly number[] | undefined },
+): Value {
+  if (layer.inFloat8('weight') && shape.every(size => size % float8Multiple === 0)) {
+    return float8Product(x, layer.float8Matrix('weight', shape, x))
+  }
+  return matmulTransposed(x, layer.weight('weight', stored, { dtype: x.dtype, as: shape, after: x }))
 }
 
 /** An adapter's share of a layer, x · downᵀ · upᵀ · scale: [..., in] → [..., out]. It never becomes a matrix of W's size. */

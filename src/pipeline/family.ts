@@ -116,6 +116,11 @@ export interface Model {
   readonly graphs: readonly GraphRecipe[]
   /** Tensors that its checkpoints hold and no graph uses, by component. */
   readonly ignoredTensors: Readonly<Record<string, readonly RegExp[]>>
+  /**
+   * Linear layers of the transformer that keep the graph's precision where the others multiply in 8-bit floats, by their
+   * weights: those that noise levels, text and latents enter and leave by, which are few and small.
+   */
+  readonly keepsPrecision: readonly RegExp[]
   /** What adapters may call the tensors of the transformer. */
   readonly tensorNames: TensorNames
   /** Further components that adapters may change, and what they may call their tensors. @default none */

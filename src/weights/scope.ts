@@ -38,6 +38,13 @@ export interface GraphWeights {
   additions(key: string): Adaptation['additions']
   /** Products of matrices that adapters add to the tensor, which the graph has to add. */
   lowRank(key: string): Adaptation['lowRank']
+  /** Whether the linear layer of a matrix multiplies in 8-bit floats. */
+  inFloat8(key: string): boolean
+}
+
+export interface GraphWeightsOptions {
+  /** Whether the linear layer of a matrix multiplies in 8-bit floats. @default none does */
+  readonly inFloat8?: (key: string) => boolean
 }
 
 const floats: readonly DType[] = ['f32', 'bf16', 'f16', 'f8e4m3', 'f8e5m2', 'f64']
@@ -58,7 +65,7 @@ export class WeightLedger {
   }
 
   /** The account of one more graph. `name` appears in errors, e.g. `decoder`. */
-  graph(name: string): GraphWeights {
+  graph(name: string, { inFloat8 = () => false }: GraphWeightsOptions = {}): GraphWeights {
     const taken = new Set<string>()
     const takeOneOf: GraphWeights['takeOneOf'] = (keys, shape, options = {}) => {
       const present = keys.flatMap(key => this.#weights.tensors.get(key) ?? [])
@@ -81,6 +88,7 @@ export class WeightLedger {
       takeOneOf,
       additions: key => this.#adaptation(key, 'additions'),
       lowRank: key => this.#adaptation(key, 'lowRank'),
+      inFloat8,
     }
   }
 

@@ -7,7 +7,7 @@ import { tensor } from '../../tensor/tensor.ts'
 import { rowRange } from '../row-range.ts'
 import type { TensorLocation } from '../tensor-location.ts'
 import { toFloat32 } from '../to-float32.ts'
-import { type Scales, scaled, scaledRows } from './scales.ts'
+import { elementScales, type Scales, scaled, scaledRows } from './scales.ts'
 
 /** Names of 8-bit floats, as PyTorch has them. */
 export const float8Names = { f8e4m3: 'float8_e4m3fn', f8e5m2: 'float8_e5m2' } as const
@@ -31,6 +31,12 @@ export function scaledEncoding(name: string, weight: ByteElements, scales: Scale
       scaled(computedAfter(graph.weight(key, weight), after), { key, scales, after }),
     rows: (graph, key, ids) => scaledRows(rowsOf(graph, key, weight, ids), ids, key, scales),
     ...(!scales?.block && {
+      ...(dtype === 'f8e4m3' && {
+        float8: (graph, key) => ({
+          elements: graph.weight(key, weight),
+          scales: elementScales(graph, key, scales),
+        }),
+      }),
       part: (first, count) => {
         const rows = { ...rowRange(weight, first, count), dtype }
         return scaledEncoding(name, rows, scales && scalesOf(scales, first, count))

@@ -69,9 +69,8 @@ export function scaled(
   { key, scales, after }: { key: string; scales: Scales | undefined; after: Value },
 ): Value {
   const { graph } = q
-  if (!scales) return dequantize(q, graph.constant(tensor('f32', [], Float32Array.of(1))))
-  const values = scaleValues(graph, key, scales)
-  if (!scales.block) return dequantize(q, values)
+  const values = elementScales(graph, key, scales)
+  if (!scales?.block) return dequantize(q, values)
   const rows = Number(q.shape[0])
   const blocks = computedAfter(values, after)
   const every = gather(blocks, blockNumbers(graph, rows, scales.block[0]), 0) // [rows, column blocks]
@@ -89,6 +88,11 @@ export function scaledRows(values: Value, ids: Value, key: string, scales: Scale
   const rows = Number(scales.stored.shape[0]) * blockRows
   const numbers = gather(blockNumbers(graph, rows, blockRows), ids, 0) // [...ids]
   return timesColumns(values, gather(stored, numbers, 0), blockColumns)
+}
+
+/** The scales in f32, 1 for all elements where there are none. */
+export function elementScales(graph: Graph, key: string, scales: Scales | undefined): Value {
+  return scales ? scaleValues(graph, key, scales) : graph.constant(tensor('f32', [], Float32Array.of(1)))
 }
 
 function scaleValues(graph: Graph, key: string, { stored }: Scales): Value {

@@ -237,7 +237,7 @@ describe('options', () => {
     await using own = await openTinyEngine({ precision })
     expect(await rejection(collect(own.engine.generate(tinyRequest)))).toMatchObject({
       code: 'request/unsupported',
-      message: `precision: expected f32 or int8 on a CPU, got ${precision}. Weights stored in 16 bits are computed in f32 there.`,
+      message: `precision: expected f32, int8 or fp8 on a CPU, got ${precision}. Weights stored in 16 bits are computed in f32 there.`,
     })
   })
 

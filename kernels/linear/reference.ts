@@ -1,0 +1,59 @@
+/** What the operators do, in ONNX's own ops. */
+
+import type { Value } from '../../src/graph/graph.ts'
+import { dimAt } from '../../src/graph/operand.ts'
+import { cast } from '../../src/graph/ops/cast.ts'
+import { computedAfter } from '../../src/graph/ops/computed-after.ts'
+import { absolute, divide, maximum, multiply } from '../../src/graph/ops/elementwise.ts'
+import { reshape } from '../../src/graph/ops/layout.ts'
+import { matmulTransposed } from '../../src/graph/ops/matmul.ts'
+import { maximumOver } from '../../src/graph/ops/reduction.ts'
+import type { Float8Matrix } from '../../src/graph/scope.ts'
+
+/** The largest e4m3. */
+const largest = 448
+
+/** The least scale: a row of zeros has one all the same. */
+const leastScale = 1e-30
+
+/** Rows in 8 bits: elements · scales. */
+export interface Float8Rows {
+  /** f8e4m3 [..., width] */
+  readonly elements: Value
+  /** f32 [..., 1] */
+  readonly scales: Value
+}
+
+/**
+ * Every row of x rounded to e4m3 (Micikevicius et al. 2022, "FP8 Formats for Deep Learning"), to nearest with halves to
+ * even, with a scale that brings its largest magnitude to the largest e4m3.
+ * @param x [..., width], in any float type; computed in f32
+ */
+export function rowsInFloat8(x: Value): Float8Rows {
+  const wide = cast(x, 'f32')
+  const magnitudes = maximumOver(absolute(wide), [-1]) // [..., 1]
+  const scales = maximum(multiply(magnitudes, 1 / largest), leastScale)
+  // The cast saturates.
+  return { elements: cast(divide(wide, scales), 'f8e4m3'), scales }
+}
+
+/**
+ * x · Wᵀ with both in e4m3, summed in f32: [..., out] in x's dtype.
+ * @param x [..., in]
+ */
+export function productInFloat8(x: Value, weight: Float8Matrix): Value {
+  const rows = rowsInFloat8(x)
+  const { elements, scales } = matrixInFloat8(weight, x)
+  const sums = matmulTransposed(cast(rows.elements, 'f32'), cast(elements, 'f32')) // [..., out]
+  return cast(multiply(multiply(sums, rows.scales), scales), x.dtype)
+}
+
+/**
+ * A matrix with a scale for each row [out], or one for all []. It is read at every run, when x is there, so that the floats
+ * of one layer at a time are in memory.
+ */
+function matrixInFloat8(weight: Float8Matrix, x: Value): Float8Rows {
+  if ('elements' in weight) return { ...weight, elements: computedAfter(weight.elements, x) }
+  const { elements, scales } = rowsInFloat8(computedAfter(weight.floats, x))
+  return { elements, scales: reshape(scales, [Number(dimAt(elements, 0))]) }
+}
