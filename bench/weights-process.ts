@@ -50,6 +50,7 @@ const timed: Backend = {
   name: backend.name,
   device: backend.device,
   kernels: backend.kernels,
+  residentsInPlace: backend.residentsInPlace,
   keepsState: backend.keepsState,
   async open(model, given) {
     const session = await backend.open(model, given)

@@ -8,10 +8,14 @@ import type { Symbols } from '../../src/graph/cost.ts'
 import type { Graph } from '../../src/graph/graph.ts'
 import type { WeightSource } from '../../src/graph/scope.ts'
 import { wantedTensors } from '../../src/graph/wanted-tensors.ts'
+import type { GraphTarget } from '../../src/pipeline/family.ts'
 import { type Counted, combined, counted, layerOf } from './predicted-times.ts'
 
 /** Kernels of ours, by folder. */
 export const ownKernels: ReadonlySet<string> = new Set(['gated-residual', 'norm-modulate', 'qk-norm-rope'])
+
+/** The backend that has them. */
+export const ownTarget: GraphTarget = { kernels: ownKernels, residentsInPlace: true }
 
 /** Tokens of the prompt that is measured. */
 const promptTokens = 100
@@ -34,13 +38,13 @@ export const transformers: readonly Transformer[] = [
 /** A layer of a transformer, and one pass of it whole. */
 export function transformerCost(
   { model, width, height }: Transformer,
-  kernels: ReadonlySet<string>,
+  target: GraphTarget,
 ): { readonly layer: Counted; readonly pass: Counted } {
   const config = componentOf(model, 'transformer')
   const build = (layers: number) =>
     graphOf(weights => {
       const fields = wanTransformerConfig.parse({ ...config, num_layers: layers })
-      return wanTransformer(fields, weights, 'bf16', kernels)
+      return wanTransformer(fields, weights, 'bf16', target)
     })
   const symbols: Symbols = {
     ...{ batch: 1, frames: latentFrames, height: height / 16, width: width / 16 },

@@ -1,17 +1,17 @@
 /** `prediction.md`: the times that measurements are compared with. */
-import { decoderCost, ownKernels, transformerCost, transformers } from './predicted-networks.ts'
+import { decoderCost, ownTarget, transformerCost, transformers } from './predicted-networks.ts'
 import { accelerators, type Counted } from './predicted-times.ts'
 
 /** The text of the page. */
 export function predictionPage(): string {
   const kinds = [
-    { name: 'ops of ONNX', kernels: new Set<string>() },
-    { name: 'our kernels', kernels: ownKernels },
+    { name: 'ops of ONNX', target: {} },
+    { name: 'our kernels', target: ownTarget },
   ]
   const rows = transformers.flatMap(each =>
     kinds.map(kind => {
       const about = `${each.model}, ${each.width}×${each.height}, 81 frames`
-      return { about, kind: kind.name, ...transformerCost(each, kind.kernels) }
+      return { about, kind: kind.name, ...transformerCost(each, kind.target) }
     }),
   )
   const network = ['network', 'norms, gates, rotations by']

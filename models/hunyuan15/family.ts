@@ -150,8 +150,8 @@ function graphsOf(configs: HunyuanConfigs): GraphRecipe[] {
     {
       ...denoising,
       name: 'transformer',
-      build: (weights, precision, kernels) =>
-        hunyuanTransformer(transformer, weights, precision, { meanflow, kernels }),
+      build: (weights, precision, target) =>
+        hunyuanTransformer(transformer, weights, precision, { meanflow, kernels: target?.kernels }),
     },
   ]
   const coders = [

@@ -45,7 +45,7 @@ export function hunyuanTransformer(
   config: HunyuanTransformerConfig,
   weights: WeightSource,
   precision: FloatDType,
-  { meanflow, kernels = new Set() }: HunyuanTransformerOptions,
+  { meanflow, kernels }: HunyuanTransformerOptions,
 ): Graph {
   const graph = new Graph('transformer', { precision, kernels })
   const scope = new Scope(graph, weights)

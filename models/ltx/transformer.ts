@@ -25,6 +25,7 @@ import { feedForward } from '../../src/nn/feed-forward.ts'
 import { linear, twoLayer } from '../../src/nn/linear.ts'
 import { normWeight, rmsNormLayer } from '../../src/nn/normalization.ts'
 import { timestepFeatures } from '../../src/nn/timestep.ts'
+import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { type LtxTransformerConfig, modelWidth } from './config.ts'
 
@@ -42,13 +43,12 @@ const timestepChannels = 256
  * `rotary.cos` and `rotary.sin` f32 [batch, frames·height·width, model / 2], see `rotary.ts`; the context's
  * `blocks.i.key` and `blocks.i.value`, and `text.tokens` i32 [batch], how many of their rows are the prompt's: the
  * rest is padding, which gets no weight (diffusers' bias of −10000). Output: `velocity`, like `latents`.
- * @param kernels the folders of kernels/ whose operators it may use
  */
 export function ltxTransformer(
   config: LtxTransformerConfig,
   weights: WeightSource,
   precision: FloatDType,
-  kernels: ReadonlySet<string> = new Set(),
+  { kernels }: GraphTarget = {},
 ): Graph {
   const graph = new Graph('transformer', { precision, kernels })
   const scope = new Scope(graph, weights)

@@ -19,6 +19,7 @@ import { reshape, reshapeLike, slice, split, transpose, unsqueeze } from '../../
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { linear, twoLayer } from '../../src/nn/linear.ts'
 import { timestepFeatures } from '../../src/nn/timestep.ts'
+import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import type { Rotary } from './attention.ts'
 import { blockRows, ltx2Block, type StreamInputs } from './block.ts'
@@ -39,14 +40,13 @@ const timestepChannels = 256
  * where blocks can be perturbed `attended` f32 [layers], 0 where tokens keep their own values in place of a self-attention.
  * Outputs: `velocity` and `audio.velocity`, like the latents.
  * @param audioChannels of the latents of the sound; their bins are the rest of a token
- * @param kernels the folders of kernels/ whose operators it may use
  */
 export function ltx2Transformer(
   config: Ltx2TransformerConfig,
   audioChannels: number,
   weights: WeightSource,
   precision: FloatDType,
-  kernels: ReadonlySet<string> = new Set(),
+  { kernels }: GraphTarget = {},
 ): Graph {
   const graph = new Graph('transformer', { precision, kernels })
   const scope = new Scope(graph, weights)

@@ -142,7 +142,7 @@ function graphsOf(configs: WanConfigs): GraphRecipe[] {
   const experts = configs.experts.flatMap(({ component, context, config }): GraphRecipe[] => {
     const common = { component, role: 'transformer' as const }
     return [
-      { ...common, name: context, build: (weights, precision) => wanContext(config, weights, precision) },
+      { ...common, name: context, build: (...given) => wanContext(config, ...given) },
       {
         ...common,
         name: component,
@@ -188,7 +188,7 @@ function withoutEncoder({ experts, expandTimesteps }: WanConfigs): OptionalGraph
   return { tensors: /^encoder\./, leftovers: [/^quant_conv\./], modes: shown }
 }
 
-/** From pixels to CLIP's hidden states, and from those to rows of the transformer's width. */
+/** From pixels to CLIP's hidden states, and from those to what the cross-attentions see. */
 function imageGraphs(clip: ClipVisionConfig, transformer: WanTransformerConfig): GraphRecipe[] {
   return [
     {
@@ -201,7 +201,7 @@ function imageGraphs(clip: ClipVisionConfig, transformer: WanTransformerConfig):
       name: imageContext,
       component: 'transformer',
       role: 'transformer',
-      build: (weights, precision) => wanImageContext(transformer, weights, precision),
+      build: (...given) => wanImageContext(transformer, ...given),
     },
   ]
 }

@@ -7,17 +7,21 @@ import { add } from '../../src/graph/ops/elementwise.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { linear } from '../../src/nn/linear.ts'
 import { layerNormLayer } from '../../src/nn/normalization.ts'
+import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { modelWidth, type WanTransformerConfig } from './config.ts'
+import { contextOutputs, crossAttentions } from './context.ts'
 
 /**
  * Input: `image` f32 [batch, image, imageDim], hidden states of a CLIP encoder, of two pictures joined where the
- * checkpoint has learned positions. Output: `image.embedding` f32 [batch, image, model].
+ * checkpoint has learned positions. Outputs: those of `contextOutputs`.
+ * @param target keys and values are computed here where residents are fed without a copy
  */
 export function wanImageContext(
   config: WanTransformerConfig,
   weights: WeightSource,
   precision: FloatDType,
+  target: GraphTarget = {},
 ): Graph {
   const graph = new Graph('image-context', { precision })
   const scope = new Scope(graph, weights)
@@ -26,7 +30,7 @@ export function wanImageContext(
   const embedded = scope.in('condition_embedder.image_embedder', embedder =>
     imageEmbedding(embedder, image, config),
   )
-  graph.output('image.embedding', cast(embedded, 'f32'))
+  contextOutputs(scope, 'image', embedded, { config, target })
   return graph
 }
 
@@ -48,13 +52,10 @@ export function imageTensors(config: WanTransformerConfig): string[] {
   const embedder = ['norm1', 'norm2', 'ff.net.0.proj', 'ff.net.2'].map(name => {
     return `condition_embedder.image_embedder.${name}`
   })
-  const main = Array.from({ length: config.num_layers }, (_, layer) => `blocks.${layer}`)
-  const hints = (config.vace_layers ?? []).map((_, layer) => `vace_blocks.${layer}`)
-  const layers = [...main, ...hints].map(layer => `${layer}.attn2`)
-  const modules = [
-    ...embedder,
-    ...layers.flatMap(attention => imageModules.map(name => `${attention}.${name}`)),
-  ]
+  const attentions = crossAttentions(config).flatMap(attention => {
+    return imageModules.map(name => `${attention}.${name}`)
+  })
+  const modules = [...embedder, ...attentions]
   return modules.flatMap(module => [`${module}.weight`, `${module}.bias`])
 }
 

@@ -13,7 +13,7 @@ export interface ImageEncoder {
 }
 
 /**
- * Encodes the pictures, joins their hidden states one after the other, and brings them to the width of the transformer.
+ * Encodes the pictures, joins their hidden states one after the other, and computes what the cross-attentions see of them.
  */
 export async function embedPictures(
   { preprocessor, context }: ImageEncoder,

@@ -20,6 +20,7 @@ import { linear, twoLayer } from '../../src/nn/linear.ts'
 import { normWeight, rmsNormLayer } from '../../src/nn/normalization.ts'
 import { timestepFeatures } from '../../src/nn/timestep.ts'
 import { modelWidth, type WanTransformerConfig } from './config.ts'
+import type { KeysAndValues } from './context.ts'
 
 export interface BlockConditions {
   /** Six modulations of every frame, f32 [batch, frames, 6, model]. */
@@ -28,12 +29,12 @@ export interface BlockConditions {
   readonly context: Context
 }
 
-/** What the cross-attentions see, [batch, rows, model]: of the prompt, and of a picture. */
+/** What a cross-attention sees in its scope: of the prompt, and of a picture. */
 export interface Context {
-  readonly text: Value
+  readonly text: (attn: Scope) => KeysAndValues
   /** [batch, 1, tokens, text], see `textBias`. */
   readonly textBias: Value
-  readonly image: Value | undefined
+  readonly image: ((attn: Scope) => KeysAndValues) | undefined
 }
 
 /** x [batch, frames, height·width, model] → the same. */
@@ -95,16 +96,13 @@ function crossAttention(
 ): Value {
   const model = modelWidth(config)
   const heads = config.num_attention_heads
-  const attended = (rows: Value, [norm, key, value]: readonly [string, string, string], bias?: Value) => {
-    const keys = rmsNormLayer(scope, norm, linear(scope, key, rows, model), config.eps)
-    return attention(query, keys, linear(scope, value, rows, model), { heads, ...(bias && { bias }) })
+  const attended = ({ key, value }: KeysAndValues, bias?: Value) => {
+    return attention(query, key, value, { heads, ...(bias && { bias }) })
   }
   const tokens = reshape(x, ['=', '*', model]) // [batch, tokens, model]
   const query = rmsNormLayer(scope, 'norm_q', linear(scope, 'to_q', tokens, model), config.eps)
-  const fromText = attended(text, ['norm_k', 'to_k', 'to_v'], textBias)
-  const mixed = image
-    ? add(fromText, attended(image, ['norm_added_k', 'add_k_proj', 'add_v_proj']))
-    : fromText
+  const fromText = attended(text(scope), textBias)
+  const mixed = image ? add(fromText, attended(image(scope))) : fromText
   return reshapeLike(linear(scope, 'to_out.0', mixed, model), x)
 }
 
@@ -118,29 +116,12 @@ function crossAttentionNorm(scope: Scope, x: Value, config: WanTransformerConfig
 }
 
 /**
- * Inputs `text.embedding` and, for a picture, `image.embedding`, f32 [batch, rows, model], which do not change with the
- * step; `text.bias`, see `textBias`. Keys and values are computed of them in every layer: they are hundreds of megabytes,
- * which some backends would send to the device in every pass.
- */
-export function contextInputs(graph: Graph, rotary: Value, config: WanTransformerConfig): Context {
-  const input = (name: string) => {
-    const embedding = graph.input(`${name}.embedding`, 'f32', ['batch', name, modelWidth(config)])
-    return cast(embedding, graph.precision)
-  }
-  return {
-    text: input('text'),
-    textBias: textBias(graph, rotary),
-    image: config.added_kv_proj_dim ? input('image') : undefined,
-  }
-}
-
-/**
  * Input `text.bias` f32 [batch, text]: what is added to the scores of every row of the prompt. Rows that are equal are
  * given once, with the logarithm of their number: exp(s + ln n) = n · exp(s).
  * @param rotary a table of [batch, tokens, …], which says how many queries there are
  * @returns [batch, 1, tokens, text]
  */
-function textBias(graph: Graph, rotary: Value): Value {
+export function textBias(graph: Graph, rotary: Value): Value {
   const perRow = graph.input('text.bias', 'f32', ['batch', 'text'])
   const perQuery = multiply(slice(rotary, 2, 0, 1), 0) // [batch, tokens, 1]
   const bias = add(unsqueeze(perRow, 1), perQuery) // [batch, tokens, text]

@@ -20,7 +20,7 @@ export interface WanTextOptions {
 
 /**
  * Cleans and tokenizes the prompt, encodes its tokens, pads the embeddings with zeros (which the network attends to,
- * as it was trained), and brings them to the width of the transformer, where they stay resident.
+ * as it was trained), and computes what the cross-attentions see of them, which stays resident.
  */
 export function wanTextConditioner(options: WanTextOptions): Model['conditionText'] {
   let opening: Promise<PromptTokenizer> | undefined

@@ -14,15 +14,16 @@ import { Graph } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { concat } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
-import type { ModelFacts } from '../../src/pipeline/family.ts'
+import type { GraphTarget, ModelFacts } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { conditionChannels, outChannels, type WanTransformerConfig } from './config.ts'
+import { contextInputs } from './context.ts'
 import {
-  contextInputs,
   latentInput,
   outputProjection,
   patchEmbedding,
   rotaryTables,
+  textBias,
   timeEmbedding,
   transformerBlock,
   unpatchify,
@@ -33,23 +34,26 @@ import { controlHints } from './vace.ts'
  * Inputs: `latents` f32 [batch, channels, frames, pt, height, ph, width, pw] (the latents, each axis cut into
  * patches); for image-to-video checkpoints `condition`, more channels of the same layout; for VACE `control` and
  * `control.scale`; `timestep` f32 [batch, frames]; `rotary.cos` and `rotary.sin` f32 [batch, tokens, headDim / 2];
- * those of `contextInputs`. Output: `velocity`, like `latents`.
- * @param kernels the folders of kernels/ whose operators it may use
+ * those of `contextInputs`, and `text.bias` for the rows of the prompt. Output: `velocity`, like `latents`.
  */
 export function wanTransformer(
   config: WanTransformerConfig,
   weights: WeightSource,
   precision: FloatDType,
-  kernels: ReadonlySet<string> = new Set(),
+  target: GraphTarget = {},
 ): Graph {
-  const graph = new Graph('transformer', { precision, kernels })
+  const graph = new Graph('transformer', { precision, kernels: target.kernels })
   const scope = new Scope(graph, weights)
   const latents = latentInput(graph, 'latents', outChannels(config), config)
   const extra = conditionChannels(config)
   const seen = extra > 0 ? concat([latents, latentInput(graph, 'condition', extra, config)], 1) : latents
   const timestep = graph.input('timestep', 'f32', ['batch', 'frames'])
   const rotary = rotaryTables(graph, config)
-  const context = contextInputs(graph, rotary.cos, config)
+  const context = {
+    text: contextInputs(graph, 'text', { config, target }),
+    textBias: textBias(graph, rotary.cos),
+    image: config.added_kv_proj_dim ? contextInputs(graph, 'image', { config, target }) : undefined,
+  }
 
   let x = patchEmbedding(scope, 'patch_embedding', seen, config) // [batch, frames, height·width, model]
   const time = timeEmbedding(scope, timestep, config)

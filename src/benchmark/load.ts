@@ -19,7 +19,7 @@ export async function measureLoad(context: Context): Promise<Result> {
     if (signal.aborted) throw new CancelledError({ cause: signal.reason })
     await using backend = parts.createBackend({ device, threads })
     await startRuntime(backend)
-    const model = await source.load(graph, backend.kernels)
+    const model = await source.load(graph, backend)
     const started = performance.now()
     const session = await backend.open(model)
     seconds.push((performance.now() - started) / 1000)

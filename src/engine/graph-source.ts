@@ -7,7 +7,8 @@ import { withLateCasts } from '../graph/late-casts.ts'
 import { serialize } from '../graph/serialize.ts'
 import { standardGraph } from '../graph/standard-dialect.ts'
 import type { GraphRecipe, Model } from '../pipeline/family.ts'
-import type { Device, GraphModel } from '../runtime/backend.ts'
+import type { Device, GraphModel, GraphTarget } from '../runtime/backend.ts'
+import { hasResidentsInPlace } from '../runtime/choose-backend.ts'
 import { addsIn32Bits } from '../runtime/cpu-features.ts'
 import { foldLimitBytes, needsPrivateCopy } from '../runtime/session-config.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
@@ -24,11 +25,11 @@ import { graphDigest } from './graph-digest.ts'
 export interface GraphSource {
   /**
    * A graph to open a session of.
-   * @param kernels that the sessions will have, see `Backend`; graphs that were exported use none
+   * @param target the backend of the sessions @default the usual one of the device, without kernels
    * @throws CheckpointError `checkpoint/changed` where its files are not those that were opened, `checkpoint/tensors` where
    *   scales in them are no finite numbers
    */
-  load(graph: string, kernels?: ReadonlySet<string>): Promise<GraphModel>
+  load(graph: string, target?: GraphTarget): Promise<GraphModel>
   /** The graph with its types and shapes, without kernels; where it was exported, as it was then. */
   graph(name: string): Promise<Graph>
   recipe(graph: string): GraphRecipe
@@ -63,30 +64,31 @@ export function graphSource(
     return found
   }
   if (checkpoint.exported) checkExported(checkpoint.exported, precision.requested, adapters)
-  const build = builtGraphs(recipe, (of, kernels) => buildPart(whole, of, precision, { adapters, kernels }))
+  const usual = checkpoint.exported ? {} : { residentsInPlace: hasResidentsInPlace(precision.device) }
+  const build = builtGraphs(recipe, (of, target) => buildPart(whole, of, precision, { adapters, target }))
   const files = new ComponentFiles(
     () => whole.weights,
     adapters.map(({ file }) => file.stamp),
   )
   const load = checkpoint.exported
     ? exportedGraphs(checkpoint)
-    : async (name: string, kernels?: ReadonlySet<string>) => {
+    : async (name: string, target: GraphTarget = usual) => {
         const { component, role } = recipe(name)
         if (takesTensorRt(precision.device, role)) {
-          return await tensorRtModel(await build(name), name, whole.weights.get(component)!)
+          return await tensorRtModel(await build(name, usual), name, whole.weights.get(component)!)
         }
-        return graphModel(await build(name, kernels), name, precision.device)
+        return graphModel(await build(name, target), name, precision.device)
       }
   return {
     recipe,
     files,
-    graph: name => build(name),
+    graph: name => build(name, usual),
     add(recipe, weights) {
       if (!whole.weights.has(recipe.component)) whole = withGraph(whole, recipe, weights)
     },
-    async load(name, kernels) {
+    async load(name, target) {
       await files.beforeOpening(recipe(name).component)
-      return await load(name, kernels)
+      return await load(name, target)
     },
   }
 }
@@ -101,8 +103,7 @@ function withGraph(checkpoint: Checkpoint, recipe: GraphRecipe, weights: Weights
 
 interface BuildOptions {
   readonly adapters?: readonly ModelAdapter[]
-  /** The folders of kernels/ whose operators the graphs may use. @default none */
-  readonly kernels?: ReadonlySet<string> | undefined
+  readonly target?: GraphTarget
 }
 
 /** All graphs of a component. @throws CheckpointError for a tensor of its files that none of them uses */
@@ -123,7 +124,7 @@ async function buildPart(
   checkpoint: Checkpoint,
   { component, part }: GraphRecipe,
   precision: Precision,
-  { adapters = [], kernels }: BuildOptions = {},
+  { adapters = [], target }: BuildOptions = {},
 ): Promise<ReadonlyMap<string, Graph>> {
   const weights = checkpoint.weights.get(component)
   if (!weights) throw new TypeError(`component: expected one with weights, got ${component}.`)
@@ -144,7 +145,7 @@ async function buildPart(
     .map(recipe => {
       const dtype = precisionOf(recipe.role, precision)
       const inFloat8 = float8Layers(checkpoint.model, recipe, precision)
-      const graph = recipe.build(ledger.graph(recipe.name, { inFloat8 }), dtype, kernels)
+      const graph = recipe.build(ledger.graph(recipe.name, { inFloat8 }), dtype, target)
       return [recipe.name, inIntegers(recipe, precision) ? rounded(graph) : graph] as const
     })
   ledger.assertAllUsed({
@@ -185,13 +186,18 @@ export function weightBytesOf(graph: Graph): number {
 
 function builtGraphs(
   recipe: GraphSource['recipe'],
-  build: (of: GraphRecipe, kernels: ReadonlySet<string>) => Promise<ReadonlyMap<string, Graph>>,
-): (name: string, kernels?: ReadonlySet<string>) => Promise<Graph> {
+  build: (of: GraphRecipe, target: GraphTarget) => Promise<ReadonlyMap<string, Graph>>,
+): (name: string, target: GraphTarget) => Promise<Graph> {
   const parts = new Map<string, Promise<ReadonlyMap<string, Graph>>>()
-  return async (name, kernels = new Set()) => {
+  return async (name, target) => {
     const of = recipe(name)
-    const key = JSON.stringify([of.component, of.part?.name, ...kernels])
-    const built = parts.get(key) ?? build(of, kernels)
+    const key = JSON.stringify([
+      of.component,
+      of.part?.name,
+      target.residentsInPlace,
+      ...(target.kernels ?? []),
+    ])
+    const built = parts.get(key) ?? build(of, target)
     parts.set(key, built)
     return (await built).get(name)!
   }

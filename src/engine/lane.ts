@@ -190,7 +190,7 @@ export class Lane implements GraphRunner {
   }
 
   async #open(graph: string): Promise<Session> {
-    const model = await this.#source.load(graph, this.#backend.kernels)
+    const model = await this.#source.load(graph, this.#backend)
     try {
       return await this.#backend.open(model)
     } catch (error) {

@@ -48,7 +48,7 @@ export class Graph {
   #constants = new Map<string, Value>()
   #weights = new Map<string, Value>()
 
-  constructor(name: string, options: { precision: FloatDType; kernels?: ReadonlySet<string> }) {
+  constructor(name: string, options: { precision: FloatDType; kernels?: ReadonlySet<string> | undefined }) {
     this.name = name
     this.precision = options.precision
     this.kernels = options.kernels ?? new Set()

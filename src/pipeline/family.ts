@@ -1,6 +1,7 @@
 import type { VideoGeometry } from '../geometry/video-geometry.ts'
 import type { Graph } from '../graph/graph.ts'
 import type { WeightSource } from '../graph/scope.ts'
+import type { GraphTarget } from '../runtime/backend.ts'
 import type { Guidance } from '../sampling/guidance.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
 import type { Spacing } from '../sampling/schedules/schedule.ts'
@@ -25,6 +26,7 @@ import type { SingleFiles } from './single-files.ts'
 import type { SoundFacts } from './sound-facts.ts'
 import type { Trained } from './trained.ts'
 
+export type { GraphTarget } from '../runtime/backend.ts'
 export type * from './clip-graphs.ts'
 export type * from './conditioning.ts'
 export type { Download, DownloadPart, StoredFormat } from './download.ts'
@@ -275,8 +277,8 @@ export interface GraphRecipe {
   readonly part?: ComponentPart
   /** Of a graph that a checkpoint may come without. */
   readonly optional?: OptionalGraph
-  /** @param kernels the folders of kernels/ whose operators the graph may use; none by default */
-  build(weights: WeightSource, precision: FloatDType, kernels?: ReadonlySet<string>): Graph
+  /** The graphs of a model that are run together are built for the same target. */
+  build(weights: WeightSource, precision: FloatDType, target?: GraphTarget): Graph
 }
 
 export interface ComponentPart {

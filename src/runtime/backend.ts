@@ -75,6 +75,8 @@ export interface Backend {
   readonly device: Device
   /** The folders of kernels/ whose operators its sessions know: graphs may be built to use them. */
   readonly kernels: ReadonlySet<string>
+  /** Whether residents are fed to its sessions without a copy; else they are sent to the device in every run. */
+  readonly residentsInPlace: boolean
   /**
    * Whether the state of a run is kept where its sessions are: residents are in the device's memory, and to run a graph
    * of a few nodes on them is cheap.
@@ -85,6 +87,9 @@ export interface Backend {
   drop(residents: Iterable<ResidentTensor>): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
+
+/** What a graph is built for. Without any of it, it runs on every backend. */
+export type GraphTarget = Partial<Pick<Backend, 'kernels' | 'residentsInPlace'>>
 
 export type Device =
   | { readonly type: 'cpu' }

@@ -14,6 +14,11 @@ export function castsWeightsOnce(device: Device): boolean {
   return device.type === 'cuda' && nativeParts().addon
 }
 
+/** Whether the backend of a device is fed residents without a copy. */
+export function hasResidentsInPlace(device: Device, parts: () => NativeParts = nativeParts): boolean {
+  return device.type === 'cpu' || parts().addon
+}
+
 /**
  * The backend of a device. On a GPU the native one where its addon was built, with our own kernels where those were
  * too: there what stays resident stays in the GPU's memory. Else onnxruntime-node, which needs neither.

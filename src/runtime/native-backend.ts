@@ -58,6 +58,7 @@ interface OpenSession {
 export class NativeBackend implements Backend {
   readonly name = 'native'
   readonly keepsState = true
+  readonly residentsInPlace = true
   readonly device: Device
   readonly kernels: ReadonlySet<string>
   readonly #options: NativeOptions

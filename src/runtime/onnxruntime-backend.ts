@@ -29,6 +29,7 @@ export class OnnxRuntimeBackend implements Backend {
   readonly keepsState = false
   readonly device: Device
   readonly kernels: ReadonlySet<string> = new Set()
+  readonly residentsInPlace: boolean
   readonly #threads: number
   readonly #thread = new LaneThread()
   readonly #residents = new WeakSet<ResidentTensor>()
@@ -36,6 +37,7 @@ export class OnnxRuntimeBackend implements Backend {
 
   constructor({ device, threads }: OnnxRuntimeOptions) {
     this.device = device
+    this.residentsInPlace = device.type === 'cpu' // Kept results are in the memory of the host.
     this.#threads = threads
   }
 

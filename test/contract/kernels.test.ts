@@ -328,7 +328,7 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
       const ledger = new WeightLedger(await openWeights(source))
       const context = wanContext(config, ledger.graph('context'), 'f32')
       const { kernels } = builtKernels()!
-      const transformer = wanTransformer(config, ledger.graph('transformer'), 'f32', kernels)
+      const transformer = wanTransformer(config, ledger.graph('transformer'), 'f32', { kernels })
       expect(transformer.nodes.filter(({ op }) => op === 'QkNormRope')).toHaveLength(config.num_layers)
       expect(transformer.nodes.filter(({ op }) => op === 'RotaryEmbedding')).toEqual([])
       // Two in a layer beside the one with a weight, where there is one, and one before the projection.

@@ -7,6 +7,7 @@ export class RecordedBackend implements Backend {
   readonly name = 'recorded'
   readonly device: Backend['device']
   readonly kernels: Backend['kernels']
+  readonly residentsInPlace: boolean
   /** What was asked of it, in order: `open vae-decoder-first`, `run transformer`, `release context`. */
   readonly log: string[] = []
   /** Ids of the tensors that are resident. */
@@ -22,6 +23,7 @@ export class RecordedBackend implements Backend {
     this.#backend = new OnnxRuntimeBackend(options)
     this.device = this.#backend.device
     this.kernels = this.#backend.kernels
+    this.residentsInPlace = this.#backend.residentsInPlace
   }
 
   /** How often a graph ran. */

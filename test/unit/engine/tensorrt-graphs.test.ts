@@ -13,7 +13,7 @@ async function loaded(device: string) {
   const source = graphSource(checkpoint, { device: parseDeviceName(device), requested: undefined })
   return await Promise.all(
     checkpoint.model.graphs.map(async ({ name, role }) => {
-      const { bytes, tensorRt, castOnce } = await source.load(name, kernels)
+      const { bytes, tensorRt, castOnce } = await source.load(name, { kernels })
       const { graph, opsetImport } = onnx.ModelProto.decode(bytes)
       const domains = new Set(graph!.node!.map(({ domain }) => domain || 'ai.onnx'))
       const opset = opsetImport!.find(({ domain }) => !domain)?.version

@@ -15,6 +15,7 @@ import { reshape, slice, transpose } from '../../../src/graph/ops/layout.ts'
 import { matmulTransposed } from '../../../src/graph/ops/matmul.ts'
 import { rmsNorm } from '../../../src/graph/ops/normalization.ts'
 import { wantedTensors } from '../../../src/graph/wanted-tensors.ts'
+import type { GraphTarget } from '../../../src/pipeline/family.ts'
 import { bytesPerElement } from '../../../src/tensor/dtype.ts'
 
 function costOf(build: (graph: Graph) => void, symbols: Record<string, number> = {}): GraphCost {
@@ -130,11 +131,11 @@ describe('the sizes behind symbols', () => {
 })
 
 describe('a Wan transformer', () => {
-  const transformerOf = (fields: object): Graph => {
+  const transformerOf = (fields: object, target?: GraphTarget): Graph => {
     const config = wanTransformerConfig.parse(fields)
     let graph: Graph | undefined
     wantedTensors(weights => {
-      graph = wanTransformer(config, weights, 'bf16')
+      graph = wanTransformer(config, weights, 'bf16', target)
     })
     return graph!
   }
@@ -195,6 +196,15 @@ describe('a Wan transformer', () => {
       expect(bytes.reduce((sum, each) => sum + each, 0) / 1e6).toBeLessThan(megabytes)
     },
   )
+
+  test('computes nothing of the prompt and the picture where they are fed in place', () => {
+    const fields = { ...tiny, added_kv_proj_dim: 16, image_dim: 8 }
+    const symbols = { batch: 1, frames: 3, height: 4, width: 5, text: 7, image: 9 }
+    const [computed, fed] = [{}, { residentsInPlace: true }].map(target => {
+      return graphCost(transformerOf(fields, target), symbols).classes.matmul!.flops
+    })
+    expect(computed! - fed!).toBe(2 * 2 * (7 + 9) * 16 * 16) // a key and a value of every row
+  })
 
   test('and its prompt and decoder have no op that is not counted', () => {
     const graphs: Graph[] = []
