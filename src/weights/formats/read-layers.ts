@@ -17,7 +17,7 @@ export async function readLayers(
   const tensors = new Map(files.flatMap(file => [...file.tensors]))
   const markers = await readMarkers(files)
   const used = new Set(markers.keys)
-  const encoded = new Map<string, readonly [key: string, weight: TensorLocation]>()
+  const encoded = new Map<string, TensorLocation>()
   for (const weight of tensors.values()) {
     if (markers.keys.has(weight.key)) continue
     const { key, name, formats } = placeOf(weight.key)
@@ -36,11 +36,11 @@ export async function readLayers(
     const format = formatOf(layer, formats)
     if (!format) continue
     if (key !== weight.key && tensors.has(key)) throw unusable(weight, `no ${key} beside it`, 'both')
-    encoded.set(weight.key, [key, await format.read(layer)])
+    encoded.set(weight.key, { ...(await format.read(layer)), key })
     for (const each of taken) used.add(each)
   }
   const rest = [...tensors.values()].filter(({ key }) => !used.has(key))
-  return new Map(rest.map(tensor => encoded.get(tensor.key) ?? [tensor.key, tensor]))
+  return new Map(rest.map(tensor => encoded.get(tensor.key) ?? tensor).map(tensor => [tensor.key, tensor]))
 }
 
 const suffixed = layerFormats.filter(({ suffix }) => suffix !== undefined)
