@@ -71,12 +71,13 @@ export async function readTransformer(
   const file = await readPartFile(location)
   const found = families.map(family => ({ family, parts: partsOf(file, family) }))
   const whole = found.find(({ parts }) => parts.some(({ component }) => component === 'transformer'))
-  if (whole) return whole
+  const quantized = unreadWeights(file)
+  if (whole && !quantized) return whole
   const other = found.flatMap(({ parts }) => parts)[0]
   throw new CheckpointError('checkpoint/not-found', {
     subject: `model ${location}`,
     expected: `the transformer of ${families.map(({ name }) => name).join(' or ')}, as a single file`,
-    ...(other ? anotherPart(other) : unknownTensors(file)),
+    ...(quantized ?? (other ? anotherPart(other) : unknownTensors(file))),
   })
 }
 
@@ -88,18 +89,21 @@ function anotherPart({ component, listed }: FilePart): { got: string; advice: st
   }
 }
 
-function unknownTensors({ tensors, metadata }: TensorFile): { got: string; advice: string } {
-  const kind = quantizationOf({ tensors, metadata: withoutLayerMap(metadata) })
-  if (kind !== undefined) {
-    return {
-      got: `${kind} weights, which are not read`,
-      advice: 'Use a file of the same model in bf16, fp8, int8, NVFP4 or GGUF.',
-    }
-  }
+function unknownTensors({ tensors }: TensorFile): { got: string; advice: string } {
   const keys = [...tensors.keys()].slice(0, 3).join(', ') || 'no tensors'
   return {
     got: `tensors of no model that is known (${keys}${tensors.size > 3 ? ', …' : ''})`,
     advice: 'An adapter is given as --lora. See docs/models-and-files.md for the models that can be run.',
+  }
+}
+
+/** What is said of weights that are quantised in a way that no format reads; undefined where all are read. */
+function unreadWeights({ tensors, metadata }: TensorFile): { got: string; advice: string } | undefined {
+  const kind = quantizationOf({ tensors, metadata: withoutLayerMap(metadata) })
+  if (kind === undefined) return undefined
+  return {
+    got: `${kind} weights, which are not read`,
+    advice: 'Use a file of the same model in bf16, fp8, int8, NVFP4 or GGUF.',
   }
 }
 
@@ -108,15 +112,18 @@ function unknownTensors({ tensors, metadata }: TensorFile): { got: string; advic
  * @throws CheckpointError `checkpoint/config` where the file has none that fits
  */
 export async function namedPart(location: string, need: NeededPart, family: Family): Promise<LocatedPart> {
-  const parts = await partsIn(location, family)
+  const file = await readPartFile(location)
+  const parts = partsOf(file, family)
   const found = neededIn(parts, need)
-  if (found) return found
+  const quantized = unreadWeights(file)
+  if (found && !quantized) return found
   const described = parts.map(({ listed, config }) => `${listed[1]} ${sizesIn(config)}`).join(', ')
   throw new CheckpointError('checkpoint/config', {
     subject: location,
     expected: need.what,
     got: described || 'none of the parts of this family',
     advice: `Use the ${need.component} of the same model, such as: framewright models pull ${need.repository}/${need.file}`,
+    ...quantized,
   })
 }
 

@@ -6,6 +6,7 @@ import { readCheckpoint } from '../../../src/engine/checkpoint.ts'
 import type { ModelFiles } from '../../../src/engine/model-files.ts'
 import { createEngine } from '../../../src/index.ts'
 import { type Tensor, tensor } from '../../../src/tensor/tensor.ts'
+import { readFixtureTensors } from '../../safetensors-fixture.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 import { moved as movedTo, writeSingleFileModel, writeTensors } from './single-file-model.ts'
 import { tinyRequest } from './tiny-engine.ts'
@@ -121,6 +122,45 @@ describe('is refused', () => {
         /expected a Wan VAE of 16 channels, got UMT5EncoderModel \(d_model 32\)/,
       ),
     })
+  })
+
+  test.each<[string, (name: string, value: Tensor) => Record<string, Tensor>]>([
+    [
+      'quanto int4 or int2',
+      (name, { shape: [rows = 1, columns = 1] }) => ({
+        [`${name}.weight._data._data`]: tensor(
+          'u8',
+          [rows / 2, columns],
+          new Uint8Array((rows / 2) * columns),
+        ),
+        [`${name}.weight._scale`]: tensor('f32', [rows, 1], new Float32Array(rows)),
+        [`${name}.weight._shift`]: tensor('f32', [rows, 1], new Float32Array(rows)),
+      }),
+    ],
+    [
+      'bitsandbytes nf4',
+      (name, { shape: [rows = 1, columns = 1] }) => ({
+        [`${name}.weight`]: tensor('u8', [(rows * columns) / 2, 1], new Uint8Array((rows * columns) / 2)),
+        [`${name}.weight.absmax`]: tensor('f32', [rows], new Float32Array(rows)),
+        [`${name}.weight.quant_state.bitsandbytes__nf4`]: tensor('u8', [2], new Uint8Array(2)),
+      }),
+    ],
+  ])('with weights in %s, by name, as the model and as a part of it', async (kind, layer) => {
+    const quantized = async (file: string) => {
+      const tensors = [...readFixtureTensors(file)].flatMap(([key, value]) => {
+        const isLayer = key.endsWith('.weight') && value.shape.length === 2
+        return isLayer
+          ? Object.entries(layer(key.slice(0, -'.weight'.length), value))
+          : [[key, value] as const]
+      })
+      const copy = join(mkdtempSync(join(scratch, 'quantized-')), 'x.safetensors')
+      await write(copy, new Map(tensors))
+      return copy
+    }
+    const message = expect.stringMatching(`got ${kind} weights, which are not read\\. Use a file of .*int8`)
+    expect(await opening(await quantized(transformer))).toMatchObject({ message })
+    const textEncoder = await quantized(encoder)
+    expect(await opening(transformer, { textEncoder })).toMatchObject({ message, code: 'checkpoint/config' })
   })
 
   test('without a tokenizer', async () => {
