@@ -156,6 +156,7 @@ describe('docs/models-and-files.md', () => {
       'w4a8',
       'awq',
     ],
+    'qint8, qfloat8 (optimum-quanto)': ['quanto-int8', 'quanto-float8'],
     Q8_0: ['Q8_0'],
     'Q6_K, Q5_K, Q4_K, Q3_K, Q2_K': ['Q6_K', 'Q5_K', 'Q4_K', 'Q3_K', 'Q2_K'],
     'Q5_1, Q5_0, Q4_1, Q4_0': ['Q5_1', 'Q5_0', 'Q4_1', 'Q4_0'],

@@ -62,6 +62,9 @@ function nvfp4(key: string): LayerTensors {
   }
 }
 
+/** Scales of activations that are not quantised. */
+const quantoOnes = { input_scale: one(1), output_scale: one(1) }
+
 /** Of .safetensors files, by the name of a case. @param key of the layer's weight */
 export const layerFormats: Readonly<Record<string, (key: string) => LayerTensors>> = {
   'fp8-e4m3': key => ({ weight: matrix('f8e4m3', key, byte => (byte & 0x8f) | 0x10) }),
@@ -114,6 +117,16 @@ export const layerFormats: Readonly<Record<string, (key: string) => LayerTensors
     weight_scale: steps(s / 5, [4, rows]),
     weight_zeros: steps(s / 20, [4, rows]),
     comfy_quant: marker({ format: 'awq_w4a16' }),
+  }),
+  'quanto-int8': key => ({
+    'weight._data': matrix('i8', key),
+    'weight._scale': steps(s / 74, [rows, 1]),
+    ...quantoOnes,
+  }),
+  'quanto-float8': key => ({
+    'weight._data': float8(key),
+    'weight._scale': steps(s, [rows, 1]),
+    ...quantoOnes,
   }),
 }
 

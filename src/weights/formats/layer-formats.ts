@@ -6,6 +6,7 @@ import type { LayerFormat } from './layer-format.ts'
 import { modeloptNvfp4 } from './modelopt-nvfp4/modelopt-nvfp4.ts'
 import { mxfp8 } from './mxfp8/mxfp8.ts'
 import { nvfp4 } from './nvfp4/nvfp4.ts'
+import { quanto } from './quanto/quanto.ts'
 import { w4a8 } from './w4a8/w4a8.ts'
 
 /** The formats of quantised layers in .safetensors files; of a layer without a marker, the first that matches. */
@@ -18,4 +19,5 @@ export const layerFormats: readonly LayerFormat[] = [
   convrotW4a4,
   w4a8,
   awq,
+  quanto,
 ]

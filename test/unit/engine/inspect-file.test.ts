@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { families } from '../../../models/index.ts'
 import { fileText } from '../../../src/cli/inspect.ts'
 import { inspectFile } from '../../../src/engine/inspect-file.ts'
-import { tensor } from '../../../src/tensor/tensor.ts'
+import { type Tensor, tensor } from '../../../src/tensor/tensor.ts'
 import { fixture } from '../../fixtures.ts'
 import { readFixtureTensors } from '../../safetensors-fixture.ts'
 import { scratchFolder } from '../../scratch.ts'
@@ -50,6 +50,23 @@ test('formats are told by layer, not by file', async () => {
   const layers = report!.parts[0]!.layers
   expect(layers.find(({ name }) => name === key)).toMatchObject({ formats: ['float8_e4m3fn'], bytes: count })
   expect(fileText(report!)).toMatch(/^part +vae of wan \(AutoencoderKLWan\)$/m)
+})
+
+test('layers of a format with keys of its own are told under the keys of models', async () => {
+  const tensors = [...readFixtureTensors(vae)].flatMap(([key, value]): [string, Tensor][] => {
+    if (key !== 'decoder.conv_in.weight') return [[key, value]]
+    const [rows, ...rest] = value.shape
+    const data = tensor('i8', value.shape, new Int8Array(value.data.length))
+    const scale = tensor('bf16', [rows!, ...rest.map(() => 1)], new Uint16Array(rows!))
+    return [
+      [`${key}._data`, data],
+      [`${key}._scale`, scale],
+    ]
+  })
+  const file = join(scratch, 'quanto.safetensors')
+  await writeTensors(file, new Map(tensors))
+  const [part] = (await inspectFile(file, families))!.parts
+  expect(part!.layers.find(({ name }) => name === 'decoder.conv_in.weight')!.formats).toEqual(['qint8'])
 })
 
 test('a text encoder is one, and tensors of no model are none', async () => {

@@ -77,6 +77,33 @@ describe('a folder', () => {
     expect(relativeError(await latentsOf(stored), await latentsOf(floats))).toBeLessThan(1e-6)
   })
 
+  test('of optimum-quanto, as its config says, runs as its floats', async () => {
+    const bytes = (value: Tensor) => new Int8Array(codes(value).buffer)
+    const stored = await changed('quanto', (key, value) => [
+      [`${key}._data`, tensor('i8', value.shape, bytes(value))],
+      [`${key}._scale`, tensor('f32', [value.shape[0]!, 1], new Float32Array(value.shape[0]!).fill(scale))],
+      ...['input_scale', 'output_scale'].map((name): [string, Tensor] => [
+        key.replace(/weight$/, name),
+        tensor('f32', [], Float32Array.of(1)),
+      ]),
+    ])
+    const file = join(stored, 'transformer/config.json')
+    const config = JSON.parse(readFileSync(file, 'utf8')) as object
+    const quantization_config = { quant_method: 'quanto', weights_dtype: 'int8' }
+    writeFileSync(file, JSON.stringify({ ...config, quantization_config }))
+    const floats = await changed('quanto-floats', (key, value) => [
+      [
+        key,
+        tensor(
+          'f32',
+          value.shape,
+          Float32Array.from(bytes(value), each => each * scale),
+        ),
+      ],
+    ])
+    expect(relativeError(await latentsOf(stored), await latentsOf(floats))).toBeLessThan(1e-6)
+  })
+
   test('with a header’s map of layers, and a config that names the method, runs as well', async () => {
     const layers = [...readFixtureTensors(join(folder, weightsFile))].flatMap(([key, value]) =>
       isMatrix(key, value) ? [[key.replace(/\.weight$/, ''), { format: 'float8_e4m3fn' }]] : [],

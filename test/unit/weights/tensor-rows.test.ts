@@ -20,6 +20,11 @@ const codes = Uint8Array.from({ length: 384 }, (_, at) => ((at * 37) % 120) + (a
 const scalesOfRows = Float32Array.from({ length: 12 }, (_, row) => 1 / (row + 3))
 const scalar = (value: number) => tensor('f32', [], Float32Array.of(value))
 
+const integers = tensor(
+  'i8',
+  shape,
+  Int8Array.from(values, value => Math.round(value * 200)),
+)
 const stored: Record<string, Record<string, Tensor>> = {
   'plain floats': { [key]: tensor('f32', shape, values) },
   'fp8 with one scale': { [key]: tensor('f8e4m3', shape, codes), [`${key}_scale`]: scalar(1 / 64) },
@@ -31,14 +36,8 @@ const stored: Record<string, Record<string, Tensor>> = {
     [key]: tensor('f8e4m3', shape, codes),
     [`${key}_scale_inv`]: tensor('f32', [3, 2], scalesOfRows.slice(0, 6)),
   },
-  int8: {
-    [key]: tensor(
-      'i8',
-      shape,
-      Int8Array.from(values, value => Math.round(value * 200)),
-    ),
-    [`${key}_scale`]: tensor('f32', [12, 1], scalesOfRows),
-  },
+  int8: { [key]: integers, [`${key}_scale`]: tensor('f32', [12, 1], scalesOfRows) },
+  quanto: { [`${key}._data`]: integers, [`${key}._scale`]: tensor('f32', [12, 1], scalesOfRows) },
 }
 
 async function locationOf(name: string): Promise<TensorLocation> {
