@@ -5,6 +5,7 @@ import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import { normalizedAndModulated } from '../../kernels/norm-modulate/reference.ts'
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
 import { normalizedAndRotated } from '../../kernels/qk-norm-rope/reference.ts'
+import { residualNorm } from '../../kernels/residual-norm/op.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { multiply, subtract } from '../../src/graph/ops/elementwise.ts'
@@ -95,6 +96,26 @@ function kernelCases({ tokens, width, windows }: KernelSizes): Readonly<Record<s
       build: (inner, outer) => {
         const operands = [inner('x'), inner('update'), outer('gate')] as const
         return { rows: { own: gatedResidual(...operands), reference: addedThroughGate(...operands) } }
+      },
+    },
+    'residual-norm': {
+      rows: ['x', 'update'],
+      feeds: {
+        x: random([1, 1, fed, width], 1),
+        update: random([1, 1, fed, width], 2),
+        gate: random(perRow, 3),
+        scale: random(perRow, 4),
+        shift: random(perRow, 5),
+      },
+      build: (inner, outer) => {
+        const [rows, update, gate] = [inner('x'), inner('update'), outer('gate')]
+        const modulation = { scale: outer('scale'), shift: outer('shift') }
+        const own = residualNorm({ rows, update, gate }, modulation, norm)
+        const sum = addedThroughGate(rows, update, gate)
+        return {
+          sum: { own: own.rows, reference: sum },
+          norm: { own: own.normalized, reference: normalizedAndModulated(sum, modulation, norm) },
+        }
       },
     },
   }

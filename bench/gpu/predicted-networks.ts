@@ -12,7 +12,12 @@ import type { GraphTarget } from '../../src/pipeline/family.ts'
 import { type Counted, combined, counted, layerOf } from './predicted-times.ts'
 
 /** Kernels of ours, by folder. */
-export const ownKernels: ReadonlySet<string> = new Set(['gated-residual', 'norm-modulate', 'qk-norm-rope'])
+export const ownKernels: ReadonlySet<string> = new Set([
+  'gated-residual',
+  'norm-modulate',
+  'qk-norm-rope',
+  'residual-norm',
+])
 
 /** The backend that has them. */
 export const ownTarget: GraphTarget = { kernels: ownKernels, residentsInPlace: true }

@@ -16,6 +16,14 @@ const op = 'GatedResidual'
  * @param gate f32 [..., 1, width], for the rows of each group
  */
 export function gatedResidual(x: Value, update: Value, gate: Value): Value {
+  checkUpdate(op, x, update, gate)
+  const { graph } = x
+  if (!graph.kernels.has(kernel)) return addedThroughGate(x, update, gate)
+  return graph.add({ op, domain: 'framewright', inputs: [x, update, gate] }, x.dtype, x.shape)
+}
+
+/** @throws GraphError when x is not rows of floats, or an update or its gate does not fit them */
+export function checkUpdate(op: string, x: Value, update: Value, gate: Value | undefined): void {
   const { graph } = x
   requireFloat(op, x)
   requireDTypeOf(op, x, update)
@@ -24,13 +32,11 @@ export function gatedResidual(x: Value, update: Value, gate: Value): Value {
   }
   if (x.shape.length < 2) requireRank(op, x, 2)
   const perGroup = [...x.shape.slice(0, -2), 1, dimAt(x, -1)]
-  if (gate.dtype !== 'f32' || !sameShape(gate.shape, perGroup)) {
+  if (gate && (gate.dtype !== 'f32' || !sameShape(gate.shape, perGroup))) {
     throw graph.invalid(
       op,
       `a gate in f32 of ${shapeText(perGroup)}`,
       `${gate.dtype} ${shapeText(gate.shape)}`,
     )
   }
-  if (!graph.kernels.has(kernel)) return addedThroughGate(x, update, gate)
-  return graph.add({ op, domain: 'framewright', inputs: [x, update, gate] }, x.dtype, x.shape)
 }

@@ -6,10 +6,11 @@ namespace framewright {
 std::vector<Operator> gatedResidual();
 std::vector<Operator> normModulate();
 std::vector<Operator> qkNormRope();
+std::vector<Operator> residualNorm();
 
 std::vector<Operator> operators() {
   std::vector<Operator> all;
-  for (const auto& kernel : {gatedResidual, normModulate, qkNormRope}) {
+  for (const auto& kernel : {gatedResidual, normModulate, qkNormRope, residualNorm}) {
     for (Operator& each : kernel()) all.push_back(std::move(each));
   }
   return all;

@@ -13,3 +13,8 @@ template <typename T, int size>
 __device__ inline Vector<T, size> load(const T* from) {
   return *reinterpret_cast<const Vector<T, size>*>(from);
 }
+
+template <typename T, int size>
+__device__ inline void store(T* to, const Vector<T, size>& values) {
+  *reinterpret_cast<Vector<T, size>*>(to) = values;
+}

@@ -1,7 +1,10 @@
 import { sameShape, shapeText } from '../../src/graph/dims.ts'
 import type { Value } from '../../src/graph/graph.ts'
+import type { Node } from '../../src/graph/node.ts'
 import { dimAt, requireFloat } from '../../src/graph/operand.ts'
 import { type Modulation, type NormModulateOptions, normalizedAndModulated } from './reference.ts'
+
+export type { Modulation, NormModulateOptions } from './reference.ts'
 
 /** The folder of the kernel, as a graph's `kernels` has it. */
 const kernel = 'norm-modulate'
@@ -16,20 +19,25 @@ const op = 'NormModulate'
  * @param modulation f32, both [width] or both [..., 1, width], for the rows of each group
  */
 export function normModulate(x: Value, modulation: Modulation, options: NormModulateOptions): Value {
-  checkOperands(x, modulation)
+  checkModulation(op, x, modulation)
   const { graph } = x
   if (!graph.kernels.has(kernel)) return normalizedAndModulated(x, modulation, options)
-  const { norm, epsilon, offset } = options
-  const attributes = {
-    epsilon: { float: epsilon },
-    offset: { float: offset },
-    centered: { float: norm === 'layer' ? 1 : 0 },
-  }
+  const attributes = normAttributes(options)
   const inputs = [x, modulation.scale, modulation.shift]
   return graph.add({ op, domain: 'framewright', inputs, attributes }, x.dtype, x.shape)
 }
 
-function checkOperands(x: Value, { scale, shift }: Modulation): void {
+/** The options as attributes of a node. */
+export function normAttributes({ norm, epsilon, offset }: NormModulateOptions): Node['attributes'] {
+  return {
+    epsilon: { float: epsilon },
+    offset: { float: offset },
+    centered: { float: norm === 'layer' ? 1 : 0 },
+  }
+}
+
+/** @throws GraphError when x is not rows of floats of a known width, or scale and shift do not fit it */
+export function checkModulation(op: string, x: Value, { scale, shift }: Modulation): void {
   requireFloat(op, x)
   const width = dimAt(x, -1)
   if (typeof width !== 'number') throw x.graph.invalid(op, 'rows of a known width', shapeText(x.shape))

@@ -2,25 +2,15 @@
  * The operator `NormModulate`: x [..., width], scale and shift f32 [..., width] of fewer rows → x, normalised and
  * modulated. On CUDA in f32, f16 and bf16, by `kernel.cu`; on a CPU in f32, for graphs that are checked there.
  */
-#include <cmath>
-
 #include "../library/float-kernels.h"
 #include "../library/row-groups.h"
+#include "../library/row-norm-host.h"
 
 /** What `kernel.cu` became. */
 extern "C" const unsigned char norm_modulate_image[];
 
 namespace framewright {
 namespace {
-
-struct Options {
-  explicit Options(const Attributes& attributes)
-      : epsilon(attributes.number("epsilon")),
-        offset(attributes.number("offset")),
-        centered(attributes.number("centered") != 0) {}
-  float epsilon, offset;
-  bool centered;
-};
 
 /** The operands of a call, whose shapes fit each other. */
 struct Operands {
@@ -34,7 +24,7 @@ struct Operands {
 
 class CudaKernel : public Kernel {
  public:
-  CudaKernel(ElementType type, const Options& options)
+  CudaKernel(ElementType type, const NormOptions& options)
       : options_(options), kernels_(code(), "norm_modulate", type, 1) {}
 
   void compute(const Call& call) const override {
@@ -43,14 +33,11 @@ class CudaKernel : public Kernel {
     auto [groups, rows, width] = own.about;
     if (rows == 0) return;
     const bool wide = width % kernels_.vector == 0;
-    const int perThread = kernels_.perThread(wide);
-    const int held = perThread == 8 ? 1 : 2;  // vectors of a row that a thread has, as in kernel.cu
-    const unsigned threads = threadsHolding(width, perThread, held);
-    int perBlock = rowsPerBlock, centered = options_.centered;
-    float epsilon = options_.epsilon, offset = options_.offset;
+    const unsigned threads = threadsOfRow(width, kernels_.perThread(wide));
+    auto [epsilon, offset, centered] = options_;
     void* arguments[] = {&own.x.data, &own.scale.data, &own.shift.data, &y,      &width,
-                         &rows,       &perBlock,       &epsilon,        &offset, &centered};
-    launch(kernels_.kernel(wide), {blocksOf(own.about), threads, call.stream()}, arguments);
+                         &rows,       &epsilon,        &offset,         &centered};
+    launch(kernels_.kernel(wide), {static_cast<unsigned>(groups * rows), threads, call.stream()}, arguments);
   }
 
  private:
@@ -59,13 +46,13 @@ class CudaKernel : public Kernel {
     return loaded;
   }
 
-  Options options_;
+  NormOptions options_;
   FloatKernels kernels_;
 };
 
 class CpuKernel : public Kernel {
  public:
-  explicit CpuKernel(const Options& options) : options_(options) {}
+  explicit CpuKernel(const NormOptions& options) : options_(options) {}
 
   void compute(const Call& call) const override {
     const Operands own(call);
@@ -80,19 +67,10 @@ class CpuKernel : public Kernel {
     const float* const x = static_cast<const float*>(own.x.data) + row * width;
     const float* const scale = static_cast<const float*>(own.scale.data) + group * width;
     const float* const shift = static_cast<const float*>(own.shift.data) + group * width;
-    double sum = 0, squares = 0;
-    for (size_t channel = 0; channel < width; ++channel) sum += x[channel];
-    const double mean = options_.centered ? sum / static_cast<double>(width) : 0;
-    for (size_t channel = 0; channel < width; ++channel) squares += (x[channel] - mean) * (x[channel] - mean);
-    const double inverse = 1 / std::sqrt(squares / static_cast<double>(width) + options_.epsilon);
-    float* const y = to + row * width;
-    for (size_t channel = 0; channel < width; ++channel) {
-      const double unit = (x[channel] - mean) * inverse;
-      y[channel] = static_cast<float>(unit * (options_.offset + scale[channel]) + shift[channel]);
-    }
+    normalizeRow(x, scale, shift, to + row * width, width, options_);
   }
 
-  Options options_;
+  NormOptions options_;
 };
 
 }  // namespace
@@ -101,9 +79,9 @@ std::vector<Operator> normModulate() {
   return forFloats(
       "NormModulate",
       [](ElementType type) { return Signature{{type, f32, f32}, {type}, {0}}; },
-      [](const Attributes& attributes) { return std::make_unique<CpuKernel>(Options(attributes)); },
+      [](const Attributes& attributes) { return std::make_unique<CpuKernel>(normOptions(attributes)); },
       [](ElementType type, const Attributes& attributes) {
-        return std::make_unique<CudaKernel>(type, Options(attributes));
+        return std::make_unique<CudaKernel>(type, normOptions(attributes));
       });
 }
 

@@ -2,8 +2,8 @@
  * A layer of the HunyuanVideo 1.5 transformer (diffusers `HunyuanVideo15TransformerBlock`): video and context have weights of
  * their own and meet in the attention.
  */
-import { gatedResidual } from '../../kernels/gated-residual/op.ts'
-import { normModulate } from '../../kernels/norm-modulate/op.ts'
+import type { Modulation } from '../../kernels/norm-modulate/op.ts'
+import { type Residual, residualNorm } from '../../kernels/residual-norm/op.ts'
 import type { Value } from '../../src/graph/graph.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import { attention, rotaryEmbedding } from '../../src/graph/ops/attention.ts'
@@ -22,9 +22,9 @@ const epsilon = 1e-6
 export const adaptiveNorm = { norm: 'layer', epsilon, offset: 1 } as const
 
 /** Tokens of the clip [batch, tokens, model], and of what it is made from [batch, context, model]. */
-export interface Streams {
-  readonly video: Value
-  readonly context: Value
+export interface Streams<Each = Value> {
+  readonly video: Each
+  readonly context: Each
 }
 
 export interface BlockConditions {
@@ -34,34 +34,43 @@ export interface BlockConditions {
   readonly rotary: { readonly cos: Value; readonly sin: Value }
 }
 
+/** Streams with what the layer before adds to them → the same, with what this one adds. */
 export function transformerBlock(
   scope: Scope,
-  { video, context }: Streams,
+  { video, context }: Streams<Residual>,
   { time, rotary }: BlockConditions,
   config: HunyuanTransformerConfig,
-): Streams {
+): Streams<Residual> {
   const own = modulations(scope, 'norm1', time, config)
   const other = modulations(scope, 'norm1_context', time, config)
+  const entry = {
+    video: residualNorm(video, own.attention, adaptiveNorm),
+    context: residualNorm(context, other.attention, adaptiveNorm),
+  }
   const attended = scope.in('attn', attn => {
-    const inputs = { video: own.attention(video), context: other.attention(context) }
+    const inputs = { video: entry.video.normalized, context: entry.context.normalized }
     return jointAttention(attn, inputs, rotary, config)
   })
   const hidden = Math.trunc(modelWidth(config) * config.mlp_ratio)
-  const fed = (x: Value, name: string, modulate: Modulations) => {
-    const update = scope.in(name, ff => feedForward(ff, modulate.feedForward(x), hidden))
-    return gatedResidual(x, update, modulate.feedForwardGate)
+  const fed = (x: Residual, name: string, modulate: Modulations) => {
+    const { rows, normalized } = residualNorm(x, modulate.feedForward, adaptiveNorm)
+    const update = scope.in(name, ff => feedForward(ff, normalized, hidden))
+    return { rows, update, gate: modulate.feedForwardGate }
+  }
+  const withAttention = (stream: 'video' | 'context', gate: Value) => {
+    return { rows: entry[stream].rows, update: attended[stream], gate }
   }
   return {
-    video: fed(gatedResidual(video, attended.video, own.attentionGate), 'ff', own),
-    context: fed(gatedResidual(context, attended.context, other.attentionGate), 'ff_context', other),
+    video: fed(withAttention('video', own.attentionGate), 'ff', own),
+    context: fed(withAttention('context', other.attentionGate), 'ff_context', other),
   }
 }
 
-/** What the timestep makes of a stream in a layer; gates are f32 [batch, 1, model]. */
+/** What the timestep makes of a stream in a layer, f32 [batch, 1, model] each. */
 interface Modulations {
-  readonly attention: (x: Value) => Value
+  readonly attention: Modulation
   readonly attentionGate: Value
-  readonly feedForward: (x: Value) => Value
+  readonly feedForward: Modulation
   readonly feedForwardGate: Value
 }
 
@@ -73,9 +82,9 @@ function modulations(scope: Scope, name: string, time: Value, config: HunyuanTra
     6,
   ) as [Value, Value, Value, Value, Value, Value] // [batch, 1, model]
   return {
-    attention: x => normModulate(x, { scale, shift }, adaptiveNorm),
+    attention: { scale, shift },
     attentionGate: gate,
-    feedForward: x => normModulate(x, { scale: ffScale, shift: ffShift }, adaptiveNorm),
+    feedForward: { scale: ffScale, shift: ffShift },
     feedForwardGate: ffGate,
   }
 }

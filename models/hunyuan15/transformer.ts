@@ -10,7 +10,7 @@
  * In the reference the context is padded and attention masked. A masked row changes nothing, so it is left out here, and
  * attention needs no mask.
  */
-import { normModulate } from '../../kernels/norm-modulate/op.ts'
+import { type Residual, residualNorm } from '../../kernels/residual-norm/op.ts'
 import { productOf } from '../../src/graph/dims.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
@@ -23,7 +23,7 @@ import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { type HunyuanTransformerConfig, modelWidth } from './config.ts'
 import { ofType } from './context.ts'
 import { tokenRefiner } from './token-refiner.ts'
-import { activated, adaptiveNorm, transformerBlock } from './transformer-block.ts'
+import { activated, adaptiveNorm, type Streams, transformerBlock } from './transformer-block.ts'
 
 /** Width of the sinusoidal features of a timestep. */
 const frequencies = 256
@@ -56,16 +56,17 @@ export function hunyuanTransformer(
   const rotary = rotaryInputs(graph, config)
 
   const time = timeEmbedding(scope, timestep, meanflow, config) // [batch, model]
-  let video = patchEmbedding(scope, concat([latents, condition], 1), config) // [batch, tokens, model]
-  let context = contextTokens(scope, timestep, config) // [batch, rows, model]
+  let streams: Streams<Residual> = {
+    video: { rows: patchEmbedding(scope, concat([latents, condition], 1), config) }, // [batch, tokens, model]
+    context: { rows: contextTokens(scope, timestep, config) }, // [batch, rows, model]
+  }
   const conditions = { time: activated(time), rotary }
   for (let layer = 0; layer < config.num_layers; layer++) {
     const name = `transformer_blocks.${layer}`
-    const next = scope.in(name, block => transformerBlock(block, { video, context }, conditions, config))
-    video = graph.named(name, next.video)
-    context = next.context
+    const { video, context } = scope.in(name, block => transformerBlock(block, streams, conditions, config))
+    streams = { video: { ...video, name }, context }
   }
-  const velocity = outputProjection(scope, video, conditions.time, config) // [batch, tokens, channels]
+  const velocity = outputProjection(scope, streams.video, conditions.time, config) // [batch, tokens, channels]
   graph.output('velocity', reshapeLike(transpose(cast(velocity, 'f32'), [0, 2, 1]), latents))
   return graph
 }
@@ -113,8 +114,9 @@ function contextTokens(scope: Scope, timestep: Value, config: HunyuanTransformer
   return concat([image, glyph, ofType(scope, refined, 'text', config)], 1)
 }
 
-function outputProjection(scope: Scope, x: Value, time: Value, config: HunyuanTransformerConfig): Value {
+function outputProjection(scope: Scope, x: Residual, time: Value, config: HunyuanTransformerConfig): Value {
   const projected = scope.in('norm_out', norm => linear(norm, 'linear', time, 2 * modelWidth(config)))
   const [scale, shift] = split(unsqueeze(cast(projected, 'f32'), 1), 2, 2) as [Value, Value] // [batch, 1, model]
-  return linear(scope, 'proj_out', normModulate(x, { scale, shift }, adaptiveNorm), config.out_channels)
+  const { normalized } = residualNorm(x, { scale, shift }, adaptiveNorm)
+  return linear(scope, 'proj_out', normalized, config.out_channels)
 }

@@ -10,9 +10,8 @@
  * at the start of the clip are latent frames before it on that axis: only their rotary coordinates say where they
  * belong (diffusers' `LTXConditionPipeline` prepends their tokens, which is the same).
  */
-import { gatedResidual } from '../../kernels/gated-residual/op.ts'
-import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
+import { type Residual, residualNorm, residualSum } from '../../kernels/residual-norm/op.ts'
 import { productOf } from '../../src/graph/dims.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
@@ -58,13 +57,16 @@ export function ltxTransformer(
   const tokens = graph.input('text.tokens', 'i32', ['batch'])
 
   const channelsLast = transpose(reshape(latents, ['=', '=', '=', '*']), [0, 2, 3, 1]) // [batch, frames, height·width, channels]
-  let x = linear(scope, 'proj_in', cast(channelsLast, precision), modelWidth(config)) // [batch, frames, height·width, model]
+  const embedded = linear(scope, 'proj_in', cast(channelsLast, precision), modelWidth(config)) // [batch, frames, height·width, model]
   const time = timeEmbedding(scope, timestep, config)
+  let x: Residual = { rows: embedded }
   for (let layer = 0; layer < config.num_layers; layer++) {
     const context = { ...contextInputs(graph, layer, config), tokens }
     const conditions = { time: time.blocks, rotary, context }
-    x = scope.in(`transformer_blocks.${layer}`, block => transformerBlock(block, x, conditions, config))
-    graph.named(`blocks.${layer}`, x)
+    const added = scope.in(`transformer_blocks.${layer}`, block => {
+      return transformerBlock(block, x, conditions, config)
+    })
+    x = { ...added, name: `blocks.${layer}` }
   }
   const velocity = outputProjection(scope, x, time.embedding, config) // [batch, frames, height·width, channels]
   graph.output('velocity', reshapeLike(transpose(cast(velocity, 'f32'), [0, 3, 1, 2]), latents))
@@ -80,26 +82,29 @@ interface BlockConditions {
   readonly context: { key: Value; value: Value; tokens: Value }
 }
 
+/** x [batch, frames, height·width, model], with what the layer before adds to it → the same, with what this one adds. */
 function transformerBlock(
   scope: Scope,
-  x: Value,
+  x: Residual,
   conditions: BlockConditions,
   config: LtxTransformerConfig,
-): Value {
+): Residual {
   const table = scope.weight('scale_shift_table', [6, modelWidth(config)], { dtype: 'f32' })
   const [shift, scale, gate, ffShift, ffScale, ffGate] = split(add(conditions.time, table), 2, 6) as SixValues // [batch, frames, 1, model]
   const adaptive = { norm: 'rms', epsilon: config.norm_eps, offset: 1 } as const
 
-  const selfInput = normModulate(x, { scale, shift }, adaptive)
-  const attended = scope.in('attn1', attn => selfAttention(attn, selfInput, conditions.rotary, config))
-  const withSelf = gatedResidual(x, attended, gate)
+  const entry = residualNorm(x, { scale, shift }, adaptive)
+  const attended = scope.in('attn1', attn => {
+    return selfAttention(attn, entry.normalized, conditions.rotary, config)
+  })
 
+  const withSelf = residualSum({ rows: entry.rows, update: attended, gate })
   const crossed = scope.in('attn2', attn => crossAttention(attn, withSelf, conditions.context, config))
-  const withCross = add(withSelf, crossed)
 
-  const ffInput = normModulate(withCross, { scale: ffScale, shift: ffShift }, adaptive)
-  const fed = scope.in('ff', ff => feedForward(ff, ffInput, 4 * modelWidth(config)))
-  return gatedResidual(withCross, fed, ffGate)
+  const crossSum = { rows: withSelf, update: crossed }
+  const withCross = residualNorm(crossSum, { scale: ffScale, shift: ffShift }, adaptive)
+  const fed = scope.in('ff', ff => feedForward(ff, withCross.normalized, 4 * modelWidth(config)))
+  return { rows: withCross.rows, update: fed, gate: ffGate }
 }
 
 type SixValues = [Value, Value, Value, Value, Value, Value]
@@ -163,10 +168,11 @@ function timeEmbedding(
   })
 }
 
-function outputProjection(scope: Scope, x: Value, time: Value, config: LtxTransformerConfig): Value {
+function outputProjection(scope: Scope, x: Residual, time: Value, config: LtxTransformerConfig): Value {
   const table = scope.weight('scale_shift_table', [2, modelWidth(config)], { dtype: 'f32' })
   const [shift, scale] = split(add(unsqueeze(time, 2), table), 2, 2) as [Value, Value] // [batch, frames, 1, model]
-  const normalized = normModulate(x, { scale, shift }, { norm: 'layer', epsilon: outputEpsilon, offset: 1 })
+  const norm = { norm: 'layer', epsilon: outputEpsilon, offset: 1 } as const
+  const { normalized } = residualNorm(x, { scale, shift }, norm)
   return linear(scope, 'proj_out', normalized, config.in_channels)
 }
 

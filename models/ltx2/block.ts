@@ -1,6 +1,6 @@
 /** A block of the LTX-2 transformer (diffusers `LTX2VideoTransformerBlock`). */
-import { gatedResidual } from '../../kernels/gated-residual/op.ts'
-import { normModulate } from '../../kernels/norm-modulate/op.ts'
+import { type Modulation, type NormModulateOptions, normModulate } from '../../kernels/norm-modulate/op.ts'
+import { type Residual, residualNorm, residualSum } from '../../kernels/residual-norm/op.ts'
 import type { Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add, multiply } from '../../src/graph/ops/elementwise.ts'
@@ -39,7 +39,8 @@ export interface BlockInputs extends Readonly<Record<StreamName, StreamInputs>> 
   readonly crossed: Value
 }
 
-type Streams = Record<StreamName, Value>
+/** Tokens [batch, frames, tokens, model] of both streams, with what is still to be added to them. */
+export type Streams = Readonly<Record<StreamName, Residual>>
 
 /** Rows of a block's table, with those of the text's queries where it is modulated. */
 export function blockRows({ cross_attn_mod }: Pick<Ltx2TransformerConfig, 'cross_attn_mod'>): number {
@@ -74,15 +75,17 @@ export function ltx2Block(
   return each(stream => {
     const [, , , shift, scale, gate] = modulation[stream] as [Value, Value, Value, Value, Value, Value]
     const bias = config[`${streamPrefixes[stream]}ff_bias`]
-    const input = modulatedNorm(crossed[stream], { scale, shift }, config)
+    const { rows, normalized } = residualNorm(crossed[stream], { scale, shift }, normOf(config))
     const hidden = 4 * widthsOf(config)[stream]
-    const fed = scope.in(`${streamPrefixes[stream]}ff`, ff => feedForward(ff, input, hidden, { bias }))
-    return gatedResidual(crossed[stream], fed, gate)
+    const update = scope.in(`${streamPrefixes[stream]}ff`, ff =>
+      feedForward(ff, normalized, hidden, { bias }),
+    )
+    return { rows, update, gate }
   })
 }
 
-function each(make: (stream: StreamName) => Value): Streams {
-  return Object.fromEntries(streamNames.map(stream => [stream, make(stream)])) as Streams
+function each<Made>(make: (stream: StreamName) => Made): Record<StreamName, Made> {
+  return Object.fromEntries(streamNames.map(stream => [stream, make(stream)])) as Record<StreamName, Made>
 }
 
 /** The block's modulations of a stream, f32 [batch, frames, 1, model] each. */
@@ -114,14 +117,14 @@ function biases(config: Ltx2TransformerConfig): Pick<AttentionLayerOptions, 'bia
 function selfAttention(
   scope: Scope,
   stream: StreamName,
-  x: Value,
+  x: Residual,
   [shift, scale, gate]: readonly Value[],
   inputs: BlockInputs & { readonly attended: Value | undefined },
   config: Ltx2TransformerConfig,
-): Value {
-  const normalized = modulatedNorm(x, { scale: scale!, shift: shift! }, config)
+): Residual {
+  const { rows, normalized } = residualNorm(x, { scale: scale!, shift: shift! }, normOf(config))
   const { rotary } = inputs[stream]
-  const mixed = scope.in(`${streamPrefixes[stream]}attn1`, attn => {
+  const update = scope.in(`${streamPrefixes[stream]}attn1`, attn => {
     return attentionLayer(attn, normalized, asTokens(normalized), {
       ...headsOf(config, stream),
       ...biases(config),
@@ -129,25 +132,30 @@ function selfAttention(
       attended: inputs.attended,
     })
   })
-  return gatedResidual(x, mixed, gate!)
+  return { rows, update, gate: gate! }
 }
 
 function textAttention(
   scope: Scope,
   stream: StreamName,
-  x: Value,
+  x: Residual,
   modulation: readonly Value[],
   { text, prompt }: StreamInputs,
   config: Ltx2TransformerConfig,
-): Value {
+): Residual {
   const [shift, scale, gate] = modulation.slice(6)
-  const query = scale && shift ? modulatedNorm(x, { scale, shift }, config) : plainRmsNorm(x, config.norm_eps)
+  const { rows, normalized } =
+    scale && shift ? residualNorm(x, { scale, shift }, normOf(config)) : withPlainNorm(residualSum(x), config)
   const name = `${streamPrefixes[stream]}attn2`
   const context = config.cross_attn_mod ? modulatedText(scope, stream, text, prompt, config) : text
-  const mixed = scope.in(name, attn => {
-    return attentionLayer(attn, query, context, { ...headsOf(config, stream), ...biases(config) })
+  const update = scope.in(name, attn => {
+    return attentionLayer(attn, normalized, context, { ...headsOf(config, stream), ...biases(config) })
   })
-  return gate ? gatedResidual(x, mixed, gate) : add(x, mixed)
+  return gate ? { rows, update, gate } : { rows, update }
+}
+
+function withPlainNorm(rows: Value, { norm_eps }: Ltx2TransformerConfig): { rows: Value; normalized: Value } {
+  return { rows, normalized: plainRmsNorm(rows, norm_eps) }
 }
 
 /** text · (1 + scale) + shift, by the block's table and the run's noise level. */
@@ -176,16 +184,20 @@ function crossAttention(
     video: crossRows(scope, 'video', inputs, config),
     audio: crossRows(scope, 'audio', inputs, config),
   }
+  const rowsAt = (stream: StreamName, from: number): Modulation => {
+    const [scale, shift] = modulation[stream].slice(from) as [Value, Value]
+    return { scale, shift }
+  }
+  const entries = each(stream => residualNorm(x[stream], rowsAt(stream, 0), normOf(config)))
+  const seenBy = {
+    video: each(stream => entries[stream].normalized),
+    audio: each(stream => normModulate(entries[stream].rows, rowsAt(stream, 2), normOf(config))),
+  }
   return each(stream => {
     const other = stream === 'video' ? 'audio' : 'video'
-    const [name, from] =
-      stream === 'video' ? (['audio_to_video_attn', 0] as const) : (['video_to_audio_attn', 2] as const)
-    const seen = (each: StreamName) => {
-      const [scale, shift] = modulation[each].slice(from) as [Value, Value]
-      return modulatedNorm(x[each], { scale, shift }, config)
-    }
-    const mixed = scope.in(name, attn => {
-      return attentionLayer(attn, seen(stream), asTokens(seen(other)), {
+    const seen = seenBy[stream]
+    const update = scope.in(`${other}_to_${stream}_attn`, attn => {
+      return attentionLayer(attn, seen[stream], asTokens(seen[other]), {
         ...headsOf(config, 'audio'),
         ...biases(config),
         gated: headsOf(config, stream).gated,
@@ -196,7 +208,8 @@ function crossAttention(
         },
       })
     })
-    return gatedResidual(x[stream], mixed, multiply(modulation[stream][4]!, inputs.crossed))
+    const gate = multiply(modulation[stream][4]!, inputs.crossed)
+    return { rows: entries[stream].rows, update, gate }
   })
 }
 
@@ -214,11 +227,7 @@ function crossRows(
   return [...shifts, add(crossGate, slice(table, 0, 4))]
 }
 
-/** RMS(x) · (1 + scale) + shift, computed in f32, given back in x's dtype. */
-function modulatedNorm(
-  x: Value,
-  modulation: { scale: Value; shift: Value },
-  { norm_eps }: Ltx2TransformerConfig,
-): Value {
-  return normModulate(x, modulation, { norm: 'rms', epsilon: norm_eps, offset: 1 })
+/** RMS(x) · (1 + scale) + shift. */
+function normOf({ norm_eps }: Ltx2TransformerConfig): NormModulateOptions {
+  return { norm: 'rms', epsilon: norm_eps, offset: 1 }
 }

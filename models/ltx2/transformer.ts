@@ -9,7 +9,7 @@
  * Tokens keep their frame axis, so that every latent frame can have a timestep of its own. Frames that stand inside the clip
  * come after it on that axis: only their rotary coordinates say where they belong.
  */
-import { normModulate } from '../../kernels/norm-modulate/op.ts'
+import { type Residual, residualNorm } from '../../kernels/residual-norm/op.ts'
 import { type Dim, productOf } from '../../src/graph/dims.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
@@ -22,7 +22,7 @@ import { timestepFeatures } from '../../src/nn/timestep.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import type { Rotary } from './attention.ts'
-import { blockRows, ltx2Block, type StreamInputs } from './block.ts'
+import { blockRows, ltx2Block, type StreamInputs, type Streams } from './block.ts'
 import { type Ltx2TransformerConfig, type StreamName, streamPrefixes, widthsOf } from './config.ts'
 
 /** Of the norms before the last projections. */
@@ -65,9 +65,9 @@ export function ltx2Transformer(
   }
   const attended = config.perturbed_attn ? graph.input('attended', 'f32', [config.num_layers]) : undefined
   const { video: width, audio: audioWidth } = widthsOf(config)
-  let x = {
-    video: linear(scope, 'proj_in', cast(pixels, precision), width),
-    audio: linear(scope, 'audio_proj_in', cast(joined, precision), audioWidth),
+  let x: Streams = {
+    video: { rows: linear(scope, 'proj_in', cast(pixels, precision), width) },
+    audio: { rows: linear(scope, 'audio_proj_in', cast(joined, precision), audioWidth) },
   }
   for (let layer = 0; layer < config.num_layers; layer++) {
     const share = attended && slice(attended, 0, layer, layer + 1) // [1]
@@ -153,7 +153,7 @@ function modulations(
 function lastProjection(
   scope: Scope,
   stream: StreamName,
-  x: Value,
+  x: Residual,
   embedding: Value,
   config: Ltx2TransformerConfig,
 ): Value {
@@ -162,6 +162,7 @@ function lastProjection(
   const table = scope.weight(`${prefix}scale_shift_table`, [2, width], { dtype: 'f32' })
   const [shift, scale] = split(add(unsqueeze(embedding, 2), table), 2, 2) as [Value, Value] // [batch, frames, 1, model]
   const channels = stream === 'video' ? config.in_channels : config.audio_in_channels
-  const normalized = normModulate(x, { scale, shift }, { norm: 'layer', epsilon: outputEpsilon, offset: 1 })
+  const norm = { norm: 'layer', epsilon: outputEpsilon, offset: 1 } as const
+  const { normalized } = residualNorm(x, { scale, shift }, norm)
   return cast(linear(scope, `${prefix}proj_out`, normalized, channels), 'f32')
 }

@@ -3,9 +3,8 @@
  * the prompt and, where the checkpoint takes one, to a picture, and a feed-forward network; and what comes before and
  * after them: patches, time, positions, projection.
  */
-import { gatedResidual } from '../../kernels/gated-residual/op.ts'
-import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
+import { type Residual, residualNorm, residualSum } from '../../kernels/residual-norm/op.ts'
 import { productOf } from '../../src/graph/dims.ts'
 import type { Graph, Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
@@ -37,28 +36,31 @@ export interface Context {
   readonly image: ((attn: Scope) => KeysAndValues) | undefined
 }
 
-/** x [batch, frames, height·width, model] → the same. */
+/** x [batch, frames, height·width, model], with what the layer before adds to it → the same, with what this one adds. */
 export function transformerBlock(
   scope: Scope,
-  x: Value,
+  x: Residual,
   conditions: BlockConditions,
   config: WanTransformerConfig,
-): Value {
+): Residual {
   const table = scope.weight('scale_shift_table', [1, 6, modelWidth(config)], { dtype: 'f32' })
   const [shift, scale, gate, ffShift, ffScale, ffGate] = split(add(conditions.time, table), 2, 6) as SixValues // [batch, frames, 1, model]
   const adaptive = { norm: 'layer', epsilon: config.eps, offset: 1 } as const
 
-  const selfInput = normModulate(x, { scale, shift }, adaptive)
-  const attended = scope.in('attn1', attn => selfAttention(attn, selfInput, conditions.rotary, config))
-  const withSelf = gatedResidual(x, attended, gate)
+  const entry = residualNorm(x, { scale, shift }, adaptive)
+  const attended = scope.in('attn1', attn => {
+    return selfAttention(attn, entry.normalized, conditions.rotary, config)
+  })
 
-  const crossInput = config.cross_attn_norm ? crossAttentionNorm(scope, withSelf, config) : withSelf
-  const crossed = scope.in('attn2', attn => crossAttention(attn, crossInput, conditions.context, config))
-  const withCross = add(withSelf, crossed)
+  const withSelf = crossAttentionEntry(scope, { rows: entry.rows, update: attended, gate }, config)
+  const crossed = scope.in('attn2', attn => {
+    return crossAttention(attn, withSelf.normalized, conditions.context, config)
+  })
 
-  const ffInput = normModulate(withCross, { scale: ffScale, shift: ffShift }, adaptive)
-  const fed = scope.in('ffn', ffn => feedForward(ffn, ffInput, config.ffn_dim))
-  return gatedResidual(withCross, fed, ffGate)
+  const crossSum = { rows: withSelf.rows, update: crossed }
+  const withCross = residualNorm(crossSum, { scale: ffScale, shift: ffShift }, adaptive)
+  const fed = scope.in('ffn', ffn => feedForward(ffn, withCross.normalized, config.ffn_dim))
+  return { rows: withCross.rows, update: fed, gate: ffGate }
 }
 
 type SixValues = [Value, Value, Value, Value, Value, Value]
@@ -106,12 +108,20 @@ function crossAttention(
   return reshapeLike(linear(scope, 'to_out.0', mixed, model), x)
 }
 
-/** Layer normalisation with the weight and bias of `norm2`, computed in f32, given back in x's dtype. */
-function crossAttentionNorm(scope: Scope, x: Value, config: WanTransformerConfig): Value {
+/** The sum, and its layer normalisation with the weight and bias of `norm2`, where there is one. */
+function crossAttentionEntry(
+  scope: Scope,
+  x: Residual,
+  config: WanTransformerConfig,
+): { rows: Value; normalized: Value } {
+  if (!config.cross_attn_norm) {
+    const rows = residualSum(x)
+    return { rows, normalized: rows }
+  }
   return scope.in('norm2', layer => {
     const weight = (name: string) => layer.weight(name, [modelWidth(config)], { dtype: 'f32' })
     const affine = { scale: weight('weight'), shift: weight('bias') }
-    return normModulate(x, affine, { norm: 'layer', epsilon: config.eps, offset: 0 })
+    return residualNorm(x, affine, { norm: 'layer', epsilon: config.eps, offset: 0 })
   })
 }
 
@@ -169,12 +179,19 @@ export function timeEmbedding(
   })
 }
 
-export function outputProjection(scope: Scope, x: Value, time: Value, config: WanTransformerConfig): Value {
+/** [batch, frames, height·width, model] → [batch, frames, height·width, pt·ph·pw·channels] */
+export function outputProjection(
+  scope: Scope,
+  x: Residual,
+  time: Value,
+  config: WanTransformerConfig,
+): Value {
   const model = modelWidth(config)
   const [pt, ph, pw] = config.patch_size
   const table = scope.weight('scale_shift_table', [1, 2, model], { dtype: 'f32' })
   const [shift, scale] = split(add(unsqueeze(time, 2), table), 2, 2) as [Value, Value] // [batch, frames, 1, model]
-  const normalized = normModulate(x, { scale, shift }, { norm: 'layer', epsilon: config.eps, offset: 1 })
+  const norm = { norm: 'layer', epsilon: config.eps, offset: 1 } as const
+  const { normalized } = residualNorm(x, { scale, shift }, norm)
   return linear(scope, 'proj_out', normalized, (config.out_channels ?? config.in_channels) * pt * ph * pw)
 }
 

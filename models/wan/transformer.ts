@@ -10,6 +10,7 @@
  * Tokens keep their frame axis, so that every latent frame can have a timestep of its own (Wan 2.2 TI2V: clean
  * frames are at timestep 0).
  */
+import type { Residual } from '../../kernels/residual-norm/op.ts'
 import { Graph } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { concat } from '../../src/graph/ops/layout.ts'
@@ -55,16 +56,17 @@ export function wanTransformer(
     image: config.added_kv_proj_dim ? contextInputs(graph, 'image', { config, target }) : undefined,
   }
 
-  let x = patchEmbedding(scope, 'patch_embedding', seen, config) // [batch, frames, height·width, model]
+  const embedded = patchEmbedding(scope, 'patch_embedding', seen, config) // [batch, frames, height·width, model]
   const time = timeEmbedding(scope, timestep, config)
   const hints = config.vace_layers?.length
-    ? controlHints(scope, x, { time: time.blocks, rotary, context }, config.vace_layers, config)
+    ? controlHints(scope, embedded, { time: time.blocks, rotary, context }, config.vace_layers, config)
     : undefined
+  let x: Residual = { rows: embedded }
   for (let layer = 0; layer < config.num_layers; layer++) {
     const name = `blocks.${layer}`
     const conditions = { time: time.blocks, rotary, context }
-    x = scope.in(name, block => transformerBlock(block, x, conditions, config))
-    x = graph.named(name, hints ? hints.add(layer, x) : x)
+    const added = scope.in(name, block => transformerBlock(block, x, conditions, config))
+    x = { ...(hints ? hints.add(layer, added) : added), name }
   }
   const velocity = outputProjection(scope, x, time.embedding, config) // [batch, frames, height·width, pt·ph·pw·channels]
   graph.output('velocity', unpatchify(cast(velocity, 'f32'), latents))

@@ -2,9 +2,10 @@
  * VACE (Jiang et al. 2025, "VACE: All-in-One Video Creation and Editing"; diffusers `transformer_wan_vace.py`): a
  * second, thinner stack of layers reads a control video and gives a hint to some layers of the main one.
  */
+import { type Residual, residualSum } from '../../kernels/residual-norm/op.ts'
 import type { Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
-import { add, multiply } from '../../src/graph/ops/elementwise.ts'
+import { multiply } from '../../src/graph/ops/elementwise.ts'
 import { split } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { linear } from '../../src/nn/linear.ts'
@@ -13,7 +14,7 @@ import { type BlockConditions, latentInput, patchEmbedding, transformerBlock } f
 
 export interface Hints {
   /** x [batch, frames, height·width, model] after a layer, with the hint for that layer where there is one. */
-  add(layer: number, x: Value): Value
+  add(layer: number, x: Residual): Residual
 }
 
 /**
@@ -40,15 +41,19 @@ export function controlHints(
   const hints = layers.map((_, index) => {
     const name = `vace_blocks.${index}`
     return scope.in(name, block => {
-      const entry = index === 0 ? add(linear(block, 'proj_in', state, modelWidth(config)), x) : state
-      state = transformerBlock(block, entry, conditions, config)
+      const entry =
+        index === 0
+          ? { rows: x, update: linear(block, 'proj_in', state, modelWidth(config)) }
+          : { rows: state }
+      state = residualSum(transformerBlock(block, entry, conditions, config))
       return linear(block, 'proj_out', state, modelWidth(config))
     })
   })
   return {
     add: (layer, value) => {
       const index = layers.indexOf(layer)
-      return index < 0 ? value : add(value, multiply(hints[index]!, scales[index]!))
+      if (index < 0) return value
+      return { rows: residualSum(value), update: multiply(hints[index]!, scales[index]!) }
     },
   }
 }

@@ -34,6 +34,7 @@ const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
     'SkipSimplifiedLayerNormalization',
     'NormModulate',
     'QkNormRope',
+    'ResidualNorm',
     'ReduceL2',
     'ReduceMax',
     'ReduceMean',

@@ -61,6 +61,21 @@ describe.skipIf(noKernels)(`the source of a kernel${noKernels ? ` (skipped: ${no
         "expected an update of the operand's shape",
       ],
     ],
+    [
+      'residual-norm',
+      78,
+      2,
+      [
+        'expected a width of at most 8192, got 8224',
+        'expected a width of at most 8192, got 8200',
+        'expected rows of the gate that divide those of the operand',
+        'expected rows of the scale that divide those of the operand',
+        "expected a gate of the rows' width",
+        "expected a scale of the rows' width",
+        "expected a shift of the scale's shape",
+        "expected an update of the operand's shape",
+      ],
+    ],
   ] as const)(
     'of %s gives what the operator for the CPU gives, but for one rounding',
     (name, cases, outputs, refusals) => {

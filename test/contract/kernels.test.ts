@@ -9,6 +9,7 @@ import { kernelErrors } from '../../bench/gpu/kernel-errors.ts'
 import { gatedResidual } from '../../kernels/gated-residual/op.ts'
 import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
+import { residualNorm } from '../../kernels/residual-norm/op.ts'
 import { wanTransformerConfig } from '../../models/wan/config.ts'
 import { wanContext } from '../../models/wan/context.ts'
 import { wanTransformer } from '../../models/wan/transformer.ts'
@@ -134,6 +135,12 @@ function rowGraph(
   }
 }
 
+function ofResidual(inner: (name: string) => Value, outer: (name: string) => Value) {
+  const residual = { rows: inner('x'), update: inner('update'), gate: outer('gate') }
+  const modulation = { scale: outer('scale'), shift: outer('shift') }
+  return residualNorm(residual, modulation, { norm: 'layer', epsilon: 1e-6, offset: 1 })
+}
+
 const rowCases: readonly (readonly [kernel: string, graph: RowGraph])[] = [
   [
     'norm-modulate',
@@ -146,6 +153,8 @@ const rowCases: readonly (readonly [kernel: string, graph: RowGraph])[] = [
     ),
   ],
   ['gated-residual', rowGraph((inner, outer) => gatedResidual(inner('x'), inner('update'), outer('gate')))],
+  ['residual-norm', rowGraph((...inputs) => ofResidual(...inputs).rows)],
+  ['residual-norm', rowGraph((...inputs) => ofResidual(...inputs).normalized)],
 ]
 
 function modelOf(graph: Graph): GraphModel {
@@ -188,6 +197,7 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
       'gated-residual': compiled,
       'norm-modulate': compiled,
       'qk-norm-rope': compiled,
+      'residual-norm': compiled,
     })
   })
 
@@ -286,6 +296,8 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
       'qk-norm-rope, key',
       'norm-modulate, rows',
       'gated-residual, rows',
+      'residual-norm, sum',
+      'residual-norm, norm',
     ])
     for (const error of Object.values(errors)) expect(error).toBeLessThan(1e-5)
   })
@@ -331,12 +343,11 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
       const transformer = wanTransformer(config, ledger.graph('transformer'), 'f32', { kernels })
       expect(transformer.nodes.filter(({ op }) => op === 'QkNormRope')).toHaveLength(config.num_layers)
       expect(transformer.nodes.filter(({ op }) => op === 'RotaryEmbedding')).toEqual([])
-      // Two in a layer beside the one with a weight, where there is one, and one before the projection.
-      const ofLayer = config.cross_attn_norm ? 3 : 2
-      const norms = transformer.nodes.filter(({ op }) => op === 'NormModulate')
-      expect(norms).toHaveLength(ofLayer * config.num_layers + 1)
-      const gates = transformer.nodes.filter(({ op }) => op === 'GatedResidual')
-      expect(gates).toHaveLength(2 * config.num_layers)
+      // Every sum is one with the norm of it; only the first norm has no sum before it.
+      const count = (name: string) => transformer.nodes.filter(({ op }) => op === name).length
+      expect(config.cross_attn_norm).toBe(true)
+      expect(count('ResidualNorm')).toBe(3 * config.num_layers)
+      expect([count('NormModulate'), count('GatedResidual')]).toEqual([1, 0])
 
       const latents = reference.get('step_000.model_input')!
       const timestep = Number(reference.get('step_000.timestep')!.data[0])

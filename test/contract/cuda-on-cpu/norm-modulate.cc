@@ -8,9 +8,9 @@ extern "C" const unsigned char norm_modulate_image[1] = {};
 void callKernel(void* kernel, void** arguments) {
   const Arguments all{arguments};
   // Pointers to elements are passed alike, whatever the elements are.
-  using Kernel = void (*)(void*, void*, void*, void*, int, int, int, float, float, int);
+  using Kernel = void (*)(void*, void*, void*, void*, int, int, float, float, int);
   reinterpret_cast<Kernel>(kernel)(all.pointer(0), all.pointer(1), all.pointer(2), all.pointer(3), all.whole(4),
-                                   all.whole(5), all.whole(6), all.number(7), all.number(8), all.whole(9));
+                                   all.whole(5), all.number(6), all.number(7), all.whole(8));
 }
 
 namespace framewright {

@@ -62,8 +62,9 @@ export function filler(count: number, seed = 0): number[] {
 export function mistakeIn(
   operands: readonly Operand[],
   build: (...values: Value[]) => unknown,
+  kernels: readonly string[] = [],
 ): () => unknown {
-  const graph = new Graph('net', { precision: 'f32' })
+  const graph = new Graph('net', { precision: 'f32', kernels: new Set(kernels) })
   const values = operands.map(({ shape, integers }, index) =>
     graph.input(`input.${index}`, integers ? 'i64' : 'f32', shape),
   )
