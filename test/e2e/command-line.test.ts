@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { withoutNotices } from '../../e2e/run-cli.ts'
-import { scratchFolder } from '../../scratch.ts'
+import { scratchFolder } from '../scratch.ts'
+import { withoutNotices } from './run-cli.ts'
 
 const folder = scratchFolder()
 const main = path.resolve('dist/src/cli/main.js')

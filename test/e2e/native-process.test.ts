@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { runInChild } from '../child.ts'
-import { buildAddon, longRunningModel, noAddon } from './native-addon.ts'
+import { buildAddon, longRunningModel, noAddon } from '../contract/native-addon.ts'
 
 describe.skipIf(noAddon)(`a process with native sessions${noAddon ? ` (skipped: ${noAddon})` : ''}`, () => {
   beforeAll(buildAddon)

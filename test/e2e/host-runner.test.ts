@@ -3,12 +3,12 @@ import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, describe, expect, test } from 'vitest'
-import { HostRunner } from '../../../src/host/host-runner.ts'
-import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
-import { type JsonObject, noProgress, type TaskProgress, type TaskRecord } from '../../../src/jobs/task.ts'
-import type { RunOutcome, StopReason } from '../../../src/jobs/task-runner.ts'
-import { fixture } from '../../fixtures.ts'
-import { scratchFolder } from '../../scratch.ts'
+import { HostRunner } from '../../src/host/host-runner.ts'
+import { FolderStorage } from '../../src/jobs/folder-storage.ts'
+import { type JsonObject, noProgress, type TaskProgress, type TaskRecord } from '../../src/jobs/task.ts'
+import type { RunOutcome, StopReason } from '../../src/jobs/task-runner.ts'
+import { fixture } from '../fixtures.ts'
+import { scratchFolder } from '../scratch.ts'
 
 const folder = scratchFolder()
 const storage = new FolderStorage(folder)

@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { noKernels } from '../contract/kernel-library.ts'
 import { scratchFolder } from '../scratch.ts'
-import { noKernels } from './kernel-library.ts'
 
 const folder = scratchFolder()
 const sources = fileURLToPath(new URL('./cuda-on-cpu/', import.meta.url))
