@@ -10,7 +10,7 @@ import type {
   PipelineAlias,
 } from '../../src/pipeline/family.ts'
 import { createGenerator } from '../../src/sampling/noise.ts'
-import { linearQuadraticSigmas, linearSigmas } from '../../src/sampling/schedules/schedule.ts'
+import { linearQuadraticSigmas, linearSigmas } from '../../src/sampling/schedules/spacings.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { checkFit } from '../../src/weights/check-fit.ts'
 import { readConfig } from '../../src/weights/read-config.ts'

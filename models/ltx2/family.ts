@@ -8,7 +8,7 @@ import type {
   ModelFacts,
   PipelineAlias,
 } from '../../src/pipeline/family.ts'
-import { linearSigmas } from '../../src/sampling/schedules/schedule.ts'
+import { linearSigmas } from '../../src/sampling/schedules/spacings.ts'
 import { type ComponentFit, checkFit } from '../../src/weights/check-fit.ts'
 import { readConfig } from '../../src/weights/read-config.ts'
 import type { GemmaConfig } from '../gemma/config.ts'

@@ -11,10 +11,9 @@ import { isCutDownload } from '../weights/weights-file.ts'
 import { type ExportManifest, exportManifest, exportManifestName, trainedSchema } from './export-manifest.ts'
 import { fetchAdvice } from './fetch-advice.ts'
 import type { ModelFiles } from './model-files.ts'
-import { notAModel } from './model-folder.ts'
-import { readComponents, readJson } from './read-components.ts'
+import { modelAt } from './model-folder.ts'
+import { isModelFolder, readComponents, readJson } from './read-components.ts'
 import { readSingleFile, weightsInFiles } from './read-single-file.ts'
-import { recognizePath, runnablePath } from './recognize-path.ts'
 
 /** A model that a family has read. */
 export interface Checkpoint {
@@ -87,9 +86,9 @@ export async function readCheckpoint(
   families: readonly Family[],
   options: OpenCheckpointOptions = {},
 ): Promise<Checkpoint> {
-  const recognized = await recognizePath(location)
-  const found = runnablePath(recognized, location)
-  if (!found) throw notAModel(location, recognized)
+  const found = (await isModelFolder(location))
+    ? ({ kind: 'folder', path: location } as const)
+    : await modelAt(location)
   return found.kind === 'file'
     ? await readFile(found.path, families, options)
     : await readFolder(found.path, families, options.pipeline)
@@ -100,24 +99,13 @@ async function readFile(
   families: readonly Family[],
   { pipeline, files = {} }: OpenCheckpointOptions,
 ): Promise<Checkpoint> {
-  const { configs: read, family, weights, choices } = await readSingleFile(file, families, files, pipeline)
-  const configs = pipeline ? { ...read, index: { ...read.index, _class_name: pipeline } } : read
-  const model = withoutAbsentGraphs(family.load(configs), weights, file)
-  const obstacle = obstacleIn(weights, configs)
-  const fields = requestFieldsOf(families.map(each => each.fields))
-  return {
-    folder: file,
-    family,
-    fields,
-    configs,
-    model,
-    weights,
-    exported: undefined,
-    files: true,
-    notices: [],
-    choices,
-    obstacle,
-  }
+  const found = await readSingleFile(file, families, files, pipeline)
+  const { family, weights, choices } = found
+  const index = pipeline ? { ...found.configs.index, _class_name: pipeline } : found.configs.index
+  const configs = { ...found.configs, index }
+  const model = family.load(configs)
+  const read = { folder: file, family, configs, model, weights, files: true, choices }
+  return checkpointOf({ ...read, exported: undefined, notices: [] }, families)
 }
 
 async function readFolder(
@@ -140,21 +128,19 @@ async function readFolder(
   const weights = exported?.weights
     ? await openExportedFiles(folder, exported.weights, family)
     : await openComponents(folder, model, family)
-  const whole = withoutAbsentGraphs(model, weights, folder)
-  const obstacle = obstacleIn(weights, configs)
-  const fields = requestFieldsOf(families.map(each => each.fields))
+  const opened = { folder, family, configs, model, weights, files: false, choices: [] }
+  return checkpointOf({ ...opened, exported, notices }, families)
+}
+
+function checkpointOf(
+  read: Omit<Checkpoint, 'fields' | 'obstacle'>,
+  families: readonly Family[],
+): Checkpoint {
   return {
-    folder,
-    family,
-    fields,
-    configs,
-    model: whole,
-    weights,
-    exported,
-    files: false,
-    notices,
-    choices: [],
-    obstacle,
+    ...read,
+    model: withoutAbsentGraphs(read.model, read.weights, read.folder),
+    fields: requestFieldsOf(families.map(each => each.fields)),
+    obstacle: obstacleIn(read.weights, read.configs),
   }
 }
 

@@ -18,7 +18,7 @@ export async function modelAt(location: string): Promise<ModelPath> {
 }
 
 /** Why no model can be opened from a path. */
-export function notAModel(location: string, recognized: RecognizedPath): CheckpointError {
+function notAModel(location: string, recognized: RecognizedPath): CheckpointError {
   return new CheckpointError('checkpoint/not-found', {
     subject: `model ${location}`,
     expected: fileKinds.includes(recognized.kind)

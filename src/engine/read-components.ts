@@ -6,6 +6,13 @@ import type { CheckpointConfigs } from '../pipeline/family.ts'
 import { checkConfig } from '../weights/read-config.ts'
 import { fetchAdvice } from './fetch-advice.ts'
 
+const indexName = 'model_index.json'
+
+/** Whether a path is a folder in the diffusers layout. */
+export async function isModelFolder(location: string): Promise<boolean> {
+  return (await stat(path.join(location, indexName)).catch(() => undefined)) !== undefined
+}
+
 /** What model_index.json says of a component. */
 export interface ListedComponent {
   readonly name: string
@@ -24,7 +31,7 @@ export interface ReadComponents extends Omit<CheckpointConfigs, 'defaults'> {
  * @throws CheckpointError for a component that is listed and has no folder or config, or is of two classes at once
  */
 export async function readComponents(folder: string): Promise<ReadComponents> {
-  const file = path.join(folder, 'model_index.json')
+  const file = path.join(folder, indexName)
   const index = await readJson(file, anything)
   if (index === undefined) {
     throw new CheckpointError('checkpoint/not-found', {

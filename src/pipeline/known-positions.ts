@@ -1,5 +1,5 @@
 import type { NoiseGenerator } from '../sampling/noise.ts'
-import { stepTokens } from '../sampling/samplers/sampler.ts'
+import { stepTokens } from '../sampling/samplers/step-tokens.ts'
 import type { Schedule } from '../sampling/schedules/schedule.ts'
 import type { StateArrays } from './denoise-state.ts'
 import type { KnownPositions, StreamConditioning } from './family.ts'

@@ -1,9 +1,6 @@
-import { existsSync } from 'node:fs'
-import { BackendError, RequestError } from '../errors.ts'
+import { RequestError } from '../errors.ts'
 import type { Device } from './backend.ts'
-import { missingCudaLibraries } from './cuda-libraries.ts'
-import { cudaProviderInstalled } from './cuda-provider.ts'
-import { missingTensorRt } from './tensorrt-provider.ts'
+import { checkCuda, checkTensorRt, cudaAtHand } from './gpu-at-hand.ts'
 
 /**
  * Reads a device: `cpu`, `cuda`, `cuda:1`, `tensorrt:1`, `tensorrt:1:all`, or `auto` for CUDA where a GPU, ONNX Runtime's provider for it and every
@@ -53,45 +50,4 @@ export function parseDeviceName(text: string): Device {
     got: text,
     advice: 'Use cuda for a GPU of NVIDIA; "framewright doctor" tells what this machine has.',
   })
-}
-
-function checkCuda(device: string): void {
-  const subject = `device ${device}`
-  if (!cudaProviderInstalled()) {
-    throw new BackendError('runtime/provider', {
-      subject,
-      expected: "ONNX Runtime's CUDA provider",
-      got: 'none installed',
-      advice: 'Run "framewright setup cuda" to get it, or use --device cpu.',
-    })
-  }
-  const missing = missingCudaLibraries().map(({ file }) => file)
-  if (missing.length === 0) return
-  throw new BackendError('runtime/provider', {
-    subject,
-    expected: 'the libraries of the driver, CUDA 13 and cuDNN 9',
-    got: `no ${missing.join(', ')}`,
-    advice: 'Run "framewright doctor" to see how to get them, or use --device cpu.',
-  })
-}
-
-function checkTensorRt(device: string): void {
-  const missing = missingTensorRt()
-  if (missing.length === 0) return
-  throw new BackendError('runtime/provider', {
-    subject: `device ${device}`,
-    expected: "ONNX Runtime's TensorRT provider and TensorRT 10",
-    got: `no ${missing.join(', ')}`,
-    advice:
-      'Run "framewright setup tensorrt --from DIR" with the folder of TensorRT’s libraries, or use --device cuda.',
-  })
-}
-
-function cudaAtHand(): boolean {
-  return gpuAtHand() && cudaProviderInstalled() && missingCudaLibraries().length === 0
-}
-
-/** Whether the system has a device of NVIDIA's driver: the first is Linux's, the second that of Linux in Windows. */
-function gpuAtHand(): boolean {
-  return process.platform === 'linux' && ['/dev/nvidiactl', '/dev/dxg'].some(existsSync)
 }

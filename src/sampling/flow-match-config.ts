@@ -1,6 +1,7 @@
 /** scheduler_config.json of diffusers' FlowMatchEulerDiscreteScheduler and FlowMatchLCMScheduler. */
 import { z } from 'zod'
-import { type FlowSettings, flowSettings, type Shift, type ShiftRange } from './schedules/schedule.ts'
+import type { ShiftRange } from './schedules/dynamic-shift.ts'
+import { type FlowSettings, flowSettings, type Shift } from './schedules/schedule.ts'
 
 /** An option that is not supported: it must be off. */
 const off = z.literal([false, null])

@@ -6,13 +6,8 @@ import { euler } from './samplers/euler.ts'
 import { lcm } from './samplers/lcm.ts'
 import type { Sampler } from './samplers/sampler.ts'
 import { createUniPC } from './samplers/unipc.ts'
-import {
-  defaultShiftRange,
-  type FlowSettings,
-  flowSettings,
-  type Shift,
-  type ShiftCurve,
-} from './schedules/schedule.ts'
+import { defaultShiftRange, type ShiftCurve } from './schedules/dynamic-shift.ts'
+import { type FlowSettings, flowSettings, type Shift } from './schedules/schedule.ts'
 
 /** What a checkpoint's scheduler says. */
 export interface SchedulerConfig {

@@ -9,6 +9,11 @@ import { type DecodingFields, type DecodingPlan, decodingFields } from './decodi
 import { type ExtendedPlan, type ExtendFields, extendFields } from './extend.ts'
 import type { RequestField } from './field.ts'
 import { type GuidanceFields, type GuidancePlan, guidanceFields } from './guidance.ts'
+import {
+  type GuidanceMethodFields,
+  type GuidanceMethodPlan,
+  guidanceMethodFields,
+} from './guidance-method.ts'
 import { type PictureFields, type PicturePlan, pictureFields } from './pictures.ts'
 import { type PresetFields, type PresetPlan, presetFields } from './preset.ts'
 import { type PromptFields, type PromptPlan, promptFields } from './prompt.ts'
@@ -30,6 +35,7 @@ export interface GenerateRequest
     PresetFields,
     StepFields,
     GuidanceFields,
+    GuidanceMethodFields,
     ClipFields,
     PictureFields,
     ControlFields,
@@ -44,6 +50,7 @@ export interface GeneratePlan
     PresetPlan,
     StepPlan,
     GuidancePlan,
+    GuidanceMethodPlan,
     ClipPlan,
     PicturePlan,
     ControlPlan,
@@ -67,6 +74,7 @@ const groups: Readonly<Record<Exclude<FieldName, keyof FamilyFields>, unknown>> 
   ...presetFields,
   ...stepFields,
   ...guidanceFields,
+  ...guidanceMethodFields,
   ...clipFields,
   ...pictureFields,
   ...controlFields,

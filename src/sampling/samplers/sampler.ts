@@ -89,26 +89,6 @@ export function checkStep<V>(sampler: Sampler, { step, schedule, noise }: Sample
   }
 }
 
-/**
- * One step of tokens that are at different noise levels.
- * @throws RequestError `request/unsupported` when the sampler cannot step tokens apart, `request/invalid` when there is
- *   not a timestep for every token
- */
-export function stepTokens(sampler: Sampler, state: TokenStep): Float32Array {
-  if (!sampler.stepTokens) {
-    throw new RequestError('request/unsupported', {
-      subject: 'sampler',
-      expected: 'euler, the one that can step tokens of different noise levels',
-      got: sampler.name,
-    })
-  }
-  const { latents, timesteps } = state
-  if (latents.length % timesteps.length !== 0) {
-    throw invalid('timesteps', `a divisor of ${latents.length} values`, timesteps.length)
-  }
-  return sampler.stepTokens(state)
-}
-
 function invalid(subject: string, expected: string, got: unknown): RequestError {
   return new RequestError('request/invalid', { subject, expected, got: String(got) })
 }

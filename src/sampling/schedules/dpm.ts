@@ -1,8 +1,8 @@
+import { muOf } from './dynamic-shift.ts'
 import {
   type FlowSettings,
   float64,
   linspace,
-  muOf,
   type Schedule,
   type ScheduleRequest,
   scheduleOf,

@@ -1,4 +1,5 @@
 import { RequestError } from '../../errors.ts'
+import { muOf, type ShiftCurve, type ShiftRange, shiftDynamically } from './dynamic-shift.ts'
 
 /** The noise levels of a run. Plain data: it can be cloned, stored and sent. */
 export interface Schedule {
@@ -68,16 +69,6 @@ export type Shift =
   | { readonly kind: 'static'; readonly shift: number }
   | { readonly kind: 'dynamic'; readonly curve: ShiftCurve; readonly range: ShiftRange }
 
-export type ShiftCurve = 'exponential' | 'linear'
-
-/** The line through two points (tokens, mu) on which a dynamic shift lies. */
-export interface ShiftRange {
-  readonly baseTokens: number
-  readonly maxTokens: number
-  readonly baseShift: number
-  readonly maxShift: number
-}
-
 /** What every flow-matching schedule is set by. */
 export interface FlowSettings {
   /** The timestep of sigma 1. */
@@ -94,14 +85,6 @@ export function flowSettings(
   shiftTerminal: number | null,
 ): FlowSettings {
   return { trainTimesteps, shift, shiftTerminal: shiftTerminal || undefined }
-}
-
-/** The range that diffusers' pipelines assume where a scheduler's config names none. */
-export const defaultShiftRange: ShiftRange = {
-  baseTokens: 256,
-  maxTokens: 4096,
-  baseShift: 0.5,
-  maxShift: 1.15,
 }
 
 /** Rounds intermediate results to the float width the reference computes them in. */
@@ -133,33 +116,6 @@ export function shiftStatically(sigma: number, shift: number, round: Rounding): 
   return round(round(round(shift) * sigma) / round(1 + round(round(shift - 1) * sigma)))
 }
 
-/**
- * The dynamic shift of a request: `mu`, or the point of the range's line at `tokens`.
- * @throws RequestError `request/invalid` when the request has neither
- */
-export function muOf(range: ShiftRange, { mu, tokens }: ScheduleRequest): number {
-  if (mu !== undefined) return mu
-  if (tokens === undefined) {
-    throw new RequestError('request/invalid', {
-      subject: 'schedule',
-      expected: 'tokens or mu, for a shift that depends on the size of the video',
-      got: 'neither',
-    })
-  }
-  const slope = (range.maxShift - range.baseShift) / (range.maxTokens - range.baseTokens)
-  return tokens * slope + (range.baseShift - slope * range.baseTokens)
-}
-
-function shiftDynamically(
-  sigmas: readonly number[],
-  curve: ShiftCurve,
-  mu: number,
-  round: Rounding,
-): number[] {
-  const strength = round(curve === 'exponential' ? Math.exp(mu) : mu)
-  return sigmas.map(sigma => round(strength / round(strength + round(round(1 / sigma) - 1))))
-}
-
 /** Scales the distances from 1 so that the last sigma becomes `terminal`. */
 function stretch(sigmas: readonly number[], terminal: number, round: Rounding): number[] {
   const distances = sigmas.map(sigma => round(1 - sigma))
@@ -176,29 +132,4 @@ export function linspace(start: number, stop: number, count: number): number[] {
   values[0] = start
   if (count > 1) values[count - 1] = stop
   return values
-}
-
-/** Sigmas from 1 down to 1/steps in even steps: the sigmas that LTX pipelines pass on. */
-export function linearSigmas(steps: number): number[] {
-  return linspace(1, 1 / steps, steps)
-}
-
-/**
- * Sigmas that fall slowly and evenly from 1 to 0.975 in the first half and along a parabola towards 0 in the second
- * (Movie Gen, https://arxiv.org/abs/2410.13720, 3.4; `linear_quadratic_schedule` of diffusers' LTXConditionPipeline).
- */
-export function linearQuadraticSigmas(steps: number): number[] {
-  if (steps < 2) return [1]
-  const threshold = 0.025
-  const linearSteps = Math.floor(steps / 2)
-  const quadraticSteps = steps - linearSteps
-  const rest = linearSteps - threshold * steps
-  const quadratic = rest / (linearSteps * quadraticSteps ** 2)
-  const linear = threshold / linearSteps - (2 * rest) / quadraticSteps ** 2
-  const constant = quadratic * linearSteps ** 2
-  return Array.from({ length: steps }, (_, i) =>
-    Math.fround(
-      1 - (i < linearSteps ? (i * threshold) / linearSteps : quadratic * i ** 2 + linear * i + constant),
-    ),
-  )
 }

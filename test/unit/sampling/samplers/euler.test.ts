@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { hostArithmetic } from '../../../../src/sampling/arithmetic.ts'
 import { euler } from '../../../../src/sampling/samplers/euler.ts'
-import { emptyHistory, stepTokens } from '../../../../src/sampling/samplers/sampler.ts'
+import { emptyHistory } from '../../../../src/sampling/samplers/sampler.ts'
+import { stepTokens } from '../../../../src/sampling/samplers/step-tokens.ts'
 import { readScheduler } from '../../../../src/sampling/scheduler.ts'
 
 const schedule = readScheduler({ _class_name: 'FlowMatchEulerDiscreteScheduler' }).schedule({

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { linearQuadraticSigmas, linearSigmas, linspace } from '../../../../src/sampling/schedules/schedule.ts'
+import { linspace } from '../../../../src/sampling/schedules/schedule.ts'
+import { linearQuadraticSigmas, linearSigmas } from '../../../../src/sampling/schedules/spacings.ts'
 
 test('linspace includes both ends', () => {
   expect(linspace(0, 1, 5)).toEqual([0, 0.25, 0.5, 0.75, 1])

@@ -1,0 +1,49 @@
+/** Whether this machine has what sessions on a GPU need. */
+import { existsSync } from 'node:fs'
+import { BackendError } from '../errors.ts'
+import { missingCudaLibraries } from './cuda-libraries.ts'
+import { cudaProviderInstalled } from './cuda-provider.ts'
+import { missingTensorRt } from './tensorrt-provider.ts'
+
+/** @throws BackendError where the provider or a library is missing, which ONNX Runtime does not survive */
+export function checkCuda(device: string): void {
+  const subject = `device ${device}`
+  if (!cudaProviderInstalled()) {
+    throw new BackendError('runtime/provider', {
+      subject,
+      expected: "ONNX Runtime's CUDA provider",
+      got: 'none installed',
+      advice: 'Run "framewright setup cuda" to get it, or use --device cpu.',
+    })
+  }
+  const missing = missingCudaLibraries().map(({ file }) => file)
+  if (missing.length === 0) return
+  throw new BackendError('runtime/provider', {
+    subject,
+    expected: 'the libraries of the driver, CUDA 13 and cuDNN 9',
+    got: `no ${missing.join(', ')}`,
+    advice: 'Run "framewright doctor" to see how to get them, or use --device cpu.',
+  })
+}
+
+/** @throws BackendError where the provider or a library is missing */
+export function checkTensorRt(device: string): void {
+  const missing = missingTensorRt()
+  if (missing.length === 0) return
+  throw new BackendError('runtime/provider', {
+    subject: `device ${device}`,
+    expected: "ONNX Runtime's TensorRT provider and TensorRT 10",
+    got: `no ${missing.join(', ')}`,
+    advice:
+      'Run "framewright setup tensorrt --from DIR" with the folder of TensorRT’s libraries, or use --device cuda.',
+  })
+}
+
+export function cudaAtHand(): boolean {
+  return gpuAtHand() && cudaProviderInstalled() && missingCudaLibraries().length === 0
+}
+
+/** Whether the system has a device of NVIDIA's driver: the first is Linux's, the second that of Linux in Windows. */
+function gpuAtHand(): boolean {
+  return process.platform === 'linux' && ['/dev/nvidiactl', '/dev/dxg'].some(existsSync)
+}
