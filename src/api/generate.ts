@@ -42,40 +42,19 @@ export interface GenerateVideoOptions
  * @throws what `createEngine` and `renderVideo` throw
  */
 export async function* generate(options: GenerateVideoOptions): AsyncGenerator<RenderEvent, void, undefined> {
-  const {
-    model,
-    files: modelFiles,
-    pipeline,
-    device,
-    precision,
-    threads,
-    residency,
-    memory,
-    promptCache,
-    adapters,
-    experimental,
-    ...own
-  } = options
-  const { signal, resume, states, previewEvery, output, codec, upscale, ...asked } = own
+  const { model, output, codec, upscale, ...given } = options
+  const [opening, others] = parted(given, engineOptions)
+  const [settings, asked] = parted(others, runOptions)
   if (output !== undefined) await checkOutput(output)
   await using files = new MediaFiles()
-  const request = await requestOf(asked, files, signal)
-  const folder = await resolveModel(model)
-  const engineOptions = {
-    files: modelFiles,
-    pipeline,
-    device,
-    precision,
-    threads,
-    residency,
-    memory,
-    promptCache,
-    adapters,
-    experimental,
+  const request = await requestOf(asked, files, settings.signal)
+  await using engine: Engine = await createEngine({ model: await resolveModel(model), ...opening })
+  const about = {
+    model: model ?? builtInModel,
+    version: packageVersion(),
+    ...(codec !== undefined && { codec }),
+    ...(upscale !== undefined && { upscale }),
   }
-  await using engine: Engine = await createEngine({ model: folder, ...given(engineOptions) })
-  const settings = given({ signal, resume, states, previewEvery })
-  const about = { model: model ?? builtInModel, version: packageVersion(), ...given({ codec, upscale }) }
   const fileName = (path: string) => files.nameOf(path)
   const events =
     output === undefined
@@ -84,6 +63,28 @@ export async function* generate(options: GenerateVideoOptions): AsyncGenerator<R
   for await (const event of events) {
     yield event.type === 'notice' ? { ...event, message: files.named(event.message) } : event
   }
+}
+
+/** What the engine is opened with. */
+const engineOptions: Readonly<Record<Exclude<keyof EngineOptions, 'model' | 'lanes'>, true>> = {
+  files: true,
+  pipeline: true,
+  device: true,
+  precision: true,
+  threads: true,
+  residency: true,
+  memory: true,
+  promptCache: true,
+  adapters: true,
+  experimental: true,
+}
+
+/** How the run is made. */
+const runOptions: Readonly<Record<keyof GenerateOptions, true>> = {
+  signal: true,
+  resume: true,
+  states: true,
+  previewEvery: true,
 }
 
 type Asked = Omit<
@@ -117,9 +118,13 @@ async function requestOf(
   }
 }
 
-/** Without the fields that are undefined. */
-function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>
-  }
+/** The options of `names` that are not undefined, and all others. */
+function parted<T extends object, K extends keyof T>(options: T, names: Readonly<Record<K, true>>) {
+  const entries = Object.entries(options)
+  const of = (wanted: boolean) => entries.filter(([name]) => Object.hasOwn(names, name) === wanted)
+  const named = of(true).filter(([, value]) => value !== undefined)
+  return [Object.fromEntries(named), Object.fromEntries(of(false))] as unknown as [
+    { [Name in K]?: Exclude<T[Name], undefined> },
+    Omit<T, K>,
+  ]
 }

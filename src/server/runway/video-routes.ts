@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { extensionsOf, type FieldNames } from '../generation-fields.ts'
+import { extensionsOf, type FieldNames, type Loras } from '../generation-fields.ts'
 import { fieldName, parseBody } from '../http/http-error.ts'
 import { readJson } from '../http/read-json.ts'
 import { json, type Route, type RouteRequest } from '../http/route.ts'
@@ -26,29 +26,9 @@ function textToVideo(services: Services): Route {
     access: 'key',
     body: { type: ['application/json'], schema: textToVideoBody(undefined) },
     async handle(request) {
-      const { body, name } = await bodyFor(
-        services,
-        request,
-        textToVideoModels.map(each => each.name),
-      )
-      const api = textToVideoModels.find(each => each.name === name)
-      const fields = parseBody(textToVideoBody(api), body)
-      const model = services.catalogue.modelFor(name)
-      checkMode(model, ['model'], ['text'])
-      return await create(
-        services,
-        request,
-        model,
-        { body, name, webhookUrl: fields.webhookUrl, fields: namesOf(fields) },
-        async () => ({
-          prompt: fields.promptText,
-          seed: fields.seed,
-          size: sizeOf(fields.ratio),
-          seconds: fields.duration,
-          extensions: extensionsOf(fields, 'camel'),
-          loras: fields.loras,
-        }),
-      )
+      const asked = await readVideo(services, request, textToVideoModels, textToVideoBody)
+      checkMode(asked.model, ['model'], ['text'])
+      return await create(services, request, asked)
     },
   }
 }
@@ -63,40 +43,16 @@ function imageToVideo(services: Services): Route {
     note: 'A last frame is taken by every model whose checkpoint can do it.',
     body: { type: ['application/json'], schema: imageToVideoBody(undefined) },
     async handle(request) {
-      const { body, name } = await bodyFor(
-        services,
-        request,
-        imageToVideoModels.map(each => each.name),
-      )
-      const api = imageToVideoModels.find(each => each.name === name)
-      const fields = parseBody(imageToVideoBody(api), body)
-      const model = services.catalogue.modelFor(name)
-      const { first, last } = imagesOf(fields)
-      checkMode(model, first.field, ['image'])
-      if (last) checkMode(model, last.field, ['last-image'])
+      const asked = await readVideo(services, request, imageToVideoModels, imageToVideoBody)
+      const { first, last } = imagesOf(asked.fields)
+      checkMode(asked.model, first.field, ['image'])
+      if (last) checkMode(asked.model, last.field, ['last-image'])
+      const names = { image: first.field, ...(last && { lastImage: last.field }) }
       const take = (image: { uri: string; field: PropertyKey[] } | undefined) =>
         image && services.assets.take(image.uri, 'image', request.owner.id, image.field)
-      return await create(
-        services,
-        request,
-        model,
-        {
-          body,
-          name,
-          webhookUrl: fields.webhookUrl,
-          fields: { ...namesOf(fields), image: first.field, ...(last && { lastImage: last.field }) },
-        },
-        async () => ({
-          prompt: fields.promptText ?? '',
-          seed: fields.seed,
-          size: sizeOf(fields.ratio),
-          seconds: fields.duration,
-          image: await take(first),
-          lastImage: await take(last),
-          extensions: extensionsOf(fields, 'camel'),
-          loras: fields.loras,
-        }),
-      )
+      return await create(services, request, { ...asked, names }, async () => {
+        return { image: await take(first), lastImage: await take(last) }
+      })
     },
   }
 }
@@ -111,30 +67,40 @@ function videoToVideo(services: Services): Route {
     note: 'Keyframes of aleph2 are not taken.',
     body: { type: ['application/json'], schema: videoToVideoBody },
     async handle(request) {
-      const { body, name } = await bodyFor(services, request, videoToVideoModels)
-      const fields = parseBody(videoToVideoBody, body)
-      const model = services.catalogue.modelFor(name)
+      const named = videoToVideoModels.map(name => ({ name }))
+      const asked = await readVideo(services, request, named, () => videoToVideoBody)
+      const { videoUri, references, strength } = asked.fields
+      checkMode(asked.model, ['videoUri'], ['video', 'control'])
+      if (references) checkMode(asked.model, ['references'], ['references'])
       const owner = request.owner.id
-      checkMode(model, ['videoUri'], ['video', 'control'])
-      if (fields.references) checkMode(model, ['references'], ['references'])
-      return await create(
-        services,
-        request,
-        model,
-        { body, name, webhookUrl: fields.webhookUrl, fields: namesOf(fields) },
-        async () => ({
-          prompt: fields.promptText ?? '',
-          seed: fields.seed,
-          size: sizeOf(fields.ratio),
-          video: await services.assets.take(fields.videoUri, 'video', owner, ['videoUri']),
-          references: await takeAll(services, owner, fields.references),
-          strength: fields.strength,
-          extensions: extensionsOf(fields, 'camel'),
-          loras: fields.loras,
-        }),
-      )
+      return await create(services, request, asked, async () => ({
+        video: await services.assets.take(videoUri, 'video', owner, ['videoUri']),
+        references: await takeAll(services, owner, references),
+        strength,
+      }))
     },
   }
+}
+
+/** Fields that the bodies of all three may have. */
+interface VideoBody {
+  readonly promptText?: string | undefined
+  readonly seed?: number | undefined
+  readonly ratio?: string | undefined
+  readonly duration?: number | undefined
+  readonly loras?: Loras | undefined
+  readonly webhookUrl?: string | undefined
+}
+
+/** A body that was read, and the model that it asks for. */
+interface AskedVideo<Fields extends VideoBody = VideoBody> {
+  readonly body: unknown
+  /** The model, as the body has it. */
+  readonly name: string
+  readonly model: ServedModel
+  readonly fields: Fields
+  /** What the request calls further fields, beside those of `namesOf`. */
+  readonly names?: FieldNames
 }
 
 /** What a request calls its fields that the engine has other names for. */
@@ -162,43 +128,52 @@ async function takeAll(
   return await Promise.all(take)
 }
 
-/** The body, and the model that it names. @throws HttpError 400 that lists the models there are */
-async function bodyFor(
+/**
+ * Reads a body by the schema of the model that it names.
+ * @param known models of the API; the server's own names are taken too, and have no record
+ * @throws HttpError 400, which lists the models there are for another one
+ */
+async function readVideo<Model extends { readonly name: string }, Fields extends VideoBody>(
   { catalogue }: Services,
   request: RouteRequest,
-  names: readonly string[],
-): Promise<{ body: unknown; name: string }> {
+  known: readonly Model[],
+  schemaFor: (model: Model | undefined) => z.ZodType<Fields>,
+): Promise<AskedVideo<Fields>> {
   const body = await readJson(request)
-  const known = [...new Set([...names, ...catalogue.aliases, ...catalogue.checkpoints])]
-  const { model } = parseBody(z.object({ model: z.enum(known as [string, ...string[]]) }), body)
-  return { body, name: model }
+  const names = [...known.map(each => each.name), ...catalogue.aliases, ...catalogue.checkpoints]
+  const modelField = z.enum([...new Set(names)] as [string, ...string[]])
+  const { model: name } = parseBody(z.object({ model: modelField }), body)
+  const fields = parseBody(schemaFor(known.find(each => each.name === name)), body)
+  return { body, name, fields, model: catalogue.modelFor(name) }
 }
 
+/** @param prepare takes what the request refers to */
 async function create(
   services: Services,
   from: RouteRequest,
-  model: ServedModel,
-  asked: {
-    readonly body: unknown
-    readonly name: string
-    readonly webhookUrl: string | undefined
-    readonly fields: FieldNames
-  },
-  prepare: () => Promise<Omit<WantedVideo, 'naming' | 'fields'>>,
+  { body, name, model, fields, names }: AskedVideo,
+  prepare: () => Promise<Partial<WantedVideo>> = async () => ({}),
 ): Promise<Response> {
-  const { fields } = asked
+  const called = { ...namesOf(fields), ...names }
   const task = await createTask(services, {
     from,
     api: 'runway',
-    identity: [from.incoming.url, asked.body],
-    webhook: { url: asked.webhookUrl, field: 'webhookUrl' },
+    identity: [from.incoming.url, body],
+    webhook: { url: fields.webhookUrl, field: 'webhookUrl' },
     prepare: async () => {
-      const wanted = { ...(await prepare()), naming: 'camel', fields } as const
-      const names = Object.entries(fields).map(([field, path]) => [field, fieldName(path)])
-      return {
-        planned: planTask(model, wanted),
-        about: { model: asked.name, fields: Object.fromEntries(names) },
+      const wanted: WantedVideo = {
+        prompt: fields.promptText ?? '',
+        seed: fields.seed,
+        size: sizeOf(fields.ratio),
+        seconds: fields.duration,
+        extensions: extensionsOf(fields, 'camel'),
+        loras: fields.loras,
+        ...(await prepare()),
+        naming: 'camel',
+        fields: called,
       }
+      const shown = Object.entries(called).map(([field, path]) => [field, fieldName(path)])
+      return { planned: planTask(model, wanted), about: { model: name, fields: Object.fromEntries(shown) } }
     },
   })
   return json({ id: task.id, estimatedCost: { credits: 0 } })
