@@ -1,6 +1,8 @@
 /** Our kernels beside their references, row by row, in one graph: only sums of rows leave the device. */
 import { gatedResidual } from '../../kernels/gated-residual/op.ts'
 import { addedThroughGate } from '../../kernels/gated-residual/reference.ts'
+import { linearLayer } from '../../kernels/linear/op.ts'
+import { layerInOps } from '../../kernels/linear/reference.ts'
 import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import { normalizedAndModulated } from '../../kernels/norm-modulate/reference.ts'
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
@@ -118,7 +120,32 @@ function kernelCases({ tokens, width, windows }: KernelSizes): Readonly<Record<s
         }
       },
     },
+    linear: {
+      rows: ['x'],
+      feeds: {
+        x: random([1, 1, fed, width], 1),
+        weight: scaledBy(random([width, width], 2), 1 / Math.sqrt(width)),
+        bias: random([width], 3),
+      },
+      build: inner => {
+        const x = inner('x')
+        const operands = { weight: inner('weight'), bias: inner('bias') }
+        const compared = (gelu: boolean) => {
+          const all = { ...operands, gelu }
+          return { own: linearLayer(x, all), reference: layerInOps(x, all) }
+        }
+        return { rows: compared(false), 'after GELU': compared(true) }
+      },
+    },
   }
+}
+
+function scaledBy(of: Tensor<'f32'>, factor: number): Tensor<'f32'> {
+  return tensor(
+    'f32',
+    of.shape,
+    of.data.map(value => factor * value),
+  )
 }
 
 /** For every kernel of ours, the relative error of the row that is farthest from what ONNX's ops give for it. */

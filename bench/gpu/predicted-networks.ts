@@ -14,6 +14,7 @@ import { type Counted, combined, counted, layerOf } from './predicted-times.ts'
 /** Kernels of ours, by folder. */
 export const ownKernels: ReadonlySet<string> = new Set([
   'gated-residual',
+  'linear',
   'norm-modulate',
   'qk-norm-rope',
   'residual-norm',

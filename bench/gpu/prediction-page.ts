@@ -14,7 +14,7 @@ export function predictionPage(): string {
       return { about, kind: kind.name, ...transformerCost(each, kind.target) }
     }),
   )
-  const network = ['network', 'norms, gates, rotations by']
+  const network = ['network', 'norms, gates, rotations, biases by']
   const size = { width: 832, height: 480 }
   const decoders = [4, 1].map(chunk => ({ chunk, cost: decoderCost(chunk, size) }))
   return [

@@ -39,11 +39,11 @@ command="${device[*]} ${host[*]}"
 build_once "$result" "$command" .. -maxdepth 2 \( -name '*.cc' -o -name '*.h' -o -name '*.cu' \)
 rm -f build/*.fatbin build/*.S
 names=()
+for source in ../*/operator.cc; do names+=("$(basename "$(dirname "$source")")"); done
 images=()
 for source in ../*/kernel.cu; do
   name=$(basename "$(dirname "$source")")
   symbol=${name//-/_}_image
-  names+=("$name")
   "${device[@]}" -o "build/$name.fatbin" "$source"
   cat >"build/$name.S" <<ASSEMBLY
 .section .rodata

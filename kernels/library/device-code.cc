@@ -15,6 +15,7 @@ struct Driver {
   int (*getKernel)(void** kernel, void* library, const char* name);
   int (*launchKernel)(void* kernel, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,
                       unsigned blockZ, unsigned sharedBytes, void* stream, void** arguments, void** extra);
+  int (*currentContext)(void** context);
   int (*getErrorString)(int error, const char** text);
 };
 
@@ -33,6 +34,7 @@ const Driver& driver() {
     findIn(library, "cuLibraryLoadData", driver.loadLibrary);
     findIn(library, "cuLibraryGetKernel", driver.getKernel);
     findIn(library, "cuLaunchKernel", driver.launchKernel);
+    findIn(library, "cuCtxGetCurrent", driver.currentContext);
     findIn(library, "cuGetErrorString", driver.getErrorString);
     return driver;
   }();
@@ -56,6 +58,12 @@ DeviceFunction DeviceCode::find(const char* name) const {
   void* kernel = nullptr;
   expect(driver().getKernel(&kernel, library_, name), name);
   return {kernel};
+}
+
+void* currentContext() {
+  void* context = nullptr;
+  expect(driver().currentContext(&context), "finding the current context");
+  return context;
 }
 
 void launch(DeviceFunction function, const Launch& how, void** arguments) {

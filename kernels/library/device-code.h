@@ -26,6 +26,9 @@ class DeviceCode {
   void* library_ = nullptr;
 };
 
+/** The context that is current on the thread, which the provider has made so. */
+void* currentContext();
+
 /** Puts a kernel on a stream. `arguments` point at its parameters, in order. */
 void launch(DeviceFunction function, const Launch& how, void** arguments);
 

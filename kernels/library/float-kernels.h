@@ -56,7 +56,7 @@ inline unsigned threadsHolding(int width, int perThread, int held) {
 /** Inputs and outputs of an operator, as `Operator` has them. */
 struct Signature {
   std::vector<ElementType> inputs, outputs;
-  std::vector<size_t> shapedLike;
+  std::vector<ResultShape> shapes;
 };
 
 /**
@@ -68,8 +68,8 @@ struct Signature {
 template <class OnCpu, class OnCuda>
 std::vector<Operator> forFloats(const char* name, Signature (*signature)(ElementType), OnCpu onCpu, OnCuda onCuda) {
   const auto operatorOf = [=](Provider provider, ElementType type, auto create) {
-    const auto [inputs, outputs, shapedLike] = signature(type);
-    return Operator{name, provider, inputs, outputs, shapedLike, create};
+    const auto [inputs, outputs, shapes] = signature(type);
+    return Operator{name, provider, inputs, outputs, shapes, create};
   };
   std::vector<Operator> all = {operatorOf(Provider::cpu, f32, onCpu)};
   for (const ElementType type : {f32, f16, bf16}) {

@@ -78,12 +78,32 @@ void nameUnknown(OrtTensorTypeAndShapeInfo* info) {
   check(functions.SetSymbolicDimensions(info, names.data(), rank));
 }
 
+std::vector<int64_t> dimensionsOf(const OrtTensorTypeAndShapeInfo* info) {
+  size_t rank = 0;
+  check(functions.GetDimensionsCount(info, &rank));
+  std::vector<int64_t> sizes(rank);
+  check(functions.GetDimensions(info, sizes.data(), rank));
+  return sizes;
+}
+
+/** Puts the rows of an input in the place of the last size; a weight has a number of them. */
+void setColumns(OrtTensorTypeAndShapeInfo* info, OrtShapeInferContext* context, size_t input) {
+  OrtTensorTypeAndShapeInfo* of = nullptr;
+  check(functions.ShapeInferContext_GetInputTypeShape(context, input, &of));
+  const auto rows = dimensionsOf(of);
+  auto sizes = dimensionsOf(info);
+  if (rows.empty() || rows[0] < 0 || sizes.empty()) throw std::runtime_error("expected a weight of a known shape");
+  sizes.back() = rows[0];
+  check(functions.SetDimensions(info, sizes.data(), sizes.size()));
+}
+
 OrtStatus* inferShapes(const OperatorTable* table, OrtShapeInferContext* context) {
   return guarded([&] {
-    const auto& like = about(table).shapedLike;
-    for (size_t output = 0; output < like.size(); ++output) {
+    const auto& shapes = about(table).shapes;
+    for (size_t output = 0; output < shapes.size(); ++output) {
       OrtTensorTypeAndShapeInfo* info = nullptr;
-      check(functions.ShapeInferContext_GetInputTypeShape(context, like[output], &info));
+      check(functions.ShapeInferContext_GetInputTypeShape(context, shapes[output].like, &info));
+      if (shapes[output].columnsOf >= 0) setColumns(info, context, shapes[output].columnsOf);
       nameUnknown(info);
       check(functions.ShapeInferContext_SetOutputTypeShape(context, output, info));
     }
@@ -134,10 +154,7 @@ Operand Call::input(size_t index) const {
   OrtTensorTypeAndShapeInfo* found = nullptr;
   check(functions.GetTensorTypeAndShape(value, &found));
   const Info info(found);
-  size_t rank = 0;
-  check(functions.GetDimensionsCount(info.get(), &rank));
-  operand.shape.resize(rank);
-  check(functions.GetDimensions(info.get(), operand.shape.data(), rank));
+  operand.shape = dimensionsOf(info.get());
   return operand;
 }
 
@@ -147,6 +164,32 @@ void* Call::output(size_t index, const std::vector<int64_t>& shape) const {
   void* data = nullptr;
   check(functions.GetTensorMutableData(value, &data));
   return data;
+}
+
+namespace {
+
+/** Where the first input is, and so what the node works on. */
+const OrtMemoryInfo* memoryOf(const OrtKernelContext* context) {
+  const OrtValue* value = nullptr;
+  check(functions.KernelContext_GetInput(context, 0, &value));
+  const OrtMemoryInfo* memory = nullptr;
+  check(functions.GetTensorMemoryInfo(value, &memory));
+  return memory;
+}
+
+}  // namespace
+
+void* Call::allocate(size_t bytes) const {
+  void* memory = nullptr;
+  if (bytes > 0) check(functions.KernelContext_GetScratchBuffer(context_, memoryOf(context_), bytes, &memory));
+  return memory;
+}
+
+void Call::free(void* memory) const {
+  OrtAllocator* allocator = nullptr;
+  check(functions.KernelContext_GetAllocator(context_, memoryOf(context_), &allocator));
+  check(functions.AllocatorFree(allocator, memory));
+  functions.ReleaseAllocator(allocator);
 }
 
 void* Call::stream() const {

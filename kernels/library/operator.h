@@ -27,6 +27,9 @@ class Call {
   explicit Call(OrtKernelContext* context) : context_(context) {}
   Operand input(size_t index) const;
   void* output(size_t index, const std::vector<int64_t>& shape) const;
+  /** Memory of the provider for the work of this call, in the order of its stream; null for no bytes. */
+  void* allocate(size_t bytes) const;
+  void free(void* memory) const;
   /** CUDA's stream that the provider computes on. */
   void* stream() const;
   /** Does `one` for every number below `total`, on the session's threads. It must not throw. */
@@ -34,6 +37,21 @@ class Call {
 
  private:
   OrtKernelContext* context_;
+};
+
+/** Memory for the work of one call. */
+class Scratch {
+ public:
+  Scratch(const Call& call, size_t bytes) : call_(call), data_(call.allocate(bytes)) {}
+  ~Scratch() {
+    if (data_ != nullptr) call_.free(data_);
+  }
+  Scratch(const Scratch&) = delete;
+  void* data() const { return data_; }
+
+ private:
+  const Call& call_;
+  void* data_;
 };
 
 /** A node of a session. It is called by one thread at a time or by several, as runs are. */
@@ -53,14 +71,21 @@ class Attributes {
   const OrtKernelInfo* info_;
 };
 
+/** The shape of an output: that of an input, with as many columns as another input has rows, where there is one. */
+struct ResultShape {
+  ResultShape(size_t like, int columnsOf = -1) : like(like), columnsOf(columnsOf) {}
+  size_t like;
+  int columnsOf;
+};
+
 struct Operator {
   /** Of the node, in the domain `framewright`. */
   const char* name;
   Provider provider;
   std::vector<ElementType> inputs;
   std::vector<ElementType> outputs;
-  /** For every output, the input that has its shape. */
-  std::vector<size_t> shapedLike;
+  /** For every output. */
+  std::vector<ResultShape> shapes;
   std::function<std::unique_ptr<Kernel>(const Attributes&)> create;
 };
 

@@ -24,24 +24,31 @@ constexpr int failed = 1;  // OrtErrorCode
   X(27, OrtStatus*, CustomOpDomain_Add, OrtCustomOpDomain*, const OrtCustomOp*)                              \
   X(28, OrtStatus*, AddCustomOpDomain, OrtSessionOptions*, OrtCustomOpDomain*)                                \
   X(51, OrtStatus*, GetTensorMutableData, OrtValue*, void**)                                                  \
+  X(59, OrtStatus*, SetDimensions, OrtTensorTypeAndShapeInfo*, const int64_t*, size_t count)                  \
   X(61, OrtStatus*, GetDimensionsCount, const OrtTensorTypeAndShapeInfo*, size_t*)                            \
   X(62, OrtStatus*, GetDimensions, const OrtTensorTypeAndShapeInfo*, int64_t*, size_t count)                  \
   X(63, OrtStatus*, GetSymbolicDimensions, const OrtTensorTypeAndShapeInfo*, const char** names, size_t count) \
   X(65, OrtStatus*, GetTensorTypeAndShape, const OrtValue*, OrtTensorTypeAndShapeInfo**)                      \
+  X(76, OrtStatus*, AllocatorFree, OrtAllocator*, void*)                                                      \
   X(85, OrtStatus*, KernelInfoGetAttribute_float, const OrtKernelInfo*, const char* name, float*)             \
   X(90, OrtStatus*, KernelContext_GetInput, const OrtKernelContext*, size_t index, const OrtValue**)          \
   X(91, OrtStatus*, KernelContext_GetOutput, OrtKernelContext*, size_t index, const int64_t* shape,           \
     size_t rank, OrtValue**)                                                                                  \
   X(93, void, ReleaseStatus, OrtStatus*)                                                                      \
   X(99, void, ReleaseTensorTypeAndShapeInfo, OrtTensorTypeAndShapeInfo*)                                      \
+  X(132, void, ReleaseAllocator, OrtAllocator*)                                                               \
   X(193, OrtStatus*, KernelContext_GetGPUComputeStream, const OrtKernelContext*, void** stream)               \
+  X(194, OrtStatus*, GetTensorMemoryInfo, const OrtValue*, const OrtMemoryInfo**)                             \
+  X(253, OrtStatus*, KernelContext_GetAllocator, const OrtKernelContext*, const OrtMemoryInfo*, OrtAllocator**) \
   X(268, OrtStatus*, ShapeInferContext_GetInputTypeShape, const OrtShapeInferContext*, size_t index,          \
     OrtTensorTypeAndShapeInfo**)                                                                              \
   X(270, OrtStatus*, ShapeInferContext_SetOutputTypeShape, const OrtShapeInferContext*, size_t index,         \
     const OrtTensorTypeAndShapeInfo*)                                                                         \
   X(271, OrtStatus*, SetSymbolicDimensions, OrtTensorTypeAndShapeInfo*, const char** names, size_t count)     \
   X(274, OrtStatus*, KernelContext_ParallelFor, const OrtKernelContext*, void (*one)(void* data, size_t index), \
-    size_t total, size_t batches, void* data)
+    size_t total, size_t batches, void* data)                                                                 \
+  X(277, OrtStatus*, KernelContext_GetScratchBuffer, const OrtKernelContext*, const OrtMemoryInfo*,            \
+    size_t bytes, void**)
 
 struct OrtOperatorFunctions {
 #define FRAMEWRIGHT_MEMBER(place, result, name, ...) result (*name)(__VA_ARGS__) = nullptr;

@@ -2,13 +2,40 @@
 
 import type { Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
+import { gelu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { computedAfter } from '../../src/graph/ops/computed-after.ts'
-import { absolute, divide, maximum, multiply } from '../../src/graph/ops/elementwise.ts'
+import { absolute, add, divide, maximum, multiply } from '../../src/graph/ops/elementwise.ts'
 import { reshape } from '../../src/graph/ops/layout.ts'
 import { matmulTransposed } from '../../src/graph/ops/matmul.ts'
 import { maximumOver } from '../../src/graph/ops/reduction.ts'
 import type { Float8Matrix } from '../../src/graph/scope.ts'
+
+export interface LinearOperands {
+  /** [out, in]: in x's dtype, or for products in 8-bit floats. */
+  readonly weight: Value | Float8Matrix
+  /** [out] */
+  readonly bias: Value | undefined
+  /** What is added to the product before the activation, [..., out]. @default nothing */
+  readonly added?: readonly Value[]
+  /** Whether GELU follows, in its form with the hyperbolic tangent. @default false */
+  readonly gelu?: boolean
+}
+
+export function isFloat8(weight: LinearOperands['weight']): weight is Float8Matrix {
+  return !('graph' in weight)
+}
+
+/** act(x · Wᵀ + added + b): [..., in] → [..., out] */
+export function layerInOps(
+  x: Value,
+  { weight, bias, added = [], gelu: active = false }: LinearOperands,
+): Value {
+  const product = isFloat8(weight) ? productInFloat8(x, weight) : matmulTransposed(x, weight) // [..., out]
+  const sum = added.reduce(add, product)
+  const shifted = bias ? add(sum, bias) : sum
+  return active ? gelu(shifted, 'tanh') : shifted
+}
 
 /** The largest e4m3. */
 const largest = 448
@@ -38,7 +65,8 @@ export function rowsInFloat8(x: Value): Float8Rows {
 }
 
 /**
- * x · Wᵀ with both in e4m3, summed in f32: [..., out] in x's dtype.
+ * x · Wᵀ with both in e4m3, summed in f32: [..., out] in x's dtype. Every row of x has a scale of its own, and so has every
+ * row of W unless it is stored in e4m3.
  * @param x [..., in]
  */
 export function productInFloat8(x: Value, weight: Float8Matrix): Value {

@@ -1,6 +1,5 @@
 import type { Value } from '../graph/graph.ts'
 import { dimAt } from '../graph/operand.ts'
-import { gelu } from '../graph/ops/activation.ts'
 import type { Scope } from '../graph/scope.ts'
 import { linear } from './linear.ts'
 
@@ -11,6 +10,6 @@ export function feedForward(
   hidden: number,
   { bias = true }: { readonly bias?: boolean } = {},
 ): Value {
-  const inner = gelu(linear(scope, 'net.0.proj', x, hidden, { bias }), 'tanh')
+  const inner = linear(scope, 'net.0.proj', x, hidden, { bias, activation: 'gelu-tanh' })
   return linear(scope, 'net.2', inner, Number(dimAt(x, -1)), { bias })
 }

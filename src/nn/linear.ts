@@ -1,8 +1,8 @@
-import { float8Product } from '../../kernels/linear/op.ts'
+import { linearLayer } from '../../kernels/linear/op.ts'
 import type { Value } from '../graph/graph.ts'
 import { dimAt } from '../graph/operand.ts'
-import { gelu, silu } from '../graph/ops/activation.ts'
-import { add, multiply } from '../graph/ops/elementwise.ts'
+import { silu } from '../graph/ops/activation.ts'
+import { multiply } from '../graph/ops/elementwise.ts'
 import { matmulTransposed } from '../graph/ops/matmul.ts'
 import type { LowRankBranch, Scope } from '../graph/scope.ts'
 
@@ -11,6 +11,8 @@ export interface LinearOptions {
   readonly bias?: boolean
   /** Shape of the weight in the checkpoint, where it is not [out, in] (a 1×1 convolution's is [out, in, 1, 1]). */
   readonly stored?: readonly number[]
+  /** What follows the layer: GELU in its form with the hyperbolic tangent. @default nothing */
+  readonly activation?: 'gelu-tanh'
 }
 
 /**
@@ -24,36 +26,23 @@ export function linear(
   name: string,
   x: Value,
   out: number,
-  options: LinearOptions = {},
+  { bias: hasBias = true, stored, activation }: LinearOptions = {},
 ): Value {
   return scope.in(name, layer => {
-    const width = Number(dimAt(x, -1))
+    const shape = [out, Number(dimAt(x, -1))] as const
     const dtype = x.dtype
-    const product = layer.lowRank('weight', { dtype, after: x }).reduce(
-      (sum, branch) => add(sum, throughBranch(x, branch)),
-      productWithWeight(layer, x, { shape: [out, width], stored: options.stored }), // [..., out]
-    )
-    return options.bias === false ? product : add(product, layer.weight('bias', [out], { dtype }))
+    const inFloat8 = layer.inFloat8('weight') && shape.every(size => size % float8Multiple === 0)
+    const weight = inFloat8
+      ? layer.float8Matrix('weight', shape, x)
+      : layer.weight('weight', stored ?? shape, { dtype, as: shape, after: x })
+    const added = layer.lowRank('weight', { dtype, after: x }).map(branch => throughBranch(x, branch))
+    const bias = hasBias ? layer.weight('bias', [out], { dtype }) : undefined
+    return linearLayer(x, { weight, bias, added, gelu: activation === 'gelu-tanh' })
   })
 }
 
 /** Sizes of a matrix that products in 8-bit floats need multiples of (cuBLAS, "cublasLtMatmul()", alignment of FP8). */
 const float8Multiple = 16
-
-/** x · Wᵀ for the scope's weight [out, in]: in 8-bit floats where its source says so and its sizes allow it. */
-function productWithWeight(
-  layer: Scope,
-  x: Value,
-  {
-    shape,
-    stored = shape,
-  }: { readonly shape: readonly [number, number]; readonly stored: readonly number[] | undefined },
-): Value {
-  if (layer.inFloat8('weight') && shape.every(size => size % float8Multiple === 0)) {
-    return float8Product(x, layer.float8Matrix('weight', shape, x))
-  }
-  return matmulTransposed(x, layer.weight('weight', stored, { dtype: x.dtype, as: shape, after: x }))
-}
 
 /** An adapter's share of a layer, x · downᵀ · upᵀ · scale: [..., in] → [..., out]. It never becomes a matrix of W's size. */
 function throughBranch(x: Value, { down, up, scale }: LowRankBranch): Value {
@@ -63,7 +52,9 @@ function throughBranch(x: Value, { down, up, scale }: LowRankBranch): Value {
 
 /** Two linear layers `linear_1` and `linear_2` with an activation between: [..., in] → [..., out]. */
 export function twoLayer(scope: Scope, x: Value, out: number, activation: 'silu' | 'gelu-tanh'): Value {
-  const hidden = linear(scope, 'linear_1', x, out)
-  const active = activation === 'silu' ? silu(hidden) : gelu(hidden, 'tanh')
+  const active =
+    activation === 'silu'
+      ? silu(linear(scope, 'linear_1', x, out))
+      : linear(scope, 'linear_1', x, out, { activation })
   return linear(scope, 'linear_2', active, out)
 }

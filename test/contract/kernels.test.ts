@@ -7,6 +7,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { kernelErrors } from '../../bench/gpu/kernel-errors.ts'
 import { gatedResidual } from '../../kernels/gated-residual/op.ts'
+import { linearLayer } from '../../kernels/linear/op.ts'
 import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
 import { residualNorm } from '../../kernels/residual-norm/op.ts'
@@ -16,6 +17,7 @@ import { wanTransformer } from '../../models/wan/transformer.ts'
 import { messageOf } from '../../src/errors.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
+import { reshape, slice } from '../../src/graph/ops/layout.ts'
 import { serialize } from '../../src/graph/serialize.ts'
 import type { Device, GraphModel } from '../../src/runtime/backend.ts'
 import { parseDevice } from '../../src/runtime/device.ts'
@@ -152,6 +154,15 @@ const rowCases: readonly (readonly [kernel: string, graph: RowGraph])[] = [
       ),
     ),
   ],
+  [
+    'linear',
+    rowGraph(inner => {
+      const x = inner('x')
+      const weight = reshape(inner('update'), [2 * 3 * 5, 48])
+      const bias = reshape(slice(slice(slice(inner('x'), 1, 0, 1), 3, 0, 15), 2, 0, 1), [2 * 15])
+      return linearLayer(x, { weight, bias, gelu: true })
+    }),
+  ],
   ['gated-residual', rowGraph((inner, outer) => gatedResidual(inner('x'), inner('update'), outer('gate')))],
   ['residual-norm', rowGraph((...inputs) => ofResidual(...inputs).rows)],
   ['residual-norm', rowGraph((...inputs) => ofResidual(...inputs).normalized)],
@@ -187,9 +198,11 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
   }
 
   test('are machine code for Hopper and both kinds of Blackwell, and PTX for the others', () => {
+    const compiledFiles = readdirSync(path.dirname(library)).filter(file => file.endsWith('.fatbin'))
     const targets = Object.fromEntries(
-      [...builtKernels()!.kernels].map(name => {
-        return [name, fatBinaryTargets(readFileSync(path.join(path.dirname(library), `${name}.fatbin`)))]
+      compiledFiles.map(file => {
+        const bytes = readFileSync(path.join(path.dirname(library), file))
+        return [path.basename(file, '.fatbin'), fatBinaryTargets(bytes)]
       }),
     )
     const compiled = ['machine code 90', 'machine code 100', 'machine code 120', 'PTX 75']
@@ -202,7 +215,7 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
   })
 
   test('are all in the library, under the names of their folders', () => {
-    const folders = readdirSync('kernels').filter(name => existsSync(`kernels/${name}/kernel.cu`))
+    const folders = readdirSync('kernels').filter(name => existsSync(`kernels/${name}/operator.cc`))
     expect([...builtKernels()!.kernels].sort()).toEqual(folders.sort())
     expect(builtKernels(folder)).toBeUndefined()
   })
@@ -298,6 +311,8 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
       'gated-residual, rows',
       'residual-norm, sum',
       'residual-norm, norm',
+      'linear, rows',
+      'linear, after GELU',
     ])
     for (const error of Object.values(errors)) expect(error).toBeLessThan(1e-5)
   })

@@ -18,10 +18,16 @@ function compile(...words: readonly string[]): void {
 
 const deviceCode = path.join(folder, 'device-code.o')
 
+/** What operators are made of beside their own files. */
+const further: Readonly<Record<string, readonly string[]>> = {
+  linear: [`${sources}cublaslt.cc`, `${kernels}library/product.cc`],
+}
+
 /** The output of a kernel's cases, a line each. */
 function runCases(name: string): string[] {
   const program = path.join(folder, name)
-  const objects = [`${sources}${name}.cc`, `${kernels}${name}/operator.cc`].map((source, index) => {
+  const parts = [`${sources}${name}.cc`, `${kernels}${name}/operator.cc`, ...(further[name] ?? [])]
+  const objects = parts.map((source, index) => {
     const object = path.join(folder, `${name}-${index}.o`)
     compile('-c', source, '-o', object)
     return object
@@ -49,6 +55,18 @@ describe.skipIf(noKernels)(`the source of a kernel${noKernels ? ` (skipped: ${no
         'expected rows of the scale that divide those of the operand',
         "expected a scale of the rows' width",
         "expected a shift of the scale's shape",
+      ],
+    ],
+    [
+      'linear',
+      30,
+      1,
+      [
+        "expected rows of the weight's width",
+        'expected a bias of one for each row of the weight',
+        'expected a weight of two axes',
+        '2 kernels chosen',
+        'cuBLASLt: expected a kernel for [5, 16] · [16, 8] of types 14 and 14, got none (not supported)',
       ],
     ],
     [

@@ -44,9 +44,11 @@ test.skipIf(typeof machine === 'string')(
     // Nothing is computed on stand-ins: what is compared is wrong, and cuDNN has no plan for a convolution.
     const wrong = expect.stringMatching(/expected an error below \S+, got/)
     const compared = ['kernels', 'attention', 'transformer'].map(task => ({ task, message: wrong }))
-    const without = ['gated-residual', 'norm-modulate', 'qk-norm-rope', 'residual-norm'].map(kernel => {
-      return { task: `transformer without ${kernel}`, message: wrong }
-    })
+    const without = ['gated-residual', 'linear', 'norm-modulate', 'qk-norm-rope', 'residual-norm'].map(
+      kernel => {
+        return { task: `transformer without ${kernel}`, message: wrong }
+      },
+    )
     expect(results).toMatchObject([
       { task: 'machine', status: 'ok' },
       { task: 'doctor', status: 'ok' },
@@ -54,7 +56,10 @@ test.skipIf(typeof machine === 'string')(
       { task: 'decoder', message: expect.stringContaining('BackendError: vae-decoder-first') },
       ...without,
     ])
-    const used = { backend: 'native', kernels: 'gated-residual norm-modulate qk-norm-rope residual-norm' }
+    const used = {
+      backend: 'native',
+      kernels: 'gated-residual linear norm-modulate qk-norm-rope residual-norm',
+    }
     expect(results[2]!.result).toMatchObject(used)
   },
   600_000,

@@ -8,22 +8,27 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const runtimeSource = fileURLToPath(new URL('./stand-in/cudart.c', import.meta.url))
+/** Libraries with functions that answer. */
+const answering = [
+  { start: 'libcudart.', file: fileURLToPath(new URL('./stand-in/cudart.c', import.meta.url)) },
+  { start: 'libcublasLt.', file: fileURLToPath(new URL('./stand-in/cublaslt.c', import.meta.url)) },
+]
 const tensorRtSource = fileURLToPath(new URL('./stand-in/tensorrt.c', import.meta.url))
 const driverSource = fileURLToPath(new URL('./stand-in/driver.c', import.meta.url))
 
 /** Writes the libraries that providers need to a folder, for LD_LIBRARY_PATH. It needs gcc and readelf. */
 export function buildStandIns(providers: readonly string[], folder: string): void {
   mkdirSync(folder, { recursive: true })
-  const runtime = readFileSync(runtimeSource, 'utf8')
-  const answered = new Set([...runtime.matchAll(/^\w[\w *]*?\b(\w+)\(/gm)].map(([, name]) => name!))
   const imports = importsOf(providers)
   for (const [library, names] of imports) {
     if (library.startsWith('libcudnn.')) continue // below
-    const isRuntime = library.startsWith('libcudart.')
-    const rest = names.filter(name => !isRuntime || !answered.has(name)).map(functionOf)
-    const versions = `${library} { global: ${names.map(name => `${name};`).join(' ')} stand_in_log; local: *; };`
-    compile(folder, library, [isRuntime ? runtime : declarations, ...rest].join('\n'), versions)
+    const source = answering.find(({ start }) => library.startsWith(start))?.file
+    const text = source === undefined ? declarations : readFileSync(source, 'utf8')
+    const answered = source === undefined ? [] : functionsOf(text)
+    const rest = names.filter(name => !answered.includes(name)).map(functionOf)
+    const all = [...new Set([...names, ...answered, 'stand_in_log'])]
+    const versions = `${library} { global: ${all.map(name => `${name};`).join(' ')} local: *; };`
+    compile(folder, library, [text, ...rest].join('\n'), versions)
   }
   compile(folder, 'libcurand.so.10', declarations)
   compile(folder, 'libcuda.so.1', readFileSync(driverSource, 'utf8'))
@@ -31,6 +36,11 @@ export function buildStandIns(providers: readonly string[], folder: string): voi
   const cudnn = new Set([...providers.flatMap(cudnnNames), ...(imports.get('libcudnn.so.9') ?? [])])
   const source = [declarations, cudnnVersion, ...[...cudnn].map(functionOf)].join('\n')
   compile(folder, 'libcudnn.so.9', source, 'libcudnn.so.9 { global: *; };')
+}
+
+/** Names of the functions of a C file that others can call. */
+function functionsOf(source: string): string[] {
+  return [...source.matchAll(/^(?!static|typedef)\w[\w *]*?\b(\w+)\(/gm)].map(([, name]) => name!)
 }
 
 /** Writes stand-ins of TensorRT's libraries to a folder. */

@@ -133,6 +133,10 @@ void* Call::output(size_t index, const std::vector<int64_t>& shape) const {
   return memory->outputs[index].data();
 }
 
+void* Call::allocate(size_t bytes) const { return bytes == 0 ? nullptr : new char[bytes]; }
+
+void Call::free(void* memory) const { delete[] static_cast<char*>(memory); }
+
 void* Call::stream() const { return nullptr; }
 
 void Call::parallel(size_t total, const std::function<void(size_t)>& one) const {

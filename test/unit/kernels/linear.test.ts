@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { float8Product } from '../../../kernels/linear/op.ts'
+import { linearLayer } from '../../../kernels/linear/op.ts'
 import { rowsInFloat8 } from '../../../kernels/linear/reference.ts'
 import { families } from '../../../models/index.ts'
 import { Graph, type Value } from '../../../src/graph/graph.ts'
@@ -104,16 +104,91 @@ test('a product in 8-bit floats is that of the rounded rows of both', async () =
     { shape: [1, 5, 48], numbers: x },
     { shape: [32, 48], numbers: w },
   ]
-  const found = await numbersOf(operands, (rows, floats) => float8Product(rows!, { floats: floats! }))
+  const found = await numbersOf(operands, (rows, floats) =>
+    linearLayer(rows!, { weight: { floats: floats! }, bias: undefined }),
+  )
   expect(relativeError(found, productOf(rounded(x, 48), rounded(w, 48), 48))).toBeLessThan(1e-6)
   expect(relativeError(found, productOf(x, w, 48))).toBeGreaterThan(0.005)
 })
 
+describe('a linear layer', () => {
+  const [rows, weight, bias] = [
+    { shape: ['batch', 'tokens', 24] },
+    { shape: [16, 24] },
+    { shape: [16] },
+  ] as const
+
+  test('is the product with the weight, the bias and GELU after it', async () => {
+    for (const active of [false, true]) {
+      const found = await numbersOf([rows, weight, bias], (x, w, b) =>
+        linearLayer(x!, { weight: w!, bias: b!, gelu: active }),
+      )
+      const sums = productOf(filler(2 * 5 * 24), filler(16 * 24, 1), 24)
+      const expected = sums.map((sum, at) => {
+        const y = sum + filler(16, 2)[at % 16]!
+        return active ? 0.5 * y * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (y + 0.044715 * y ** 3))) : y
+      })
+      expect(relativeError(found, expected)).toBeLessThan(1e-6)
+    }
+  })
+
+  test.each([
+    {
+      about: 'with a bias and GELU',
+      gelu: true,
+      added: 0,
+      own: ['Linear'],
+      ops: ['FusedMatMul', 'Add', 'Gelu'],
+    },
+    { about: 'with a bias', gelu: false, added: 0, own: ['Linear'], ops: ['FusedMatMul', 'Add'] },
+    {
+      about: 'with an adapter before the GELU',
+      gelu: true,
+      added: 1,
+      own: ['Linear', 'Add', 'Gelu'],
+      ops: ['FusedMatMul', 'Add', 'Add', 'Gelu'],
+    },
+    {
+      about: 'without a bias',
+      gelu: false,
+      added: 0,
+      bare: true,
+      own: ['FusedMatMul'],
+      ops: ['FusedMatMul'],
+    },
+  ])('is one node where the graph may use the kernel, and ops of ONNX elsewhere: $about', of => {
+    const build = (kernels: readonly string[]) => {
+      const graph = new Graph('net', { precision: 'f32', kernels: new Set(kernels) })
+      const [x, w, b] = [rows, weight, bias].map(({ shape }, at) => graph.input(`i${at}`, 'f32', shape))
+      const added = Array.from({ length: of.added }, () =>
+        graph.input('added', 'f32', ['batch', 'tokens', 16]),
+      )
+      const y = linearLayer(x!, { weight: w!, bias: of.bare ? undefined : b!, added, gelu: of.gelu })
+      expect([y.dtype, y.shape]).toEqual(['f32', ['batch', 'tokens', 16]])
+      return graph.nodes
+    }
+    expect(build(['linear']).map(({ op }) => op)).toEqual(of.own)
+    expect(build([]).map(({ op }) => op)).toEqual(of.ops)
+    const [node] = build(['linear']).filter(({ op }) => op === 'Linear')
+    if (node) expect(node.attributes).toEqual({ gelu: { float: of.gelu && of.added === 0 ? 1 : 0 } })
+  })
+
+  test.each([
+    ['a weight of [out, 24], got [16, 25].', [rows, { shape: [16, 25] }, bias]],
+    ['a weight of [out, 24], got [24].', [rows, { shape: [24] }, bias]],
+    ['a bias of [16], got [24].', [rows, weight, { shape: [24] }]],
+  ] as const)('names a mistake: %s', (message, operands) => {
+    expect(mistakeIn(operands, (x, w, b) => linearLayer(x!, { weight: w!, bias: b! }))).toThrow(
+      `net: blocks.3.attn: Linear: expected ${message}`,
+    )
+  })
+})
+
 test('a product in 8-bit floats takes a matrix of the width of x', () => {
   const operands = [{ shape: ['tokens', 32] }, { shape: [16, 48] }]
-  expect(mistakeIn(operands, (x, floats) => float8Product(x!, { floats: floats! }))).toThrow(
-    'net: blocks.3.attn: Float8Product: expected a weight of [out, 32], got [16, 48].',
-  )
+  expect(
+    mistakeIn(operands, (x, floats) => linearLayer(x!, { weight: { floats: floats! }, bias: undefined })),
+  ).toThrow('net: blocks.3.attn: Linear: expected a weight of [out, 32], got [16, 48].')
 })
 
 describe('a linear layer in 8-bit floats', () => {
