@@ -1,5 +1,6 @@
 /** What npm is told about the package. */
-import { accessSync, constants, readdirSync, readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
@@ -14,6 +15,13 @@ interface LockedPackage {
   readonly dev?: boolean
   readonly hasInstallScript?: boolean
   readonly dependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
+interface PackedManifest {
+  readonly name: string
+  readonly scripts?: Readonly<Record<string, string>>
+  readonly bundleDependencies?: readonly string[]
   readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
@@ -47,6 +55,37 @@ test('installing runs no script of a dependency: those of three packages downloa
   const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as LockFile
   const scripts = Object.entries(packages).filter(([, { hasInstallScript }]) => hasInstallScript)
   expect(scripts).toEqual([])
+})
+
+test('installing the package runs no script, and npm has none to ask about', () => {
+  const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as LockFile
+  const shown = execFileSync(process.execPath, ['.ci/pack-manifest.mjs', 'show'], { encoding: 'utf8' })
+  const [own, ...brought] = JSON.parse(shown) as [PackedManifest, ...PackedManifest[]]
+  const names = brought.map(({ name }) => name)
+  expect(own.bundleDependencies).toEqual(expect.arrayContaining(names))
+  // Those that npm installs with it, as they are published; one is only there on its platform.
+  const others = Object.entries(packages).filter(([folder, { dev }]) => {
+    const name = folder.split('node_modules/').at(-1)!
+    return folder !== '' && !dev && !names.includes(name) && existsSync(join(folder, 'package.json'))
+  })
+  expect(others.length).toBeGreaterThan(20)
+  const manifests = others.map(([folder]) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')))
+  const scripts = [own, ...brought, ...(manifests as PackedManifest[])].flatMap(({ name, scripts = {} }) =>
+    ['preinstall', 'install', 'postinstall']
+      .filter(each => each in scripts)
+      .map(each => `${each} of ${name}`),
+  )
+  expect(scripts).toEqual([])
+})
+
+test('the package asks for the native library of FFmpeg of every platform that there is one for', () => {
+  const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as LockFile
+  const shown = execFileSync(process.execPath, ['.ci/pack-manifest.mjs', 'show'], { encoding: 'utf8' })
+  const [own] = JSON.parse(shown) as [PackedManifest]
+  const { optionalDependencies = {}, version } = packages['node_modules/node-av']!
+  const libraries = Object.keys(optionalDependencies).filter(name => name.startsWith('@seydx/'))
+  expect(libraries).toContain('@seydx/node-av-linux-x64')
+  expect(own.optionalDependencies).toEqual(Object.fromEntries(libraries.map(name => [name, version])))
 })
 
 test('the package holds the ONNX Runtime that it was tested with, and no dependency brings another', () => {
