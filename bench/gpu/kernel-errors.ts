@@ -5,13 +5,15 @@ import { linearLayer } from '../../kernels/linear/op.ts'
 import { layerInOps } from '../../kernels/linear/reference.ts'
 import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import { normalizedAndModulated } from '../../kernels/norm-modulate/reference.ts'
+import { normSiluWindows } from '../../kernels/norm-silu-windows/op.ts'
+import { windowsOfActive } from '../../kernels/norm-silu-windows/reference.ts'
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
 import { normalizedAndRotated } from '../../kernels/qk-norm-rope/reference.ts'
 import { residualNorm } from '../../kernels/residual-norm/op.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { multiply, subtract } from '../../src/graph/ops/elementwise.ts'
-import { concat, slice } from '../../src/graph/ops/layout.ts'
+import { concat, reshape, slice } from '../../src/graph/ops/layout.ts'
 import { sumOver } from '../../src/graph/ops/reduction.ts'
 import type { Backend } from '../../src/runtime/backend.ts'
 import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
@@ -23,11 +25,13 @@ export interface KernelSizes {
   readonly width: number
   /** Parts of the tokens, each fed as the rows of the part before, one further; their number divides the tokens. */
   readonly windows: number
+  /** What the tokens are cut into where they are the channels of frames, and a row is a frame's channel. */
+  readonly frames: number
 }
 
 /** A clip of 832x480 and 81 frames in a model of 14B parameters, and what a CPU does in a moment. */
-const ofGpu: KernelSizes = { tokens: 32_760, width: 5120, windows: 8 }
-const ofCpu: KernelSizes = { tokens: 64, width: 512, windows: 2 }
+const ofGpu: KernelSizes = { tokens: 32_760, width: 5120, windows: 8, frames: 195 }
+const ofCpu: KernelSizes = { tokens: 64, width: 512, windows: 2, frames: 4 }
 
 type GraphInputs = (name: string) => Value
 
@@ -47,7 +51,7 @@ interface KernelCase {
 
 const headDim = 128
 
-function kernelCases({ tokens, width, windows }: KernelSizes): Readonly<Record<string, KernelCase>> {
+function kernelCases({ tokens, width, windows, frames }: KernelSizes): Readonly<Record<string, KernelCase>> {
   const fed = tokens / windows + windows - 1
   const perRow = [1, 1, 1, width]
   const angles = random([1, tokens, headDim / 2], 5)
@@ -98,6 +102,21 @@ function kernelCases({ tokens, width, windows }: KernelSizes): Readonly<Record<s
       build: (inner, outer) => {
         const operands = [inner('x'), inner('update'), outer('gate')] as const
         return { rows: { own: gatedResidual(...operands), reference: addedThroughGate(...operands) } }
+      },
+    },
+    'norm-silu-windows': {
+      rows: ['x'],
+      feeds: {
+        x: random([1, 1, fed, width], 1),
+        history: random([2, tokens / frames, width / 64, 64], 2),
+        scale: random([tokens / frames], 3),
+      },
+      build: inner => {
+        const x = reshape(inner('x'), [frames, tokens / frames, width / 64, 64]) // [frames, channels, height, width]
+        const operands = [x, inner('history'), inner('scale'), 1e-6] as const
+        const rows = (found: Value) => reshape(found, ['=', '=', '*']) // [frames, 3·channels, height·width]
+        const own = rows(normSiluWindows(...operands))
+        return { channels: { own, reference: rows(windowsOfActive(...operands)) } }
       },
     },
     'residual-norm': {

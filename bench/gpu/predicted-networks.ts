@@ -16,6 +16,7 @@ export const ownKernels: ReadonlySet<string> = new Set([
   'gated-residual',
   'linear',
   'norm-modulate',
+  'norm-silu-windows',
   'qk-norm-rope',
   'residual-norm',
 ])
@@ -65,10 +66,11 @@ export function transformerCost(
 export function decoderCost(
   chunk: number,
   { width, height }: Pick<Transformer, 'width' | 'height'>,
+  target: GraphTarget,
 ): Counted {
   const config = wanVaeConfig.parse(componentOf('wan-t2v-1.3b', 'vae'))
   const cost = (part: 'first' | 'next') => {
-    const graph = graphOf(weights => wanDecoder(config, weights, 'f16', part))
+    const graph = graphOf(weights => wanDecoder(config, weights, 'f16', part, target))
     return counted(graph, { frames: chunk, height: height / 8, width: width / 8 })
   }
   return combined(cost('first'), cost('next'), (latentFrames - 1) / chunk)

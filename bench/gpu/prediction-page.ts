@@ -16,7 +16,9 @@ export function predictionPage(): string {
   )
   const network = ['network', 'norms, gates, rotations, biases by']
   const size = { width: 832, height: 480 }
-  const decoders = [4, 1].map(chunk => ({ chunk, cost: decoderCost(chunk, size) }))
+  const decoders = [4, 1].flatMap(chunk =>
+    kinds.map(({ name, target }) => ({ chunk, name, cost: decoderCost(chunk, size, target) })),
+  )
   return [
     '# Predicted times',
     '',
@@ -53,8 +55,8 @@ export function predictionPage(): string {
     '## The decoder of Wan 2.1 in f16, a clip of 832×480 and 81 frames',
     '',
     table(
-      ['latent frames at a time', ...figureNames('s')],
-      decoders.map(({ chunk, cost }) => [String(chunk), ...figures(cost, 1)]),
+      ['latent frames at a time', 'norms and windows by', ...figureNames('s')],
+      decoders.map(({ chunk, name, cost }) => [String(chunk), name, ...figures(cost, 1)]),
     ),
     '',
   ].join('\n')

@@ -13,14 +13,16 @@ export function gpuStages(options: StageOptions): readonly Stage[] {
   const more = ['--layers', String(pair[1])]
   const cut = layers === undefined ? [] : ['--layers', String(layers)]
   const { kernels } = options
+  const [ofDecoder, ofTransformer] = [true, false].map(used =>
+    kernels.filter(each => decoderKernels.has(each) === used),
+  )
   const { bench, peer, own, doctor, limits } = kitTasks(options)
   const plain = [...cut, '--no-profile']
-  const decode = (chunk: number, variables?: Task['variables']): Task => {
-    const name = ['decode', chunk, ...Object.values(variables ?? {})].join(' ')
-    return {
-      ...bench(name, 'vae', small, [...plain, '--chunk', String(chunk)]),
-      ...(variables && { variables }),
-    }
+  const decode = (chunk: number, variables?: Task['variables'], leftOut?: string): Task => {
+    const without = leftOut === undefined ? [] : ['without', leftOut]
+    const name = ['decode', chunk, ...Object.values(variables ?? {}), ...without].join(' ')
+    const task = bench(name, 'vae', small, [...plain, '--chunk', String(chunk)], leftOut)
+    return variables ? { ...task, variables: { ...task.variables, ...variables } } : task
   }
   const peers = onGpu ? Object.entries(peerWords) : Object.entries(peerWords).slice(0, 1)
   return [
@@ -32,7 +34,8 @@ export function gpuStages(options: StageOptions): readonly Stage[] {
       tasks: [
         ...['kernels', 'attention', 'transformer', 'decoder'].map(what => own('correct', what)),
         // A result that only kernels make wrong is right without one of them.
-        ...kernels.map(kernel => own('correct', 'transformer', kernel)),
+        ...ofTransformer!.map(kernel => own('correct', 'transformer', kernel)),
+        ...ofDecoder!.map(kernel => own('correct', 'decoder', kernel)),
       ],
     },
     {
@@ -42,13 +45,13 @@ export function gpuStages(options: StageOptions): readonly Stage[] {
       tasks: [
         bench('few layers', 'step', large, ['--layers', String(pair[0]), '--no-profile']),
         bench('more layers', 'step', large, more),
-        ...kernels.map(kernel =>
+        ...ofTransformer!.map(kernel =>
           bench(`without ${kernel}`, 'step', large, [...more, '--no-profile'], kernel),
         ),
       ],
       derive: results => ({
         ...perLayer(results, ['few layers', 'more layers'], pair, 'step'),
-        ...savedPerLayer(results, 'more layers', kernels, pair[1]),
+        ...savedPerLayer(results, 'more layers', ofTransformer!, pair[1]),
       }),
     },
     { number: 3, title: 'limits by PyTorch', budgetSeconds: 15, tasks: [limits()] },
@@ -60,7 +63,12 @@ export function gpuStages(options: StageOptions): readonly Stage[] {
         bench('small step', 'step', small, plain),
         decode(4),
         decode(1),
-        ...(onGpu ? convolutionOptions.map(text => decode(4, { FRAMEWRIGHT_CUDA_OPTIONS: text })) : []),
+        ...ofDecoder!.map(kernel => decode(4, undefined, kernel)),
+        ...(onGpu ? [decode(4, { FRAMEWRIGHT_CUDA_OPTIONS: 'fuse_conv_bias=1' })] : []),
+        // Convolutions with channels last: the kernel has them first, and would be between two transpositions.
+        ...(onGpu
+          ? ofDecoder!.map(kernel => decode(4, { FRAMEWRIGHT_CUDA_OPTIONS: 'prefer_nhwc=1' }, kernel))
+          : []),
       ],
     },
     {
@@ -97,8 +105,8 @@ export function gpuStages(options: StageOptions): readonly Stage[] {
   ]
 }
 
-/** Options of the CUDA provider that may make convolutions faster. */
-const convolutionOptions = ['fuse_conv_bias=1', 'prefer_nhwc=1']
+/** Kernels of ours that decoders use, and transformers do not. */
+const decoderKernels: ReadonlySet<string> = new Set(['norm-silu-windows'])
 
 const peerWords: Readonly<Record<string, readonly string[]>> = {
   eager: [],

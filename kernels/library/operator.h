@@ -84,7 +84,7 @@ struct Operator {
   Provider provider;
   std::vector<ElementType> inputs;
   std::vector<ElementType> outputs;
-  /** For every output. */
+  /** For every output; of those beyond them nothing is said before a run. */
   std::vector<ResultShape> shapes;
   std::function<std::unique_ptr<Kernel>(const Attributes&)> create;
 };

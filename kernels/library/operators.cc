@@ -6,12 +6,13 @@ namespace framewright {
 std::vector<Operator> gatedResidual();
 std::vector<Operator> linear();
 std::vector<Operator> normModulate();
+std::vector<Operator> normSiluWindows();
 std::vector<Operator> qkNormRope();
 std::vector<Operator> residualNorm();
 
 std::vector<Operator> operators() {
   std::vector<Operator> all;
-  for (const auto& kernel : {gatedResidual, linear, normModulate, qkNormRope, residualNorm}) {
+  for (const auto& kernel : {gatedResidual, linear, normModulate, normSiluWindows, qkNormRope, residualNorm}) {
     for (Operator& each : kernel()) all.push_back(std::move(each));
   }
   return all;

@@ -163,7 +163,8 @@ function graphsOf(configs: WanConfigs): GraphRecipe[] {
   ]
   const chunks = (['first', 'next'] as const).flatMap(chunk => {
     return coders.map(({ name, coder, ...about }): GraphRecipe => {
-      const build: GraphRecipe['build'] = (weights, precision) => coder(vae, weights, precision, chunk)
+      const build: GraphRecipe['build'] = (weights, precision, target) =>
+        coder(vae, weights, precision, chunk, target)
       return { ...about, name: `${name}-${chunk}`, component: 'vae', role: 'vae', build }
     })
   })

@@ -6,13 +6,12 @@
 
 import type { Graph, Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
-import { silu } from '../../src/graph/ops/activation.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { conv2d, depthToSpace, upsampleNearest2x } from '../../src/graph/ops/convolution.ts'
 import { add, multiply } from '../../src/graph/ops/elementwise.ts'
 import { concat, gather, reshape, reshapeLike, slice, split, transpose } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
-import { type CausalCaches, causalConv } from '../../src/nn/causal-conv.ts'
+import { type CausalCaches, causalConv, causalConvAfterNorm } from '../../src/nn/causal-conv.ts'
 import { channelNorm } from '../../src/nn/channel-norm.ts'
 import { pointwiseConv } from '../../src/nn/conv3d.ts'
 import { linear } from '../../src/nn/linear.ts'
@@ -31,8 +30,8 @@ export interface Level {
 /** Two causal 3×3×3 convolutions, each after a norm and SiLU, plus the input. */
 export function residualBlock(scope: Scope, x: Value, out: number, caches: CausalCaches): Value {
   const shortcut = dimAt(x, 1) === out ? x : pointwiseConv(scope, 'conv_shortcut', x, out)
-  const first = causalConv(scope, 'conv1', silu(channelNorm(scope, 'norm1', x, 4)), out, 3, caches)
-  const second = causalConv(scope, 'conv2', silu(channelNorm(scope, 'norm2', first, 4)), out, 3, caches)
+  const first = causalConvAfterNorm(scope, { norm: 'norm1', conv: 'conv1' }, x, out, caches)
+  const second = causalConvAfterNorm(scope, { norm: 'norm2', conv: 'conv2' }, first, out, caches)
   return add(second, shortcut)
 }
 

@@ -7,17 +7,24 @@
 
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
-import { silu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { conv2d } from '../../src/graph/ops/convolution.ts'
 import { add, divide, subtract } from '../../src/graph/ops/elementwise.ts'
-import { gather, padBefore, reshape, reshapeLike, slice, transpose } from '../../src/graph/ops/layout.ts'
+import {
+  frameWindows,
+  gather,
+  padBefore,
+  reshape,
+  reshapeLike,
+  slice,
+  transpose,
+} from '../../src/graph/ops/layout.ts'
 import { averagePool, meanOver } from '../../src/graph/ops/pooling.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
-import { CausalCaches, causalConv } from '../../src/nn/causal-conv.ts'
-import { channelNorm } from '../../src/nn/channel-norm.ts'
-import { frameWindows, pointwiseConv, windowConv } from '../../src/nn/conv3d.ts'
+import { CausalCaches, causalConv, causalConvAfterNorm } from '../../src/nn/causal-conv.ts'
+import { pointwiseConv, windowConv } from '../../src/nn/conv3d.ts'
 import { patchify } from '../../src/nn/patchify.ts'
+import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import type { WanVaeConfig } from './config.ts'
 import {
@@ -40,8 +47,9 @@ export function wanEncoder(
   weights: WeightSource,
   precision: FloatDType,
   chunk: Chunk,
+  target: GraphTarget = {},
 ): Graph {
-  const graph = new Graph(`vae-encoder-${chunk}`, { precision })
+  const graph = new Graph(`vae-encoder-${chunk}`, { precision, kernels: target.kernels })
   const scope = new Scope(graph, weights)
   const caches = new CausalCaches(graph, chunk === 'first')
   const stride = config.scale_factor_spatial
@@ -76,8 +84,8 @@ function encoderNetwork(scope: Scope, pixels: Value, config: WanVaeConfig, cache
       : plainDownBlocks(blocks, entry, levels, config, caches),
   )
   const middle = scope.in('mid_block', block => middleBlock(block, lowest, caches))
-  const active = silu(channelNorm(scope, 'norm_out', middle, 4))
-  return causalConv(scope, 'conv_out', active, 2 * config.z_dim, 3, caches)
+  const last = { norm: 'norm_out', conv: 'conv_out' }
+  return causalConvAfterNorm(scope, last, middle, 2 * config.z_dim, caches)
 }
 
 /** The residual VAE's level: blocks and a change of size, around which a shortcut goes. */

@@ -9,15 +9,14 @@
 
 import type { Dim } from '../../src/graph/dims.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
-import { silu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add, clip, multiply, round } from '../../src/graph/ops/elementwise.ts'
 import { transpose } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
-import { CausalCaches, causalConv } from '../../src/nn/causal-conv.ts'
-import { channelNorm } from '../../src/nn/channel-norm.ts'
+import { CausalCaches, causalConv, causalConvAfterNorm } from '../../src/nn/causal-conv.ts'
 import { pointwiseConv } from '../../src/nn/conv3d.ts'
 import { unpatchify } from '../../src/nn/patchify.ts'
+import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import type { WanVaeConfig } from './config.ts'
 import {
@@ -40,8 +39,9 @@ export function wanDecoder(
   weights: WeightSource,
   precision: FloatDType,
   chunk: Chunk,
+  target?: GraphTarget,
 ): Graph {
-  const { graph, scope, caches } = chunkGraph('vae-decoder', weights, precision, chunk)
+  const { graph, scope, caches } = chunkGraph('vae-decoder', weights, precision, chunk, target)
   const latents = graph.input('latents', 'f32', [config.z_dim, decodedFrames(chunk), 'height', 'width'])
   const features = decoderStem(scope, latents, config, caches)
   decoderOutputs(scope, features, config, caches)
@@ -54,8 +54,9 @@ export function wanDecoderStem(
   weights: WeightSource,
   precision: FloatDType,
   chunk: Chunk,
+  target?: GraphTarget,
 ): Graph {
-  const { graph, scope, caches } = chunkGraph('vae-decoder-stem', weights, precision, chunk)
+  const { graph, scope, caches } = chunkGraph('vae-decoder-stem', weights, precision, chunk, target)
   const latents = graph.input('latents', 'f32', [config.z_dim, decodedFrames(chunk), 'height', 'width'])
   graph.output('features', cast(decoderStem(scope, latents, config, caches), 'f32'))
   return graph
@@ -67,15 +68,22 @@ export function wanDecoderRest(
   weights: WeightSource,
   precision: FloatDType,
   chunk: Chunk,
+  target?: GraphTarget,
 ): Graph {
-  const { graph, scope, caches } = chunkGraph('vae-decoder-rest', weights, precision, chunk)
+  const { graph, scope, caches } = chunkGraph('vae-decoder-rest', weights, precision, chunk, target)
   const shape = [decodedFrames(chunk), decoderWidths(config)[0]!, 'height', 'width']
   decoderOutputs(scope, cast(graph.input('features', 'f32', shape), precision), config, caches)
   return graph
 }
 
-function chunkGraph(name: string, weights: WeightSource, precision: FloatDType, chunk: Chunk) {
-  const graph = new Graph(`${name}-${chunk}`, { precision })
+function chunkGraph(
+  name: string,
+  weights: WeightSource,
+  precision: FloatDType,
+  chunk: Chunk,
+  target: GraphTarget = {},
+) {
+  const graph = new Graph(`${name}-${chunk}`, { precision, kernels: target.kernels })
   return { graph, scope: new Scope(graph, weights), caches: new CausalCaches(graph, chunk === 'first') }
 }
 
@@ -119,8 +127,8 @@ function decoderLevels(scope: Scope, features: Value, config: WanVaeConfig, cach
     const level = { width, changesSize: index < widths.length - 1, changesTime: doublesTime[index] ?? false }
     x = scope.in(`up_blocks.${index}`, block => upBlock(block, x, level, config, caches))
   })
-  const active = silu(channelNorm(scope, 'norm_out', x, 4))
-  return causalConv(scope, 'conv_out', active, config.out_channels, 3, caches)
+  const last = { norm: 'norm_out', conv: 'conv_out' }
+  return causalConvAfterNorm(scope, last, x, config.out_channels, caches)
 }
 
 function upBlock(scope: Scope, x: Value, level: Level, config: WanVaeConfig, caches: CausalCaches): Value {

@@ -33,6 +33,7 @@ const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
     'SkipLayerNormalization',
     'SkipSimplifiedLayerNormalization',
     'NormModulate',
+    'NormSiluWindows',
     'QkNormRope',
     'ResidualNorm',
     'ReduceL2',

@@ -1,10 +1,14 @@
 /** Causal convolutions over the frames of a clip that comes in chunks, [frames, channels, height, width] each. */
 
+import { hasNormSiluWindows, normSiluWindows } from '../../kernels/norm-silu-windows/op.ts'
 import type { Graph, Value } from '../graph/graph.ts'
+import { dimAt } from '../graph/operand.ts'
+import { silu } from '../graph/ops/activation.ts'
 import { cast } from '../graph/ops/cast.ts'
-import { concat, padBefore, repeatAround, slice } from '../graph/ops/layout.ts'
+import { concat, frameWindows, padBefore, repeatAround, reshape, slice } from '../graph/ops/layout.ts'
 import type { Scope } from '../graph/scope.ts'
-import { frameWindows, windowConv } from './conv3d.ts'
+import { channelNorm, channelNormEpsilon } from './channel-norm.ts'
+import { windowConv } from './conv3d.ts'
 
 /** What a network sees beyond the edges of a clip and of its frames: zeros, or the outermost frame, row or column again. */
 export type Surroundings = 'zeros' | 'replicated'
@@ -31,6 +35,18 @@ export class CausalCaches {
     const history = this.first ? this.#beforeClip(x, kept) : concat([this.#input(index, x, kept), x], 0)
     this.#output(index, slice(history, 0, -kept))
     return history
+  }
+
+  /**
+   * What `make` makes of the two frames before x and x itself: windows of three frames, [frames, 3·channels, height, width], of
+   * which the last one has what the next chunk needs. Before a clip there are zeros.
+   */
+  windows(x: Value, make: (history: Value) => Value): Value {
+    const index = this.#count++
+    const windows = make(this.first ? slice(padBefore(x, 0, 2), 0, 0, 2) : this.#input(index, x, 2))
+    const framesOfWindows = reshape(windows, ['*', Number(dimAt(x, 1)), '=', '=']) // [3·frames, channels, height, width]
+    this.#output(index, slice(framesOfWindows, 0, -2))
+    return windows
   }
 
   /** x after everything that was given here in the chunks before, all of which is remembered: [past + frames, …]. */
@@ -79,4 +95,28 @@ export function causalConv(
   }
   const padded = repeatAround(history, 1) // [frames + 2, in, h + 2, w + 2]
   return windowConv(scope, name, frameWindows(padded), out, { kernel, padding: 0 })
+}
+
+/**
+ * Root mean square norm over the channels, SiLU and a causal 3×3×3 convolution: [frames, in, h, w] → [frames, out, h, w].
+ * @param layers names of the norm and of the convolution in the scope
+ */
+export function causalConvAfterNorm(
+  scope: Scope,
+  layers: { readonly norm: string; readonly conv: string },
+  x: Value,
+  out: number,
+  caches: CausalCaches,
+): Value {
+  if (!hasNormSiluWindows(x.graph) || caches.surroundings !== 'zeros') {
+    return causalConv(scope, layers.conv, silu(channelNorm(scope, layers.norm, x, 4)), out, 3, caches)
+  }
+  const channels = Number(dimAt(x, 1))
+  const scale = scope.in(layers.norm, norm => {
+    return norm.weight('gamma', [channels, 1, 1, 1], { dtype: x.dtype, as: [channels] })
+  })
+  const windows = caches.windows(x, history => {
+    return normSiluWindows(x, history, scale, channelNormEpsilon(channels))
+  })
+  return windowConv(scope, layers.conv, windows, out)
 }

@@ -6,7 +6,7 @@
 import type { Value } from '../graph/graph.ts'
 import { dimAt } from '../graph/operand.ts'
 import { conv2d } from '../graph/ops/convolution.ts'
-import { concat, reshape, slice, transpose } from '../graph/ops/layout.ts'
+import { reshape, transpose } from '../graph/ops/layout.ts'
 import type { Scope } from '../graph/scope.ts'
 
 export interface WindowConvOptions {
@@ -16,16 +16,6 @@ export interface WindowConvOptions {
   readonly stride?: 1 | 2
   /** Zeros around height and width; none for windows that have their surroundings. @default as the size is kept */
   readonly padding?: 0
-}
-
-/**
- * Every three frames that follow one another, joined along the channels, oldest first.
- * @param step from one window to the next; 2 needs an odd number of frames
- * @returns [(frames − 3) / step + 1, 3·channels, height, width]
- */
-export function frameWindows(frames: Value, step: 1 | 2 = 1): Value {
-  const first = slice(frames, 0, 0, -2, step)
-  return concat([first, slice(frames, 0, 1, -1, step), slice(frames, 0, 2, undefined, step)], 1)
 }
 
 /**

@@ -2,8 +2,7 @@
 import type { Graph, Value } from '../graph/graph.ts'
 import { dimAt } from '../graph/operand.ts'
 import { cast } from '../graph/ops/cast.ts'
-import { concat, gather, reshape, slice } from '../graph/ops/layout.ts'
-import { frameWindows } from './conv3d.ts'
+import { concat, frameWindows, gather, reshape, slice } from '../graph/ops/layout.ts'
 import { keptFrames } from './frame-schedule.ts'
 
 /**

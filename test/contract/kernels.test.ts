@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { kernelErrors } from '../../bench/gpu/kernel-errors.ts'
+import { decoderErrors } from '../../bench/gpu/reference-errors.ts'
 import { gatedResidual } from '../../kernels/gated-residual/op.ts'
 import { linearLayer } from '../../kernels/linear/op.ts'
 import { normModulate } from '../../kernels/norm-modulate/op.ts'
@@ -209,6 +210,7 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
     expect(targets).toEqual({
       'gated-residual': compiled,
       'norm-modulate': compiled,
+      'norm-silu-windows': compiled,
       'qk-norm-rope': compiled,
       'residual-norm': compiled,
     })
@@ -303,12 +305,13 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
 
   test('give in every row what the reference gives, as the kit for a GPU checks it', async () => {
     await using backend = new NativeBackend({ device: { type: 'cpu' }, threads: 1, kernels: builtKernels() })
-    const errors = await kernelErrors(backend, { tokens: 24, width: 256, windows: 4 })
+    const errors = await kernelErrors(backend, { tokens: 24, width: 256, windows: 4, frames: 3 })
     expect(Object.keys(errors)).toEqual([
       'qk-norm-rope, query',
       'qk-norm-rope, key',
       'norm-modulate, rows',
       'gated-residual, rows',
+      'norm-silu-windows, channels',
       'residual-norm, sum',
       'residual-norm, norm',
       'linear, rows',
@@ -343,6 +346,12 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
     const graph = graphOf(feeds, 8, 'f32', ['qk-norm-rope'])
     await expect(backend.open(modelOf(graph))).rejects.toThrow(/QkNormRope/)
     await backend[Symbol.asyncDispose]()
+  })
+
+  test('leave a decoded clip what diffusers gives', async () => {
+    await using backend = new NativeBackend({ device: { type: 'cpu' }, threads: 1, kernels: builtKernels() })
+    const { clip } = await decoderErrors(backend)
+    expect(clip).toBeLessThan(1e-5)
   })
 
   const golden = 'wan21-t2v'

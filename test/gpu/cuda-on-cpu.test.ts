@@ -80,6 +80,17 @@ describe.skipIf(noKernels)(`the source of a kernel${noKernels ? ` (skipped: ${no
       ],
     ],
     [
+      'norm-silu-windows',
+      22,
+      1,
+      [
+        'expected a history of two frames like the others',
+        'expected a history of two frames like the others',
+        'expected a scale of the channels',
+        'expected frames of rank 4',
+      ],
+    ],
+    [
       'residual-norm',
       78,
       2,

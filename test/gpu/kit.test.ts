@@ -43,6 +43,7 @@ test.skipIf(typeof machine === 'string')(
     const results = lines.map(line => JSON.parse(line) as ResultLine)
     // Nothing is computed on stand-ins: what is compared is wrong, and cuDNN has no plan for a convolution.
     const wrong = expect.stringMatching(/expected an error below \S+, got/)
+    const noPlan = expect.stringContaining('BackendError: vae-decoder-first')
     const compared = ['kernels', 'attention', 'transformer'].map(task => ({ task, message: wrong }))
     const without = ['gated-residual', 'linear', 'norm-modulate', 'qk-norm-rope', 'residual-norm'].map(
       kernel => {
@@ -53,12 +54,13 @@ test.skipIf(typeof machine === 'string')(
       { task: 'machine', status: 'ok' },
       { task: 'doctor', status: 'ok' },
       ...compared,
-      { task: 'decoder', message: expect.stringContaining('BackendError: vae-decoder-first') },
+      { task: 'decoder', message: noPlan },
       ...without,
+      { task: 'decoder without norm-silu-windows', message: noPlan },
     ])
     const used = {
       backend: 'native',
-      kernels: 'gated-residual linear norm-modulate qk-norm-rope residual-norm',
+      kernels: 'gated-residual linear norm-modulate norm-silu-windows qk-norm-rope residual-norm',
     }
     expect(results[2]!.result).toMatchObject(used)
   },

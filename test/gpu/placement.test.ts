@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { ownTarget, transformerCost, transformers } from '../../bench/gpu/predicted-networks.ts'
+import { normSiluWindows } from '../../kernels/norm-silu-windows/op.ts'
 import { clipVisionConfig } from '../../models/clip/config.ts'
 import { clipVisionEncoder } from '../../models/clip/vision-encoder.ts'
 import { gemmaEncoder } from '../../models/gemma/encoder.ts'
@@ -90,14 +91,14 @@ const components: Readonly<
   AutoencoderKLWan: {
     precision: 'f16',
     graphs: {
-      'first decoder': (config, weights, precision) =>
-        wanDecoder(wanVaeConfig.parse(config), weights, precision, 'first'),
-      decoder: (config, weights, precision) =>
-        wanDecoder(wanVaeConfig.parse(config), weights, precision, 'next'),
-      'first encoder': (config, weights, precision) =>
-        wanEncoder(wanVaeConfig.parse(config), weights, precision, 'first'),
-      encoder: (config, weights, precision) =>
-        wanEncoder(wanVaeConfig.parse(config), weights, precision, 'next'),
+      'first decoder': (config, weights, precision, target) =>
+        wanDecoder(wanVaeConfig.parse(config), weights, precision, 'first', target),
+      decoder: (config, weights, precision, target) =>
+        wanDecoder(wanVaeConfig.parse(config), weights, precision, 'next', target),
+      'first encoder': (config, weights, precision, target) =>
+        wanEncoder(wanVaeConfig.parse(config), weights, precision, 'first', target),
+      encoder: (config, weights, precision, target) =>
+        wanEncoder(wanVaeConfig.parse(config), weights, precision, 'next', target),
     },
   },
   LTXVideoTransformer3DModel: {
@@ -391,6 +392,32 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
         'qk_norm_rope_bf16_8',
       ])
       expect(found).toHaveLength(launchesWithKernels['wan-t2v-1.3b'] + 3)
+    })
+
+    test.each(cases.filter(({ about }) => about.class === 'AutoencoderKLWan'))(
+      'every node of the $graph is on the GPU, and a norm is one node with SiLU and its windows',
+      async each => {
+        const kernels = builtKernels()!
+        const graph = await buildPublished(each, 1, kernels)
+        const { messages } = await open(graph, { kernels })
+        expect(messages).not.toMatch(/Memcpy/)
+        const count = (op: string) => graph.nodes.filter(node => node.op === op).length
+        // That of the attention in the middle has no convolution after it.
+        expect([count('RMSNormalization'), count('QuickGelu')]).toEqual([1, 0])
+        expect(count('NormSiluWindows')).toBe(each.graph.endsWith('encoder') ? 21 : 29)
+      },
+    )
+
+    test('the norm of a decoder, SiLU and windows are one launch', async () => {
+      const graph = new Graph('norm', { precision: 'f16', kernels: builtKernels()!.kernels })
+      const input = (name: string, shape: readonly number[]) => cast(graph.input(name, 'f32', shape), 'f16')
+      const [x, past] = [input('x', [4, 96, 8, 16]), input('past', [2, 96, 8, 16])]
+      const windows = normSiluWindows(x, past, input('scale', [96]), 1e-6)
+      graph.output('windows', cast(windows, 'f32'))
+      const { launches, failure } = await open(graph, { symbols: {}, kernels: builtKernels() })
+      expect(failure).toBeUndefined()
+      expect(launches.filter(name => name.startsWith('norm_silu'))).toEqual(['norm_silu_windows_f16_8'])
+      expect(launches).toHaveLength(5) // and a cast of each input and of the result
     })
 
     test('a layer launches what is counted of its graph', () => {

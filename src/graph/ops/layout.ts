@@ -113,6 +113,17 @@ export function slice(x: Value, axis: number, start: number, end?: number, step 
   return x.graph.add({ op: 'Slice', inputs: [x, ...operands] }, x.dtype, shape)
 }
 
+/**
+ * Every three frames that follow one another, joined along the channels, oldest first.
+ * @param frames [frames, channels, height, width]
+ * @param step from one window to the next; 2 needs an odd number of frames
+ * @returns [(frames − 3) / step + 1, 3·channels, height, width]
+ */
+export function frameWindows(frames: Value, step: 1 | 2 = 1): Value {
+  const first = slice(frames, 0, 0, -2, step)
+  return concat([first, slice(frames, 0, 1, -1, step), slice(frames, 0, 2, undefined, step)], 1)
+}
+
 /** Cuts an axis in two, after as many entries as another value has on it; their number is read at run time. */
 export function cutAfter(x: Value, axis: number, first: Value): [Value, Value] {
   const at = axisOf('Slice', x, axis)

@@ -3,6 +3,7 @@ import type { Value } from '../graph.ts'
 import { axisOf, dimAt, requireDTypeOf, requireVector } from '../operand.ts'
 import { filledLike } from './constant.ts'
 import { add, subtract } from './elementwise.ts'
+import { transpose } from './layout.ts'
 
 /**
  * Layer normalisation over the last axis (Ba et al. 2016).
@@ -45,6 +46,18 @@ export function rmsNorm(x: Value, scale: Value, epsilon: number): Value {
     x.dtype,
     x.shape,
   )
+}
+
+/**
+ * Root mean square normalisation over the channels of every pixel, x / √(mean(x²) + ε) · scale, in x's dtype with sums in
+ * f32. For a GPU: a reduction over an axis between others is one of cuDNN's slow ones there, and the norm of rows is a
+ * kernel that reads every row once, so the channels go last and back.
+ * @param x [frames, channels, h, w]
+ * @param scale [channels], in x's dtype
+ */
+export function rowwiseChannelNorm(x: Value, scale: Value, epsilon: number): Value {
+  const pixels = transpose(x, [0, 2, 3, 1]) // [frames, h, w, channels]
+  return transpose(rmsNorm(pixels, scale, epsilon), [0, 3, 1, 2]) // [frames, channels, h, w]
 }
 
 /** The axis counts from the front: ONNX Runtime takes weights of groups on axis 2 alone (microsoft/onnxruntime#23297). */
