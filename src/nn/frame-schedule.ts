@@ -1,5 +1,6 @@
 /** Which frames the convolutions of a network see when a clip is given to it in parts: the indices that `FrameStream` takes. */
-import { type Tensor, tensor } from '../tensor/tensor.ts'
+import { elementCount } from '../tensor/dtype.ts'
+import { hollow, isHollow, type Tensor, tensor } from '../tensor/tensor.ts'
 
 /** Frames of the past that a convolution over three frames needs. */
 export const keptFrames = 2
@@ -128,23 +129,22 @@ export function framesBehind(layers: readonly FrameLayer[], frames: number): num
 }
 
 /**
- * What nothing is remembered by, before the first part: zeros, the inputs `cache.i` of `FrameStream`.
- * @param size of the network's input
+ * What nothing is remembered by, before the first part: zeros, the inputs `cache.i` of `FrameStream`; of a hollow input,
+ * hollow tensors.
+ * @param input of the network, [..., height, width]
  */
-export function emptyCaches(
-  layers: readonly FrameLayer[],
-  { height, width }: { readonly height: number; readonly width: number },
-): Record<string, Tensor<'f32'>> {
+export function emptyCaches(layers: readonly FrameLayer[], input: Tensor): Record<string, Tensor> {
+  const [height, width] = input.shape.slice(-2) as [number, number]
   let scale = 1
   const shapes = layers.flatMap(({ channels, space }) => {
-    const own = channels.map(each => [keptFrames, each, height * scale, width * scale] as const)
+    const own = channels.map(each => [keptFrames, each, height * scale, width * scale])
     scale *= space
     return own
   })
   return Object.fromEntries(
     shapes.map((shape, index) => {
-      const [frames, channels, rows, columns] = shape
-      return [`cache.${index}`, tensor('f32', shape, new Float32Array(frames * channels * rows * columns))]
+      const zeros = () => tensor('f32', shape, new Float32Array(elementCount(shape)))
+      return [`cache.${index}`, isHollow(input) ? hollow('f32', shape) : zeros()]
     }),
   )
 }

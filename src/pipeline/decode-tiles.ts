@@ -1,6 +1,6 @@
 import { pixelFramesOf, toPixels, type VideoGeometry } from '../geometry/video-geometry.ts'
 import { concatenate, sliceAxis } from '../tensor/axis.ts'
-import { type Tensor, tensor } from '../tensor/tensor.ts'
+import { hollow, type Tensor, tensor } from '../tensor/tensor.ts'
 import { type ChunkSettings, type DecodedChunk, decodedOutputs } from './causal-run.ts'
 import { runClip } from './clip-run.ts'
 import type { TiledDecoder } from './family.ts'
@@ -143,14 +143,18 @@ function* inParts(
   const plane = size.height * size.width
   for (let first = 0; first < size.frames; ) {
     const last = Math.min(size.frames, first + pixelFramesOf(geometry, chunk + 1) - (first > 0 ? 1 : 0))
-    const part = <P extends Uint8Array | Float32Array>(pixels: P) =>
-      pixels.subarray(first * 3 * plane, last * 3 * plane) as P
-    const shape = [last - first, size.height, size.width, 3]
+    const part = (
+      dtype: 'u8' | 'f32',
+      shape: readonly number[],
+      { pixels }: Mosaic<Uint8Array | Float32Array>,
+    ) =>
+      pixels.length === 0
+        ? hollow(dtype, shape)
+        : tensor(dtype, shape, pixels.subarray(first * 3 * plane, last * 3 * plane))
+    const count = last - first
     yield {
-      frames: tensor('u8', shape, part(frames.pixels)),
-      ...(decoded && {
-        decoded: tensor('f32', [last - first, 3, size.height, size.width], part(decoded.pixels)),
-      }),
+      frames: part('u8', [count, size.height, size.width, 3], frames),
+      ...(decoded && { decoded: part('f32', [count, 3, size.height, size.width], decoded) }),
       seconds: first === 0 ? seconds : 0,
     }
     first = last

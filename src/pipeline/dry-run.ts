@@ -7,7 +7,7 @@ import type { Picture } from '../media/read-picture.ts'
 import { dropNotices } from '../notices.ts'
 import { createGenerator } from '../sampling/noise.ts'
 import { bytesPerElement, elementCount } from '../tensor/dtype.ts'
-import { type Tensor, tensor } from '../tensor/tensor.ts'
+import { hollow, type Tensor, tensor } from '../tensor/tensor.ts'
 import { conditionOn } from './condition.ts'
 import { decodeClip } from './decode.ts'
 import { decodeSound } from './decode-sound.ts'
@@ -62,7 +62,7 @@ async function dryRunStage(
   const noise = createGenerator(plan.seed)
   const inputs = greyInputs(plan)
   const context = { size, noise, runner: stage, signal: never, notify: dropNotices }
-  const conditions = await conditionOn(model, plan, inputs, context, from)
+  const conditions = await conditionOn(withHollowPictures(model), plan, inputs, context, from)
   const { conditional, unconditional, visual } = conditions
   const denoiser = model.denoiser(
     visual.streams.map(({ shape }) => shape),
@@ -172,13 +172,22 @@ function zeros(dtype: Tensor['dtype'], shape: readonly number[]): Tensor {
     : tensor('f32', shape, new Float32Array(count))
 }
 
-/** A shape without data: what is cut and joined of it takes no memory that is written to. */
-function hollow(dtype: Tensor['dtype'], shape: readonly number[]): Tensor {
-  return { dtype, shape, data: dtype === 'u8' ? new Uint8Array() : new Float32Array() }
-}
-
 function sumOf(tensors: readonly Pick<Tensor, 'dtype' | 'shape'>[]): number {
   return tensors.reduce((sum, { dtype, shape }) => sum + bytesPerElement(dtype) * elementCount(shape), 0)
+}
+
+/** The model with clips that are encoded without their pixels. */
+function withHollowPictures(model: Model): Model {
+  const emptied = (feeds: Readonly<Record<string, Tensor>> = {}) =>
+    Object.fromEntries(Object.entries(feeds).map(([name, { dtype, shape }]) => [name, hollow(dtype, shape)]))
+  return {
+    ...model,
+    conditionVisual: (inputs, context) => {
+      const encode: typeof context.encode = ({ dtype, shape }, feeds) =>
+        context.encode(hollow(dtype, shape), emptied(feeds))
+      return model.conditionVisual(inputs, { ...context, encode })
+    },
+  }
 }
 
 /** Grey in the place of every picture and clip of a request. */

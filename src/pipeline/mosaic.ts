@@ -14,18 +14,22 @@ export interface MosaicShape {
 
 /**
  * Pictures that are put together of tiles, a row of tiles at a time: within a row each tile fades in over the one to its
- * left, and the row over the one above.
+ * left, and the row over the one above. Tiles without data leave it without data.
  */
 export class Mosaic<P extends Pixels> {
-  readonly pixels: P
   readonly #shape: MosaicShape
   readonly #create: (length: number) => P
+  #pixels: P
 
   /** @param create makes an array of zeros */
   constructor(shape: MosaicShape, create: (length: number) => P) {
     this.#shape = shape
     this.#create = create
-    this.pixels = create(shape.outer * shape.height * shape.width * shape.inner)
+    this.#pixels = create(0)
+  }
+
+  get pixels(): P {
+    return this.#pixels
   }
 
   /** An empty row of tiles, `height` pixels high. */
@@ -42,12 +46,12 @@ export class Mosaic<P extends Pixels> {
     const { height, width, inner } = this.#shape
     const tileWidth = weights.length
     const planes = tile.length / (height * tileWidth * inner)
+    const fading = weights.findLastIndex(weight => weight !== 1) + 1
     for (let line = 0; line < planes * height; line++) {
       const to = ((first * height + line) * width + column) * inner
       const from = line * tileWidth * inner
-      for (let x = 0; x < tileWidth; x++) {
-        this.#mix(to + x * inner, tile, from + x * inner, inner, weights[x]!)
-      }
+      for (let x = 0; x < fading; x++) this.#mix(to + x * inner, tile, from + x * inner, inner, weights[x]!)
+      this.#mix(to + fading * inner, tile, from + fading * inner, (tileWidth - fading) * inner, 1)
     }
   }
 
@@ -55,6 +59,7 @@ export class Mosaic<P extends Pixels> {
   pasteRow(row: Mosaic<P>, line: number, weights: Float32Array): void {
     const { outer, height, width, inner } = this.#shape
     const length = width * inner
+    if (row.pixels.length === 0) return
     for (let plane = 0; plane < outer; plane++) {
       weights.forEach((weight, y) => {
         const to = (plane * height + line + y) * length
@@ -64,13 +69,24 @@ export class Mosaic<P extends Pixels> {
   }
 
   #mix(to: number, source: P, from: number, length: number, weight: number): void {
-    const { pixels } = this
     if (weight === 0) return
-    for (let index = 0; index < length; index++) {
-      const [old, fresh] = [pixels[to + index]!, source[from + index]!]
-      const mixed = weight === 1 ? fresh : old + weight * (fresh - old)
-      pixels[to + index] = pixels instanceof Uint8Array ? Math.round(mixed) : mixed
+    const pixels = this.#filled()
+    if (weight === 1) {
+      pixels.set(source.subarray(from, from + length), to)
+      return
     }
+    const rounds = pixels instanceof Uint8Array
+    for (let index = 0; index < length; index++) {
+      const old = pixels[to + index]!
+      const mixed = old + weight * (source[from + index]! - old)
+      pixels[to + index] = rounds ? Math.round(mixed) : mixed
+    }
+  }
+
+  #filled(): P {
+    const { outer, height, width, inner } = this.#shape
+    if (this.#pixels.length === 0) this.#pixels = this.#create(outer * height * width * inner)
+    return this.#pixels
   }
 }
 

@@ -60,8 +60,7 @@ async function* runStage(
       const started = performance.now()
       const frames = await source.take(part.frames)
       checkAborted(signal)
-      const [height, width] = frames.shape.slice(-2) as [number, number]
-      const caches: Record<string, Feed> = kept ?? emptyCaches(stage.layers, { height, width })
+      const caches: Record<string, Feed> = kept ?? emptyCaches(stage.layers, frames)
       const byFrame = stage.feedsByFrame.map(name => {
         return [name, sliceAxis(feeds[name]!, source.axis, start, start + part.frames)] as const
       })

@@ -1,12 +1,12 @@
-import { float32Data, type Tensor, tensor } from './tensor.ts'
+import { float32Data, hollow, isHollow, type Tensor, tensor } from './tensor.ts'
 
-/** Joins f32 tensors along an axis; their other dimensions are the same. Tensors without data give one without data. */
+/** Joins f32 tensors along an axis; their other dimensions are the same. Hollow tensors give a hollow one. */
 export function concatenate(parts: readonly Tensor[], axis: number): Tensor<'f32'> {
   const first = parts[0]
   if (first === undefined) throw new RangeError('concatenate: expected at least one tensor, got none.')
   const length = parts.reduce((sum, part) => sum + part.shape[axis]!, 0)
   const shape = first.shape.map((dim, index) => (index === axis ? length : dim))
-  if (parts.every(({ data }) => data.length === 0)) return { dtype: 'f32', shape, data: new Float32Array() }
+  if (parts.every(isHollow)) return hollow('f32', shape) as Tensor<'f32'>
   const { outer, inner } = around(shape, axis)
   const joined = new Float32Array(outer * length * inner)
   let before = 0
@@ -21,11 +21,11 @@ export function concatenate(parts: readonly Tensor[], axis: number): Tensor<'f32
   return tensor('f32', shape, joined)
 }
 
-/** The entries [start, end) of an axis of an f32 tensor; of a tensor without data, their shape alone. */
+/** The entries [start, end) of an axis of an f32 tensor; those of a hollow one are hollow. */
 export function sliceAxis(source: Tensor, axis: number, start: number, end: number): Tensor<'f32'> {
   const shape = source.shape.map((dim, index) => (index === axis ? end - start : dim))
   const data = float32Data(source)
-  if (data.length === 0) return { dtype: 'f32', shape, data }
+  if (isHollow(source)) return hollow('f32', shape) as Tensor<'f32'>
   const { outer, inner } = around(shape, axis)
   const size = (end - start) * inner
   const cut = new Float32Array(outer * size)

@@ -38,6 +38,15 @@ export function tensor<D extends DType>(dtype: D, shape: readonly number[], data
   return { dtype, shape, data }
 }
 
+/** A shape without data: what is cut and joined of it has no data either. It stands for results where nothing is computed. */
+export function hollow(dtype: DType, shape: readonly number[]): Tensor {
+  return { dtype, shape, data: dtype === 'u8' ? new Uint8Array() : new Float32Array() }
+}
+
+export function isHollow({ data }: Pick<Tensor, 'data'>): boolean {
+  return data.length === 0
+}
+
 /** The same data under another shape of as many elements. */
 export function reshaped<D extends DType>(source: Tensor<D>, shape: readonly number[]): Tensor<D> {
   return tensor(source.dtype, shape, source.data)
