@@ -1,10 +1,11 @@
 /** How VACE sees a control video, its mask and reference pictures (diffusers `WanVACEPipeline`). */
 import { RequestError } from '../../src/errors.ts'
 import { latentShape } from '../../src/geometry/video-geometry.ts'
-import { letterbox, nearestExactFrames, toMask, toUnitRange } from '../../src/media/fit.ts'
+import { letterbox, nearestExactFrames, toMask } from '../../src/media/fit.ts'
 import type { Picture } from '../../src/media/read-picture.ts'
 import { resample } from '../../src/media/resample.ts'
 import type {
+  LazyPictures,
   ModelFacts,
   VisualConditioning,
   VisualContext,
@@ -14,6 +15,7 @@ import { concatenate } from '../../src/tensor/axis.ts'
 import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import type { WanTransformerConfig } from './config.ts'
 import { patchedShape } from './transformer.ts'
+import { fittedClip } from './visual-pictures.ts'
 
 /**
  * The control has three parts: latents of what stays (mask black), latents of what may change (mask white), and the
@@ -25,22 +27,26 @@ export async function controlConditioning(
   config: WanTransformerConfig,
   facts: ModelFacts,
 ): Promise<VisualConditioning> {
-  const video = controlVideo(inputs.video, context)
-  const mask = inputs.mask && maskPixels(inputs.mask, context)
+  // Both clips are made of it: it is resized once.
+  const video = inputs.video && fittedClip(resized(inputs.video, context), context)
+  const mask = inputs.mask && maskPlanes(inputs.mask, context)
+  const shape = [context.frames, 3, context.height, context.width]
   // Of zeros, what stays and what may change are the same.
-  const [stays, changes] =
-    inputs.video === undefined ? [video, video] : [masked(video, mask, false), masked(video, mask, true)]
-  const inactive = await context.encode(stays)
-  const reactive = changes === stays ? inactive : await context.encode(changes)
+  const shown = (white: boolean): LazyPictures => ({
+    shape,
+    picture: frame => video && masked(video.picture(frame)!, mask?.[frame], white),
+  })
+  const inactive = await context.encode(shown(false))
+  const reactive = video ? await context.encode(shown(true)) : inactive
   const clip = concatenate([inactive, reactive], 0) // [32, frames, h, w]
   // Each reference goes before what is there, so the last one comes first.
   const references = await Promise.all(inputs.references.map(picture => referenceLatents(picture, context)))
   const latents = concatenate([...references.toReversed(), clip], 1)
   const count = references.length
   const control = concatenate([latents, maskChannels(mask, context, facts, count)], 0) // [96, frames, h, w]
-  const shape = patchedShape(config, facts, control.shape, control.shape[0])
+  const patches = patchedShape(config, facts, control.shape, control.shape[0])
   const feeds = {
-    control: tensor('f32', shape, float32Data(control)),
+    control: tensor('f32', patches, float32Data(control)),
     'control.scale': layerScales(context, config),
   }
   const { latentFrames } = context.size
@@ -52,50 +58,33 @@ export async function controlConditioning(
   return { feeds: facts.experts.map(() => feeds), streams: [stream] }
 }
 
-/** The video at the size of the clip, or zeros: f32 [frames, 3, height, width] in [−1, 1]. */
-function controlVideo(
-  video: readonly Picture[] | undefined,
-  { width, height, frames }: VisualContext,
-): Tensor {
-  const size = 3 * width * height
-  const data = new Float32Array(frames * size)
-  video?.forEach((picture, frame) => {
-    data.set(toUnitRange(resample(picture, { width, height }, 'lanczos')), frame * size)
-  })
-  return tensor('f32', [frames, 3, height, width], data)
+/** Pictures at the size of the clip; one that is held, and stands there once for every frame, is the same again. */
+function resized(pictures: readonly Picture[], { width, height }: VisualContext): Picture[] {
+  const all = new Map<Picture, Picture>()
+  for (const each of new Set(pictures)) all.set(each, resample(each, { width, height }, 'lanczos'))
+  return pictures.map(picture => all.get(picture)!)
 }
 
-/** Brightness of the mask's red channel, from 0 (keep) to 1 (change): [frames, height, width]. */
-function maskPixels(mask: readonly Picture[], { width, height }: VisualContext): Float32Array {
-  const plane = width * height
-  const pixels = new Float32Array(mask.length * plane)
-  // A picture that is held stands there once for every frame.
-  const resized = new Map<Picture, Float32Array>()
-  mask.forEach((picture, frame) => {
-    const known = resized.get(picture) ?? toMask(resample(picture, { width, height }, 'lanczos'))
-    resized.set(picture, known)
-    pixels.set(known, frame * plane)
-  })
-  return pixels
+/** Brightness of the mask's red channel, from 0 (keep) to 1 (change): [height, width] of every frame. */
+function maskPlanes(mask: readonly Picture[], context: VisualContext): Float32Array[] {
+  const pictures = resized(mask, context)
+  const planes = new Map([...new Set(pictures)].map(picture => [picture, toMask(picture)]))
+  return pictures.map(picture => planes.get(picture)!)
 }
 
-/** The video where the mask is white (or black), 0 elsewhere. Without a mask all is white. */
-function masked(video: Tensor, mask: Float32Array | undefined, white: boolean): Tensor {
-  if (!mask) return white ? video : tensor('f32', video.shape, new Float32Array(video.data.length))
-  const [frames, channels, height, width] = video.shape as [number, number, number, number]
-  const plane = height * width
-  const from = float32Data(video)
-  const data = new Float32Array(from.length)
-  for (let frame = 0; frame < frames; frame++) {
-    for (let pixel = 0; pixel < plane; pixel++) {
-      if (mask[frame * plane + pixel]! > 0.5 !== white) continue
-      for (let channel = 0; channel < channels; channel++) {
-        const at = (frame * channels + channel) * plane + pixel
-        data[at] = from[at]!
-      }
-    }
+/** A picture [3, height, width] where the mask is white (or black), 0 elsewhere. Without a mask all is white. */
+function masked(
+  picture: Float32Array,
+  mask: Float32Array | undefined,
+  white: boolean,
+): Float32Array | undefined {
+  if (!mask) return white ? picture : undefined
+  const masked = new Float32Array(picture.length)
+  for (let pixel = 0; pixel < mask.length; pixel++) {
+    if (mask[pixel]! > 0.5 !== white) continue
+    for (let at = pixel; at < picture.length; at += mask.length) masked[at] = picture[at]!
   }
-  return tensor('f32', video.shape, data)
+  return masked
 }
 
 /** [32, 1, h, w]: the picture on white at the size of the clip as inactive latents, nothing reactive. */
@@ -107,7 +96,7 @@ async function referenceLatents(picture: Picture, context: VisualContext): Promi
 
 /** [64, frames, h, w]: the pixels of every 8×8 block as channels, frames picked nearest; 0 for references. */
 function maskChannels(
-  mask: Float32Array | undefined,
+  mask: readonly Float32Array[] | undefined,
   context: VisualContext,
   facts: ModelFacts,
   references: number,
@@ -118,16 +107,28 @@ function maskChannels(
   const plane = latentHeight * latentWidth
   const data = new Float32Array(block * block * frames * plane)
   for (const [frame, source] of nearestExactFrames(context.frames, latentFrames).entries()) {
-    for (let y = 0; y < context.height; y++) {
-      for (let x = 0; x < context.width; x++) {
-        const channel = (y % block) * block + (x % block)
-        const cell = Math.floor(y / block) * latentWidth + Math.floor(x / block)
-        const pixel = (source * context.height + y) * context.width + x
-        data[(channel * frames + references + frame) * plane + cell] = mask ? mask[pixel]! : 1
-      }
+    for (let channel = 0; channel < block * block; channel++) {
+      const start = (channel * frames + references + frame) * plane
+      const cells = data.subarray(start, start + plane)
+      if (mask) pickPixels(cells, mask[source]!, { channel, block, columns: latentWidth })
+      else cells.fill(1)
     }
   }
   return tensor('f32', [block * block, frames, latentHeight, latentWidth], data)
+}
+
+/** The pixel of every block that a channel is of, row by row. @param columns blocks in a row */
+function pickPixels(
+  cells: Float32Array,
+  pixels: Float32Array,
+  { channel, block, columns }: { channel: number; block: number; columns: number },
+): void {
+  const width = columns * block
+  const first = Math.floor(channel / block) * width + (channel % block)
+  for (let cell = 0, row = first; cell < cells.length; row += block * width) {
+    for (let pixel = row; pixel < row + width - (channel % block); pixel += block)
+      cells[cell++] = pixels[pixel]!
+  }
 }
 
 /** One strength a VACE layer. */

@@ -7,13 +7,14 @@ import { resample } from '../../src/media/resample.ts'
 import type {
   Keyframe,
   KnownPositions,
+  LazyPictures,
   ModelFacts,
   VisualConditioning,
   VisualContext,
   VisualInputs,
 } from '../../src/pipeline/family.ts'
 import { concatenate, sliceAxis } from '../../src/tensor/axis.ts'
-import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { float32Data, tensor } from '../../src/tensor/tensor.ts'
 import type { WanTransformerConfig } from './config.ts'
 import { embedPictures, type ImageEncoder } from './image-encoder.ts'
 import { patchedShape } from './transformer.ts'
@@ -37,12 +38,7 @@ export async function imageCondition(
   options: WanVisualOptions,
 ): Promise<VisualConditioning> {
   const pictures = [image, lastImage].filter(picture => picture !== undefined)
-  const clip = tensor(
-    'f32',
-    [context.frames, 3, context.height, context.width],
-    greyClip(image, lastImage, context),
-  )
-  const latents = await context.encode(clip)
+  const latents = await context.encode(greyClip(image, lastImage, context))
   const [, frames, height, width] = latents.shape as [number, number, number, number]
   const mask = tensor(
     'f32',
@@ -57,17 +53,22 @@ export async function imageCondition(
   return { feeds, streams: [{ shape: latentShape(options.facts.latentChannels, context.size) }] }
 }
 
-/** A clip of zeros with the first frame, and the last one where it is given: [frames, 3, height, width]. */
+/** A clip of zeros with the first frame, and the last one where it is given. */
 function greyClip(
   image: Picture | undefined,
   lastImage: Picture | undefined,
-  context: VisualContext,
-): Float32Array {
-  const frame = 3 * context.height * context.width
-  const clip = new Float32Array(context.frames * frame)
-  if (image) clip.set(toUnitRange(resample(image, context, 'lanczos')), 0)
-  if (lastImage) clip.set(toUnitRange(resample(lastImage, context, 'lanczos')), (context.frames - 1) * frame)
-  return clip
+  { width, height, frames }: VisualContext,
+): LazyPictures {
+  const shown = new Map<number, Picture>()
+  if (image) shown.set(0, image)
+  if (lastImage) shown.set(frames - 1, lastImage)
+  return {
+    shape: [frames, 3, height, width],
+    picture(frame) {
+      const picture = shown.get(frame)
+      return picture && toUnitRange(resample(picture, { width, height }, 'lanczos'))
+    },
+  }
 }
 
 /**
@@ -115,7 +116,7 @@ export async function cleanFrames(
     }
     const copies = index === 0 ? 1 : 1 + temporalStride
     const seen = pictures.length > 1 ? pictures : new Array<Picture>(copies).fill(pictures[0]!)
-    const encoded = await context.encode(fitted(seen, context))
+    const encoded = await context.encode(fittedClip(seen, context))
     const first = pictures.length > 1 ? 0 : encoded.shape[1]! - 1
     const count = encoded.shape[1]! - first
     checkFree(frame, shown.subarray(index, index + count))
@@ -171,19 +172,20 @@ function checkFrame(frame: number, frames: number): void {
   })
 }
 
-/** Pictures at the size of the clip, f32 [pictures, 3, height, width] in [−1, 1]. */
-export function fitted(
+/** Pictures at the size of the clip. */
+export function fittedClip(
   pictures: readonly Picture[],
   { width, height }: { width: number; height: number },
-): Tensor {
-  const frame = 3 * width * height
-  const data = new Float32Array(pictures.length * frame)
+): LazyPictures {
   let known: { picture: Picture; pixels: Float32Array } | undefined
-  pictures.forEach((picture, index) => {
-    if (known?.picture !== picture) {
-      known = { picture, pixels: toUnitRange(resample(picture, { width, height }, 'lanczos')) }
-    }
-    data.set(known.pixels, index * frame)
-  })
-  return tensor('f32', [pictures.length, 3, height, width], data)
+  return {
+    shape: [pictures.length, 3, height, width],
+    picture(frame) {
+      const picture = pictures[frame]!
+      if (known?.picture !== picture) {
+        known = { picture, pixels: toUnitRange(resample(picture, { width, height }, 'lanczos')) }
+      }
+      return known.pixels
+    },
+  }
 }

@@ -11,7 +11,7 @@ import type {
 import { float32Data } from '../../src/tensor/tensor.ts'
 import { conditionChannels, type WanTransformerConfig } from './config.ts'
 import { controlConditioning } from './visual-control.ts'
-import { cleanFrames, fitted, imageCondition, type WanVisualOptions } from './visual-pictures.ts'
+import { cleanFrames, fittedClip, imageCondition, type WanVisualOptions } from './visual-pictures.ts'
 
 /** What a checkpoint can be asked for, and what it must be, from its config alone. */
 export function wanModes(
@@ -39,7 +39,7 @@ export function wanVisualConditioner(options: WanVisualOptions) {
       return await controlConditioning(inputs, context, transformer, options.facts)
     if (conditionChannels(transformer) > 0) return await imageCondition(inputs, context, options)
     const known = options.perFrameTimesteps ? await cleanFrames(inputs, context, options.facts) : undefined
-    const video = inputs.video && (await context.encode(fitted(inputs.video, context)))
+    const video = inputs.video && (await context.encode(fittedClip(inputs.video, context)))
     const stream: StreamConditioning = {
       shape: latentShape(options.facts.latentChannels, context.size),
       ...(video && { initial: { latents: float32Data(video), noise: 'added' } }),

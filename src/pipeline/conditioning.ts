@@ -76,7 +76,15 @@ export interface VisualContext {
    * Normalised latents [channels, frames, h, w] of pictures, f32 [frames, 3, height, width] in [−1, 1].
    * @param feeds that the encoder takes beside them, of the latents' shape
    */
-  encode(pictures: Tensor, feeds?: Readonly<Record<string, Tensor>>): Promise<Tensor>
+  encode(pictures: Tensor | LazyPictures, feeds?: Readonly<Record<string, Tensor>>): Promise<Tensor>
+}
+
+/** Pictures of a clip that are made as they are encoded: the floats of one chunk at a time are in memory. */
+export interface LazyPictures {
+  /** [frames, 3, height, width] */
+  readonly shape: readonly number[]
+  /** One picture, [3, height, width] in [−1, 1]; undefined for zeros. */
+  picture(frame: number): Float32Array | undefined
 }
 
 export interface VisualConditioning {

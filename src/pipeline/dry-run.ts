@@ -183,8 +183,8 @@ function withHollowPictures(model: Model): Model {
   return {
     ...model,
     conditionVisual: (inputs, context) => {
-      const encode: typeof context.encode = ({ dtype, shape }, feeds) =>
-        context.encode(hollow(dtype, shape), emptied(feeds))
+      const encode: typeof context.encode = ({ shape }, feeds) =>
+        context.encode(hollow('f32', shape), emptied(feeds))
       return model.conditionVisual(inputs, { ...context, encode })
     },
   }

@@ -1,14 +1,15 @@
 import { concatenate, sliceAxis } from '../tensor/axis.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { elementCount } from '../tensor/dtype.ts'
+import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { isCache, nextCaches } from './causal-run.ts'
-import type { CausalGraphs, ResidentTensor, RunGraph } from './family.ts'
+import type { CausalGraphs, LazyPictures, ResidentTensor, RunGraph } from './family.ts'
 
 export interface EncodeOptions {
   readonly encoder: CausalGraphs
   /** Frames of every latent after the first. */
   readonly temporalStride: number
   /** f32 [frames, 3, height, width] in [−1, 1]. */
-  readonly pictures: Tensor
+  readonly pictures: Tensor | LazyPictures
   /** What the encoder takes beside them, [channels, latent frames, h, w]. @default nothing */
   readonly feeds?: Readonly<Record<string, Tensor>> | undefined
   /** Latent frames of a chunk. */
@@ -30,7 +31,7 @@ export async function encodeClip(options: EncodeOptions): Promise<Tensor> {
     for (let start = 0; start < frames; ) {
       const count =
         start === 0 ? 1 : Math.min((encoder.chunk ?? options.chunk) * temporalStride, frames - start)
-      const clip = sliceAxis(pictures, 0, start, start + count)
+      const clip = partOf(pictures, start, start + count)
       const [from, to] = [start, start + count].map(frame => Math.ceil(frame / temporalStride)) as [
         number,
         number,
@@ -53,4 +54,15 @@ export async function encodeClip(options: EncodeOptions): Promise<Tensor> {
     await drop(Object.values(caches))
   }
   return concatenate(parts, 1)
+}
+
+/** The pictures [start, end) of a clip. */
+function partOf(pictures: Tensor | LazyPictures, start: number, end: number): Tensor {
+  if ('dtype' in pictures) return sliceAxis(pictures, 0, start, end)
+  const [, ...size] = pictures.shape
+  const data = new Float32Array((end - start) * elementCount(size))
+  for (let frame = start; frame < end; frame++) {
+    data.set(pictures.picture(frame) ?? [], (frame - start) * elementCount(size))
+  }
+  return tensor('f32', [end - start, ...size], data)
 }
