@@ -34,7 +34,7 @@ export function openAnimation(path: string, format: '.gif' | '.webp', clip: Clip
           advice: 'Write .mp4, .webm or a folder of PNG files.',
         })
       }
-      frames.push(Uint8Array.from(frame))
+      frames.push(new Uint8Array(frame))
     },
     async finish() {
       const bytes = await encode(Buffer.concat(frames.splice(0)), format, clip)

@@ -1,11 +1,12 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { createEngine, type GenerateEvent, type GenerateRequest, type Tensor } from '../../src/index.ts'
+import type { Engine, GenerateEvent, GenerateRequest, Tensor } from '../../src/index.ts'
 import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
+import { engineOfCase } from './engine-of-case.ts'
 import { type RecordedCall, requestOfCall } from './recorded-call.ts'
 import { casesOf, expectLevels, framesFirst } from './references.ts'
 
@@ -27,6 +28,7 @@ interface Case {
 
 const folders = ['hunyuan15-t2v', 'hunyuan15-i2v'].map(folder => ({ folder, cases: casesOf<Case>(folder) }))
 const scratch = scratchFolder()
+const engineOf = engineOfCase()
 
 describe.each(folders)('$folder', ({ folder, cases }) => {
   if (cases.length === 0) test.skip('the references are not here')
@@ -35,7 +37,7 @@ describe.each(folders)('$folder', ({ folder, cases }) => {
     '$name: from prompt, inputs and seed, every stage is what diffusers gives',
     async ({ name, about }) => {
       const model = modelOf(folder, about)
-      await using engine = await createEngine({ model, device: 'cpu', threads: 1 })
+      const engine = await engineOf({ model })
       await expectReference(engine, requestOf(about, folder), folder, name)
     },
   )
@@ -48,12 +50,10 @@ describe.each(folders)('$folder', ({ folder, cases }) => {
     const config = JSON.parse(readFileSync(file, 'utf8')) as object
     writeFileSync(file, JSON.stringify({ ...config, ...about.guider.override }))
     const { guidance: _, guidanceInterval: __, guidanceRescale: ___, ...request } = requestOf(about, folder)
-    await using engine = await createEngine({ model, device: 'cpu', threads: 1 })
+    const engine = await engineOf({ model })
     await expectReference(engine, request, folder, name)
   })
 })
-
-type Engine = Awaited<ReturnType<typeof createEngine>>
 
 async function expectReference(engine: Engine, request: GenerateRequest, folder: string, name: string) {
   const reference = readFixtureTensors(`${fixture(folder)}/${name}.safetensors`)

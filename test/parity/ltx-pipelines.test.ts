@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { createEngine, type GenerateEvent, type GenerateRequest, type Tensor } from '../../src/index.ts'
+import type { GenerateEvent, GenerateRequest, Tensor } from '../../src/index.ts'
 import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
+import { engineOfCase } from './engine-of-case.ts'
 import { type RecordedCall, requestOfCall } from './recorded-call.ts'
 import { casesOf, expectLevels, framesFirst, pictureFolder, tokensFirst } from './references.ts'
 
@@ -20,6 +21,7 @@ interface Case {
 const folders = ['ltx-video', 'ltx-condition'].map(folder => ({ folder, cases: casesOf<Case>(folder) }))
 
 const scratch = scratchFolder()
+const engineOf = engineOfCase()
 
 describe.each(folders)('$folder', ({ folder, cases }) => {
   if (cases.length === 0) test.skip('the references are not here')
@@ -28,7 +30,7 @@ describe.each(folders)('$folder', ({ folder, cases }) => {
     async ({ name, about }) => {
       const reference = readFixtureTensors(`${fixture(folder)}/${name}.safetensors`)
       const model = `${fixture(folder)}/model`
-      await using engine = await createEngine({ model, pipeline: about.pipeline, device: 'cpu', threads: 1 })
+      const engine = await engineOf({ model, pipeline: about.pipeline })
       const frames: Uint8Array[] = []
       const decoded: Float32Array[] = []
       for await (const event of engine.generate(requestOf(about, folder))) {

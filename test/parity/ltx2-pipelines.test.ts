@@ -2,12 +2,13 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { createEngine, type GenerateEvent, type GenerateRequest, type Tensor } from '../../src/index.ts'
+import type { GenerateEvent, GenerateRequest, Tensor } from '../../src/index.ts'
 import { openTokenizer } from '../../src/text/tokenizer.ts'
 import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
+import { engineOfCase } from './engine-of-case.ts'
 import { type RecordedCall, requestOfCall } from './recorded-call.ts'
 import { casesOf, expectLevels, framesFirst, pictureFolder, tokensFirst } from './references.ts'
 
@@ -31,13 +32,14 @@ const folders = ['ltx2-t2v', 'ltx2-i2v', 'ltx2-condition', 'ltx2.3-t2v'].map(fol
 })
 
 const scratch = scratchFolder()
+const engineOf = engineOfCase()
 
 describe.each(folders)('$folder', ({ folder, cases }) => {
   if (cases.length === 0) test.skip('the references are not here')
   test.each(cases)('$name: every stage is what diffusers gives', async ({ name, about }) => {
     const reference = readFixtureTensors(`${fixture(folder)}/${name}.safetensors`)
     const model = path.resolve(fixture(folder), about.model)
-    await using engine = await createEngine({ model, device: 'cpu', threads: 1 })
+    const engine = await engineOf({ model })
     const { frames, decoded, steps, sound } = await run(engine.generate(requestOf(about, folder)), reference)
     expect(steps).toBe(about.call.num_inference_steps)
     const waveform = reference.get('waveform')
@@ -87,7 +89,7 @@ describe.runIf(folders.some(({ cases }) => cases.length > 0))('two stages', () =
   test('the second goes on from the enlarged latents of the first, as diffusers does in three calls', async () => {
     const [first, second] = [read('case-5'), read('case-7')]
     const model = fixture('ltx2-t2v/model')
-    await using engine = await createEngine({ model, device: 'cpu', threads: 1 })
+    const engine = await engineOf({ model })
     const request = {
       ...requestOf(first.about, 'ltx2-t2v'),
       upsampler: `${model}/latent_upsampler`,
@@ -115,7 +117,7 @@ describe.runIf(folders.some(({ cases }) => cases.length > 0))('two stages', () =
   test('noise of the second goes on from the first where no seed is given', async () => {
     const { about } = read('case-5')
     const model = fixture('ltx2-t2v/model')
-    await using engine = await createEngine({ model, device: 'cpu', threads: 1 })
+    const engine = await engineOf({ model })
     const two = { upsampler: model, stage2Sigmas: [0.909375, 0.421875] }
     const made = async (seeds: object) => {
       const request = { ...requestOf(about, 'ltx2-t2v'), steps: 2, ...two, ...seeds }

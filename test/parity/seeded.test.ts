@@ -1,12 +1,13 @@
 /** Every family and mode against diffusers, in a clone alone: see test/fixtures/goldens/seeded/record.py. */
 import { mkdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { afterAll, expect, test } from 'vitest'
-import { createEngine, type Engine, type GenerateRequest } from '../../src/index.ts'
+import { expect, test } from 'vitest'
+import type { GenerateRequest } from '../../src/index.ts'
 import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
+import { engineOfCase } from './engine-of-case.ts'
 import { type RecordedCall, requestOfCall } from './recorded-call.ts'
 import { tokensFirst } from './references.ts'
 import { seededModels, writeSeededModel, writeSeededPicture } from './seeded-models.ts'
@@ -38,27 +39,13 @@ const models = seededModels()
 const scratch = scratchFolder()
 const written = new Set<string>()
 
-/** The engine of the case before, which the next one of the same model goes on with. */
-let last: { readonly key: string; readonly engine: Engine } | undefined
-
-async function engineOf(model: string, pipeline: string): Promise<Engine> {
-  const key = `${model} ${pipeline}`
-  if (last?.key === key) return last.engine
-  await last?.engine[Symbol.asyncDispose]()
-  last = {
-    key,
-    engine: await createEngine({ model, pipeline, experimental: true, device: 'cpu', threads: 1 }),
-  }
-  return last.engine
-}
-
-afterAll(async () => await last?.engine[Symbol.asyncDispose]())
+const engineOf = engineOfCase()
 
 test.each(cases)('$name: from prompt, inputs and seed, every step is what diffusers gives', async each => {
   const folder = path.join(scratch, each.model)
   if (!written.has(each.model)) await writeSeededModel(folder, models[each.model]!)
   written.add(each.model)
-  const engine = await engineOf(folder, each.pipeline)
+  const engine = await engineOf({ model: folder, pipeline: each.pipeline, experimental: true })
   const reference = results.get(`${each.name}.latents`)!.data as Float32Array
   const latents: number[] = []
   const frames: Uint8Array[] = []

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { ProviderPlace } from '../../../src/engine/provider-package.ts'
 import { type SetupCudaOptions, setupCuda } from '../../../src/engine/setup-cuda.ts'
 import { scratchFolder } from '../../scratch.ts'
@@ -15,16 +15,22 @@ const root = scratchFolder()
 let count = 0
 let folder = ''
 let server: Server
+/** The archive of the package, and what the server sends. */
+let packed: Buffer
 let archive: Buffer
 let requests: string[] = []
 let status = 200
 
+beforeAll(async () => {
+  folder = path.join(root, 'packed')
+  await libraryFolder('package/libs', version)
+  packed = execFileSync('tar', ['-czf', '-', '-C', folder, 'package'], { encoding: 'buffer' })
+})
+
 beforeEach(async () => {
   folder = path.join(root, String(count++))
   await mkdir(path.join(folder, 'runtime'), { recursive: true })
-  const inside = await libraryFolder('package/libs', version)
-  archive = execFileSync('tar', ['-czf', '-', '-C', folder, 'package'], { encoding: 'buffer' })
-  expect(inside).toContain(folder)
+  archive = packed
   requests = []
   status = 200
   server = createServer((request, response) => {
