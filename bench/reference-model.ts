@@ -1,6 +1,10 @@
-/** The small Wan 2.1 that tests and the measuring kit run: its configs are kept, its weights follow from a formula. */
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+/**
+ * The small Wan 2.1 that tests and the measuring kit run: its configs are kept, its tokenizer is kept compressed, and its
+ * weights follow from a formula.
+ */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { families } from '../models/index.ts'
 import { tensorsOf } from '../src/benchmark/synthetic.ts'
 import { familyOf } from '../src/engine/checkpoint.ts'
@@ -12,17 +16,27 @@ import { synthesizeWeights } from '../src/weights/sparse.ts'
 /** Beside the model folder `model`, `case-1.safetensors` has what diffusers makes with it; `record.py` records it. */
 export const referenceFolder = path.join(packageFolder(), 'test', 'fixtures', 'goldens', 'wan21-t2v')
 
-/** The model folder. Its weights, which the repository does not keep, are written where they are missing. */
+/** The model folder. What the repository does not keep of it is written where it is missing. */
 export async function referenceModel(): Promise<string> {
   const folder = path.join(referenceFolder, 'model')
-  const configs = { ...(await readComponents(folder)), defaults: {} }
-  const missing = weightFiles(configs).filter(({ file }) => !existsSync(path.join(folder, file)))
-  if (missing.length === 0) return folder
   // Written elsewhere and moved: another process may be reading, or writing as well.
   const written = mkdtempSync(path.join(referenceFolder, '.writing-'))
+  const place = (file: string) => renameSync(path.join(written, file), path.join(folder, file))
+  const isMissing = (file: string) => !existsSync(path.join(folder, file))
   try {
-    await writeRandomWeights(configs, written)
-    for (const { file } of missing) renameSync(path.join(written, file), path.join(folder, file))
+    const tokenizer = path.join('tokenizer', 'tokenizer.json')
+    if (isMissing(tokenizer)) {
+      const compressed = readFileSync(path.join(referenceFolder, 'tokenizer.json.gz'))
+      mkdirSync(path.join(written, 'tokenizer'))
+      writeFileSync(path.join(written, tokenizer), gunzipSync(compressed))
+      place(tokenizer)
+    }
+    const configs = { ...(await readComponents(folder)), defaults: {} }
+    const weights = weightFiles(configs).map(({ file }) => file)
+    if (weights.some(isMissing)) {
+      await writeRandomWeights(configs, written)
+      weights.filter(isMissing).forEach(place)
+    }
   } finally {
     rmSync(written, { recursive: true })
   }
