@@ -139,8 +139,13 @@ test('every stage of the plan has a budget, and all of them eight minutes at mos
   expect(new Set(files).size).toBeGreaterThan(8)
 })
 
-test('the first stages do without each kernel once, and the reports have to say so', () => {
-  const place = { root: '/kit', weights: '/dev/shm/w', output: '/out', kernels: ['a', 'b'] }
+test('networks do without each kernel that they use once, and the reports have to say so', () => {
+  const place = {
+    root: '/kit',
+    weights: '/dev/shm/w',
+    output: '/out',
+    kernels: ['a', 'gated-residual', 'b', 'norm-silu-windows'],
+  }
   const stages = gpuStages({ ...place, device: 'cuda', size: '832x480', frames: 81 })
   const without = stages.flatMap(({ number, tasks }) => {
     return tasks.flatMap(({ name, variables }) => {
@@ -151,13 +156,19 @@ test('the first stages do without each kernel once, and the reports have to say 
   expect(without).toEqual([
     '1 transformer without a: a',
     '1 transformer without b: b',
+    '1 decoder without norm-silu-windows: norm-silu-windows',
     '2 without a: a',
     '2 without b: b',
+    '4 decode 4 without norm-silu-windows: norm-silu-windows',
+    '4 decode 4 prefer_nhwc=1 without norm-silu-windows: norm-silu-windows',
   ])
   const { check } = stages[2]!.tasks.find(({ name }) => name === 'without a')!
   const report = (kernels: string) => ({ settings: { backend: 'native', kernels } })
-  expect(check!(report('b'))).toBeUndefined()
-  expect(check!(report('a b'))).toBe('kernels: expected b, got a, b')
+  expect(check!(report('gated-residual b norm-silu-windows'))).toBeUndefined()
+  const others = 'b, gated-residual, norm-silu-windows'
+  expect(check!(report('a gated-residual b norm-silu-windows'))).toBe(
+    `kernels: expected ${others}, got a, ${others}`,
+  )
 })
 
 test('what a kernel saves is the time without it less that with all, for each layer', () => {
