@@ -14,14 +14,13 @@ import type {
   OptionalGraph,
 } from '../../src/pipeline/family.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
-import type { ClipVisionConfig } from '../clip/config.ts'
-import { clipVisionEncoder, clipVisionIgnored } from '../clip/vision-encoder.ts'
+import { clipVisionIgnored } from '../clip/vision-encoder.ts'
 import { umt5Encoder } from '../umt5/encoder.ts'
 import { readWanConfigs, type WanConfigs, type WanTransformerConfig, type WanVaeConfig } from './config.ts'
 import { wanContext } from './context.ts'
 import { wanDownloads } from './downloads.ts'
 import { wanFields } from './fields.ts'
-import { imageTensors, wanImageContext } from './image-context.ts'
+import { imageContext, imageGraphs, imageTensors } from './image-context.ts'
 import { wanOriginalNames } from './original-names.ts'
 import { wanAliases, wanPipelines } from './pipelines.ts'
 import { wanPresets } from './presets.ts'
@@ -46,8 +45,6 @@ export const wan: Family = {
   singleFiles: wanSingleFiles,
   load: checkpoint => loadWan(readWanConfigs(checkpoint), checkpoint),
 }
-
-const imageContext = 'image-context'
 
 function loadWan(configs: WanConfigs, checkpoint: CheckpointConfigs): Model {
   const [{ config: transformer }] = configs.experts
@@ -187,24 +184,6 @@ function withoutEncoder({ experts, expandTimesteps }: WanConfigs): OptionalGraph
   const { modes } = wanModes(config, expandTimesteps)
   const shown = config.vace_layers?.length ? modes : modes.filter(mode => mode !== 'text')
   return { tensors: /^encoder\./, leftovers: [/^quant_conv\./], modes: shown }
-}
-
-/** From pixels to CLIP's hidden states, and from those to what the cross-attentions see. */
-function imageGraphs(clip: ClipVisionConfig, transformer: WanTransformerConfig): GraphRecipe[] {
-  return [
-    {
-      name: 'image-encoder',
-      component: 'image_encoder',
-      role: 'text-encoder',
-      build: (weights, precision) => clipVisionEncoder(clip, weights, precision),
-    },
-    {
-      name: imageContext,
-      component: 'transformer',
-      role: 'transformer',
-      build: (...given) => wanImageContext(transformer, ...given),
-    },
-  ]
 }
 
 /** Tensors that diffusers and transformers load or skip without using them. */

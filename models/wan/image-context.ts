@@ -7,10 +7,32 @@ import { add } from '../../src/graph/ops/elementwise.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { linear } from '../../src/nn/linear.ts'
 import { layerNormLayer } from '../../src/nn/normalization.ts'
-import type { GraphTarget } from '../../src/pipeline/family.ts'
+import type { GraphRecipe, GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
+import type { ClipVisionConfig } from '../clip/config.ts'
+import { clipVisionEncoder } from '../clip/vision-encoder.ts'
 import { modelWidth, type WanTransformerConfig } from './config.ts'
 import { contextOutputs, crossAttentions } from './context.ts'
+
+export const imageContext = 'image-context'
+
+/** From pixels to CLIP's hidden states, and from those to what the cross-attentions see. */
+export function imageGraphs(clip: ClipVisionConfig, transformer: WanTransformerConfig): GraphRecipe[] {
+  return [
+    {
+      name: 'image-encoder',
+      component: 'image_encoder',
+      role: 'text-encoder',
+      build: (weights, precision) => clipVisionEncoder(clip, weights, precision),
+    },
+    {
+      name: imageContext,
+      component: 'transformer',
+      role: 'transformer',
+      build: (...given) => wanImageContext(transformer, ...given),
+    },
+  ]
+}
 
 /**
  * Input: `image` f32 [batch, image, imageDim], hidden states of a CLIP encoder, of two pictures joined where the
@@ -23,7 +45,7 @@ export function wanImageContext(
   precision: FloatDType,
   target: GraphTarget = {},
 ): Graph {
-  const graph = new Graph('image-context', { precision })
+  const graph = new Graph(imageContext, { precision })
   const scope = new Scope(graph, weights)
   const tokens = config.pos_embed_seq_len ?? 'image'
   const image = graph.input('image', 'f32', ['batch', tokens, config.image_dim ?? modelWidth(config)])

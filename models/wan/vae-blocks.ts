@@ -7,9 +7,9 @@
 import type { Graph, Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
-import { conv2d, depthToSpace, upsampleNearest2x } from '../../src/graph/ops/convolution.ts'
+import { conv2d, upsampleNearest2x } from '../../src/graph/ops/convolution.ts'
 import { add, multiply } from '../../src/graph/ops/elementwise.ts'
-import { concat, gather, reshape, reshapeLike, slice, split, transpose } from '../../src/graph/ops/layout.ts'
+import { concat, reshape, reshapeLike, split, transpose } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { type CausalCaches, causalConv, causalConvAfterNorm } from '../../src/nn/causal-conv.ts'
 import { channelNorm } from '../../src/nn/channel-norm.ts'
@@ -92,35 +92,9 @@ function doubleFrames(scope: Scope, x: Value, caches: CausalCaches): Value {
   return splitFrames(pairs, 2)
 }
 
-/**
- * The parameter-free shortcut upwards (DC-AE, Chen et al. 2024; `DupUp3D`): channels are repeated and dealt out to
- * twice the height and width, and to `timeFactor` frames. `like` is the main path's result.
- */
-export function duplicateUp(x: Value, like: Value, timeFactor: 1 | 2, first: boolean): Value {
-  const channels = Number(dimAt(x, 1))
-  const out = Number(dimAt(like, 1))
-  const repeats = (out * timeFactor * 4) / channels
-  const source = Array.from({ length: channels * repeats }, (_, index) => Math.floor(index / repeats))
-  const repeated = gather(x, x.graph.ints(source), 1) // [frames, out·timeFactor·4, h, w]
-  const spread = depthToSpace(repeated, 2) // [frames, out·timeFactor, 2h, 2w]
-  if (timeFactor === 1) return spread
-  // The channels are (out, time): bring them to (time, out), so that time can join the frames.
-  const byTime = x.graph.ints(interleaved(timeFactor, out))
-  const frames = splitFrames(gather(spread, byTime, 1), 2) // [2·frames, out, 2h, 2w]
-  return first ? slice(frames, 0, 1) : frames
-}
-
 /** [frames, parts·channels, h, w] → [parts·frames, channels, h, w], the parts of a frame in order: the same bytes. */
-function splitFrames(x: Value, parts: number): Value {
+export function splitFrames(x: Value, parts: number): Value {
   return reshape(x, ['*', Number(dimAt(x, 1)) / parts, '=', '='])
-}
-
-/** Where to pick from, so that channels laid out as (columns, rows) come out as (rows, columns). */
-export function interleaved(rows: number, columns: number): number[] {
-  return Array.from(
-    { length: rows * columns },
-    (_, index) => (index % columns) * rows + Math.floor(index / columns),
-  )
 }
 
 /** A number of every channel, [channels, 1, 1, 1]. */

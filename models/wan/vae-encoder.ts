@@ -10,16 +10,7 @@ import { dimAt } from '../../src/graph/operand.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { conv2d } from '../../src/graph/ops/convolution.ts'
 import { add, divide, subtract } from '../../src/graph/ops/elementwise.ts'
-import {
-  frameWindows,
-  gather,
-  padBefore,
-  reshape,
-  reshapeLike,
-  slice,
-  transpose,
-} from '../../src/graph/ops/layout.ts'
-import { averagePool, meanOver } from '../../src/graph/ops/pooling.ts'
+import { frameWindows, slice, transpose } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { CausalCaches, causalConv, causalConvAfterNorm } from '../../src/nn/causal-conv.ts'
 import { pointwiseConv, windowConv } from '../../src/nn/conv3d.ts'
@@ -29,13 +20,13 @@ import type { FloatDType } from '../../src/tensor/dtype.ts'
 import type { WanVaeConfig } from './config.ts'
 import {
   type Chunk,
-  interleaved,
   type Level,
   middleBlock,
   perChannel,
   residualBlock,
   residualBlocks,
 } from './vae-blocks.ts'
+import { averageDown } from './vae-shortcuts.ts'
 
 /**
  * Inputs: `pictures` f32 [frames, 3, H, W] in [−1, 1], one for the first chunk and a multiple of four for later
@@ -134,28 +125,4 @@ function downsample(scope: Scope, x: Value, time: boolean, caches: CausalCaches)
   }
   const history = caches.prepend(halved, 1) // [2·n + 1, channels, h/2, w/2]
   return windowConv(scope, 'time_conv', frameWindows(history, 2), channels, { kernel: 1 })
-}
-
-/**
- * The parameter-free shortcut downwards (`AvgDown3D`): pixels and frames that fall together become channels, and
- * groups of neighbouring channels are averaged. `like` is the main path's result.
- */
-function averageDown(x: Value, like: Value, timeFactor: 1 | 2, spaceFactor: 1 | 2): Value {
-  const channels = Number(dimAt(x, 1))
-  const out = Number(dimAt(like, 1))
-  const group = (channels * timeFactor * spaceFactor * spaceFactor) / out
-  if (group % (spaceFactor * spaceFactor) !== 0) {
-    throw x.graph.invalid(
-      'AvgDown3D',
-      `groups that hold whole ${spaceFactor}×${spaceFactor} windows`,
-      `${group}`,
-    )
-  }
-  const pooled = spaceFactor === 1 ? x : averagePool(x, spaceFactor) // [frames, channels, h/s, w/s]
-  const even = timeFactor === 2 && dimAt(x, 0) === 1 ? padBefore(pooled, 0, 1) : pooled
-  const joined = reshape(even, ['*', timeFactor * channels, '=', '=']) // [n, (time, channels), h/s, w/s]
-  const byChannel = joined.graph.ints(interleaved(channels, timeFactor))
-  const ordered = timeFactor === 1 ? joined : gather(joined, byChannel, 1) // [n, (channels, time), h/s, w/s]
-  const groups = reshape(ordered, ['=', out, group / (spaceFactor * spaceFactor), '*']) // [n, out, members, pixels]
-  return reshapeLike(meanOver(groups, 2), like)
 }

@@ -19,15 +19,8 @@ import { unpatchify } from '../../src/nn/patchify.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import type { WanVaeConfig } from './config.ts'
-import {
-  type Chunk,
-  duplicateUp,
-  type Level,
-  middleBlock,
-  perChannel,
-  residualBlocks,
-  upsample,
-} from './vae-blocks.ts'
+import { type Chunk, type Level, middleBlock, perChannel, residualBlocks, upsample } from './vae-blocks.ts'
+import { duplicateUp } from './vae-shortcuts.ts'
 
 /**
  * Inputs: `latents` f32 [channels, frames, h, w], normalised as the transformer gives them, and for a later chunk

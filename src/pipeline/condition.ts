@@ -1,7 +1,7 @@
 import { checkAborted } from '../errors.ts'
-import { type LatentSize, toLatent } from '../geometry/video-geometry.ts'
+import type { LatentSize } from '../geometry/video-geometry.ts'
 import type { Picture } from '../media/read-picture.ts'
-import { dropNotices, listed, type Notify } from '../notices.ts'
+import { listed, type Notify } from '../notices.ts'
 import { isResident } from '../runtime/backend.ts'
 import { isGuided } from '../sampling/guidance.ts'
 import type { NoiseGenerator } from '../sampling/noise.ts'
@@ -91,19 +91,8 @@ export async function conditionOn(
   return { conditional: conditional!, ...(unconditional && { unconditional }), visual }
 }
 
-/** What the network sees of the request's pictures and clips in a stage that goes on from latents at its size. */
-export async function conditionStage(
-  model: Model,
-  plan: GeneratePlan,
-  from: readonly Tensor[],
-  context: Omit<ConditionContext, 'size'>,
-): Promise<VisualConditioning> {
-  const inputs = await readVisualInputs(plan, context.signal, dropNotices)
-  const size = toLatent(model.facts.geometry, plan)
-  return await visualConditions(model, plan, inputs, { ...context, size }, from)
-}
-
-async function visualConditions(
+/** What the network sees of the request's pictures and clips. @param from latents that a later stage goes on from */
+export async function visualConditions(
   model: Model,
   plan: GeneratePlan,
   inputs: VisualInputs,

@@ -1,14 +1,18 @@
 /** The stages of a run: the first at the request's size, later ones that go on from its latents, enlarged. */
 
-import type { Notify } from '../notices.ts'
+import { toLatent } from '../geometry/video-geometry.ts'
+import { dropNotices, type Notify } from '../notices.ts'
 import { createGenerator } from '../sampling/noise.ts'
-import { conditionStage, residentsOf } from './condition.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { type ConditionContext, residentsOf, visualConditions } from './condition.ts'
 import { denoiseStage, type FinishedStage, type PreparedStage, prepareStage } from './denoise-stage.ts'
 import type { DenoiseState } from './denoise-state.ts'
 import type { GenerateEvent } from './events.ts'
-import type { Model } from './family.ts'
+import type { Model, VisualConditioning } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
+import type { GeneratePlan } from './request.ts'
 import { upsampleVideo } from './upsample.ts'
+import { readVisualInputs } from './visual.ts'
 
 export interface StagesContext {
   readonly runner: GraphRunner
@@ -55,4 +59,16 @@ export async function* denoiseStages(
     done += next.steps
   }
   return { ...found, latents, skippedSteps }
+}
+
+/** What the network sees of the request's pictures and clips in a stage that goes on from latents at its size. */
+async function conditionStage(
+  model: Model,
+  plan: GeneratePlan,
+  from: readonly Tensor[],
+  context: Omit<ConditionContext, 'size'>,
+): Promise<VisualConditioning> {
+  const inputs = await readVisualInputs(plan, context.signal, dropNotices)
+  const size = toLatent(model.facts.geometry, plan)
+  return await visualConditions(model, plan, inputs, { ...context, size }, from)
 }

@@ -14,6 +14,7 @@ import {
   type GuidanceMethodPlan,
   guidanceMethodFields,
 } from './guidance-method.ts'
+import { type LevelFields, type LevelPlan, levelFields } from './levels.ts'
 import { type PictureFields, type PicturePlan, pictureFields } from './pictures.ts'
 import { type PresetFields, type PresetPlan, presetFields } from './preset.ts'
 import { type PromptFields, type PromptPlan, promptFields } from './prompt.ts'
@@ -34,6 +35,7 @@ export interface GenerateRequest
     PromptFields,
     PresetFields,
     StepFields,
+    LevelFields,
     GuidanceFields,
     GuidanceMethodFields,
     ClipFields,
@@ -49,6 +51,7 @@ export interface GeneratePlan
     PromptPlan,
     PresetPlan,
     StepPlan,
+    LevelPlan,
     GuidancePlan,
     GuidanceMethodPlan,
     ClipPlan,
@@ -73,6 +76,7 @@ const groups: Readonly<Record<Exclude<FieldName, keyof FamilyFields>, unknown>> 
   ...promptFields,
   ...presetFields,
   ...stepFields,
+  ...levelFields,
   ...guidanceFields,
   ...guidanceMethodFields,
   ...clipFields,

@@ -1,9 +1,8 @@
-import { RequestError } from '../../errors.ts'
 import type { JsonValue } from '../../media/record.ts'
 import { type SamplerName, samplerNames } from '../../sampling/samplers/sampler.ts'
-import { checkSpacing } from '../../sampling/schedules/schedule.ts'
-import { choice, decimal, numbers, seed, wholeNumber } from './argument-types.ts'
-import type { FieldGroup, Zod } from './field.ts'
+import { choice, decimal, seed, wholeNumber } from './argument-types.ts'
+import type { FieldContext, FieldGroup, Zod } from './field.ts'
+import type { LevelFields } from './levels.ts'
 
 const seedLimit = 2n ** 64n
 const expected = 'a whole number from 0 to 2^64 - 1'
@@ -26,18 +25,6 @@ export interface StepFields {
    * @default the model's
    */
   readonly steps?: number | undefined
-  /**
-   * Timesteps of the steps in place of evenly spaced ones, falling, above 0 to 1000, as diffusers' `timesteps`: before
-   * the shift of the schedule. Not every sampler takes them.
-   * @default those of the model
-   */
-  readonly timesteps?: readonly number[] | undefined
-  /**
-   * Noise levels of the steps in place of evenly spaced ones, falling, above 0 to 1, as diffusers' `sigmas`: before the
-   * shift of the schedule. Not every sampler takes them.
-   * @default those of the model
-   */
-  readonly sigmas?: readonly number[] | undefined
   /**
    * Seed of the noise, from 0 to 2^64 − 1: a request with the same seed makes the same video.
    * @default random, and told in the plan
@@ -63,8 +50,6 @@ export interface StepFields {
 
 export interface StepPlan {
   readonly steps: number
-  readonly timesteps: readonly number[] | undefined
-  readonly sigmas: readonly number[] | undefined
   readonly seed: bigint
   /** Undefined: the one that the scheduler config names. */
   readonly sampler: SamplerName | undefined
@@ -77,36 +62,9 @@ export const stepFields: FieldGroup<StepFields, StepPlan> = {
   steps: {
     about: 'denoising steps (default: the model’s)',
     schema: z => z.int().min(1).max(1000),
-    resolve: (value, { fields: { timesteps, sigmas }, facts }) => {
-      return (timesteps ?? sigmas)?.length ?? value ?? facts.defaults.steps
-    },
-    check({ steps, timesteps, sigmas }) {
-      const given = timesteps ?? sigmas
-      if (given === undefined || given.length === steps) return
-      throw new RequestError('request/invalid', {
-        subject: 'steps',
-        expected: `${given.length}, the number of ${timesteps ? 'timesteps' : 'sigmas'}`,
-        got: String(steps),
-        advice: 'Leave it out.',
-      })
-    },
+    resolve: stepsOf,
     flag: { name: '--steps', argument: '<n>', group: 'video', type: wholeNumber },
     api: { name: 'numInferenceSteps' },
-  },
-  timesteps: {
-    about: 'timesteps of the steps: 1000,757,522 (default: the model’s)',
-    schema: z => z.array(z.number()).min(1).max(1000),
-    check({ timesteps = [], sigmas }) {
-      if (sigmas) throw bothGiven()
-      checkSpacing({ timesteps }, 1000)
-    },
-    flag: { name: '--timesteps', argument: '<t,t,…>', group: 'finer', type: numbers },
-  },
-  sigmas: {
-    about: 'noise levels of the steps: 1,0.9,0.6 (default: the model’s)',
-    schema: z => z.array(z.number()).min(1).max(1000),
-    check: ({ sigmas = [] }) => checkSpacing({ sigmas }, 1000),
-    flag: { name: '--sigmas', argument: '<s,s,…>', group: 'finer', type: numbers },
   },
   seed: {
     ...seedRecord,
@@ -141,11 +99,10 @@ export const stepFields: FieldGroup<StepFields, StepPlan> = {
   },
 }
 
-function bothGiven(): RequestError {
-  return new RequestError('request/invalid', {
-    subject: 'timesteps',
-    expected: 'no sigmas beside them',
-    got: 'both',
-    advice: 'Give one of them.',
-  })
+/** One for each level that the request names. */
+function stepsOf(
+  value: number | undefined,
+  { fields: { timesteps, sigmas }, facts }: FieldContext<StepFields & LevelFields>,
+): number {
+  return (timesteps ?? sigmas)?.length ?? value ?? facts.defaults.steps
 }
