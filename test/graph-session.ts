@@ -1,3 +1,4 @@
+import { onTestFinished } from 'vitest'
 import { InferenceSession, Tensor as OrtTensor } from '#onnxruntime'
 import type { Graph } from '../src/graph/graph.ts'
 import { serialize } from '../src/graph/serialize.ts'
@@ -33,6 +34,21 @@ export async function openGraph(graph: Graph, capture: readonly string[] = []): 
     },
     release: async () => await session.release(),
   }
+}
+
+const opened = new WeakMap<Graph, Promise<OpenGraph>>()
+
+/** A graph that stays open until the end of the test, however often it is asked for. */
+export function sessionOfTest(graph: Graph): Promise<OpenGraph> {
+  const known = opened.get(graph)
+  if (known) return known
+  const opening = openGraph(graph)
+  opened.set(graph, opening)
+  onTestFinished(async () => {
+    opened.delete(graph)
+    await (await opening).release()
+  })
+  return opening
 }
 
 /** Runs a graph once. */

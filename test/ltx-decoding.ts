@@ -5,7 +5,7 @@ import { decodeChunks } from '../src/pipeline/decode.ts'
 import type { Feed, RunGraph } from '../src/pipeline/family.ts'
 import { concatenate } from '../src/tensor/axis.ts'
 import type { Tensor } from '../src/tensor/tensor.ts'
-import { openGraph } from './graph-session.ts'
+import { sessionOfTest } from './graph-session.ts'
 
 interface Decoding {
   /** [channels, frames, h, w] */
@@ -22,7 +22,7 @@ export async function decodeInParts(
 ) {
   const { decoder } = ltxDecoderFacts(config)
   const sessions = new Map(
-    await Promise.all(stages.map(async graph => [graph.name, await openGraph(graph)] as const)),
+    await Promise.all(stages.map(async graph => [graph.name, await sessionOfTest(graph)] as const)),
   )
   const kept = new Map<Feed, Tensor>()
   const run: RunGraph = async (name, given, { fetch, keep = () => false } = {}) => {
@@ -57,6 +57,5 @@ export async function decodeInParts(
     frames.push(part.frames.data as Uint8Array)
     sizes.push(part.frames.shape[0]!)
   }
-  for (const session of sessions.values()) await session.release()
   return { decoded: concatenate(decoded, 0), frames: Buffer.concat(frames), sizes, held: kept.size }
 }

@@ -5,8 +5,8 @@ import { dryRunDecoding } from '../src/pipeline/dry-run.ts'
 import type { Family } from '../src/pipeline/family.ts'
 import { type GenerateRequest, planRequest } from '../src/pipeline/request.ts'
 
-/** The runs that a published checkpoint decodes a clip in, as they are planned, with the graphs in f16 and no weights. */
-export async function decodingOf(family: Family, name: string, request: Omit<GenerateRequest, 'prompt'>) {
+/** A published checkpoint that plans how it decodes clips, with the graphs in f16 and no weights, each built once. */
+export function publishedDecoding(family: Family, name: string) {
   const { index, components } = family.published.find(each => each.name === name)!
   const model = family.load({ folder: '', index, components, defaults: {} })
   const graphs = new Map<string, Graph>()
@@ -17,7 +17,13 @@ export async function decodingOf(family: Family, name: string, request: Omit<Gen
     return graphs.get(wanted)!
   }
   const fields = { fields: requestFields, randomSeed: () => 0n }
-  const plan = planRequest({ prompt: '', ...request }, model.facts, fields)
-  const runs = await dryRunDecoding(model, plan, graph, { residency: 'keep', chunk: 2, tile: undefined })
-  return { model, runs: runs.map(run => ({ ...run, built: graphs.get(run.graph)! })) }
+  return {
+    model,
+    /** The runs that a clip is decoded in. */
+    async runsOf(request: Omit<GenerateRequest, 'prompt'>) {
+      const plan = planRequest({ prompt: '', ...request }, model.facts, fields)
+      const runs = await dryRunDecoding(model, plan, graph, { residency: 'keep', chunk: 2, tile: undefined })
+      return runs.map(run => ({ ...run, built: graphs.get(run.graph)! }))
+    },
+  }
 }

@@ -17,7 +17,7 @@ import { synthesizeWeights } from '../../../src/weights/sparse.ts'
 import { largestDifference } from '../../compare.ts'
 import { fixture } from '../../fixtures.ts'
 import { openGraph } from '../../graph-session.ts'
-import { decodingOf } from '../../published-decoding.ts'
+import { publishedDecoding } from '../../published-decoding.ts'
 import { scratchFolder } from '../../scratch.ts'
 
 const scratch = scratchFolder()
@@ -74,11 +74,10 @@ test.each(seeded)('a sound of %s that is decoded in parts is that of one run', a
   for (const session of sessions.values()) await session.release()
 })
 
-/** The most that a run of the published sound decoder holds beside its weights, and spectra of its longest run. */
-async function memoryOf(name: string, frames: number) {
-  const { model, runs } = await decodingOf(ltx2, name, { frames, width: 64, height: 64 })
+/** The most that a run of the sound decoder of a published checkpoint holds beside its weights. */
+async function memoryOf({ model, runsOf }: ReturnType<typeof publishedDecoding>, frames: number) {
   const names = model.facts.sound!.decoder.map(each => each.graph)
-  const bytes = runs
+  const bytes = (await runsOf({ frames, width: 64, height: 64 }))
     .filter(run => names.includes(run.graph))
     .map(({ built, symbols, inputBytes, outputBytes }) => {
       return peakBytes(built, symbols, undefined, foldedValues(built)) + inputBytes + outputBytes
@@ -88,10 +87,11 @@ async function memoryOf(name: string, frames: number) {
 
 describe('what a run of a published sound decoder holds does not grow with the clip', () => {
   test.each(['ltx-2', 'ltx-2.3'])('%s', async name => {
+    const decoding = publishedDecoding(ltx2, name)
     const [short, long, longer] = [
-      await memoryOf(name, 121),
-      await memoryOf(name, 481),
-      await memoryOf(name, 961),
+      await memoryOf(decoding, 121),
+      await memoryOf(decoding, 481),
+      await memoryOf(decoding, 961),
     ]
     const shown = [short, long, longer].map(bytes => `${(bytes / 1e6).toFixed()} MB`)
     console.info(`${name}, sound of 121, 481 and 961 frames: ${shown.join(', ')} beside the weights`)
