@@ -106,7 +106,9 @@ describe('in operators of the standard', () => {
   test.each(families.flatMap(family => family.published.map(model => ({ family, model }))))(
     'every graph of $model.name is written',
     ({ family, model }) => {
-      const { components } = model
+      const components = Object.fromEntries(
+        Object.entries(model.components).map(([name, config]) => [name, shallow(name, config)]),
+      )
       const named = Object.keys(components).map(name => [name, ['diffusers', name]])
       const index = { ...model.index, ...Object.fromEntries(named) }
       const { graphs } = family.load({ folder: '/', index, components, defaults: {} })
@@ -121,6 +123,11 @@ describe('in operators of the standard', () => {
     },
   )
 })
+
+/** The config of a component, with few layers where it is a transformer: its layers are all alike. */
+function shallow(name: string, config: object): object {
+  return name.startsWith('transformer') ? { ...config, num_layers: 2 } : config
+}
 
 function domainsOf(graph: Graph): string {
   return Buffer.from(serialize(graph, { locate: file => file })).toString('latin1')
