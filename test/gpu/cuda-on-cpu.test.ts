@@ -1,5 +1,6 @@
 /** The sources of our CUDA kernels, compiled for the host and run thread by thread: what they compute, without a GPU. */
 import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -40,72 +41,80 @@ function runCases(name: string): string[] {
 /** Rounding to 11 and 8 bits moves values by up to 2⁻¹² and 2⁻⁹ of themselves, by half of it on average. */
 const tolerances = { f32: 5e-7, f16: 3e-4, bf16: 2e-3 } as const
 
+/** By folder: cases that are compared, results of each, and what is said of operands that are refused. */
+const programs = [
+  ['qk-norm-rope', 19, 2, ['expected a width of at most 8192, got 8224']],
+  [
+    'norm-modulate',
+    72,
+    1,
+    [
+      'expected a width of at most 8192, got 8224',
+      'expected a width of at most 8192, got 8200',
+      'expected rows of the scale that divide those of the operand',
+      "expected a scale of the rows' width",
+      "expected a shift of the scale's shape",
+    ],
+  ],
+  [
+    'linear',
+    30,
+    1,
+    [
+      "expected rows of the weight's width",
+      'expected a bias of one for each row of the weight',
+      'expected a weight of two axes',
+      '2 kernels chosen',
+      'cuBLASLt: expected a kernel for [5, 16] · [16, 8] of types 14 and 14, got none (not supported)',
+    ],
+  ],
+  [
+    'gated-residual',
+    15,
+    1,
+    [
+      'expected rows of the gate that divide those of the operand',
+      "expected a gate of the rows' width",
+      "expected an update of the operand's shape",
+    ],
+  ],
+  [
+    'norm-silu-windows',
+    22,
+    1,
+    [
+      'expected a history of two frames like the others',
+      'expected a history of two frames like the others',
+      'expected a scale of the channels',
+      'expected frames of rank 4',
+    ],
+  ],
+  [
+    'residual-norm',
+    78,
+    2,
+    [
+      'expected a width of at most 8192, got 8224',
+      'expected a width of at most 8192, got 8200',
+      'expected rows of the gate that divide those of the operand',
+      'expected rows of the scale that divide those of the operand',
+      "expected a gate of the rows' width",
+      "expected a scale of the rows' width",
+      "expected a shift of the scale's shape",
+      "expected an update of the operand's shape",
+    ],
+  ],
+] as const
+
+test('every kernel has cases', () => {
+  const folders = readdirSync(kernels).filter(name => existsSync(`${kernels}${name}/operator.cc`))
+  expect(programs.map(([name]) => name).toSorted()).toEqual(folders.toSorted())
+})
+
 describe.skipIf(noKernels)(`the source of a kernel${noKernels ? ` (skipped: ${noKernels})` : ''}`, () => {
   beforeAll(() => compile('-c', `${sources}device-code.cc`, '-o', deviceCode))
 
-  test.each([
-    ['qk-norm-rope', 19, 2, ['expected a width of at most 8192, got 8224']],
-    [
-      'norm-modulate',
-      72,
-      1,
-      [
-        'expected a width of at most 8192, got 8224',
-        'expected a width of at most 8192, got 8200',
-        'expected rows of the scale that divide those of the operand',
-        "expected a scale of the rows' width",
-        "expected a shift of the scale's shape",
-      ],
-    ],
-    [
-      'linear',
-      30,
-      1,
-      [
-        "expected rows of the weight's width",
-        'expected a bias of one for each row of the weight',
-        'expected a weight of two axes',
-        '2 kernels chosen',
-        'cuBLASLt: expected a kernel for [5, 16] · [16, 8] of types 14 and 14, got none (not supported)',
-      ],
-    ],
-    [
-      'gated-residual',
-      15,
-      1,
-      [
-        'expected rows of the gate that divide those of the operand',
-        "expected a gate of the rows' width",
-        "expected an update of the operand's shape",
-      ],
-    ],
-    [
-      'norm-silu-windows',
-      22,
-      1,
-      [
-        'expected a history of two frames like the others',
-        'expected a history of two frames like the others',
-        'expected a scale of the channels',
-        'expected frames of rank 4',
-      ],
-    ],
-    [
-      'residual-norm',
-      78,
-      2,
-      [
-        'expected a width of at most 8192, got 8224',
-        'expected a width of at most 8192, got 8200',
-        'expected rows of the gate that divide those of the operand',
-        'expected rows of the scale that divide those of the operand',
-        "expected a gate of the rows' width",
-        "expected a scale of the rows' width",
-        "expected a shift of the scale's shape",
-        "expected an update of the operand's shape",
-      ],
-    ],
-  ] as const)(
+  test.each(programs)(
     'of %s gives what the operator for the CPU gives, but for one rounding',
     (name, cases, outputs, refusals) => {
       const lines = runCases(name)
