@@ -159,7 +159,7 @@ function modelOf(transformers: readonly [FilePart, ...FilePart[]]): SingleFileMo
       ...(boundary === undefined
         ? []
         : [
-            `experts: --model runs the steps from timestep ${boundary * 1000} on, --transformer-2 those below`,
+            `experts: --model runs the steps from timestep ${boundary * 1000} on, --transformer-2 those below; --boundary changes it`,
           ]),
     ],
   }

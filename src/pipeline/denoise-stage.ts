@@ -7,7 +7,7 @@ import { readScheduler, type Scheduler } from '../sampling/scheduler.ts'
 import type { Schedule, Spacing } from '../sampling/schedules/schedule.ts'
 import { float32Data, type Tensor, tensor } from '../tensor/tensor.ts'
 import type { Conditions } from './condition.ts'
-import { denoiseSteps, denoiseStreams, expertAt } from './denoise.ts'
+import { boundaryOf, denoiseSteps, denoiseStreams, expertAt } from './denoise.ts'
 import { type DenoiseState, downloadState, firstState, uploadState } from './denoise-state.ts'
 import type { GenerateEvent } from './events.ts'
 import type { Model, StreamConditioning } from './family.ts'
@@ -51,7 +51,10 @@ export async function prepareStage(
     return scheduler.schedule({ ...spacingOf(model, plan), tokens: stream.tokens ?? tokens })
   })
   const firstStep = streams.some(({ initial }) => initial?.noise === 'added') ? leftOutSteps(plan) : 0
-  for (const timestep of schedules[0]!.timesteps.subarray(firstStep)) expertAt(model.facts, timestep)
+  const [schedule] = schedules
+  for (const timestep of schedule!.timesteps.subarray(firstStep)) {
+    expertAt(model.facts, timestep, boundaryOf(plan, schedule!))
+  }
   const initial = streams.map((stream, index) => {
     return tensor('f32', stream.shape, firstLatents(stream, noise, schedules[index]!.sigmas[firstStep]!))
   })

@@ -86,7 +86,12 @@ export async function* denoiseSteps<V>(
       return rule.shown(state.streams[stream]!.latents, levelAt(streams[stream]!, step), noise)
     })
     const sigmas = streams.map(({ schedule }) => schedule.sigmas[step]!)
-    const input = { latents: shown, sigmas, times, expert: expertAt(model.facts, timestep) }
+    const input = {
+      latents: shown,
+      sigmas,
+      times,
+      expert: expertAt(model.facts, timestep, boundaryOf(plan, streams[0]!.schedule)),
+    }
     const found = await velocityOf(arrays, recipe, input, { step, steps }, state.velocity)
     const velocity = streams.map(({ rule }, stream) => {
       return rule.pulled(found.velocity[stream]!, shown[stream]!, sigmas[stream]!)
@@ -202,9 +207,11 @@ async function tensorsOf<V>(
 
 /**
  * The first expert whose range the timestep is in.
+ * @param boundary timestep that the first one runs from @default the checkpoint's
  * @throws RequestError for a step that none runs, of a checkpoint that has one of two experts
  */
-export function expertAt({ experts }: ModelFacts, timestep: number): number {
+export function expertAt({ experts }: ModelFacts, timestep: number, boundary?: number): number {
+  if (boundary !== undefined && experts.length > 1) return timestep >= boundary ? 0 : 1
   const found = experts.findIndex(({ fromTimestep, belowTimestep = Number.POSITIVE_INFINITY }) => {
     return timestep >= fromTimestep && timestep < belowTimestep
   })
@@ -216,4 +223,12 @@ export function expertAt({ experts }: ModelFacts, timestep: number): number {
     got: `one at ${timestep}`,
     advice: 'Use a checkpoint with both experts.',
   })
+}
+
+/** The timestep that a request has the first expert run from; undefined for the checkpoint's. */
+export function boundaryOf(
+  { boundary }: Pick<GeneratePlan, 'boundary'>,
+  { trainTimesteps }: Pick<Schedule, 'trainTimesteps'>,
+): number | undefined {
+  return boundary === undefined ? undefined : boundary * trainTimesteps
 }

@@ -18,8 +18,9 @@ import { OnnxRuntimeBackend } from '../../src/runtime/onnxruntime-backend.ts'
 import { float32Data } from '../../src/tensor/tensor.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
-import { scratchFolder } from '../scratch.ts'
-import { framesOf, tinyRequest } from '../unit/engine/tiny-engine.ts'
+import { failure, scratchFolder } from '../scratch.ts'
+import { brokenTensors, writeBrokenModel } from '../unit/engine/broken-model.ts'
+import { collect, framesOf, tinyRequest } from '../unit/engine/tiny-engine.ts'
 import { buildKernels, noKernels } from './kernel-library.ts'
 import { buildAddon, noAddon } from './native-addon.ts'
 
@@ -125,6 +126,23 @@ describe.skipIf(noAddon)(`a video on the native backend${noAddon ? ` (skipped: $
       // The prompt's keys and values for both branches of guidance, and what the sampler remembers.
       expect(residents).toHaveLength(tinyRequest.steps)
       expect(Math.min(...residents)).toBeGreaterThanOrEqual(2 * 2 * 2)
+      expect(loadNativeBinding().alive()).toEqual(before)
+    },
+  )
+
+  test.each(brokenTensors)(
+    'with no number in the weights of the %s is an error that names the tensor, and leaves nothing',
+    async (...broken) => {
+      const before = loadNativeBinding().alive()
+      const model = path.join(folder, `broken-${broken[0]}`)
+      const message = await writeBrokenModel(model, broken)
+      const engine = await openEngine(
+        { model, device: 'cpu', threads: 1 },
+        { families, createBackend: lane => new NativeBackend(lane) },
+      )
+      const error = await failure(collect(engine.generate({ ...tinyRequest, steps: 2 })))
+      await engine[Symbol.asyncDispose]()
+      expect(error).toMatchObject({ code: 'checkpoint/tensors', message })
       expect(loadNativeBinding().alive()).toEqual(before)
     },
   )

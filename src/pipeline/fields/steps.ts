@@ -1,3 +1,4 @@
+import { RequestError } from '../../errors.ts'
 import type { JsonValue } from '../../media/record.ts'
 import { type SamplerName, samplerNames } from '../../sampling/samplers/sampler.ts'
 import { choice, decimal, seed, wholeNumber } from './argument-types.ts'
@@ -41,6 +42,12 @@ export interface StepFields {
    */
   readonly shift?: number | undefined
   /**
+   * Of models with two networks: the noise level, from 0 to 1, at and above which the first one runs, as diffusers'
+   * `boundary_ratio`. At 0 it runs all steps.
+   * @default the checkpoint's
+   */
+  readonly boundary?: number | undefined
+  /**
    * Skips the network in steps where its output is estimated to have changed by less than this share since it last
    * ran (EasyCache, Zhou et al. 2025), from 0 (never) to 1. Its authors use 0.05 for Wan 2.1.
    * @default 0
@@ -55,6 +62,8 @@ export interface StepPlan {
   readonly sampler: SamplerName | undefined
   /** Undefined: the scheduler config's. */
   readonly shift: number | undefined
+  /** Undefined: the checkpoint's. */
+  readonly boundary: number | undefined
   readonly stepCache: number
 }
 
@@ -89,6 +98,15 @@ export const stepFields: FieldGroup<StepFields, StepPlan> = {
     flag: { name: '--shift', argument: '<s>', group: 'video', type: decimal },
     api: { name: 'flowShift' },
   },
+  boundary: {
+    about: 'noise level at which the second expert takes over, 0 to 1',
+    schema: z => z.number().min(0).max(1),
+    appliesTo: ({ experts }) => experts.length > 1,
+    check(_, { experts }) {
+      if (experts.length === 1) throw oneExpert()
+    },
+    flag: { name: '--boundary', argument: '<share>', group: 'finer', type: decimal },
+  },
   stepCache: {
     about: 'skip steps that change less than this, such as 0.05 (default: 0, off)',
     schema: z => z.number().min(0).max(1),
@@ -105,4 +123,13 @@ function stepsOf(
   { fields: { timesteps, sigmas }, facts }: FieldContext<StepFields & LevelFields>,
 ): number {
   return (timesteps ?? sigmas)?.length ?? value ?? facts.defaults.steps
+}
+
+function oneExpert(): RequestError {
+  return new RequestError('request/unsupported', {
+    subject: 'boundary',
+    expected: 'a checkpoint with two experts',
+    got: 'one with a single transformer',
+    advice: 'Leave it out.',
+  })
 }

@@ -39,6 +39,7 @@ const requests: readonly GenerateRequest[] = [
     negativePrompt: 'b',
     maxTextTokens: 64,
     steps: 3,
+    boundary: 0.9,
     seed: 2n ** 64n - 1n,
     sampler: 'euler',
     shift: 2,
@@ -125,6 +126,7 @@ describe('the fields that a model has a use for', () => {
   const others: Readonly<Record<string, Omit<GenerateRequest, 'prompt'>>> = {
     preset: { preset: 'lightning' },
     guidance2: { guidance2: 2 },
+    boundary: { boundary: 0.5 },
     image: { image: 'a.png' },
     lastImage: { lastImage: 'a.png' },
     keyframes: { keyframes: [{ frame: 1, path: 'a.png' }] },

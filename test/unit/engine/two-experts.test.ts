@@ -1,0 +1,33 @@
+/** Which of two networks makes a step: those of four steps with a shift of 3 are at 0.999, 0.9, 0.75 and 0.5. */
+import { expect, test } from 'vitest'
+import { failure, scratchFolder } from '../../scratch.ts'
+import { moved, writeSingleFileModel } from './single-file-model.ts'
+import { collect, openTinyEngine, tinyRequest } from './tiny-engine.ts'
+
+const scratch = scratchFolder()
+const { transformer, encoder, vae } = await writeSingleFileModel(scratch)
+const files = { textEncoder: encoder, vae }
+
+test.each([
+  ['the checkpoint’s 0.875', undefined, [2, 2]],
+  ['0.6', 0.6, [3, 1]],
+  ['0', 0, [4, 0]],
+  ['1', 1, [0, 4]],
+] as const)('with a boundary of %s each runs its steps', async (_, boundary, expected) => {
+  const transformer2 = moved(transformer, scratch)
+  await using tiny = await openTinyEngine({ model: transformer, files: { ...files, transformer2 } })
+  await collect(
+    tiny.engine.generate({ ...tinyRequest, guidance: 1, ...(boundary !== undefined && { boundary }) }),
+  )
+  const runs = (graph: string) => tiny.backends.reduce((sum, backend) => sum + backend.runs(graph), 0)
+  expect([runs('transformer'), runs('transformer_2')]).toEqual(expected)
+})
+
+test('a boundary for a model of one network is refused', async () => {
+  await using tiny = await openTinyEngine({ model: transformer, files })
+  const error = await failure(collect(tiny.engine.generate({ ...tinyRequest, boundary: 0.5 })))
+  expect(error).toMatchObject({
+    code: 'request/unsupported',
+    message: expect.stringMatching(/^boundary: expected a checkpoint with two experts/),
+  })
+})
