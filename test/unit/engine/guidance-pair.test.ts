@@ -5,6 +5,8 @@ import { rejection } from '../../scratch.ts'
 import { collect, framesOf, openTinyEngine, tinyRequest } from './tiny-engine.ts'
 
 const options = { device: 'cpu,cpu', threads: 2 }
+/** What is said of steps needs one picture. */
+const picture = { ...tinyRequest, frames: 1 }
 
 describe('two lanes that run the branches of guidance at once', () => {
   test.each([
@@ -40,7 +42,7 @@ describe('two lanes that run the branches of guidance at once', () => {
 
   test('run a step at the same time', async () => {
     await using pair = await openTinyEngine(options)
-    await collect(pair.engine.generate({ ...tinyRequest, steps: 1 }))
+    await collect(pair.engine.generate({ ...picture, steps: 1 }))
     // A run waits until both have begun: one after the other would wait for ever.
     let begun = 0
     let bothBegan = () => {}
@@ -53,28 +55,28 @@ describe('two lanes that run the branches of guidance at once', () => {
         await both
       }
     })
-    const events = await collect(pair.engine.generate({ ...tinyRequest, steps: 1 }))
+    const events = await collect(pair.engine.generate({ ...picture, steps: 1 }))
     expect(begun).toBe(2)
     expect(events.at(-1)?.type).toBe('video-end')
   })
 
   test('without guidance leave the second one alone', async () => {
     await using pair = await openTinyEngine(options)
-    await collect(pair.engine.generate({ ...tinyRequest, guidance: 1 }))
+    await collect(pair.engine.generate({ ...picture, guidance: 1 }))
     expect(pair.backends[1]!.runs('transformer')).toBe(0)
   })
 
   test('end when one of them fails, with nothing left on either', async () => {
     await using pair = await openTinyEngine(options)
-    await collect(pair.engine.generate({ ...tinyRequest, steps: 1 }))
+    await collect(pair.engine.generate({ ...picture, steps: 1 }))
     const [first, second] = pair.backends
     second!.onRun = graph => {
       if (graph === 'transformer') throw new TypeError('defect')
     }
-    expect(await rejection(collect(pair.engine.generate(tinyRequest)))).toBeInstanceOf(TypeError)
+    expect(await rejection(collect(pair.engine.generate(picture)))).toBeInstanceOf(TypeError)
     expect([first!.residents.size, second!.residents.size]).toEqual([0, 0])
     second!.onRun = () => {}
-    expect(framesOf(await collect(pair.engine.generate(tinyRequest)))).not.toHaveLength(0)
+    expect(framesOf(await collect(pair.engine.generate(picture)))).not.toHaveLength(0)
   })
 
   test('stop within a step when they are told to', async () => {
