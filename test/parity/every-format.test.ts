@@ -160,6 +160,7 @@ describe('docs/models-and-files.md', () => {
     Q8_0: ['Q8_0'],
     'Q6_K, Q5_K, Q4_K, Q3_K, Q2_K': ['Q6_K', 'Q5_K', 'Q4_K', 'Q3_K', 'Q2_K'],
     'Q5_1, Q5_0, Q4_1, Q4_0': ['Q5_1', 'Q5_0', 'Q4_1', 'Q4_0'],
+    'IQ4_NL, IQ4_XS': ['IQ4_NL', 'IQ4_XS'],
   }
 
   test('lists no format that has no model here', () => {

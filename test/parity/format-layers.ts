@@ -191,6 +191,8 @@ export const blockFormats: Readonly<Record<string, BlockFormat>> = {
     ],
   },
   Q6_K: { type: 14, bytes: 210, elements: 256, scales: [[208, 1 / 1400]] },
+  IQ4_NL: { type: 20, bytes: 18, elements: 32, scales: [[0, 1 / 70]] },
+  IQ4_XS: { type: 23, bytes: 136, elements: 256, scales: [[0, 1 / 1300]] },
 }
 
 /** The blocks of a matrix. @param key of the layer's weight */

@@ -7,7 +7,8 @@ import { bitAnd, halfOf, shiftRight } from '../../../graph/ops/bits.ts'
 import { cast } from '../../../graph/ops/cast.ts'
 import { reshapeDecoded } from '../../../graph/ops/computed-after.ts'
 import { add, multiply, subtract } from '../../../graph/ops/elementwise.ts'
-import { concat, reshape, slice } from '../../../graph/ops/layout.ts'
+import { concat, gather, reshape, slice } from '../../../graph/ops/layout.ts'
+import { codeTable } from '../packed-codes.ts'
 
 export interface BlockType {
   readonly name: string
@@ -32,6 +33,8 @@ export const blockTypes: ReadonlyMap<number, BlockType> = new Map([
   [12, { name: 'Q4_K', elements: 256, bytes: 144, scales: [0, 2], decode: decodeQ4K }],
   [13, { name: 'Q5_K', elements: 256, bytes: 176, scales: [0, 2], decode: decodeQ5K }],
   [14, { name: 'Q6_K', elements: 256, bytes: 210, scales: [208], decode: decodeQ6K }],
+  [20, { name: 'IQ4_NL', elements: 32, bytes: 18, scales: [0], decode: decodeIQ4NL }],
+  [23, { name: 'IQ4_XS', elements: 256, bytes: 136, scales: [0], decode: decodeIQ4XS }],
 ])
 
 /** d, 32 signed bytes. */
@@ -101,6 +104,29 @@ function decodeQ6K(blocks: Value): Value {
   const elements = add(float(low), multiply(twoBits(part(blocks, 128, 64)), 16))
   const scale = multiply(float(cast(part(blocks, 192, 16), 'i8')), scaleAt(blocks, 208))
   return flat(multiply(tail(subtract(elements, 32), 3, [16, 16]), each(scale)))
+}
+
+/** What the codes of IQ4_NL and IQ4_XS stand for. */
+const unevenCodes = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113]
+
+/** d, 16 bytes of two codes. */
+function decodeIQ4NL(blocks: Value): Value {
+  return multiply(uneven(nibbles(part(blocks, 2, 16))), scaleAt(blocks, 0))
+}
+
+/** d, the high 2 bits of 8 scales in 2 bytes, their low 4 bits in 4 bytes, 128 bytes of two codes. Scales are from −32. */
+function decodeIQ4XS(blocks: Value): Value {
+  const high = shiftRight(tail(part(blocks, 2, 2), 1, [2, 1, 1]), [0, 2, 4, 6]) // [..., 2, 4, 1]
+  const low = shiftRight(tail(part(blocks, 4, 4), 1, [4, 1, 1]), [0, 4]) // [..., 4, 2, 1]
+  const scales = add(float(bitAnd(tail(low, 3, [8]), 15)), multiply(float(bitAnd(tail(high, 3, [8]), 3)), 16))
+  const scale = multiply(subtract(scales, 32), scaleAt(blocks, 0)) // [..., 8]
+  const codes = nibbles(tail(part(blocks, 8, 128), 1, [8, 16])) // [..., 8, 32]
+  return flat(multiply(uneven(codes), each(scale)))
+}
+
+/** The values of codes, in f32. */
+function uneven(codes: Value): Value {
+  return gather(codeTable(codes.graph, unevenCodes), cast(codes, 'i32'), 0)
 }
 
 /** Elements [..., 8, 32] with the scales and minima of Q4_K and Q5_K. */

@@ -127,8 +127,8 @@ describe('a GGUF file', () => {
     ],
     [
       'of a type that is not read',
-      padded(header(1n, 0n, entry('a', [256n], 23, 0n)), 256),
-      /got IQ4_XS\. .*Q4_K_M/,
+      padded(header(1n, 0n, entry('a', [256n], 21, 0n)), 256),
+      /got IQ3_S\. .*Q4_K_M/,
     ],
     [
       'of rows that are no whole blocks',
