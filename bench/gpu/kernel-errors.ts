@@ -10,6 +10,8 @@ import { windowsOfActive } from '../../kernels/norm-silu-windows/reference.ts'
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
 import { normalizedAndRotated } from '../../kernels/qk-norm-rope/reference.ts'
 import { residualNorm } from '../../kernels/residual-norm/op.ts'
+import { roundRows } from '../../kernels/round-rows/op.ts'
+import { type Float8Rows, rowsInFloat8 } from '../../kernels/round-rows/reference.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { multiply, subtract } from '../../src/graph/ops/elementwise.ts'
@@ -139,6 +141,14 @@ function kernelCases({ tokens, width, windows, frames }: KernelSizes): Readonly<
         }
       },
     },
+    'round-rows': {
+      rows: ['x'],
+      feeds: { x: random([1, 1, fed, width], 1) },
+      build: inner => {
+        const x = inner('x')
+        return { rows: { own: valuesOf(roundRows(x)), reference: valuesOf(rowsInFloat8(x)) } }
+      },
+    },
     linear: {
       rows: ['x'],
       feeds: {
@@ -153,7 +163,9 @@ function kernelCases({ tokens, width, windows, frames }: KernelSizes): Readonly<
           const all = { ...operands, gelu }
           return { own: linearLayer(x, all), reference: layerInOps(x, all) }
         }
-        return { rows: compared(false), 'after GELU': compared(true) }
+        const inFloat8 = { ...operands, weight: { floats: operands.weight } }
+        const float8 = { own: linearLayer(x, inFloat8), reference: layerInOps(x, inFloat8) }
+        return { rows: compared(false), 'after GELU': compared(true), 'in fp8': float8 }
       },
     },
   }
@@ -165,6 +177,11 @@ function scaledBy(of: Tensor<'f32'>, factor: number): Tensor<'f32'> {
     of.shape,
     of.data.map(value => factor * value),
   )
+}
+
+/** What rows in 8 bits stand for. */
+function valuesOf({ elements, scales }: Float8Rows): Value {
+  return multiply(cast(elements, 'f32'), scales)
 }
 
 /** For every kernel of ours, the relative error of the row that is farthest from what ONNX's ops give for it. */

@@ -2,7 +2,7 @@
 import { wanTransformerConfig, wanVaeConfig } from '../../models/wan/config.ts'
 import { wanPublished } from '../../models/wan/published.ts'
 import { textRows } from '../../models/wan/text.ts'
-import { wanTransformer } from '../../models/wan/transformer.ts'
+import { wanKeepsPrecision, wanTransformer } from '../../models/wan/transformer.ts'
 import { wanDecoder } from '../../models/wan/vae.ts'
 import type { Symbols } from '../../src/graph/cost.ts'
 import type { Graph } from '../../src/graph/graph.ts'
@@ -19,6 +19,7 @@ export const ownKernels: ReadonlySet<string> = new Set([
   'norm-silu-windows',
   'qk-norm-rope',
   'residual-norm',
+  'round-rows',
 ])
 
 /** The backend that has them. */
@@ -42,16 +43,21 @@ export const transformers: readonly Transformer[] = [
   { model: 'wan-t2v-14b', width: 1280, height: 720 },
 ]
 
-/** A layer of a transformer, and one pass of it whole. */
+/**
+ * A layer of a transformer, and one pass of it whole.
+ * @param inFloat8 whether the layers of its blocks multiply in 8-bit floats
+ */
 export function transformerCost(
   { model, width, height }: Transformer,
   target: GraphTarget,
+  inFloat8 = false,
 ): { readonly layer: Counted; readonly pass: Counted } {
   const config = componentOf(model, 'transformer')
   const build = (layers: number) =>
     graphOf(weights => {
       const fields = wanTransformerConfig.parse({ ...config, num_layers: layers })
-      return wanTransformer(fields, weights, 'bf16', target)
+      const rounds = (key: string) => inFloat8 && !wanKeepsPrecision.some(layers => layers.test(key))
+      return wanTransformer(fields, { ...weights, inFloat8: rounds }, 'bf16', target)
     })
   const symbols: Symbols = {
     ...{ batch: 1, frames: latentFrames, height: height / 16, width: width / 16 },

@@ -7,17 +7,20 @@ export function predictionPage(): string {
   const kinds = [
     { name: 'ops of ONNX', target: {} },
     { name: 'our kernels', target: ownTarget },
+    { name: 'our kernels, fp8', target: ownTarget, inFloat8: true },
   ]
   const rows = transformers.flatMap(each =>
     kinds.map(kind => {
       const about = `${each.model}, ${each.width}×${each.height}, 81 frames`
-      return { about, kind: kind.name, ...transformerCost(each, kind.target) }
+      return { about, kind: kind.name, ...transformerCost(each, kind.target, kind.inFloat8) }
     }),
   )
   const network = ['network', 'norms, gates, rotations, biases by']
   const size = { width: 832, height: 480 }
   const decoders = [4, 1].flatMap(chunk =>
-    kinds.map(({ name, target }) => ({ chunk, name, cost: decoderCost(chunk, size, target) })),
+    kinds
+      .filter(({ inFloat8 }) => !inFloat8)
+      .map(({ name, target }) => ({ chunk, name, cost: decoderCost(chunk, size, target) })),
   )
   return [
     '# Predicted times',
@@ -25,18 +28,20 @@ export function predictionPage(): string {
     'Counted from the graphs by `node dist/bench/gpu/prediction.js bench/gpu/prediction.md`; nothing of it was measured. An',
     'op takes the longest of its FLOPs over a rate, its bytes over a bandwidth, and 3 µs. Passes are ops that only memory',
     'counts for: norms, elementwise ops, copies. What ONNX Runtime joins when it loads a graph is counted apart. What a GPU',
-    'is assumed to reach in 16 bits:',
+    'is assumed to reach in 16 bits, and in matrix products of 8-bit floats:',
     '',
     table(
-      ['', 'matrix products', 'attention', 'convolutions', 'memory'],
-      accelerators.map(({ name, flops, bandwidth }) => [
+      ['', 'matrix products', 'in fp8', 'attention', 'convolutions', 'memory'],
+      accelerators.map(({ name, flops, float8Flops, bandwidth }) => [
         name,
-        ...(['matmul', 'attention', 'convolution'] as const).map(each => `${flops[each]! / 1e12} TFLOP/s`),
+        ...[flops.matmul, float8Flops, flops.attention, flops.convolution].map(
+          each => `${(each! / 1e12).toFixed(0)} TFLOP/s`,
+        ),
         `${(bandwidth / 1e12).toFixed(2)} TB/s`,
       ]),
     ),
     '',
-    '## A layer of a transformer, in bf16',
+    '## A layer of a transformer, in bf16 unless fp8 is said',
     '',
     table(
       [...network, ...figureNames('ms')],

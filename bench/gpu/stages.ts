@@ -47,6 +47,8 @@ export function gpuStages(options: StageOptions): readonly Stage[] {
         ...ofTransformer.map(kernel =>
           bench(`without ${kernel}`, 'step', large, [...more, '--no-profile'], kernel),
         ),
+        // A CPU would emulate them.
+        ...(onGpu ? [bench('in fp8', 'step', large, [...more, '--no-profile', '--precision', 'fp8'])] : []),
       ],
       derive: results => ({
         ...perLayer(results, ['few layers', 'more layers'], pair, 'step'),
@@ -112,6 +114,8 @@ const leftOutOf: Readonly<Record<string, 'decoder' | 'none'>> = {
   'norm-silu-windows': 'decoder',
   'gated-residual': 'none',
   'norm-modulate': 'none',
+  // Of products in 8-bit floats alone.
+  'round-rows': 'none',
 }
 
 const peerWords: Readonly<Record<string, readonly string[]>> = {

@@ -86,14 +86,29 @@ std::vector<int64_t> dimensionsOf(const OrtTensorTypeAndShapeInfo* info) {
   return sizes;
 }
 
-/** Puts the rows of an input in the place of the last size; a weight has a number of them. */
-void setColumns(OrtTensorTypeAndShapeInfo* info, OrtShapeInferContext* context, size_t input) {
+/** The dtype that an output has among the kernels of an operator: a shape brings that of its input along. */
+ElementType typeOf(OrtShapeInferContext* context, const ResultShape& result) {
+  if (result.type != 0) return result.type;
+  OrtTensorTypeAndShapeInfo* of = nullptr;
+  check(functions.ShapeInferContext_GetInputTypeShape(context, result.typeOf, &of));
+  ElementType type = 0;
+  check(functions.GetTensorElementType(of, &type));
+  return type;
+}
+
+/** The rows of an input: a weight has a number of them. */
+int64_t rowsOf(OrtShapeInferContext* context, size_t input) {
   OrtTensorTypeAndShapeInfo* of = nullptr;
   check(functions.ShapeInferContext_GetInputTypeShape(context, input, &of));
-  const auto rows = dimensionsOf(of);
+  const auto sizes = dimensionsOf(of);
+  if (sizes.empty() || sizes[0] < 0) throw std::runtime_error("expected a weight of a known shape");
+  return sizes[0];
+}
+
+void setColumns(OrtTensorTypeAndShapeInfo* info, int64_t columns) {
   auto sizes = dimensionsOf(info);
-  if (rows.empty() || rows[0] < 0 || sizes.empty()) throw std::runtime_error("expected a weight of a known shape");
-  sizes.back() = rows[0];
+  if (sizes.empty()) throw std::runtime_error("expected rows");
+  sizes.back() = columns;
   check(functions.SetDimensions(info, sizes.data(), sizes.size()));
 }
 
@@ -103,7 +118,10 @@ OrtStatus* inferShapes(const OperatorTable* table, OrtShapeInferContext* context
     for (size_t output = 0; output < shapes.size(); ++output) {
       OrtTensorTypeAndShapeInfo* info = nullptr;
       check(functions.ShapeInferContext_GetInputTypeShape(context, shapes[output].like, &info));
-      if (shapes[output].columnsOf >= 0) setColumns(info, context, shapes[output].columnsOf);
+      check(functions.SetTensorElementType(info, typeOf(context, shapes[output])));
+      const int columnsOf = shapes[output].columnsOf;
+      if (columnsOf == ResultShape::oneColumn) setColumns(info, 1);
+      if (columnsOf >= 0) setColumns(info, rowsOf(context, columnsOf));
       nameUnknown(info);
       check(functions.ShapeInferContext_SetOutputTypeShape(context, output, info));
     }

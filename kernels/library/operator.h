@@ -11,7 +11,7 @@
 
 namespace framewright {
 
-constexpr ElementType f32 = 1, f16 = 10, bf16 = 16;
+constexpr ElementType f32 = 1, f16 = 10, bf16 = 16, f8e4m3 = 17;
 
 enum class Provider { cpu, cuda };
 
@@ -71,11 +71,23 @@ class Attributes {
   const OrtKernelInfo* info_;
 };
 
-/** The shape of an output: that of an input, with as many columns as another input has rows, where there is one. */
+/** The shape of an output: that of an input, with as many columns as another input has rows, or with one. */
 struct ResultShape {
-  ResultShape(size_t like, int columnsOf = -1) : like(like), columnsOf(columnsOf) {}
+  static constexpr int sameColumns = -1, oneColumn = -2;
+  ResultShape(size_t like, int columnsOf = sameColumns) : like(like), columnsOf(columnsOf), typeOf(like) {}
+  /** With a dtype that no input has. */
+  ResultShape(size_t like, int columnsOf, ElementType type) : like(like), columnsOf(columnsOf), type(type) {}
+  /** With the dtype of another input. */
+  ResultShape withTypeOf(size_t input) const {
+    ResultShape other = *this;
+    other.typeOf = input;
+    return other;
+  }
   size_t like;
   int columnsOf;
+  size_t typeOf = 0;
+  /** 0 for that of the input. */
+  ElementType type = 0;
 };
 
 struct Operator {

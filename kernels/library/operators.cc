@@ -9,10 +9,12 @@ std::vector<Operator> normModulate();
 std::vector<Operator> normSiluWindows();
 std::vector<Operator> qkNormRope();
 std::vector<Operator> residualNorm();
+std::vector<Operator> roundRows();
 
 std::vector<Operator> operators() {
   std::vector<Operator> all;
-  for (const auto& kernel : {gatedResidual, linear, normModulate, normSiluWindows, qkNormRope, residualNorm}) {
+  for (const auto& kernel :
+       {gatedResidual, linear, normModulate, normSiluWindows, qkNormRope, residualNorm, roundRows}) {
     for (Operator& each : kernel()) all.push_back(std::move(each));
   }
   return all;

@@ -24,7 +24,9 @@ constexpr int failed = 1;  // OrtErrorCode
   X(27, OrtStatus*, CustomOpDomain_Add, OrtCustomOpDomain*, const OrtCustomOp*)                              \
   X(28, OrtStatus*, AddCustomOpDomain, OrtSessionOptions*, OrtCustomOpDomain*)                                \
   X(51, OrtStatus*, GetTensorMutableData, OrtValue*, void**)                                                  \
+  X(58, OrtStatus*, SetTensorElementType, OrtTensorTypeAndShapeInfo*, ElementType)                            \
   X(59, OrtStatus*, SetDimensions, OrtTensorTypeAndShapeInfo*, const int64_t*, size_t count)                  \
+  X(60, OrtStatus*, GetTensorElementType, const OrtTensorTypeAndShapeInfo*, ElementType*)                     \
   X(61, OrtStatus*, GetDimensionsCount, const OrtTensorTypeAndShapeInfo*, size_t*)                            \
   X(62, OrtStatus*, GetDimensions, const OrtTensorTypeAndShapeInfo*, int64_t*, size_t count)                  \
   X(63, OrtStatus*, GetSymbolicDimensions, const OrtTensorTypeAndShapeInfo*, const char** names, size_t count) \

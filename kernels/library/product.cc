@@ -43,21 +43,30 @@ Layout layout(DataType type, size_t rows, size_t width) {
 }  // namespace
 
 /** yᵀ = W · xᵀ in columns: W is stored as its transpose, xᵀ and yᵀ as they are, and the bias is one of yᵀ's rows. */
-Product::Product(const ProductShape& shape, ProductTypes types, bool gelu, const ProductOperands& example)
-    : alignment_(alignmentOf(example)) {
+Product::Product(const ProductShape& shape, const ProductKind& kind, const ProductOperands& example)
+    : shape_(shape), kind_(kind), alignment_(alignmentOf(example)) {
   expect(functions().cublasLtMatmulDescCreate(&desc_, COMPUTE_32F, R_32F), "cublasLtMatmulDescCreate");
   set(desc_, MATMUL_DESC_TRANSA, OP_T);
   set(desc_, MATMUL_DESC_TRANSB, OP_N);
-  set(desc_, MATMUL_DESC_EPILOGUE, gelu ? EPILOGUE_GELU_BIAS : EPILOGUE_BIAS);
-  set(desc_, MATMUL_DESC_BIAS_DATA_TYPE, types.result);
-  set(desc_, MATMUL_DESC_BIAS_POINTER, example.bias);
-  weight_ = layout(types.operands, shape.out, shape.in);
-  x_ = layout(types.operands, shape.rows, shape.in);
-  y_ = layout(types.result, shape.rows, shape.out);
-  choose(shape, types);
+  const int epilogue = (kind.bias ? EPILOGUE_BIAS : 0) | (kind.gelu ? EPILOGUE_GELU : 0);
+  set(desc_, MATMUL_DESC_EPILOGUE, epilogue == 0 ? static_cast<int>(EPILOGUE_DEFAULT) : epilogue);
+  if (kind.bias) set(desc_, MATMUL_DESC_BIAS_DATA_TYPE, kind.result);
+  if (kind.scaled) {
+    // Older versions do not know the attribute: they have no kernel either.
+    for (const DescAttribute mode : {MATMUL_DESC_A_SCALE_MODE, MATMUL_DESC_B_SCALE_MODE}) {
+      const int outer = SCALE_OUTER_VEC_32F;
+      const Status status = functions().cublasLtMatmulDescSetAttribute(desc_, mode, &outer, sizeof outer);
+      if (status != 0) refusal_ = status;
+    }
+  }
+  setPointers(example);
+  weight_ = layout(kind.operands, shape.out, shape.in);
+  x_ = layout(kind.operands, shape.rows, shape.in);
+  y_ = layout(kind.result, shape.rows, shape.out);
 }
 
-void Product::choose(const ProductShape& shape, ProductTypes types) {
+bool Product::choose() {
+  if (refusal_ != 0) return false;
   Preference preference = nullptr;
   expect(functions().cublasLtMatmulPreferenceCreate(&preference), "cublasLtMatmulPreferenceCreate");
   const std::unique_ptr<MatmulPreference, Status (*)(Preference)> owner(
@@ -69,16 +78,29 @@ void Product::choose(const ProductShape& shape, ProductTypes types) {
   }
   HeuristicResult first{};
   int found = 0;
-  const Status status = functions().cublasLtMatmulAlgoGetHeuristic(handle(), desc_, weight_, x_, y_, y_, preference, 1,
-                                                                   &first, &found);
-  if (status != 0 || found == 0 || first.state != 0) {
-    const auto size = [](size_t value) { return std::to_string(value); };
-    throw std::runtime_error("cuBLASLt: expected a kernel for [" + size(shape.rows) + ", " + size(shape.in) + "] · [" +
-                             size(shape.in) + ", " + size(shape.out) + "] of types " + size(types.operands) + " and " +
-                             size(types.result) + ", got none (" + functions().cublasLtGetStatusString(status) + ")");
-  }
+  refusal_ = functions().cublasLtMatmulAlgoGetHeuristic(handle(), desc_, weight_, x_, y_, y_, preference, 1, &first,
+                                                        &found);
+  if (refusal_ == 0) refusal_ = first.state;
+  if (refusal_ != 0 || found == 0) return false;
   algorithm_ = first.algorithm;
   workspaceBytes_ = first.workspaceBytes;
+  return true;
+}
+
+void Product::chooseOrThrow() {
+  if (choose()) return;
+  const auto size = [](size_t value) { return std::to_string(value); };
+  throw std::runtime_error("cuBLASLt: expected a kernel for [" + size(shape_.rows) + ", " + size(shape_.in) + "] · [" +
+                           size(shape_.in) + ", " + size(shape_.out) + "] of types " + size(kind_.operands) + " and " +
+                           size(kind_.result) + ", got none (" + functions().cublasLtGetStatusString(refusal_) + ")" +
+                           (kind_.operands == R_8F_E4M3 ? ". 8-bit floats need compute capability 8.9" : ""));
+}
+
+void Product::setPointers(const ProductOperands& operands) const {
+  if (kind_.bias) set(desc_, MATMUL_DESC_BIAS_POINTER, operands.bias);
+  if (!kind_.scaled) return;
+  set(desc_, MATMUL_DESC_A_SCALE_POINTER, operands.weightScales);
+  set(desc_, MATMUL_DESC_B_SCALE_POINTER, operands.xScales);
 }
 
 Product::~Product() {
@@ -90,13 +112,12 @@ Product::~Product() {
 
 bool Product::takes(const ProductOperands& operands) const { return alignmentOf(operands) >= alignment_; }
 
-void Product::run(const Call& call, const ProductOperands& operands) const {
-  set(desc_, MATMUL_DESC_BIAS_POINTER, operands.bias);
+Status Product::run(const Call& call, const ProductOperands& operands) const {
+  setPointers(operands);
   const Scratch workspace(call, workspaceBytes_);
   const float one = 1, zero = 0;
-  expect(functions().cublasLtMatmul(handle(), desc_, &one, operands.weight, weight_, operands.x, x_, &zero, operands.y,
-                                    y_, operands.y, y_, &algorithm_, workspace.data(), workspaceBytes_, call.stream()),
-         "cublasLtMatmul");
+  return functions().cublasLtMatmul(handle(), desc_, &one, operands.weight, weight_, operands.x, x_, &zero, operands.y,
+                                    y_, operands.y, y_, &algorithm_, workspace.data(), workspaceBytes_, call.stream());
 }
 
 }  // namespace framewright

@@ -2,31 +2,76 @@ import { shapeText } from '../../src/graph/dims.ts'
 import type { Value } from '../../src/graph/graph.ts'
 import { dimAt, requireDTypeOf, requireFloat } from '../../src/graph/operand.ts'
 import { gelu } from '../../src/graph/ops/activation.ts'
-import { add } from '../../src/graph/ops/elementwise.ts'
+import { filledLike } from '../../src/graph/ops/constant.ts'
+import { add, multiply } from '../../src/graph/ops/elementwise.ts'
+import type { Float8Matrix } from '../../src/graph/scope.ts'
+import { roundRows } from '../round-rows/op.ts'
 import { isFloat8, type LinearOperands, layerInOps } from './reference.ts'
 
 /** The folder of the kernel, as a graph's `kernels` has it. */
 const kernel = 'linear'
 
+/** The folder of what rounds the operands of products in 8-bit floats. */
+const rounding = 'round-rows'
+
 const op = 'Linear'
 
 /**
- * A linear layer: act(x · Wᵀ + b). With a bias it is one product of cuBLASLt where the graph may use the kernel; else
- * ONNX's own ops, see `reference.ts`.
+ * A linear layer: act(x · Wᵀ + b). One product of cuBLASLt where the graph may use the kernel, in 8-bit floats after a pass
+ * that rounds x; else ONNX's own ops, see `reference.ts`. Layers without a bias that are not in 8-bit floats are ONNX's.
  * @param x [..., in], f32, f16 or bf16, as all operands
  * @returns [..., out]
  */
 export function linearLayer(x: Value, operands: LinearOperands): Value {
   checkOperands(x, operands)
-  const { graph } = x
   const { weight, bias, added = [], gelu: active = false } = operands
-  if (!graph.kernels.has(kernel) || !bias || isFloat8(weight)) return layerInOps(x, operands)
+  const product = isFloat8(weight) ? float8Product(x, weight, bias) : floatProduct(x, weight, bias)
+  if (!product) return layerInOps(x, operands)
   const fused = active && added.length === 0
-  const attributes = { gelu: { float: fused ? 1 : 0 } }
-  const shape = [...x.shape.slice(0, -1), dimAt(weight, 0)] // [..., out]
-  const spec = { op, domain: 'framewright', inputs: [x, weight, bias], attributes } as const
-  const sum = added.reduce(add, graph.add(spec, x.dtype, shape))
+  const sum = added.reduce(add, product(fused))
   return active && !fused ? gelu(sum, 'tanh') : sum
+}
+
+/** What adds a node; undefined where the kernel does not take the layer. */
+type Product = ((gelu: boolean) => Value) | undefined
+
+function floatProduct(x: Value, weight: Value, bias: Value | undefined): Product {
+  if (!x.graph.kernels.has(kernel) || !bias) return undefined
+  return active => addNode(op, x, { inputs: [x, weight, bias], out: weight, active })
+}
+
+function float8Product(x: Value, weight: Float8Matrix, bias: Value | undefined): Product {
+  const { kernels } = x.graph
+  if (!kernels.has(kernel) || !kernels.has(rounding) || x.dtype === 'f16') return undefined
+  return active => {
+    const rows = roundRows(x)
+    const matrix = 'elements' in weight ? weight : roundRows(weight.floats)
+    const out = Number(dimAt(matrix.elements, 0))
+    const inputs = [
+      ...[rows.elements, rows.scales, matrix.elements, perRow(matrix.scales, out)],
+      bias ?? filledLike(x, [out], 0),
+    ]
+    return addNode(`${op}Float8`, x, { inputs, out: matrix.elements, active })
+  }
+}
+
+/** One scale for each row of a matrix, where there may be one for all. */
+function perRow(scales: Value, rows: number): Value {
+  return scales.shape.length === 0 ? multiply(filledLike(scales, [rows], 1), scales) : scales // [rows] or [rows, 1]
+}
+
+function addNode(
+  name: string,
+  x: Value,
+  {
+    inputs,
+    out,
+    active,
+  }: { readonly inputs: readonly Value[]; readonly out: Value; readonly active: boolean },
+): Value {
+  const attributes = { gelu: { float: active ? 1 : 0 } }
+  const shape = [...x.shape.slice(0, -1), dimAt(out, 0)] // [..., out]
+  return x.graph.add({ op: name, domain: 'framewright', inputs, attributes }, x.dtype, shape)
 }
 
 function checkOperands(x: Value, { weight, bias }: LinearOperands): void {

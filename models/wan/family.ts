@@ -27,7 +27,7 @@ import { wanPresets } from './presets.ts'
 import { wanPublished } from './published.ts'
 import { wanSingleFiles } from './single-files.ts'
 import { wanTextConditioner } from './text.ts'
-import { patchedShape, wanTransformer } from './transformer.ts'
+import { patchedShape, wanKeepsPrecision, wanTransformer } from './transformer.ts'
 import { wanDecoder, wanDecoderRest, wanDecoderStem } from './vae.ts'
 import { wanEncoder } from './vae-encoder.ts'
 import { wanVariants } from './variants.ts'
@@ -54,7 +54,7 @@ function loadWan(configs: WanConfigs, checkpoint: CheckpointConfigs): Model {
     facts,
     graphs: graphsOf(configs),
     ignoredTensors: ignoredTensors(configs),
-    keepsPrecision: [/^(?!(?:vace_)?blocks\.)/, /^vace_blocks\.\d+\.proj_(?:in|out)\./],
+    keepsPrecision: wanKeepsPrecision,
     tensorNames: {
       originalNames: wanOriginalNames,
       get variantTensors() {

@@ -73,6 +73,12 @@ export function wanTransformer(
   return graph
 }
 
+/** Linear layers that stay as they are where those of the blocks multiply in 8-bit floats, by their weights. */
+export const wanKeepsPrecision: readonly RegExp[] = [
+  /^(?!(?:vace_)?blocks\.)/,
+  /^vace_blocks\.\d+\.proj_(?:in|out)\./,
+]
+
 /**
  * The shape that the transformer takes latents [channels, frames, height, width] in: each axis cut into patches,
  * which leaves the bytes as they are.

@@ -54,7 +54,7 @@ interface Flags {
   readonly chunk?: number
   readonly device?: string
   readonly tensorrt?: TensorRtFlag
-  readonly precision?: 'f32' | 'f16' | 'bf16'
+  readonly precision?: 'f32' | 'f16' | 'bf16' | 'fp8'
   readonly threads?: number
   readonly residency?: (typeof residencyChoices)[number]
   readonly repeat?: number
@@ -102,7 +102,11 @@ function questionCommand(what: BenchmarkOptions['what'], description: string): C
   return command
     .option('--device <name>', 'auto, cpu, cuda:N or tensorrt:N (default: auto)')
     .addOption(tensorRtOption())
-    .option('--precision <type>', 'float type of the transformer', choice('--precision', dtypes))
+    .option(
+      '--precision <type>',
+      'float type of the transformer, or fp8',
+      choice('--precision', [...dtypes, 'fp8']),
+    )
     .addOption(threadsOption())
     .option(
       '--residency <mode>',

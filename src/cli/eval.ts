@@ -46,7 +46,7 @@ export function evalCommand(): Command {
     .addOption(threadsOption())
     .option(
       '--precision <type>',
-      'f32, bf16 or f16; int8 on a CPU: quicker and less exact; fp8 on a CPU: to see what it costs (default: f32 on a CPU, bf16 on a GPU)',
+      'f32, bf16 or f16; int8 on a CPU: quicker and less exact; fp8: with our kernels on a GPU, to see what it costs on a CPU (default: f32 on a CPU, bf16 on a GPU)',
       choice('--precision', ['f32', 'bf16', 'f16', 'int8', 'fp8']),
     )
     .option('-o, --output <file>', 'write every figure as JSON')

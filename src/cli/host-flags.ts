@@ -31,7 +31,7 @@ export function addHostFlags(command: Command): Command {
     )
     .option(
       '--precision <type>',
-      'f32, f16 or bf16; int8 on a CPU: quicker and less exact; fp8 on a CPU: to see what it costs (default: f32 on a CPU, bf16 on a GPU)',
+      'f32, f16 or bf16; int8 on a CPU: quicker and less exact; fp8: with our kernels on a GPU, to see what it costs on a CPU (default: f32 on a CPU, bf16 on a GPU)',
       choice('--precision', ['f32', 'f16', 'bf16', 'int8', 'fp8']),
     )
     .addOption(threadsOption('CPU threads of each device'))

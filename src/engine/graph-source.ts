@@ -6,7 +6,7 @@ import { withIntegerProducts } from '../graph/integer-products.ts'
 import { withLateCasts } from '../graph/late-casts.ts'
 import { serialize } from '../graph/serialize.ts'
 import { standardGraph } from '../graph/standard-dialect.ts'
-import type { GraphRecipe, Model } from '../pipeline/family.ts'
+import type { GraphRecipe } from '../pipeline/family.ts'
 import type { Device, GraphModel, GraphTarget } from '../runtime/backend.ts'
 import { hasResidentsInPlace } from '../runtime/choose-backend.ts'
 import { addsIn32Bits } from '../runtime/cpu-features.ts'
@@ -19,6 +19,7 @@ import { adaptersOf, type ModelAdapter, namesOf } from './adapters.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { ComponentFiles } from './component-files.ts'
 import { checkExported, exportedGraphs } from './exported-graphs.ts'
+import { checkFloat8, float8Layers, plannedKernels } from './float8-layers.ts'
 import { graphDigest } from './graph-digest.ts'
 
 /** Gives the graphs of a checkpoint by name. */
@@ -30,7 +31,10 @@ export interface GraphSource {
    *   scales in them are no finite numbers
    */
   load(graph: string, target?: GraphTarget): Promise<GraphModel>
-  /** The graph with its types and shapes, without kernels; where it was exported, as it was then. */
+  /**
+   * The graph with its types and shapes, without kernels but for those that the precision needs; where it was exported, as it
+   * was then.
+   */
   graph(name: string): Promise<Graph>
   recipe(graph: string): GraphRecipe
   /** The files that the weights of graphs are in. */
@@ -41,7 +45,7 @@ export interface GraphSource {
 
 /**
  * What a network computes in. `int8`, on a CPU, rounds the linear layers of the denoising network to 8-bit integers; `fp8`
- * rounds them to 8-bit floats, on a CPU to see what that costs in quality.
+ * rounds them to 8-bit floats: on a GPU with our kernels, on a CPU to see what that costs in quality.
  */
 export type ComputePrecision = FloatDType | 'int8' | 'fp8'
 
@@ -64,7 +68,9 @@ export function graphSource(
     return found
   }
   if (checkpoint.exported) checkExported(checkpoint.exported, precision.requested, adapters)
-  const usual = checkpoint.exported ? {} : { residentsInPlace: hasResidentsInPlace(precision.device) }
+  const usual = checkpoint.exported
+    ? {}
+    : { residentsInPlace: hasResidentsInPlace(precision.device), ...plannedKernels(precision) }
   const build = builtGraphs(recipe, (of, target) => buildPart(whole, of, precision, { adapters, target }))
   const files = new ComponentFiles(
     () => whole.weights,
@@ -74,6 +80,7 @@ export function graphSource(
     ? exportedGraphs(checkpoint)
     : async (name: string, target: GraphTarget = usual) => {
         const { component, role } = recipe(name)
+        if (role === 'transformer') checkFloat8(precision, target)
         if (takesTensorRt(precision.device, role)) {
           return await tensorRtModel(await build(name, usual), name, whole.weights.get(component)!)
         }
@@ -152,16 +159,6 @@ async function buildPart(
     ignored: [...(ignoredTensors[component] ?? []), ...ledger.unused().filter(isOfOthers)],
   })
   return new Map(graphs)
-}
-
-/** Tells by its weight whether a linear layer multiplies in 8-bit floats. */
-function float8Layers(
-  { keepsPrecision }: Model,
-  { role }: GraphRecipe,
-  { requested }: Precision,
-): (key: string) => boolean {
-  if (requested !== 'fp8' || role !== 'transformer') return () => false
-  return key => !keepsPrecision.some(layers => layers.test(key))
 }
 
 function inIntegers({ role }: GraphRecipe, { requested }: Precision): boolean {
@@ -245,19 +242,17 @@ function precisionOf(role: GraphRecipe['role'], { device, requested }: Precision
       advice,
     })
   }
-  if (requested === 'int8' || requested === 'fp8') {
+  if (requested === 'int8') {
     throw new RequestError('request/unsupported', {
       subject: 'precision',
-      expected: 'bf16, f16 or f32 on a GPU',
+      expected: 'bf16, f16, f32 or fp8 on a GPU',
       got: requested,
-      advice:
-        requested === 'int8'
-          ? 'Integers are for CPUs.'
-          : 'On a CPU it shows what 8-bit floats cost in quality.',
+      advice: 'Integers are for CPUs.',
     })
   }
   if (requested === 'f32') return 'f32'
-  return role === 'vae' ? 'f16' : (requested ?? 'bf16')
+  if (role === 'vae') return 'f16'
+  return requested === 'f16' ? 'f16' : 'bf16'
 }
 
 function isSixteenBits(precision: ComputePrecision): precision is 'bf16' | 'f16' {

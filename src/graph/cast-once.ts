@@ -2,7 +2,7 @@ import { constantBytes } from './folded-values.ts'
 import { Graph, type Value } from './graph.ts'
 import type { ExternalTensor, Node } from './node.ts'
 
-/** A graph cut where it casts its weights. */
+/** A graph cut where it casts its weights, or rounds their rows. */
 export interface CastOnce {
   /** The graph with the cast weights as further inputs, in the order of its nodes. */
   readonly graph: Graph
@@ -18,8 +18,8 @@ export interface CastOnceOptions {
 }
 
 /**
- * Cuts off the casts of weights to a narrower type, so that they are done once and not in every run, and that only the
- * results are held. Undefined for a graph without such casts.
+ * Cuts off the casts of weights to a narrower type, and their rounding to 8-bit floats, so that they are done once and not
+ * in every run, and that only the results are held. Undefined for a graph without any.
  */
 export function castOnce(
   graph: Graph,
@@ -29,8 +29,8 @@ export function castOnce(
     graph.initializers.flatMap(each => ('external' in each ? [[each.name, each] as const] : [])),
   )
   const casts = graph.nodes.filter(({ op, inputs, outputs }) => {
-    if (op !== 'Cast' || !weights.has(inputs[0]!)) return false
-    const bytes = constantBytes(graph, outputs[0]!)
+    if (!narrowing.has(op) || !weights.has(inputs[0]!)) return false
+    const bytes = outputs.reduce((sum, output) => sum + constantBytes(graph, output), 0)
     return bytes > leaveBytes && bytes < constantBytes(graph, inputs[0]!)
   })
   if (casts.length === 0) return undefined
@@ -40,6 +40,9 @@ export function castOnce(
     casts: groups.map((nodes, index) => castGraph(graph, `${graph.name}, weights ${index + 1}`, nodes)),
   }
 }
+
+/** Ops of one operand that may make it smaller. */
+const narrowing = new Set(['Cast', 'RoundRows'])
 
 /** Cuts a list where the next tensor would make a group larger than the limit. */
 function grouped(
@@ -69,7 +72,7 @@ function withoutNodes(graph: Graph, removed: ReadonlySet<Node>): Graph {
 }
 
 function castGraph(graph: Graph, name: string, nodes: readonly Node[]): Graph {
-  const outputs = nodes.map(node => graph.values.get(node.outputs[0]!)!)
+  const outputs = nodes.flatMap(node => node.outputs.map(output => graph.values.get(output)!))
   return graphOf(graph, name, { nodes, inputs: [], outputs })
 }
 

@@ -91,10 +91,12 @@ export function nodeCosts(
   graph: Graph,
   symbols: Symbols,
   folded = false,
-): { readonly opClass: OpClass; readonly cost: OpCost }[] {
+): { readonly op: string; readonly opClass: OpClass; readonly cost: OpCost }[] {
   const constant = folded ? foldedValues(graph) : new Set<string>()
   const counted = graph.nodes.filter(({ outputs }) => !outputs.every(name => constant.has(name)))
-  return counted.map(node => ({ opClass: opClassOf(node.op), cost: nodeCost(graph, node, symbols) }))
+  return counted.map(node => {
+    return { op: node.op, opClass: opClassOf(node.op), cost: nodeCost(graph, node, symbols) }
+  })
 }
 
 /** The cost of running one graph after the other. */

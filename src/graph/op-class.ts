@@ -22,7 +22,16 @@ export const opClasses: readonly OpClass[] = [
 
 /** Ops that the builder emits, and those that ONNX Runtime's optimizers make of them. */
 const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
-  matmul: ['MatMul', 'FusedMatMul', 'FusedMatMulActivation', 'Gemm', 'FusedGemm', 'GemmFastGelu', 'Linear'],
+  matmul: [
+    'MatMul',
+    'FusedMatMul',
+    'FusedMatMulActivation',
+    'Gemm',
+    'FusedGemm',
+    'GemmFastGelu',
+    'Linear',
+    'LinearFloat8',
+  ],
   attention: ['MultiHeadAttention', 'Attention'],
   convolution: ['Conv', 'ConvTranspose', 'FusedConv', 'NhwcFusedConv', 'NhwcConv'],
   // Norms, means and pools, and our kernels of a norm with what follows it.
@@ -35,6 +44,7 @@ const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
     'NormModulate',
     'NormSiluWindows',
     'QkNormRope',
+    'RoundRows',
     'ResidualNorm',
     'ReduceL2',
     'ReduceMax',

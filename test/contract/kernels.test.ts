@@ -209,10 +209,12 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
     const compiled = ['machine code 90', 'machine code 100', 'machine code 120', 'PTX 75']
     expect(targets).toEqual({
       'gated-residual': compiled,
+      linear: compiled,
       'norm-modulate': compiled,
       'norm-silu-windows': compiled,
       'qk-norm-rope': compiled,
       'residual-norm': compiled,
+      'round-rows': compiled,
     })
   })
 
@@ -314,8 +316,10 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
       'norm-silu-windows, channels',
       'residual-norm, sum',
       'residual-norm, norm',
+      'round-rows, rows',
       'linear, rows',
       'linear, after GELU',
+      'linear, in fp8',
     ])
     for (const error of Object.values(errors)) expect(error).toBeLessThan(1e-5)
   })

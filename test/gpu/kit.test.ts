@@ -58,7 +58,7 @@ test.skipIf(typeof machine === 'string')(
     ])
     const used = {
       backend: 'native',
-      kernels: 'gated-residual linear norm-modulate norm-silu-windows qk-norm-rope residual-norm',
+      kernels: 'gated-residual linear norm-modulate norm-silu-windows qk-norm-rope residual-norm round-rows',
     }
     expect(results[2]!.result).toMatchObject(used)
   },

@@ -198,16 +198,19 @@ const cases = checkpoints.flatMap(checkpoint => {
  * A graph over the tensors of a published checkpoint, zeros in files that take no space.
  * @param layers of transformers: they are all alike, so a few are placed as all of them are
  * @param target of transformers
+ * @param inFloat8 layers that multiply in 8-bit floats
  */
 async function buildPublished(
   { checkpoint, component, about, precision, graph, build }: (typeof cases)[number],
   layers = 3,
   target?: GraphTarget,
+  inFloat8?: (key: string) => boolean,
 ) {
   const config = withLayers(about.config, layers)
   const folder = path.join(scratch, checkpoint, component)
   await synthesizeWeights(about.tensors, folder)
-  return build(config, new WeightLedger(await openWeights(folder)).graph(graph), precision, target)
+  const weights = new WeightLedger(await openWeights(folder)).graph(graph, { ...(inFloat8 && { inFloat8 }) })
+  return build(config, weights, precision, target)
 }
 
 function withLayers(config: Config, layers: number): Config {
@@ -420,6 +423,19 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
       expect(launches).toHaveLength(5) // and a cast of each input and of the result
     })
 
+    test('a layer in 8-bit floats rounds what its products read, and weights when the session is opened', async () => {
+      const found = await launchesOfLayer('wan-t2v-1.3b', builtKernels(), key => key.startsWith('blocks.'))
+      const own = found.filter(name => /^(qk|residual|round)_|^cublasLt/.test(name))
+      expect(own.toSorted()).toEqual([
+        ...Array(7).fill('cublasLtMatmul_f8_bias'),
+        'cublasLtMatmul_f8_gelu_bias',
+        'qk_norm_rope_bf16_8',
+        ...Array(3).fill('residual_norm_bf16_8'),
+        ...Array(6).fill('round_rows_bf16_8'),
+      ])
+      expect(found).toHaveLength(launchesWithKernels['wan-t2v-1.3b'] + 6)
+    })
+
     test('a layer launches what is counted of its graph', () => {
       const { layer } = transformerCost(transformers[0]!, ownTarget)
       expect(layer.nodes).toBe(launchesWithKernels['wan-t2v-1.3b'])
@@ -428,13 +444,17 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
 })
 
 /** What a layer adds to a transformer of one: kernels and matrix products. */
-async function launchesOfLayer(checkpoint: string, kernels?: KernelLibrary): Promise<readonly string[]> {
+async function launchesOfLayer(
+  checkpoint: string,
+  kernels?: KernelLibrary,
+  inFloat8?: (key: string) => boolean,
+): Promise<readonly string[]> {
   const transformer = cases.find(each => each.checkpoint === checkpoint && each.graph === 'transformer')!
   const symbols = { batch: 1, frames: 2, height: 16, width: 16, text: 512 }
   const target = kernels && { kernels: kernels.kernels, residentsInPlace: true }
   const counted = []
   for (const layers of [1, 2]) {
-    const graph = await buildPublished(transformer, layers, target)
+    const graph = await buildPublished(transformer, layers, target, inFloat8)
     const trace = await open(graph, { symbols, variables: withoutCudnnAttention, kernels })
     expect(trace.failure).toBeUndefined()
     expect(trace.messages).not.toMatch(/Memcpy/)

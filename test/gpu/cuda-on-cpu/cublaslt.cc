@@ -102,6 +102,7 @@ Status multiply(Handle, MatmulDesc desc, const void* alpha, const void* a, Layou
   if ((turnedA ? aLayout->columns : aLayout->rows) != rows) return invalidValue;
   if ((turnedB ? bLayout->columns : bLayout->rows) != inner) return invalidValue;
   if ((turnedB ? bLayout->rows : bLayout->columns) != columns) return invalidValue;
+  if (!scalesRows && valueOf(*desc, MATMUL_DESC_A_SCALE_MODE) == SCALE_OUTER_VEC_32F) return notSupported;
   if (algorithm == nullptr || workspace == nullptr || workspaceBytes < workspaceOfAll) return invalidValue;
   std::memset(workspace, 0xff, workspaceOfAll);
   const uint64_t epilogue = valueOf(*desc, MATMUL_DESC_EPILOGUE);

@@ -4,6 +4,8 @@
 #include "../../../kernels/library/operator.h"
 #include "threads.h"
 
+#include <cuda_fp8.h>
+
 #include <cstdio>
 #include <map>
 #include <stdexcept>
@@ -24,7 +26,8 @@ using Bytes = std::vector<char>;
 struct Memory {
   std::vector<Operand> inputs;
   std::vector<Bytes> outputs;
-  size_t elementBytes;
+  /** Of the outputs. */
+  std::vector<ElementType> types;
 };
 
 inline Memory* memory = nullptr;
@@ -37,17 +40,19 @@ inline size_t count(const std::vector<int64_t>& shape) {
   return product;
 }
 
-inline size_t bytesOf(ElementType type) { return type == f32 ? 4 : 2; }
+inline size_t bytesOf(ElementType type) { return type == f32 ? 4 : type == f8e4m3 ? 1 : 2; }
 
 inline void store(void* to, ElementType type, size_t at, float value) {
   if (type == f32) static_cast<float*>(to)[at] = value;
   if (type == f16) static_cast<__half*>(to)[at] = __float2half(value);
   if (type == bf16) static_cast<__nv_bfloat16*>(to)[at] = __float2bfloat16(value);
+  if (type == f8e4m3) static_cast<__nv_fp8_e4m3*>(to)[at] = __nv_fp8_e4m3(value);
 }
 
 inline float read(const void* from, ElementType type, size_t at) {
   if (type == f32) return static_cast<const float*>(from)[at];
   if (type == f16) return __half2float(static_cast<const __half*>(from)[at]);
+  if (type == f8e4m3) return static_cast<float>(static_cast<const __nv_fp8_e4m3*>(from)[at]);
   return __bfloat162float(static_cast<const __nv_bfloat16*>(from)[at]);
 }
 
@@ -77,7 +82,7 @@ inline const Operator& find(const std::vector<Operator>& all, Provider provider,
 using Shapes = std::vector<std::vector<int64_t>>;
 
 inline std::vector<Bytes> run(const Operator& op, std::vector<Bytes> inputs, const Shapes& shapes) {
-  Memory own{{}, std::vector<Bytes>(op.outputs.size()), bytesOf(op.inputs[0])};
+  Memory own{{}, std::vector<Bytes>(op.outputs.size()), op.outputs};
   for (size_t at = 0; at < inputs.size(); ++at) own.inputs.push_back({inputs[at].data(), shapes[at]});
   memory = &own;
   const Call call(nullptr);
@@ -85,10 +90,10 @@ inline std::vector<Bytes> run(const Operator& op, std::vector<Bytes> inputs, con
   return own.outputs;
 }
 
-inline double relativeError(const Bytes& own, ElementType type, const Bytes& reference) {
+inline double relativeError(const Bytes& own, ElementType type, const Bytes& reference, ElementType wide = f32) {
   double difference = 0, norm = 0;
-  for (size_t at = 0; at < reference.size() / 4; ++at) {
-    const double expected = read(reference.data(), f32, at);
+  for (size_t at = 0; at < reference.size() / bytesOf(wide); ++at) {
+    const double expected = read(reference.data(), wide, at);
     difference += std::pow(read(own.data(), type, at) - expected, 2);
     norm += expected * expected;
   }
@@ -104,10 +109,11 @@ inline void compare(const std::vector<Operator>& all, ElementType type, const Sh
     wide.push_back(converted(inputs[at], own.inputs[at], f32));
   }
   const auto results = run(own, inputs, shapes);
-  const auto reference = run(find(all, Provider::cpu, f32), wide, shapes);
+  const Operator& onCpu = find(all, Provider::cpu, f32);
+  const auto reference = run(onCpu, wide, shapes);
   std::printf("%s", type == f32 ? "f32" : type == f16 ? "f16" : "bf16");
   for (size_t at = 0; at < results.size(); ++at) {
-    std::printf(" %.3g", relativeError(results[at], own.outputs[at], reference[at]));
+    std::printf(" %.3g", relativeError(results[at], own.outputs[at], reference[at], onCpu.outputs[at]));
   }
   std::printf("\n");
 }
@@ -129,7 +135,7 @@ Operand Call::input(size_t index) const { return memory->inputs[index]; }
 
 void* Call::output(size_t index, const std::vector<int64_t>& shape) const {
   // Filled with bits that are no number, so that what is not written shows.
-  memory->outputs[index].assign(count(shape) * memory->elementBytes, static_cast<char>(0xff));
+  memory->outputs[index].assign(count(shape) * bytesOf(memory->types[index]), static_cast<char>(0xff));
   return memory->outputs[index].data();
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { linearLayer } from '../../../kernels/linear/op.ts'
 import { castOnce } from '../../../src/graph/cast-once.ts'
 import { Graph } from '../../../src/graph/graph.ts'
 import type { ExternalTensor } from '../../../src/graph/node.ts'
@@ -66,4 +67,20 @@ test('a graph without weights to cast is not cut', () => {
   const wide = cast(graph.weight('w', stored('bf16', 64, 64)), 'f32')
   graph.output('y', matmulTransposed(graph.input('x', 'f32', ['n', 64]), wide))
   expect(castOnce(graph, { leaveBytes })).toBeUndefined()
+})
+
+test('the rounding of weights to 8-bit floats is cut off too, with its scales, and that of activations is not', () => {
+  const graph = new Graph('network', { precision: 'bf16', kernels: new Set(['linear', 'round-rows']) })
+  const x = cast(graph.input('x', 'f32', ['n', 64]), 'bf16')
+  const floats = graph.weight('w', stored('bf16', 64, 64))
+  graph.output('y', cast(linearLayer(x, { weight: { floats }, bias: undefined }), 'f32'))
+  const { graph: rest, casts } = castOnce(graph, { leaveBytes })!
+  expect(rest.inputs.slice(1).map(({ dtype, shape }) => [dtype, shape])).toEqual([
+    ['f8e4m3', [64, 64]],
+    ['f32', [64, 1]],
+  ])
+  expect(rest.nodes.map(({ op }) => op)).toEqual(['Cast', 'RoundRows', 'LinearFloat8', 'Cast', 'Identity'])
+  expect(
+    casts.map(({ nodes, outputs }) => [nodes.map(({ op }) => op), outputs.map(({ dtype }) => dtype)]),
+  ).toEqual([[['RoundRows'], ['f8e4m3', 'f32']]])
 })

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { linearLayer } from '../../../kernels/linear/op.ts'
-import { rowsInFloat8 } from '../../../kernels/linear/reference.ts'
+import { rowsInFloat8 } from '../../../kernels/round-rows/reference.ts'
 import { families } from '../../../models/index.ts'
 import { Graph, type Value } from '../../../src/graph/graph.ts'
 import { cast } from '../../../src/graph/ops/cast.ts'
@@ -182,6 +182,54 @@ describe('a linear layer', () => {
       `net: blocks.3.attn: Linear: expected ${message}`,
     )
   })
+})
+
+describe('a product in 8-bit floats with kernels', () => {
+  const kernels = new Set(['linear', 'round-rows'])
+  const inputs = (graph: Graph) =>
+    [
+      graph.input('x', 'f32', ['tokens', 32]),
+      graph.input('w', 'f32', [16, 32]),
+      graph.input('b', 'f32', [16]),
+    ] as const
+
+  test('rounds x once for all layers that read it, and a weight by its rows', () => {
+    const graph = new Graph('net', { precision: 'f32', kernels })
+    const [x, floats, bias] = inputs(graph)
+    for (const gelu of [false, true]) {
+      const y = linearLayer(x, { weight: { floats: graph.input(`w${gelu}`, 'f32', [16, 32]) }, bias, gelu })
+      expect([y.dtype, y.shape]).toEqual(['f32', ['tokens', 16]])
+    }
+    linearLayer(x, { weight: { floats }, bias: undefined })
+    const rounding = graph.nodes.filter(({ op }) => op === 'RoundRows')
+    expect(rounding.map(({ inputs: [of] }) => of)).toEqual(['x', 'wfalse', 'wtrue', 'w'])
+    const products = graph.nodes.filter(({ op }) => op === 'LinearFloat8')
+    expect(products.map(({ attributes }) => attributes.gelu)).toEqual([
+      { float: 0 },
+      { float: 1 },
+      { float: 0 },
+    ])
+  })
+
+  test('takes e4m3 as it is stored, with the one scale of all rows for each', () => {
+    const graph = new Graph('net', { precision: 'f32', kernels })
+    const [x, , bias] = inputs(graph)
+    const elements = graph.input('e', 'f8e4m3', [16, 32])
+    linearLayer(x, { weight: { elements, scales: graph.input('s', 'f32', []) }, bias })
+    expect(graph.nodes.map(({ op }) => op)).toEqual(['RoundRows', 'Mul', 'LinearFloat8'])
+    linearLayer(x, { weight: { elements, scales: graph.input('rows', 'f32', [16]) }, bias })
+    expect(graph.nodes.at(-1)!.inputs.slice(2, 4)).toEqual(['e', 'rows'])
+  })
+
+  test.each([['linear'], ['round-rows'], []])(
+    'is of the ops of ONNX where one is left out: %j',
+    (...names) => {
+      const graph = new Graph('net', { precision: 'f32', kernels: new Set(names) })
+      const [x, floats, bias] = inputs(graph)
+      linearLayer(x, { weight: { floats }, bias })
+      expect(graph.nodes.filter(({ domain }) => domain === 'framewright')).toEqual([])
+    },
+  )
 })
 
 test('a product in 8-bit floats takes a matrix of the width of x', () => {
