@@ -1,11 +1,13 @@
 import { afterAll } from 'vitest'
-import { createEngine, type Engine, type EngineOptions } from '../../src/index.ts'
+import { composition } from '../../src/api/engine.ts'
+import { openEngine } from '../../src/engine/engine.ts'
+import type { Engine, EngineOptions } from '../../src/index.ts'
 
 /**
  * Opens the engines of a row of cases on one thread of a CPU. A case of the same options goes on with the engine of the case
  * before: opening the sessions of a model takes longer than a case of it.
  */
-export function engineOfCase(): (options: EngineOptions) => Promise<Engine> {
+export function engineOfCase(parts = composition): (options: EngineOptions) => Promise<Engine> {
   let last: { readonly key: string; readonly engine: Engine } | undefined
   const close = async () => {
     await last?.engine[Symbol.asyncDispose]()
@@ -16,7 +18,7 @@ export function engineOfCase(): (options: EngineOptions) => Promise<Engine> {
     const key = JSON.stringify(options)
     if (last?.key !== key) {
       await close()
-      last = { key, engine: await createEngine({ device: 'cpu', threads: 1, ...options }) }
+      last = { key, engine: await openEngine({ device: 'cpu', threads: 1, ...options }, parts) }
     }
     return last.engine
   }

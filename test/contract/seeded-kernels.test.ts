@@ -1,0 +1,50 @@
+/** Whole videos of the families with our kernels, through the native backend on a CPU, against diffusers. */
+import { beforeAll, describe, expect, test } from 'vitest'
+import { composition } from '../../src/api/engine.ts'
+import type { GraphModel } from '../../src/runtime/backend.ts'
+import { NativeBackend } from '../../src/runtime/native-backend.ts'
+import { builtKernels } from '../../src/runtime/native-parts.ts'
+import { engineOfCase } from '../parity/engine-of-case.ts'
+import { expectReference, seededCases } from '../parity/seeded-case.ts'
+import { scratchFolder } from '../scratch.ts'
+import { buildKernels, noKernels } from './kernel-library.ts'
+import { buildAddon, noAddon } from './native-addon.ts'
+
+const scratch = scratchFolder()
+const missing = noKernels ?? noAddon
+const opened = new Map<string, string>()
+
+/** Keeps what the transformer's graph is written as: its nodes have their ops by name. */
+class NotingBackend extends NativeBackend {
+  override open(model: GraphModel): ReturnType<NativeBackend['open']> {
+    opened.set(model.name, Buffer.from(model.bytes).toString('latin1'))
+    return super.open(model)
+  }
+}
+
+describe.skipIf(missing)(`with our kernels${missing ? ` (skipped: ${missing})` : ''}`, () => {
+  beforeAll(async () => {
+    await Promise.all([buildAddon(), buildKernels()])
+  })
+
+  const engineOf = engineOfCase({
+    ...composition,
+    createBackend: lane => new NotingBackend({ ...lane, kernels: builtKernels() }),
+  })
+
+  const expected: Readonly<Record<string, readonly string[]>> = {
+    'wan-control': ['ResidualNorm', 'QkNormRope', 'Linear'],
+    'wan-residual': ['ResidualNorm', 'QkNormRope', 'Linear'],
+    'ltx-text': ['ResidualNorm', 'QkNormRope', 'Linear'],
+    'ltx2-passes': ['ResidualNorm', 'NormModulate', 'Linear'],
+    'hunyuan15-glyphs': ['ResidualNorm', 'Linear'],
+  }
+  const cases = seededCases.filter(({ name }) => name in expected)
+
+  test.each(cases)('$name: every step is what diffusers gives', async each => {
+    opened.clear()
+    await expectReference(each, engineOf, scratch)
+    const graphs = [...opened.values()].join('')
+    for (const op of expected[each.name]!) expect(graphs).toContain(op)
+  })
+})
