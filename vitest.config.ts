@@ -7,7 +7,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // The first test that needs our kernels waits for their compiler.
+    hookTimeout: 400_000,
     pool: 'forks',
     maxWorkers: 2,
     // A worker loads the modules of the runtime once, not once for every file: a third of the time of a run.

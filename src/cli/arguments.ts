@@ -67,6 +67,15 @@ export function threadsOption(what = 'CPU threads'): Option {
     .argParser(wholeNumber('--threads, or FRAMEWRIGHT_THREADS', { from: 1, to: 1024 }))
 }
 
+/** What networks compute in: `ComputePrecision`. */
+export function precisionOption(): Option {
+  const form =
+    'f32, bf16 or f16; int8 on a CPU: quicker and less exact; fp8: with our kernels on a GPU, to see what it costs on a CPU (default: f32 on a CPU, bf16 on a GPU)'
+  return new Option('--precision <type>', form).argParser(
+    choice('--precision', ['f32', 'bf16', 'f16', 'int8', 'fp8']),
+  )
+}
+
 /** How often the state of a run is saved. */
 export type CheckpointInterval =
   | { readonly steps: number; readonly seconds?: never }

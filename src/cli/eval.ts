@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { builtInModel, resolveModel } from '../engine/model-name.ts'
 import type { EvaluateOptions } from '../eval/evaluate.ts'
-import { choice, threadsOption, wholeNumber } from './arguments.ts'
+import { precisionOption, threadsOption, wholeNumber } from './arguments.ts'
 import { evaluationTable } from './eval-table.ts'
 import { interruptSignal } from './interrupt.ts'
 
@@ -44,11 +44,7 @@ export function evalCommand(): Command {
     )
     .option('--device <name>', 'auto, cpu, cuda:N or tensorrt:N (default: auto)')
     .addOption(threadsOption())
-    .option(
-      '--precision <type>',
-      'f32, bf16 or f16; int8 on a CPU: quicker and less exact; fp8: with our kernels on a GPU, to see what it costs on a CPU (default: f32 on a CPU, bf16 on a GPU)',
-      choice('--precision', ['f32', 'bf16', 'f16', 'int8', 'fp8']),
-    )
+    .addOption(precisionOption())
     .option('-o, --output <file>', 'write every figure as JSON')
     .option('--html <file>', 'write a page with tables, bars and pictures')
     .option('--json', 'print every figure but those of single videos as JSON')

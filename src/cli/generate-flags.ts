@@ -12,6 +12,7 @@ import {
   checkpointInterval,
   choice,
   decimal,
+  precisionOption,
   reader,
   threadsOption,
   type UpscaleArgument,
@@ -174,11 +175,7 @@ function addMachineFlags(command: Command): void {
       'auto, cpu, cuda:N or tensorrt:N; cuda:0,cuda:1 share each step (default: auto)',
     )
     .addOption(tensorRtOption())
-    .option(
-      '--precision <type>',
-      'f32, bf16 or f16; int8 on a CPU: quicker and less exact; fp8: with our kernels on a GPU, to see what it costs on a CPU (default: f32 on a CPU, bf16 on a GPU)',
-      choice('--precision', ['f32', 'bf16', 'f16', 'int8', 'fp8']),
-    )
+    .addOption(precisionOption())
     .addOption(threadsOption('CPU threads in all'))
     .option(
       '--lanes <n>',

@@ -1,7 +1,14 @@
 import type { Command } from 'commander'
 import type { ModelFiles } from '../engine/model-files.ts'
 import type { NamedAdapters } from '../host/named-adapters.ts'
-import { choice, namedFileArgument, repeated, threadsOption, wholeNumber } from './arguments.ts'
+import {
+  choice,
+  namedFileArgument,
+  precisionOption,
+  repeated,
+  threadsOption,
+  wholeNumber,
+} from './arguments.ts'
 import {
   addExperimentalFlag,
   type ModelFileFlags,
@@ -29,11 +36,7 @@ export function addHostFlags(command: Command): Command {
       'one for the second expert, of models with two; may be repeated',
       namedFileArgument('--lora-2'),
     )
-    .option(
-      '--precision <type>',
-      'f32, f16 or bf16; int8 on a CPU: quicker and less exact; fp8: with our kernels on a GPU, to see what it costs on a CPU (default: f32 on a CPU, bf16 on a GPU)',
-      choice('--precision', ['f32', 'f16', 'bf16', 'int8', 'fp8']),
-    )
+    .addOption(precisionOption())
     .addOption(threadsOption('CPU threads of each device'))
     .option(
       '--residency <mode>',

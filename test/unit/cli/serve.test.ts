@@ -81,7 +81,7 @@ test('flags become options', () => {
 test.each([
   ['--port', '70000', '--port: expected a whole number from 0 to 65535, got "70000".'],
   ['--alias', 'gen4.5', '--alias: expected NAME=MODEL, got "gen4.5". For example'],
-  ['--precision', 'f8', '--precision: expected one of f32, f16, bf16, int8, got "f8".'],
+  ['--precision', 'f8', '--precision: expected one of f32, bf16, f16, int8, fp8, got "f8".'],
   ['--lora', 'ink.safetensors', '--lora: expected NAME=FILE, got "ink.safetensors".'],
 ])('%s %s is refused', (flag, value, message) => {
   expect(() => optionsOf(flag, value)).toThrow(message)
