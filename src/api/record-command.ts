@@ -34,6 +34,7 @@ const flags: readonly RecordFlag[] = [
   })),
   { name: '--lora', fields: ['adapters'], words: (_, record) => adapterWords(record, 0) },
   { name: '--lora-2', fields: ['adapters', 'adapters2'], words: (_, record) => adapterWords(record, 1) },
+  { name: '--precision', fields: ['precision'], words: value => [String(value)] },
   {
     name: '--upscale',
     fields: ['upscale'],

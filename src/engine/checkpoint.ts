@@ -187,9 +187,8 @@ function obstacleIn(
   { components }: CheckpointConfigs,
 ): string | undefined {
   const quantized = [...weights].flatMap(([name, { tensors, metadata }]) => {
-    // A format that was read is no obstacle, though the config names it too.
-    const read = [...tensors.values()].some(({ encoding }) => encoding !== undefined)
-    const config = read && isReadMethod(components[name]) ? undefined : components[name]
+    // A method whose weights are read is no obstacle: what the files hold says whether they are quantised.
+    const config = isReadMethod(components[name]) ? undefined : components[name]
     const kind = quantizationOf({ tensors, metadata, config })
     return kind === undefined ? [] : [`${kind} in ${name}`]
   })

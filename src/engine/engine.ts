@@ -78,6 +78,8 @@ export interface Engine extends AsyncDisposable {
   /** The device as it was chosen: `cpu`, `cuda:0`. */
   readonly device: string
   readonly adapters: readonly AdapterOptions[]
+  /** What the denoising network was asked to compute in; undefined for the device's usual precision. */
+  readonly precision?: ComputePrecision | undefined
   /**
    * Makes a video, as a stream of events. It waits for a free lane. It ends when the caller stops iterating, and within
    * a second after the signal has aborted or the engine was disposed. The native backend ends a graph that runs at its
@@ -138,6 +140,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
     fields: checkpoint.fields,
     device: [device, ...(second ? [second] : [])].map(deviceText).join(),
     adapters: wanted,
+    precision: options.precision,
     generate: (request, { signal, ...settings } = {}) => {
       return requests.run(signal, stop => makeVideo(request, settings, stop))
     },

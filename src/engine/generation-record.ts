@@ -11,6 +11,8 @@ export interface Provenance {
   readonly version: string
   readonly upscale?: WriterOptions['upscale']
   readonly adapters?: readonly AdapterOptions[]
+  /** What the denoising network was asked to compute in. */
+  readonly precision?: string | undefined
   /** How a file of the request is called, where its path means nothing to others. @default its path */
   readonly fileName?: ((path: string) => string) | undefined
 }
@@ -19,12 +21,13 @@ export interface Provenance {
 export function recordOf(
   plan: GeneratePlan,
   fields: RequestFields,
-  { model, version, upscale, adapters = [], fileName = path => path }: Provenance,
+  { model, version, upscale, adapters = [], precision, fileName = path => path }: Provenance,
 ): GenerationRecord {
   const record = {
     ...withPaths(storedFields(plan, fields), fields, fileName),
     model,
     ...adaptersOf(adapters),
+    ...(precision !== undefined && { precision }),
     ...(upscale && { upscale: { ...upscale } }),
     version,
   }

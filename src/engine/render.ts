@@ -93,7 +93,7 @@ function* formatNotices(
 
 function writerOptions(
   { plan, sound }: StartEvent,
-  { adapters, fields }: Engine,
+  { adapters, fields, precision }: Engine,
   output: OutputOptions,
   signal: AbortSignal | undefined,
 ): WriterOptions {
@@ -101,7 +101,7 @@ function writerOptions(
     path: output.path,
     ...frameSize(plan),
     fps: plan.fps,
-    metadata: recordOf(plan, fields, { adapters, ...output }),
+    metadata: recordOf(plan, fields, { adapters, precision, ...output }),
     ...(sound && { sound, soundFile: sound.path }),
     ...(signal && { signal }),
     ...(output.codec && { codec: output.codec }),

@@ -80,7 +80,7 @@ const markers: readonly { readonly key: RegExp; readonly name: string }[] = [
   { key: /\.weight_packed$/, name: 'compressed-tensors' },
   { key: /(?:\._weight_qdata|\.weight_qdata|:_data)$/, name: 'torchao' },
   { key: /\.weight\._(?:data\._data|shift)$/, name: 'quanto int4 or int2' },
-  { key: /\.weight\._(?:data|scale)$/, name: 'quanto' },
+  { key: /\.weight\._(?:data|scale)$/, name: 'incomplete quanto' },
   { key: /\.weight_scale_2$/, name: 'NVFP4' },
   { key: /\.weight_scale_inv$/, name: 'block-scaled fp8' },
 ]

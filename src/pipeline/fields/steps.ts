@@ -99,13 +99,14 @@ export const stepFields: FieldGroup<StepFields, StepPlan> = {
     api: { name: 'flowShift' },
   },
   boundary: {
-    about: 'noise level at which the second expert takes over, 0 to 1',
+    about: 'noise level at which the second expert takes over, 0 to 1 (default: the model’s)',
     schema: z => z.number().min(0).max(1),
     appliesTo: ({ experts }) => experts.length > 1,
     check(_, { experts }) {
       if (experts.length === 1) throw oneExpert()
     },
     flag: { name: '--boundary', argument: '<share>', group: 'finer', type: decimal },
+    api: { name: 'boundary' },
   },
   stepCache: {
     about: 'skip steps that change less than this, such as 0.05 (default: 0, off)',

@@ -184,6 +184,10 @@ describe('the flags of generate', () => {
   )
 })
 
+it('shows what the network was asked to compute in', () => {
+  expect(commandOf({ ...everything, precision: 'fp8' })).toContain(' --precision fp8 ')
+})
+
 it('shows adapters by expert, from records with one list and from older ones with two', () => {
   const [first, second] = [{ path: 'a.safetensors' }, { path: 'b.safetensors', scale: 0.5 }]
   for (const adapters of [

@@ -102,6 +102,9 @@ describe('a folder', () => {
       ],
     ])
     expect(relativeError(await latentsOf(stored), await latentsOf(floats))).toBeLessThan(1e-6)
+    // A config that still names the method where the weights are plain is no obstacle.
+    cpSync(file, join(floats, 'transformer/config.json'))
+    expect((await openCheckpoint(floats, families)).weights.get('transformer')).toBeDefined()
   })
 
   test('with a header’s map of layers, and a config that names the method, runs as well', async () => {

@@ -22,7 +22,7 @@ describe('the kind of quantisation', () => {
     ['SVDQuant (nunchaku)', 'i8', [layer('qweight'), layer('wscales'), layer('smooth_factor')]],
     ['GPTQ or AWQ', 'f16', [layer('qweight'), layer('qzeros')]],
     ['int8', 'i8', [layer('weight_scale')]],
-    ['quanto', 'f16', [layer('weight._data'), layer('weight._scale')]],
+    ['incomplete quanto', 'f16', [layer('weight._data'), layer('weight._scale')]],
     ['quanto int4 or int2', 'f16', [layer('weight._scale'), layer('weight._data._data')]],
     ['quanto int4 or int2', 'f16', [layer('weight._scale'), layer('weight._shift')]],
     ['packed 4-bit or 8-bit integers', 'u8', []],

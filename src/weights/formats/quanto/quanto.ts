@@ -30,6 +30,8 @@ export const quanto: LayerFormat = {
 
 /** A layer with one row has one scale without axes. */
 function checkRows(scale: TensorLocation, weight: TensorLocation): void {
+  if (weight.shape.length < 2)
+    throw unusable(weight, 'a matrix, or the kernel of a convolution', storedAs(weight))
   const [rows] = weight.shape
   const [count = 1, ...rest] = scale.shape
   if ((count === 1 || count === rows) && rest.every(dim => dim === 1)) return

@@ -128,6 +128,16 @@ describe('a layer of optimum-quanto', () => {
       'weight._data: expected 8-bit integers or floats, got u8 [6, 10].',
     ],
     [
+      'that is a vector',
+      { 'weight._data': tensor('i8', [60], new Int8Array(60)), 'weight._scale': scales([6, 1]) },
+      'weight._data: expected a matrix, or the kernel of a convolution, got i8 [60].',
+    ],
+    [
+      'without axes',
+      { 'weight._data': tensor('i8', [], new Int8Array(1)), 'weight._scale': scales([]) },
+      'weight._data: expected a matrix, or the kernel of a convolution, got i8 [].',
+    ],
+    [
       'that has its weight twice',
       { weight: scales([6, 10]), 'weight._data': data, 'weight._scale': scales([6, 1]) },
       'weight._data: expected no a.weight beside it, got both.',
