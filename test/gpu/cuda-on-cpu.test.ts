@@ -4,8 +4,8 @@ import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { noKernels } from '../contract/kernel-library.ts'
 import { scratchFolder } from '../scratch.ts'
+import { noKernels } from './kernel-library.ts'
 
 const folder = scratchFolder()
 const sources = fileURLToPath(new URL('./cuda-on-cpu/', import.meta.url))

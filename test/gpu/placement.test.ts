@@ -38,12 +38,12 @@ import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
 import { synthesizeWeights } from '../../src/weights/sparse.ts'
-import { buildKernels, noKernels } from '../contract/kernel-library.ts'
 import { buildAddon, noAddon } from '../contract/native-addon.ts'
 import { hasFixture } from '../fixtures.ts'
 import { publishedComponents } from '../published.ts'
 import { scratchFolder } from '../scratch.ts'
 import { type CudaRun, type CudaTrace, cudaMachine, openOnCuda } from './cuda-machine.ts'
+import { buildKernels, noKernels } from './kernel-library.ts'
 
 const scratch = scratchFolder()
 const machine = await cudaMachine()

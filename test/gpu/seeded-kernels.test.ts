@@ -4,11 +4,11 @@ import { composition } from '../../src/api/engine.ts'
 import type { GraphModel } from '../../src/runtime/backend.ts'
 import { NativeBackend } from '../../src/runtime/native-backend.ts'
 import { builtKernels } from '../../src/runtime/native-parts.ts'
+import { buildAddon, noAddon } from '../contract/native-addon.ts'
 import { engineOfCase } from '../parity/engine-of-case.ts'
 import { expectReference, seededCases } from '../parity/seeded-case.ts'
 import { scratchFolder } from '../scratch.ts'
 import { buildKernels, noKernels } from './kernel-library.ts'
-import { buildAddon, noAddon } from './native-addon.ts'
 
 const scratch = scratchFolder()
 const missing = noKernels ?? noAddon

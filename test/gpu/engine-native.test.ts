@@ -17,12 +17,12 @@ import { builtKernels, type NativeParts } from '../../src/runtime/native-parts.t
 import { OnnxRuntimeBackend } from '../../src/runtime/onnxruntime-backend.ts'
 import { float32Data } from '../../src/tensor/tensor.ts'
 import { relativeError } from '../compare.ts'
+import { buildAddon, noAddon } from '../contract/native-addon.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
 import { failure, scratchFolder } from '../scratch.ts'
 import { brokenTensors, writeBrokenModel } from '../unit/engine/broken-model.ts'
 import { collect, framesOf, tinyRequest } from '../unit/engine/tiny-engine.ts'
 import { buildKernels, noKernels } from './kernel-library.ts'
-import { buildAddon, noAddon } from './native-addon.ts'
 
 const builtIn = path.resolve(import.meta.dirname, '../../models/doodle/checkpoint')
 const folder = scratchFolder()

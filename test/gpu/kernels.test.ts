@@ -29,11 +29,11 @@ import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
 import { relativeError } from '../compare.ts'
+import { buildAddon, noAddon } from '../contract/native-addon.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { wanFeeds } from '../wan-feeds.ts'
 import { buildKernels, noKernels } from './kernel-library.ts'
-import { buildAddon, noAddon } from './native-addon.ts'
 
 const missing = noKernels ?? noAddon
 const reason = missing ? ` (skipped: ${missing})` : ''

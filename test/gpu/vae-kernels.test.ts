@@ -19,10 +19,10 @@ import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
 import { writeSafetensors } from '../../src/weights/write-safetensors.ts'
 import { relativeError } from '../compare.ts'
+import { buildAddon, noAddon } from '../contract/native-addon.ts'
 import { scratchFolder } from '../scratch.ts'
 import { randomTensors } from '../synthetic-checkpoint.ts'
 import { buildKernels, noKernels } from './kernel-library.ts'
-import { buildAddon, noAddon } from './native-addon.ts'
 
 const scratch = scratchFolder()
 const missing = noKernels ?? noAddon
