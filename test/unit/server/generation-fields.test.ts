@@ -14,6 +14,7 @@ const values = {
   steps: 3,
   sampler: 'dpm++2m',
   shift: 2.5,
+  boundary: 0.875,
   stepCache: 0.1,
   guidance: 4,
   guidance2: 3,
