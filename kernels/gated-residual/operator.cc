@@ -23,7 +23,7 @@ struct Operands {
 
 class CudaKernel : public Kernel {
  public:
-  explicit CudaKernel(ElementType type) : kernels_(code(), "gated_residual", type, 1) {}
+  explicit CudaKernel(ElementType type) : kernels_(codeOf<gated_residual_image>(), "gated_residual", type, 1) {}
 
   void compute(const Call& call) const override {
     Operands own(call);
@@ -38,11 +38,6 @@ class CudaKernel : public Kernel {
   }
 
  private:
-  static const DeviceCode& code() {
-    static const DeviceCode loaded(gated_residual_image);
-    return loaded;
-  }
-
   FloatKernels kernels_;
 };
 

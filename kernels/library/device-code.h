@@ -26,6 +26,13 @@ class DeviceCode {
   void* library_ = nullptr;
 };
 
+/** The code of an image, which is loaded when it is first asked for. */
+template <const unsigned char* image>
+const DeviceCode& codeOf() {
+  static const DeviceCode loaded(image);
+  return loaded;
+}
+
 /** The context that is current on the thread, which the provider has made so. */
 void* currentContext();
 

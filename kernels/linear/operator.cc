@@ -95,7 +95,7 @@ class CudaLinearFloat8 : public Kernel {
       : type_(dataType(type)),
         gelu_(gelu),
         perThread_(type == f32 ? 4 : 8),
-        scaleRows_(code().find(type == f32 ? "scale_rows_f32_4" : "scale_rows_bf16_8")) {}
+        scaleRows_(codeOf<linear_image>().find(type == f32 ? "scale_rows_f32_4" : "scale_rows_bf16_8")) {}
 
   void compute(const Call& call) const override {
     const Float8Operands own(call);
@@ -133,11 +133,6 @@ class CudaLinearFloat8 : public Kernel {
     int width = static_cast<int>(shape.out), active = gelu_;
     void* arguments[] = {&operands.y, &operands.xScales, &operands.weightScales, &operands.bias, &width, &active};
     launch(scaleRows_, {static_cast<unsigned>(shape.rows), threadsFor(width / perThread_), call.stream()}, arguments);
-  }
-
-  static const DeviceCode& code() {
-    static const DeviceCode loaded(linear_image);
-    return loaded;
   }
 
   cublaslt::DataType type_;

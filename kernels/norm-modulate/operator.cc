@@ -25,7 +25,7 @@ struct Operands {
 class CudaKernel : public Kernel {
  public:
   CudaKernel(ElementType type, const NormOptions& options)
-      : options_(options), kernels_(code(), "norm_modulate", type, 1) {}
+      : options_(options), kernels_(codeOf<norm_modulate_image>(), "norm_modulate", type, 1) {}
 
   void compute(const Call& call) const override {
     Operands own(call);
@@ -41,11 +41,6 @@ class CudaKernel : public Kernel {
   }
 
  private:
-  static const DeviceCode& code() {
-    static const DeviceCode loaded(norm_modulate_image);
-    return loaded;
-  }
-
   NormOptions options_;
   FloatKernels kernels_;
 };

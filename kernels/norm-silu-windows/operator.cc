@@ -35,7 +35,8 @@ struct Operands {
 
 class CudaKernel : public Kernel {
  public:
-  CudaKernel(ElementType type, float epsilon) : epsilon_(epsilon), kernels_(code(), "norm_silu_windows", type, 1) {}
+  CudaKernel(ElementType type, float epsilon)
+      : epsilon_(epsilon), kernels_(codeOf<norm_silu_windows_image>(), "norm_silu_windows", type, 1) {}
 
   void compute(const Call& call) const override {
     Operands own(call);
@@ -53,11 +54,6 @@ class CudaKernel : public Kernel {
 
  private:
   static constexpr int lanes = 8, threads = 256;  // of a block, as in kernel.cu
-
-  static const DeviceCode& code() {
-    static const DeviceCode loaded(norm_silu_windows_image);
-    return loaded;
-  }
 
   float epsilon_;
   FloatKernels kernels_;

@@ -46,7 +46,8 @@ Operands::Operands(const Call& call)
 
 class CudaKernel : public Kernel {
  public:
-  CudaKernel(ElementType type, float epsilon) : epsilon_(epsilon), kernels_(code(), "qk_norm_rope", type, 2) {}
+  CudaKernel(ElementType type, float epsilon)
+      : epsilon_(epsilon), kernels_(codeOf<qk_norm_rope_image>(), "qk_norm_rope", type, 2) {}
 
   void compute(const Call& call) const override {
     Operands x(call);
@@ -63,11 +64,6 @@ class CudaKernel : public Kernel {
 
  private:
   static constexpr int held = 2;  // vectors of a row that a thread has, as in kernel.cu
-
-  static const DeviceCode& code() {
-    static const DeviceCode loaded(qk_norm_rope_image);
-    return loaded;
-  }
 
   float epsilon_;
   FloatKernels kernels_;

@@ -31,7 +31,7 @@ struct Operands {
 class CudaKernel : public Kernel {
  public:
   CudaKernel(ElementType type, const NormOptions& options)
-      : options_(options), kernels_(code(), "residual_norm", type, 1) {}
+      : options_(options), kernels_(codeOf<residual_norm_image>(), "residual_norm", type, 1) {}
 
   void compute(const Call& call) const override {
     Operands own(call);
@@ -49,11 +49,6 @@ class CudaKernel : public Kernel {
   }
 
  private:
-  static const DeviceCode& code() {
-    static const DeviceCode loaded(residual_norm_image);
-    return loaded;
-  }
-
   NormOptions options_;
   FloatKernels kernels_;
 };

@@ -31,7 +31,7 @@ struct Rows {
 
 class CudaKernel : public Kernel {
  public:
-  explicit CudaKernel(ElementType type) : kernels_(code(), "round_rows", type, 1) {}
+  explicit CudaKernel(ElementType type) : kernels_(codeOf<round_rows_image>(), "round_rows", type, 1) {}
 
   void compute(const Call& call) const override {
     Rows own(call);
@@ -43,11 +43,6 @@ class CudaKernel : public Kernel {
   }
 
  private:
-  static const DeviceCode& code() {
-    static const DeviceCode loaded(round_rows_image);
-    return loaded;
-  }
-
   FloatKernels kernels_;
 };
 

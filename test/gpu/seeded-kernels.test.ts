@@ -1,7 +1,6 @@
 /** Whole videos of the families with our kernels, through the native backend on a CPU, against diffusers. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import { composition } from '../../src/api/engine.ts'
-import type { GraphModel } from '../../src/runtime/backend.ts'
 import { NativeBackend } from '../../src/runtime/native-backend.ts'
 import { builtKernels } from '../../src/runtime/native-parts.ts'
 import { buildAddon, noAddon } from '../contract/native-addon.ts'
@@ -14,11 +13,12 @@ const scratch = scratchFolder()
 const missing = noKernels ?? noAddon
 const opened = new Map<string, string>()
 
-/** Keeps what the transformer's graph is written as: its nodes have their ops by name. */
+/** Keeps what graphs are written as: their nodes have their ops by name. */
 class NotingBackend extends NativeBackend {
-  override open(model: GraphModel): ReturnType<NativeBackend['open']> {
-    opened.set(model.name, Buffer.from(model.bytes).toString('latin1'))
-    return super.open(model)
+  override open(...given: Parameters<NativeBackend['open']>): ReturnType<NativeBackend['open']> {
+    const [{ name, bytes }] = given
+    opened.set(name, Buffer.from(bytes).toString('latin1'))
+    return super.open(...given)
   }
 }
 
