@@ -28,7 +28,7 @@ DIRECTIONS = {
 
 @dataclass
 class Track:
-    """One value per frame of each list; `physics` holds the constants that an evaluation checks against."""
+    """One value per frame of each list; `physics` holds the constants of its law of motion."""
 
     x: list[float]
     y: list[float]

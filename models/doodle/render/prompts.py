@@ -33,12 +33,10 @@ def record(scene: Scene) -> dict:
                 "shape": actor.shape,
                 "colour": actor.colour,
                 "motion": actor.motion,
-                "pace": actor.pace,
                 "x": rounded(track.x),
                 "y": rounded(track.y),
                 "radius": rounded(track.radius),
                 "angle": rounded(track.angle),
-                "physics": track.physics,
             }
         )
     return {
