@@ -2,8 +2,8 @@
 import type { Graph } from '../../src/graph/graph.ts'
 import { serialize } from '../../src/graph/serialize.ts'
 import type { Backend } from '../../src/runtime/backend.ts'
-import { createGenerator } from '../../src/sampling/noise.ts'
 import { elementCount } from '../../src/tensor/dtype.ts'
+import { createGenerator } from '../../src/tensor/random.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 
 /** Elements after which random numbers repeat: making all of them would take longer than what is checked. */

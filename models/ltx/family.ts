@@ -9,8 +9,8 @@ import type {
   ModelFacts,
   PipelineAlias,
 } from '../../src/pipeline/family.ts'
-import { createGenerator } from '../../src/sampling/noise.ts'
 import { linearQuadraticSigmas, linearSigmas } from '../../src/sampling/schedules/spacings.ts'
+import { createGenerator } from '../../src/tensor/random.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { checkFit } from '../../src/weights/check-fit.ts'
 import { readConfig } from '../../src/weights/read-config.ts'

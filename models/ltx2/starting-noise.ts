@@ -1,4 +1,4 @@
-import type { NoiseGenerator } from '../../src/sampling/noise.ts'
+import type { NoiseGenerator } from '../../src/tensor/random.ts'
 
 /**
  * The order that noise is drawn in: that of the latents; or as the network has tokens, each with its channels: of latents

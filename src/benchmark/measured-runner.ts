@@ -13,8 +13,8 @@ import type { GraphRecipe, ResidentTensor, RunGraph, RunResult } from '../pipeli
 import type { GraphRunner } from '../pipeline/graph-runner.ts'
 import type { MemoryPlan } from '../pipeline/memory-plan.ts'
 import { needsPrivateCopy } from '../runtime/session-config.ts'
-import { createGenerator } from '../sampling/noise.ts'
 import { elementCount } from '../tensor/dtype.ts'
+import { createGenerator } from '../tensor/random.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 
 /** A run of a graph that was measured. */

@@ -1,8 +1,8 @@
-import type { StateArrays } from '../pipeline/denoise-state.ts'
 import type { Feed, ResidentTensor, RunOptions, RunResult } from '../pipeline/family.ts'
-import { isResident } from '../runtime/backend.ts'
-import { checkTerms, type Term } from '../sampling/arithmetic.ts'
+import { checkTerms, type Term } from '../tensor/arithmetic.ts'
 import { elementCount } from '../tensor/dtype.ts'
+import { isResident } from '../tensor/resident.ts'
+import type { StateArrays } from '../tensor/state-arrays.ts'
 import { float32Data, tensor } from '../tensor/tensor.ts'
 
 /** An array on the device; it may still be waiting for what it is computed from. */

@@ -3,7 +3,7 @@ import { freemem } from 'node:os'
 import { BackendError } from '../errors.ts'
 import type { MemoryPlan, Residency } from '../pipeline/memory-plan.ts'
 import type { GeneratePlan } from '../pipeline/request.ts'
-import type { Device } from '../runtime/backend.ts'
+import type { Device } from '../runtime/device.ts'
 import { elementLimit } from '../runtime/graph-memory.ts'
 import type { VideoLane } from './lane-pool.ts'
 import {

@@ -1,5 +1,4 @@
 import { messageOf } from '../errors.ts'
-import type { Device } from '../runtime/backend.ts'
 import {
   cudnnVersion,
   isAtLeast,
@@ -8,6 +7,7 @@ import {
   oldestDriver,
 } from '../runtime/cuda-libraries.ts'
 import { cudaProviderInstalled, isOfVersion, providerFile, runtimeVersion } from '../runtime/cuda-provider.ts'
+import type { Device } from '../runtime/device.ts'
 import { loadNativeBinding } from '../runtime/native-binding.ts'
 import { type NativeParts, nativeParts } from '../runtime/native-parts.ts'
 import { missingTensorRt } from '../runtime/tensorrt-provider.ts'

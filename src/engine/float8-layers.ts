@@ -1,7 +1,8 @@
 /** Linear layers of the denoising network in 8-bit floats: which they are, and what a GPU needs for them. */
 import { RequestError } from '../errors.ts'
 import type { GraphRecipe, Model } from '../pipeline/family.ts'
-import type { Device, GraphTarget } from '../runtime/backend.ts'
+import type { GraphTarget } from '../runtime/backend.ts'
+import type { Device } from '../runtime/device.ts'
 
 interface Asked {
   readonly device: Device

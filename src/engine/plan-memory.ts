@@ -1,7 +1,6 @@
 import type { Family } from '../pipeline/family.ts'
 import { planText } from '../pipeline/memory-plan.ts'
-import { deviceText } from '../runtime/backend.ts'
-import { parseDevice, parseDeviceName } from '../runtime/device.ts'
+import { deviceText, parseDevice, parseDeviceName } from '../runtime/device.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import { planClip } from './clip-sizes.ts'
 import { choosePlan, freeMemory } from './device-memory.ts'

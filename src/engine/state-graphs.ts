@@ -4,7 +4,7 @@ import { absolute, add, multiply, subtract } from '../graph/ops/elementwise.ts'
 import { sumOfAll } from '../graph/ops/reduction.ts'
 import { serialize } from '../graph/serialize.ts'
 import type { GraphModel } from '../runtime/backend.ts'
-import { mostTerms } from '../sampling/arithmetic.ts'
+import { mostTerms } from '../tensor/arithmetic.ts'
 
 /**
  * What is done to the arrays of a run's state between the passes of its network, as graphs: inputs `0`, `1`, … f32 of one

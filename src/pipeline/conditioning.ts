@@ -2,8 +2,9 @@
 import type { LatentSize } from '../geometry/video-geometry.ts'
 import type { Picture } from '../media/read-picture.ts'
 import type { Notify } from '../notices.ts'
-import type { Feed, ResidentTensor, RunOptions, RunResult } from '../runtime/backend.ts'
-import type { NoiseGenerator } from '../sampling/noise.ts'
+import type { RunOptions, RunResult } from '../runtime/backend.ts'
+import type { NoiseGenerator } from '../tensor/random.ts'
+import type { Feed, ResidentTensor } from '../tensor/resident.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { GeneratePlan } from './fields/request-fields.ts'
 

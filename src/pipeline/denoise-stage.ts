@@ -1,10 +1,10 @@
 /** One stage of a run: from what the network sees to finished latents of every stream. */
 import { RequestError } from '../errors.ts'
 import { latentSizeOf, toTokens } from '../geometry/video-geometry.ts'
-import { createGenerator, type NoiseGenerator, type NoisePosition } from '../sampling/noise.ts'
 import type { Sampler } from '../sampling/samplers/sampler.ts'
 import { readScheduler, type Scheduler } from '../sampling/scheduler.ts'
 import type { Schedule, Spacing } from '../sampling/schedules/schedule.ts'
+import { createGenerator, type NoiseGenerator, type NoisePosition } from '../tensor/random.ts'
 import { float32Data, type Tensor, tensor } from '../tensor/tensor.ts'
 import type { Conditions } from './condition.ts'
 import { boundaryOf, denoiseSteps, denoiseStreams, expertAt } from './denoise.ts'

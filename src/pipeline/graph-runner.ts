@@ -1,5 +1,5 @@
+import type { StateArrays } from '../tensor/state-arrays.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import type { StateArrays } from './denoise-state.ts'
 import type { ResidentTensor, RunGraph } from './family.ts'
 import type { MemoryPlan } from './memory-plan.ts'
 

@@ -1,7 +1,7 @@
-import type { NoiseGenerator } from '../sampling/noise.ts'
 import { stepTokens } from '../sampling/samplers/step-tokens.ts'
 import type { Schedule } from '../sampling/schedules/schedule.ts'
-import type { StateArrays } from './denoise-state.ts'
+import type { NoiseGenerator } from '../tensor/random.ts'
+import type { StateArrays } from '../tensor/state-arrays.ts'
 import type { KnownPositions, StreamConditioning } from './family.ts'
 import { type PositionRule, type PositionStep, positionCount } from './streams.ts'
 

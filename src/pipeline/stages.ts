@@ -2,7 +2,7 @@
 
 import { toLatent } from '../geometry/video-geometry.ts'
 import { dropNotices, type Notify } from '../notices.ts'
-import { createGenerator } from '../sampling/noise.ts'
+import { createGenerator } from '../tensor/random.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type ConditionContext, residentsOf, visualConditions } from './condition.ts'
 import { denoiseStage, type FinishedStage, type PreparedStage, prepareStage } from './denoise-stage.ts'

@@ -1,11 +1,11 @@
 /** What a run has for every stream: its latents before the first step and after the last, and its guidance. */
 import { addNoise } from '../sampling/add-noise.ts'
 import { createGuidance, type Guidance } from '../sampling/guidance.ts'
-import type { NoiseGenerator } from '../sampling/noise.ts'
 import type { Sampler } from '../sampling/samplers/sampler.ts'
 import type { Schedule } from '../sampling/schedules/schedule.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import { elementCount } from '../tensor/dtype.ts'
+import type { NoiseGenerator } from '../tensor/random.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Model, StepTimes, StreamConditioning } from './family.ts'
 import type { GeneratePlan } from './fields/request-fields.ts'

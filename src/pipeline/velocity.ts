@@ -1,6 +1,4 @@
 import { checkAborted } from '../errors.ts'
-import { isResident } from '../runtime/backend.ts'
-import { type Arithmetic, jointArithmetic } from '../sampling/arithmetic.ts'
 import {
   type ByPass,
   emptyGuidanceState,
@@ -11,8 +9,11 @@ import {
   startsAtZero,
 } from '../sampling/guidance.ts'
 import { computedStep, emptyStepCache, reuseStep, type StepCache } from '../sampling/step-cache.ts'
+import { type Arithmetic, jointArithmetic } from '../tensor/arithmetic.ts'
+import { isResident } from '../tensor/resident.ts'
+import type { StateArrays } from '../tensor/state-arrays.ts'
 import type { Conditions } from './condition.ts'
-import type { StateArrays, VelocityState } from './denoise-state.ts'
+import type { VelocityState } from './denoise-state.ts'
 import type {
   Denoiser,
   Feed,

@@ -1,5 +1,7 @@
-import type { DType, FloatDType } from '../tensor/dtype.ts'
+import type { FloatDType } from '../tensor/dtype.ts'
+import type { Feed, ResidentTensor } from '../tensor/resident.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import type { Device } from './device.ts'
 
 /** A graph as a backend takes it. */
 export interface GraphModel {
@@ -20,14 +22,6 @@ export interface GraphModel {
   readonly tensorRt?: TensorRtGraph
 }
 
-/** A tensor that stays where the session that made it runs, and can be fed to other sessions of the same backend. */
-export interface ResidentTensor {
-  readonly kind: 'resident'
-  readonly id: number
-  readonly dtype: DType
-  readonly shape: readonly number[]
-}
-
 export interface OpenOptions {
   /**
    * What the file of ONNX Runtime's profile begins with, a path; it is written when the session is released. Unless
@@ -42,8 +36,6 @@ export interface TensorRtGraph {
   /** Names engines that were built of the same network and weights. */
   readonly key: string
 }
-
-export type Feed = Tensor | ResidentTensor
 
 export interface RunOptions {
   /** The outputs to compute results for. @default all */
@@ -90,27 +82,3 @@ export interface Backend {
 
 /** What a graph is built for. Without any of it, it runs on every backend. */
 export type GraphTarget = Partial<Pick<Backend, 'kernels' | 'residentsInPlace'>>
-
-export type Device =
-  | { readonly type: 'cpu' }
-  | {
-      readonly type: 'cuda'
-      readonly index: number
-      /** What TensorRT runs there, before CUDA. @default nothing */
-      readonly tensorRt?: TensorRtScope
-    }
-
-/** Graphs that TensorRT is given: decoders and vocoders, or those of transformers and text encoders too. */
-export type TensorRtScope = 'decoder' | 'all'
-
-/** The device as it is written: `cpu`, `cuda:0`, `tensorrt:0`, `tensorrt:0:all`. */
-export function deviceText(device: Device): string {
-  if (device.type === 'cpu') return 'cpu'
-  const { index, tensorRt } = device
-  if (tensorRt === undefined) return `cuda:${index}`
-  return tensorRt === 'all' ? `tensorrt:${index}:all` : `tensorrt:${index}`
-}
-
-export function isResident(feed: Feed): feed is ResidentTensor {
-  return 'kind' in feed
-}

@@ -1,6 +1,25 @@
 import { RequestError } from '../errors.ts'
-import type { Device } from './backend.ts'
 import { checkCuda, checkTensorRt, cudaAtHand } from './gpu-at-hand.ts'
+
+export type Device =
+  | { readonly type: 'cpu' }
+  | {
+      readonly type: 'cuda'
+      readonly index: number
+      /** What TensorRT runs there, before CUDA. @default nothing */
+      readonly tensorRt?: TensorRtScope
+    }
+
+/** Graphs that TensorRT is given: decoders and vocoders, or those of transformers and text encoders too. */
+export type TensorRtScope = 'decoder' | 'all'
+
+/** The device as it is written: `cpu`, `cuda:0`, `tensorrt:0`, `tensorrt:0:all`. */
+export function deviceText(device: Device): string {
+  if (device.type === 'cpu') return 'cpu'
+  const { index, tensorRt } = device
+  if (tensorRt === undefined) return `cuda:${index}`
+  return tensorRt === 'all' ? `tensorrt:${index}:all` : `tensorrt:${index}`
+}
 
 /**
  * Reads a device: `cpu`, `cuda`, `cuda:1`, `tensorrt:1`, `tensorrt:1:all`, or `auto` for CUDA where a GPU, ONNX Runtime's provider for it and every

@@ -5,7 +5,7 @@ import { constantBytes, foldedValues } from '../graph/folded-values.ts'
 import type { Graph } from '../graph/graph.ts'
 import { peakBytes, type SizesOf } from '../graph/live-memory.ts'
 import type { Node } from '../graph/node.ts'
-import type { Device } from './backend.ts'
+import type { Device } from './device.ts'
 import { foldLimitBytes, needsPrivateCopy } from './session-config.ts'
 
 /** What a process needs for ONNX Runtime itself: its libraries, a worker thread, the first blocks of an allocator. */

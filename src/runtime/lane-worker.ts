@@ -5,8 +5,9 @@
 import { move, transferableSymbol, valueSymbol, workerData } from 'piscina'
 import { InferenceSession, Tensor as OrtTensor } from '#onnxruntime'
 import type { DType } from '../tensor/dtype.ts'
+import { type Feed, isResident, type ResidentTensor } from '../tensor/resident.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { type Feed, isResident, type ResidentTensor, type RunResult } from './backend.ts'
+import type { RunResult } from './backend.ts'
 import { type LaneThreadData, markIdle } from './lane-thread.ts'
 import type { SessionConfig } from './session-config.ts'
 

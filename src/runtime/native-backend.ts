@@ -2,18 +2,10 @@ import { mkdir } from 'node:fs/promises'
 import { BackendError, CancelledError } from '../errors.ts'
 import { dtypeOfOnnx, onnxDType } from '../graph/onnx-dtype.ts'
 import type { DType } from '../tensor/dtype.ts'
+import { type Feed, isResident, type ResidentTensor } from '../tensor/resident.ts'
 import type { HostArrays, Tensor } from '../tensor/tensor.ts'
-import {
-  type Backend,
-  type Device,
-  type Feed,
-  type GraphModel,
-  isResident,
-  type ResidentTensor,
-  type RunOptions,
-  type RunResult,
-  type Session,
-} from './backend.ts'
+import type { Backend, GraphModel, RunOptions, RunResult, Session } from './backend.ts'
+import type { Device } from './device.ts'
 import {
   type BoundFeed,
   type LaneHandle,

@@ -1,5 +1,7 @@
-import type { Device, GraphModel, OpenOptions, ResidentTensor } from './backend.ts'
+import type { ResidentTensor } from '../tensor/resident.ts'
+import type { GraphModel, OpenOptions } from './backend.ts'
 import { usualCudaOptions } from './cuda-options.ts'
+import type { Device } from './device.ts'
 import type { OpenConfig } from './native-binding.ts'
 import type { KernelLibrary } from './native-parts.ts'
 import { type SessionConfig, sessionConfig } from './session-config.ts'

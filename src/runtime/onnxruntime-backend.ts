@@ -1,16 +1,7 @@
 import { BackendError } from '../errors.ts'
-import {
-  type Backend,
-  type Device,
-  type Feed,
-  type GraphModel,
-  isResident,
-  type OpenOptions,
-  type ResidentTensor,
-  type RunOptions,
-  type RunResult,
-  type Session,
-} from './backend.ts'
+import { type Feed, isResident, type ResidentTensor } from '../tensor/resident.ts'
+import type { Backend, GraphModel, OpenOptions, RunOptions, RunResult, Session } from './backend.ts'
+import type { Device } from './device.ts'
 import { LaneThread } from './lane-thread.ts'
 import type { OpenMessage, OpenReply, RunMessage } from './lane-worker.ts'
 import { checkCommandLine, checkInputs } from './session-checks.ts'

@@ -1,7 +1,7 @@
 /** What is checked before a session is opened, and before it is run. */
 import { readFileSync } from 'node:fs'
 import { BackendError } from '../errors.ts'
-import type { Feed } from './backend.ts'
+import type { Feed } from '../tensor/resident.ts'
 
 /**
  * Holds the feeds of a run to the graph's inputs.

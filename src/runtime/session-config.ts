@@ -1,4 +1,5 @@
-import type { Device, GraphModel, OpenOptions } from './backend.ts'
+import type { GraphModel, OpenOptions } from './backend.ts'
+import type { Device } from './device.ts'
 
 /**
  * Above this many bytes weights stay in their files, mapped, instead of being copied into a faster layout. A pass of 0.8 GB

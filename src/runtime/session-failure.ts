@@ -1,5 +1,5 @@
 import { BackendError, messageOf } from '../errors.ts'
-import { type Device, deviceText } from './backend.ts'
+import { type Device, deviceText } from './device.ts'
 
 /** Characters of ONNX Runtime's own words in a message; all of them are in the cause. */
 const longestMessage = 500

@@ -1,4 +1,5 @@
-import type { Feed, RunOptions, RunResult, Session } from './backend.ts'
+import type { Feed } from '../tensor/resident.ts'
+import type { RunOptions, RunResult, Session } from './backend.ts'
 import type { InputShapes } from './tensorrt-options.ts'
 
 /**

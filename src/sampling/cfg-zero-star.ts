@@ -1,4 +1,4 @@
-import type { Arithmetic } from './arithmetic.ts'
+import type { Arithmetic } from '../tensor/arithmetic.ts'
 
 /** Keeps the scale finite for an unconditional velocity of zeros: diffusers' value. */
 const epsilon = 1e-8

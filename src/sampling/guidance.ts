@@ -1,5 +1,5 @@
 import { RequestError } from '../errors.ts'
-import type { Arithmetic } from './arithmetic.ts'
+import type { Arithmetic } from '../tensor/arithmetic.ts'
 import { zeroStarVelocity } from './cfg-zero-star.ts'
 import { classifierFree, type GuidanceMethod } from './guidance-method.ts'
 import { projectedVelocity } from './projected-guidance.ts'

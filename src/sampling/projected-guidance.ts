@@ -1,4 +1,4 @@
-import type { Arithmetic } from './arithmetic.ts'
+import type { Arithmetic } from '../tensor/arithmetic.ts'
 import type { Projected } from './guidance-method.ts'
 
 /** The least ‖conditional‖² that is divided by: diffusers' 1e-12 for the norm. */

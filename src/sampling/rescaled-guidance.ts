@@ -1,4 +1,4 @@
-import type { Arithmetic } from './arithmetic.ts'
+import type { Arithmetic } from '../tensor/arithmetic.ts'
 
 /** How a guided velocity is scaled back. */
 export interface Rescale {

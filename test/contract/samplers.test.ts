@@ -1,11 +1,11 @@
 import { deserialize, serialize } from 'node:v8'
 import { describe, expect, test } from 'vitest'
-import { hostArithmetic } from '../../src/sampling/arithmetic.ts'
-import { createGenerator } from '../../src/sampling/noise.ts'
 import { emptyHistory, type History, type Sampler } from '../../src/sampling/samplers/sampler.ts'
 import { stepTokens } from '../../src/sampling/samplers/step-tokens.ts'
 import { readScheduler, type Scheduler } from '../../src/sampling/scheduler.ts'
 import type { Schedule } from '../../src/sampling/schedules/schedule.ts'
+import { hostArithmetic } from '../../src/tensor/arithmetic.ts'
+import { createGenerator } from '../../src/tensor/random.ts'
 import { relativeError } from '../compare.ts'
 
 /** What any sampler must do, whatever its formulas: every config whose options change the formulas runs all of it. */

@@ -1,4 +1,4 @@
-import type { Term } from '../arithmetic.ts'
+import type { Term } from '../../tensor/arithmetic.ts'
 import { checkStep, denoisedBy, halfLogSnr, type Sampler, type SamplerStep, signalOf } from './sampler.ts'
 
 export interface DpmOptions {

@@ -1,5 +1,5 @@
 import { RequestError } from '../../errors.ts'
-import type { Arithmetic } from '../arithmetic.ts'
+import type { Arithmetic } from '../../tensor/arithmetic.ts'
 import type { Schedule } from '../schedules/schedule.ts'
 
 /**

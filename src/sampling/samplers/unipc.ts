@@ -1,4 +1,4 @@
-import type { Arithmetic, Term } from '../arithmetic.ts'
+import type { Arithmetic, Term } from '../../tensor/arithmetic.ts'
 import { checkStep, denoisedBy, halfLogSnr, type Sampler, type SamplerStep, signalOf } from './sampler.ts'
 
 const { fround } = Math

@@ -1,7 +1,7 @@
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { createGenerator } from '../../../src/sampling/noise.ts'
+import { createGenerator } from '../../../src/tensor/random.ts'
 import { type Tensor, tensor } from '../../../src/tensor/tensor.ts'
 import { writeSafetensors } from '../../../src/weights/write-safetensors.ts'
 import { relativeError } from '../../compare.ts'

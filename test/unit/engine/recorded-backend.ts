@@ -1,5 +1,6 @@
-import type { Backend, GraphModel, ResidentTensor, Session } from '../../../src/runtime/backend.ts'
+import type { Backend, GraphModel, Session } from '../../../src/runtime/backend.ts'
 import { OnnxRuntimeBackend, type OnnxRuntimeOptions } from '../../../src/runtime/onnxruntime-backend.ts'
+import type { ResidentTensor } from '../../../src/tensor/resident.ts'
 
 /** A real backend whose use can be looked at. */
 export class RecordedBackend implements Backend {

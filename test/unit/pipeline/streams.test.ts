@@ -1,7 +1,7 @@
 /** The loop over two streams with a network of a few numbers, against the formulas written out. */
 import { describe, expect, test } from 'vitest'
 import { type DenoiseContext, denoiseSteps, denoiseStreams } from '../../../src/pipeline/denoise.ts'
-import { firstState, hostArrays } from '../../../src/pipeline/denoise-state.ts'
+import { firstState } from '../../../src/pipeline/denoise-state.ts'
 import type {
   Denoiser,
   Feed,
@@ -16,10 +16,11 @@ import { firstLatents, withoutExtra } from '../../../src/pipeline/streams.ts'
 import { networkPass } from '../../../src/pipeline/velocity.ts'
 import { createGuidance } from '../../../src/sampling/guidance.ts'
 import { guidanceMethod } from '../../../src/sampling/guidance-method.ts'
-import { createGenerator } from '../../../src/sampling/noise.ts'
 import { euler } from '../../../src/sampling/samplers/euler.ts'
 import { createUniPC } from '../../../src/sampling/samplers/unipc.ts'
 import { type Schedule, scheduleOf } from '../../../src/sampling/schedules/schedule.ts'
+import { createGenerator } from '../../../src/tensor/random.ts'
+import { hostArrays } from '../../../src/tensor/state-arrays.ts'
 import { float32Data, type Tensor, tensor } from '../../../src/tensor/tensor.ts'
 
 const steps = 4

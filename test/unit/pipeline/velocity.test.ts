@@ -1,10 +1,11 @@
 import { beforeEach, expect, test } from 'vitest'
 import { CancelledError } from '../../../src/errors.ts'
-import { emptyVelocityState, hostArrays, type VelocityState } from '../../../src/pipeline/denoise-state.ts'
+import { emptyVelocityState, type VelocityState } from '../../../src/pipeline/denoise-state.ts'
 import type { TextConditioning } from '../../../src/pipeline/family.ts'
 import { type PassInput, type VelocityRecipe, velocityOf } from '../../../src/pipeline/velocity.ts'
 import { createGuidance } from '../../../src/sampling/guidance.ts'
 import { type GuidanceMethodName, guidanceMethod } from '../../../src/sampling/guidance-method.ts'
+import { hostArrays } from '../../../src/tensor/state-arrays.ts'
 import { float32Data, type Tensor, tensor } from '../../../src/tensor/tensor.ts'
 
 const prompt: TextConditioning = { feeds: [], tokens: 1, truncated: false }

@@ -1,10 +1,9 @@
 import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Feed, Session } from '../../../src/runtime/backend.ts'
-import { deviceText } from '../../../src/runtime/backend.ts'
+import type { Session } from '../../../src/runtime/backend.ts'
 import { chooseBackend } from '../../../src/runtime/choose-backend.ts'
-import { parseDeviceName } from '../../../src/runtime/device.ts'
+import { deviceText, parseDeviceName } from '../../../src/runtime/device.ts'
 import { openConfig } from '../../../src/runtime/native-config.ts'
 import { sessionPerShape } from '../../../src/runtime/session-per-shape.ts'
 import {
@@ -14,6 +13,7 @@ import {
   tensorRtProviderOptions,
 } from '../../../src/runtime/tensorrt-options.ts'
 import { locateTensorRtLibraries, missingTensorRt } from '../../../src/runtime/tensorrt-provider.ts'
+import type { Feed } from '../../../src/tensor/resident.ts'
 import { tensor } from '../../../src/tensor/tensor.ts'
 import { scratchFolder } from '../../scratch.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { hostArithmetic } from '../../../src/sampling/arithmetic.ts'
 import { zeroStarVelocity } from '../../../src/sampling/cfg-zero-star.ts'
+import { hostArithmetic } from '../../../src/tensor/arithmetic.ts'
 
 test('the unconditional velocity is first brought as near to the conditional one as a scale can', async () => {
   // s* = (1·2 + 3·0) / (2² + 0²) = 0.5, so the guided velocity is [1, 0] + 3 · ([1, 3] − [1, 0]).

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { hostArithmetic } from '../../../src/sampling/arithmetic.ts'
 import {
   createGuidance,
   emptyGuidanceState,
@@ -13,6 +12,7 @@ import {
   type GuidanceMethodOptions,
   guidanceMethod,
 } from '../../../src/sampling/guidance-method.ts'
+import { hostArithmetic } from '../../../src/tensor/arithmetic.ts'
 import { relativeError } from '../../compare.ts'
 import { fixture } from '../../fixtures.ts'
 import { float32Of, readFixtureTensors } from '../../safetensors-fixture.ts'

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { hostArithmetic } from '../../../src/sampling/arithmetic.ts'
 import { guidanceMethod, type Projected } from '../../../src/sampling/guidance-method.ts'
-import { createGenerator } from '../../../src/sampling/noise.ts'
 import { projectedVelocity } from '../../../src/sampling/projected-guidance.ts'
+import { hostArithmetic } from '../../../src/tensor/arithmetic.ts'
+import { createGenerator } from '../../../src/tensor/random.ts'
 
 const plain = { name: 'apg', eta: 1, normThreshold: 0, momentum: 0 } as const
 const conditional = createGenerator(1).randn(48)

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { hostArithmetic } from '../../../src/sampling/arithmetic.ts'
 import type { ByPass } from '../../../src/sampling/guidance.ts'
 import {
   computedStep,
@@ -10,6 +9,7 @@ import {
   type StepCache,
   type StepCacheState,
 } from '../../../src/sampling/step-cache.ts'
+import { hostArithmetic } from '../../../src/tensor/arithmetic.ts'
 import { fixture } from '../../fixtures.ts'
 import { float32Of, readFixtureTensors } from '../../safetensors-fixture.ts'
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { hostArithmetic } from '../../../../src/sampling/arithmetic.ts'
-import { createGenerator } from '../../../../src/sampling/noise.ts'
 import { createDpm, defaultDpmOptions } from '../../../../src/sampling/samplers/dpm.ts'
 import { denoisedBy, emptyHistory, type SamplerResult } from '../../../../src/sampling/samplers/sampler.ts'
 import { readScheduler } from '../../../../src/sampling/scheduler.ts'
+import { hostArithmetic } from '../../../../src/tensor/arithmetic.ts'
+import { createGenerator } from '../../../../src/tensor/random.ts'
 import { uniPCConfig } from '../scheduler-reference.ts'
 
 const { schedule } = readScheduler(uniPCConfig(), { sampler: 'dpm++2m' })

@@ -1,6 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { hostArithmetic } from '../../../../src/sampling/arithmetic.ts'
-import { createGenerator } from '../../../../src/sampling/noise.ts'
 import {
   denoisedBy,
   emptyHistory,
@@ -9,6 +7,8 @@ import {
 } from '../../../../src/sampling/samplers/sampler.ts'
 import { createUniPC, defaultUniPCOptions } from '../../../../src/sampling/samplers/unipc.ts'
 import { readScheduler } from '../../../../src/sampling/scheduler.ts'
+import { hostArithmetic } from '../../../../src/tensor/arithmetic.ts'
+import { createGenerator } from '../../../../src/tensor/random.ts'
 import { uniPCConfig } from '../scheduler-reference.ts'
 
 const schedule = readScheduler(uniPCConfig()).schedule({ steps: 4 })

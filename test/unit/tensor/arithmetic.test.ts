@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { hostArithmetic, type Term } from '../../../src/sampling/arithmetic.ts'
+import { hostArithmetic, type Term } from '../../../src/tensor/arithmetic.ts'
 
 const { combination } = hostArithmetic
 

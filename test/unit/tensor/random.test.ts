@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { FramewrightError } from '../../../src/errors.ts'
+import { elementCount } from '../../../src/tensor/dtype.ts'
 import {
   createGenerator,
   createMersenneTwister,
   maxSeed,
   type NoiseGenerator,
-} from '../../../src/sampling/noise.ts'
-import { elementCount } from '../../../src/tensor/dtype.ts'
+} from '../../../src/tensor/random.ts'
 import { fixture } from '../../fixtures.ts'
 import { readFixtureTensors } from '../../safetensors-fixture.ts'
 

@@ -1,5 +1,5 @@
 import { RequestError } from '../errors.ts'
-import { toBfloat16Bits } from '../tensor/float16.ts'
+import { toBfloat16Bits } from './float16.ts'
 
 /**
  * A stream of random numbers: what `torch.Generator('cpu').manual_seed(seed)` gives to `torch.randn` and `torch.rand`,

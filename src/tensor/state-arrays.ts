@@ -1,0 +1,56 @@
+import { type Arithmetic, hostArithmetic } from './arithmetic.ts'
+import { type Feed, isResident } from './resident.ts'
+import { float32Data, tensor } from './tensor.ts'
+
+/**
+ * Arrays of one shape where they are kept, in the host's memory or a device's, with the arithmetic that is done on them there.
+ * A run keeps the latents of a stream in them between the passes of its network.
+ */
+export interface StateArrays<V> extends Arithmetic<V> {
+  upload(data: Float32Array): V
+  download(array: V): Promise<Float32Array>
+  /** As the network takes it. */
+  feed(array: V): Promise<Feed>
+  /** An output of the network, which belongs to the state from then on. */
+  adopt(output: Feed): V
+  /** (1 − share) · a + share · b, element by element: exactly a where the share is 0, exactly b where it is 1. */
+  mix(a: V, b: V, share: V): V
+  /** Waits until everything is computed, then frees all arrays but these. */
+  keepOnly(arrays: Iterable<V>): Promise<void>
+}
+
+/**
+ * Arrays in the host's memory.
+ * @param shape that the network takes them in
+ * @param options.shared whether feeds are in memory that several threads can read
+ */
+export function hostArrays(
+  shape: readonly number[],
+  { shared = false }: { readonly shared?: boolean } = {},
+): StateArrays<Float32Array> {
+  return {
+    ...hostArithmetic,
+    upload: data => data,
+    download: async array => array,
+    feed: async array => tensor('f32', shape, shared ? inSharedMemory(array) : array),
+    adopt: output => {
+      if (isResident(output)) throw new TypeError('velocity: expected one on the host, got a resident one.')
+      return float32Data(output)
+    },
+    mix: (a, b, share) => {
+      const result = new Float32Array(a.length)
+      for (let i = 0; i < result.length; i++) {
+        const rest = Math.fround(1 - share[i]!)
+        result[i] = rest * a[i]! + share[i]! * b[i]!
+      }
+      return result
+    },
+    keepOnly: async () => {},
+  }
+}
+
+function inSharedMemory(array: Float32Array): Float32Array {
+  const copy = new Float32Array(new SharedArrayBuffer(array.byteLength))
+  copy.set(array)
+  return copy
+}
