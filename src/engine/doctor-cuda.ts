@@ -11,6 +11,7 @@ import type { Device } from '../runtime/device.ts'
 import { loadNativeBinding } from '../runtime/native-binding.ts'
 import { type NativeParts, nativeParts } from '../runtime/native-parts.ts'
 import { missingTensorRt } from '../runtime/tensorrt-provider.ts'
+import { capabilityFindings } from './compute-capability.ts'
 import type { Finding } from './finding.ts'
 import { type Gpu, nvidiaGpus } from './nvidia-gpus.ts'
 
@@ -26,7 +27,14 @@ export async function cudaFindings(run: (device: Device) => Promise<string | und
     return [none, ...idleFindings(nativeParts())]
   }
   const needed = [await providerFinding(), librariesFinding(), cudnnFinding()]
-  const parts = [...gpuFindings(gpus), ...needed, ...nativeFindings(nativeParts()), tensorRtFinding()]
+  const native = nativeParts()
+  const parts = [
+    ...gpuFindings(gpus),
+    ...capabilityFindings(gpus, native.kernels),
+    ...needed,
+    ...nativeFindings(native),
+    tensorRtFinding(),
+  ]
   // Where a library is missing the runtime may end the process. Containers may do without nvidia-smi.
   if (needed.some(({ status }) => status !== 'ok')) return parts
   const problem = await run({ type: 'cuda', index: 0 })

@@ -2,7 +2,10 @@
 import { RequestError } from '../errors.ts'
 import type { GraphRecipe, Model } from '../pipeline/family.ts'
 import type { GraphTarget } from '../runtime/backend.ts'
+import { isAtLeast } from '../runtime/cuda-libraries.ts'
 import type { Device } from '../runtime/device.ts'
+import { oldestForFloat8 } from './compute-capability.ts'
+import { type Gpu, nvidiaGpus } from './nvidia-gpus.ts'
 
 interface Asked {
   readonly device: Device
@@ -29,10 +32,15 @@ export function plannedKernels({ device, requested }: Asked): GraphTarget {
 }
 
 /**
- * @throws RequestError `request/unsupported` where a GPU is to compute in fp8 and has not the kernels for it, or TensorRT
- *   runs the network
+ * @param gpus those of the machine; where nvidia-smi is not there, what a GPU can do is not known before it runs
+ * @throws RequestError `request/unsupported` where a GPU is to compute in fp8 and cannot, or has not the kernels for it, or
+ *   TensorRT runs the network
  */
-export function checkFloat8({ device, requested }: Asked, { kernels = new Set() }: GraphTarget): void {
+export async function checkFloat8(
+  { device, requested }: Asked,
+  { kernels = new Set() }: GraphTarget,
+  gpus: () => Promise<readonly Pick<Gpu, 'name' | 'capability'>[]> = nvidiaGpus,
+): Promise<void> {
   if (requested !== 'fp8' || device.type === 'cpu') return
   if (device.tensorRt === 'all') {
     throw new RequestError('request/unsupported', {
@@ -43,11 +51,20 @@ export function checkFloat8({ device, requested }: Asked, { kernels = new Set() 
     })
   }
   const missing = float8Kernels.filter(name => !kernels.has(name))
-  if (missing.length === 0) return
+  if (missing.length > 0) {
+    throw new RequestError('request/unsupported', {
+      subject: 'precision',
+      expected: `bf16, f16 or f32 on a GPU without the kernels ${missing.join(' and ')}`,
+      got: requested,
+      advice: 'Build them with "npm run build:native" and "npm run build:kernels", or use bf16.',
+    })
+  }
+  const { name, capability } = (await gpus())[device.index] ?? {}
+  if (capability === undefined || isAtLeast(capability, oldestForFloat8)) return
   throw new RequestError('request/unsupported', {
     subject: 'precision',
-    expected: `bf16, f16 or f32 on a GPU without the kernels ${missing.join(' and ')}`,
+    expected: `bf16, f16 or f32 on a GPU of compute capability ${capability} (${name})`,
     got: requested,
-    advice: 'Build them with "npm run build:native" and "npm run build:kernels", or use bf16.',
+    advice: `Products of 8-bit floats need ${oldestForFloat8.join('.')} or newer: use bf16, or --device cpu to see the rounding.`,
   })
 }

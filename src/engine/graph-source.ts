@@ -81,7 +81,7 @@ export function graphSource(
     ? exportedGraphs(checkpoint)
     : async (name: string, target: GraphTarget = usual) => {
         const { component, role } = recipe(name)
-        if (role === 'transformer') checkFloat8(precision, target)
+        if (role === 'transformer') await checkFloat8(precision, target)
         if (takesTensorRt(precision.device, role)) {
           return await tensorRtModel(await build(name, usual), name, whole.weights.get(component)!)
         }

@@ -7,6 +7,8 @@ export interface Gpu {
   readonly totalBytes: number
   /** Of all programs together. */
   readonly usedBytes: number
+  /** Compute capability: `9.0`; undefined where nvidia-smi does not tell. */
+  readonly capability: string | undefined
 }
 
 export interface GpuMemory {
@@ -25,16 +27,28 @@ export async function gpuMemory(): Promise<GpuMemory[]> {
 
 /** Every GPU as nvidia-smi has it; none where there is no such program. */
 export async function nvidiaGpus(): Promise<Gpu[]> {
-  const query = ['--query-gpu=name,memory.total,driver_version,memory.used', '--format=csv,noheader']
+  const fields = 'name,memory.total,driver_version,memory.used'
+  const table = (await queryGpus(`${fields},compute_cap`)) ?? (await queryGpus(fields)) ?? ''
+  const rows = table.split('\n').filter(row => row.trim() !== '')
+  return rows.map(row => {
+    const [name = '', total = '', driver = '', used = '', capability] = row
+      .split(',')
+      .map(cell => cell.trim())
+    const known = /^\d+\.\d+$/.test(capability ?? '')
+    return {
+      ...{ name, driver, totalBytes: bytesOf(total), usedBytes: bytesOf(used) },
+      capability: known ? capability : undefined,
+    }
+  })
+}
+
+/** Rows of cells; undefined where nvidia-smi is not there, or does not know one of the fields. */
+async function queryGpus(fields: string): Promise<string | undefined> {
+  const query = [`--query-gpu=${fields}`, '--format=csv,noheader']
   try {
-    const { stdout } = await promisify(execFile)('nvidia-smi', query, { timeout: 10_000 })
-    const rows = stdout.split('\n').filter(row => row.trim() !== '')
-    return rows.map(row => {
-      const [name = '', total = '', driver = '', used = ''] = row.split(',').map(cell => cell.trim())
-      return { name, driver, totalBytes: bytesOf(total), usedBytes: bytesOf(used) }
-    })
+    return (await promisify(execFile)('nvidia-smi', query, { timeout: 10_000 })).stdout
   } catch {
-    return []
+    return undefined
   }
 }
 
