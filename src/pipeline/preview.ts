@@ -1,4 +1,4 @@
-import { denoisedBy } from '../sampling/samplers/sampler.ts'
+import { denoisedBy } from '../sampling/samplers/step-formulas.ts'
 import type { Schedule } from '../sampling/schedules/schedule.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import { createGenerator } from '../tensor/random.ts'

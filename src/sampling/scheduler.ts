@@ -1,20 +1,43 @@
-import { RequestError } from '../errors.ts'
-import { createDpm } from './samplers/dpm.ts'
+import { z } from 'zod'
+import { CheckpointError, RequestError } from '../errors.ts'
+import { createDpm, dpmConfig } from './samplers/dpm.ts'
 import { euler } from './samplers/euler.ts'
 import { lcm } from './samplers/lcm.ts'
 import { type Sampler, type SamplerName, samplerNames } from './samplers/sampler.ts'
-import { createUniPC } from './samplers/unipc.ts'
-import { readSchedulerConfig, type SchedulerConfig } from './scheduler-config.ts'
-import { dpmSchedule } from './schedules/dpm.ts'
-import { flowMatchSchedule } from './schedules/flow-match.ts'
-import { checkSpacing, type FlowSettings, type Schedule, type ScheduleRequest } from './schedules/schedule.ts'
-import { uniPCSchedule } from './schedules/unipc.ts'
+import { createUniPC, uniPCConfig } from './samplers/unipc.ts'
+import { flowMatchEulerConfig, flowMatchLcmConfig } from './schedules/flow-match-config.ts'
+import { checkSpacing } from './schedules/noise-levels.ts'
+import type { FlowSettings, Schedule, ScheduleRequest } from './schedules/schedule.ts'
+
+/** The samplers, with the defaults of their diffusers classes. */
+const samplers: Record<SamplerName, () => Sampler> = {
+  unipc: createUniPC,
+  'dpm++2m': createDpm,
+  euler: () => euler,
+  lcm: () => lcm,
+}
+
+/** Configs of diffusers' schedulers, by class. Missing keys have the defaults of the class. */
+const configs = {
+  UniPCMultistepScheduler: uniPCConfig,
+  DPMSolverMultistepScheduler: dpmConfig,
+  FlowMatchEulerDiscreteScheduler: flowMatchEulerConfig,
+  FlowMatchLCMScheduler: flowMatchLcmConfig,
+} satisfies Record<string, z.ZodType<SchedulerConfig>>
+
+const classSchema = z.object({
+  _class_name: z.enum(Object.keys(configs) as [keyof typeof configs]),
+})
+
+/** What a checkpoint's scheduler says. */
+export interface SchedulerConfig {
+  readonly sampler: Sampler
+  /** What the levels are made from; `shift.kind` tells whether a schedule needs the number of tokens. */
+  readonly flow: FlowSettings
+}
 
 /** How a checkpoint is sampled: a solver, and the noise levels it visits. */
-export interface Scheduler {
-  readonly sampler: Sampler
-  /** What the levels are made from; `flow.shift.kind` tells whether a schedule needs the number of tokens. */
-  readonly flow: FlowSettings
+export interface Scheduler extends SchedulerConfig {
   /**
    * The levels of a run.
    * @throws RequestError `request/invalid` when the spacing is wrong, a dynamic shift lacks tokens and mu, or the
@@ -44,20 +67,44 @@ export function readScheduler(config: unknown, overrides: SchedulerOverrides = {
   const flow =
     overrides.shift === undefined ? read.flow : { ...read.flow, shift: staticShift(overrides.shift) }
   const sampler = chosenSampler(read, overrides.sampler)
-  checkCombination(sampler, flow)
-  // One that is named in its place is of the class that the checkpoint does not have.
-  const keepsTimesteps = sampler === read.sampler ? read.keepsTimesteps : sampler.name === 'lcm'
+  sampler.checkShift?.(flow)
   return {
     sampler,
     flow,
     schedule(request) {
       checkSpacing(request, flow.trainTimesteps)
-      const schedule = schedules[sampler.name](request.asGiven ? unshifted(flow) : flow, request)
+      const schedule = sampler.schedule(request.asGiven ? unshifted(flow) : flow, request)
       checkLevels(schedule)
-      if (!keepsTimesteps || !('timesteps' in request)) return schedule
-      return { ...schedule, timesteps: Float32Array.from(request.timesteps) }
+      return schedule
     },
   }
+}
+
+/**
+ * Reads the contents of a diffusers `scheduler_config.json`. Keys that do not matter for flow matching are ignored.
+ * @throws CheckpointError `checkpoint/config` that names the option, when the class or a value is not supported
+ */
+export function readSchedulerConfig(config: unknown): SchedulerConfig {
+  const { _class_name: name } = parsed(classSchema, config)
+  return parsed<SchedulerConfig>(configs[name], config)
+}
+
+function parsed<T>(schema: z.ZodType<T>, config: unknown): T {
+  const result = schema.safeParse(config, { reportInput: true })
+  if (result.success) return result.data
+  const issue = result.error.issues[0]!
+  throw new CheckpointError('checkpoint/config', {
+    subject: ['scheduler_config.json', ...issue.path].join(' '),
+    expected: expectation(issue),
+    got: JSON.stringify(issue.input) ?? 'nothing',
+    advice: 'Other schedulers and options are not supported.',
+  })
+}
+
+function expectation(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_value') return issue.values.map(value => JSON.stringify(value)).join(' or ')
+  if (issue.code === 'invalid_type') return `a value of type ${issue.expected}`
+  return issue.message
 }
 
 function unshifted({ trainTimesteps }: FlowSettings): FlowSettings {
@@ -84,24 +131,6 @@ function chosenSampler({ sampler }: SchedulerConfig, name: SamplerName | undefin
   })
 }
 
-const samplers: Record<SamplerName, () => Sampler> = {
-  unipc: createUniPC,
-  'dpm++2m': createDpm,
-  euler: () => euler,
-  lcm: () => lcm,
-}
-
-/** DPM++ has no terminal stretch and only the exponential curve: its table would not be the checkpoint's. */
-function checkCombination(sampler: Sampler, { shift, shiftTerminal }: FlowSettings): void {
-  if (sampler.name !== 'dpm++2m') return
-  if (shiftTerminal === undefined && !(shift.kind === 'dynamic' && shift.curve === 'linear')) return
-  throw new RequestError('request/unsupported', {
-    subject: 'sampler',
-    expected: 'unipc, euler or lcm, for this checkpoint shifts its noise levels in a way that DPM++ does not',
-    got: sampler.name,
-  })
-}
-
 /** A solver divides by the difference of two levels: with a very large shift, many steps end up on the same one. */
 function checkLevels({ sigmas }: Schedule): void {
   const step = sigmas.findIndex((sigma, i) => i > 0 && !(sigma < sigmas[i - 1]!))
@@ -111,27 +140,5 @@ function checkLevels({ sigmas }: Schedule): void {
     expected: 'noise levels that fall from step to step',
     got: `${sigmas[step - 1]} and then ${sigmas[step]} at step ${step}`,
     advice: 'Use fewer steps or a smaller shift.',
-  })
-}
-
-const schedules: Record<SamplerName, (flow: FlowSettings, request: ScheduleRequest) => Schedule> = {
-  unipc: (flow, request) => {
-    if ('timesteps' in request) throw unsupportedSpacing('steps or sigmas', 'timesteps', 'unipc')
-    return uniPCSchedule(flow, request)
-  },
-  'dpm++2m': (flow, request) => {
-    if ('steps' in request) return dpmSchedule(flow, request)
-    throw unsupportedSpacing('steps', 'sigmas' in request ? 'sigmas' : 'timesteps', 'dpm++2m')
-  },
-  euler: flowMatchSchedule,
-  lcm: flowMatchSchedule,
-}
-
-function unsupportedSpacing(expected: string, got: string, sampler: SamplerName): RequestError {
-  return new RequestError('request/unsupported', {
-    subject: 'schedule',
-    expected: `${expected} for the sampler ${sampler}`,
-    got,
-    advice: 'Use the sampler euler.',
   })
 }

@@ -1,6 +1,6 @@
 /** Noise levels that a request names itself. */
 import { RequestError } from '../../errors.ts'
-import { checkSpacing } from '../../sampling/schedules/schedule.ts'
+import { checkSpacing } from '../../sampling/schedules/noise-levels.ts'
 import { numbers } from './argument-types.ts'
 import type { FieldGroup } from './field.ts'
 

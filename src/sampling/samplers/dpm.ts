@@ -1,5 +1,12 @@
+import { z } from 'zod'
+import { RequestError } from '../../errors.ts'
 import type { Term } from '../../tensor/arithmetic.ts'
-import { checkStep, denoisedBy, halfLogSnr, type Sampler, type SamplerStep, signalOf } from './sampler.ts'
+import { muOf } from '../schedules/dynamic-shift.ts'
+import { float64, flowSettings, linspace, scheduleOf, shiftStatically } from '../schedules/noise-levels.ts'
+import type { FlowSettings, Schedule, ScheduleRequest } from '../schedules/schedule.ts'
+import type { Sampler, SamplerStep } from './sampler.ts'
+import { off, solverFields, solverType } from './solver-config.ts'
+import { checkStep, denoisedBy, halfLogSnr, signalOf, unsupportedSpacing } from './step-formulas.ts'
 
 export interface DpmOptions {
   readonly order: number
@@ -22,6 +29,8 @@ export function createDpm(options: DpmOptions = defaultDpmOptions): Sampler {
     name: 'dpm++2m',
     order: options.order,
     stochastic: false,
+    checkShift,
+    schedule,
     step(on, state) {
       checkStep(sampler, state)
       const { latents, velocity, step, schedule, history } = state
@@ -88,4 +97,50 @@ function advance(order: number, kind: DpmOptions['kind'], sigmas: Float32Array, 
 /** The length of the step that led to `step`, as a multiple of `h`. */
 function stretchOf(sigmas: Float32Array, step: number, h: number): number {
   return fround(fround(halfLogSnr(sigmas[step]!) - halfLogSnr(sigmas[step - 1]!)) / h)
+}
+
+/** The config of diffusers' DPMSolverMultistepScheduler. */
+export const dpmConfig = z
+  .object({
+    ...solverFields,
+    solver_type: solverType(['midpoint', 'heun'], { logrho: 'midpoint', bh1: 'midpoint', bh2: 'midpoint' }),
+    algorithm_type: z.literal('dpmsolver++').default('dpmsolver++'),
+    use_lu_lambdas: off,
+    time_shift_type: z.literal('exponential').default('exponential'),
+  })
+  .transform(config => ({
+    sampler: createDpm({
+      order: config.solver_order,
+      kind: config.solver_type,
+      lowerOrderFinal: config.lower_order_final,
+    }),
+    flow: flowSettings(config, config.flow_shift),
+  }))
+
+/** DPM++ has no terminal stretch and only the exponential curve: its table would not be the checkpoint's. */
+function checkShift({ shift, shiftTerminal }: FlowSettings): void {
+  if (shiftTerminal === undefined && !(shift.kind === 'dynamic' && shift.curve === 'linear')) return
+  throw new RequestError('request/unsupported', {
+    subject: 'sampler',
+    expected: 'unipc, euler or lcm, for this checkpoint shifts its noise levels in a way that DPM++ does not',
+    got: 'dpm++2m',
+  })
+}
+
+/**
+ * The table of diffusers' DPMSolverMultistepScheduler with flow sigmas; timesteps are truncated to whole numbers.
+ * It starts a little below 1: the even levels are spaced on 1 − sigma, from 1 / trainTimesteps on.
+ */
+function schedule({ trainTimesteps, shift }: FlowSettings, request: ScheduleRequest): Schedule {
+  if (!('steps' in request)) {
+    throw unsupportedSpacing('steps', 'sigmas' in request ? 'sigmas' : 'timesteps', 'dpm++2m')
+  }
+  // The one curve that this scheduler knows, the exponential, is a static shift of e^mu.
+  const strength = shift.kind === 'static' ? shift.shift : Math.exp(muOf(shift.range, request))
+  const sigmas = linspace(1, 1 / trainTimesteps, request.steps + 1)
+    .map(clean => shiftStatically(1 - clean, strength, float64))
+    .reverse()
+    .slice(0, -1)
+  const timesteps = sigmas.map(sigma => Math.trunc(sigma * trainTimesteps))
+  return scheduleOf(sigmas, timesteps, trainTimesteps)
 }

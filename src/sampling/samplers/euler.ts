@@ -1,11 +1,14 @@
+import { flowMatchSchedule } from '../schedules/flow-match.ts'
 import type { Schedule } from '../schedules/schedule.ts'
-import { checkStep, emptyHistory, type Sampler, type TokenStep } from './sampler.ts'
+import { emptyHistory, type Sampler, type TokenStep } from './sampler.ts'
+import { checkStep } from './step-formulas.ts'
 
 /** Euler's method on dx/dsigma = velocity (diffusers' FlowMatchEulerDiscreteScheduler). It needs no history. */
 export const euler: Sampler = Object.freeze<Sampler>({
   name: 'euler',
   order: 1,
   stochastic: false,
+  schedule: flowMatchSchedule,
   step(on, state) {
     checkStep(euler, state)
     const {

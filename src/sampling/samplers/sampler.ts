@@ -1,6 +1,5 @@
-import { RequestError } from '../../errors.ts'
 import type { Arithmetic } from '../../tensor/arithmetic.ts'
-import type { Schedule } from '../schedules/schedule.ts'
+import type { FlowSettings, Schedule, ScheduleRequest } from '../schedules/schedule.ts'
 
 /**
  * The samplers there are: UniPC, Euler, DPM-Solver++ multistep (second order unless a checkpoint says otherwise), and
@@ -62,46 +61,15 @@ export interface Sampler {
   readonly order: number
   /** Whether steps need `noise`: drawn from the run's generator once a step, after the initial latents. */
   readonly stochastic: boolean
+  /** @throws RequestError `request/unsupported` for a shift that its levels cannot have */
+  checkShift?(flow: FlowSettings): void
+  /**
+   * The levels that it visits.
+   * @throws RequestError `request/invalid` when a dynamic shift lacks tokens and mu, `request/unsupported` when it is not
+   *   defined on given sigmas or timesteps
+   */
+  schedule(flow: FlowSettings, request: ScheduleRequest): Schedule
   step<V>(on: Arithmetic<V>, state: SamplerStep<V>): SamplerResult<V>
   /** Only where tokens can be stepped apart. */
   stepTokens?(state: TokenStep): Float32Array
-}
-
-/** The clean latents that a velocity points at from noise level sigma: latents − sigma · velocity. */
-export function denoisedBy<V>(on: Arithmetic<V>, latents: V, velocity: V, sigma: number): V {
-  return on.combination([
-    [1, latents],
-    [-sigma, velocity],
-  ])
-}
-
-/**
- * Checks what the types do not say about a step.
- * @throws RequestError `request/invalid` when the step is outside of the schedule or noise is missing
- */
-export function checkStep<V>(sampler: Sampler, { step, schedule, noise }: SamplerStep<V>): void {
-  const steps = schedule.timesteps.length
-  if (!(Number.isInteger(step) && step >= 0 && step < steps)) {
-    throw invalid('step', `0 to ${steps - 1}`, step)
-  }
-  if (sampler.stochastic && noise === undefined) {
-    throw invalid('noise', `values for the sampler ${sampler.name}`, 'none')
-  }
-}
-
-function invalid(subject: string, expected: string, got: unknown): RequestError {
-  return new RequestError('request/invalid', { subject, expected, got: String(got) })
-}
-
-/**
- * Half the logarithm of the signal-to-noise ratio at a noise level, ln((1 − sigma) / sigma): the variable in which
- * the exponential solvers step. Infinite at sigma 0. Rounded to float32 as the reference does.
- */
-export function halfLogSnr(sigma: number): number {
-  return Math.fround(Math.fround(Math.log(signalOf(sigma))) - Math.fround(Math.log(sigma)))
-}
-
-/** The share of signal at a noise level, 1 − sigma. */
-export function signalOf(sigma: number): number {
-  return Math.fround(1 - sigma)
 }

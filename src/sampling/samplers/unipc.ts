@@ -1,5 +1,11 @@
+import { z } from 'zod'
 import type { Arithmetic, Term } from '../../tensor/arithmetic.ts'
-import { checkStep, denoisedBy, halfLogSnr, type Sampler, type SamplerStep, signalOf } from './sampler.ts'
+import { solveLinear } from '../../tensor/solve-linear.ts'
+import { float64, flowSettings, linspace, scheduleOf, shiftSigmas } from '../schedules/noise-levels.ts'
+import type { FlowSettings, Schedule, ScheduleRequest } from '../schedules/schedule.ts'
+import type { Sampler, SamplerStep } from './sampler.ts'
+import { solverFields, solverType } from './solver-config.ts'
+import { checkStep, denoisedBy, halfLogSnr, signalOf, unsupportedSpacing } from './step-formulas.ts'
 
 const { fround } = Math
 
@@ -30,6 +36,7 @@ export function createUniPC(options: UniPCOptions = defaultUniPCOptions): Sample
     name: 'unipc',
     order: options.order,
     stochastic: false,
+    schedule,
     step(on, state) {
       checkStep(sampler, state)
       const { latents, velocity, step, schedule, history } = state
@@ -47,6 +54,42 @@ export function createUniPC(options: UniPCOptions = defaultUniPCOptions): Sample
     },
   }
   return Object.freeze(sampler)
+}
+
+/** The config of diffusers' UniPCMultistepScheduler. */
+export const uniPCConfig = z
+  .object({
+    ...solverFields,
+    solver_type: solverType(['bh2', 'bh1'], { midpoint: 'bh2', heun: 'bh2', logrho: 'bh2' }),
+    predict_x0: z.literal(true).default(true),
+    disable_corrector: z.array(z.number().int()).default([]),
+    solver_p: z.null().default(null),
+    time_shift_type: z.enum(['exponential', 'linear']).default('exponential'),
+    shift_terminal: z.number().min(0).lt(1).nullable().default(null),
+  })
+  .transform(config => ({
+    sampler: createUniPC({
+      order: config.solver_order,
+      kind: config.solver_type,
+      lowerOrderFinal: config.lower_order_final,
+      disabledCorrectors: config.disable_corrector,
+    }),
+    flow: flowSettings(config, config.flow_shift),
+  }))
+
+/** How far below 1 the first sigma is kept: the solver takes the logarithm of 1 − sigma. */
+const margin = 1e-6
+
+/** The table of diffusers' UniPCMultistepScheduler with flow sigmas; timesteps are truncated to whole numbers. */
+function schedule(settings: FlowSettings, request: ScheduleRequest): Schedule {
+  if ('timesteps' in request) throw unsupportedSpacing('steps or sigmas', 'timesteps', 'unipc')
+  const { trainTimesteps } = settings
+  const even =
+    'steps' in request ? linspace(1, 1 / trainTimesteps, request.steps + 1).slice(0, -1) : request.sigmas
+  const sigmas = shiftSigmas(even, settings, request, float64)
+  if (Math.abs(sigmas[0]! - 1) < margin) sigmas[0]! -= margin
+  const timesteps = sigmas.map(sigma => Math.trunc(sigma * trainTimesteps))
+  return scheduleOf(sigmas, timesteps, trainTimesteps)
 }
 
 function predictorOrder<V>(options: UniPCOptions, { step, schedule, history }: SamplerStep<V>): number {
@@ -142,14 +185,14 @@ function orderConditions(order: number, h: number, phi1: number, b: number): num
 export function predictorWeights(towards: Transition): number[] {
   const { order, positions, targets } = towards
   // The second order's one condition has the solution 1/2 up to the order of the error; the reference takes that.
-  const rhos = order === 2 ? [0.5] : solve(vandermonde(positions.slice(0, -1)), targets.slice(0, -1))
+  const rhos = order === 2 ? [0.5] : solveLinear(vandermonde(positions.slice(0, -1)), targets.slice(0, -1))
   return estimateWeights(towards, rhos)
 }
 
 /** Weights of the estimates at and before the start, newest first, and then of the one at the end of the step. */
 export function correctorWeights(towards: Transition): number[] {
   const { order, positions, targets } = towards
-  return estimateWeights(towards, order === 1 ? [0.5] : solve(vandermonde(positions), targets))
+  return estimateWeights(towards, order === 1 ? [0.5] : solveLinear(vandermonde(positions), targets))
 }
 
 /** Collects differences to the starting estimate, each divided by its position, into weights of the estimates. */
@@ -161,31 +204,4 @@ function estimateWeights({ decay, gain, positions }: Transition, rhos: readonly 
 /** Row i holds the positions to the power of i. */
 function vandermonde(positions: readonly number[]): number[][] {
   return positions.map((_, power) => positions.map(position => fround(position ** power)))
-}
-
-/** Solves a small system by elimination with partial pivoting, in float32. */
-function solve(matrix: readonly (readonly number[])[], right: readonly number[]): number[] {
-  const rows = matrix.map((row, i) => [...row, right[i]!])
-  for (let column = 0; column < rows.length; column++) {
-    const candidates = rows.slice(column).map(row => Math.abs(row[column]!))
-    const pivot = column + candidates.indexOf(Math.max(...candidates))
-    ;[rows[column], rows[pivot]] = [rows[pivot]!, rows[column]!]
-    for (const row of rows.slice(column + 1)) subtractScaled(row, rows[column]!, column)
-  }
-  return backSubstituted(rows)
-}
-
-function subtractScaled(row: number[], pivotRow: readonly number[], column: number): void {
-  const factor = fround(row[column]! / pivotRow[column]!)
-  for (let k = column; k < row.length; k++) row[k] = fround(row[k]! - fround(factor * pivotRow[k]!))
-}
-
-function backSubstituted(rows: readonly (readonly number[])[]): number[] {
-  const solution: number[] = new Array(rows.length).fill(0)
-  for (let i = rows.length - 1; i >= 0; i--) {
-    let rest = rows[i]!.at(-1)!
-    for (let k = i + 1; k < rows.length; k++) rest = fround(rest - fround(rows[i]![k]! * solution[k]!))
-    solution[i] = fround(rest / rows[i]![i]!)
-  }
-  return solution
 }

@@ -1,15 +1,5 @@
-import {
-  type FlowSettings,
-  float32,
-  float64,
-  linspace,
-  type Schedule,
-  type ScheduleRequest,
-  type Shift,
-  scheduleOf,
-  shiftSigmas,
-  shiftStatically,
-} from './schedule.ts'
+import { float32, float64, linspace, scheduleOf, shiftSigmas, shiftStatically } from './noise-levels.ts'
+import type { FlowSettings, Schedule, ScheduleRequest, Shift } from './schedule.ts'
 
 /**
  * The table of diffusers' FlowMatchEulerDiscreteScheduler and FlowMatchLCMScheduler.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readSchedulerConfig } from '../../../src/sampling/scheduler-config.ts'
+import { readSchedulerConfig } from '../../../src/sampling/scheduler.ts'
 import { ltxConfig, uniPCConfig } from './scheduler-reference.ts'
 
 const dpmConfig = uniPCConfig({ _class_name: 'DPMSolverMultistepScheduler' })

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { createDpm, defaultDpmOptions } from '../../../../src/sampling/samplers/dpm.ts'
-import { denoisedBy, emptyHistory, type SamplerResult } from '../../../../src/sampling/samplers/sampler.ts'
+import { emptyHistory, type SamplerResult } from '../../../../src/sampling/samplers/sampler.ts'
+import { denoisedBy } from '../../../../src/sampling/samplers/step-formulas.ts'
 import { readScheduler } from '../../../../src/sampling/scheduler.ts'
 import { hostArithmetic } from '../../../../src/tensor/arithmetic.ts'
 import { createGenerator } from '../../../../src/tensor/random.ts'

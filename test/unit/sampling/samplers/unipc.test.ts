@@ -1,10 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import {
-  denoisedBy,
-  emptyHistory,
-  type Sampler,
-  type SamplerResult,
-} from '../../../../src/sampling/samplers/sampler.ts'
+import { emptyHistory, type Sampler, type SamplerResult } from '../../../../src/sampling/samplers/sampler.ts'
+import { denoisedBy } from '../../../../src/sampling/samplers/step-formulas.ts'
 import { createUniPC, defaultUniPCOptions } from '../../../../src/sampling/samplers/unipc.ts'
 import { readScheduler } from '../../../../src/sampling/scheduler.ts'
 import { hostArithmetic } from '../../../../src/tensor/arithmetic.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { linspace } from '../../../../src/sampling/schedules/schedule.ts'
+import { linspace } from '../../../../src/sampling/schedules/noise-levels.ts'
 import { linearQuadraticSigmas, linearSigmas } from '../../../../src/sampling/schedules/spacings.ts'
 
 test('linspace includes both ends', () => {

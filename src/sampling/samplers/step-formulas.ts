@@ -1,0 +1,53 @@
+/** What the formulas of several samplers have in common. */
+import { RequestError } from '../../errors.ts'
+import type { Arithmetic } from '../../tensor/arithmetic.ts'
+import type { Sampler, SamplerName, SamplerStep } from './sampler.ts'
+
+/** The clean latents that a velocity points at from noise level sigma: latents − sigma · velocity. */
+export function denoisedBy<V>(on: Arithmetic<V>, latents: V, velocity: V, sigma: number): V {
+  return on.combination([
+    [1, latents],
+    [-sigma, velocity],
+  ])
+}
+
+/**
+ * Checks what the types do not say about a step.
+ * @throws RequestError `request/invalid` when the step is outside of the schedule or noise is missing
+ */
+export function checkStep<V>(sampler: Sampler, { step, schedule, noise }: SamplerStep<V>): void {
+  const steps = schedule.timesteps.length
+  if (!(Number.isInteger(step) && step >= 0 && step < steps)) {
+    throw invalid('step', `0 to ${steps - 1}`, step)
+  }
+  if (sampler.stochastic && noise === undefined) {
+    throw invalid('noise', `values for the sampler ${sampler.name}`, 'none')
+  }
+}
+
+/** That a sampler is not defined on levels as they are given. */
+export function unsupportedSpacing(expected: string, got: string, sampler: SamplerName): RequestError {
+  return new RequestError('request/unsupported', {
+    subject: 'schedule',
+    expected: `${expected} for the sampler ${sampler}`,
+    got,
+    advice: 'Use the sampler euler.',
+  })
+}
+
+function invalid(subject: string, expected: string, got: unknown): RequestError {
+  return new RequestError('request/invalid', { subject, expected, got: String(got) })
+}
+
+/**
+ * Half the logarithm of the signal-to-noise ratio at a noise level, ln((1 − sigma) / sigma): the variable in which
+ * the exponential solvers step. Infinite at sigma 0. Rounded to float32 as the reference does.
+ */
+export function halfLogSnr(sigma: number): number {
+  return Math.fround(Math.fround(Math.log(signalOf(sigma))) - Math.fround(Math.log(sigma)))
+}
+
+/** The share of signal at a noise level, 1 − sigma. */
+export function signalOf(sigma: number): number {
+  return Math.fround(1 - sigma)
+}
