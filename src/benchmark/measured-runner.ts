@@ -1,4 +1,4 @@
-import { type GraphSource, weightBytesOf } from '../engine/graph-source.ts'
+import type { GraphSource } from '../engine/graph-source.ts'
 import type { Lane } from '../engine/lane.ts'
 import {
   type GraphCost,
@@ -9,6 +9,7 @@ import {
   symbolsFrom,
 } from '../graph/cost.ts'
 import type { Graph } from '../graph/graph.ts'
+import { weightBytesOf } from '../graph/session-memory.ts'
 import type { GraphRecipe, ResidentTensor, RunGraph, RunResult } from '../pipeline/family.ts'
 import type { GraphRunner } from '../pipeline/graph-runner.ts'
 import type { MemoryPlan } from '../pipeline/memory-plan.ts'

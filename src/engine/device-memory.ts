@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { freemem } from 'node:os'
 import { BackendError } from '../errors.ts'
+import { elementLimit } from '../graph/session-memory.ts'
 import type { MemoryPlan, Residency } from '../pipeline/memory-plan.ts'
 import type { GeneratePlan } from '../pipeline/request.ts'
 import type { Device } from '../runtime/device.ts'
-import { elementLimit } from '../runtime/graph-memory.ts'
 import type { VideoLane } from './lane-pool.ts'
 import {
   estimateTolerance,

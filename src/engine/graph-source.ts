@@ -5,6 +5,7 @@ import type { Graph } from '../graph/graph.ts'
 import { withIntegerProducts } from '../graph/integer-products.ts'
 import { withLateCasts } from '../graph/late-casts.ts'
 import { serialize } from '../graph/serialize.ts'
+import { weightBytesOf } from '../graph/session-memory.ts'
 import { standardGraph } from '../graph/standard-dialect.ts'
 import type { GraphRecipe } from '../pipeline/family.ts'
 import type { GraphModel, GraphTarget } from '../runtime/backend.ts'
@@ -175,11 +176,6 @@ function rounded(graph: Graph): Graph {
 /** Whether a CPU leaves the weights in their files. */
 function isMapped(graph: Graph): boolean {
   return !needsPrivateCopy({ weightBytes: weightBytesOf(graph) })
-}
-
-/** Bytes of a graph's weights as they are stored. */
-export function weightBytesOf(graph: Graph): number {
-  return graph.initializers.reduce((sum, each) => sum + ('external' in each ? each.external.bytes : 0), 0)
 }
 
 function builtGraphs(

@@ -1,10 +1,7 @@
 /** What a request needs of a device's memory under every plan, before anything is loaded. */
 import { pixelFramesOf, toLatent } from '../geometry/video-geometry.ts'
-import { type CastOnce, castOnce } from '../graph/cast-once.ts'
 import { sizedOutputs } from '../graph/cost.ts'
-import { constantBytes } from '../graph/folded-values.ts'
-import type { Graph } from '../graph/graph.ts'
-import { largestElements } from '../graph/live-memory.ts'
+import { type SessionMemory, sessionMemory, weightBytesOf } from '../graph/session-memory.ts'
 import { type DryRun, dryRunDecoding, dryRunDenoising } from '../pipeline/dry-run.ts'
 import type { ClipGraphs, GraphRecipe } from '../pipeline/family.ts'
 import { type MemoryPlan, memoryPlans, type Residency, shouldEvict } from '../pipeline/memory-plan.ts'
@@ -12,11 +9,10 @@ import type { GeneratePlan } from '../pipeline/request.ts'
 import { frameSize } from '../pipeline/upsample.ts'
 import { castsWeightsOnce } from '../runtime/choose-backend.ts'
 import type { Device } from '../runtime/device.ts'
-import { arenaBytes, openingBytes, runtimeBytes, weightBytes } from '../runtime/graph-memory.ts'
-import { foldLimitBytes } from '../runtime/session-config.ts'
+import { foldLimitBytes, needsPrivateCopy } from '../runtime/session-config.ts'
 import { bytesPerElement, elementCount } from '../tensor/dtype.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { type GraphSource, weightBytesOf } from './graph-source.ts'
+import type { GraphSource } from './graph-source.ts'
 
 /** The fullest moments of a generation, in bytes, each with everything that is held then. */
 export interface PlanEstimate {
@@ -43,32 +39,28 @@ export interface RequestEstimates {
   estimate(plan: MemoryPlan): Promise<PlanEstimate>
 }
 
-interface GraphFacts {
+/** A graph, and what its session takes. */
+interface GraphSession {
   readonly recipe: GraphRecipe
-  readonly graph: Graph
-  /** As they are stored. */
-  readonly storedBytes: number
-  /** While a session is open. */
-  readonly weights: number
-  /** While it is opened. */
-  readonly opening: number
+  readonly memory: SessionMemory
 }
 
 /** Of one run. */
-interface RunFacts {
-  readonly arena: number
-  /** Elements of its largest tensor. */
-  readonly elements: number
-}
+type RunSize = Record<'arena' | 'elements', number>
 
 /** Estimates for one checkpoint on one device. Its graphs are built when they are first asked about. */
 export class MemoryEstimator {
   readonly #checkpoint: Checkpoint
   readonly #device: Device
   readonly #source: GraphSource
-  readonly #castsOnce: boolean
-  readonly #facts = memoize((name: string) => this.#factsOf(name))
-  readonly #runs = new Map<string, RunFacts>()
+  readonly #sessions: (name: string) => Promise<GraphSession>
+  readonly #sizes = memoize(
+    async ({ graph, symbols }: DryRun): Promise<RunSize> => {
+      const { memory } = await this.#sessions(graph)
+      return { arena: memory.arena(symbols), elements: memory.elements(symbols) }
+    },
+    ({ graph, symbols }) => JSON.stringify([graph, symbols]),
+  )
 
   /** @param castsOnce whether weights are cast when a graph is opened, see `castOnce` of `GraphModel` */
   constructor(
@@ -77,10 +69,15 @@ export class MemoryEstimator {
     source: GraphSource,
     castsOnce = castsWeightsOnce(device),
   ) {
-    this.#castsOnce = castsOnce
     this.#checkpoint = checkpoint
     this.#device = device
     this.#source = source
+    this.#sessions = memoize(async name => {
+      const graph = await source.graph(name)
+      const copied = device.type === 'cpu' && needsPrivateCopy({ weightBytes: weightBytesOf(graph) })
+      const memory = sessionMemory(graph, { copied, foldLimitBytes, castOnce: castsOnce })
+      return { recipe: source.recipe(name), memory }
+    })
   }
 
   /** The plans of a request, and their estimates. */
@@ -111,36 +108,17 @@ export class MemoryEstimator {
     const open = new OpenSessions(plan)
     const peaks = { conditioning: 0, denoising: 0, decoding: 0 }
     const experts = new Set(this.#checkpoint.model.facts.experts.map(({ graph }) => graph))
-    for (const run of before) {
-      const bytes = await this.#run(open, run)
-      const stage = experts.has(run.graph) ? 'denoising' : 'conditioning'
-      peaks[stage] = Math.max(peaks[stage], bytes)
-    }
     const host = await this.#hostBytes(plan, after, request)
-    for (const run of after) peaks.decoding = Math.max(peaks.decoding, host + (await this.#run(open, run)))
-    const runs = await Promise.all([...before, ...after].map(run => this.#runFacts(run)))
-    const elements = Math.max(...runs.map(run => run.elements))
-    return { plan, ...peaks, bytes: Math.max(...Object.values(peaks)), heldBytes: open.heldBytes, elements }
-  }
-
-  /** Bytes while a graph runs, which stays open. */
-  async #run(open: OpenSessions, run: DryRun): Promise<number> {
-    const { recipe, weights, opening } = await this.#facts(run.graph)
-    const { arena } = await this.#runFacts(run)
-    return open.run(recipe, { weights, opening, arena }, run)
-  }
-
-  async #runFacts({ graph: name, symbols }: DryRun): Promise<RunFacts> {
-    const key = JSON.stringify([name, symbols])
-    const known = this.#runs.get(key)
-    if (known) return known
-    const { graph, storedBytes } = await this.#facts(name)
-    const facts = {
-      arena: arenaBytes(graph, storedBytes, symbols, this.#device),
-      elements: largestElements(graph, symbols),
+    let elements = 0
+    for (const [index, run] of [...before, ...after].entries()) {
+      const size = await this.#sizes(run)
+      const bytes = open.run(await this.#sessions(run.graph), size, run)
+      elements = Math.max(elements, size.elements)
+      const decodes = index >= before.length
+      const stage = decodes ? 'decoding' : experts.has(run.graph) ? 'denoising' : 'conditioning'
+      peaks[stage] = Math.max(peaks[stage], bytes + (decodes ? host : 0))
     }
-    this.#runs.set(key, facts)
-    return facts
+    return { plan, ...peaks, bytes: Math.max(...Object.values(peaks)), heldBytes: open.heldBytes, elements }
   }
 
   /** Tiles are put together in the memory of the machine: what goes into them, the clip, and a row of tiles. */
@@ -151,30 +129,10 @@ export class MemoryEstimator {
     const { tiledDecoder, geometry } = this.#checkpoint.model.facts
     const stems = graphsOf(tiledDecoder.stem)
     const stem = runs.find(run => stems.at(-1) === run.graph)!
-    const { graph } = await this.#facts(stem.graph)
-    const [features] = sizedOutputs(graph, stem.symbols, ['features'])
+    const [features] = sizedOutputs(await this.#source.graph(stem.graph), stem.symbols, ['features'])
     const perFrame = elementCount([bytesPerElement('f32'), ...features!.shape.slice(1)])
     const latentFrames = (frames - pixelFramesOf(geometry, 1)) / geometry.temporalStride + 1
     return perFrame * latentFrames + 2 * 3 * width * height * frames
-  }
-
-  async #factsOf(name: string): Promise<GraphFacts> {
-    const graph = await this.#source.graph(name)
-    const recipe = this.#source.recipe(name)
-    const storedBytes = weightBytesOf(graph)
-    const split = this.#castsOnce ? castOnce(graph, { leaveBytes: foldLimitBytes }) : undefined
-    if (split) return { recipe, graph: split.graph, storedBytes, ...this.#castBytes(split, storedBytes) }
-    const weights = weightBytes(graph, storedBytes, this.#device)
-    const opening = openingBytes(weights, storedBytes, this.#device)
-    return { recipe, graph, storedBytes, weights, opening }
-  }
-
-  /** Casts are held as they are made, group by group; the stored weights of one group are there beside them. */
-  #castBytes({ graph, casts }: CastOnce, storedBytes: number): Pick<GraphFacts, 'weights' | 'opening'> {
-    const results = casts.flatMap(({ outputs }) => outputs.map(({ name }) => constantBytes(graph, name)))
-    const held = results.reduce((sum, bytes) => sum + bytes, 0)
-    const weights = held + weightBytes(graph, storedBytes, this.#device)
-    return { weights, opening: Math.max(weights, held + Math.max(...casts.map(weightBytesOf))) }
   }
 }
 
@@ -201,37 +159,31 @@ function asOneWindow(plan: GeneratePlan): GeneratePlan {
   return plan.extend ? { ...plan, extend: undefined, frames: plan.extend.window } : plan
 }
 
-interface SessionBytes {
-  readonly weights: number
-  readonly arena: number
-}
+/** What a process needs for ONNX Runtime itself: its libraries, a worker thread, the first blocks of an allocator. */
+const runtimeBytes = 64 * 2 ** 20
 
 /** The sessions that a plan keeps open, with what their arenas have grown to. */
 class OpenSessions {
   readonly #plan: MemoryPlan
-  readonly #sessions = new Map<string, SessionBytes & { readonly recipe: GraphRecipe }>()
+  readonly #sessions = new Map<string, GraphSession & { readonly arena: number }>()
 
   constructor(plan: MemoryPlan) {
     this.#plan = plan
   }
 
   /** @returns the bytes that are held at most, while the session is opened or while it runs */
-  run(
-    recipe: GraphRecipe,
-    { weights, opening: weightsAtOpening, arena }: SessionBytes & { readonly opening: number },
-    run: DryRun,
-  ): number {
+  run({ recipe, memory }: GraphSession, { arena }: Pick<RunSize, 'arena'>, run: DryRun): number {
     for (const [name, session] of this.#sessions) {
       if (shouldEvict(this.#plan.residency, recipe, session.recipe)) this.#sessions.delete(name)
     }
     const before = this.#sessions.get(recipe.name)
-    const opening = before ? 0 : this.heldBytes + weightsAtOpening
-    this.#sessions.set(recipe.name, { recipe, weights, arena: Math.max(arena, before?.arena ?? 0) })
+    const opening = before ? 0 : this.heldBytes + memory.opening
+    this.#sessions.set(recipe.name, { recipe, memory, arena: Math.max(arena, before?.arena ?? 0) })
     const running = this.heldBytes + run.inputBytes + run.outputBytes
     return Math.round(runtimeBytes + run.keptBytes + Math.max(opening, running))
   }
 
   get heldBytes(): number {
-    return [...this.#sessions.values()].reduce((sum, { weights, arena }) => sum + weights + arena, 0)
+    return [...this.#sessions.values()].reduce((sum, { memory, arena }) => sum + memory.weights + arena, 0)
   }
 }
