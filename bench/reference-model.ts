@@ -9,8 +9,8 @@ import { families } from '../models/index.ts'
 import { tensorsOf } from '../src/benchmark/synthetic.ts'
 import { familyOf } from '../src/engine/checkpoint.ts'
 import { packageFolder } from '../src/engine/package-info.ts'
-import { readComponents } from '../src/engine/read-components.ts'
 import type { CheckpointConfigs } from '../src/pipeline/family.ts'
+import { readComponents } from '../src/weights/component-configs.ts'
 import { synthesizeWeights } from '../src/weights/sparse.ts'
 
 /** Beside the model folder `model`, `case-1.safetensors` has what diffusers makes with it; `record.py` records it. */

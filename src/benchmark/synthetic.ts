@@ -1,11 +1,11 @@
 import { cp, mkdir, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { builtInModel, resolveModel } from '../engine/model-name.ts'
-import { configFileOf } from '../engine/read-components.ts'
 import { CheckpointError, RequestError } from '../errors.ts'
 import { wantedTensors } from '../graph/wanted-tensors.ts'
 import type { Family, GraphRecipe, Model, PublishedModel } from '../pipeline/family.ts'
 import { bytesPerElement, elementCount, type FloatDType } from '../tensor/dtype.ts'
+import { configFileOf } from '../weights/component-configs.ts'
 import { safetensorsNames } from '../weights/dtype-names.ts'
 import { synthesizeWeights, type TensorList } from '../weights/sparse.ts'
 

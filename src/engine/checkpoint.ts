@@ -6,13 +6,14 @@ import type { CheckpointConfigs, Family, GraphRecipe, Model } from '../pipeline/
 import { type RequestFields, requestFieldsOf } from '../pipeline/fields/request-fields.ts'
 import { readSchedulerConfig } from '../sampling/scheduler.ts'
 import { openWeights, type Weights } from '../weights/checkpoint.ts'
+import { isModelFolder, readComponents, readJson } from '../weights/component-configs.ts'
 import { isReadMethod, quantizationOf } from '../weights/quantization.ts'
 import { isCutDownload } from '../weights/weights-file.ts'
+import { withoutGraphs } from './absent-graphs.ts'
 import { type ExportManifest, exportManifest, exportManifestName, trainedSchema } from './export-manifest.ts'
 import { fetchAdvice } from './fetch-advice.ts'
 import type { ModelFiles } from './model-files.ts'
 import { modelAt } from './model-folder.ts'
-import { isModelFolder, readComponents, readJson } from './read-components.ts'
 import { readSingleFile, weightsInFiles } from './read-single-file.ts'
 
 /** A model that a family has read. */
@@ -116,7 +117,7 @@ async function readFolder(
   const exported = await readJson(path.join(folder, exportManifestName), exportManifest)
   const { notices, ...read } = exported
     ? { folder, index: exported.index, components: exported.components, notices: [] }
-    : await readComponents(folder)
+    : await readComponents(folder, fetchAdvice)
   const { trained, ...defaults } = exported
     ? { ...exported.defaults, trained: exported.trained }
     : ((await readJson(path.join(folder, 'framewright.json'), ownFileSchema)) ?? {})
@@ -136,12 +137,20 @@ function checkpointOf(
   read: Omit<Checkpoint, 'fields' | 'obstacle'>,
   families: readonly Family[],
 ): Checkpoint {
+  const absent = read.model.graphs.filter(each => isAbsent(each, read.weights.get(each.component)))
   return {
     ...read,
-    model: withoutAbsentGraphs(read.model, read.weights, read.folder),
+    model: absent.length === 0 ? read.model : withoutGraphs(read.model, absent, read.folder),
     fields: requestFieldsOf(families.map(each => each.fields)),
     obstacle: obstacleIn(read.weights, read.configs),
   }
+}
+
+/** Whether a checkpoint leaves out the weights of a graph that it may do without. */
+function isAbsent({ optional }: GraphRecipe, weights: Weights | undefined): boolean {
+  return (
+    optional !== undefined && ![...(weights?.tensors.keys() ?? [])].some(key => optional.tensors.test(key))
+  )
 }
 
 /** Weights of an exported model of single files. */
@@ -208,54 +217,4 @@ export function familyOf(
     expected: `a pipeline of ${families.flatMap(each => each.pipelines).join(', ')}`,
     got: String(pipeline),
   })
-}
-
-/**
- * The model without the graphs that a checkpoint may leave out and does: what they are needed for cannot be asked for.
- * @throws CheckpointError when nothing is left to ask for
- */
-export function withoutAbsentGraphs(
-  model: Model,
-  weights: ReadonlyMap<string, Weights>,
-  folder: string,
-): Model {
-  const absent = model.graphs.filter(recipe => isAbsent(recipe, weights.get(recipe.component)))
-  const [first] = absent
-  if (first === undefined) return model
-  const lost = new Set(absent.flatMap(({ optional }) => optional?.modes ?? []))
-  const modes = model.facts.modes.filter(mode => !lost.has(mode))
-  const needed = model.facts.requires.find(mode => lost.has(mode))
-  if (modes.length === 0 || needed !== undefined) {
-    throw new CheckpointError('checkpoint/tensors', {
-      subject: `${folder}: component ${first.component}`,
-      expected: `the tensors of ${first.name}, without which this model makes nothing`,
-      got: 'none of them',
-      advice: `Use a ${first.component} that has them.`,
-    })
-  }
-  const names = new Set(absent.map(({ name }) => name))
-  const { encoder } = model.facts
-  return {
-    ...model,
-    facts: { ...model.facts, modes, encoder: encoder && names.has(encoder.first) ? undefined : encoder },
-    graphs: model.graphs.filter(({ name }) => !names.has(name)),
-    ignoredTensors: withIgnored(model.ignoredTensors, absent),
-  }
-}
-
-function isAbsent({ optional }: GraphRecipe, weights: Weights | undefined): boolean {
-  return (
-    optional !== undefined && ![...(weights?.tensors.keys() ?? [])].some(key => optional.tensors.test(key))
-  )
-}
-
-/** What belongs to a part that was left out may have been kept. */
-function withIgnored(
-  ignored: Model['ignoredTensors'],
-  absent: readonly GraphRecipe[],
-): Model['ignoredTensors'] {
-  const kept = absent.map(({ component, optional }) => {
-    return [component, [...(ignored[component] ?? []), ...(optional?.leftovers ?? [])]] as const
-  })
-  return { ...ignored, ...Object.fromEntries(kept) }
 }

@@ -1,4 +1,6 @@
-import { CheckpointError } from '../errors.ts'
+import { BackendError, CheckpointError } from '../errors.ts'
+import { areFinite } from '../tensor/arithmetic.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import type { Weights } from '../weights/checkpoint.ts'
 import { assertUnchanged, type FileStamp } from '../weights/file-stamp.ts'
 import { mappedFiles } from '../weights/mapped-files.ts'
@@ -53,10 +55,30 @@ export class ComponentFiles {
   }
 
   /**
-   * Says why a graph gave what is infinite or no number: reads the weights, and names the first that is.
-   * @throws CheckpointError `checkpoint/tensors` where there is one
+   * Refuses results that are infinite or no number, and says why they are: reads the weights, and names the first that is.
+   * Pictures of one value alone are suspicious: a decoder rounds what is no number to black. Nothing is said of those where
+   * the weights are finite.
+   * @throws CheckpointError `checkpoint/tensors` that names the first tensor of the weights that is not finite
+   * @throws BackendError `runtime/session` where the weights are finite
    */
-  async assertFinite(component: string): Promise<void> {
+  async assertFiniteResults(
+    tensors: Readonly<Record<string, Tensor>>,
+    { name: graph, component }: { readonly name: string; readonly component: string },
+  ): Promise<void> {
+    for (const [name, { dtype, data }] of Object.entries(tensors)) {
+      if (dtype === 'u8' && data.every(value => value === data[0])) await this.#assertFinite(component)
+      if (dtype !== 'f32' || areFinite(data as Float32Array)) continue
+      await this.#assertFinite(component)
+      throw new BackendError('runtime/session', {
+        subject: `${graph}: ${name}`,
+        expected: 'finite numbers',
+        got: String((data as Float32Array).find(value => !Number.isFinite(value))),
+        advice: 'The weights are finite: the precision may be too small for them. Use --precision f32.',
+      })
+    }
+  }
+
+  async #assertFinite(component: string): Promise<void> {
     const search =
       this.#searched.get(component) ?? firstNotFinite(this.#weights().get(component)?.tensors.values() ?? [])
     this.#searched.set(component, search)

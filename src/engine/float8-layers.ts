@@ -1,34 +1,18 @@
 /** Linear layers of the denoising network in 8-bit floats: which they are, and what a GPU needs for them. */
 import { RequestError } from '../errors.ts'
-import type { GraphRecipe, Model } from '../pipeline/family.ts'
+import type { Model } from '../pipeline/family.ts'
 import type { GraphTarget } from '../runtime/backend.ts'
 import { isAtLeast } from '../runtime/cuda-libraries.ts'
 import type { Device } from '../runtime/device.ts'
 import { oldestForFloat8 } from './compute-capability.ts'
 import { type Gpu, nvidiaGpus } from './nvidia-gpus.ts'
 
-interface Asked {
-  readonly device: Device
-  /** The precision that the caller asked for. */
-  readonly requested: string | undefined
-}
-
 /** Kernels that a GPU multiplies 8-bit floats with, by folder of kernels/. */
-const float8Kernels: readonly string[] = ['linear', 'round-rows']
+export const float8Kernels: ReadonlySet<string> = new Set(['linear', 'round-rows'])
 
-/** Tells by its weight whether a linear layer multiplies in 8-bit floats. */
-export function float8Layers(
-  { keepsPrecision }: Model,
-  { role }: GraphRecipe,
-  { requested }: Pick<Asked, 'requested'>,
-): (key: string) => boolean {
-  if (requested !== 'fp8' || role !== 'transformer') return () => false
+/** Tells by its weight whether a linear layer of the network multiplies in 8-bit floats. */
+export function float8Layers({ keepsPrecision }: Model): (key: string) => boolean {
   return key => !keepsPrecision.some(layers => layers.test(key))
-}
-
-/** Kernels that graphs of the precision are planned with, before a backend says which it has. */
-export function plannedKernels({ device, requested }: Asked): GraphTarget {
-  return requested === 'fp8' && device.type === 'cuda' ? { kernels: new Set(float8Kernels) } : {}
 }
 
 /**
@@ -37,25 +21,25 @@ export function plannedKernels({ device, requested }: Asked): GraphTarget {
  *   TensorRT runs the network
  */
 export async function checkFloat8(
-  { device, requested }: Asked,
+  device: Device,
   { kernels = new Set() }: GraphTarget,
   gpus: () => Promise<readonly Pick<Gpu, 'name' | 'capability'>[]> = nvidiaGpus,
 ): Promise<void> {
-  if (requested !== 'fp8' || device.type === 'cpu') return
+  if (device.type === 'cpu') return
   if (device.tensorRt === 'all') {
     throw new RequestError('request/unsupported', {
       subject: 'precision',
       expected: 'bf16, f16 or f32 where TensorRT runs the whole network',
-      got: requested,
+      got: 'fp8',
       advice: 'Use --device cuda for fp8.',
     })
   }
-  const missing = float8Kernels.filter(name => !kernels.has(name))
+  const missing = [...float8Kernels].filter(name => !kernels.has(name))
   if (missing.length > 0) {
     throw new RequestError('request/unsupported', {
       subject: 'precision',
       expected: `bf16, f16 or f32 on a GPU without the kernels ${missing.join(' and ')}`,
-      got: requested,
+      got: 'fp8',
       advice: 'Build them with "npm run build:native" and "npm run build:kernels", or use bf16.',
     })
   }
@@ -64,7 +48,7 @@ export async function checkFloat8(
   throw new RequestError('request/unsupported', {
     subject: 'precision',
     expected: `bf16, f16 or f32 on a GPU of compute capability ${capability} (${name})`,
-    got: requested,
+    got: 'fp8',
     advice: `Products of 8-bit floats need ${oldestForFloat8.join('.')} or newer: use bf16, or --device cpu to see the rounding.`,
   })
 }

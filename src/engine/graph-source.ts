@@ -21,7 +21,7 @@ import { adaptersOf, type ModelAdapter, namesOf } from './adapters.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { ComponentFiles } from './component-files.ts'
 import { checkExported, exportedGraphs } from './exported-graphs.ts'
-import { checkFloat8, float8Layers, plannedKernels } from './float8-layers.ts'
+import { checkFloat8, float8Kernels, float8Layers } from './float8-layers.ts'
 import { graphDigest } from './graph-digest.ts'
 
 /** Gives the graphs of a checkpoint by name. */
@@ -63,16 +63,21 @@ export function graphSource(
   precision: Precision,
   adapters: readonly ModelAdapter[] = [],
 ): GraphSource {
+  const { device, requested } = precision
   let whole = checkpoint
   const recipe = (name: string) => {
     const found = whole.model.graphs.find(each => each.name === name)
     if (!found) throw new TypeError(`graph: expected one of the model's, got ${name}.`)
     return found
   }
-  if (checkpoint.exported) checkExported(checkpoint.exported, precision.requested, adapters)
+  if (checkpoint.exported) checkExported(checkpoint.exported, requested, adapters)
   const usual = checkpoint.exported
     ? {}
-    : { residentsInPlace: hasResidentsInPlace(precision.device), ...plannedKernels(precision) }
+    : {
+        residentsInPlace: hasResidentsInPlace(device),
+        // Those that the precision needs, before a backend says which it has.
+        ...(requested === 'fp8' && device.type === 'cuda' && { kernels: float8Kernels }),
+      }
   const build = builtGraphs(recipe, (of, target) => buildPart(whole, of, precision, { adapters, target }))
   const files = new ComponentFiles(
     () => whole.weights,
@@ -82,11 +87,11 @@ export function graphSource(
     ? exportedGraphs(checkpoint)
     : async (name: string, target: GraphTarget = usual) => {
         const { component, role } = recipe(name)
-        if (role === 'transformer') await checkFloat8(precision, target)
-        if (takesTensorRt(precision.device, role)) {
+        if (role === 'transformer' && requested === 'fp8') await checkFloat8(device, target)
+        if (takesTensorRt(device, role)) {
           return await tensorRtModel(await build(name, usual), name, whole.weights.get(component)!)
         }
-        return graphModel(await build(name, target), name, precision.device)
+        return graphModel(await build(name, target), name, device)
       }
   return {
     recipe,
@@ -153,18 +158,15 @@ async function buildPart(
     .filter(each => each.part?.name === part?.name)
     .map(recipe => {
       const dtype = precisionOf(recipe.role, precision)
-      const inFloat8 = float8Layers(checkpoint.model, recipe, precision)
-      const graph = recipe.build(ledger.graph(recipe.name, { inFloat8 }), dtype, target)
-      return [recipe.name, inIntegers(recipe, precision) ? rounded(graph) : graph] as const
+      const products = recipe.role === 'transformer' ? precision.requested : undefined
+      const layers = products === 'fp8' ? { inFloat8: float8Layers(checkpoint.model) } : {}
+      const graph = recipe.build(ledger.graph(recipe.name, layers), dtype, target)
+      return [recipe.name, products === 'int8' ? rounded(graph) : graph] as const
     })
   ledger.assertAllUsed({
     ignored: [...(ignoredTensors[component] ?? []), ...ledger.unused().filter(isOfOthers)],
   })
   return new Map(graphs)
-}
-
-function inIntegers({ role }: GraphRecipe, { requested }: Precision): boolean {
-  return requested === 'int8' && role === 'transformer'
 }
 
 function rounded(graph: Graph): Graph {

@@ -7,7 +7,6 @@ import { deviceText } from '../runtime/device.ts'
 import { hostArrays, type StateArrays } from '../tensor/state-arrays.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { DeviceArrays } from './device-arrays.ts'
-import { assertFiniteResults } from './finite-results.ts'
 import type { GraphSource } from './graph-source.ts'
 import { stateModel } from './state-graphs.ts'
 
@@ -82,8 +81,7 @@ export class Lane implements GraphRunner {
   }
 
   async assertFinite(graph: string, tensors: Readonly<Record<string, Tensor>>): Promise<void> {
-    const { component } = this.#source.recipe(graph)
-    await assertFiniteResults(tensors, { graph, component, files: this.#source.files })
+    await this.#source.files.assertFiniteResults(tensors, this.#source.recipe(graph))
   }
 
   openArrays(shape: readonly number[]): StateArrays<unknown> {

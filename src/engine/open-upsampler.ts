@@ -4,8 +4,8 @@ import { CheckpointError, RequestError } from '../errors.ts'
 import type { GraphRecipe, UpsamplerFormat } from '../pipeline/family.ts'
 import { upsamplerGraph } from '../pipeline/upsample.ts'
 import { openWeights, openWeightsFile, type Weights } from '../weights/checkpoint.ts'
+import { readJson } from '../weights/component-configs.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { readJson } from './read-components.ts'
 import { recognizePath } from './recognize-path.ts'
 
 /**

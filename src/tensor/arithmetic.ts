@@ -94,3 +94,11 @@ export function jointArithmetic<V>(streams: readonly Arithmetic<V>[]): Arithmeti
     distance: (a, b) => total((on, stream) => on.distance(a[stream]!, b?.[stream])),
   }
 }
+
+/** Whether no value is infinite or no number. */
+export function areFinite(values: Float32Array): boolean {
+  // 0 times a value that is not finite is no number. A sum takes a tenth of the time of a predicate for each value.
+  let sum = 0
+  for (let index = 0; index < values.length; index++) sum += 0 * values[index]!
+  return sum === 0
+}

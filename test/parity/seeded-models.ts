@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import sharp from 'sharp'
 import { writeRandomWeights } from '../../bench/reference-model.ts'
-import { configFileOf } from '../../src/engine/read-components.ts'
+import { configFileOf } from '../../src/weights/component-configs.ts'
 import { fixture } from '../fixtures.ts'
 
 export interface SeededModel {

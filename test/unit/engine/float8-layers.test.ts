@@ -1,22 +1,26 @@
 import { describe, expect, test } from 'vitest'
-import { checkFloat8, plannedKernels } from '../../../src/engine/float8-layers.ts'
+import { families } from '../../../models/index.ts'
+import { openCheckpoint } from '../../../src/engine/checkpoint.ts'
+import { checkFloat8 } from '../../../src/engine/float8-layers.ts'
+import { graphSource } from '../../../src/engine/graph-source.ts'
+import { fixture } from '../../fixtures.ts'
 
+const checkpoint = await openCheckpoint(fixture('wan21-t2v/model'), families)
 const cuda = { type: 'cuda', index: 0 } as const
 const kernels = new Set(['linear', 'norm-modulate', 'round-rows'])
 
 describe('fp8', () => {
   test('is taken by a CPU, and by a GPU with the kernels for it', async () => {
-    await checkFloat8({ device: { type: 'cpu' }, requested: 'fp8' }, {})
-    await checkFloat8({ device: cuda, requested: 'fp8' }, { kernels })
-    await checkFloat8({ device: cuda, requested: 'bf16' }, {})
-    await checkFloat8({ device: { ...cuda, tensorRt: 'decoder' }, requested: 'fp8' }, { kernels })
+    await checkFloat8({ type: 'cpu' }, {})
+    await checkFloat8(cuda, { kernels })
+    await checkFloat8({ ...cuda, tensorRt: 'decoder' }, { kernels })
   })
 
   test.each(['8.9', '9.0', '12.0', undefined])(
     'is taken by a GPU of compute capability %s',
     async capability => {
       const gpus = async () => [{ name: 'a GPU', capability }]
-      await checkFloat8({ device: cuda, requested: 'fp8' }, { kernels }, gpus)
+      await checkFloat8(cuda, { kernels }, gpus)
     },
   )
 
@@ -25,8 +29,7 @@ describe('fp8', () => {
       { name: 'NVIDIA H200', capability: '9.0' },
       { name: 'NVIDIA A100', capability: '8.0' },
     ]
-    const checkAt = (index: number) =>
-      checkFloat8({ device: { type: 'cuda', index }, requested: 'fp8' }, { kernels }, gpus)
+    const checkAt = (index: number) => checkFloat8({ type: 'cuda', index }, { kernels }, gpus)
     await checkAt(0)
     await expect(checkAt(1)).rejects.toThrow(
       'precision: expected bf16, f16 or f32 on a GPU of compute capability 8.0 (NVIDIA A100), got fp8. Products of 8-bit floats need 8.9 or newer: use bf16, or --device cpu to see the rounding.',
@@ -37,23 +40,27 @@ describe('fp8', () => {
     [{}, 'linear and round-rows'],
     [{ kernels: new Set(['linear']) }, 'round-rows'],
   ])('is refused by a GPU without them: %o', async (target, missing) => {
-    await expect(checkFloat8({ device: cuda, requested: 'fp8' }, target)).rejects.toThrow(
+    await expect(checkFloat8(cuda, target)).rejects.toThrow(
       `precision: expected bf16, f16 or f32 on a GPU without the kernels ${missing}, got fp8. Build them with "npm run build:native" and "npm run build:kernels", or use bf16.`,
     )
   })
 
   test('is refused where TensorRT runs the whole network', async () => {
     const device = { ...cuda, tensorRt: 'all' } as const
-    await expect(checkFloat8({ device, requested: 'fp8' }, { kernels })).rejects.toThrow(
+    await expect(checkFloat8(device, { kernels })).rejects.toThrow(
       'precision: expected bf16, f16 or f32 where TensorRT runs the whole network, got fp8. Use --device cuda for fp8.',
     )
   })
 
-  test('is planned on a GPU with its kernels', () => {
-    expect(plannedKernels({ device: cuda, requested: 'fp8' }).kernels).toEqual(
-      new Set(['linear', 'round-rows']),
-    )
-    expect(plannedKernels({ device: cuda, requested: undefined })).toEqual({})
-    expect(plannedKernels({ device: { type: 'cpu' }, requested: 'fp8' })).toEqual({})
-  })
+  test.each([
+    [cuda, 'fp8', ['linear', 'round-rows']],
+    [cuda, undefined, []],
+    [{ type: 'cpu' }, 'fp8', []],
+  ] as const)(
+    'on %o graphs of %s are planned with its kernels alone: %o',
+    async (device, requested, planned) => {
+      const { kernels } = await graphSource(checkpoint, { device, requested }).graph('transformer')
+      expect([...kernels]).toEqual(planned)
+    },
+  )
 })

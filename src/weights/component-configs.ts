@@ -2,9 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
 import { CheckpointError, messageOf } from '../errors.ts'
-import type { CheckpointConfigs } from '../pipeline/family.ts'
-import { checkConfig } from '../weights/read-config.ts'
-import { fetchAdvice } from './fetch-advice.ts'
+import { type ComponentConfigs, checkConfig } from './read-config.ts'
 
 const indexName = 'model_index.json'
 
@@ -21,16 +19,20 @@ export interface ListedComponent {
 }
 
 /** The configs of a folder, and what of them was changed to follow model_index.json. */
-export interface ReadComponents extends Omit<CheckpointConfigs, 'defaults'> {
+export interface ReadComponents extends ComponentConfigs {
   readonly notices: readonly string[]
 }
 
 /**
  * Reads model_index.json and the config of every component that it lists. As in diffusers, a component is listed as
  * [library, class] and left out as [null, null], and the class of the index is the one that is loaded.
+ * @param advice what to do about a part that is not there
  * @throws CheckpointError for a component that is listed and has no folder or config, or is of two classes at once
  */
-export async function readComponents(folder: string): Promise<ReadComponents> {
+export async function readComponents(
+  folder: string,
+  advice?: (folder: string) => Promise<string>,
+): Promise<ReadComponents> {
   const file = path.join(folder, indexName)
   const index = await readJson(file, anything)
   if (index === undefined) {
@@ -44,10 +46,21 @@ export async function readComponents(folder: string): Promise<ReadComponents> {
   const components: Record<string, unknown> = {}
   const notices: string[] = []
   for (const component of listedComponents(index, file)) {
-    await checkFolder(folder, component)
-    const read = await readConfig(folder, component)
-    if (read === undefined) continue
-    components[component.name] = read.config
+    const { name, className } = component
+    const configFile = path.join(folder, name, configFileOf(name))
+    const missing = await missingPart(folder, component)
+    const config = missing === undefined ? await readJson(configFile, anything) : undefined
+    if (config === undefined) {
+      throw new CheckpointError('checkpoint/not-found', {
+        subject: `model ${folder}: component ${name} (${className})`,
+        expected: missing ?? `${name}/${configFileOf(name)}`,
+        got: 'none',
+        ...(advice && { advice: await advice(folder) }),
+      })
+    }
+    if (name.startsWith('tokenizer')) continue
+    const read = asListed(config, component, configFile)
+    components[name] = read.config
     if (read.notice !== undefined) notices.push(read.notice)
   }
   return { folder, index, components, notices }
@@ -69,33 +82,23 @@ export function listedComponents(index: Readonly<Record<string, unknown>>, file:
   })
 }
 
-async function checkFolder(folder: string, component: ListedComponent): Promise<void> {
-  const found = await stat(path.join(folder, component.name)).catch(() => undefined)
-  if (!found?.isDirectory()) throw await missing(folder, component, `the folder ${component.name}/`)
-  if (!component.name.startsWith('tokenizer') || tokenizersWithoutFiles.includes(component.className)) return
-  const names = await readdir(path.join(folder, component.name))
-  if (names.some(name => vocabularies.includes(name))) return
-  const either = `${component.name}/tokenizer.json or ${component.name}/spiece.model`
-  throw await missing(folder, component, either)
+/** What of a component is not there, beside its config. */
+async function missingPart(
+  folder: string,
+  { name, className }: ListedComponent,
+): Promise<string | undefined> {
+  const found = await stat(path.join(folder, name)).catch(() => undefined)
+  if (!found?.isDirectory()) return `the folder ${name}/`
+  if (!name.startsWith('tokenizer') || tokenizersWithoutFiles.includes(className)) return undefined
+  const files = await readdir(path.join(folder, name))
+  const known = files.some(file => vocabularies.includes(file))
+  return known ? undefined : `${name}/tokenizer.json or ${name}/spiece.model`
 }
 
 const vocabularies = ['tokenizer.json', 'spiece.model', 'tokenizer.model', 'vocab.json', 'vocab.txt']
 
 /** Their vocabulary is in the code. */
 const tokenizersWithoutFiles = ['ByT5Tokenizer']
-
-async function missing(
-  folder: string,
-  { name, className }: ListedComponent,
-  what: string,
-): Promise<CheckpointError> {
-  return new CheckpointError('checkpoint/not-found', {
-    subject: `model ${folder}: component ${name} (${className})`,
-    expected: what,
-    got: 'none',
-    advice: await fetchAdvice(folder),
-  })
-}
 
 /** The config file of a component, by the beginning of its name. */
 const configFiles = [
@@ -109,18 +112,6 @@ const configFiles = [
 /** The file in a component's folder that its config is in. */
 export function configFileOf(component: string): string {
   return configFiles.find(([pattern]) => pattern.test(component))?.[1] ?? 'config.json'
-}
-
-async function readConfig(
-  folder: string,
-  component: ListedComponent,
-): Promise<{ config: unknown; notice: string | undefined } | undefined> {
-  const { name } = component
-  const fileName = configFileOf(name)
-  const file = path.join(folder, name, fileName)
-  const config = await readJson(file, anything)
-  if (config === undefined) throw await missing(folder, component, `${name}/${fileName}`)
-  return name.startsWith('tokenizer') ? undefined : asListed(config, component, file)
 }
 
 /**
