@@ -1,40 +1,64 @@
-/** Bits of bytes, as quantised weights pack numbers. ONNX Runtime has these operators on the CPU. */
-import { fromFloat16Bits } from '../../tensor/float16.ts'
+/**
+ * Bits of bytes, as quantised weights pack numbers. ONNX Runtime has operators of bits on a CPU alone. In graphs for a GPU
+ * bytes become whole numbers in f16, which has all up to 2048, and bits are what division by a power of two leaves.
+ */
+import { fromFloat16Bits, toFloat16Bits } from '../../tensor/float16.ts'
 import { tensor } from '../../tensor/tensor.ts'
 import { shapeText } from '../dims.ts'
 import type { Graph, Value } from '../graph.ts'
 import { dimAt, requireDTypeOf } from '../operand.ts'
 import { cast } from './cast.ts'
-import { gather } from './layout.ts'
+import { staysOnDevice } from './computed-after.ts'
+import { scalarLike } from './constant.ts'
+import { add, floor, multiply } from './elementwise.ts'
+import { gather, slice } from './layout.ts'
 
-/** bytes & mask, for u8 of any shape. */
+/**
+ * bytes & mask.
+ * @param bytes u8 of any shape, or whole numbers as this file gives them
+ * @param mask 2ⁿ − 1
+ */
 export function bitAnd(bytes: Value, mask: number): Value {
+  if (staysOnDevice(bytes.graph)) {
+    const numbers = cast(bytes, 'f16')
+    const inputs = [numbers, scalarLike(numbers, mask + 1)]
+    return bytes.graph.add({ op: 'Mod', inputs, attributes: { fmod: { int: 1 } } }, 'f16', bytes.shape)
+  }
   const operand = byteConstant(bytes.graph, [], [mask])
   requireDTypeOf('BitwiseAnd', operand, bytes)
   return bytes.graph.add({ op: 'BitwiseAnd', inputs: [bytes, operand] }, 'u8', bytes.shape)
 }
 
 /**
- * bytes >> count, for u8 of any shape.
+ * bytes >> count.
+ * @param bytes u8 of any shape, or whole numbers as this file gives them
  * @param counts one count, or one for each of the second axis from the end, which has to be 1: [..., 1, n] → [..., counts, n]
  */
 export function shiftRight(bytes: Value, counts: number | readonly number[]): Value {
-  const many = typeof counts !== 'number'
-  const operand = many
-    ? byteConstant(bytes.graph, [counts.length, 1], counts)
-    : byteConstant(bytes.graph, [], [counts])
-  requireDTypeOf('BitShift', operand, bytes)
-  if (many && dimAt(bytes, -2) !== 1) {
-    throw bytes.graph.invalid('BitShift', 'an axis of 1 before the last', shapeText(bytes.shape))
+  const { graph } = bytes
+  if (typeof counts !== 'number' && dimAt(bytes, -2) !== 1) {
+    throw graph.invalid('BitShift', 'an axis of 1 before the last', shapeText(bytes.shape))
   }
-  const shape = many ? [...bytes.shape.slice(0, -2), counts.length, dimAt(bytes, -1)] : bytes.shape
+  const [shape, each] = typeof counts === 'number' ? [[], [counts]] : [[counts.length, 1], counts]
+  if (staysOnDevice(graph)) {
+    const factors = tensor(
+      'f16',
+      shape,
+      Uint16Array.from(each, count => toFloat16Bits(2 ** -count)),
+    )
+    return floor(multiply(cast(bytes, 'f16'), graph.constant(factors)))
+  }
+  const operand = byteConstant(graph, shape, each)
+  requireDTypeOf('BitShift', operand, bytes)
+  const shifted =
+    shape.length === 0 ? bytes.shape : [...bytes.shape.slice(0, -2), shape[0]!, dimAt(bytes, -1)]
   const attributes = { direction: { string: 'RIGHT' } }
-  return bytes.graph.add({ op: 'BitShift', inputs: [bytes, operand], attributes }, 'u8', shape)
+  return graph.add({ op: 'BitShift', inputs: [bytes, operand], attributes }, 'u8', shifted)
 }
 
 const tables = new WeakMap<Graph, Value>()
 
-/** The 16-bit float of two bytes, lower one first: u8 [..., 2] → f32 [...]. Looked up in a table of all. */
+/** The 16-bit float of two bytes, lower one first: u8 [..., 2] → f32 [..., 1]. Looked up in a table of all. */
 export function halfOf(bytes: Value): Value {
   const { graph } = bytes
   if (dimAt(bytes, -1) !== 2) throw graph.invalid('Gather', 'two bytes', shapeText(bytes.shape))
@@ -48,12 +72,9 @@ export function halfOf(bytes: Value): Value {
       ),
     )
   tables.set(graph, table)
-  const places = graph.constant(tensor('i32', [2], Int32Array.of(1, 256)))
-  const weighted = graph.add({ op: 'Mul', inputs: [cast(bytes, 'i32'), places] }, 'i32', bytes.shape)
-  const attributes = { keepdims: { int: 0 } }
-  const inputs = [weighted, graph.ints([-1])]
-  const bits = graph.add({ op: 'ReduceSum', inputs, attributes }, 'i32', bytes.shape.slice(0, -1))
-  return gather(table, bits, 0)
+  const whole = cast(bytes, 'i32')
+  const high = multiply(slice(whole, -1, 1, 2), graph.constant(tensor('i32', [], Int32Array.of(256))))
+  return gather(table, add(slice(whole, -1, 0, 1), high), 0)
 }
 
 function byteConstant(graph: Graph, shape: readonly number[], values: readonly number[]): Value {

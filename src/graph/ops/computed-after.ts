@@ -4,20 +4,26 @@
  * ONNX Runtime plans the memory of a graph when it opens it (`AllocationPlanner` in `allocation_planner.cc`). For each
  * result of a known rank it searches all buffers that are free by then for one of the same dimensions. Dimensions that it
  * does not know, as those after a reshape to a computed shape, equal no others: such a buffer is never taken, each search
- * goes through all of them, and opening takes time in the square of the number of nodes. For a result of unknown rank it
- * does not search; that has memory for as long as it is used.
+ * goes through all of them, and opening takes time in the square of the number of nodes. In graphs for a CPU results are of
+ * unknown rank: for one of these it does not search; that has memory for as long as it is used. In graphs for a GPU, where
+ * shapes of unknown rank would be computed on the device and each copied back, all dimensions are known.
  */
 import type { Graph, Value } from '../graph.ts'
-import { reshape } from './layout.ts'
+import { cast } from './cast.ts'
+import { reshape, slice } from './layout.ts'
 
 /**
  * A weight, with the same elements, that depends on a value: what is computed from it is neither computed when a
- * session loads nor before the value is there, and can be freed after its use. ONNX Runtime knows no rank of it.
+ * session loads nor before the value is there, and can be freed after its use. On a CPU ONNX Runtime knows no rank of it.
  * @param weight of a shape that is known
  */
 export function computedAfter(weight: Value, after: Value): Value {
   const shape = weight.shape.map(Number)
-  if (staysOnDevice(weight.graph)) return reshape(weight, shape, () => rankedShapeAfter(after, shape))
+  if (staysOnDevice(weight.graph)) {
+    return weight.dtype === 'u8'
+      ? chosenAfter(weight, after)
+      : reshape(weight, shape, () => rankedShapeAfter(after, shape))
+  }
   return reshape(weight, shape, () => {
     return once(after, `[${shape}]`, () => plus(weight.graph.ints(shape), zeroAfter(after)))
   })
@@ -30,17 +36,25 @@ export function computedAfter(weight: Value, after: Value): Value {
  */
 export function reshapeDecoded(x: Value, target: readonly (number | '=')[]): Value {
   const { graph } = x
+  if (staysOnDevice(graph)) return reshape(x, target)
   return reshape(x, target, dims =>
     once(graph, `[${dims}]`, () => plus(graph.ints(dims), zeroWithoutRank(x))),
   )
 }
 
-/**
- * Whether the graph is for a GPU, which computes in 16 bits. There ONNX Runtime would compute shapes of unknown rank on the
- * device, and copy each back.
- */
-function staysOnDevice({ precision }: Graph): boolean {
+/** Whether the graph is for a GPU, which computes in 16 bits. */
+export function staysOnDevice({ precision }: Graph): boolean {
   return precision !== 'f32'
+}
+
+/**
+ * A weight as the result of a choice between it and itself by an element of a value: whichever that is, ONNX Runtime does not
+ * know it before. It costs a pass over the stored bytes, and the CUDA provider has no such choice between 8-bit floats.
+ */
+function chosenAfter(weight: Value, after: Value): Value {
+  const { graph } = weight
+  const condition = once(after, 'condition', () => cast(slice(reshape(after, ['*']), 0, 0, 1), 'bool'))
+  return graph.add({ op: 'Where', inputs: [condition, weight, weight] }, weight.dtype, weight.shape)
 }
 
 /** A shape as i64 [rank], computed from a value on the CPU of any device. */

@@ -52,6 +52,11 @@ export function round(value: Value): Value {
   return unary('Round', value)
 }
 
+/** Rounds down to a whole number. */
+export function floor(value: Value): Value {
+  return unary('Floor', value)
+}
+
 /** Without the sign, in any type of numbers. */
 export function absolute(value: Value): Value {
   return value.graph.add({ op: 'Abs', inputs: [value] }, value.dtype, value.shape)

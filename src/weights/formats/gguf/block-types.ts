@@ -147,7 +147,7 @@ function part(blocks: Value, start: number, count: number): Value {
 
 /** The 16-bit float at a byte: [..., 1]. */
 function scaleAt(blocks: Value, start: number): Value {
-  return tail(halfOf(part(blocks, start, 2)), 0, [1])
+  return halfOf(part(blocks, start, 2))
 }
 
 /** The low halves of bytes, then the high ones: [..., n] → [..., 2n]. */

@@ -55,6 +55,27 @@ test('the time to open grows with the number of quantised layers, not with its s
   expect(Math.min(...many) / Math.min(...few)).toBeLessThan(10)
 }, 120_000)
 
+test.each([...blockTypes.values()].map(type => [type.name, type] as const))(
+  'ONNX Runtime knows all dimensions of what %s is decoded by in a graph for a GPU',
+  (_, type) => {
+    const graph = new Graph('layer', { precision: 'bf16' })
+    const location = {
+      key: 'weight',
+      file,
+      offset: 0,
+      bytes: (256 / type.elements) * type.bytes,
+      shape: [1, 256],
+    }
+    blockTensor(location, type).encoding!.decode(graph, 'weight', graph.input('x', 'f32', ['tokens', 256]))
+    const constants = new Set(graph.initializers.map(({ name }) => name))
+    const computed = graph.nodes.filter(({ op, inputs }) => op === 'Reshape' && !constants.has(inputs[1]!))
+    expect(computed).toEqual([])
+    // Of the value that the weight waits for, one element.
+    const shapes = graph.nodes.flatMap(({ outputs }) => outputs.map(name => graph.values.get(name)!.shape))
+    expect(shapes.filter(shape => shape.some(dim => typeof dim !== 'number'))).toEqual([['256*tokens']])
+  },
+)
+
 /** CPU time that a network of linear layers of Q4_K takes to open. */
 async function openingSeconds(layers: number): Promise<number> {
   const graph = new Graph('layers', { precision: 'f32' })

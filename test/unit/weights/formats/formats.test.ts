@@ -46,6 +46,13 @@ describe.each(files)('$name', ({ tensors, expected }) => {
     }
   })
 
+  test.each(expected.filter(([, { sha256 }]) => sha256 !== undefined))(
+    '%s is decoded to the last bit in a graph for a GPU',
+    async (key, { shape, sha256 }) => {
+      expect(hashOf(await decode({ ...tensors.get(key)!, shape }, undefined, 'bf16'))).toBe(sha256)
+    },
+  )
+
   const tables = expected.filter(
     ([key]) => tensors.get(key)?.encoding && tensors.get(key)?.shape.length === 2,
   )
@@ -60,17 +67,16 @@ describe.each(files)('$name', ({ tensors, expected }) => {
 
 const encoded = files.flatMap(({ tensors }) => [...tensors.values()].filter(({ encoding }) => encoding))
 
-test.each(encoded.map(weight => [weight.key, weight] as const))(
-  '%s is not decoded when a session is opened',
-  (key, weight) => {
-    const graph = new Graph('decode', { precision: 'f32' })
-    graph.output('y', weight.encoding!.decode(graph, key, graph.input('x', 'f32', ['n'])))
-    const folded = [...foldedValues(graph)].map(name =>
-      elementCount(graph.values.get(name)!.shape.map(Number)),
-    )
-    expect(Math.max(0, ...folded)).toBeLessThan(elementCount(weight.shape) / 4)
-  },
-)
+test.each(
+  (['f32', 'bf16'] as const).flatMap(precision =>
+    encoded.map(weight => [weight.key, precision, weight] as const),
+  ),
+)('%s is not decoded when a session is opened, in a graph of %s', (key, precision, weight) => {
+  const graph = new Graph('decode', { precision })
+  graph.output('y', weight.encoding!.decode(graph, key, graph.input('x', 'f32', ['n'])))
+  const folded = [...foldedValues(graph)].map(name => elementCount(graph.values.get(name)!.shape.map(Number)))
+  expect(Math.max(0, ...folded)).toBeLessThan(elementCount(weight.shape) / 4)
+})
 
 test('scales and markers are not among the tensors of a file', async () => {
   const { tensors } = files.find(({ name }) => name === 'layers.safetensors')!
@@ -78,8 +84,12 @@ test('scales and markers are not among the tensors of a file', async () => {
 })
 
 /** The elements of a weight, or of rows of it, as a graph has them. */
-async function decode(weight: TensorLocation, ids?: readonly number[]): Promise<Float32Array> {
-  const graph = new Graph('decode', { precision: 'f32' })
+async function decode(
+  weight: TensorLocation,
+  ids?: readonly number[],
+  precision: 'f32' | 'bf16' = 'f32',
+): Promise<Float32Array> {
+  const graph = new Graph('decode', { precision })
   const x = graph.input('ids', 'i64', ['n'])
   const { encoding, key } = weight
   const value = encoding
