@@ -11,13 +11,13 @@
  * attention needs no mask.
  */
 import { type Residual, residualNorm } from '../../kernels/residual-norm/op.ts'
-import { productOf } from '../../src/graph/dims.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add } from '../../src/graph/ops/elementwise.ts'
 import { concat, reshape, reshapeLike, split, transpose, unsqueeze } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { linear, twoLayer } from '../../src/nn/linear.ts'
+import { rotaryInputs } from '../../src/nn/rotary-inputs.ts'
 import { timestepFeatures } from '../../src/nn/timestep.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { type HunyuanTransformerConfig, modelWidth } from './config.ts'
@@ -53,7 +53,7 @@ export function hunyuanTransformer(
   const latents = graph.input('latents', 'f32', grid(config.out_channels))
   const condition = graph.input('condition', 'f32', grid(config.in_channels - config.out_channels))
   const timestep = timestepFeatures(graph.input('timestep', 'f32', ['batch']), frequencies) // [batch, 256]
-  const rotary = rotaryInputs(graph, config)
+  const rotary = rotaryInputs(graph, config.attention_head_dim / 2)
 
   const time = timeEmbedding(scope, timestep, meanflow, config) // [batch, model]
   let streams: Streams<Residual> = {
@@ -69,11 +69,6 @@ export function hunyuanTransformer(
   const velocity = outputProjection(scope, streams.video, conditions.time, config) // [batch, tokens, channels]
   graph.output('velocity', reshapeLike(transpose(cast(velocity, 'f32'), [0, 2, 1]), latents))
   return graph
-}
-
-function rotaryInputs(graph: Graph, config: HunyuanTransformerConfig): { cos: Value; sin: Value } {
-  const shape = ['batch', productOf(['frames', 'height', 'width']), config.attention_head_dim / 2]
-  return { cos: graph.input('rotary.cos', 'f32', shape), sin: graph.input('rotary.sin', 'f32', shape) }
 }
 
 /** The embedding of the timestep, with `meanflow` also of the one after the step. */

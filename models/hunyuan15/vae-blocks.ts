@@ -1,14 +1,12 @@
 /** The pieces of the HunyuanVideo 1.5 VAE (diffusers `autoencoder_kl_hunyuanvideo15.py`), over frames as a batch of pictures. */
 import type { Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
-import { silu } from '../../src/graph/ops/activation.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { add } from '../../src/graph/ops/elementwise.ts'
 import { reshape, reshapeLike, transpose } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { type CausalCaches, causalConv } from '../../src/nn/causal-conv.ts'
 import { channelNorm } from '../../src/nn/channel-norm.ts'
-import { pointwiseConv } from '../../src/nn/conv3d.ts'
 import { linear } from '../../src/nn/linear.ts'
 
 /** A causal 3×3×3 convolution, whose weights are one scope further down: [frames, in, h, w] → [frames, out, h, w]. */
@@ -16,51 +14,11 @@ export function convolution(scope: Scope, name: string, x: Value, out: number, c
   return scope.in(name, layer => causalConv(layer, 'conv', x, out, 3, caches))
 }
 
-/** Norm over channels, SiLU, convolution. */
-export function activatedConvolution(
-  scope: Scope,
-  [norm, name]: readonly [norm: string, name: string],
-  x: Value,
-  out: number,
-  caches: CausalCaches,
-): Value {
-  return convolution(scope, name, silu(channelNorm(scope, norm, x, 4)), out, caches)
-}
-
-/** [frames, in, h, w] → [frames, out, h, w] */
-export function residualBlock(scope: Scope, x: Value, out: number, caches: CausalCaches): Value {
-  const first = activatedConvolution(scope, ['norm1', 'conv1'], x, out, caches)
-  const second = activatedConvolution(scope, ['norm2', 'conv2'], first, out, caches)
-  return add(second, dimAt(x, 1) === out ? x : pointwiseConv(scope, 'conv_shortcut', x, out))
-}
-
-export function residualBlocks(
-  scope: Scope,
-  x: Value,
-  out: number,
-  count: number,
-  caches: CausalCaches,
-): Value {
-  let value = x
-  for (let index = 0; index < count; index++) {
-    value = scope.in(`resnets.${index}`, block => residualBlock(block, value, out, caches))
-  }
-  return value
-}
-
-/** Residual block, attention, residual block at the lowest resolution. */
-export function middleBlock(scope: Scope, x: Value, caches: CausalCaches): Value {
-  const channels = Number(dimAt(x, 1))
-  const before = scope.in('resnets.0', block => residualBlock(block, x, channels, caches))
-  const attended = scope.in('attentions.0', block => frameAttention(block, before, caches))
-  return scope.in('resnets.1', block => residualBlock(block, attended, channels, caches))
-}
-
 /**
  * Attention of one head in which the pixels of a frame see those of it and of all frames before: x [1, channels, h, w] →
  * the same. One frame at a time needs no mask; keys and values of the frames before are remembered.
  */
-function frameAttention(scope: Scope, x: Value, caches: CausalCaches): Value {
+export function frameAttention(scope: Scope, x: Value, caches: CausalCaches): Value {
   if (dimAt(x, 0) !== 1) throw x.graph.invalid('FrameAttention', 'one frame at a time', `${dimAt(x, 0)}`)
   const channels = Number(dimAt(x, 1))
   const pixels = transpose(channelNorm(scope, 'norm', x, 4), [0, 2, 3, 1]) // [1, h, w, channels]

@@ -6,19 +6,20 @@
  *   encoder   the first picture [1, 3, H, W] ──▶ latents [channels, 1, h, w]
  */
 import type { Dim } from '../../src/graph/dims.ts'
-import { Graph, type Value } from '../../src/graph/graph.ts'
+import type { Graph, Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
-import { add, clip, divide, multiply, round } from '../../src/graph/ops/elementwise.ts'
+import { add, clip, divide, multiply } from '../../src/graph/ops/elementwise.ts'
 import { slice, transpose } from '../../src/graph/ops/layout.ts'
-import { Scope, type WeightSource } from '../../src/graph/scope.ts'
-import { CausalCaches } from '../../src/nn/causal-conv.ts'
+import type { Scope, WeightSource } from '../../src/graph/scope.ts'
+import { middleBlock, residualBlocks } from '../../src/nn/causal-blocks.ts'
+import { type CausalCaches, type Chunk, causalConvAfterNorm, chunkGraph } from '../../src/nn/causal-conv.ts'
+import { toRgb } from '../../src/nn/to-rgb.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import type { HunyuanVaeConfig } from './config.ts'
-import { activatedConvolution, convolution, middleBlock, residualBlocks } from './vae-blocks.ts'
+import { convolution, frameAttention } from './vae-blocks.ts'
 import { downsampleFirst, groupMeans, repeatChannels, upsample } from './vae-resample.ts'
 
-/** Which part of a clip a graph is for. */
-export type Chunk = 'first' | 'next'
+const replicated = { surroundings: 'replicated' } as const
 
 type Build = (config: HunyuanVaeConfig, weights: WeightSource, precision: FloatDType, chunk: Chunk) => Graph
 
@@ -27,21 +28,21 @@ type Build = (config: HunyuanVaeConfig, weights: WeightSource, precision: FloatD
  * `frames` u8 [pictures, H, W, 3], the same before rounding, `decoded` f32 [pictures, 3, H, W], about −1 to 1, and the caches.
  */
 export const hunyuanDecoder: Build = (config, weights, precision, chunk) => {
-  const { graph, scope, caches } = chunkGraph('vae-decoder', weights, precision, chunk)
+  const { graph, scope, caches } = chunkGraph('vae-decoder', weights, precision, chunk, replicated)
   decoderOutputs(scope, decoderStem(scope, config, caches), config, caches)
   return graph
 }
 
 /** The part of the decoder in which pixels see whole pictures: `latents` → `features` f32 [1, width, h, w]. */
 export const hunyuanDecoderStem: Build = (config, weights, precision, chunk) => {
-  const { graph, scope, caches } = chunkGraph('vae-decoder-stem', weights, precision, chunk)
+  const { graph, scope, caches } = chunkGraph('vae-decoder-stem', weights, precision, chunk, replicated)
   graph.output('features', cast(decoderStem(scope, config, caches), 'f32'))
   return graph
 }
 
 /** The rest of the decoder, in which a pixel sees its surroundings: `features` of any number of frames → as the decoder. */
 export const hunyuanDecoderRest: Build = (config, weights, precision, chunk) => {
-  const { graph, scope, caches } = chunkGraph('vae-decoder-rest', weights, precision, chunk)
+  const { graph, scope, caches } = chunkGraph('vae-decoder-rest', weights, precision, chunk, replicated)
   const frames: Dim = chunk === 'first' ? 1 : 'frames'
   const features = graph.input('features', 'f32', [
     frames,
@@ -62,7 +63,7 @@ export function hunyuanEncoder(
   weights: WeightSource,
   precision: FloatDType,
 ): Graph {
-  const { graph, scope, caches } = chunkGraph('vae-encoder', weights, precision, 'first')
+  const { graph, scope, caches } = chunkGraph('vae-encoder', weights, precision, 'first', replicated)
   const stride = config.spatial_compression_ratio
   const pictures = graph.input('pictures', 'f32', [1, 3, `${stride}*height`, `${stride}*width`])
   const posterior = scope.in('encoder', encoder => {
@@ -71,12 +72,6 @@ export function hunyuanEncoder(
   const mode = transpose(cast(slice(posterior, 1, 0, config.latent_channels), 'f32'), [1, 0, 2, 3]) // [channels, 1, h, w]
   graph.output('latents', multiply(mode, config.scaling_factor))
   return graph
-}
-
-function chunkGraph(name: string, weights: WeightSource, precision: FloatDType, chunk: Chunk) {
-  const graph = new Graph(`${name}-${chunk}`, { precision })
-  const caches = new CausalCaches(graph, chunk === 'first', 'replicated')
-  return { graph, scope: new Scope(graph, weights), caches }
 }
 
 /** The input `latents` → [1, width, h, w]. */
@@ -89,7 +84,7 @@ function decoderStem(scope: Scope, config: HunyuanVaeConfig, caches: CausalCache
   return scope.in('decoder', decoder => {
     const spread = repeatChannels(z, width / config.latent_channels)
     const entry = add(convolution(decoder, 'conv_in', z, width, caches), spread)
-    return decoder.in('mid_block', block => middleBlock(block, entry, caches))
+    return decoder.in('mid_block', block => middleBlock(block, entry, caches, attended(caches), '.conv'))
   })
 }
 
@@ -103,17 +98,23 @@ function decoderOutputs(scope: Scope, features: Value, config: HunyuanVaeConfig,
     let x = features
     widths.forEach((width, level) => {
       x = decoder.in(`up_blocks.${level}`, block => {
-        const main = residualBlocks(block, x, width, layers + 1, caches)
+        const main = residualBlocks(block, x, width, layers + 1, caches, '.conv')
         if (level >= doublings) return main
         const out = matches ? widths[level + 1]! : width
         return block.in('upsamplers.0', each => upsample(each, main, out, level < timeDoublings, caches))
       })
     })
-    return activatedConvolution(decoder, ['norm_out', 'conv_out'], x, config.out_channels, caches)
+    return causalConvAfterNorm(decoder, lastLayers, x, config.out_channels, caches)
   })
   const decoded = cast(video, 'f32') // [pictures, 3, H, W]
-  scope.graph.output('frames', toRgb(decoded))
+  scope.graph.output('frames', toRgb(clip(decoded, -1, 1)))
   scope.graph.output('decoded', decoded)
+}
+
+const lastLayers = { norm: 'norm_out', conv: 'conv_out.conv' }
+
+function attended(caches: CausalCaches): (scope: Scope, x: Value) => Value {
+  return (scope, x) => frameAttention(scope, x, caches)
 }
 
 function encoderNetwork(scope: Scope, pixels: Value, config: HunyuanVaeConfig, caches: CausalCaches): Value {
@@ -123,7 +124,7 @@ function encoderNetwork(scope: Scope, pixels: Value, config: HunyuanVaeConfig, c
   let x = convolution(scope, 'conv_in', pixels, widths[0]!, caches)
   widths.forEach((width, level) => {
     x = scope.in(`down_blocks.${level}`, block => {
-      const main = residualBlocks(block, x, width, config.layers_per_block, caches)
+      const main = residualBlocks(block, x, width, config.layers_per_block, caches, '.conv')
       if (level >= halvings) return main
       const out = config.downsample_match_channel ? widths[level + 1]! : width
       return block.in('downsamplers.0', each => {
@@ -131,19 +132,7 @@ function encoderNetwork(scope: Scope, pixels: Value, config: HunyuanVaeConfig, c
       })
     })
   })
-  const middle = scope.in('mid_block', block => middleBlock(block, x, caches))
-  const posterior = activatedConvolution(
-    scope,
-    ['norm_out', 'conv_out'],
-    middle,
-    2 * config.latent_channels,
-    caches,
-  )
+  const middle = scope.in('mid_block', block => middleBlock(block, x, caches, attended(caches), '.conv'))
+  const posterior = causalConvAfterNorm(scope, lastLayers, middle, 2 * config.latent_channels, caches)
   return add(posterior, groupMeans(middle, posterior))
-}
-
-/** [pictures, 3, H, W], limited to [−1, 1] → uint8 [pictures, H, W, 3]. */
-function toRgb(decoded: Value): Value {
-  const levels = round(add(multiply(clip(decoded, -1, 1), 127.5), 127.5))
-  return cast(transpose(levels, [0, 2, 3, 1]), 'u8')
 }

@@ -9,11 +9,12 @@
  */
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
-import { add, clip, divide, exponential, multiply, round, subtract } from '../../src/graph/ops/elementwise.ts'
+import { add, clip, divide, exponential, multiply, subtract } from '../../src/graph/ops/elementwise.ts'
 import { slice, transpose } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { CausalParts, WholeClip } from '../../src/nn/frame-flow.ts'
 import { patchify, unpatchify } from '../../src/nn/patchify.ts'
+import { toRgb } from '../../src/nn/to-rgb.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { compression, type LtxVaeConfig } from './config.ts'
 import { type DecoderStage, decoderStage, decoderStages } from './decoder.ts'
@@ -74,7 +75,7 @@ function latentPictures(scope: Scope, timestep: Value | undefined, config: LtxVa
 function decoderOutputs(patches: Value, { patch_size }: LtxVaeConfig): void {
   const { graph } = patches
   const decoded = cast(unpatchify(patches, patch_size), 'f32') // [8·frames − 7, 3, H, W]
-  graph.output('frames', toRgb(decoded))
+  graph.output('frames', toRgb(clip(decoded, -1, 1)))
   graph.output('decoded', decoded)
 }
 
@@ -152,10 +153,4 @@ function withNoise(latents: Value): Value {
   const noise = latents.graph.input('noise', 'f32', latents.shape)
   const scale = latents.graph.input('noise.scale', 'f32', [1])
   return add(latents, multiply(subtract(noise, latents), scale))
-}
-
-/** [pictures, 3, H, W] → uint8 [pictures, H, W, 3], what is beyond [−1, 1] cut off. */
-function toRgb(decoded: Value): Value {
-  const levels = round(add(multiply(clip(decoded, -1, 1), 127.5), 127.5))
-  return cast(transpose(levels, [0, 2, 3, 1]), 'u8')
 }

@@ -12,18 +12,17 @@
  */
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
 import { type Residual, residualNorm, residualSum } from '../../kernels/residual-norm/op.ts'
-import { productOf } from '../../src/graph/dims.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
-import { silu } from '../../src/graph/ops/activation.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add } from '../../src/graph/ops/elementwise.ts'
 import { reshape, reshapeLike, split, transpose, unsqueeze } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { feedForward } from '../../src/nn/feed-forward.ts'
-import { linear, twoLayer } from '../../src/nn/linear.ts'
+import { linear } from '../../src/nn/linear.ts'
 import { normWeight, rmsNormLayer } from '../../src/nn/normalization.ts'
-import { timestepFeatures } from '../../src/nn/timestep.ts'
+import { rotaryInputs } from '../../src/nn/rotary-inputs.ts'
+import { timeModulations } from '../../src/nn/timestep.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { type LtxTransformerConfig, modelWidth } from './config.ts'
@@ -53,12 +52,18 @@ export function ltxTransformer(
   const scope = new Scope(graph, weights)
   const latents = graph.input('latents', 'f32', ['batch', config.in_channels, 'frames', 'height', 'width'])
   const timestep = graph.input('timestep', 'f32', ['batch', 'frames'])
-  const rotary = rotaryInputs(graph, config)
+  const rotary = rotaryInputs(graph, modelWidth(config) / 2)
   const tokens = graph.input('text.tokens', 'i32', ['batch'])
 
   const channelsLast = transpose(reshape(latents, ['=', '=', '=', '*']), [0, 2, 3, 1]) // [batch, frames, height·width, channels]
   const embedded = linear(scope, 'proj_in', cast(channelsLast, precision), modelWidth(config)) // [batch, frames, height·width, model]
-  const time = timeEmbedding(scope, timestep, config)
+  const time = scope.in('time_embed', embed => {
+    return timeModulations(embed, timestep, modelWidth(config), {
+      features: timestepChannels,
+      embedder: 'emb.timestep_embedder',
+      projection: 'linear',
+    })
+  })
   let x: Residual = { rows: embedded }
   for (let layer = 0; layer < config.num_layers; layer++) {
     const context = { ...contextInputs(graph, layer, config), tokens }
@@ -153,32 +158,12 @@ function crossAttention(
   return reshapeLike(linear(scope, 'to_out.0', mixed, model, { bias: config.attention_out_bias }), x)
 }
 
-/** The time embedding [batch, frames, model] and its projection to six modulations [batch, frames, 6, model], f32. */
-function timeEmbedding(
-  scope: Scope,
-  timestep: Value,
-  config: LtxTransformerConfig,
-): { embedding: Value; blocks: Value } {
-  const model = modelWidth(config)
-  return scope.in('time_embed', embed => {
-    const features = timestepFeatures(timestep, timestepChannels) // [batch, frames, 256]
-    const embedding = embed.in('emb.timestep_embedder', mlp => twoLayer(mlp, features, model, 'silu'))
-    const projected = linear(embed, 'linear', silu(embedding), 6 * model) // [batch, frames, 6·model]
-    return { embedding, blocks: reshape(projected, ['=', '=', 6, model]) }
-  })
-}
-
 function outputProjection(scope: Scope, x: Residual, time: Value, config: LtxTransformerConfig): Value {
   const table = scope.weight('scale_shift_table', [2, modelWidth(config)], { dtype: 'f32' })
   const [shift, scale] = split(add(unsqueeze(time, 2), table), 2, 2) as [Value, Value] // [batch, frames, 1, model]
   const norm = { norm: 'layer', epsilon: outputEpsilon, offset: 1 } as const
   const { normalized } = residualNorm(x, { scale, shift }, norm)
   return linear(scope, 'proj_out', normalized, config.in_channels)
-}
-
-function rotaryInputs(graph: Graph, config: LtxTransformerConfig): BlockConditions['rotary'] {
-  const shape = ['batch', productOf(['frames', 'height', 'width']), modelWidth(config) / 2]
-  return { cos: graph.input('rotary.cos', 'f32', shape), sin: graph.input('rotary.sin', 'f32', shape) }
 }
 
 function contextInputs(

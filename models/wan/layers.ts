@@ -5,26 +5,24 @@
  */
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
 import { type Residual, residualNorm, residualSum } from '../../kernels/residual-norm/op.ts'
-import { productOf } from '../../src/graph/dims.ts'
 import type { Graph, Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
-import { silu } from '../../src/graph/ops/activation.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add, multiply } from '../../src/graph/ops/elementwise.ts'
 import { reshape, reshapeLike, slice, split, transpose, unsqueeze } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { feedForward } from '../../src/nn/feed-forward.ts'
-import { linear, twoLayer } from '../../src/nn/linear.ts'
+import { linear } from '../../src/nn/linear.ts'
 import { normWeight, rmsNormLayer } from '../../src/nn/normalization.ts'
-import { timestepFeatures } from '../../src/nn/timestep.ts'
+import type { RotaryTables } from '../../src/nn/rotary-inputs.ts'
 import { modelWidth, type WanTransformerConfig } from './config.ts'
 import type { KeysAndValues } from './context.ts'
 
 export interface BlockConditions {
   /** Six modulations of every frame, f32 [batch, frames, 6, model]. */
   readonly time: Value
-  readonly rotary: { cos: Value; sin: Value }
+  readonly rotary: RotaryTables
   readonly context: Context
 }
 
@@ -66,12 +64,7 @@ export function transformerBlock(
 type SixValues = [Value, Value, Value, Value, Value, Value]
 
 /** x [batch, frames, pixels, model] → the same; all tokens of all frames see each other. */
-function selfAttention(
-  scope: Scope,
-  x: Value,
-  rotary: BlockConditions['rotary'],
-  config: WanTransformerConfig,
-): Value {
+function selfAttention(scope: Scope, x: Value, rotary: RotaryTables, config: WanTransformerConfig): Value {
   const heads = config.num_attention_heads
   const model = modelWidth(config)
   const tokens = reshape(x, ['=', '*', model]) // [batch, tokens, model]
@@ -165,20 +158,6 @@ export function patchEmbedding(
   return linear(scope, name, cast(rows, scope.graph.precision), modelWidth(config), { stored })
 }
 
-/** The time embedding [batch, frames, model] and its projection to six modulations [batch, frames, 6, model], f32. */
-export function timeEmbedding(
-  scope: Scope,
-  timestep: Value,
-  config: WanTransformerConfig,
-): { embedding: Value; blocks: Value } {
-  return scope.in('condition_embedder', embedder => {
-    const features = timestepFeatures(timestep, config.freq_dim) // [batch, frames, freq]
-    const embedding = embedder.in('time_embedder', mlp => twoLayer(mlp, features, modelWidth(config), 'silu'))
-    const projected = linear(embedder, 'time_proj', silu(embedding), 6 * modelWidth(config))
-    return { embedding, blocks: reshape(projected, ['=', '=', 6, modelWidth(config)]) }
-  })
-}
-
 /** [batch, frames, height·width, model] → [batch, frames, height·width, pt·ph·pw·channels] */
 export function outputProjection(
   scope: Scope,
@@ -199,10 +178,4 @@ export function outputProjection(
 export function unpatchify(rows: Value, latents: Value): Value {
   const patches = transpose(latents, [0, 2, 4, 6, 3, 5, 7, 1]) // [batch, frames, height, width, pt, ph, pw, channels]
   return transpose(reshapeLike(rows, patches), [0, 7, 1, 4, 2, 5, 3, 6])
-}
-
-export function rotaryTables(graph: Graph, config: WanTransformerConfig): { cos: Value; sin: Value } {
-  const tokens = productOf(['frames', 'height', 'width'])
-  const shape = ['batch', tokens, config.attention_head_dim / 2]
-  return { cos: graph.input('rotary.cos', 'f32', shape), sin: graph.input('rotary.sin', 'f32', shape) }
 }

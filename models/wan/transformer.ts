@@ -15,17 +15,17 @@ import { Graph } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { concat } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
+import { rotaryInputs } from '../../src/nn/rotary-inputs.ts'
+import { timeModulations } from '../../src/nn/timestep.ts'
 import type { GraphTarget, ModelFacts } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
-import { conditionChannels, outChannels, type WanTransformerConfig } from './config.ts'
+import { conditionChannels, modelWidth, outChannels, type WanTransformerConfig } from './config.ts'
 import { contextInputs } from './context.ts'
 import {
   latentInput,
   outputProjection,
   patchEmbedding,
-  rotaryTables,
   textBias,
-  timeEmbedding,
   transformerBlock,
   unpatchify,
 } from './layers.ts'
@@ -49,7 +49,7 @@ export function wanTransformer(
   const extra = conditionChannels(config)
   const seen = extra > 0 ? concat([latents, latentInput(graph, 'condition', extra, config)], 1) : latents
   const timestep = graph.input('timestep', 'f32', ['batch', 'frames'])
-  const rotary = rotaryTables(graph, config)
+  const rotary = rotaryInputs(graph, config.attention_head_dim / 2)
   const context = {
     text: contextInputs(graph, 'text', { config, target }),
     textBias: textBias(graph, rotary.cos),
@@ -57,7 +57,10 @@ export function wanTransformer(
   }
 
   const embedded = patchEmbedding(scope, 'patch_embedding', seen, config) // [batch, frames, height·width, model]
-  const time = timeEmbedding(scope, timestep, config)
+  const layers = { features: config.freq_dim, embedder: 'time_embedder', projection: 'time_proj' }
+  const time = scope.in('condition_embedder', embedder => {
+    return timeModulations(embedder, timestep, modelWidth(config), layers)
+  })
   const hints = config.vace_layers?.length
     ? controlHints(scope, embedded, { time: time.blocks, rotary, context }, config.vace_layers, config)
     : undefined

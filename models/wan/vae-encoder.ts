@@ -5,27 +5,27 @@
  *   pictures [4·frames, 3, H, W] ──▶ latents [channels, frames, h, w]
  */
 
-import { Graph, type Value } from '../../src/graph/graph.ts'
+import type { Graph, Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { conv2d } from '../../src/graph/ops/convolution.ts'
 import { add, divide, subtract } from '../../src/graph/ops/elementwise.ts'
 import { frameWindows, slice, transpose } from '../../src/graph/ops/layout.ts'
-import { Scope, type WeightSource } from '../../src/graph/scope.ts'
-import { CausalCaches, causalConv, causalConvAfterNorm } from '../../src/nn/causal-conv.ts'
+import type { Scope, WeightSource } from '../../src/graph/scope.ts'
+import { middleBlock, residualBlock, residualBlocks } from '../../src/nn/causal-blocks.ts'
+import {
+  type CausalCaches,
+  type Chunk,
+  causalConv,
+  causalConvAfterNorm,
+  chunkGraph,
+} from '../../src/nn/causal-conv.ts'
 import { pointwiseConv, windowConv } from '../../src/nn/conv3d.ts'
 import { patchify } from '../../src/nn/patchify.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import type { WanVaeConfig } from './config.ts'
-import {
-  type Chunk,
-  type Level,
-  middleBlock,
-  perChannel,
-  residualBlock,
-  residualBlocks,
-} from './vae-blocks.ts'
+import { type Level, perChannel, pixelAttention } from './vae.ts'
 import { averageDown } from './vae-shortcuts.ts'
 
 /**
@@ -38,11 +38,9 @@ export function wanEncoder(
   weights: WeightSource,
   precision: FloatDType,
   chunk: Chunk,
-  target: GraphTarget = {},
+  target?: GraphTarget,
 ): Graph {
-  const graph = new Graph(`vae-encoder-${chunk}`, { precision, kernels: target.kernels })
-  const scope = new Scope(graph, weights)
-  const caches = new CausalCaches(graph, chunk === 'first')
+  const { graph, scope, caches } = chunkGraph('vae-encoder', weights, precision, chunk, target)
   const stride = config.scale_factor_spatial
   const frames = chunk === 'first' ? 1 : '4*frames'
   const pictures = graph.input('pictures', 'f32', [frames, 3, `${stride}*height`, `${stride}*width`])
@@ -74,7 +72,7 @@ function encoderNetwork(scope: Scope, pixels: Value, config: WanVaeConfig, cache
         )
       : plainDownBlocks(blocks, entry, levels, config, caches),
   )
-  const middle = scope.in('mid_block', block => middleBlock(block, lowest, caches))
+  const middle = scope.in('mid_block', block => middleBlock(block, lowest, caches, pixelAttention))
   const last = { norm: 'norm_out', conv: 'conv_out' }
   return causalConvAfterNorm(scope, last, middle, 2 * config.z_dim, caches)
 }

@@ -2,25 +2,39 @@
  * The decoder of the Wan video VAE (Wan Team 2025, section 4.1; diffusers `AutoencoderKLWan`), 2.1 and the residual 2.2, as
  * graphs over chunks of a clip: the first chunk is one latent frame (one pixel frame), every later one any number
  * of latent frames (four times as many pixel frames). What a chunk needs of the ones before it is carried in
- * caches, so the result does not depend on how a clip is cut.
+ * caches, so the result does not depend on how a clip is cut. Frames are laid out as a batch of pictures, [frames,
+ * channels, height, width]: what the network does within a frame is then a 2-D op, and a causal 3-D convolution is a 2-D
+ * one over the channels of three consecutive frames.
  *
  *   latents [channels, frames, h, w] ──▶ uint8 pictures [4·frames, H, W, 3]
  */
 
-import type { Dim } from '../../src/graph/dims.ts'
-import { Graph, type Value } from '../../src/graph/graph.ts'
+import type { Graph, Value } from '../../src/graph/graph.ts'
+import { dimAt } from '../../src/graph/operand.ts'
+import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
-import { add, clip, multiply, round } from '../../src/graph/ops/elementwise.ts'
-import { transpose } from '../../src/graph/ops/layout.ts'
-import { Scope, type WeightSource } from '../../src/graph/scope.ts'
-import { CausalCaches, causalConv, causalConvAfterNorm } from '../../src/nn/causal-conv.ts'
+import { conv2d, upsampleNearest2x } from '../../src/graph/ops/convolution.ts'
+import { add, clip, multiply } from '../../src/graph/ops/elementwise.ts'
+import { concat, reshape, reshapeLike, split, transpose } from '../../src/graph/ops/layout.ts'
+import type { Scope, WeightSource } from '../../src/graph/scope.ts'
+import { middleBlock, residualBlocks } from '../../src/nn/causal-blocks.ts'
+import {
+  type CausalCaches,
+  type Chunk,
+  causalConv,
+  causalConvAfterNorm,
+  chunkGraph,
+} from '../../src/nn/causal-conv.ts'
+import { channelNorm } from '../../src/nn/channel-norm.ts'
 import { pointwiseConv } from '../../src/nn/conv3d.ts'
+import { linear } from '../../src/nn/linear.ts'
 import { unpatchify } from '../../src/nn/patchify.ts'
+import { toRgb } from '../../src/nn/to-rgb.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
+import { tensor } from '../../src/tensor/tensor.ts'
 import type { WanVaeConfig } from './config.ts'
-import { type Chunk, type Level, middleBlock, perChannel, residualBlocks, upsample } from './vae-blocks.ts'
-import { duplicateUp } from './vae-shortcuts.ts'
+import { duplicateUp, splitFrames } from './vae-shortcuts.ts'
 
 /**
  * Inputs: `latents` f32 [channels, frames, h, w], normalised as the transformer gives them, and for a later chunk
@@ -35,70 +49,32 @@ export function wanDecoder(
   target?: GraphTarget,
 ): Graph {
   const { graph, scope, caches } = chunkGraph('vae-decoder', weights, precision, chunk, target)
-  const latents = graph.input('latents', 'f32', [config.z_dim, decodedFrames(chunk), 'height', 'width'])
-  const features = decoderStem(scope, latents, config, caches)
-  decoderOutputs(scope, features, config, caches)
+  decoderOutputs(scope, decoderStem(scope, chunk, config, caches), config, caches)
   return graph
 }
 
-/** The part of the decoder in which all pixels of a picture see each other: `latents` → `features` f32 [frames, width, h, w]. */
-export function wanDecoderStem(
-  config: WanVaeConfig,
-  weights: WeightSource,
-  precision: FloatDType,
-  chunk: Chunk,
-  target?: GraphTarget,
-): Graph {
-  const { graph, scope, caches } = chunkGraph('vae-decoder-stem', weights, precision, chunk, target)
-  const latents = graph.input('latents', 'f32', [config.z_dim, decodedFrames(chunk), 'height', 'width'])
-  graph.output('features', cast(decoderStem(scope, latents, config, caches), 'f32'))
-  return graph
-}
-
-/** The rest of the decoder, in which a pixel sees its surroundings alone: `features` → the outputs of `wanDecoder`. */
-export function wanDecoderRest(
-  config: WanVaeConfig,
-  weights: WeightSource,
-  precision: FloatDType,
-  chunk: Chunk,
-  target?: GraphTarget,
-): Graph {
-  const { graph, scope, caches } = chunkGraph('vae-decoder-rest', weights, precision, chunk, target)
-  const shape = [decodedFrames(chunk), decoderWidths(config)[0]!, 'height', 'width']
-  decoderOutputs(scope, cast(graph.input('features', 'f32', shape), precision), config, caches)
-  return graph
-}
-
-function chunkGraph(
-  name: string,
-  weights: WeightSource,
-  precision: FloatDType,
-  chunk: Chunk,
-  target: GraphTarget = {},
-) {
-  const graph = new Graph(`${name}-${chunk}`, { precision, kernels: target.kernels })
-  return { graph, scope: new Scope(graph, weights), caches: new CausalCaches(graph, chunk === 'first') }
-}
-
-function decodedFrames(chunk: Chunk): Dim {
-  return chunk === 'first' ? 1 : 'frames'
-}
-
-/** Latents [channels, frames, h, w] → [frames, width, h, w]. */
-function decoderStem(scope: Scope, latents: Value, config: WanVaeConfig, caches: CausalCaches): Value {
+/** The input `latents` [channels, frames, h, w] → [frames, width, h, w]. */
+export function decoderStem(scope: Scope, chunk: Chunk, config: WanVaeConfig, caches: CausalCaches): Value {
   const { graph } = scope
+  const frames = chunk === 'first' ? 1 : 'frames'
+  const latents = graph.input('latents', 'f32', [config.z_dim, frames, 'height', 'width'])
   const scaled = multiply(latents, perChannel(graph, config.latents_std))
   const denormalized = add(scaled, perChannel(graph, config.latents_mean))
   const pictures = cast(transpose(denormalized, [1, 0, 2, 3]), graph.precision) // [frames, channels, h, w]
   const z = pointwiseConv(scope, 'post_quant_conv', pictures, config.z_dim)
   return scope.in('decoder', decoder => {
     const entry = causalConv(decoder, 'conv_in', z, decoderWidths(config)[0]!, 3, caches)
-    return decoder.in('mid_block', block => middleBlock(block, entry, caches))
+    return decoder.in('mid_block', block => middleBlock(block, entry, caches, pixelAttention))
   })
 }
 
 /** [frames, width, h, w] → the outputs `frames` and `decoded`. */
-function decoderOutputs(scope: Scope, features: Value, config: WanVaeConfig, caches: CausalCaches): void {
+export function decoderOutputs(
+  scope: Scope,
+  features: Value,
+  config: WanVaeConfig,
+  caches: CausalCaches,
+): void {
   const patches = scope.in('decoder', decoder => decoderLevels(decoder, features, config, caches))
   const video = config.patch_size ? unpatchify(patches, config.patch_size) : patches // [4·frames, 3, H, W]
   const decoded = clip(cast(video, 'f32'), -1, 1)
@@ -107,7 +83,7 @@ function decoderOutputs(scope: Scope, features: Value, config: WanVaeConfig, cac
 }
 
 /** Channels of the decoder's levels, from the lowest resolution up. */
-function decoderWidths(config: WanVaeConfig): number[] {
+export function decoderWidths(config: WanVaeConfig): number[] {
   const base = config.decoder_base_dim ?? config.base_dim
   return config.dim_mult.toReversed().map(factor => factor * base)
 }
@@ -136,8 +112,49 @@ function upBlock(scope: Scope, x: Value, level: Level, config: WanVaeConfig, cac
     : larger
 }
 
-/** [pictures, 3, H, W] in [−1, 1] → uint8 [pictures, H, W, 3]. */
-function toRgb(decoded: Value): Value {
-  const levels = round(add(multiply(decoded, 127.5), 127.5))
-  return cast(transpose(levels, [0, 2, 3, 1]), 'u8')
+/** A level of resolution. */
+export interface Level {
+  readonly width: number
+  /** Whether this level ends with a change of height and width, and of the number of frames. */
+  readonly changesSize: boolean
+  readonly changesTime: boolean
+}
+
+/** Self-attention of one head among the pixels of each frame. */
+export function pixelAttention(scope: Scope, x: Value): Value {
+  const channels = Number(dimAt(x, 1))
+  const pixels = transpose(channelNorm(scope, 'norm', x, 3), [0, 2, 3, 1]) // [frames, h, w, channels]
+  const rows = reshape(pixels, ['=', '*', channels]) // [frames, h·w, channels]
+  const joined = linear(scope, 'to_qkv', rows, 3 * channels, { stored: [3 * channels, channels, 1, 1] })
+  const [query, key, value] = split(joined, 2, 3) as [Value, Value, Value]
+  const mixed = attention(query, key, value, { heads: 1 }) // [frames, h·w, channels]
+  const projected = linear(scope, 'proj', mixed, channels, { stored: [channels, channels, 1, 1] })
+  return add(transpose(reshapeLike(projected, pixels), [0, 3, 1, 2]), x)
+}
+
+/**
+ * Doubles height and width, and the number of frames where `time` is set: a causal convolution gives two frames
+ * for each. The first frame of a clip is not doubled and is not part of that convolution's past.
+ */
+export function upsample(scope: Scope, x: Value, out: number, time: boolean, caches: CausalCaches): Value {
+  const doubled = time ? doubleFrames(scope, x, caches) : x
+  return scope.in('resample.1', layer => {
+    const weight = layer.weight('weight', [out, Number(dimAt(x, 1)), 3, 3])
+    return conv2d(upsampleNearest2x(doubled), weight, layer.weight('bias', [out]), { padding: [1, 1, 1, 1] })
+  })
+}
+
+function doubleFrames(scope: Scope, x: Value, caches: CausalCaches): Value {
+  const channels = Number(dimAt(x, 1))
+  if (caches.first) {
+    caches.skip(() => multiply(concat([x, x], 0), 0))
+    return x
+  }
+  const pairs = causalConv(scope, 'time_conv', x, 2 * channels, 1, caches) // [frames, 2·channels, h, w]
+  return splitFrames(pairs, 2)
+}
+
+/** A number of every channel, [channels, 1, 1, 1]. */
+export function perChannel(graph: Graph, numbers: readonly number[]): Value {
+  return graph.constant(tensor('f32', [numbers.length, 1, 1, 1], Float32Array.from(numbers)))
 }

@@ -1,17 +1,34 @@
 /** Causal convolutions over the frames of a clip that comes in chunks, [frames, channels, height, width] each. */
 
 import { hasNormSiluWindows, normSiluWindows } from '../../kernels/norm-silu-windows/op.ts'
-import type { Graph, Value } from '../graph/graph.ts'
+import { Graph, type Value } from '../graph/graph.ts'
 import { dimAt } from '../graph/operand.ts'
 import { silu } from '../graph/ops/activation.ts'
 import { cast } from '../graph/ops/cast.ts'
 import { concat, frameWindows, padBefore, repeatAround, reshape, slice } from '../graph/ops/layout.ts'
-import type { Scope } from '../graph/scope.ts'
+import { Scope, type WeightSource } from '../graph/scope.ts'
+import type { FloatDType } from '../tensor/dtype.ts'
 import { channelNorm, channelNormEpsilon } from './channel-norm.ts'
 import { windowConv } from './conv3d.ts'
 
 /** What a network sees beyond the edges of a clip and of its frames: zeros, or the outermost frame, row or column again. */
 export type Surroundings = 'zeros' | 'replicated'
+
+/** Which part of a clip a graph is for. */
+export type Chunk = 'first' | 'next'
+
+/** A graph for a part of a clip, with the scope of its weights and its caches. */
+export function chunkGraph(
+  name: string,
+  weights: WeightSource,
+  precision: FloatDType,
+  chunk: Chunk,
+  options: { readonly kernels?: ReadonlySet<string> | undefined; readonly surroundings?: Surroundings } = {},
+): { readonly graph: Graph; readonly scope: Scope; readonly caches: CausalCaches } {
+  const graph = new Graph(`${name}-${chunk}`, { precision, kernels: options.kernels })
+  const caches = new CausalCaches(graph, chunk === 'first', options.surroundings)
+  return { graph, scope: new Scope(graph, weights), caches }
+}
 
 /**
  * What a chunk needs of those before it. The first chunk of a clip has none before it and outputs its own; every later

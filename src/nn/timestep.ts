@@ -1,7 +1,10 @@
 import type { Value } from '../graph/graph.ts'
+import { silu } from '../graph/ops/activation.ts'
 import { cos, multiply, sin } from '../graph/ops/elementwise.ts'
-import { concat, unsqueeze } from '../graph/ops/layout.ts'
+import { concat, reshape, unsqueeze } from '../graph/ops/layout.ts'
+import type { Scope } from '../graph/scope.ts'
 import { tensor } from '../tensor/tensor.ts'
+import { linear, twoLayer } from './linear.ts'
 
 /**
  * Sinusoidal timestep features, cosines first (Ho et al. 2020; diffusers `get_timestep_embedding` with
@@ -17,4 +20,31 @@ export function timestepFeatures(timestep: Value, dim: number): Value {
     timestep.graph.constant(tensor('f32', [half], frequencies)),
   ) // [..., dim/2]
   return concat([cos(angles), sin(angles)], -1) // [..., dim]
+}
+
+/** How a network embeds timesteps, and names the layers that do. */
+export interface TimeEmbeddingLayers {
+  /** Width of the sinusoidal features. */
+  readonly features: number
+  /** The two layers that embed them. */
+  readonly embedder: string
+  /** The layer that makes six modulations of an embedding. */
+  readonly projection: string
+}
+
+/**
+ * The embedding of timesteps and its projection to the modulations of adaptive norms (diffusers' `AdaLayerNormSingle`).
+ * @param timestep f32 [batch, frames]
+ * @returns embedding [batch, frames, model], blocks [batch, frames, 6, model], f32
+ */
+export function timeModulations(
+  scope: Scope,
+  timestep: Value,
+  model: number,
+  { features, embedder, projection }: TimeEmbeddingLayers,
+): { embedding: Value; blocks: Value } {
+  const sines = timestepFeatures(timestep, features) // [batch, frames, features]
+  const embedding = scope.in(embedder, mlp => twoLayer(mlp, sines, model, 'silu'))
+  const projected = linear(scope, projection, silu(embedding), 6 * model) // [batch, frames, 6·model]
+  return { embedding, blocks: reshape(projected, ['=', '=', 6, model]) }
 }
