@@ -32,7 +32,7 @@ export async function referenceModel(): Promise<string> {
       place(tokenizer)
     }
     const configs = { ...(await readComponents(folder)), defaults: {} }
-    const weights = weightFiles(configs).map(({ file }) => file)
+    const weights = (await weightFiles(configs)).map(({ file }) => file)
     if (weights.some(isMissing)) {
       await writeRandomWeights(configs, written)
       weights.filter(isMissing).forEach(place)
@@ -45,7 +45,7 @@ export async function referenceModel(): Promise<string> {
 
 /** Writes the weights of every network of a model, in f32, as numbers that follow from their keys and shapes. */
 export async function writeRandomWeights(configs: CheckpointConfigs, folder: string): Promise<void> {
-  for (const { file, recipes } of weightFiles(configs)) {
+  for (const { file, recipes } of await weightFiles(configs)) {
     const { dir, name } = path.parse(path.join(folder, file))
     mkdirSync(dir, { recursive: true })
     await synthesizeWeights(tensorsOf(recipes, 'f32'), dir, { baseName: name, values: 'random' })
@@ -53,8 +53,8 @@ export async function writeRandomWeights(configs: CheckpointConfigs, folder: str
 }
 
 /** The file of each component, below the model folder, with the graphs that ask for its tensors. */
-function weightFiles(configs: CheckpointConfigs) {
-  const { graphs } = familyOf(configs, families).load(configs)
+async function weightFiles(configs: CheckpointConfigs) {
+  const { graphs } = await familyOf(configs, families).load(configs)
   return [...new Set(graphs.map(recipe => recipe.component))].map(component => {
     const [library] = configs.index[component] as readonly [string, string]
     const name = library === 'transformers' ? 'model' : 'diffusion_pytorch_model'

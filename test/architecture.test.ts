@@ -75,7 +75,7 @@ const packages: Readonly<Record<string, { readonly home: string; readonly lazy?:
   '@electric-sql/pglite': { home: 'src/jobs', lazy: true },
   '@fastify/busboy': { home: 'src/server' },
   '@hono/node-server': { home: 'src/server' },
-  '@huggingface/hub': { home: 'src/hub' },
+  '@huggingface/hub': { home: 'src/hub', lazy: true },
   '@huggingface/tokenizers': { home: 'src/text' },
   '@mediabunny/server': { home: 'src/media', lazy: true },
   commander: { home: 'src/cli' },
@@ -132,6 +132,13 @@ describe('imports', () => {
 
   test('form no cycle among files, whether they are loaded at once or on demand', () => {
     expect(cyclesOf(importGraph(checked))).toEqual([])
+  })
+
+  test('of the library load no network before a checkpoint is opened', () => {
+    const networks = [...loadedWith('src/index.ts')].filter(path => {
+      return /^models\/.*\/(model|transformer|vae|decoder|encoder|vision-encoder)\.ts$/.test(path)
+    })
+    expect(networks).toEqual([])
   })
 
   test.each([
@@ -420,4 +427,18 @@ function packageViolation(
   if (partOf(file.path) !== rule.home) return `${file.path} imports ${name}, which is for ${rule.home}`
   if (rule.lazy && !dynamic && !typeOnly) return `${file.path} loads ${name} without being asked`
   return undefined
+}
+
+/** The files that run when a file is imported. */
+function loadedWith(entry: string): Set<string> {
+  const files = new Map(checked.map(file => [file.path, file]))
+  const loaded = new Set<string>()
+  const visit = (path: string) => {
+    const file = files.get(path)
+    if (!file || loaded.has(path)) return
+    loaded.add(path)
+    for (const each of importsOf(file)) if (!each.typeOnly && !each.dynamic) visit(each.target)
+  }
+  visit(entry)
+  return loaded
 }

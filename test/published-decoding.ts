@@ -6,9 +6,9 @@ import type { Family } from '../src/pipeline/family.ts'
 import { type GenerateRequest, planRequest } from '../src/pipeline/request.ts'
 
 /** A published checkpoint that plans how it decodes clips, with the graphs in f16 and no weights, each built once. */
-export function publishedDecoding(family: Family, name: string) {
+export async function publishedDecoding(family: Family, name: string) {
   const { index, components } = family.published.find(each => each.name === name)!
-  const model = family.load({ folder: '', index, components, defaults: {} })
+  const model = await family.load({ folder: '', index, components, defaults: {} })
   const graphs = new Map<string, Graph>()
   const graph = async (wanted: string) => {
     const recipe = model.graphs.find(each => each.name === wanted)!

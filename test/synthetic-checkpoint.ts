@@ -34,7 +34,7 @@ export async function writeSyntheticCheckpoint(folder: string, parts: SyntheticC
   for (const [name, config] of Object.entries(parts.components)) await json(`${name}/config.json`, config)
   await cp(parts.tokenizer, join(folder, 'tokenizer'), { recursive: true })
   if (parts.tokenizer2) await json('tokenizer_2/tokenizer_config.json', parts.tokenizer2)
-  const { graphs } = parts.family.load({
+  const { graphs } = await parts.family.load({
     folder,
     index: parts.index,
     components: { ...parts.components, scheduler: parts.scheduler },

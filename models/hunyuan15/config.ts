@@ -7,6 +7,7 @@ import { type Qwen2Config, qwen2Config } from '../qwen2/config.ts'
 import { type SiglipVisionConfig, siglipVisionConfig } from '../siglip/config.ts'
 import { type T5Config, t5Config } from '../t5/config.ts'
 import { type Guider, readGuider } from './guider.ts'
+import { imageToVideo } from './pipelines.ts'
 
 const positive = z.number().int().positive()
 const even = positive.multipleOf(2)
@@ -93,8 +94,6 @@ export interface HunyuanConfigs {
   readonly vae: HunyuanVaeConfig
   readonly guider: Guider
 }
-
-export const imageToVideo = 'HunyuanVideo15ImageToVideoPipeline'
 
 /**
  * Reads the configs, and checks that the components fit each other. The pipeline class says whether a picture is needed:

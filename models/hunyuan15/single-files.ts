@@ -10,8 +10,8 @@ import type {
 import { qwen2Part } from '../qwen2/file.ts'
 import { siglipVisionPart } from '../siglip/file.ts'
 import { t5Part } from '../t5/file.ts'
-import { imageToVideo } from './config.ts'
 import { transformerPart, vaePart } from './file-parts.ts'
+import { imageToVideo } from './pipelines.ts'
 
 export const hunyuanSingleFiles: SingleFiles = {
   parts(section) {

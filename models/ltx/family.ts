@@ -1,47 +1,15 @@
-import path from 'node:path'
-import type {
-  CheckpointConfigs,
-  DecodeContext,
-  Denoiser,
-  Family,
-  GraphRecipe,
-  Model,
-  ModelFacts,
-  PipelineAlias,
-} from '../../src/pipeline/family.ts'
-import { linearQuadraticSigmas, linearSigmas } from '../../src/sampling/schedules/spacings.ts'
-import { createGenerator } from '../../src/tensor/random.ts'
-import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
-import { checkFit } from '../../src/weights/check-fit.ts'
-import { readConfig } from '../../src/weights/read-config.ts'
-import { compression, type LtxVaeConfig, ltxVaeConfig } from '../ltx-vae/config.ts'
-import { injectedNoiseSizes } from '../ltx-vae/decoder.ts'
-import { ltxDecoderFacts, ltxEncoderFacts, ltxVaeGraphs } from '../ltx-vae/graphs.ts'
-import { ltxUpsamplerFormat } from '../ltx-vae/upsampler.ts'
-import { type T5Config, t5Config } from '../t5/config.ts'
-import { t5Encoder } from '../t5/encoder.ts'
-import { type LtxTransformerConfig, ltxTransformerConfig } from './config.ts'
-import { ltxContext } from './context.ts'
+import type { Family } from '../../src/pipeline/family.ts'
 import { ltxDownloads } from './downloads.ts'
 import { ltxFields } from './fields.ts'
-import { ltxOriginalNames } from './original-names.ts'
+import { ltxAliases, ltxModes, ltxPipelines } from './pipelines.ts'
 import { ltxPublished } from './published.ts'
 import { ltxSingleFiles } from './single-files.ts'
-import { ltxTextConditioner } from './text.ts'
-import { ltxTransformer } from './transformer.ts'
-import { conditionLtx } from './visual.ts'
-
-const imageToVideo: PipelineAlias = {
-  name: 'LTXImageToVideoPipeline',
-  of: 'LTXPipeline',
-  changes: 'nothing: with a first frame, LTXPipeline is run as this class',
-}
 
 /** LTX-Video 0.9.0 to 0.9.7: text to video, and video from pictures and clips at any frame (diffusers `pipelines/ltx`). */
 export const ltx: Family = {
   name: 'ltx',
-  pipelines: ['LTXPipeline', 'LTXConditionPipeline', imageToVideo.name],
-  aliases: [imageToVideo],
+  pipelines: ltxPipelines,
+  aliases: ltxAliases,
   variants: [
     { name: 'LTX-Video 0.9.0, 0.9.1', repository: 'Lightricks/LTX-Video', ...ltxModes(false) },
     { name: 'LTX-Video 0.9.5, 0.9.7', repository: 'Lightricks/LTX-Video-0.9.5', ...ltxModes(true) },
@@ -50,155 +18,5 @@ export const ltx: Family = {
   downloads: ltxDownloads,
   singleFiles: ltxSingleFiles,
   fields: ltxFields,
-  load: checkpoint => loadLtx(checkpoint),
-}
-
-interface LtxConfigs {
-  readonly textEncoder: T5Config
-  readonly transformer: LtxTransformerConfig
-  readonly vae: LtxVaeConfig
-  /** `LTXConditionPipeline`, which differs in more than taking pictures: schedule, timing, and the mask of the text. */
-  readonly conditions: boolean
-}
-
-function loadLtx(checkpoint: CheckpointConfigs): Model {
-  const configs = readLtxConfigs(checkpoint)
-  const facts = factsOf(configs, checkpoint)
-  const visual = { facts, transformer: configs.transformer, anyFrame: configs.conditions }
-  return {
-    facts,
-    graphs: graphsOf(configs),
-    ignoredTensors: {},
-    keepsPrecision: [/^(?!transformer_blocks\.)/],
-    tensorNames: { originalNames: ltxOriginalNames, variantTensors: [] },
-    spacing: steps =>
-      configs.conditions
-        ? { timesteps: linearQuadraticSigmas(steps).map(sigma => Math.fround(sigma * 1000)) }
-        : { sigmas: linearSigmas(steps) },
-    conditionText: ltxTextConditioner({
-      tokenizer: checkpoint.tokenizer ?? path.join(checkpoint.folder, 'tokenizer'),
-      textEncoder: configs.textEncoder,
-      context: 'context',
-      maskPadding: configs.conditions,
-    }),
-    conditionVisual: (inputs, context) => conditionLtx(visual, inputs, context),
-    denoiser: ([video]) => denoiser(video!),
-    decoderFeeds: context => decoderFeeds(configs.vae, context),
-    upsampler: ltxUpsamplerFormat(configs.vae),
-  }
-}
-
-function readLtxConfigs(checkpoint: CheckpointConfigs): LtxConfigs {
-  const classes = { transformer: ['LTXVideoTransformer3DModel'], vae: ['AutoencoderKLLTXVideo'] }
-  const configs = {
-    textEncoder: readConfig(t5Config, checkpoint, 'text_encoder'),
-    transformer: readConfig(ltxTransformerConfig, checkpoint, 'transformer', {
-      classes: classes.transformer,
-    }),
-    vae: readConfig(ltxVaeConfig, checkpoint, 'vae', { classes: classes.vae }),
-    conditions: checkpoint.index._class_name === 'LTXConditionPipeline',
-  }
-  const { textEncoder, transformer, vae } = configs
-  checkFit(checkpoint.folder, [
-    ['transformer', 'in_channels', transformer.in_channels, vae.latent_channels, 'the channels of the VAE'],
-    [
-      'transformer',
-      'caption_channels',
-      transformer.caption_channels,
-      textEncoder.d_model,
-      'the width of the text encoder',
-    ],
-  ])
-  return configs
-}
-
-/** Sizes, steps and guidance are diffusers' defaults; the frame rate is the one the models were trained at. */
-function factsOf({ vae, conditions }: LtxConfigs, checkpoint: CheckpointConfigs): ModelFacts {
-  const { spatial, temporal } = compression(vae)
-  return {
-    family: 'ltx',
-    streams: ['video'],
-    geometry: { spatialStride: spatial, temporalStride: temporal, patch: [1, 1, 1] },
-    latentChannels: vae.latent_channels,
-    defaults: {
-      width: 704,
-      height: 512,
-      frames: 161,
-      fps: 25,
-      steps: 50,
-      guidance: 3,
-      negativePrompt: '',
-      ...checkpoint.defaults,
-    },
-    trained: checkpoint.trained,
-    textTokens: conditions ? 256 : 128,
-    scheduler: checkpoint.components.scheduler,
-    experts: [{ graph: 'transformer', fromTimestep: 0 }],
-    ...ltxDecoderFacts(vae),
-    ...ltxEncoderFacts(vae),
-    ...ltxModes(conditions),
-    takes: [
-      'upsampler',
-      ...(conditions ? (['imageNoiseScale'] as const) : []),
-      ...(vae.timestep_conditioning ? (['decodeTimestep', 'decodeNoiseScale', 'decodeSeed'] as const) : []),
-    ],
-  }
-}
-
-function ltxModes(conditions: boolean): Pick<ModelFacts, 'modes' | 'requires'> {
-  return {
-    modes: conditions ? ['text', 'image', 'last-image', 'keyframes'] : ['text', 'image'],
-    requires: [],
-  }
-}
-
-function graphsOf({ textEncoder, transformer, vae }: LtxConfigs): GraphRecipe[] {
-  return [
-    {
-      name: 'text-encoder',
-      component: 'text_encoder',
-      role: 'text-encoder',
-      build: (weights, precision) => t5Encoder(textEncoder, weights, precision),
-    },
-    {
-      name: 'context',
-      component: 'transformer',
-      role: 'transformer',
-      build: (weights, precision) => ltxContext(transformer, weights, precision),
-    },
-    {
-      name: 'transformer',
-      component: 'transformer',
-      role: 'transformer',
-      build: (...given) => ltxTransformer(transformer, ...given),
-    },
-    ...ltxVaeGraphs(vae),
-  ]
-}
-
-function denoiser(shape: readonly number[]): Denoiser {
-  return {
-    streams: [{ input: 'latents', output: 'velocity', shape: [1, ...shape] }],
-    feeds: ({ positions: [timesteps] }) => ({ timestep: tensor('f32', [1, shape[1]!], timesteps!) }),
-  }
-}
-
-/**
- * Decoders with timestep conditioning see the latents at a little noise, drawn from the run's generator; the one of
- * 0.9.1 has noise of its own inside, which diffusers draws from torch's global generator.
- */
-function decoderFeeds(config: LtxVaeConfig, { latents, noise, plan }: DecodeContext): Record<string, Tensor> {
-  if (!config.timestep_conditioning) return {}
-  const timestep = plan.decodeTimestep ?? 0
-  const [, , height, width] = latents.shape as [number, number, number, number]
-  const inner = createGenerator(plan.decodeSeed ?? plan.seed)
-  const pictures = injectedNoiseSizes(config, { height, width }).map(([rows, columns]) => {
-    return tensor('f32', [rows, columns], inner.randn(rows * columns))
-  })
-  return {
-    timestep: tensor('f32', [1], Float32Array.of(timestep)),
-    ...Object.fromEntries(pictures.map((picture, index) => [`injected.${index}`, picture])),
-    noise: tensor('f32', latents.shape, noise.randn(latents.data.length)),
-    'noise.scale': tensor('f32', [1], Float32Array.of(plan.decodeNoiseScale ?? timestep)),
-  }
+  load: async checkpoint => (await import('./model.ts')).loadLtx(checkpoint),
 }

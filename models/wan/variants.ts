@@ -1,6 +1,6 @@
 import type { Variant } from '../../src/pipeline/family.ts'
 import { wanTransformerConfig } from './config.ts'
-import { wanModes } from './visual.ts'
+import { wanModes } from './modes.ts'
 
 /** Fields of the published configs that decide what a checkpoint can be asked for. */
 const published = [

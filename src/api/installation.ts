@@ -1,11 +1,12 @@
-import { type Diagnosis, diagnoseInstallation } from '../engine/doctor.ts'
-import { type SetupCudaOptions, setupCuda } from '../engine/setup-cuda.ts'
-import { type SetupTensorRtOptions, setupTensorRt } from '../engine/setup-tensorrt.ts'
+import type { Diagnosis } from '../engine/doctor.ts'
+import type { SetupCudaOptions } from '../engine/setup-cuda.ts'
+import type { SetupTensorRtOptions } from '../engine/setup-tensorrt.ts'
 import type { PullEvent } from '../hub/events.ts'
 import { composition } from './engine.ts'
 
 /** Looks at everything that making a video needs on this machine. */
 export async function diagnose(): Promise<Diagnosis> {
+  const { diagnoseInstallation } = await import('../engine/doctor.ts')
   return await diagnoseInstallation(composition.createBackend)
 }
 
@@ -14,8 +15,9 @@ export async function diagnose(): Promise<Diagnosis> {
  * @throws BackendError where there is none or it cannot be placed; HubError when it cannot be fetched; CancelledError
  *   after an abort
  */
-export function installCudaProvider(options: SetupCudaOptions = {}): AsyncGenerator<PullEvent> {
-  return setupCuda(options)
+export async function* installCudaProvider(options: SetupCudaOptions = {}): AsyncGenerator<PullEvent> {
+  const { setupCuda } = await import('../engine/setup-cuda.ts')
+  yield* setupCuda(options)
 }
 
 /**
@@ -23,6 +25,7 @@ export function installCudaProvider(options: SetupCudaOptions = {}): AsyncGenera
  * @throws BackendError where the folder has no TensorRT 10, or there is no provider for the runtime; HubError when it
  *   cannot be fetched; CancelledError after an abort
  */
-export function installTensorRtProvider(options: SetupTensorRtOptions): AsyncGenerator<PullEvent> {
-  return setupTensorRt(options)
+export async function* installTensorRtProvider(options: SetupTensorRtOptions): AsyncGenerator<PullEvent> {
+  const { setupTensorRt } = await import('../engine/setup-tensorrt.ts')
+  yield* setupTensorRt(options)
 }

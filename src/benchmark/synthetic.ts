@@ -50,7 +50,7 @@ export async function writeSynthetic(
   }
   const builtIn = await resolveModel(builtInModel)
   await cp(path.join(builtIn, 'tokenizer'), path.join(folder, 'tokenizer'), { recursive: true })
-  const loaded = family.load({ folder, index, components: model.components, defaults: {} })
+  const loaded = await family.load({ folder, index, components: model.components, defaults: {} })
   const { graphs } = loaded
   let bytes = 0
   for (const component of new Set(graphs.map(recipe => recipe.component))) {

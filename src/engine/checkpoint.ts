@@ -104,7 +104,7 @@ async function readFile(
   const { family, weights, choices } = found
   const index = pipeline ? { ...found.configs.index, _class_name: pipeline } : found.configs.index
   const configs = { ...found.configs, index }
-  const model = family.load(configs)
+  const model = await family.load(configs)
   const read = { folder: file, family, configs, model, weights, files: true, choices }
   return checkpointOf({ ...read, exported: undefined, notices: [] }, families)
 }
@@ -124,7 +124,7 @@ async function readFolder(
   const index = pipeline ? { ...read.index, _class_name: pipeline } : read.index
   const configs = { ...read, index, defaults: defaults as CheckpointConfigs['defaults'], trained }
   const family = familyOf(configs, families)
-  const model = family.load(configs)
+  const model = await family.load(configs)
   readSchedulerConfig(model.facts.scheduler)
   const weights = exported?.weights
     ? await openExportedFiles(folder, exported.weights, family)

@@ -14,12 +14,12 @@ import type { Checkpoint } from './checkpoint.ts'
 export type ComponentShapes = Map<string, ReadonlyMap<string, readonly number[]>>
 
 /** A checkpoint as a download has it, by its shapes alone: nothing of it is on this machine. */
-export function publishedCheckpoint(
+export async function publishedCheckpoint(
   download: Download,
   family: Family,
   families: readonly Family[],
   { tokenizer, known = new Map() }: { tokenizer?: TokenizerSource; known?: ComponentShapes } = {},
-): Checkpoint {
+): Promise<Checkpoint> {
   const published = family.published.find(({ name }) => name === download.model)
   if (!published) throw new TypeError(`download: expected a published model, got ${download.model}.`)
   const { index, components } = published
@@ -30,7 +30,7 @@ export function publishedCheckpoint(
     defaults: {},
     ...(tokenizer && { tokenizer }),
   }
-  const model = family.load(configs)
+  const model = await family.load(configs)
   const weights = new Map<string, Weights>()
   for (const component of new Set(model.graphs.map(each => each.component))) {
     const recipes = model.graphs.filter(each => each.component === component)

@@ -99,10 +99,11 @@ async function recommendationsOf(
   downloads: readonly Download[],
   { families, family, device, free, clip, all, tokenizer, known }: RecommendContext,
 ) {
-  const opened = downloads.map(download => {
-    const checkpoint = publishedCheckpoint(download, family, families, { tokenizer, known })
-    return { download, checkpoint, weights: largestComponent(checkpoint.weights) }
-  })
+  const opened: { download: Download; checkpoint: Checkpoint; weights: number }[] = []
+  for (const download of downloads) {
+    const checkpoint = await publishedCheckpoint(download, family, families, { tokenizer, known })
+    opened.push({ download, checkpoint, weights: largestComponent(checkpoint.weights) })
+  }
   const possible = opened.filter(({ weights }) => all || free === undefined || weights <= free)
   const smallest = possible.toSorted((a, b) => a.weights - b.weights)[0]
   if (!smallest) return []

@@ -1,4 +1,3 @@
-import { listFiles, modelInfo } from '@huggingface/hub'
 import { z } from 'zod'
 import { HubError } from '../errors.ts'
 import { checkFilePath } from './file-path.ts'
@@ -40,6 +39,7 @@ const treeEntry = z.object({
  * @throws HubError when the hub's answer is malformed or a file's name would leave the model's folder
  */
 export async function readRepository(name: ModelName, client: HubClient): Promise<Repository> {
+  const { listFiles, modelInfo } = await import('@huggingface/hub')
   const common = { hubUrl: client.endpoint, fetch: client.fetch }
   const info = await modelInfo({
     name: name.id,

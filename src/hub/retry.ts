@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { HubApiError } from '@huggingface/hub'
+import type { HubApiError } from '@huggingface/hub'
 
 /** How often a request is tried again after failures in a row, and how long it waits before the first of them. */
 export interface RetryPolicy {
@@ -30,7 +30,12 @@ export class TransferError extends Error {
 /** The HTTP status that an error stands for, where it does. */
 export function statusOf(error: unknown): number | undefined {
   if (error instanceof HttpStatusError) return error.status
-  return error instanceof HubApiError ? error.statusCode : undefined
+  return isHubApiError(error) ? error.statusCode : undefined
+}
+
+/** By its field: comparing classes would load the hub's client where nothing is fetched from it. */
+function isHubApiError(error: unknown): error is HubApiError {
+  return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number'
 }
 
 /** Whether trying again may help: the connection failed or the server was busy. */

@@ -1,4 +1,3 @@
-import { listModels as searchHub } from '@huggingface/hub'
 import { hubEnvironment } from './environment.ts'
 import { hubClient } from './hub-client.ts'
 import { pullError } from './pull-error.ts'
@@ -37,6 +36,7 @@ export async function searchModels(words: string, options: SearchOptions = {}): 
   const { limit = 20, signal, retry = defaultRetry } = options
   const { endpoint = environment.endpoint, token = environment.token } = options
   const client = hubClient({ endpoint, token, signal })
+  const { listModels: searchHub } = await import('@huggingface/hub')
   const find = async () => {
     const found: FoundModel[] = []
     const entries = searchHub({

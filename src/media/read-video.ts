@@ -1,9 +1,6 @@
 import { MediaError } from '../errors.ts'
 import { atRate, framesAtRate } from './at-rate.ts'
 import { fileKind } from './file-kind.ts'
-import { openAnimation } from './read-animation.ts'
-import { openMovie } from './read-movie.ts'
-import { openPictureFolder } from './read-picture-folder.ts'
 import type { ReadVideoOptions, StoredClip, VideoInput } from './video-input.ts'
 
 /**
@@ -29,9 +26,9 @@ export async function readVideo(path: string, options: ReadVideoOptions = {}): P
 /** @throws MediaError when it is missing, broken, of another kind or without video */
 export async function openClip(path: string): Promise<StoredClip> {
   const kind = await fileKind(path)
-  if (kind === 'movie') return openMovie(path)
-  if (kind === 'folder') return openPictureFolder(path)
-  if (kind === 'gif' || kind === 'webp') return openAnimation(path)
+  if (kind === 'movie') return (await import('./read-movie.ts')).openMovie(path)
+  if (kind === 'folder') return (await import('./read-picture-folder.ts')).openPictureFolder(path)
+  if (kind === 'gif' || kind === 'webp') return (await import('./read-animation.ts')).openAnimation(path)
   const expected = 'a video (MP4, MOV, WebM, GIF) or a folder of pictures'
   throw new MediaError('media/input', {
     subject: path,

@@ -1,11 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { CancelledError, RequestError } from '../errors.ts'
-import { openAnimation } from './animation.ts'
 import type { WrittenCodec } from './bitstream/colour-tags.ts'
 import type { ClipFormat, FrameSink } from './frame-sink.ts'
-import { openMuxedClip } from './muxed-clip.ts'
 import { checkOutput, type OutputFormat, outputError, UnfinishedOutput } from './output-path.ts'
-import { openPictureFolder } from './picture-folder.ts'
 import type { Sound } from './sound/sound.ts'
 import { type FrameTransform, upscaler } from './upscale.ts'
 import { checkOptions, clipFormat, codecOf, type WriterOptions } from './writer-options.ts'
@@ -173,13 +170,15 @@ class ClipWriter implements VideoWriter {
   }
 }
 
-function openSink(
+async function openSink(
   path: string,
   format: OutputFormat,
   codec: WrittenCodec,
   clip: ClipFormat,
-): Promise<FrameSink> | FrameSink {
-  if (format === '.mp4' || format === '.webm') return openMuxedClip(path, format, codec, clip)
-  if (format === 'folder/') return openPictureFolder(path, clip)
-  return openAnimation(path, format, clip)
+): Promise<FrameSink> {
+  if (format === '.mp4' || format === '.webm') {
+    return (await import('./muxed-clip.ts')).openMuxedClip(path, format, codec, clip)
+  }
+  if (format === 'folder/') return (await import('./picture-folder.ts')).openPictureFolder(path, clip)
+  return (await import('./animation.ts')).openAnimation(path, format, clip)
 }

@@ -63,10 +63,10 @@ export interface Family {
    */
   readonly fields: FieldRecords
   /**
-   * Reads the configs.
+   * Reads the configs. The networks' code is loaded with the first checkpoint of the family.
    * @throws CheckpointError for a config that this family cannot run
    */
-  load(checkpoint: CheckpointConfigs): Model
+  load(checkpoint: CheckpointConfigs): Promise<Model>
 }
 
 /** A pipeline class whose checkpoints have the network of another one. */

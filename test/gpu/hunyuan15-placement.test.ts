@@ -28,7 +28,12 @@ const components = Object.fromEntries(
     return [name, { ...config, ...fewer[name as keyof typeof fewer] }]
   }),
 )
-const { graphs } = hunyuan15.load({ folder: '/nowhere', index: published.index, components, defaults: {} })
+const { graphs } = await hunyuan15.load({
+  folder: '/nowhere',
+  index: published.index,
+  components,
+  defaults: {},
+})
 
 /** Of each role on a GPU. */
 const precisions = { 'text-encoder': 'bf16', transformer: 'bf16', vae: 'f16' } as const

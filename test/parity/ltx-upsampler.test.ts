@@ -185,7 +185,7 @@ async function writeUpsampler(name: string, config: Config): Promise<string> {
   writeFileSync(path.join(folder, 'config.json'), JSON.stringify(config))
   const { index, components } = seeded
   const family = familyOf({ folder, index }, families)
-  const { upsampler } = family.load({ folder, index, components, defaults: {} })
+  const { upsampler } = await family.load({ folder, index, components, defaults: {} })
   const build = upsampler!.read(config, 'config.json')
   const all = tensorsOf([{ name, component: name, role: 'vae', build }], 'f32')
   const own = Object.entries(all).filter(([key]) => !upsampler!.shared.tensors.test(key))

@@ -35,8 +35,8 @@ function hunyuanList(name: string, component: string): string {
   return same.includes('i2v') ? same : `${same}-t2v`
 }
 
-describe.each(published)('the configs of $model.name', ({ family, model }) => {
-  const { graphs, ignoredTensors } = family.load({
+describe.each(published)('the configs of $model.name', async ({ family, model }) => {
+  const { graphs, ignoredTensors } = await family.load({
     folder: '/nowhere',
     index: model.index,
     components: model.components,

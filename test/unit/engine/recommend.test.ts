@@ -21,21 +21,21 @@ describe('every download', () => {
   })
 })
 
-test('a download takes the bytes that its files have', () => {
-  const bytesOf = (title: string, format: string) => {
+test('a download takes the bytes that its files have', async () => {
+  const bytesOf = async (title: string, format: string) => {
     const { family, each } = downloads.find(
       ({ each: { title: name, parts } }) => name === title && parts.transformer?.format === format,
     )!
-    const { weights } = publishedCheckpoint(each, family, families)
+    const { weights } = await publishedCheckpoint(each, family, families)
     return weights.get('transformer')!.bytes / 1e9
   }
   // As their pages on the hub say, in GB.
-  expect(bytesOf('Wan 2.1 T2V 14B', 'f16')).toBeCloseTo(28.6, 0)
-  expect(bytesOf('Wan 2.1 T2V 14B', 'fp8')).toBeCloseTo(14.3, 0)
-  expect(bytesOf('Wan 2.1 T2V 14B', 'Q8_0')).toBeGreaterThan(14.9)
-  expect(bytesOf('Wan 2.1 T2V 14B', 'Q8_0')).toBeLessThan(16)
-  expect(bytesOf('Wan 2.1 T2V 14B', 'Q4_K_M')).toBeGreaterThan(8.5)
-  expect(bytesOf('Wan 2.1 T2V 14B', 'Q4_K_M')).toBeLessThan(10.2)
+  expect(await bytesOf('Wan 2.1 T2V 14B', 'f16')).toBeCloseTo(28.6, 0)
+  expect(await bytesOf('Wan 2.1 T2V 14B', 'fp8')).toBeCloseTo(14.3, 0)
+  expect(await bytesOf('Wan 2.1 T2V 14B', 'Q8_0')).toBeGreaterThan(14.9)
+  expect(await bytesOf('Wan 2.1 T2V 14B', 'Q8_0')).toBeLessThan(16)
+  expect(await bytesOf('Wan 2.1 T2V 14B', 'Q4_K_M')).toBeGreaterThan(8.5)
+  expect(await bytesOf('Wan 2.1 T2V 14B', 'Q4_K_M')).toBeLessThan(10.2)
 })
 
 describe('a recommendation', () => {

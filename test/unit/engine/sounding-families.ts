@@ -10,8 +10,8 @@ export const soundRate = 8000
 export function soundingFamilies(copies: number): Family[] {
   return families.map(family => ({
     ...family,
-    load(checkpoint) {
-      const model = family.load(checkpoint)
+    async load(checkpoint) {
+      const model = await family.load(checkpoint)
       const channels = model.facts.latentChannels
       const sound: SoundFacts = {
         stream: 0,

@@ -105,13 +105,13 @@ describe('in operators of the standard', () => {
 
   test.each(families.flatMap(family => family.published.map(model => ({ family, model }))))(
     'every graph of $model.name is written',
-    ({ family, model }) => {
+    async ({ family, model }) => {
       const components = Object.fromEntries(
         Object.entries(model.components).map(([name, config]) => [name, shallow(name, config)]),
       )
       const named = Object.keys(components).map(name => [name, ['diffusers', name]])
       const index = { ...model.index, ...Object.fromEntries(named) }
-      const { graphs } = family.load({ folder: '/', index, components, defaults: {} })
+      const { graphs } = await family.load({ folder: '/', index, components, defaults: {} })
       for (const recipe of graphs) {
         for (const precision of ['f32', 'bf16'] as const) {
           wantedTensors(weights => {

@@ -336,9 +336,14 @@ describe('a linear layer in 8-bit floats', () => {
 
 describe('the families keep the precision', () => {
   /** Matrices of linear layers without the numbers of their layers, by whether they multiply in 8-bit floats. */
-  function layersOf({ family, model }: { family: (typeof families)[number]; model: string }) {
+  async function layersOf({ family, model }: { family: (typeof families)[number]; model: string }) {
     const { index, components } = family.published.find(({ name }) => name === model)!
-    const { graphs, keepsPrecision } = family.load({ folder: '/nowhere', index, components, defaults: {} })
+    const { graphs, keepsPrecision } = await family.load({
+      folder: '/nowhere',
+      index,
+      components,
+      defaults: {},
+    })
     const kept = new Set<string>()
     const rounded = new Set<string>()
     for (const recipe of graphs.filter(({ role }) => role === 'transformer')) {
@@ -364,7 +369,7 @@ describe('the families keep the precision', () => {
     return family.published.length > 0 ? [{ family, model: family.published.at(-1)!.name }] : []
   })
 
-  test.each(newest)('of what $model enters and leaves by, and of its modulation', of => {
-    expect(layersOf(of)).toMatchSnapshot()
+  test.each(newest)('of what $model enters and leaves by, and of its modulation', async of => {
+    expect(await layersOf(of)).toMatchSnapshot()
   })
 })

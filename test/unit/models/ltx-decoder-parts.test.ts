@@ -123,8 +123,8 @@ describe('a decoder whose frames come in parts', () => {
 })
 
 /** Tells what decoding takes of memory at a number of frames, from the shapes of the published graphs. */
-function memoryOf(family: Family, name: string) {
-  const { runsOf } = publishedDecoding(family, name)
+async function memoryOf(family: Family, name: string) {
+  const { runsOf } = await publishedDecoding(family, name)
   // Most runs of a clip, and of clips of all lengths, have the same shapes.
   const known = new Map<string, { readonly elements: number; readonly peak: number }>()
   const measured = (name: string, graph: Graph, symbols: Symbols) => {
@@ -164,7 +164,7 @@ describe('what a run of a published decoder holds does not grow with the clip', 
     ['ltx-2', ltx2],
     ['ltx-2.3', ltx2],
   ] as const)('%s', async (name, family) => {
-    const at = memoryOf(family, name)
+    const at = await memoryOf(family, name)
     const [short, long, longer] = [await at(121), await at(481), await at(961)]
     const shown = [short, long, longer].map(({ bytes }) => `${(bytes / 1e6).toFixed()} MB`)
     console.info(`${name}, 384x256, 121, 481 and 961 frames: ${shown.join(', ')} beside the weights`)

@@ -75,7 +75,7 @@ test.each(seeded)('a sound of %s that is decoded in parts is that of one run', a
 })
 
 /** The most that a run of the sound decoder of a published checkpoint holds beside its weights. */
-async function memoryOf({ model, runsOf }: ReturnType<typeof publishedDecoding>, frames: number) {
+async function memoryOf({ model, runsOf }: Awaited<ReturnType<typeof publishedDecoding>>, frames: number) {
   const names = model.facts.sound!.decoder.map(each => each.graph)
   const bytes = (await runsOf({ frames, width: 64, height: 64 }))
     .filter(run => names.includes(run.graph))
@@ -87,7 +87,7 @@ async function memoryOf({ model, runsOf }: ReturnType<typeof publishedDecoding>,
 
 describe('what a run of a published sound decoder holds does not grow with the clip', () => {
   test.each(['ltx-2', 'ltx-2.3'])('%s', async name => {
-    const decoding = publishedDecoding(ltx2, name)
+    const decoding = await publishedDecoding(ltx2, name)
     const [short, long, longer] = [
       await memoryOf(decoding, 121),
       await memoryOf(decoding, 481),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ltx2TransformerConfig } from '../../../models/ltx2/config.ts'
-import { ltx2 } from '../../../models/ltx2/family.ts'
 import { ltx2Guidance } from '../../../models/ltx2/guidance.ts'
+import { loadLtx2 } from '../../../models/ltx2/model.ts'
 import { causalExtents, extentsFrom } from '../../../models/ltx2/rotary.ts'
 import { audioFrames } from '../../../models/ltx2/sound-latents.ts'
 import { requestFields } from '../../../src/api/request-fields.ts'
@@ -21,7 +21,7 @@ function load(changes: Record<string, object | undefined> = {}, folder = '/model
   })
   const kept = changed.filter(([name]) => !(name in changes) || changes[name] !== undefined)
   const all = Object.fromEntries(kept) as Components
-  return ltx2.load({ folder, index, components: all, defaults: {} })
+  return loadLtx2({ folder, index, components: all, defaults: {} })
 }
 
 describe('components that do not fit each other are refused, naming the field', () => {

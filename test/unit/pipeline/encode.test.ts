@@ -38,7 +38,7 @@ describe('pictures that are made as they are encoded', () => {
   test('are not made while a request is planned', async () => {
     const family = families.find(({ name }) => name === 'wan')!
     const download = family.downloads!.find(({ model }) => model.includes('vace'))!
-    const checkpoint = publishedCheckpoint(download, family, families)
+    const checkpoint = await publishedCheckpoint(download, family, families)
     const { model, fields } = checkpoint
     const size = { width: 256, height: 128, frames: 9 }
     const request = { ...size, prompt: 'a cat', video: 'clip.mp4', mask: 'mask.png' }

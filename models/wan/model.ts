@@ -1,0 +1,199 @@
+import path from 'node:path'
+import { rotaryTables } from '../../src/geometry/rotary.ts'
+import { latentSizeOf, toTokens } from '../../src/geometry/video-geometry.ts'
+import type {
+  CausalGraphs,
+  CheckpointConfigs,
+  Defaults,
+  Denoiser,
+  Expert,
+  GraphRecipe,
+  Model,
+  ModelFacts,
+  OptionalGraph,
+} from '../../src/pipeline/family.ts'
+import { tensor } from '../../src/tensor/tensor.ts'
+import { clipVisionIgnored } from '../clip/vision-encoder.ts'
+import { umt5Encoder } from '../umt5/encoder.ts'
+import { readWanConfigs, type WanConfigs, type WanTransformerConfig, type WanVaeConfig } from './config.ts'
+import { wanContext } from './context.ts'
+import { imageContext, imageGraphs, imageTensors } from './image-context.ts'
+import { wanModes } from './modes.ts'
+import { wanOriginalNames } from './original-names.ts'
+import { wanPresets } from './presets.ts'
+import { wanTextConditioner } from './text.ts'
+import { patchedShape, wanKeepsPrecision, wanTransformer } from './transformer.ts'
+import { wanDecoder } from './vae.ts'
+import { wanEncoder } from './vae-encoder.ts'
+import { wanDecoderRest, wanDecoderStem } from './vae-tiles.ts'
+import { wanVisualConditioner } from './visual.ts'
+
+/** Reads the configs of a checkpoint of Wan. @throws CheckpointError for a config that cannot be run */
+export function loadWan(checkpoint: CheckpointConfigs): Model {
+  const configs = readWanConfigs(checkpoint)
+  const [{ config: transformer }] = configs.experts
+  const { spacing, defaults } = configs.changes
+  const facts = factsOf(configs, checkpoint)
+  return {
+    facts,
+    graphs: graphsOf(configs),
+    ignoredTensors: ignoredTensors(configs),
+    keepsPrecision: wanKeepsPrecision,
+    tensorNames: {
+      originalNames: wanOriginalNames,
+      get variantTensors() {
+        return imageTensors(transformer)
+      },
+    },
+    conditionText: wanTextConditioner({
+      tokenizer: checkpoint.tokenizer ?? path.join(checkpoint.folder, 'tokenizer'),
+      textEncoder: configs.textEncoder,
+      contexts: configs.experts.map(({ context }) => context),
+    }),
+    conditionVisual: wanVisualConditioner({
+      facts,
+      transformers: configs.experts.map(({ config }) => config) as [WanTransformerConfig],
+      perFrameTimesteps: configs.expandTimesteps,
+      imageEncoder: configs.imageEncoder && {
+        preprocessor: checkpoint.components.image_processor,
+        context: imageContext,
+      },
+    }),
+    denoiser: ([video]) => denoiser(facts, transformer, video!),
+    spacing: steps => (spacing && steps === defaults?.steps ? spacing : { steps }),
+    decoderFeeds: () => ({}),
+  }
+}
+
+function factsOf(configs: WanConfigs, checkpoint: CheckpointConfigs): ModelFacts {
+  const { vae, changes } = configs
+  const [{ config: transformer }] = configs.experts
+  const { patch_size, rope_max_seq_len } = transformer
+  const geometry = {
+    spatialStride: vae.scale_factor_spatial,
+    temporalStride: vae.scale_factor_temporal,
+    patch: patch_size,
+    maxTokensPerAxis: rope_max_seq_len,
+  }
+  return {
+    family: 'wan',
+    streams: ['video'],
+    geometry,
+    latentChannels: vae.z_dim,
+    defaults: { ...defaultsFor(vae), ...changes.defaults, ...checkpoint.defaults },
+    trained: checkpoint.trained,
+    textTokens: 512,
+    scheduler: changes.scheduler ?? checkpoint.components.scheduler,
+    experts: expertsOf(configs),
+    decoder: chunked('vae-decoder'),
+    tiledDecoder: { stem: chunked('vae-decoder-stem'), rest: chunked('vae-decoder-rest'), context: 5 },
+    encoder: chunked('vae-encoder'),
+    ...wanModes(transformer, configs.expandTimesteps),
+    presets: wanPresets.filter(({ name }) => checkpoint.trained?.presets?.includes(name) ?? true),
+    takes: [],
+  }
+}
+
+function chunked(name: string): CausalGraphs {
+  return { first: `${name}-first`, next: `${name}-next` }
+}
+
+/** Wan's own: 480p at 16 fps for the 8× VAE, 720p at 24 fps for the 16× one; steps and guidance are diffusers'. */
+function defaultsFor(vae: WanVaeConfig): Defaults {
+  const size =
+    vae.scale_factor_spatial === 16
+      ? { width: 1280, height: 704, frames: 121, fps: 24 }
+      : { width: 832, height: 480, frames: 81, fps: 16 }
+  return { ...size, steps: 50, guidance: 5, negativePrompt: '' }
+}
+
+/** Those that there are. At `boundary_ratio` of the 1000 training timesteps the one of low noise takes over. */
+function expertsOf({ experts, boundaryRatio = 0 }: WanConfigs): ModelFacts['experts'] {
+  const boundary = boundaryRatio * 1000
+  const ranges = experts.map(({ component }): Expert => {
+    return component === 'transformer'
+      ? { graph: component, fromTimestep: boundary }
+      : { graph: component, fromTimestep: 0, ...(experts.length === 1 && { belowTimestep: boundary }) }
+  })
+  return ranges as [Expert, ...Expert[]]
+}
+
+function graphsOf(configs: WanConfigs): GraphRecipe[] {
+  const { textEncoder, vae, imageEncoder } = configs
+  const experts = configs.experts.flatMap(({ component, context, config }): GraphRecipe[] => {
+    const common = { component, role: 'transformer' as const }
+    return [
+      { ...common, name: context, build: (...given) => wanContext(config, ...given) },
+      {
+        ...common,
+        name: component,
+        build: (...given) => wanTransformer(config, ...given),
+      },
+    ]
+  })
+  const coders = [
+    { name: 'vae-decoder', part: wholeDecoder, coder: wanDecoder },
+    { name: 'vae-decoder-stem', part: tiledDecoder, coder: wanDecoderStem },
+    { name: 'vae-decoder-rest', part: tiledDecoder, coder: wanDecoderRest },
+    {
+      name: 'vae-encoder',
+      part: { name: 'encoder', tensors: /^(?:encoder|quant_conv)\./ },
+      coder: wanEncoder,
+      optional: withoutEncoder(configs),
+    },
+  ]
+  const chunks = (['first', 'next'] as const).flatMap(chunk => {
+    return coders.map(({ name, coder, ...about }): GraphRecipe => {
+      const build: GraphRecipe['build'] = (weights, precision, target) =>
+        coder(vae, weights, precision, chunk, target)
+      return { ...about, name: `${name}-${chunk}`, component: 'vae', role: 'vae', build }
+    })
+  })
+  const text: GraphRecipe = {
+    name: 'text-encoder',
+    component: 'text_encoder',
+    role: 'text-encoder',
+    build: (weights, precision) => umt5Encoder(textEncoder, weights, precision),
+  }
+  const [{ config: first }] = configs.experts
+  return [text, ...experts, ...chunks, ...(imageEncoder ? imageGraphs(imageEncoder, first) : [])]
+}
+
+const wholeDecoder = { name: 'decoder', tensors: /^(?:decoder|post_quant_conv)\./ }
+const tiledDecoder = { name: 'tiles', tensors: wholeDecoder.tensors }
+
+/** Decoders are published alone. Without an encoder nothing can be shown to the network, and VACE always is shown something. */
+function withoutEncoder({ experts, expandTimesteps }: WanConfigs): OptionalGraph {
+  const [{ config }] = experts
+  const { modes } = wanModes(config, expandTimesteps)
+  const shown = config.vace_layers?.length ? modes : modes.filter(mode => mode !== 'text')
+  return { tensors: /^encoder\./, leftovers: [/^quant_conv\./], modes: shown }
+}
+
+/** Tensors that diffusers and transformers load or skip without using them. */
+function ignoredTensors({ experts, imageEncoder }: WanConfigs): Model['ignoredTensors'] {
+  const perExpert = experts.map(({ component }) => [component, [/\.norm_added_q\./]] as const)
+  return Object.fromEntries([
+    ...perExpert,
+    ...(imageEncoder ? [['image_encoder', clipVisionIgnored(imageEncoder)] as const] : []),
+  ])
+}
+
+/** Feeds of the transformer: latents cut into patches, a timestep for every frame, RoPE's tables, the conditions. */
+function denoiser(facts: ModelFacts, config: WanTransformerConfig, shape: readonly number[]): Denoiser {
+  const grid = toTokens(facts.geometry, latentSizeOf(shape))
+  const tables = rotaryTables({ grid, headDim: config.attention_head_dim })
+  const rotaryShape = [1, ...tables.shape]
+  const fixed = {
+    'rotary.cos': tensor('f32', rotaryShape, tables.cos),
+    'rotary.sin': tensor('f32', rotaryShape, tables.sin),
+  }
+  const [framesPerToken] = config.patch_size
+  return {
+    streams: [{ input: 'latents', output: 'velocity', shape: patchedShape(config, facts, shape) }],
+    feeds: ({ positions: [timesteps] }) => {
+      const perToken = timesteps!.filter((_, frame) => frame % framesPerToken === 0)
+      return { ...fixed, timestep: tensor('f32', [1, grid.frames], perToken) }
+    },
+  }
+}
