@@ -10,29 +10,39 @@ export interface LaneThreadData {
 const idle = 0
 const busy = 1
 
+/** Idle threads that are kept for the next lanes. */
+const keptThreads = 2
+
+/** How long an idle thread is kept. */
+const keptMs = 10_000
+
+/** A worker thread, and the word that says whether it is inside of a message. */
+interface Thread {
+  readonly pool: Piscina
+  readonly busy: Int32Array<SharedArrayBuffer>
+}
+
+interface IdleThread {
+  readonly thread: Thread
+  /** Ends it when nobody has taken it. */
+  readonly expiry: NodeJS.Timeout
+}
+
+const idleThreads: IdleThread[] = []
+
 /**
  * The thread of a lane, which takes one message after the other, in their order. A thread that is ended while it
  * loads ONNX Runtime or runs a graph throws inside of native code, which aborts the process. It is ended only between
- * messages, and the end of the process waits for the message that it is at.
+ * messages, and the end of the process waits for the message that it is at. A thread takes 50 to 100 ms of a core to
+ * start: the threads of disposed lanes are kept for a while, and later lanes take them.
  */
 export class LaneThread implements AsyncDisposable {
-  readonly #busy = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-  readonly #pool: Piscina
+  readonly #thread: Thread
   #last: Promise<unknown>
   #closing: Promise<void> | undefined
 
   constructor() {
-    const workerData: LaneThreadData = { busy: this.#busy }
-    this.#pool = new Piscina({
-      // The compiled worker, also when this file runs from source.
-      filename: createRequire(import.meta.url).resolve('#lane-worker'),
-      workerData,
-      minThreads: 1,
-      maxThreads: 1,
-      concurrentTasksPerWorker: 1,
-      idleTimeout: Number.POSITIVE_INFINITY,
-    })
-    guardProcessEnd(this.#busy)
+    this.#thread = takeIdleThread() ?? startThread()
     // Why ONNX Runtime does not load, the messages after it are told too.
     this.#last = this.#run('start', undefined).catch(() => {})
   }
@@ -45,16 +55,17 @@ export class LaneThread implements AsyncDisposable {
   }
 
   async #run<Message, Reply>(name: string, message: Message): Promise<Reply> {
-    Atomics.store(this.#busy, 0, busy)
+    const { pool, busy: word } = this.#thread
+    Atomics.store(word, 0, busy)
     try {
-      return await this.#pool.run(message, { name })
+      return await pool.run(message, { name })
     } finally {
       // A thread that has died says nothing.
-      markIdle(this.#busy)
+      markIdle(word)
     }
   }
 
-  /** Waits for the messages that were sent, then ends the thread. */
+  /** Waits for the messages that were sent, frees what they have left in the thread, then lets it go. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= this.#close()
     await this.#closing
@@ -65,9 +76,50 @@ export class LaneThread implements AsyncDisposable {
       last = this.#last
       await last
     }
-    await this.#pool.close()
-    guarded.delete(this.#busy)
+    const isClean = await this.#run('reset', undefined).then(
+      () => true,
+      () => false,
+    )
+    if (isClean && idleThreads.length < keptThreads) keepThread(this.#thread)
+    else await endThread(this.#thread)
   }
+}
+
+function startThread(): Thread {
+  const word = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+  const workerData: LaneThreadData = { busy: word }
+  const pool = new Piscina({
+    // The compiled worker, also when this file runs from source.
+    filename: createRequire(import.meta.url).resolve('#lane-worker'),
+    workerData,
+    minThreads: 1,
+    maxThreads: 1,
+    concurrentTasksPerWorker: 1,
+    idleTimeout: Number.POSITIVE_INFINITY,
+  })
+  guardProcessEnd(word)
+  return { pool, busy: word }
+}
+
+async function endThread({ pool, busy: word }: Thread): Promise<void> {
+  await pool.close()
+  guarded.delete(word)
+}
+
+function keepThread(thread: Thread): void {
+  const expiry = setTimeout(() => {
+    idleThreads.splice(idleThreads.indexOf(kept), 1)
+    // Nobody waits for it, and what it had is freed.
+    endThread(thread).catch(() => {})
+  }, keptMs)
+  const kept: IdleThread = { thread, expiry: expiry.unref() }
+  idleThreads.push(kept)
+}
+
+function takeIdleThread(): Thread | undefined {
+  const kept = idleThreads.pop()
+  clearTimeout(kept?.expiry)
+  return kept?.thread
 }
 
 const guarded = new Set<LaneThreadData['busy']>()

@@ -69,6 +69,14 @@ export const drop = message((ids: readonly number[]): void => {
   for (const id of ids) residents.delete(id)
 })
 
+/** Frees everything, for the next lane. */
+export const reset = message(async (): Promise<void> => {
+  const open = [...sessions.values()]
+  sessions.clear()
+  residents.clear()
+  await Promise.all(open.map(session => session.release()))
+})
+
 /** What the thread does for a message, after which it may be ended. */
 function message<Message, Reply>(answer: (message: Message) => Reply | Promise<Reply>) {
   return async (message: Message): Promise<Reply> => {
