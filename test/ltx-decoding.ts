@@ -1,7 +1,7 @@
 import type { LtxVaeConfig } from '../models/ltx-vae/config.ts'
 import { ltxDecoderFacts } from '../models/ltx-vae/graphs.ts'
 import type { Graph } from '../src/graph/graph.ts'
-import { decodeChunks } from '../src/pipeline/decode.ts'
+import { runClip } from '../src/pipeline/clip-run.ts'
 import type { Feed, RunGraph } from '../src/pipeline/family.ts'
 import { concatenate } from '../src/tensor/axis.ts'
 import type { Tensor } from '../src/tensor/tensor.ts'
@@ -41,9 +41,10 @@ export async function decodeInParts(
   const decoded: Tensor[] = []
   const frames: Uint8Array[] = []
   const sizes: number[] = []
-  for await (const part of decodeChunks({
-    decoder,
-    latents,
+  for await (const { tensors } of runClip({
+    graphs: decoder,
+    input: { name: 'latents', tensor: latents, axis: 1 },
+    outputs: ['frames', 'decoded'],
     feeds,
     chunk,
     run,
@@ -51,11 +52,10 @@ export async function decodeInParts(
       for (const resident of residents) kept.delete(resident)
     },
     signal: new AbortController().signal,
-    tensors: true,
   })) {
-    decoded.push(part.decoded!)
-    frames.push(part.frames.data as Uint8Array)
-    sizes.push(part.frames.shape[0]!)
+    decoded.push(tensors.decoded!)
+    frames.push(tensors.frames!.data as Uint8Array)
+    sizes.push(tensors.frames!.shape[0]!)
   }
   return { decoded: concatenate(decoded, 0), frames: Buffer.concat(frames), sizes, held: kept.size }
 }

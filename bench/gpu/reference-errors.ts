@@ -75,8 +75,8 @@ export async function decoderErrors(backend: Backend): Promise<Record<string, nu
   const plane = height * width
   const found = new Float32Array(3 * frames * plane)
   let at = 0
-  for await (const { decoded } of decodeClip(model, context, lane, new AbortController().signal)) {
-    const values = float32Data(decoded) // [frames, 3, height, width]
+  for await (const { tensors } of decodeClip(model, context, lane, new AbortController().signal)) {
+    const values = float32Data(tensors.decoded) // [frames, 3, height, width]
     for (let from = 0; from < values.length; from += 3 * plane, at++) {
       for (let channel = 0; channel < 3; channel++) {
         const start = from + channel * plane

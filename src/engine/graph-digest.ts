@@ -10,6 +10,11 @@ const wholeFileBytes = 256 * 2 ** 20
 /** Read at the beginning and at the end of every tensor of a larger file. */
 const sampleBytes = 4096
 
+/** Names the engine that TensorRT builds of a graph and its weights. */
+export async function engineKey(graph: Graph, name: string, weights: Weights): Promise<string> {
+  return `${name.replaceAll(/[^\w.-]+/g, '-')}-${(await graphDigest(graph, weights)).slice(0, 16)}`
+}
+
 /** Names a network, its precision included, with its weights and those of its adapters. */
 export async function graphDigest(graph: Graph, weights: Weights): Promise<string> {
   const hash = createHash('sha256').update(serialize(graph, { locate: () => 'weights' }))

@@ -22,7 +22,7 @@ import type { Checkpoint } from './checkpoint.ts'
 import { ComponentFiles } from './component-files.ts'
 import { checkExported, exportedGraphs } from './exported-graphs.ts'
 import { checkFloat8, float8Kernels, float8Layers } from './float8-layers.ts'
-import { graphDigest } from './graph-digest.ts'
+import { engineKey } from './graph-digest.ts'
 
 /** Gives the graphs of a checkpoint by name. */
 export interface GraphSource {
@@ -89,7 +89,10 @@ export function graphSource(
         const { component, role } = recipe(name)
         if (role === 'transformer' && requested === 'fp8') await checkFloat8(device, target)
         if (takesTensorRt(device, role)) {
-          return await tensorRtModel(await build(name, usual), name, whole.weights.get(component)!)
+          // It takes whole networks of standard operators, and casts weights itself when it builds an engine.
+          const graph = await build(name, usual)
+          const key = await engineKey(graph, name, whole.weights.get(component)!)
+          return { ...plainModel(standardGraph(graph), name), tensorRt: { precision: graph.precision, key } }
         }
         return graphModel(await build(name, target), name, device)
       }
@@ -120,21 +123,8 @@ interface BuildOptions {
   readonly target?: GraphTarget
 }
 
-/** All graphs of a component. @throws CheckpointError for a tensor of its files that none of them uses */
-export async function buildComponent(
-  checkpoint: Checkpoint,
-  component: string,
-  precision: Precision,
-): Promise<ReadonlyMap<string, Graph>> {
-  const recipes = checkpoint.model.graphs.filter(each => each.component === component)
-  const parts = new Map(recipes.map(recipe => [recipe.part?.name, recipe]))
-  const built = await Promise.all([...parts.values()].map(of => buildPart(checkpoint, of, precision)))
-  const graphs = new Map(built.flatMap(part => [...part]))
-  return new Map(recipes.map(({ name }) => [name, graphs.get(name)!]))
-}
-
 /** The graphs of the part that a recipe is of. */
-async function buildPart(
+export async function buildPart(
   checkpoint: Checkpoint,
   { component, part }: GraphRecipe,
   precision: Precision,
@@ -213,47 +203,29 @@ function takesTensorRt(device: Device, role: GraphRecipe['role']): boolean {
   return device.tensorRt === 'all' || role === 'vae'
 }
 
-/** TensorRT takes whole networks of standard operators, and casts weights itself when it builds an engine. */
-async function tensorRtModel(graph: Graph, name: string, weights: Weights): Promise<GraphModel> {
-  const key = `${name.replaceAll(/[^\w.-]+/g, '-')}-${(await graphDigest(graph, weights)).slice(0, 16)}`
-  return { ...plainModel(standardGraph(graph), name), tensorRt: { precision: graph.precision, key } }
-}
-
 function plainModel(graph: Graph, name: string): GraphModel {
   // Locations are real paths, relative to the root: the runtime refuses absolute ones and follows no links.
   const bytes = serialize(graph, { locate: file => path.relative('/', file) })
   return { name, bytes, weightsFolder: '/', weightBytes: weightBytesOf(graph) }
 }
 
+const onCpu: readonly (string | undefined)[] = ['f32', 'int8', 'fp8', undefined]
+
 /**
  * The float type that a component computes in. On a CPU always f32: it has no bf16 arithmetic, and f16 is slower.
  * On a GPU the transformer and the text encoder take bf16, as they were trained, and the VAE f16.
- * @throws RequestError when a CPU is asked for another one
+ * @throws RequestError for one that the device does not compute in
  */
 function precisionOf(role: GraphRecipe['role'], { device, requested }: Precision): FloatDType {
-  if (device.type === 'cpu') {
-    if (requested === undefined || !isSixteenBits(requested)) return 'f32'
-    const advice = 'Weights stored in 16 bits are computed in f32 there.'
+  const cpu = device.type === 'cpu'
+  if (cpu ? !onCpu.includes(requested) : requested === 'int8') {
     throw new RequestError('request/unsupported', {
       subject: 'precision',
-      expected: 'f32, int8 or fp8 on a CPU',
-      got: requested,
-      advice,
+      expected: cpu ? 'f32, int8 or fp8 on a CPU' : 'bf16, f16, f32 or fp8 on a GPU',
+      got: String(requested),
+      advice: cpu ? 'Weights stored in 16 bits are computed in f32 there.' : 'Integers are for CPUs.',
     })
   }
-  if (requested === 'int8') {
-    throw new RequestError('request/unsupported', {
-      subject: 'precision',
-      expected: 'bf16, f16, f32 or fp8 on a GPU',
-      got: requested,
-      advice: 'Integers are for CPUs.',
-    })
-  }
-  if (requested === 'f32') return 'f32'
-  if (role === 'vae') return 'f16'
-  return requested === 'f16' ? 'f16' : 'bf16'
-}
-
-function isSixteenBits(precision: ComputePrecision): precision is 'bf16' | 'f16' {
-  return precision === 'bf16' || precision === 'f16'
+  if (cpu || requested === 'f32') return 'f32'
+  return role === 'vae' || requested === 'f16' ? 'f16' : 'bf16'
 }

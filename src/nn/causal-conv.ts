@@ -9,6 +9,7 @@ import { concat, frameWindows, padBefore, repeatAround, reshape, slice } from '.
 import { Scope, type WeightSource } from '../graph/scope.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import { channelNorm, channelNormEpsilon } from './channel-norm.ts'
+import { nextName } from './chunk-caches.ts'
 import { windowConv } from './conv3d.ts'
 
 /** What a network sees beyond the edges of a clip and of its frames: zeros, or the outermost frame, row or column again. */
@@ -90,7 +91,7 @@ export class CausalCaches {
   }
 
   #output(index: number, value: Value): void {
-    this.#graph.output(`cache.${index}.next`, cast(value, 'f32'))
+    this.#graph.output(nextName(`cache.${index}`), cast(value, 'f32'))
   }
 }
 

@@ -1,5 +1,8 @@
 /** How the graphs of a coder go over a clip. */
 import type { FrameLayer } from '../nn/frame-schedule.ts'
+import type { ResidentTensor } from '../tensor/resident.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import type { RunGraph } from './conditioning.ts'
 
 /** The graphs of a coder that is run over a clip in parts. */
 export type ClipGraphs = CausalGraphs | StagedGraphs
@@ -33,4 +36,30 @@ export interface FrameStage {
   /** What it takes of the decoder's feeds: as they are, and cut into the same parts as its frames. */
   readonly feeds: readonly string[]
   readonly feedsByFrame: readonly string[]
+}
+
+/** Where chunks are run, and how many frames are in one. */
+export interface ChunkSettings {
+  /** Latent frames of a chunk; the first frame is a chunk of its own. */
+  readonly chunk: number
+  readonly run: RunGraph
+  readonly drop: (residents: Iterable<ResidentTensor>) => Promise<void>
+  readonly signal: AbortSignal
+}
+
+/** A coder's run over a clip. */
+export interface ClipRun<Graphs extends ClipGraphs = ClipGraphs> extends ChunkSettings {
+  readonly graphs: Graphs
+  /** What is cut into chunks: an input, and the axis of its frames. */
+  readonly input: { readonly name: string; readonly tensor: Tensor; readonly axis: number }
+  /** What it takes beside it. */
+  readonly feeds: Readonly<Record<string, Tensor>>
+  /** The outputs that are wanted. */
+  readonly outputs: readonly string[]
+}
+
+/** The outputs of a chunk, in the order of the frames. */
+export interface ChunkResult {
+  readonly tensors: Readonly<Record<string, Tensor>>
+  readonly seconds: number
 }

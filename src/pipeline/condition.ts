@@ -32,7 +32,7 @@ export interface Conditions {
 }
 
 /** Of a request without pictures and clips. */
-const noInputs: VisualInputs = {
+export const noInputs: VisualInputs = {
   image: undefined,
   lastImage: undefined,
   keyframes: [],

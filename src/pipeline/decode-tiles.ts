@@ -1,24 +1,18 @@
 import { pixelFramesOf, toPixels, type VideoGeometry } from '../geometry/video-geometry.ts'
 import { concatenate, sliceAxis } from '../tensor/axis.ts'
 import { hollow, type Tensor, tensor } from '../tensor/tensor.ts'
-import { type ChunkSettings, type DecodedChunk, decodedOutputs } from './causal-run.ts'
+import type { ChunkResult, ClipRun } from './clip-graphs.ts'
 import { runClip } from './clip-run.ts'
 import type { TiledDecoder } from './family.ts'
 import { fades, Mosaic } from './mosaic.ts'
 import { stageInput } from './stage-run.ts'
 import { type Span, spansOf, tileOverlap } from './tiles.ts'
 
-export interface DecodeTilesOptions extends ChunkSettings {
+export interface DecodeTilesOptions extends Omit<ClipRun, 'graphs'> {
   readonly decoder: TiledDecoder
   readonly geometry: VideoGeometry
-  /** [channels, frames, height, width] */
-  readonly latents: Tensor
-  /** What the decoder takes beside the latents. */
-  readonly feeds: Readonly<Record<string, Tensor>>
   /** Side of a tile, in latents. */
   readonly tile: number
-  /** Whether to give the frames before rounding too. */
-  readonly tensors: boolean
 }
 
 /**
@@ -28,13 +22,13 @@ export interface DecodeTilesOptions extends ChunkSettings {
  */
 export async function* decodeTiles(
   options: DecodeTilesOptions,
-): AsyncGenerator<DecodedChunk, void, undefined> {
+): AsyncGenerator<ChunkResult, void, undefined> {
   const started = performance.now()
-  const { geometry, latents } = options
-  const [, latentFrames, latentHeight, latentWidth] = latents.shape as [number, number, number, number]
+  const { geometry, input, outputs } = options
+  const [, latentFrames, latentHeight, latentWidth] = input.tensor.shape as [number, number, number, number]
   const size = toPixels(geometry, { latentFrames, latentHeight, latentWidth })
   const features = await stemFeatures(options)
-  const clip = clipOf(size, options.tensors)
+  const clip = clipOf(size, outputs.includes('decoded'))
   const { context } = options.decoder
   const overlap = tileOverlap(options.decoder)
   const rows = spansOf(latentHeight, options.tile, overlap)
@@ -56,8 +50,7 @@ export async function* decodeTiles(
 
 /** f32 [frames, width, height, width] of the whole clip. */
 async function stemFeatures(options: DecodeTilesOptions): Promise<Tensor> {
-  const input = { name: 'latents', tensor: options.latents, axis: 1 }
-  const stem = { graphs: options.decoder.stem, input, outputs: ['features'] }
+  const stem = { graphs: options.decoder.stem, outputs: ['features'] }
   const parts: Tensor[] = []
   for await (const { tensors } of runClip({ ...options, ...stem })) parts.push(tensors.features!)
   return concatenate(parts, 0)
@@ -85,7 +78,6 @@ async function decodeTile(
     graphs: decoder.rest,
     input: { name: 'stages' in decoder.rest ? stageInput : 'features', tensor: cut(features), axis: 0 },
     feeds: Object.fromEntries(feeds),
-    outputs: decodedOutputs(options.tensors),
   }
   let first = 0
   for await (const { tensors } of runClip({ ...options, ...rest })) {
@@ -139,7 +131,7 @@ function* inParts(
   { frames, decoded }: Clip,
   size: ReturnType<typeof toPixels>,
   { chunk, geometry, seconds }: Pick<DecodeTilesOptions, 'chunk' | 'geometry'> & { readonly seconds: number },
-): Generator<DecodedChunk> {
+): Generator<ChunkResult> {
   const plane = size.height * size.width
   for (let first = 0; first < size.frames; ) {
     const last = Math.min(size.frames, first + pixelFramesOf(geometry, chunk + 1) - (first > 0 ? 1 : 0))
@@ -153,8 +145,10 @@ function* inParts(
         : tensor(dtype, shape, pixels.subarray(first * 3 * plane, last * 3 * plane))
     const count = last - first
     yield {
-      frames: part('u8', [count, size.height, size.width, 3], frames),
-      ...(decoded && { decoded: part('f32', [count, 3, size.height, size.width], decoded) }),
+      tensors: {
+        frames: part('u8', [count, size.height, size.width, 3], frames),
+        ...(decoded && { decoded: part('f32', [count, 3, size.height, size.width], decoded) }),
+      },
       seconds: first === 0 ? seconds : 0,
     }
     first = last

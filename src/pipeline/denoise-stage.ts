@@ -119,7 +119,8 @@ export async function* denoiseStage(
   }
   const latents: Tensor[] = []
   for (const [index, stream] of streams.entries()) {
-    const final = denoised[index]!.rule.final(state.streams[index]!.latents)
+    const last = state.streams[index]!.latents
+    const final = denoised[index]!.rule?.final(last) ?? last
     const whole = tensor('f32', stream.shape, await arrays[index]!.download(final))
     // Velocities that stay on a device are looked at here.
     await runner.assertFinite?.(model.facts.experts[0].graph, { latents: whole })

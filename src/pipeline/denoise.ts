@@ -4,15 +4,15 @@ import type { Schedule } from '../sampling/schedules/schedule.ts'
 import { createStepCache } from '../sampling/step-cache.ts'
 import type { NoiseGenerator } from '../tensor/random.ts'
 import type { StateArrays } from '../tensor/state-arrays.ts'
-import { tensor } from '../tensor/tensor.ts'
 import type { Conditions } from './condition.ts'
 import { arraysOf, type DenoiseState, type StreamState } from './denoise-state.ts'
-import type { StepEndEvent, StreamTensors } from './events.ts'
+import type { StepEndEvent } from './events.ts'
 import type { Model, ModelFacts, StepTimes } from './family.ts'
-import { knownPositions } from './known-positions.ts'
+import { knownPositions, type PositionRule } from './known-positions.ts'
 import type { StepEstimate } from './preview.ts'
 import type { GeneratePlan } from './request.ts'
-import { freePositions, guidancesOf, type PositionRule } from './streams.ts'
+import { stepTensors } from './step-tensors.ts'
+import { guidancesOf } from './streams.ts'
 import { type NetworkPass, type StepVelocity, velocityOf } from './velocity.ts'
 
 export interface DenoiseContext<V> {
@@ -32,7 +32,8 @@ export interface DenoiseStream<V> {
   readonly arrays: StateArrays<V>
   /** As many steps as the other streams have. */
   readonly schedule: Schedule
-  readonly rule: PositionRule<V>
+  /** What is done to its positions before and after the network; undefined where nothing is known of them. */
+  readonly rule: PositionRule<V> | undefined
   /** Of its latents, [channels, positions, …]. */
   readonly shape: readonly number[]
 }
@@ -54,9 +55,7 @@ export function denoiseStreams<V>(
   return visual.streams.map((conditioning, index) => {
     const [own, schedule] = [arrays[index]!, schedules[index]!]
     const { known } = conditioning
-    const rule = known
-      ? knownPositions(own, { ...conditioning, known }, schedule)
-      : freePositions<V>(conditioning)
+    const rule = known && knownPositions(own, { ...conditioning, known }, schedule)
     return { arrays: own, schedule, rule, shape: conditioning.shape }
   })
 }
@@ -83,8 +82,9 @@ export async function* denoiseSteps<V>(
     const { step } = state
     const times = timesAt(streams, step)
     const timestep = times.timesteps[0]!
-    const shown = streams.map(({ rule }, stream) => {
-      return rule.shown(state.streams[stream]!.latents, levelAt(streams[stream]!, step), noise)
+    const shown = streams.map((stream, index) => {
+      const { latents } = state.streams[index]!
+      return stream.rule?.shown(latents, levelAt(stream, step), noise) ?? latents
     })
     const sigmas = streams.map(({ schedule }) => schedule.sigmas[step]!)
     const input = {
@@ -95,7 +95,8 @@ export async function* denoiseSteps<V>(
     }
     const found = await velocityOf(arrays, recipe, input, { step, steps }, state.velocity)
     const velocity = streams.map(({ rule }, stream) => {
-      return rule.pulled(found.velocity[stream]!, shown[stream]!, sigmas[stream]!)
+      const guided = found.velocity[stream]!
+      return rule?.pulled(guided, shown[stream]!, sigmas[stream]!) ?? guided
     })
     const stepped: StreamState<V>[] = []
     for (const index of streams.keys()) {
@@ -122,7 +123,7 @@ export async function* denoiseSteps<V>(
         skipped: found.skipped,
         guided: Object.keys(found.passes).length > 1,
         seconds: (performance.now() - started) / 1000,
-        ...(plan.tensors && { tensors: await tensorsOf(model.facts, streams, found, state) }),
+        ...(plan.tensors && { tensors: await stepTensors(model.facts, streams, found, state) }),
       },
     }
   }
@@ -144,7 +145,7 @@ async function stepStream<V>(
 ): Promise<StreamState<V>> {
   const { arrays, schedule, rule, shape } = streams[index]!
   const { latents, history } = before[index]!
-  if (rule.step) {
+  if (rule?.step) {
     const level = levelAt(streams[index]!, step)
     const apart = { latents: shown, velocity, timesteps, level, sampler, schedule }
     return { latents: await rule.step(apart), history }
@@ -163,7 +164,10 @@ function timesAt<V>(streams: readonly DenoiseStream<V>[], step: number): StepTim
   return {
     timesteps,
     next: streams.map(({ schedule }) => schedule.timesteps[step + 1] ?? 0),
-    positions: streams.map(({ rule }, stream) => rule.timesteps(timesteps[stream]!)),
+    positions: streams.map(({ rule, shape }, stream) => {
+      const timestep = timesteps[stream]!
+      return rule?.timesteps(timestep) ?? new Float32Array(shape[1]!).fill(timestep)
+    }),
   }
 }
 
@@ -176,34 +180,12 @@ async function keepOnly<V>(
   const kept = arraysOf(state)
   for (const [index, { arrays, rule }] of streams.entries()) {
     const own = kept.flatMap(({ array, stream }) => (stream === index ? [array] : []))
-    await arrays.keepOnly([...own, ...rule.arrays, ...more.map(list => list[index]!)])
+    await arrays.keepOnly([...own, ...(rule?.arrays ?? []), ...more.map(list => list[index]!)])
   }
 }
 
 function passesOf<V>({ passes }: StepVelocity<V>): (readonly V[])[] {
   return Object.values(passes).filter(arrays => arrays !== undefined)
-}
-
-async function tensorsOf<V>(
-  facts: ModelFacts,
-  streams: readonly DenoiseStream<V>[],
-  { passes }: StepVelocity<V>,
-  state: DenoiseState<V>,
-): Promise<NonNullable<StepEndEvent['tensors']>> {
-  const ofStream = async (index: number): Promise<StreamTensors> => {
-    const { arrays, shape } = streams[index]!
-    const lists = { ...passes, latents: state.streams.map(({ latents }) => latents) }
-    const read = Object.entries(lists).map(async ([name, list]) => {
-      return [name, tensor('f32', shape, await arrays.download(list![index]!))] as const
-    })
-    return Object.fromEntries(await Promise.all(read)) as unknown as StreamTensors
-  }
-  const [video, ...others] = await Promise.all(streams.map((_, index) => ofStream(index)))
-  if (others.length === 0) return video!
-  return {
-    ...video!,
-    others: Object.fromEntries(others.map((each, index) => [facts.streams[index + 1], each])),
-  }
 }
 
 /**

@@ -3,16 +3,17 @@
 import { type LatentSize, toLatent } from '../geometry/video-geometry.ts'
 import { type Symbols, shapesOf, sizedOutputs, symbolsFrom } from '../graph/cost.ts'
 import type { Graph } from '../graph/graph.ts'
-import type { Picture } from '../media/read-picture.ts'
 import { dropNotices } from '../notices.ts'
 import { bytesPerElement, elementCount } from '../tensor/dtype.ts'
 import { createGenerator } from '../tensor/random.ts'
 import { hollow, type Tensor, tensor } from '../tensor/tensor.ts'
-import { conditionOn } from './condition.ts'
+import { conditionOn, noInputs } from './condition.ts'
 import { decodeClip } from './decode.ts'
 import { decodeSound } from './decode-sound.ts'
-import type { Feed, Model, ResidentTensor, RunGraph, VisualConditioning, VisualInputs } from './family.ts'
+import type { Feed, Model, ResidentTensor, RunGraph, VisualConditioning } from './family.ts'
+import { greyInputs, withHollowPictures } from './grey-inputs.ts'
 import type { MemoryPlan } from './memory-plan.ts'
+import { modesOf } from './modes.ts'
 import type { GeneratePlan } from './request.ts'
 import { framesOfAllSizes } from './stage-run.ts'
 import { timesAtRest } from './streams.ts'
@@ -60,9 +61,10 @@ async function dryRunStage(
   const { facts } = model
   const size = toLatent(facts.geometry, plan)
   const noise = createGenerator(plan.seed)
-  const inputs = greyInputs(plan)
+  const shown = modesOf(plan).length > 0
+  const inputs = shown ? greyInputs(plan) : noInputs
   const context = { size, noise, runner: stage, signal: never, notify: dropNotices }
-  const conditions = await conditionOn(withHollowPictures(model), plan, inputs, context, from)
+  const conditions = await conditionOn(shown ? withHollowPictures(model) : model, plan, inputs, context, from)
   const { conditional, unconditional, visual } = conditions
   const denoiser = model.denoiser(
     visual.streams.map(({ shape }) => shape),
@@ -174,34 +176,4 @@ function zeros(dtype: Tensor['dtype'], shape: readonly number[]): Tensor {
 
 function sumOf(tensors: readonly Pick<Tensor, 'dtype' | 'shape'>[]): number {
   return tensors.reduce((sum, { dtype, shape }) => sum + bytesPerElement(dtype) * elementCount(shape), 0)
-}
-
-/** The model with clips that are encoded without their pixels. */
-function withHollowPictures(model: Model): Model {
-  const emptied = (feeds: Readonly<Record<string, Tensor>> = {}) =>
-    Object.fromEntries(Object.entries(feeds).map(([name, { dtype, shape }]) => [name, hollow(dtype, shape)]))
-  return {
-    ...model,
-    conditionVisual: (inputs, context) => {
-      const encode: typeof context.encode = ({ shape }, feeds) =>
-        context.encode(hollow('f32', shape), emptied(feeds))
-      return model.conditionVisual(inputs, { ...context, encode })
-    },
-  }
-}
-
-/** Grey in the place of every picture and clip of a request. */
-function greyInputs(plan: GeneratePlan): VisualInputs {
-  const { width, height, frames } = plan
-  const picture: Picture = { width, height, data: new Uint8Array(3 * width * height).fill(127) }
-  const clip = (given: string | undefined) =>
-    given === undefined ? undefined : new Array<Picture>(frames).fill(picture)
-  return {
-    image: plan.image === undefined ? undefined : picture,
-    lastImage: plan.lastImage === undefined ? undefined : picture,
-    keyframes: plan.keyframes.map(({ frame, strength }) => ({ frame, strength, pictures: [picture] })),
-    video: clip(plan.video),
-    mask: clip(plan.mask),
-    references: plan.references.map(() => picture),
-  }
 }

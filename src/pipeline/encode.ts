@@ -1,7 +1,7 @@
+import { isCache, nextCaches } from '../nn/chunk-caches.ts'
 import { concatenate, sliceAxis } from '../tensor/axis.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import { isCache, nextCaches } from './causal-run.ts'
 import type { CausalGraphs, LazyPictures, ResidentTensor, RunGraph } from './family.ts'
 
 export interface EncodeOptions {

@@ -150,13 +150,14 @@ async function* decodeFrames(
     let first = 0
     try {
       const context = { latents, plan, noise: createGenerator(plan.seed, noise) }
-      for await (const { frames, decoded, seconds } of decodeClip(model, context, runner, signal)) {
-        const [count, height, width] = frames.shape as [number, number, number]
+      for await (const { tensors, seconds } of decodeClip(model, context, runner, signal)) {
+        const { frames, decoded } = tensors
+        const [count, height, width] = frames!.shape as [number, number, number]
         const part = { first, count, of, width, height, seconds }
         first += count
         yield* memory.changes()
         if (first <= given) continue
-        yield framesDecoded(part, frames.data as Uint8Array, decoded, given)
+        yield framesDecoded(part, frames!.data as Uint8Array, decoded, given)
         given = first
       }
       return

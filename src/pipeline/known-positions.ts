@@ -1,9 +1,38 @@
+import type { Sampler } from '../sampling/samplers/sampler.ts'
 import { stepTokens } from '../sampling/samplers/step-tokens.ts'
 import type { Schedule } from '../sampling/schedules/schedule.ts'
 import type { NoiseGenerator } from '../tensor/random.ts'
 import type { StateArrays } from '../tensor/state-arrays.ts'
 import type { KnownPositions, StreamConditioning } from './family.ts'
-import { type PositionRule, type PositionStep, positionCount } from './streams.ts'
+import { positionCount } from './streams.ts'
+
+/** A step of one stream: what is done to its positions before and after the network. */
+export interface PositionRule<V> {
+  /** Arrays that it needs in every step. */
+  readonly arrays: readonly V[]
+  /** The timestep of every position. */
+  timesteps(timestep: number): Float32Array
+  /** What the network is shown of the latents. */
+  shown(latents: V, level: number, noise: NoiseGenerator): V
+  /** The velocity that leads to denoised latents which are mixed with the clean ones. */
+  pulled(velocity: V, latents: V, sigma: number): V
+  /** Steps every position on its own; undefined where the sampler steps them together. */
+  readonly step: ((state: PositionStep<V>) => Promise<V>) | undefined
+  /** The latents after the last step. */
+  final(latents: V): V
+}
+
+export interface PositionStep<V> {
+  /** What the network was shown. */
+  readonly latents: V
+  readonly velocity: V
+  /** Of every position. */
+  readonly timesteps: Float32Array
+  /** Noise level of the run, from 0 to 1. */
+  readonly level: number
+  readonly sampler: Sampler
+  readonly schedule: Schedule
+}
 
 /** Noise levels closer than this are equal (diffusers' tolerance). */
 const tolerance = 1e-6

@@ -52,7 +52,7 @@ export async function decodePreview(
   // A generator of its own: the run's noise must not depend on who looks.
   const picture = await withinMemory(runner, async () => {
     const context = { latents, plan: { ...plan, tensors: false }, noise: createGenerator(plan.seed) }
-    for await (const { frames } of decodeClip(model, context, runner, signal)) return frames
+    for await (const { tensors } of decodeClip(model, context, runner, signal)) return tensors.frames!
     throw new TypeError('decoder: expected a frame, got none.')
   })
   const [, height, width] = picture.shape as [number, number, number]

@@ -1,5 +1,6 @@
 /** Coders that see frames ahead, run over a clip stage by stage, each in parts of a few frames: see `FrameSchedule`. */
 import { checkAborted } from '../errors.ts'
+import { chunkOutputs, nextCaches } from '../nn/chunk-caches.ts'
 import {
   type ClipPart,
   emptyCaches,
@@ -9,7 +10,7 @@ import {
 } from '../nn/frame-schedule.ts'
 import { concatenate, sliceAxis } from '../tensor/axis.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { type ChunkResult, type ChunkSettings, type ClipRun, nextCaches, outputsOf } from './causal-run.ts'
+import type { ChunkResult, ChunkSettings, ClipRun } from './clip-graphs.ts'
 import type { Feed, FrameStage, ResidentTensor, StagedGraphs } from './family.ts'
 
 /** What a stage takes of the one before: its `features`. */
@@ -70,7 +71,7 @@ async function* runStage(
         ...schedule.next(part).feeds,
         ...caches,
       }
-      const result = await run(stage.graph, given, outputsOf(outputs, Object.keys(caches), part.last))
+      const result = await run(stage.graph, given, chunkOutputs(outputs, Object.keys(caches), part.last))
       await drop(Object.values(kept ?? {}))
       kept = nextCaches(result)
       start += part.frames

@@ -1,8 +1,6 @@
 /** What a run has for every stream: its latents before the first step and after the last, and its guidance. */
 import { addNoise } from '../sampling/add-noise.ts'
 import { createGuidance, type Guidance } from '../sampling/guidance.ts'
-import type { Sampler } from '../sampling/samplers/sampler.ts'
-import type { Schedule } from '../sampling/schedules/schedule.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import type { NoiseGenerator } from '../tensor/random.ts'
@@ -28,47 +26,6 @@ export function firstLatents(
 export function withoutExtra(latents: Tensor, { extra }: StreamConditioning): Tensor {
   if (!extra) return latents
   return sliceAxis(latents, 1, extra.before, latents.shape[1]! - extra.after)
-}
-
-/** A step of one stream: what is done to its positions before and after the network. */
-export interface PositionRule<V> {
-  /** Arrays that it needs in every step. */
-  readonly arrays: readonly V[]
-  /** The timestep of every position. */
-  timesteps(timestep: number): Float32Array
-  /** What the network is shown of the latents. */
-  shown(latents: V, level: number, noise: NoiseGenerator): V
-  /** The velocity that leads to denoised latents which are mixed with the clean ones. */
-  pulled(velocity: V, latents: V, sigma: number): V
-  /** Steps every position on its own; undefined where the sampler steps them together. */
-  readonly step: ((state: PositionStep<V>) => Promise<V>) | undefined
-  /** The latents after the last step. */
-  final(latents: V): V
-}
-
-export interface PositionStep<V> {
-  /** What the network was shown. */
-  readonly latents: V
-  readonly velocity: V
-  /** Of every position. */
-  readonly timesteps: Float32Array
-  /** Noise level of the run, from 0 to 1. */
-  readonly level: number
-  readonly sampler: Sampler
-  readonly schedule: Schedule
-}
-
-/** The rule of a stream of which nothing is known: it does nothing, and costs nothing. */
-export function freePositions<V>(stream: StreamConditioning): PositionRule<V> {
-  const positions = positionCount(stream)
-  return {
-    arrays: [],
-    timesteps: timestep => new Float32Array(positions).fill(timestep),
-    shown: latents => latents,
-    pulled: velocity => velocity,
-    step: undefined,
-    final: latents => latents,
-  }
 }
 
 /** How many positions a stream has: as many as its lists, or as axis 1. */

@@ -1,8 +1,9 @@
 /** Graphs of a component in parts: which are built when one is asked for, and which tensors are accounted for then. */
 import { describe, expect, test } from 'vitest'
 import { families } from '../../../models/index.ts'
+import { buildComponent } from '../../../src/engine/build-component.ts'
 import { type Checkpoint, openCheckpoint } from '../../../src/engine/checkpoint.ts'
-import { buildComponent, graphSource } from '../../../src/engine/graph-source.ts'
+import { graphSource } from '../../../src/engine/graph-source.ts'
 import { fixture } from '../../fixtures.ts'
 import { failure } from '../../scratch.ts'
 

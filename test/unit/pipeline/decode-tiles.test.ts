@@ -44,9 +44,9 @@ async function decodedBothWays(folder: string, latentSize: readonly [number, num
     const frames: Uint8Array[] = []
     const exact: Tensor[] = []
     const context = { latents, plan, noise: createGenerator(1n) }
-    for await (const chunk of decodeClip(model, context, lane, new AbortController().signal)) {
-      frames.push(chunk.frames.data as Uint8Array)
-      exact.push(chunk.decoded!)
+    for await (const { tensors } of decodeClip(model, context, lane, new AbortController().signal)) {
+      frames.push(tensors.frames!.data as Uint8Array)
+      exact.push(tensors.decoded!)
     }
     return { frames: Buffer.concat(frames), exact: concatenate(exact, 0).data }
   }

@@ -4,8 +4,8 @@ import { openCheckpoint } from '../../../src/engine/checkpoint.ts'
 import { graphSource } from '../../../src/engine/graph-source.ts'
 import { Lane } from '../../../src/engine/lane.ts'
 import { CancelledError } from '../../../src/errors.ts'
-import type { DecodedChunk } from '../../../src/pipeline/causal-run.ts'
-import { decodeChunks } from '../../../src/pipeline/decode.ts'
+import type { ChunkResult } from '../../../src/pipeline/clip-graphs.ts'
+import { runClip } from '../../../src/pipeline/clip-run.ts'
 import { createGenerator } from '../../../src/tensor/random.ts'
 import { float32Data, tensor } from '../../../src/tensor/tensor.ts'
 import { fixture } from '../../fixtures.ts'
@@ -32,32 +32,34 @@ function decode(chunk: number, options: { tensors?: boolean; signal?: AbortSigna
   const { tensors = false, signal = new AbortController().signal, frames = latentFrames } = options
   const cut =
     frames === latentFrames ? latents : tensor('f32', [16, frames, 2, 3], latents.data.slice(0, 96 * frames))
-  return decodeChunks({
-    decoder: checkpoint.model.facts.decoder,
-    latents: cut,
+  return runClip({
+    graphs: checkpoint.model.facts.decoder,
+    input: { name: 'latents', tensor: cut, axis: 1 },
+    outputs: tensors ? ['frames', 'decoded'] : ['frames'],
     feeds: {},
     chunk,
-    tensors,
     run: lane.run,
     drop: residents => lane.drop(residents),
     signal,
   })
 }
 
-async function all(chunks: AsyncIterable<DecodedChunk>): Promise<DecodedChunk[]> {
-  const list: DecodedChunk[] = []
-  for await (const chunk of chunks) list.push(chunk)
+type Tensors = ChunkResult['tensors']
+
+async function all(chunks: AsyncIterable<ChunkResult>): Promise<Tensors[]> {
+  const list: Tensors[] = []
+  for await (const { tensors } of chunks) list.push(tensors)
   return list
 }
 
 describe('a clip', () => {
   test('is the same frames, however it is cut into chunks', async () => {
     const [ones, twos, whole] = [await all(decode(1)), await all(decode(2)), await all(decode(100))]
-    expect(ones.map(({ frames }) => frames.shape[0])).toEqual([1, 4, 4, 4, 4, 4, 4])
-    expect(twos.map(({ frames }) => frames.shape[0])).toEqual([1, 8, 8, 8])
-    expect(whole.map(({ frames }) => frames.shape[0])).toEqual([1, 24])
-    const pixels = (chunks: DecodedChunk[]) =>
-      Buffer.concat(chunks.map(({ frames }) => frames.data as Uint8Array))
+    expect(ones.map(({ frames }) => frames!.shape[0])).toEqual([1, 4, 4, 4, 4, 4, 4])
+    expect(twos.map(({ frames }) => frames!.shape[0])).toEqual([1, 8, 8, 8])
+    expect(whole.map(({ frames }) => frames!.shape[0])).toEqual([1, 24])
+    const pixels = (chunks: Tensors[]) =>
+      Buffer.concat(chunks.map(({ frames }) => frames!.data as Uint8Array))
     expect(pixels(ones).equals(pixels(whole))).toBe(true)
     expect(pixels(twos).equals(pixels(whole))).toBe(true)
   })
@@ -66,12 +68,12 @@ describe('a clip', () => {
     for (const { frames, decoded } of await all(decode(4, { tensors: true }))) {
       expect(frames).toMatchObject({ dtype: 'u8', shape: [expect.any(Number), 16, 24, 3] })
       const exact = float32Data(decoded)
-      expect(decoded!.shape).toEqual([frames.shape[0], 3, 16, 24])
+      expect(decoded!.shape).toEqual([frames!.shape[0], 3, 16, 24])
       // The same picture: channels last and whole numbers on one side, channels first on the other.
       const plane = 16 * 24
       for (let pixel = 0; pixel < plane; pixel++) {
         const level = Math.round((exact[pixel]! + 1) * 127.5)
-        expect(Math.abs(level - Number(frames.data[3 * pixel]))).toBeLessThanOrEqual(1)
+        expect(Math.abs(level - Number(frames!.data[3 * pixel]))).toBeLessThanOrEqual(1)
       }
     }
     expect((await all(decode(4))).some(chunk => 'decoded' in chunk)).toBe(false)
@@ -79,7 +81,7 @@ describe('a clip', () => {
 
   test('of one latent frame is one frame', async () => {
     const chunks = await all(decode(4, { frames: 1 }))
-    expect(chunks.map(({ frames }) => frames.shape)).toEqual([[1, 16, 24, 3]])
+    expect(chunks.map(({ frames }) => frames!.shape)).toEqual([[1, 16, 24, 3]])
   })
 })
 

@@ -151,7 +151,7 @@ async function denoise(
     state = step.state
     events.push(step.event)
   }
-  const final = state.streams.map(({ latents }, stream) => denoised[stream]!.rule.final(latents))
+  const final = state.streams.map(({ latents }, stream) => denoised[stream]!.rule?.final(latents) ?? latents)
   return { initial, final, state, events }
 }
 
