@@ -1,4 +1,6 @@
 /** Networks whose time is predicted, at the sizes that the kit measures. */
+import { hunyuanVaeConfig } from '../../models/hunyuan15/config.ts'
+import { hunyuanDecoder } from '../../models/hunyuan15/vae.ts'
 import { wanTransformerConfig, wanVaeConfig } from '../../models/wan/config.ts'
 import { wanPublished } from '../../models/wan/published.ts'
 import { textRows } from '../../models/wan/text.ts'
@@ -68,18 +70,42 @@ export function transformerCost(
   return { layer, pass: combined(counted(build(1), symbols), layer, layers - 1) }
 }
 
-/** The decoder on a clip of 81 frames, the first latent frame alone and the others in chunks. */
-export function decoderCost(
-  chunk: number,
-  { width, height }: Pick<Transformer, 'width' | 'height'>,
-  target: GraphTarget,
-): Counted {
+/** A decoder on a clip of 832×480, and how many latent frames it takes at a time after the first. */
+export interface Decoder {
+  readonly about: string
+  readonly chunk: number
+  cost(target: GraphTarget): Counted
+}
+
+const clip = { width: 832, height: 480 } as const
+
+export const decoders: readonly Decoder[] = [
+  ...[4, 1].map(chunk => ({
+    about: 'Wan 2.1, 81 frames',
+    chunk,
+    cost: (target: GraphTarget) => wanDecoderCost(chunk, target),
+  })),
+  { about: 'HunyuanVideo 1.5, 121 frames', chunk: 1, cost: hunyuanDecoderCost },
+]
+
+function wanDecoderCost(chunk: number, target: GraphTarget): Counted {
   const config = wanVaeConfig.parse(componentOf('wan-t2v-1.3b', 'vae'))
   const cost = (part: 'first' | 'next') => {
     const graph = graphOf(weights => wanDecoder(config, weights, 'f16', part, target))
-    return counted(graph, { frames: chunk, height: height / 8, width: width / 8 })
+    return counted(graph, { frames: chunk, height: clip.height / 8, width: clip.width / 8 })
   }
   return combined(cost('first'), cost('next'), (latentFrames - 1) / chunk)
+}
+
+/** The attention in its middle sees the frames before: half of them on average. */
+function hunyuanDecoderCost(target: GraphTarget): Counted {
+  const config = hunyuanVaeConfig.parse({})
+  const later = 30
+  const cost = (part: 'first' | 'next') => {
+    const graph = graphOf(weights => hunyuanDecoder(config, weights, 'f16', part, target))
+    return counted(graph, { past: later / 2, height: clip.height / 16, width: clip.width / 16 })
+  }
+  return combined(cost('first'), cost('next'), later)
 }
 
 function componentOf(model: string, component: string): object {

@@ -1,5 +1,5 @@
 /** `prediction.md`: the times that measurements are compared with. */
-import { decoderCost, ownTarget, transformerCost, transformers } from './predicted-networks.ts'
+import { decoders, ownTarget, transformerCost, transformers } from './predicted-networks.ts'
 import { accelerators, type Counted } from './predicted-times.ts'
 
 /** The text of the page. */
@@ -16,11 +16,10 @@ export function predictionPage(): string {
     }),
   )
   const network = ['network', 'norms, gates, rotations, biases by']
-  const size = { width: 832, height: 480 }
-  const decoders = [4, 1].flatMap(chunk =>
+  const ofDecoders = decoders.flatMap(({ about, chunk, cost }) =>
     kinds
       .filter(({ inFloat8 }) => !inFloat8)
-      .map(({ name, target }) => ({ chunk, name, cost: decoderCost(chunk, size, target) })),
+      .map(({ name, target }) => [about, String(chunk), name, ...figures(cost(target), 1)]),
   )
   return [
     '# Predicted times',
@@ -57,12 +56,9 @@ export function predictionPage(): string {
       rows.map(({ about, kind, pass }) => [about, kind, ...figures(pass, 1)]),
     ),
     '',
-    '## The decoder of Wan 2.1 in f16, a clip of 832×480 and 81 frames',
+    '## Decoders in f16, a clip of 832×480',
     '',
-    table(
-      ['latent frames at a time', 'norms and windows by', ...figureNames('s')],
-      decoders.map(({ chunk, name, cost }) => [String(chunk), name, ...figures(cost, 1)]),
-    ),
+    table(['decoder', 'latent frames at a time', 'norms and windows by', ...figureNames('s')], ofDecoders),
     '',
   ].join('\n')
 }

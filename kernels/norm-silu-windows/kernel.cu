@@ -10,7 +10,16 @@
 
 namespace {
 
-constexpr int lanes = 8, groups = 32;
+/**
+ * Threads that have neighbouring vectors of a channel: those of a warp read 128 bytes of four channels, or, of frames that
+ * are read pixel by pixel, 64 or 128 of one.
+ */
+template <int size>
+constexpr int lanes = size == 1 ? 32 : 8;
+
+/** Threads that share the channels out. */
+template <int size>
+constexpr int groups = 256 / lanes<size>;
 
 /** A clip's frames, and where they go. */
 struct Frames {
@@ -39,15 +48,15 @@ template <typename T, int size>
 __device__ void normalizeIntoWindows(const T* __restrict__ x, const T* __restrict__ history,
                                      const T* __restrict__ scale, T* __restrict__ windows, const Frames& about,
                                      float epsilon) {
-  __shared__ float sums[groups][lanes * size];
-  const int lane = threadIdx.x % lanes, group = threadIdx.x / lanes;
+  __shared__ float sums[groups<size>][lanes<size> * size];
+  const int lane = threadIdx.x % lanes<size>, group = threadIdx.x / lanes<size>;
   const int position = blockIdx.x / about.tiles;
-  const int pixel = (blockIdx.x % about.tiles * lanes + lane) * size;
+  const int pixel = (blockIdx.x % about.tiles * lanes<size> + lane) * size;
   const bool inside = pixel < about.pixels;
   const size_t frameSize = static_cast<size_t>(about.channels) * about.pixels;
   if (position < 2) {
     if (!inside) return;
-    for (int channel = group; channel < about.channels; channel += groups) {
+    for (int channel = group; channel < about.channels; channel += groups<size>) {
       const T* const past = history + position * frameSize + static_cast<size_t>(channel) * about.pixels;
       writeToWindows(windows, about, position, channel, pixel, load<T, size>(past + pixel));
     }
@@ -57,7 +66,7 @@ __device__ void normalizeIntoWindows(const T* __restrict__ x, const T* __restric
   float squares[size];
 #pragma unroll
   for (int at = 0; at < size; ++at) squares[at] = 0;
-  for (int channel = group; inside && channel < about.channels; channel += groups) {
+  for (int channel = group; inside && channel < about.channels; channel += groups<size>) {
     const auto loaded = load<T, size>(frame + static_cast<size_t>(channel) * about.pixels);
 #pragma unroll
     for (int at = 0; at < size; ++at) {
@@ -68,9 +77,9 @@ __device__ void normalizeIntoWindows(const T* __restrict__ x, const T* __restric
 #pragma unroll
   for (int at = 0; at < size; ++at) sums[group][lane * size + at] = squares[at];
   __syncthreads();
-  if (threadIdx.x < lanes * size) {
+  if (threadIdx.x < lanes<size> * size) {
     float total = 0;
-    for (int other = 0; other < groups; ++other) total += sums[other][threadIdx.x];
+    for (int other = 0; other < groups<size>; ++other) total += sums[other][threadIdx.x];
     sums[0][threadIdx.x] = rsqrtf(total / about.channels + epsilon);
   }
   __syncthreads();
@@ -78,7 +87,7 @@ __device__ void normalizeIntoWindows(const T* __restrict__ x, const T* __restric
   float inverse[size];
 #pragma unroll
   for (int at = 0; at < size; ++at) inverse[at] = sums[0][lane * size + at];
-  for (int channel = group; channel < about.channels; channel += groups) {
+  for (int channel = group; channel < about.channels; channel += groups<size>) {
     const auto loaded = load<T, size>(frame + static_cast<size_t>(channel) * about.pixels);
     const float gamma = static_cast<float>(scale[channel]);
     Vector<T, size> result;

@@ -43,7 +43,7 @@ class CudaKernel : public Kernel {
     void* windows = call.output(0, own.windows());
     if (own.frames == 0 || own.pixels == 0) return;
     const bool wide = own.pixels % kernels_.vector == 0;
-    const int perBlock = lanes * kernels_.perThread(wide);
+    const int perBlock = wide ? wideLanes * kernels_.vector : narrowLanes;
     int tiles = (own.pixels + perBlock - 1) / perBlock;
     float epsilon = epsilon_;
     void* arguments[] = {&own.x.data,     &own.history.data, &own.scale.data, &windows, &own.frames,
@@ -53,7 +53,7 @@ class CudaKernel : public Kernel {
   }
 
  private:
-  static constexpr int lanes = 8, threads = 256;  // of a block, as in kernel.cu
+  static constexpr int wideLanes = 8, narrowLanes = 32, threads = 256;  // of a block, as in kernel.cu
 
   float epsilon_;
   FloatKernels kernels_;

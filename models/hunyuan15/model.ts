@@ -143,7 +143,7 @@ function graphsOf(configs: HunyuanConfigs): GraphRecipe[] {
         component: 'vae',
         part,
         role: 'vae',
-        build: (weights, precision) => coder(vae, weights, precision, chunk),
+        build: (weights, precision, target) => coder(vae, weights, precision, chunk, target),
       }),
     )
   })
@@ -176,7 +176,7 @@ function imageGraphs(
       component: 'vae',
       part: { name: 'encoder', tensors: /^encoder\./ },
       role: 'vae',
-      build: (weights, precision) => hunyuanEncoder(vae, weights, precision),
+      build: (weights, precision, target) => hunyuanEncoder(vae, weights, precision, target),
     },
   ]
 }

@@ -14,35 +14,56 @@ import type { Scope, WeightSource } from '../../src/graph/scope.ts'
 import { middleBlock, residualBlocks } from '../../src/nn/causal-blocks.ts'
 import { type CausalCaches, type Chunk, causalConvAfterNorm, chunkGraph } from '../../src/nn/causal-conv.ts'
 import { toRgb } from '../../src/nn/to-rgb.ts'
+import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import type { HunyuanVaeConfig } from './config.ts'
 import { convolution, frameAttention } from './vae-blocks.ts'
 import { downsampleFirst, groupMeans, repeatChannels, upsample } from './vae-resample.ts'
 
-const replicated = { surroundings: 'replicated' } as const
+function surrounded(target: GraphTarget | undefined) {
+  return { kernels: target?.kernels, surroundings: 'replicated' } as const
+}
 
-type Build = (config: HunyuanVaeConfig, weights: WeightSource, precision: FloatDType, chunk: Chunk) => Graph
+type Build = (
+  config: HunyuanVaeConfig,
+  weights: WeightSource,
+  precision: FloatDType,
+  chunk: Chunk,
+  target?: GraphTarget,
+) => Graph
 
 /**
  * Inputs: `latents` f32 [channels, 1, h, w], as the transformer gives them, and for a later chunk the caches. Outputs:
  * `frames` u8 [pictures, H, W, 3], the same before rounding, `decoded` f32 [pictures, 3, H, W], about −1 to 1, and the caches.
  */
-export const hunyuanDecoder: Build = (config, weights, precision, chunk) => {
-  const { graph, scope, caches } = chunkGraph('vae-decoder', weights, precision, chunk, replicated)
+export const hunyuanDecoder: Build = (config, weights, precision, chunk, target) => {
+  const { graph, scope, caches } = chunkGraph('vae-decoder', weights, precision, chunk, surrounded(target))
   decoderOutputs(scope, decoderStem(scope, config, caches), config, caches)
   return graph
 }
 
 /** The part of the decoder in which pixels see whole pictures: `latents` → `features` f32 [1, width, h, w]. */
-export const hunyuanDecoderStem: Build = (config, weights, precision, chunk) => {
-  const { graph, scope, caches } = chunkGraph('vae-decoder-stem', weights, precision, chunk, replicated)
+export const hunyuanDecoderStem: Build = (config, weights, precision, chunk, target) => {
+  const { graph, scope, caches } = chunkGraph(
+    'vae-decoder-stem',
+    weights,
+    precision,
+    chunk,
+    surrounded(target),
+  )
   graph.output('features', cast(decoderStem(scope, config, caches), 'f32'))
   return graph
 }
 
 /** The rest of the decoder, in which a pixel sees its surroundings: `features` of any number of frames → as the decoder. */
-export const hunyuanDecoderRest: Build = (config, weights, precision, chunk) => {
-  const { graph, scope, caches } = chunkGraph('vae-decoder-rest', weights, precision, chunk, replicated)
+export const hunyuanDecoderRest: Build = (config, weights, precision, chunk, target) => {
+  const { graph, scope, caches } = chunkGraph(
+    'vae-decoder-rest',
+    weights,
+    precision,
+    chunk,
+    surrounded(target),
+  )
   const frames: Dim = chunk === 'first' ? 1 : 'frames'
   const features = graph.input('features', 'f32', [
     frames,
@@ -62,8 +83,9 @@ export function hunyuanEncoder(
   config: HunyuanVaeConfig,
   weights: WeightSource,
   precision: FloatDType,
+  target?: GraphTarget,
 ): Graph {
-  const { graph, scope, caches } = chunkGraph('vae-encoder', weights, precision, 'first', replicated)
+  const { graph, scope, caches } = chunkGraph('vae-encoder', weights, precision, 'first', surrounded(target))
   const stride = config.spatial_compression_ratio
   const pictures = graph.input('pictures', 'f32', [1, 3, `${stride}*height`, `${stride}*width`])
   const posterior = scope.in('encoder', encoder => {

@@ -6,6 +6,7 @@ import { dimAt } from '../graph/operand.ts'
 import { silu } from '../graph/ops/activation.ts'
 import { cast } from '../graph/ops/cast.ts'
 import { concat, frameWindows, padBefore, repeatAround, reshape, slice } from '../graph/ops/layout.ts'
+import { rowwiseChannelNorm } from '../graph/ops/normalization.ts'
 import { Scope, type WeightSource } from '../graph/scope.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import { channelNorm, channelNormEpsilon } from './channel-norm.ts'
@@ -57,11 +58,12 @@ export class CausalCaches {
 
   /**
    * What `make` makes of the two frames before x and x itself: windows of three frames, [frames, 3·channels, height, width], of
-   * which the last one has what the next chunk needs. Before a clip there are zeros.
+   * which the last one has what the next chunk needs.
+   * @param beforeClip makes of a clip's first frame what is before it, where the clip is surrounded by that; else there are zeros
    */
-  windows(x: Value, make: (history: Value) => Value): Value {
+  windows(x: Value, make: (history: Value) => Value, beforeClip: (frame: Value) => Value): Value {
     const index = this.#count++
-    const windows = make(this.first ? slice(padBefore(x, 0, 2), 0, 0, 2) : this.#input(index, x, 2))
+    const windows = make(this.first ? this.#twoBeforeClip(x, beforeClip) : this.#input(index, x, 2))
     const framesOfWindows = reshape(windows, ['*', Number(dimAt(x, 1)), '=', '=']) // [3·frames, channels, height, width]
     this.#output(index, slice(framesOfWindows, 0, -2))
     return windows
@@ -84,6 +86,12 @@ export class CausalCaches {
     if (this.surroundings === 'zeros') return padBefore(x, 0, kept)
     const frame = slice(x, 0, 0, 1)
     return concat([frame, ...new Array<Value>(kept - 1).fill(frame), x], 0)
+  }
+
+  #twoBeforeClip(x: Value, make: (frame: Value) => Value): Value {
+    if (this.surroundings === 'zeros') return slice(padBefore(x, 0, 2), 0, 0, 2)
+    const frame = make(slice(x, 0, 0, 1))
+    return concat([frame, frame], 0) // [2, channels, height, width]
   }
 
   #input(index: number, x: Value, frames: number | 'past'): Value {
@@ -126,15 +134,21 @@ export function causalConvAfterNorm(
   out: number,
   caches: CausalCaches,
 ): Value {
-  if (!hasNormSiluWindows(x.graph) || caches.surroundings !== 'zeros') {
+  if (!hasNormSiluWindows(x.graph)) {
     return causalConv(scope, layers.conv, silu(channelNorm(scope, layers.norm, x, 4)), out, 3, caches)
   }
   const channels = Number(dimAt(x, 1))
+  const epsilon = channelNormEpsilon(channels)
   const scale = scope.in(layers.norm, norm => {
     return norm.weight('gamma', [channels, 1, 1, 1], { dtype: x.dtype, as: [channels] })
   })
-  const windows = caches.windows(x, history => {
-    return normSiluWindows(x, history, scale, channelNormEpsilon(channels))
-  })
-  return windowConv(scope, layers.conv, windows, out)
+  // Norm and SiLU are of every pixel alone: edges can be repeated before them as well as after.
+  const around = caches.surroundings === 'replicated'
+  const frames = around ? repeatAround(x, 1) : x
+  const windows = caches.windows(
+    frames,
+    history => normSiluWindows(frames, history, scale, epsilon),
+    frame => silu(rowwiseChannelNorm(frame, scale, epsilon)),
+  )
+  return windowConv(scope, layers.conv, windows, out, around ? { padding: 0 } : {})
 }

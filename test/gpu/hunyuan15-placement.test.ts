@@ -1,6 +1,6 @@
 /** Where ONNX Runtime's CUDA provider puts the graphs of HunyuanVideo 1.5 at its published size, as it runs on a GPU. */
 import path from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { hunyuan15 } from '../../models/hunyuan15/family.ts'
 import { hunyuanPublished } from '../../models/hunyuan15/published.ts'
 import { tensorsOf } from '../../src/benchmark/synthetic.ts'
@@ -8,12 +8,15 @@ import { Graph } from '../../src/graph/graph.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { weightBytesOf } from '../../src/graph/session-memory.ts'
-import type { GraphRecipe } from '../../src/pipeline/family.ts'
+import type { GraphRecipe, GraphTarget } from '../../src/pipeline/family.ts'
+import { builtKernels } from '../../src/runtime/native-parts.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
 import { synthesizeWeights } from '../../src/weights/sparse.ts'
+import { buildAddon } from '../contract/native-addon.ts'
 import { scratchFolder } from '../scratch.ts'
 import { cudaMachine, openOnCuda } from './cuda-machine.ts'
+import { buildKernels, noKernels } from './kernel-library.ts'
 
 const scratch = scratchFolder()
 const machine = await cudaMachine()
@@ -38,11 +41,11 @@ const { graphs } = await hunyuan15.load({
 /** Of each role on a GPU. */
 const precisions = { 'text-encoder': 'bf16', transformer: 'bf16', vae: 'f16' } as const
 
-async function built(recipe: GraphRecipe) {
+async function built(recipe: GraphRecipe, target?: GraphTarget) {
   const folder = path.join(scratch, recipe.name)
   const precision = precisions[recipe.role]
   await synthesizeWeights(tensorsOf([recipe], precision), folder)
-  return recipe.build(new WeightLedger(await openWeights(folder)).graph(recipe.name), precision)
+  return recipe.build(new WeightLedger(await openWeights(folder)).graph(recipe.name), precision, target)
 }
 
 const named = { ORT_ENABLE_ATTENTION_KERNEL_DEBUG_INFO: '1' }
@@ -80,6 +83,37 @@ describe.skipIf(missing !== '')(`HunyuanVideo 1.5 on the CUDA provider${missing}
     const share = copied / weightBytesOf(graph)
     expect(share).toBeLessThan(1.01)
     expect(share).toBeGreaterThan(0.96)
+  })
+
+  describe.skipIf(noKernels)(`with our kernels${noKernels ? ` (skipped: ${noKernels})` : ''}`, () => {
+    beforeAll(async () => {
+      await Promise.all([buildAddon(), buildKernels()])
+    })
+
+    // Those of attention have no convolution after them.
+    test.each([
+      ['vae-encoder', 25, 1],
+      ['vae-decoder-first', 35, 1],
+      ['vae-decoder-next', 35, 1],
+      ['vae-decoder-stem-next', 4, 1],
+      ['vae-decoder-rest-next', 31, 0],
+    ])(
+      'every node of the %s is on the GPU, and a norm is one node with SiLU and its windows',
+      async (name, joined, alone) => {
+        const kernels = builtKernels()!
+        const graph = await built(graphs.find(recipe => recipe.name === name)!, kernels)
+        const { messages } = await openOnCuda(machine, graph, { kernels })
+        expect(messages).not.toMatch(/Memcpy/)
+        const count = (op: string) => graph.nodes.filter(node => node.op === op).length
+        // Before a clip there is its first frame, twice: its norms are ops of ONNX.
+        const before = name.endsWith('next') ? 0 : joined
+        expect([count('NormSiluWindows'), count('RMSNormalization'), count('QuickGelu')]).toEqual([
+          joined,
+          alone + before,
+          before,
+        ])
+      },
+    )
   })
 
   test.each(Object.entries(runs))(

@@ -37,7 +37,7 @@ describe.skipIf(missing)(`with our kernels${missing ? ` (skipped: ${missing})` :
     'wan-residual': ['ResidualNorm', 'QkNormRope', 'Linear'],
     'ltx-text': ['ResidualNorm', 'QkNormRope', 'Linear'],
     'ltx2-passes': ['ResidualNorm', 'NormModulate', 'Linear'],
-    'hunyuan15-glyphs': ['ResidualNorm', 'Linear'],
+    'hunyuan15-glyphs': ['ResidualNorm', 'Linear', 'NormSiluWindows'],
   }
   const cases = seededCases.filter(({ name }) => name in expected)
 

@@ -1,7 +1,9 @@
-/** Both kinds of the VAE of Wan with our kernels and without them, through the native backend on a CPU. */
+/** The VAEs of Wan and HunyuanVideo with our kernels and without them, through the native backend on a CPU. */
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { hunyuanVaeConfig } from '../../models/hunyuan15/config.ts'
+import { hunyuanDecoder } from '../../models/hunyuan15/vae.ts'
 import { wanVaeConfig } from '../../models/wan/config.ts'
 import { wanDecoder } from '../../models/wan/vae.ts'
 import { wanEncoder } from '../../models/wan/vae-encoder.ts'
@@ -47,6 +49,14 @@ const configs = {
   }),
 }
 
+const hunyuan = hunyuanVaeConfig.parse({
+  latent_channels: 4,
+  block_out_channels: [8, 16, 16],
+  layers_per_block: 1,
+  spatial_compression_ratio: 4,
+  temporal_compression_ratio: 2,
+})
+
 type Chunk = 'first' | 'next'
 type Coder = (weights: WeightSource, chunk: Chunk, target?: GraphTarget) => Graph
 
@@ -83,7 +93,13 @@ describe.skipIf(missing)(`with our kernels${missing ? ` (skipped: ${missing})` :
     await Promise.all([buildAddon(), buildKernels()])
   })
 
-  const cases = Object.entries(configs).flatMap(([name, config]) => {
+  const ofHunyuan = {
+    name: 'the decoder of HunyuanVideo 1.5',
+    coder: ((weights, chunk, target) => hunyuanDecoder(hunyuan, weights, 'f32', chunk, target)) as Coder,
+    output: 'decoded',
+    feeds: { first: { latents: noise([4, 1, 6, 7], 5n) }, next: { latents: noise([4, 1, 6, 7], 6n) } },
+  }
+  const ofWan = Object.entries(configs).flatMap(([name, config]) => {
     const pixels = 8 * config.scale_factor_spatial
     const decoder: Coder = (weights, chunk, target) => wanDecoder(config, weights, 'f32', chunk, target)
     const encoder: Coder = (weights, chunk, target) => wanEncoder(config, weights, 'f32', chunk, target)
@@ -106,7 +122,7 @@ describe.skipIf(missing)(`with our kernels${missing ? ` (skipped: ${missing})` :
     ]
   })
 
-  test.each(cases)(
+  test.each([...ofWan, ofHunyuan])(
     '$name gives in every chunk what it gives without',
     async ({ name, coder, output, feeds }) => {
       const file = path.join(scratch, name, 'model.safetensors')

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import {
-  decoderCost,
+  decoders,
   ownKernels,
   ownTarget,
   transformerCost,
@@ -53,11 +53,18 @@ test('the passes of a layer of Wan 14B move 40.9 GB by ops of ONNX, and 6.1 GB w
   expect([layer({}).nodes, layer(ownTarget).nodes]).toEqual([57, 19])
 })
 
-test('the passes of the decoder of 81 frames move 1726 GB by ops of ONNX, and 509 GB with our kernels', () => {
-  const passes = (target: GraphTarget) => decoderCost(4, { width: 832, height: 480 }, target).passBytes / 1e9
-  expect(passes({})).toBeCloseTo(1726, 0)
-  expect(passes(ownTarget)).toBeCloseTo(509.5, 0)
-})
+test.each([
+  ['Wan 2.1, 81 frames', 4, 1726, 509.5],
+  ['HunyuanVideo 1.5, 121 frames', 1, 5194.2, 2302.2],
+])(
+  'the passes of the decoder of %s, %d latent frames at a time, move %d GB by ops of ONNX, and %d GB with our kernels',
+  (about, chunk, byOps, byKernels) => {
+    const { cost } = decoders.find(each => each.about === about && each.chunk === chunk)!
+    const passes = (target: GraphTarget) => cost(target).passBytes / 1e9
+    expect(passes({})).toBeCloseTo(byOps, 0)
+    expect(passes(ownTarget)).toBeCloseTo(byKernels, 0)
+  },
+)
 
 test('the kernels are those of the folders', () => {
   const folders = readdirSync('kernels').filter(name => existsSync(`kernels/${name}/operator.cc`))
