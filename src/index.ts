@@ -98,7 +98,7 @@ export type {
   StepEndEvent,
   VideoEndEvent,
 } from './pipeline/events.ts'
-export { modeNames } from './pipeline/modes.ts'
+export { modeNames } from './pipeline/model-facts.ts'
 export type { GeneratePlan, GenerateRequest } from './pipeline/request.ts'
 export { type SamplerName, samplerNames } from './sampling/samplers/sampler.ts'
 export type { KeysOptions } from './server/open-keys.ts'

@@ -1,11 +1,12 @@
 /** Networks whose time is predicted, at the sizes that the kit measures. */
 import { hunyuanVaeConfig } from '../../models/hunyuan15/config.ts'
 import { hunyuanDecoder } from '../../models/hunyuan15/vae.ts'
-import { wanTransformerConfig, wanVaeConfig } from '../../models/wan/config.ts'
+import { wanTransformerConfig } from '../../models/wan/config.ts'
 import { wanPublished } from '../../models/wan/published.ts'
 import { textRows } from '../../models/wan/text.ts'
 import { wanKeepsPrecision, wanTransformer } from '../../models/wan/transformer.ts'
 import { wanDecoder } from '../../models/wan/vae.ts'
+import { wanVaeConfig } from '../../models/wan/vae-config.ts'
 import type { Symbols } from '../../src/graph/cost.ts'
 import type { Graph } from '../../src/graph/graph.ts'
 import type { WeightSource } from '../../src/graph/scope.ts'

@@ -10,6 +10,7 @@ import { add } from '../../src/graph/ops/elementwise.ts'
 import { concat, gather, reshape, reshapeLike, slice } from '../../src/graph/ops/layout.ts'
 import { meanOver } from '../../src/graph/ops/pooling.ts'
 import type { Scope } from '../../src/graph/scope.ts'
+import { splitFrames } from '../../src/nn/causal-blocks.ts'
 import type { CausalCaches } from '../../src/nn/causal-conv.ts'
 import { convolution } from './vae-blocks.ts'
 
@@ -23,7 +24,10 @@ export function upsample(scope: Scope, x: Value, out: number, time: boolean, cac
     const main = slice(pixelsOf(packed), 1, 0, out) // [1, out, 2h, 2w]
     return add(main, repeatChannels(pixelsOf(x), (4 * out) / channels))
   }
-  return add(pixelsOf(framesOf(packed)), repeatChannels(pixelsOf(framesOf(x)), (8 * out) / channels))
+  return add(
+    pixelsOf(splitFrames(packed, 2)),
+    repeatChannels(pixelsOf(splitFrames(x, 2)), (8 * out) / channels),
+  )
 }
 
 /**
@@ -61,9 +65,4 @@ export function repeatChannels(x: Value, times: number): Value {
 /** [n, (row, column, c), h, w] → [n, c, 2h, 2w] */
 function pixelsOf(x: Value): Value {
   return depthToSpace(x, 2, 'channel-last')
-}
-
-/** [frames, (frame, c), h, w] → [2·frames, c, h, w]: the same bytes. */
-function framesOf(x: Value): Value {
-  return reshape(x, ['*', Number(dimAt(x, 1)) / 2, '=', '='])
 }

@@ -2,7 +2,7 @@
 import { decimal } from '../../src/pipeline/fields/argument-types.ts'
 import type { FieldGroup } from '../../src/pipeline/fields/field.ts'
 import type { PicturePlan } from '../../src/pipeline/fields/pictures.ts'
-import { seedRecord } from '../../src/pipeline/fields/steps.ts'
+import { seedRecord } from '../../src/pipeline/fields/sampling.ts'
 
 export interface LtxFields {
   /**

@@ -9,7 +9,7 @@ import {
 import { alone } from '../../src/pipeline/fields/control.ts'
 import type { DecodingFields } from '../../src/pipeline/fields/decoding.ts'
 import type { FieldGroup, Zod } from '../../src/pipeline/fields/field.ts'
-import { seedRecord } from '../../src/pipeline/fields/steps.ts'
+import { seedRecord } from '../../src/pipeline/fields/sampling.ts'
 import { checkSpacing } from '../../src/sampling/schedules/noise-levels.ts'
 
 export interface Ltx2Fields {

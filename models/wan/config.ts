@@ -2,11 +2,12 @@
 import path from 'node:path'
 import { z } from 'zod'
 import { CheckpointError } from '../../src/errors.ts'
-import type { CheckpointConfigs } from '../../src/pipeline/family.ts'
+import type { CheckpointConfigs, Mode } from '../../src/pipeline/family.ts'
 import { checkConfig, readConfig } from '../../src/weights/read-config.ts'
 import { type ClipVisionConfig, clipVisionConfig } from '../clip/config.ts'
 import { type Umt5Config, umt5Config } from '../umt5/config.ts'
 import { type PipelineChanges, pipelineChanges, wanPipelines } from './pipelines.ts'
+import { type WanVaeConfig, wanVaeConfig } from './vae-config.ts'
 
 const positive = z.number().int().positive()
 
@@ -63,69 +64,22 @@ export function conditionChannels(config: WanTransformerConfig): number {
   return config.in_channels - outChannels(config)
 }
 
-/** Statistics of the Wan 2.1 latents, diffusers' defaults of `AutoencoderKLWan`. */
-const mean21 = [
-  -0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508, 0.4134, -0.0715, 0.5517, -0.3632,
-  -0.1922, -0.9497, 0.2503, -0.2921,
-]
-const std21 = [
-  2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.7708, 2.6052, 2.0743, 3.2687, 2.1526, 2.8652, 1.5579, 1.6382,
-  1.1253, 2.8251, 1.916,
-]
-
-/** The fields of diffusers' `AutoencoderKLWan`; missing ones have that class's defaults. */
-export const wanVaeConfig = z
-  .object({
-    base_dim: positive.default(96),
-    decoder_base_dim: positive.nullish(),
-    z_dim: positive.default(16),
-    dim_mult: z.array(positive).min(1).default([1, 2, 4, 4]),
-    num_res_blocks: positive.default(2),
-    attn_scales: z
-      .array(z.number())
-      .max(0, 'attention inside the scales is not used by any Wan checkpoint')
-      .default([]),
-    temperal_downsample: z.array(z.boolean()).default([false, true, true]),
-    latents_mean: z.array(z.number()).default(mean21),
-    latents_std: z.array(z.number()).default(std21),
-    is_residual: z.boolean().default(false),
-    in_channels: positive.default(3),
-    out_channels: positive.default(3),
-    patch_size: positive.nullish(),
-    scale_factor_temporal: positive.default(4),
-    scale_factor_spatial: positive.default(8),
-  })
-  .refine(
-    config => config.latents_mean.length === config.z_dim && config.latents_std.length === config.z_dim,
-    {
-      message: 'latents_mean and latents_std need one number per latent channel (z_dim)',
-    },
-  )
-  .refine(({ out_channels, patch_size }) => out_channels === 3 * (patch_size ?? 1) ** 2, {
-    path: ['out_channels'],
-    message: 'a decoder of other channels than 3, after the pixels of its patches are put beside each other',
-  })
-  .refine(({ in_channels, patch_size }) => in_channels === 3 * (patch_size ?? 1) ** 2, {
-    path: ['in_channels'],
-    message: 'an encoder of other channels than 3, after its pixels are put into patches',
-  })
-  .refine(
-    config => config.scale_factor_spatial === (config.patch_size ?? 1) * 2 ** (config.dim_mult.length - 1),
-    {
-      path: ['scale_factor_spatial'],
-      message:
-        'another factor than that of the blocks and the patches: pictures would have another size than asked for',
-    },
-  )
-  .refine(config => config.scale_factor_temporal === 2 ** config.temperal_downsample.filter(Boolean).length, {
-    path: ['scale_factor_temporal'],
-    message: 'another factor than that of the blocks: clips would have another length than asked for',
-  })
-  .refine(config => config.temperal_downsample.length === config.dim_mult.length - 1, {
-    message: 'temperal_downsample needs one entry less than dim_mult',
-  })
-
-export type WanVaeConfig = z.infer<typeof wanVaeConfig>
+/** What a checkpoint can be asked for, and what it must be, from its config alone. */
+export function wanModes(
+  config: WanTransformerConfig,
+  perFrameTimesteps: boolean,
+): { modes: readonly Mode[]; requires: readonly Mode[] } {
+  if (config.vace_layers?.length) return { modes: ['text', 'control', 'references'], requires: [] }
+  if (conditionChannels(config) > 0) {
+    // A picture encoder without learned positions tells one picture from another by nothing.
+    const last: Mode[] = config.image_dim && !config.pos_embed_seq_len ? [] : ['last-image']
+    // Learned positions are those of two pictures.
+    const both: Mode[] = config.pos_embed_seq_len ? ['last-image'] : []
+    return { modes: ['text', 'image', ...last], requires: ['image', ...both] }
+  }
+  if (perFrameTimesteps) return { modes: ['text', 'image', 'last-image', 'keyframes', 'video'], requires: [] }
+  return { modes: ['text', 'video'], requires: [] }
+}
 
 const indexSchema = z.object({
   boundary_ratio: z.number().min(0).max(1).nullish(),
@@ -212,51 +166,31 @@ function readExperts(checkpoint: CheckpointConfigs): readonly [WanExpert, ...Wan
 
 /** Channels and widths that one component gives and another takes. */
 function checkFit(configs: WanConfigs, folder: string): void {
-  const { experts, vae, textEncoder, imageEncoder } = configs
+  const { experts, vae, textEncoder, imageEncoder, expandTimesteps } = configs
+  const [{ config: first }] = experts
   for (const { component, config } of experts) {
     const expectField = (field: keyof WanTransformerConfig, expected: number, of: string) => {
       const got = config[field]
       if (got !== expected) throw misfit(path.join(folder, component), field, `${expected}, ${of}`, got)
     }
     if (outChannels(config) !== vae.z_dim) expectField('out_channels', vae.z_dim, 'the channels of the VAE')
-    checkInputs(configs, config, path.join(folder, component))
+    // Latents, with the mask and latents of a picture where the network takes one, or a control beside them.
+    const controlled = (config.vace_layers?.length ?? 0) > 0
+    const extra = conditionChannels(config)
+    const picture = controlled || expandTimesteps ? 0 : vae.scale_factor_temporal + vae.z_dim
+    if (extra !== 0 && extra !== picture) {
+      const withPicture = `, or ${vae.z_dim + picture}, with a picture's mask and latents`
+      expectField('in_channels', vae.z_dim, `the latents alone${picture > 0 ? withPicture : ''}`)
+    }
+    if (controlled) {
+      const control = 2 * vae.z_dim + vae.scale_factor_spatial ** 2
+      expectField('vace_in_channels', control, 'two clips of latents and a mask')
+    }
     expectField('text_dim', textEncoder.d_model, 'the width of the text encoder')
     if (imageEncoder) expectField('image_dim', imageEncoder.hidden_size, 'the width of the image encoder')
-  }
-  const [first, second] = experts
-  if (!second || first.config.in_channels === second.config.in_channels) return
-  const expected = `${first.config.in_channels}, as the first expert has`
-  throw misfit(path.join(folder, second.component), 'in_channels', expected, second.config.in_channels)
-}
-
-/** The network's input channels have to be latents, with the mask and latents of a picture where it takes one, or a control. */
-function checkInputs(
-  { vae, expandTimesteps }: WanConfigs,
-  config: WanTransformerConfig,
-  folder: string,
-): void {
-  const picture = vae.scale_factor_temporal + vae.z_dim
-  const extra = conditionChannels(config)
-  const controlled = (config.vace_layers?.length ?? 0) > 0
-  const withPicture = extra === picture && !controlled && !expandTimesteps
-  if (extra !== 0 && !withPicture) {
-    const expected =
-      controlled || expandTimesteps
-        ? `${vae.z_dim}, the latents alone`
-        : `${vae.z_dim}, the latents alone, or ${vae.z_dim + picture}, with a picture's mask and latents`
-    throw misfit(folder, 'in_channels', expected, config.in_channels)
-  }
-  const control = 2 * vae.z_dim + vae.scale_factor_spatial ** 2
-  if (controlled && config.vace_in_channels !== control) {
-    throw misfit(
-      folder,
-      'vace_in_channels',
-      `${control}, two clips of latents and a mask`,
-      config.vace_in_channels,
-    )
+    if (config !== first) expectField('in_channels', first.in_channels, 'as the first expert has')
   }
 }
-
 function misfit(folder: string, field: string, expected: string, got: unknown): CheckpointError {
   const advice = /channels/.test(field)
     ? 'Checkpoints that see other inputs (Fun-Control, cameras, …) cannot be run.'

@@ -24,8 +24,8 @@ import { pointwiseConv, windowConv } from '../../src/nn/conv3d.ts'
 import { patchify } from '../../src/nn/patchify.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
-import type { WanVaeConfig } from './config.ts'
 import { type Level, perChannel, pixelAttention } from './vae.ts'
+import type { WanVaeConfig } from './vae-config.ts'
 import { averageDown } from './vae-shortcuts.ts'
 
 /**

@@ -4,6 +4,7 @@ import { dimAt } from '../../src/graph/operand.ts'
 import { depthToSpace } from '../../src/graph/ops/convolution.ts'
 import { gather, padBefore, reshape, reshapeLike, slice } from '../../src/graph/ops/layout.ts'
 import { averagePool, meanOver } from '../../src/graph/ops/pooling.ts'
+import { splitFrames } from '../../src/nn/causal-blocks.ts'
 
 /**
  * The parameter-free shortcut upwards (`DupUp3D`): channels are repeated and dealt out to
@@ -53,9 +54,4 @@ function interleaved(rows: number, columns: number): number[] {
     { length: rows * columns },
     (_, index) => (index % columns) * rows + Math.floor(index / columns),
   )
-}
-
-/** [frames, parts·channels, h, w] → [parts·frames, channels, h, w], the parts of a frame in order: the same bytes. */
-export function splitFrames(x: Value, parts: number): Value {
-  return reshape(x, ['*', Number(dimAt(x, 1)) / parts, '=', '='])
 }

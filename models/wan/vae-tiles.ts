@@ -5,8 +5,8 @@ import type { WeightSource } from '../../src/graph/scope.ts'
 import { type Chunk, chunkGraph } from '../../src/nn/causal-conv.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
-import type { WanVaeConfig } from './config.ts'
 import { decoderOutputs, decoderStem, decoderWidths } from './vae.ts'
+import type { WanVaeConfig } from './vae-config.ts'
 
 /** The part of the decoder in which all pixels of a picture see each other: `latents` → `features` f32 [frames, width, h, w]. */
 export function wanDecoderStem(

@@ -17,7 +17,7 @@ import { conv2d, upsampleNearest2x } from '../../src/graph/ops/convolution.ts'
 import { add, clip, multiply } from '../../src/graph/ops/elementwise.ts'
 import { concat, reshape, reshapeLike, split, transpose } from '../../src/graph/ops/layout.ts'
 import type { Scope, WeightSource } from '../../src/graph/scope.ts'
-import { middleBlock, residualBlocks } from '../../src/nn/causal-blocks.ts'
+import { middleBlock, residualBlocks, splitFrames } from '../../src/nn/causal-blocks.ts'
 import {
   type CausalCaches,
   type Chunk,
@@ -33,8 +33,8 @@ import { toRgb } from '../../src/nn/to-rgb.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
-import type { WanVaeConfig } from './config.ts'
-import { duplicateUp, splitFrames } from './vae-shortcuts.ts'
+import type { WanVaeConfig } from './vae-config.ts'
+import { duplicateUp } from './vae-shortcuts.ts'
 
 /**
  * Inputs: `latents` f32 [channels, frames, h, w], normalised as the transformer gives them, and for a later chunk

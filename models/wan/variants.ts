@@ -1,6 +1,5 @@
 import type { Variant } from '../../src/pipeline/family.ts'
-import { wanTransformerConfig } from './config.ts'
-import { wanModes } from './modes.ts'
+import { wanModes, wanTransformerConfig } from './config.ts'
 
 /** Fields of the published configs that decide what a checkpoint can be asked for. */
 const published = [

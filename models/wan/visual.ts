@@ -8,7 +8,7 @@ import type {
   VisualInputs,
 } from '../../src/pipeline/family.ts'
 import { float32Data } from '../../src/tensor/tensor.ts'
-import { conditionChannels, type WanTransformerConfig } from './config.ts'
+import { conditionChannels } from './config.ts'
 import { controlConditioning } from './visual-control.ts'
 import { cleanFrames, fittedClip, imageCondition, type WanVisualOptions } from './visual-pictures.ts'
 

@@ -6,7 +6,7 @@ import { inspectSafetensors, type WeightsReport } from '../engine/inspect-safete
 import { resolveModel } from '../engine/model-name.ts'
 import type { MemoryReport } from '../engine/plan-memory.ts'
 import { type RecognizedPath, recognizePath } from '../engine/recognize-path.ts'
-import { modeNames } from '../pipeline/modes.ts'
+import { modeNames } from '../pipeline/model-facts.ts'
 import { decimal, wholeNumber } from './arguments.ts'
 import { addFileFlags, type ModelFileFlags, modelFilesOf } from './generate-flags.ts'
 import { bytesText, counted, durationText, parametersText } from './quantities.ts'

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { z } from 'zod'
 import { CheckpointError } from '../errors.ts'
 import type { CheckpointConfigs, Family, GraphRecipe, Model } from '../pipeline/family.ts'
+import { presetText } from '../pipeline/fields/preset.ts'
 import { type RequestFields, requestFieldsOf } from '../pipeline/fields/request-fields.ts'
 import { readSchedulerConfig } from '../sampling/scheduler.ts'
 import { openWeights, type Weights } from '../weights/checkpoint.ts'
@@ -203,6 +204,30 @@ function obstacleIn(
   })
   return quantized.length === 0 ? undefined : `quantised weights: ${quantized.join(', ')}`
 }
+
+/** Sentences about files whose headers say that they are of a few-step model, each with the preset that it has. */
+export function presetOffers(
+  { model, weights, folder }: Checkpoint,
+  adapters: readonly { readonly what: string; readonly metadata: Weights['metadata'] }[],
+): string[] {
+  const { presets = [], experts } = model.facts
+  const components = experts.map(({ graph }) => model.graphs.find(({ name }) => name === graph)?.component)
+  const networks = components.flatMap(name => (name === undefined ? [] : (weights.get(name) ?? [])))
+  const files = [...networks.map(({ metadata }) => ({ what: `model ${folder}`, metadata })), ...adapters]
+  const offers = files.flatMap(({ what, metadata }) => {
+    const said = [...metadata.values()].filter(value => value.length < longest).join('\n')
+    const preset = presets.find(({ recognized }) => recognized.test(said))
+    return preset
+      ? [
+          `${what}: its header says it is ${preset.name}; --preset ${preset.name} runs it with ${presetText(preset)}.`,
+        ]
+      : []
+  })
+  return [...new Set(offers)]
+}
+
+/** Longer values are configs and the like, not names. */
+const longest = 1000
 
 /** The family that reads a checkpoint's pipeline. @throws CheckpointError for a pipeline that none reads */
 export function familyOf(

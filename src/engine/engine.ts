@@ -13,7 +13,7 @@ import { type GenerateRequest, resolveRequest } from '../pipeline/request.ts'
 import type { Backend } from '../runtime/backend.ts'
 import { type Device, deviceText, parseDevices } from '../runtime/device.ts'
 import { type AdapterOptions, openAdapters } from './adapters.ts'
-import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
+import { type Checkpoint, openCheckpoint, presetOffers } from './checkpoint.ts'
 import { DeviceMemory } from './device-memory.ts'
 import { type ComputePrecision, graphSource } from './graph-source.ts'
 import { GuidancePair } from './guidance-pair.ts'
@@ -22,7 +22,6 @@ import { LanePool } from './lane-pool.ts'
 import { MemoryEstimator } from './memory-estimate.ts'
 import type { ModelFiles } from './model-files.ts'
 import { openUpsampler } from './open-upsampler.ts'
-import { presetOffers } from './preset-offers.ts'
 import { openPromptCache, type PromptCache, promptCacheFolder } from './prompt-cache.ts'
 import { RunningRequests } from './running-requests.ts'
 
@@ -116,7 +115,8 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
   noteExperimental(checkpoint, options, opening.add)
   const { adapters: wanted = [] } = options
   const adapters = wanted.length > 0 ? await openAdapters(wanted, checkpoint, opening.add) : []
-  for (const offer of presetOffers(checkpoint, adapters)) opening.add('adapter/few-steps', offer)
+  const files = adapters.map(({ file }) => ({ what: `adapter ${file.path}`, metadata: file.metadata }))
+  for (const offer of presetOffers(checkpoint, files)) opening.add('adapter/few-steps', offer)
   const precision = { device, requested: options.precision }
   const source = graphSource(checkpoint, precision, adapters)
   const { lanes, threads } = sharedCores(options, device, second, opening)

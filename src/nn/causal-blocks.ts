@@ -2,6 +2,7 @@
 import type { Value } from '../graph/graph.ts'
 import { dimAt } from '../graph/operand.ts'
 import { add } from '../graph/ops/elementwise.ts'
+import { reshape } from '../graph/ops/layout.ts'
 import type { Scope } from '../graph/scope.ts'
 import { type CausalCaches, causalConvAfterNorm } from './causal-conv.ts'
 import { pointwiseConv } from './conv3d.ts'
@@ -51,4 +52,9 @@ export function middleBlock(
   const before = scope.in('resnets.0', block => residualBlock(block, x, channels, caches, suffix))
   const attended = scope.in('attentions.0', block => attention(block, before))
   return scope.in('resnets.1', block => residualBlock(block, attended, channels, caches, suffix))
+}
+
+/** [frames, parts·channels, h, w] → [parts·frames, channels, h, w], the parts of a frame in order: the same bytes. */
+export function splitFrames(x: Value, parts: number): Value {
+  return reshape(x, ['*', Number(dimAt(x, 1)) / parts, '=', '='])
 }

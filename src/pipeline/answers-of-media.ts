@@ -8,7 +8,7 @@ import type { Notify } from '../notices.ts'
 import { noticeCut, noticeUsualLength } from './clip-notices.ts'
 import type { GenerateRequest } from './fields/request-fields.ts'
 import type { RequestFacts } from './model-facts.ts'
-import { modeNames } from './modes.ts'
+import { modeNames } from './model-facts.ts'
 
 /** Says what a picture or clip is. */
 export type Probe = (path: string) => Promise<MediaFacts>

@@ -8,6 +8,7 @@ import { isResident } from '../tensor/resident.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { encodeClip } from './encode.ts'
 import type {
+  Conditions,
   Model,
   ResidentTensor,
   RunGraph,
@@ -17,19 +18,11 @@ import type {
   VisualInputs,
 } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
-import { modesOf } from './modes.ts'
 import type { GeneratePlan } from './request.ts'
-import { guidancesOf } from './streams.ts'
+import { modesOf } from './request.ts'
+import { guidancesOf } from './velocity.ts'
 import { readVisualInputs } from './visual.ts'
 import { withinMemory } from './within-memory.ts'
-
-/** Everything that the network sees besides latents and timestep. */
-export interface Conditions {
-  readonly conditional: TextConditioning
-  /** Only when guidance needs it. */
-  readonly unconditional?: TextConditioning
-  readonly visual: VisualConditioning
-}
 
 /** Of a request without pictures and clips. */
 export const noInputs: VisualInputs = {

@@ -182,3 +182,11 @@ export interface StepTimes {
   /** Of every position, by stream: as many as the stream's lists by position have, or as axis 1 has. */
   readonly positions: readonly Float32Array[]
 }
+
+/** Everything that the network sees besides latents and timestep. */
+export interface Conditions {
+  readonly conditional: TextConditioning
+  /** Only when guidance needs it. */
+  readonly unconditional?: TextConditioning
+  readonly visual: VisualConditioning
+}

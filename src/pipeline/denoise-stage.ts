@@ -1,12 +1,15 @@
 /** One stage of a run: from what the network sees to finished latents of every stream. */
 import { RequestError } from '../errors.ts'
 import { latentSizeOf, toTokens } from '../geometry/video-geometry.ts'
+import { addNoise } from '../sampling/add-noise.ts'
 import type { Sampler } from '../sampling/samplers/sampler.ts'
 import { readScheduler, type Scheduler } from '../sampling/scheduler.ts'
 import type { Schedule, Spacing } from '../sampling/schedules/schedule.ts'
+import { sliceAxis } from '../tensor/axis.ts'
+import { elementCount } from '../tensor/dtype.ts'
 import { createGenerator, type NoiseGenerator, type NoisePosition } from '../tensor/random.ts'
 import { float32Data, type Tensor, tensor } from '../tensor/tensor.ts'
-import type { Conditions } from './condition.ts'
+import type { Conditions } from './conditioning.ts'
 import { boundaryOf, denoiseSteps, denoiseStreams, expertAt } from './denoise.ts'
 import { type DenoiseState, downloadState, firstState, uploadState } from './denoise-state.ts'
 import type { GenerateEvent } from './events.ts'
@@ -15,7 +18,6 @@ import type { GraphRunner } from './graph-runner.ts'
 import { decodePreview, expectedFrame } from './preview.ts'
 import { readLatents } from './read-latents.ts'
 import type { GeneratePlan } from './request.ts'
-import { firstLatents, withoutExtra } from './streams.ts'
 import { networkPass } from './velocity.ts'
 
 /** A stage before its first step. */
@@ -184,4 +186,24 @@ export function schedulerOf({ facts }: Model, { sampler, shift }: GeneratePlan):
     ...(sampler && { sampler }),
     ...(shift !== undefined && { shift }),
   })
+}
+
+/**
+ * Noise, or the latents that the stream begins from.
+ * @param sigma noise level of the first step
+ */
+export function firstLatents(
+  { shape, initial }: StreamConditioning,
+  generator: NoiseGenerator,
+  sigma: number,
+): Float32Array {
+  if (initial?.noise === 'included') return initial.latents
+  const noise = generator.randn(elementCount(shape))
+  return initial ? addNoise(initial.latents, noise, sigma) : noise
+}
+
+/** Without the positions that were only denoised along. */
+export function withoutExtra(latents: Tensor, { extra }: StreamConditioning): Tensor {
+  if (!extra) return latents
+  return sliceAxis(latents, 1, extra.before, latents.shape[1]! - extra.after)
 }

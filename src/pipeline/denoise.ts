@@ -4,7 +4,7 @@ import type { Schedule } from '../sampling/schedules/schedule.ts'
 import { createStepCache } from '../sampling/step-cache.ts'
 import type { NoiseGenerator } from '../tensor/random.ts'
 import type { StateArrays } from '../tensor/state-arrays.ts'
-import type { Conditions } from './condition.ts'
+import type { Conditions } from './conditioning.ts'
 import { arraysOf, type DenoiseState, type StreamState } from './denoise-state.ts'
 import type { StepEndEvent } from './events.ts'
 import type { Model, ModelFacts, StepTimes } from './family.ts'
@@ -12,8 +12,7 @@ import { knownPositions, type PositionRule } from './known-positions.ts'
 import type { StepEstimate } from './preview.ts'
 import type { GeneratePlan } from './request.ts'
 import { stepTensors } from './step-tensors.ts'
-import { guidancesOf } from './streams.ts'
-import { type NetworkPass, type StepVelocity, velocityOf } from './velocity.ts'
+import { guidancesOf, type NetworkPass, type StepVelocity, velocityOf } from './velocity.ts'
 
 export interface DenoiseContext<V> {
   readonly model: Pick<Model, 'facts' | 'guide'>

@@ -13,12 +13,11 @@ import { decodeSound } from './decode-sound.ts'
 import type { Feed, Model, ResidentTensor, RunGraph, VisualConditioning } from './family.ts'
 import { greyInputs, withHollowPictures } from './grey-inputs.ts'
 import type { MemoryPlan } from './memory-plan.ts'
-import { modesOf } from './modes.ts'
 import type { GeneratePlan } from './request.ts'
+import { modesOf } from './request.ts'
 import { framesOfAllSizes } from './stage-run.ts'
-import { timesAtRest } from './streams.ts'
 import { upsample, upsampleVideo } from './upsample.ts'
-import { networkPass } from './velocity.ts'
+import { networkPass, timesAtRest } from './velocity.ts'
 
 /** A run of a graph, as far as memory goes. */
 export interface DryRun {

@@ -4,7 +4,7 @@ import type { Schedule } from '../sampling/schedules/schedule.ts'
 import type { NoiseGenerator } from '../tensor/random.ts'
 import type { StateArrays } from '../tensor/state-arrays.ts'
 import type { KnownPositions, StreamConditioning } from './family.ts'
-import { positionCount } from './streams.ts'
+import { positionCount } from './velocity.ts'
 
 /** A step of one stream: what is done to its positions before and after the network. */
 export interface PositionRule<V> {

@@ -14,8 +14,7 @@ import {
   type RequestFields,
 } from './fields/request-fields.ts'
 import { invalidField } from './invalid-field.ts'
-import type { RequestFacts } from './model-facts.ts'
-import { checkModes } from './modes.ts'
+import { type Mode, modeNames, type RequestFacts } from './model-facts.ts'
 import { checkPlaces, withPlacedKeyframes } from './places.ts'
 import { noticeUntrained } from './trained.ts'
 
@@ -121,6 +120,61 @@ function notTaken(name: string, { takes }: RequestFacts): RequestError {
     got: takes.length === 0 ? 'one that does not' : `one that takes ${takes.join(', ')}`,
     advice: 'Leave it out.',
   })
+}
+
+/** The modes that a request needs, by the fields that it uses. */
+export function modesOf(plan: GeneratePlan): Mode[] {
+  const asked: (Mode | false)[] = [
+    plan.image !== undefined && 'image',
+    plan.lastImage !== undefined && 'last-image',
+    plan.keyframes.length > 0 && 'keyframes',
+    plan.video !== undefined && (isVideoAlone(plan) ? videoMode(plan) : 'control'),
+    plan.mask !== undefined && 'control',
+    plan.references.length > 0 && 'references',
+    // A window begins with what was there before: with a clip where the model can, else with its last frame.
+    plan.extend !== undefined && (plan.extend.opening === 'clip' ? 'keyframes' : 'image'),
+  ]
+  return asked.filter(mode => mode !== false)
+}
+
+/** A video alone is a start to work from, where a strength says how far, and otherwise a control. */
+function videoMode(plan: GeneratePlan): Mode {
+  return plan.strength === undefined ? 'control' : 'video'
+}
+
+/**
+ * Checks that the model can do what is asked.
+ * @throws RequestError `request/unsupported` naming what it can
+ */
+function checkModes(plan: GeneratePlan, facts: RequestFacts): void {
+  const missing = modesOf(plan).filter(mode => !facts.modes.includes(mode))
+  const required = facts.requires.filter(mode => !modesOf(plan).includes(mode))
+  const can = `It can do: ${facts.modes.map(mode => modeNames[mode]).join(', ')}.`
+  if (missing[0] === 'control' && isVideoAlone(plan) && facts.modes.includes('video')) {
+    throw new RequestError('request/unsupported', {
+      subject: 'video',
+      expected: 'a strength beside it: to this checkpoint a video is what to start from',
+      got: 'none',
+      advice: 'Add --strength with how much of it is made anew, for example 0.6.',
+    })
+  }
+  if (missing.length > 0) {
+    const got = modeNames[missing[0]!]
+    throw new RequestError('request/unsupported', {
+      subject: 'request',
+      expected: 'a mode of this checkpoint',
+      got,
+      advice: can,
+    })
+  }
+  if (required.length > 0) {
+    const expected = `${modeNames[required[0]!]}, which this checkpoint needs`
+    throw new RequestError('request/unsupported', { subject: 'request', expected, got: 'none', advice: can })
+  }
+}
+
+function isVideoAlone({ mask, references }: GeneratePlan): boolean {
+  return mask === undefined && references.length === 0
 }
 
 interface NoticeContext {

@@ -1,6 +1,7 @@
 import { checkAborted } from '../errors.ts'
 import {
   type ByPass,
+  createGuidance,
   emptyGuidanceState,
   type Guidance,
   type GuidanceState,
@@ -12,14 +13,16 @@ import { computedStep, emptyStepCache, reuseStep, type StepCache } from '../samp
 import { type Arithmetic, jointArithmetic } from '../tensor/arithmetic.ts'
 import { isResident } from '../tensor/resident.ts'
 import type { StateArrays } from '../tensor/state-arrays.ts'
-import type { Conditions } from './condition.ts'
 import type { VelocityState } from './denoise-state.ts'
 import type {
+  Conditions,
   Denoiser,
   Feed,
+  GeneratePlan,
   Model,
   RunGraph,
   StepTimes,
+  StreamConditioning,
   TextConditioning,
   VisualConditioning,
 } from './family.ts'
@@ -183,3 +186,42 @@ export function networkPass({ facts }: Pick<Model, 'facts'>, denoiser: Denoiser,
     })
   }
 }
+
+/** The guidance of a run, by expert and stream. */
+export function guidancesOf(
+  { facts, guide }: Pick<Model, 'facts' | 'guide'>,
+  plan: GeneratePlan,
+): Guidance[][] {
+  const { guidanceInterval: interval, guidanceRescale: rescale, guidanceMethod: method } = plan
+  return facts.experts.map((_, expert) => {
+    const scale = plan.guidance[expert] ?? plan.guidance.at(-1)!
+    const asked = createGuidance({
+      scale,
+      interval,
+      rescale,
+      method,
+      belowOne: facts.guidanceBelowOne ?? 'off',
+    })
+    return facts.streams.map((_, stream) => guide?.(asked, { stream, expert, plan }) ?? asked)
+  })
+}
+
+/** The times of a step that is run for its cost alone. */
+export function timesAtRest(streams: readonly StreamConditioning[], timestep = 0): StepTimes {
+  return {
+    timesteps: streams.map(() => timestep),
+    next: streams.map(() => 0),
+    positions: streams.map(stream => new Float32Array(positionCount(stream)).fill(timestep)),
+  }
+}
+
+/** How many positions a stream has: as many as its lists, or as axis 1. */
+export function positionCount({
+  shape,
+  known = { latents: none },
+}: Pick<StreamConditioning, 'shape' | 'known'>): number {
+  const { shown, share, limit, pull } = known
+  return (shown ?? share ?? limit ?? pull)?.length ?? shape[1]!
+}
+
+const none = new Float32Array()

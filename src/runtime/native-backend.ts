@@ -16,7 +16,7 @@ import {
   type SessionHandle,
 } from './native-binding.ts'
 import { type NativeOpenOptions, type NativeOptions, openConfig } from './native-config.ts'
-import { checkCommandLine, checkInputs } from './session-checks.ts'
+import { checkCommandLine, checkInputs } from './session-config.ts'
 import { openError, runError } from './session-failure.ts'
 import { sessionPerShape } from './session-per-shape.ts'
 import { engineFolder, type InputShapes } from './tensorrt-options.ts'

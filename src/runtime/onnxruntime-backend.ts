@@ -4,8 +4,7 @@ import type { Backend, GraphModel, OpenOptions, RunOptions, RunResult, Session }
 import type { Device } from './device.ts'
 import { LaneThread } from './lane-thread.ts'
 import type { OpenMessage, OpenReply, RunMessage } from './lane-worker.ts'
-import { checkCommandLine, checkInputs } from './session-checks.ts'
-import { sessionConfig } from './session-config.ts'
+import { checkCommandLine, checkInputs, sessionConfig } from './session-config.ts'
 import { openError, runError } from './session-failure.ts'
 
 export interface OnnxRuntimeOptions {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type WanVaeConfig, wanVaeConfig } from '../../models/wan/config.ts'
+import { type WanVaeConfig, wanVaeConfig } from '../../models/wan/vae-config.ts'
 import { wanDecoder } from '../../models/wan/vae.ts'
 import { wanEncoder } from '../../models/wan/vae-encoder.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'

@@ -8,7 +8,6 @@ import { type ControlFields, type ControlPlan, controlFields } from './control.t
 import { type DecodingFields, type DecodingPlan, decodingFields } from './decoding.ts'
 import { type ExtendedPlan, type ExtendFields, extendFields } from './extend.ts'
 import type { RequestField } from './field.ts'
-import { type GuidanceFields, type GuidancePlan, guidanceFields } from './guidance.ts'
 import {
   type GuidanceMethodFields,
   type GuidanceMethodPlan,
@@ -18,8 +17,15 @@ import { type LevelFields, type LevelPlan, levelFields } from './levels.ts'
 import { type PictureFields, type PicturePlan, pictureFields } from './pictures.ts'
 import { type PresetFields, type PresetPlan, presetFields } from './preset.ts'
 import { type PromptFields, type PromptPlan, promptFields } from './prompt.ts'
+import {
+  type GuidanceFields,
+  type GuidancePlan,
+  guidanceFields,
+  type StepFields,
+  type StepPlan,
+  stepFields,
+} from './sampling.ts'
 import { type SoundFields, type SoundPlan, soundFields } from './sound.ts'
-import { type StepFields, type StepPlan, stepFields } from './steps.ts'
 
 /** What a caller says in the fields of families: each adds its own by declaration merging. */
 // biome-ignore lint/suspicious/noEmptyInterface: families fill it.

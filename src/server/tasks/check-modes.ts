@@ -1,4 +1,4 @@
-import { modeNames } from '../../pipeline/modes.ts'
+import { modeNames } from '../../pipeline/model-facts.ts'
 import { invalidField } from '../http/http-error.ts'
 import type { ServedModel } from '../models/served-model.ts'
 

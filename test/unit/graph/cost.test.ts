@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { wanTransformerConfig, wanVaeConfig } from '../../../models/wan/config.ts'
+import { wanTransformerConfig } from '../../../models/wan/config.ts'
+import { wanVaeConfig } from '../../../models/wan/vae-config.ts'
 import { wanContext } from '../../../models/wan/context.ts'
 import { wanTransformer } from '../../../models/wan/transformer.ts'
 import { wanDecoder } from '../../../models/wan/vae.ts'

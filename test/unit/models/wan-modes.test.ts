@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import { wanTransformerConfig } from '../../../models/wan/config.ts'
-import { wanModes } from '../../../models/wan/modes.ts'
+import { wanModes, wanTransformerConfig } from '../../../models/wan/config.ts'
 import { requestFields } from '../../../src/api/request-fields.ts'
 import type { RequestFacts } from '../../../src/pipeline/model-facts.ts'
 import { type GenerateRequest, planRequest } from '../../../src/pipeline/request.ts'

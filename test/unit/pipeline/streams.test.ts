@@ -1,6 +1,7 @@
 /** The loop over two streams with a network of a few numbers, against the formulas written out. */
 import { describe, expect, test } from 'vitest'
 import { type DenoiseContext, denoiseSteps, denoiseStreams } from '../../../src/pipeline/denoise.ts'
+import { firstLatents, withoutExtra } from '../../../src/pipeline/denoise-stage.ts'
 import { firstState } from '../../../src/pipeline/denoise-state.ts'
 import type {
   Denoiser,
@@ -12,7 +13,6 @@ import type {
   StreamConditioning,
 } from '../../../src/pipeline/family.ts'
 import type { GeneratePlan } from '../../../src/pipeline/request.ts'
-import { firstLatents, withoutExtra } from '../../../src/pipeline/streams.ts'
 import { networkPass } from '../../../src/pipeline/velocity.ts'
 import { createGuidance } from '../../../src/sampling/guidance.ts'
 import { guidanceMethod } from '../../../src/sampling/guidance-method.ts'
