@@ -43,13 +43,19 @@ export async function* renderVideo(
   output: OutputOptions,
   options: GenerateOptions = {},
 ): AsyncGenerator<RenderEvent, void, undefined> {
-  let writer: VideoWriter | undefined
+  const stop = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
+  let opening: Promise<VideoWriter> | undefined
   let writing: Promise<void> = Promise.resolve()
   let done = false
   try {
-    for await (const event of engine.generate(request, options)) {
-      if (event.type === 'start')
-        writer = await openVideoWriter(writerOptions(event, engine, output, options.signal))
+    for await (const event of engine.generate(request, { ...options, signal })) {
+      const writer = await opening
+      if (event.type === 'start') {
+        // Its libraries load while the prompt is encoded. A file that cannot be written ends the run at once.
+        opening = openVideoWriter(writerOptions(event, engine, output, options.signal))
+        opening.catch((error: unknown) => stop.abort(error))
+      }
       if (event.type === 'audio-ready') await writer!.writeSound(event)
       if (event.type === 'frames-decoded') {
         await writing
@@ -60,12 +66,15 @@ export async function* renderVideo(
       yield event
       if (event.type === 'start') yield* formatNotices(output.path, event)
     }
-    const { path, bytes, frames } = await writer!.finish()
+    const { path, bytes, frames } = await (await opening!).finish()
     done = true
     yield { type: 'video-written', path, bytes, frames }
+  } catch (error) {
+    throw stop.signal.aborted ? stop.signal.reason : error
   } finally {
     if (!done) {
       await writing.catch(() => {})
+      const writer = await opening?.catch(() => undefined)
       await writer?.abort()
     }
   }

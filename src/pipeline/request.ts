@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { RequestError } from '../errors.ts'
 import { toLatent } from '../geometry/video-geometry.ts'
-import { dropNotices, type Notify } from '../notices.ts'
+import { dropNotices, Notices, type Notify } from '../notices.ts'
 import { isGuided } from '../sampling/guidance.ts'
 import { answersOf, type Probe, refusePicture } from './answers-of-media.ts'
 import { withPreset } from './fields/preset.ts'
@@ -41,21 +41,35 @@ export async function resolveRequest(
   probe: Probe,
   context: PlanContext,
 ): Promise<GeneratePlan> {
+  const { notify = dropNotices } = context
+  const notices = new Notices()
+  const asked = await planChecked(request, facts, probe, { ...context, notify: notices.add })
+  const source = shapingInput(request)
+  if (source === undefined) {
+    for (const { code, message } of notices.take()) notify(code, message)
+    return asked
+  }
+  const answers = answersOf(request, facts, await probe(source), notify)
+  const plan = planRequest({ ...request, ...answers }, facts, context)
+  if ('frames' in answers) noticeLength(request, plan, notify)
+  return plan
+}
+
+/** Plans a request as it stands; a picture in the place of a clip is refused as one. */
+async function planChecked(
+  request: GenerateRequest,
+  facts: RequestFacts,
+  probe: Probe,
+  context: PlanContext,
+): Promise<GeneratePlan> {
   try {
-    planRequest(request, facts, { ...context, notify: dropNotices })
+    return planRequest(request, facts, context)
   } catch (error) {
     if (error instanceof RequestError && error.code === 'request/unsupported') {
       await refusePicture(request, facts, probe)
     }
     throw error
   }
-  const source = shapingInput(request)
-  if (source === undefined) return planRequest(request, facts, context)
-  const { notify = dropNotices } = context
-  const answers = answersOf(request, facts, await probe(source), notify)
-  const plan = planRequest({ ...request, ...answers }, facts, context)
-  if ('frames' in answers) noticeLength(request, plan, notify)
-  return plan
 }
 
 /** The file whose shape the video takes: what it goes on or starts from, else its earliest picture. */

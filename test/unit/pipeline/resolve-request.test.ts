@@ -226,3 +226,13 @@ test('a clip of any length is worked from by an engine, in its own time and shap
     `${clip}: frames of 20 fps are resampled by their times to 16 fps.`,
   ])
 })
+
+test('a request that no file answers is planned once', async () => {
+  let plans = 0
+  const randomSeed = () => BigInt(++plans)
+  const { seed } = await resolveRequest({ prompt: '' }, facts, async () => files['wide.png']!, {
+    fields: requestFields,
+    randomSeed,
+  })
+  expect([seed, plans]).toEqual([1n, 1])
+})
