@@ -139,6 +139,26 @@ test('every stage of the plan has a budget, and all of them eight minutes at mos
   expect(new Set(files).size).toBeGreaterThan(8)
 })
 
+test('a trial on a CPU takes what a GPU does, but for the options of the CUDA provider and PyTorch compiled', () => {
+  const place = {
+    root: '/kit',
+    weights: '/dev/shm/w',
+    output: '/out',
+    kernels: ['linear', 'norm-silu-windows'],
+  }
+  const namesOn = (device: string) => {
+    return gpuStages({ ...place, device, size: '832x480', frames: 81 }).flatMap(({ tasks }) => {
+      return tasks.map(({ name }) => name)
+    })
+  }
+  const onCpu = new Set(namesOn('cpu'))
+  expect(namesOn('cuda').filter(name => !onCpu.has(name))).toEqual([
+    'decode 4 fuse_conv_bias=1',
+    'decode 4 prefer_nhwc=1 without norm-silu-windows',
+    ...['cudnn 2', 'cudnn 6', 'compiled 2', 'compiled 6'],
+  ])
+})
+
 test('networks do without each kernel that they use once, and the reports have to say so', () => {
   const place = {
     root: '/kit',
