@@ -8,7 +8,7 @@ import type {
   Model,
   ModelFacts,
 } from '../../src/pipeline/family.ts'
-import { linspace } from '../../src/sampling/schedules/noise-levels.ts'
+import { linspace } from '../../src/tensor/arithmetic.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import { qwen2Encoder, qwen2Ignored } from '../qwen2/encoder.ts'
 import { siglipVisionEncoder, siglipVisionIgnored } from '../siglip/vision-encoder.ts'

@@ -1,5 +1,6 @@
 import { families } from '../../models/index.ts'
-import { type Engine, type EngineOptions, type EngineParts, openEngine } from '../engine/engine.ts'
+import type { Engine, EngineOptions, EngineParts } from '../engine/engine.ts'
+import { openEngine } from '../engine/open-engine.ts'
 import { chooseBackend } from '../runtime/choose-backend.ts'
 
 /** The parts that the programs and the public API are made of: the families, and what runs their graphs. */

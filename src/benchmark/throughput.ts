@@ -1,4 +1,4 @@
-import { openEngine } from '../engine/engine.ts'
+import { openEngine } from '../engine/open-engine.ts'
 import type { Context, Result } from './context.ts'
 import { measurement } from './report.ts'
 

@@ -1,10 +1,12 @@
 import { BackendError, CheckpointError } from '../errors.ts'
+import { memoize } from '../memoize.ts'
 import { areFinite } from '../tensor/arithmetic.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Weights } from '../weights/checkpoint.ts'
 import { assertUnchanged, type FileStamp } from '../weights/file-stamp.ts'
 import { mappedFiles } from '../weights/mapped-files.ts'
-import { firstNotFinite, type NotFinite } from '../weights/not-finite.ts'
+import { firstNotFinite } from '../weights/not-finite.ts'
+import type { TensorLocation } from '../weights/tensor-location.ts'
 
 /**
  * The files of a model's components. Sessions map them, so what is in them has to stay: it is compared with what their
@@ -13,8 +15,10 @@ import { firstNotFinite, type NotFinite } from '../weights/not-finite.ts'
 export class ComponentFiles {
   readonly #weights: () => ReadonlyMap<string, Weights>
   readonly #adapterStamps: readonly FileStamp[]
-  readonly #verified = new Map<string, Promise<void>>()
-  readonly #searched = new Map<string, Promise<NotFinite | undefined>>()
+  readonly #verified = memoize(async (component: string) => {
+    for (const { encoding } of this.#tensorsOf(component)) await encoding?.verify?.()
+  })
+  readonly #notFinite = memoize((component: string) => firstNotFinite(this.#tensorsOf(component)))
 
   /** @param weights by component; may grow */
   constructor(weights: () => ReadonlyMap<string, Weights>, adapterStamps: readonly FileStamp[]) {
@@ -40,9 +44,7 @@ export class ComponentFiles {
   async beforeOpening(component: string): Promise<void> {
     const stamps = this.#stampsOf(component)
     assertUnchanged(stamps)
-    const verified = this.#verified.get(component) ?? this.#verify(component)
-    this.#verified.set(component, verified)
-    await verified
+    await this.#verified(component)
     for (const stamp of stamps) mappedFiles.publish(stamp)
   }
 
@@ -79,10 +81,7 @@ export class ComponentFiles {
   }
 
   async #assertFinite(component: string): Promise<void> {
-    const search =
-      this.#searched.get(component) ?? firstNotFinite(this.#weights().get(component)?.tensors.values() ?? [])
-    this.#searched.set(component, search)
-    const found = await search
+    const found = await this.#notFinite(component)
     if (!found) return
     const { file, key } = found.location
     throw new CheckpointError('checkpoint/tensors', {
@@ -93,9 +92,8 @@ export class ComponentFiles {
     })
   }
 
-  async #verify(component: string): Promise<void> {
-    for (const { encoding } of this.#weights().get(component)?.tensors.values() ?? [])
-      await encoding?.verify?.()
+  #tensorsOf(component: string): Iterable<TensorLocation> {
+    return this.#weights().get(component)?.tensors.values() ?? []
   }
 
   #stampsOf(component: string): readonly FileStamp[] {

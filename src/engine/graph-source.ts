@@ -7,6 +7,7 @@ import { withLateCasts } from '../graph/late-casts.ts'
 import { serialize } from '../graph/serialize.ts'
 import { weightBytesOf } from '../graph/session-memory.ts'
 import { standardGraph } from '../graph/standard-dialect.ts'
+import { memoize } from '../memoize.ts'
 import type { GraphRecipe } from '../pipeline/family.ts'
 import type { GraphModel, GraphTarget } from '../runtime/backend.ts'
 import { hasResidentsInPlace } from '../runtime/choose-backend.ts'
@@ -78,7 +79,14 @@ export function graphSource(
         // Those that the precision needs, before a backend says which it has.
         ...(requested === 'fp8' && device.type === 'cuda' && { kernels: float8Kernels }),
       }
-  const build = builtGraphs(recipe, (of, target) => buildPart(whole, of, precision, { adapters, target }))
+  const parts = memoize(
+    ({ of, target }: { readonly of: GraphRecipe; readonly target: GraphTarget }) =>
+      buildPart(whole, of, precision, { adapters, target }),
+    ({ of: { component, part }, target: { residentsInPlace, kernels = [] } }) =>
+      JSON.stringify([component, part?.name, residentsInPlace, ...kernels]),
+  )
+  const build = async (name: string, target: GraphTarget) =>
+    (await parts({ of: recipe(name), target })).get(name)!
   const files = new ComponentFiles(
     () => whole.weights,
     adapters.map(({ file }) => file.stamp),
@@ -168,25 +176,6 @@ function rounded(graph: Graph): Graph {
 /** Whether a CPU leaves the weights in their files. */
 function isMapped(graph: Graph): boolean {
   return !needsPrivateCopy({ weightBytes: weightBytesOf(graph) })
-}
-
-function builtGraphs(
-  recipe: GraphSource['recipe'],
-  build: (of: GraphRecipe, target: GraphTarget) => Promise<ReadonlyMap<string, Graph>>,
-): (name: string, target: GraphTarget) => Promise<Graph> {
-  const parts = new Map<string, Promise<ReadonlyMap<string, Graph>>>()
-  return async (name, target) => {
-    const of = recipe(name)
-    const key = JSON.stringify([
-      of.component,
-      of.part?.name,
-      target.residentsInPlace,
-      ...(target.kernels ?? []),
-    ])
-    const built = parts.get(key) ?? build(of, target)
-    parts.set(key, built)
-    return (await built).get(name)!
-  }
 }
 
 function graphModel(graph: Graph, name: string, device: Device): GraphModel {

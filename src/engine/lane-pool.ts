@@ -57,17 +57,13 @@ export class LanePool implements AsyncDisposable {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1)
         reject(new CancelledError({ cause: signal.reason }))
       }
-      const settle = () => signal.removeEventListener('abort', cancel)
-      const waiter: Waiter = {
-        take: lane => {
-          settle()
-          resolve(lane)
-        },
-        fail: error => {
-          settle()
-          reject(error)
-        },
-      }
+      const settled =
+        <T>(end: (result: T) => void) =>
+        (result: T) => {
+          signal.removeEventListener('abort', cancel)
+          end(result)
+        }
+      const waiter: Waiter = { take: settled(resolve), fail: settled(reject) }
       signal.addEventListener('abort', cancel, { once: true })
       this.#waiters.push(waiter)
     })

@@ -8,7 +8,7 @@ import { hostArrays, type StateArrays } from '../tensor/state-arrays.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { DeviceArrays } from './device-arrays.ts'
 import type { GraphSource } from './graph-source.ts'
-import { stateModel } from './state-graphs.ts'
+import { StateSessions } from './state-sessions.ts'
 
 /** A run of a session that is opened when its turn comes. */
 type SessionRun = [
@@ -27,8 +27,7 @@ export class Lane implements GraphRunner {
   readonly #backend: Backend
   readonly #source: GraphSource
   readonly #sessions = new Map<string, Promise<Session>>()
-  /** Of the graphs that compute on the state of a run: they have no weights, and stay. */
-  readonly #stateSessions = new Map<string, Promise<Session>>()
+  #state: StateSessions | undefined
   readonly #residents = new Set<ResidentTensor>()
   #runningSeconds = 0
   #signal: AbortSignal | undefined
@@ -86,8 +85,10 @@ export class Lane implements GraphRunner {
 
   openArrays(shape: readonly number[]): StateArrays<unknown> {
     if (!this.#backend.keepsState) return hostArrays(shape)
+    this.#state ??= new StateSessions(this.#backend)
+    const state = this.#state
     return new DeviceArrays(shape, {
-      run: (op, rank, feeds, options) => this.#inTurn(() => this.#stateSession(op, rank), feeds, options),
+      run: (op, rank, feeds, options) => this.#inTurn(() => state.open(op, rank), feeds, options),
       drop: residents => this.drop(residents),
     })
   }
@@ -160,9 +161,7 @@ export class Lane implements GraphRunner {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#releaseWhere(() => true)
-    await Promise.allSettled(
-      [...this.#stateSessions.values()].map(async session => (await session).release()),
-    )
+    await this.#state?.[Symbol.asyncDispose]()
     await this.#backend[Symbol.asyncDispose]()
   }
 
@@ -178,14 +177,6 @@ export class Lane implements GraphRunner {
     this.#sessions.set(graph, opening)
     opening.catch(() => this.#sessions.delete(graph))
     return await opening
-  }
-
-  async #stateSession(op: string, rank: number): Promise<Session> {
-    const name = `${op} ${rank}`
-    const open = this.#stateSessions.get(name) ?? this.#backend.open(stateModel(op, rank))
-    this.#stateSessions.set(name, open)
-    open.catch(() => this.#stateSessions.delete(name))
-    return await open
   }
 
   async #open(graph: string): Promise<Session> {

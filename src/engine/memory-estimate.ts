@@ -2,6 +2,7 @@
 import { pixelFramesOf, toLatent } from '../geometry/video-geometry.ts'
 import { sizedOutputs } from '../graph/cost.ts'
 import { type SessionMemory, sessionMemory, weightBytesOf } from '../graph/session-memory.ts'
+import { memoize } from '../memoize.ts'
 import { type DryRun, dryRunDecoding, dryRunDenoising } from '../pipeline/dry-run.ts'
 import type { ClipGraphs, GraphRecipe } from '../pipeline/family.ts'
 import { type MemoryPlan, memoryPlans, type Residency, shouldEvict } from '../pipeline/memory-plan.ts'
@@ -138,20 +139,6 @@ export class MemoryEstimator {
 
 function graphsOf(graphs: ClipGraphs): readonly string[] {
   return 'stages' in graphs ? graphs.stages.map(({ graph }) => graph) : [graphs.first]
-}
-
-/** Calls a function once for each argument. */
-function memoize<T, R>(
-  call: (argument: T) => R,
-  keyOf: (argument: T) => unknown = each => each,
-): (argument: T) => R {
-  const known = new Map<unknown, R>()
-  return argument => {
-    const key = keyOf(argument)
-    const found = known.get(key) ?? call(argument)
-    known.set(key, found)
-    return found
-  }
 }
 
 /** A clip that is extended is made window by window, each like a clip of its own. */

@@ -1,5 +1,8 @@
 import { CancelledError, disposedError } from '../errors.ts'
 
+/** How long what was aborted may take to end by itself. */
+const graceMs = 500
+
 /** The requests of one engine: each ends with its caller's signal, or with the engine. */
 export class RunningRequests {
   readonly #stops = new Set<AbortController>()
@@ -8,7 +11,8 @@ export class RunningRequests {
   #disposed = false
 
   /**
-   * Gives the events that `make` gives.
+   * Gives the events that `make` gives, and rejects within half a second after an abort, also where they wait for
+   * something that cannot be stopped: that ends on its own.
    * @param make gets the signal that ends the request; its reason is the error to end it with
    * @throws CancelledError after the caller's signal has aborted, or the engine was disposed
    */
@@ -23,7 +27,7 @@ export class RunningRequests {
     callers?.addEventListener('abort', cancel, { once: true })
     this.#stops.add(stop)
     try {
-      yield* untilAborted(make(stop.signal), stop.signal, work => this.#outlive(work))
+      yield* this.#untilAborted(make(stop.signal), stop.signal)
     } catch (error) {
       throw stop.signal.aborted ? stop.signal.reason : error
     } finally {
@@ -44,66 +48,50 @@ export class RunningRequests {
     await this.settled()
   }
 
+  async *#untilAborted<T>(
+    events: AsyncGenerator<T, void, undefined>,
+    signal: AbortSignal,
+  ): AsyncGenerator<T, void, undefined> {
+    let late = false
+    try {
+      for (;;) {
+        const next = await this.#withinGrace(events.next(), signal)
+        late = next === undefined
+        if (next === undefined) throw signal.reason
+        if (next.done) return
+        yield next.value
+      }
+    } finally {
+      const end = events.return()
+      if (late) this.#outlive(end)
+      else await end
+    }
+  }
+
+  /** @returns undefined when the work takes longer than the grace after an abort */
+  async #withinGrace<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+    let timer: NodeJS.Timeout | undefined
+    let begin = () => {}
+    const late = new Promise<undefined>(resolve => {
+      begin = () => {
+        this.#outlive(work)
+        timer = setTimeout(resolve, graceMs, undefined)
+      }
+    })
+    if (signal.aborted) begin()
+    else signal.addEventListener('abort', begin, { once: true })
+    try {
+      return await Promise.race([work, late])
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', begin)
+    }
+  }
+
   #outlive(work: Promise<unknown>): void {
     const settled = work
       .catch(() => {}) // the caller hears of it, or was let go before
       .finally(() => this.#ends.delete(settled))
     this.#ends.add(settled)
-  }
-}
-
-/** How long what was aborted may take to end by itself. */
-const graceMs = 500
-
-/**
- * Gives what a generator gives, and rejects with the signal's reason within half a second after it has aborted, also
- * where the generator waits for something that cannot be stopped. The generator then ends on its own.
- * @param onAborted told of what is still under way when the signal aborts
- */
-export async function* untilAborted<T>(
-  generator: AsyncGenerator<T, void, undefined>,
-  signal: AbortSignal,
-  onAborted: (work: Promise<unknown>) => void,
-): AsyncGenerator<T, void, undefined> {
-  let late = false
-  try {
-    for (;;) {
-      const next = await beforeGrace(generator.next(), signal, onAborted).catch(error => {
-        late = error === tooLate
-        throw late ? signal.reason : error
-      })
-      if (next.done) return
-      yield next.value
-    }
-  } finally {
-    const end = generator.return()
-    if (late) onAborted(end)
-    else await end
-  }
-}
-
-const tooLate = Symbol('too late')
-
-/** @throws `tooLate` when the work takes longer than the grace after an abort */
-async function beforeGrace<T>(
-  work: Promise<T>,
-  signal: AbortSignal,
-  onAborted: (work: Promise<unknown>) => void,
-): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  let begin = () => {}
-  const late = new Promise<never>((_, reject) => {
-    begin = () => {
-      onAborted(work)
-      timer = setTimeout(() => reject(tooLate), graceMs)
-    }
-  })
-  if (signal.aborted) begin()
-  else signal.addEventListener('abort', begin, { once: true })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', begin)
   }
 }

@@ -102,3 +102,12 @@ export function areFinite(values: Float32Array): boolean {
   for (let index = 0; index < values.length; index++) sum += 0 * values[index]!
   return sum === 0
 }
+
+/** `count` numbers from start to stop inclusive, evenly spaced; bit for bit numpy.linspace. */
+export function linspace(start: number, stop: number, count: number): number[] {
+  const step = (stop - start) / (count - 1)
+  const values = Array.from({ length: count }, (_, i) => i * step + start)
+  values[0] = start
+  if (count > 1) values[count - 1] = stop
+  return values
+}

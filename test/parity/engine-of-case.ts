@@ -1,6 +1,6 @@
 import { afterAll } from 'vitest'
 import { composition } from '../../src/api/engine.ts'
-import { openEngine } from '../../src/engine/engine.ts'
+import { openEngine } from '../../src/engine/open-engine.ts'
 import type { Engine, EngineOptions } from '../../src/index.ts'
 
 /**

@@ -1,4 +1,5 @@
-import { float32, float64, linspace, scheduleOf, shiftSigmas, shiftStatically } from './noise-levels.ts'
+import { linspace } from '../../tensor/arithmetic.ts'
+import { float32, float64, scheduleOf, shiftSigmas, shiftStatically } from './noise-levels.ts'
 import type { FlowSettings, Schedule, ScheduleRequest, Shift } from './schedule.ts'
 
 /**

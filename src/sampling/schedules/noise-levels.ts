@@ -100,12 +100,3 @@ function stretch(sigmas: readonly number[], terminal: number, round: Rounding): 
   if (scale === 0) return [...sigmas]
   return distances.map(distance => round(1 - round(distance / scale)))
 }
-
-/** `count` numbers from start to stop inclusive, evenly spaced; bit for bit numpy.linspace. */
-export function linspace(start: number, stop: number, count: number): number[] {
-  const step = (stop - start) / (count - 1)
-  const values = Array.from({ length: count }, (_, i) => i * step + start)
-  values[0] = start
-  if (count > 1) values[count - 1] = stop
-  return values
-}

@@ -1,5 +1,5 @@
 /** Noise levels that pipelines hand to their schedulers, before the shift. */
-import { linspace } from './noise-levels.ts'
+import { linspace } from '../../tensor/arithmetic.ts'
 
 /** Sigmas from 1 down to 1/steps in even steps: the sigmas that LTX pipelines pass on. */
 export function linearSigmas(steps: number): number[] {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { families } from '../../../models/index.ts'
-import { type EngineOptions, openEngine } from '../../../src/engine/engine.ts'
+import type { EngineOptions } from '../../../src/engine/engine.ts'
+import { openEngine } from '../../../src/engine/open-engine.ts'
 import { planMemory } from '../../../src/engine/plan-memory.ts'
 import type { GenerateRequest } from '../../../src/pipeline/request.ts'
 import type { GraphModel, Session } from '../../../src/runtime/backend.ts'

@@ -1,5 +1,6 @@
 import { families } from '../../../models/index.ts'
-import { type Engine, type EngineOptions, openEngine } from '../../../src/engine/engine.ts'
+import type { Engine, EngineOptions } from '../../../src/engine/engine.ts'
+import { openEngine } from '../../../src/engine/open-engine.ts'
 import type { GenerateEvent } from '../../../src/pipeline/events.ts'
 import type { GenerateRequest } from '../../../src/pipeline/request.ts'
 import { fixture } from '../../fixtures.ts'

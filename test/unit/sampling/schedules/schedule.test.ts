@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { linspace } from '../../../../src/sampling/schedules/noise-levels.ts'
 import { linearQuadraticSigmas, linearSigmas } from '../../../../src/sampling/schedules/spacings.ts'
+import { linspace } from '../../../../src/tensor/arithmetic.ts'
 
 test('linspace includes both ends', () => {
   expect(linspace(0, 1, 5)).toEqual([0, 0.25, 0.5, 0.75, 1])
