@@ -10,13 +10,17 @@ import { windowsOfActive } from '../../kernels/norm-silu-windows/reference.ts'
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
 import { normalizedAndRotated } from '../../kernels/qk-norm-rope/reference.ts'
 import { residualNorm } from '../../kernels/residual-norm/op.ts'
+import { normalizedInFloat8 } from '../../kernels/round-norm/reference.ts'
 import { roundRows } from '../../kernels/round-rows/op.ts'
 import { type Float8Rows, rowsInFloat8 } from '../../kernels/round-rows/reference.ts'
+import { sumsInFloat8 } from '../../kernels/round-sums/reference.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { multiply, subtract } from '../../src/graph/ops/elementwise.ts'
 import { concat, reshape, slice } from '../../src/graph/ops/layout.ts'
+import { matmulTransposed } from '../../src/graph/ops/matmul.ts'
 import { sumOver } from '../../src/graph/ops/reduction.ts'
+import { withRoundedResults } from '../../src/graph/rounded-results.ts'
 import type { Backend } from '../../src/runtime/backend.ts'
 import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { largestRowError } from './relative-error.ts'
@@ -59,6 +63,11 @@ function kernelCases({ tokens, width, windows, frames }: KernelSizes): Readonly<
   const angles = random([1, tokens, headDim / 2], 5)
   const norm = { norm: 'layer', epsilon: 1e-6, offset: 1 } as const
   const heads = { epsilon: 1e-6, headDim }
+  const layer = {
+    x: random([1, 1, fed, width], 1),
+    weight: scaledBy(random([width, width], 2), 1 / Math.sqrt(width)),
+    bias: random([width], 3),
+  }
   return {
     'qk-norm-rope': {
       rows: ['query', 'key'],
@@ -149,13 +158,57 @@ function kernelCases({ tokens, width, windows, frames }: KernelSizes): Readonly<
         return { rows: { own: valuesOf(roundRows(x)), reference: valuesOf(rowsInFloat8(x)) } }
       },
     },
-    linear: {
-      rows: ['x'],
+    'round-norm': {
+      rows: ['x', 'update'],
       feeds: {
         x: random([1, 1, fed, width], 1),
-        weight: scaledBy(random([width, width], 2), 1 / Math.sqrt(width)),
-        bias: random([width], 3),
+        update: random([1, 1, fed, width], 2),
+        gate: random(perRow, 3),
+        scale: random(perRow, 4),
+        shift: random(perRow, 5),
       },
+      build: (inner, outer) => {
+        const [rows, update, gate] = [inner('x'), inner('update'), outer('gate')]
+        const modulation = { scale: outer('scale'), shift: outer('shift') }
+        const alone = normModulate(rows, modulation, norm)
+        const { normalized } = residualNorm({ rows, update, gate }, modulation, norm)
+        const sum = addedThroughGate(cast(rows, 'f32'), cast(update, 'f32'), gate)
+        return {
+          rows: {
+            own: valuesOf(roundRows(alone)),
+            reference: valuesOf(normalizedInFloat8(rows, modulation, norm)),
+          },
+          'after a sum': {
+            own: valuesOf(roundRows(normalized)),
+            reference: valuesOf(normalizedInFloat8(sum, modulation, norm)),
+          },
+        }
+      },
+    },
+    'round-sums': {
+      rows: ['x'],
+      feeds: layer,
+      build: inner => {
+        const [x, floats, bias] = [inner('x'), inner('weight'), inner('bias')]
+        const [rows, weight] = [rowsInFloat8(x), rowsInFloat8(floats)]
+        const products = matmulTransposed(cast(rows.elements, 'f32'), cast(weight.elements, 'f32'))
+        const compared = (gelu: boolean) => {
+          const own = valuesOf(roundRows(linearLayer(x, { weight: { floats }, bias, gelu })))
+          const reference = sumsInFloat8({
+            sums: cast(products, x.dtype),
+            rowScales: rows.scales,
+            columnScales: reshape(weight.scales, [width]),
+            bias,
+            gelu,
+          })
+          return { own, reference: valuesOf(reference) }
+        }
+        return { rows: compared(false), 'after GELU': compared(true) }
+      },
+    },
+    linear: {
+      rows: ['x'],
+      feeds: layer,
       build: inner => {
         const x = inner('x')
         const operands = { weight: inner('weight'), bias: inner('bias') }
@@ -227,7 +280,7 @@ function comparison(
     graph.output(`${name}, differences`, squares(subtract(cast(own, 'f32'), expected)))
     graph.output(`${name}, squares`, squares(expected))
   }
-  return graph
+  return withRoundedResults(graph)
 }
 
 /** x [..., length + windows − 1, width] → [..., length · windows, width]; a window is a row further than the one before. */

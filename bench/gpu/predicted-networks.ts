@@ -9,6 +9,7 @@ import { wanDecoder } from '../../models/wan/vae.ts'
 import { wanVaeConfig } from '../../models/wan/vae-config.ts'
 import type { Symbols } from '../../src/graph/cost.ts'
 import type { Graph } from '../../src/graph/graph.ts'
+import { withRoundedResults } from '../../src/graph/rounded-results.ts'
 import type { WeightSource } from '../../src/graph/scope.ts'
 import { wantedTensors } from '../../src/graph/wanted-tensors.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
@@ -22,7 +23,9 @@ export const ownKernels: ReadonlySet<string> = new Set([
   'norm-silu-windows',
   'qk-norm-rope',
   'residual-norm',
+  'round-norm',
   'round-rows',
+  'round-sums',
 ])
 
 /** The backend that has them. */
@@ -60,7 +63,7 @@ export function transformerCost(
     graphOf(weights => {
       const fields = wanTransformerConfig.parse({ ...config, num_layers: layers })
       const rounds = (key: string) => inFloat8 && !wanKeepsPrecision.some(layers => layers.test(key))
-      return wanTransformer(fields, { ...weights, inFloat8: rounds }, 'bf16', target)
+      return withRoundedResults(wanTransformer(fields, { ...weights, inFloat8: rounds }, 'bf16', target))
     })
   const symbols: Symbols = {
     ...{ batch: 1, frames: latentFrames, height: height / 16, width: width / 16 },

@@ -14,9 +14,11 @@ export function gpuStages(options: StageOptions): readonly Stage[] {
   const cut = layers === undefined ? [] : ['--layers', String(layers)]
   const { kernels } = options
   const usedBy = (network: string) => kernels.filter(each => (leftOutOf[each] ?? 'transformer') === network)
-  const [ofTransformer, ofDecoder] = [usedBy('transformer'), usedBy('decoder')]
+  const [ofTransformer, ofDecoder, ofFloat8] = [usedBy('transformer'), usedBy('decoder'), usedBy('fp8')]
   const { bench, peer, own, doctor, limits } = kitTasks(options)
   const plain = [...cut, '--no-profile']
+  const inFloat8 = (name: string, leftOut?: string) =>
+    bench(name, 'step', large, [...more, '--no-profile', '--precision', 'fp8'], leftOut)
   const decode = (chunk: number, variables?: Task['variables'], leftOut?: string): Task => {
     const without = leftOut === undefined ? [] : ['without', leftOut]
     const name = ['decode', chunk, ...Object.values(variables ?? {}), ...without].join(' ')
@@ -40,19 +42,21 @@ export function gpuStages(options: StageOptions): readonly Stage[] {
     {
       number: 2,
       title: `a layer of ${large}, and its profile`,
-      budgetSeconds: 60,
+      budgetSeconds: 75,
       tasks: [
         bench('few layers', 'step', large, ['--layers', String(pair[0]), '--no-profile']),
         bench('more layers', 'step', large, more),
         ...ofTransformer.map(kernel =>
           bench(`without ${kernel}`, 'step', large, [...more, '--no-profile'], kernel),
         ),
-        // A CPU emulates them.
-        bench('in fp8', 'step', large, [...more, '--no-profile', '--precision', 'fp8']),
+        // A CPU emulates them, once.
+        inFloat8('in fp8'),
+        ...(onGpu ? ofFloat8.map(kernel => inFloat8(`in fp8 without ${kernel}`, kernel)) : []),
       ],
       derive: results => ({
         ...perLayer(results, ['few layers', 'more layers'], pair, 'step'),
         ...savedPerLayer(results, 'more layers', ofTransformer, pair[1]),
+        ...savedPerLayer(results, 'in fp8', ofFloat8, pair[1], 'in fp8 '),
       }),
     },
     { number: 3, title: 'limits by PyTorch', budgetSeconds: 15, tasks: [limits()] },
@@ -107,14 +111,16 @@ export function gpuStages(options: StageOptions): readonly Stage[] {
 }
 
 /**
- * The network that is measured without a kernel, where that is not the transformer; none for those that stand in for
+ * The network that is measured without a kernel, where that is not the transformer in bf16; none for those that stand in for
  * another one: a layer has no use for them beside it.
  */
-const leftOutOf: Readonly<Record<string, 'decoder' | 'none'>> = {
+const leftOutOf: Readonly<Record<string, 'decoder' | 'fp8' | 'none'>> = {
   'norm-silu-windows': 'decoder',
   'gated-residual': 'none',
   'norm-modulate': 'none',
-  // Of products in 8-bit floats alone.
+  'round-norm': 'fp8',
+  'round-sums': 'fp8',
+  // Without it there are no products in 8-bit floats.
   'round-rows': 'none',
 }
 
@@ -141,16 +147,20 @@ export function perLayer(
   }
 }
 
-/** Milliseconds of a layer that each kernel saves, by reports with all of them and without it. */
+/**
+ * Milliseconds of a layer that each kernel saves, by reports with all of them and without it.
+ * @param prefix of the names of the reports without one
+ */
 export function savedPerLayer(
   results: ReadonlyMap<string, unknown>,
   whole: string,
   kernels: readonly string[],
   layers: number,
+  prefix = '',
 ): Readonly<Record<string, number>> {
   const all = secondsOf(results, whole, 'step')
   const saved = kernels.flatMap(kernel => {
-    const without = secondsOf(results, `without ${kernel}`, 'step')
+    const without = secondsOf(results, `${prefix}without ${kernel}`, 'step')
     if (all === undefined || without === undefined) return []
     return [[`${kernel} saves a layer, ms`, (1e3 * (without - all)) / layers] as const]
   })

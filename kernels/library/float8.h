@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 
 namespace framewright {
@@ -31,6 +32,15 @@ inline uint8_t toE4m3(float value) {
   const auto steps = static_cast<int>(std::nearbyint(std::ldexp(magnitude, -unit)));  // at most 16
   // Exponent and fraction follow each other: a step past the last fraction is the next exponent.
   return sign | static_cast<uint8_t>(unit == -9 ? steps : (unit + 9) * 8 + steps);
+}
+
+/** Rounds a row, with a scale that brings its largest magnitude to the largest e4m3. Gives the scale. */
+inline float toE4m3Row(const float* x, uint8_t* elements, size_t width) {
+  float largest = 0;
+  for (size_t channel = 0; channel < width; ++channel) largest = std::fmax(largest, std::fabs(x[channel]));
+  const float scale = std::fmax(largest * (1 / largestE4m3), leastScale);
+  for (size_t channel = 0; channel < width; ++channel) elements[channel] = toE4m3(x[channel] / scale);
+  return scale;
 }
 
 }  // namespace framewright

@@ -22,6 +22,11 @@ inline unsigned threadsOfRow(int width, int perThread) {
   return threadsHolding(width, perThread, perThread == 8 ? 1 : 2);
 }
 
+/** total = x + update · gate */
+inline void addRow(const float* x, const float* update, const float* gate, float* total, size_t width) {
+  for (size_t channel = 0; channel < width; ++channel) total[channel] = x[channel] + update[channel] * gate[channel];
+}
+
 /** y = (x - mean) / √(mean of squares + epsilon) · (offset + scale) + shift */
 inline void normalizeRow(const float* x, const float* scale, const float* shift, float* y, size_t width,
                          const NormOptions& options) {

@@ -6,33 +6,21 @@
  */
 #pragma once
 
-#include "vector.h"
+#include "held-row.h"
 
 /** Vectors of a row that a thread holds: of eight channels one, for which there are registers. */
 template <int size>
 constexpr int heldOf = size == 8 ? 1 : 2;
 
-/** The channels of a row that a thread holds. */
+/** A row that is normalised. */
 template <int size>
-struct HeldRow {
-  float at[heldOf<size>][size];
-};
+using NormRow = HeldRow<size, heldOf<size>>;
 
 struct NormOptions {
   float epsilon, offset;
   /** 0 where the mean is not taken off. */
   int centered;
 };
-
-/** Calls `one` with each of the thread's vectors of a row, by its number and its first channel. */
-template <int size, class One>
-__device__ inline void forVectors(int width, One one) {
-#pragma unroll
-  for (int part = 0; part < heldOf<size>; ++part) {
-    const int first = (threadIdx.x + part * blockDim.x) * size;
-    if (first < width) one(part, first);
-  }
-}
 
 /** The sum over the block, on every thread. Each of the sums of a kernel has a number: no barrier is needed between two. */
 template <int number>
@@ -47,17 +35,58 @@ __device__ inline float sumOverBlock(float sum) {
 }
 
 /**
- * y = (x - mean) / √(mean of squares + epsilon) · (offset + scale) + shift. The variance is that of the differences from
+ * Holds the rows of x: at most heldOf<size> · size · threads channels, which `size` divides.
+ * @returns the sum of the thread's channels
+ */
+template <typename T, int size>
+__device__ inline float holdRow(NormRow<size>& held, const T* __restrict__ x, int width) {
+  float sum = 0;
+  forVectors<size, heldOf<size>>(width, [&](int part, int first) {
+    const auto loaded = load<T, size>(x + first);
+#pragma unroll
+    for (int channel = 0; channel < size; ++channel) {
+      held.at[part][channel] = static_cast<float>(loaded.at[channel]);
+      sum += held.at[part][channel];
+    }
+  });
+  return sum;
+}
+
+/**
+ * Holds x + update · gate, and writes it rounded.
+ * @returns the sum of the thread's channels
+ */
+template <typename T, int size>
+__device__ inline float holdTotal(NormRow<size>& held, const T* __restrict__ x, const T* __restrict__ update,
+                                  const float* __restrict__ gate, T* __restrict__ total, int width) {
+  float sum = 0;
+  forVectors<size, heldOf<size>>(width, [&](int part, int first) {
+    const auto base = load<T, size>(x + first), added = load<T, size>(update + first);
+    const auto factor = load<float, size>(gate + first);
+    Vector<T, size> result;
+#pragma unroll
+    for (int channel = 0; channel < size; ++channel) {
+      const float more = static_cast<float>(added.at[channel]) * factor.at[channel];
+      held.at[part][channel] = static_cast<float>(base.at[channel]) + more;
+      result.at[channel] = static_cast<T>(held.at[part][channel]);
+      sum += held.at[part][channel];
+    }
+    store(total + first, result);
+  });
+  return sum;
+}
+
+/**
+ * x = (x - mean) / √(mean of squares + epsilon) · (offset + scale) + shift. The variance is that of the differences from
  * the mean, as it is exact for rows far from zero.
  * @param sum of the thread's channels
  */
-template <typename T, int size>
-__device__ inline void writeNormalized(HeldRow<size>& x, float sum, const float* __restrict__ scale,
-                                       const float* __restrict__ shift, T* __restrict__ y, int width,
-                                       const NormOptions& options) {
+template <int size>
+__device__ inline void normalize(NormRow<size>& x, float sum, const float* __restrict__ scale,
+                                 const float* __restrict__ shift, int width, const NormOptions& options) {
   const float mean = options.centered != 0 ? sumOverBlock<0>(sum) / width : 0;
   float squares = 0;
-  forVectors<size>(width, [&](int part, int) {
+  forVectors<size, heldOf<size>>(width, [&](int part, int) {
 #pragma unroll
     for (float& value : x.at[part]) {
       value -= mean;
@@ -65,18 +94,16 @@ __device__ inline void writeNormalized(HeldRow<size>& x, float sum, const float*
     }
   });
   const float inverse = rsqrtf(sumOverBlock<1>(squares) / width + options.epsilon);
-  forVectors<size>(width, [&](int part, int first) {
+  forVectors<size, heldOf<size>>(width, [&](int part, int first) {
     constexpr int few = size < 4 ? size : 4;  // 16 bytes of f32
-    Vector<T, size> result;
 #pragma unroll
     for (int from = 0; from < size; from += few) {
       const auto gamma = load<float, few>(scale + first + from), beta = load<float, few>(shift + first + from);
 #pragma unroll
       for (int channel = 0; channel < few; ++channel) {
         const float scaled = x.at[part][from + channel] * inverse * (options.offset + gamma.at[channel]);
-        result.at[from + channel] = static_cast<T>(scaled + beta.at[channel]);
+        x.at[part][from + channel] = scaled + beta.at[channel];
       }
     }
-    store(y + first, result);
   });
 }

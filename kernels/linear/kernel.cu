@@ -2,14 +2,10 @@
  * Products of 8-bit floats where cuBLASLt does not scale rows itself: y = act(y · (scale of the row) · (scale of the column)
  * + bias), in place. README.md says when. A block has one row. Arithmetic is in f32; results are rounded once.
  */
+#include "../library/gelu.h"
 #include "../library/vector.h"
 
 namespace {
-
-/** The Gaussian error linear unit, in its form with the hyperbolic tangent. */
-__device__ inline float gelu(float x) {
-  return 0.5f * x * (1 + tanhf(0.7978845608028654f * (x + 0.044715f * x * x * x)));
-}
 
 /** `width` columns, which `size` divides. */
 template <typename T, int size>

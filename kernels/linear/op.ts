@@ -1,5 +1,6 @@
 import { shapeText } from '../../src/graph/dims.ts'
-import type { Value } from '../../src/graph/graph.ts'
+import type { NodeSpec, Value } from '../../src/graph/graph.ts'
+import type { Attribute } from '../../src/graph/node.ts'
 import { dimAt, requireDTypeOf, requireFloat } from '../../src/graph/operand.ts'
 import { gelu } from '../../src/graph/ops/activation.ts'
 import { filledLike } from '../../src/graph/ops/constant.ts'
@@ -37,7 +38,9 @@ type Product = ((gelu: boolean) => Value) | undefined
 
 function floatProduct(x: Value, weight: Value, bias: Value | undefined): Product {
   if (!x.graph.kernels.has(kernel) || !bias) return undefined
-  return active => addNode(op, x, { inputs: [x, weight, bias], out: weight, active })
+  return active => {
+    return addNode(x, { op, inputs: [x, weight, bias], out: weight, attributes: { gelu: flag(active) } })
+  }
 }
 
 function float8Product(x: Value, weight: Float8Matrix, bias: Value | undefined): Product {
@@ -51,7 +54,8 @@ function float8Product(x: Value, weight: Float8Matrix, bias: Value | undefined):
       ...[rows.elements, rows.scales, matrix.elements, perRow(matrix.scales, out)],
       bias ?? filledLike(x, [out], 0),
     ]
-    return addNode(`${op}Float8`, x, { inputs, out: matrix.elements, active })
+    const attributes = { gelu: flag(active), scaled: flag(true) }
+    return addNode(x, { op: `${op}Float8`, inputs, out: matrix.elements, attributes })
   }
 }
 
@@ -60,18 +64,13 @@ function perRow(scales: Value, rows: number): Value {
   return scales.shape.length === 0 ? multiply(filledLike(scales, [rows], 1), scales) : scales // [rows] or [rows, 1]
 }
 
-function addNode(
-  name: string,
-  x: Value,
-  {
-    inputs,
-    out,
-    active,
-  }: { readonly inputs: readonly Value[]; readonly out: Value; readonly active: boolean },
-): Value {
-  const attributes = { gelu: { float: active ? 1 : 0 } }
+function flag(on: boolean): Attribute {
+  return { float: on ? 1 : 0 }
+}
+
+function addNode(x: Value, { out, ...spec }: NodeSpec & { readonly out: Value }): Value {
   const shape = [...x.shape.slice(0, -1), dimAt(out, 0)] // [..., out]
-  return x.graph.add({ op: name, domain: 'framewright', inputs, attributes }, x.dtype, shape)
+  return x.graph.add({ ...spec, domain: 'framewright' }, x.dtype, shape)
 }
 
 function checkOperands(x: Value, { weight, bias }: LinearOperands): void {

@@ -1,15 +1,15 @@
 /**
  * The operators of linear layers. `Linear`: x [..., in], weight [out, in], bias [out] → act(x · weightᵀ + bias) [..., out];
  * on CUDA in f32, f16 and bf16. `LinearFloat8`: x and weight in e4m3, with a scale for each of their rows; on CUDA in f32
- * and bf16. Products are cuBLASLt's. On a CPU both are there in f32, for graphs that are checked there.
+ * and bf16; with the attribute `scaled` of 0 it gives the sums alone, for `RoundSums`. Products are cuBLASLt's. On a CPU both are there in f32, for graphs that are checked there.
  */
 #include <array>
-#include <cmath>
 #include <map>
 #include <mutex>
 
 #include "../library/float-kernels.h"
 #include "../library/float8.h"
+#include "../library/gelu-host.h"
 #include "../library/product.h"
 #include "../library/row-groups.h"
 
@@ -85,15 +85,22 @@ class CudaLinear : public Kernel {
   mutable Products products_;
 };
 
+/** What is done to the sums of 8-bit floats. */
+struct AfterSums {
+  /** Whether they are scaled and the bias is added; without, they are given as they are. */
+  bool scaled;
+  bool gelu;
+};
+
 /**
  * Products of 8-bit floats. Where cuBLASLt has no kernel that scales rows, or refuses to run the one that it names, sums
  * without scales are written and scaled in a pass of their own, as `kernel.cu` does it.
  */
 class CudaLinearFloat8 : public Kernel {
  public:
-  CudaLinearFloat8(ElementType type, bool gelu)
+  CudaLinearFloat8(ElementType type, const AfterSums& after)
       : type_(dataType(type)),
-        gelu_(gelu),
+        after_(after),
         perThread_(type == f32 ? 4 : 8),
         scaleRows_(codeOf<linear_image>().find(type == f32 ? "scale_rows_f32_4" : "scale_rows_bf16_8")) {}
 
@@ -104,10 +111,10 @@ class CudaLinearFloat8 : public Kernel {
     const ProductOperands operands{own.x.data,       own.weight.data, own.bias.data, y,
                                    own.xScales.data, own.weightScales.data};
     const std::lock_guard lock(mutex_);
-    if (!inPasses_ && runScaled(call, own.shape, operands)) return;
+    if (after_.scaled && !inPasses_ && runScaled(call, own.shape, operands)) return;
     inPasses_ = true;
     cublaslt::expect(productOf(own.shape, operands, false)->run(call, operands), "cublasLtMatmul");
-    scaleRows(call, own.shape, operands);
+    if (after_.scaled) scaleRows(call, own.shape, operands);
   }
 
  private:
@@ -123,20 +130,20 @@ class CudaLinearFloat8 : public Kernel {
   const Product* productOf(const ProductShape& shape, const ProductOperands& operands, bool scaled) const {
     auto& product = products_[shape];
     if (product != nullptr && product->takes(operands)) return product.get();
-    const ProductKind kind{cublaslt::R_8F_E4M3, type_, scaled, scaled && gelu_, scaled};
+    const ProductKind kind{cublaslt::R_8F_E4M3, type_, scaled, scaled && after_.gelu, scaled};
     product = std::make_unique<Product>(shape, kind, operands);
     if (!scaled) product->chooseOrThrow();
     return !scaled || product->choose() ? product.get() : nullptr;
   }
 
   void scaleRows(const Call& call, const ProductShape& shape, ProductOperands operands) const {
-    int width = static_cast<int>(shape.out), active = gelu_;
+    int width = static_cast<int>(shape.out), active = after_.gelu;
     void* arguments[] = {&operands.y, &operands.xScales, &operands.weightScales, &operands.bias, &width, &active};
     launch(scaleRows_, {static_cast<unsigned>(shape.rows), threadsFor(width / perThread_), call.stream()}, arguments);
   }
 
   cublaslt::DataType type_;
-  bool gelu_;
+  AfterSums after_;
   int perThread_;
   DeviceFunction scaleRows_;
   mutable std::mutex mutex_;
@@ -144,26 +151,26 @@ class CudaLinearFloat8 : public Kernel {
   mutable Products products_;
 };
 
-/** The Gaussian error linear unit, in its form with the hyperbolic tangent. */
-double gelu(double x) {
-  constexpr double rootOfTwoOverPi = 0.7978845608028654;
-  return 0.5 * x * (1 + std::tanh(rootOfTwoOverPi * (x + 0.044715 * x * x * x)));
-}
-
-/** x and the weight by row and column; sums in double. */
-template <class X, class Weight>
-void multiply(const Call& call, const Operands& own, bool active, X x, Weight weight) {
+/** x and the weight by row and column; sums in double, and what is done to them by column. */
+template <class X, class Weight, class After>
+void multiply(const Call& call, const Operands& own, X x, Weight weight, After after) {
   auto* const y = static_cast<float*>(call.output(0, own.result));
-  const auto* const bias = static_cast<const float*>(own.bias.data);
-  call.parallel(own.shape.rows, [&, y, bias](size_t row) {
+  call.parallel(own.shape.rows, [&, y](size_t row) {
     const auto [rows, in, out] = own.shape;
     for (size_t column = 0; column < out; ++column) {
       double sum = 0;
       for (size_t at = 0; at < in; ++at) sum += static_cast<double>(x(row, at)) * weight(column, at);
-      sum += bias[column];
-      y[row * out + column] = static_cast<float>(active ? gelu(sum) : sum);
+      y[row * out + column] = static_cast<float>(after(sum, column));
     }
   });
+}
+
+/** The bias and the activation. */
+auto biased(const Operands& own, bool active) {
+  return [bias = static_cast<const float*>(own.bias.data), active](double sum, size_t column) {
+    const double shifted = sum + bias[column];
+    return active ? gelu(shifted) : shifted;
+  };
 }
 
 class CpuLinear : public Kernel {
@@ -177,7 +184,7 @@ class CpuLinear : public Kernel {
         return of[row * in + column];
       };
     };
-    multiply(call, own, gelu_, at(own.x), at(own.weight));
+    multiply(call, own, at(own.x), at(own.weight), biased(own, gelu_));
   }
 
  private:
@@ -186,27 +193,38 @@ class CpuLinear : public Kernel {
 
 class CpuLinearFloat8 : public Kernel {
  public:
-  explicit CpuLinearFloat8(bool gelu) : gelu_(gelu) {}
+  explicit CpuLinearFloat8(const AfterSums& after) : after_(after) {}
 
   void compute(const Call& call) const override {
     const Float8Operands own(call);
     std::array<float, 256> values;
     for (int bits = 0; bits < 256; ++bits) values[bits] = fromE4m3(static_cast<uint8_t>(bits));
-    const auto at = [&own, &values](const Operand& operand, const Operand& scales) {
+    const auto at = [&own, &values](const Operand& operand, auto scaleOf) {
       const auto* const of = static_cast<const uint8_t*>(operand.data);
-      const auto* const scale = static_cast<const float*>(scales.data);
       return [=, &values, in = own.shape.in](size_t row, size_t column) {
-        return static_cast<double>(values[of[row * in + column]]) * scale[row];
+        return static_cast<double>(values[of[row * in + column]]) * scaleOf(row);
       };
     };
-    multiply(call, own, gelu_, at(own.x, own.xScales), at(own.weight, own.weightScales));
+    if (!after_.scaled) {
+      const auto one = [](size_t) { return 1.f; };
+      return multiply(call, own, at(own.x, one), at(own.weight, one), [](double sum, size_t) { return sum; });
+    }
+    const auto scaleIn = [](const Operand& scales) {
+      return [of = static_cast<const float*>(scales.data)](size_t row) { return of[row]; };
+    };
+    multiply(call, own, at(own.x, scaleIn(own.xScales)), at(own.weight, scaleIn(own.weightScales)),
+             biased(own, after_.gelu));
   }
 
  private:
-  bool gelu_;
+  AfterSums after_;
 };
 
 bool hasGelu(const Attributes& attributes) { return attributes.number("gelu") != 0; }
+
+AfterSums afterSums(const Attributes& attributes) {
+  return {attributes.number("scaled") != 0, hasGelu(attributes)};
+}
 
 /** Inputs x, its scales, weight, its scales, bias. */
 template <class OfType>
@@ -217,14 +235,14 @@ Operator linearFloat8(Provider provider, ElementType type) {
 struct OnCpu {
   ElementType type;
   std::unique_ptr<Kernel> operator()(const Attributes& attributes) const {
-    return std::make_unique<CpuLinearFloat8>(hasGelu(attributes));
+    return std::make_unique<CpuLinearFloat8>(afterSums(attributes));
   }
 };
 
 struct OnCuda {
   ElementType type;
   std::unique_ptr<Kernel> operator()(const Attributes& attributes) const {
-    return std::make_unique<CudaLinearFloat8>(type, hasGelu(attributes));
+    return std::make_unique<CudaLinearFloat8>(type, afterSums(attributes));
   }
 };
 

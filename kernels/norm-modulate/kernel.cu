@@ -16,17 +16,10 @@ __device__ void normalizeAndModulate(const T* __restrict__ x, const float* __res
                                      const NormOptions& options) {
   const size_t start = static_cast<size_t>(blockIdx.x) * width;
   const size_t group = static_cast<size_t>(blockIdx.x / rows) * width;
-  HeldRow<size> held;
-  float sum = 0;
-  forVectors<size>(width, [&](int part, int first) {
-    const auto loaded = load<T, size>(x + start + first);
-#pragma unroll
-    for (int channel = 0; channel < size; ++channel) {
-      held.at[part][channel] = static_cast<float>(loaded.at[channel]);
-      sum += held.at[part][channel];
-    }
-  });
-  writeNormalized<T, size>(held, sum, scale + group, shift + group, y + start, width, options);
+  NormRow<size> held;
+  const float sum = holdRow<T, size>(held, x + start, width);
+  normalize<size>(held, sum, scale + group, shift + group, width, options);
+  storeRow(held, y + start, width);
 }
 
 }  // namespace

@@ -23,22 +23,10 @@ __device__ void addAndNormalize(const T* __restrict__ x, const T* __restrict__ u
   const size_t start = static_cast<size_t>(blockIdx.x) * width;
   const size_t gateStart = static_cast<size_t>(blockIdx.x / about.perGate) * width;
   const size_t group = static_cast<size_t>(blockIdx.x / about.perScale) * width;
-  HeldRow<size> held;
-  float sum = 0;
-  forVectors<size>(width, [&](int part, int first) {
-    const auto base = load<T, size>(x + start + first), added = load<T, size>(update + start + first);
-    const auto factor = load<float, size>(gate + gateStart + first);
-    Vector<T, size> result;
-#pragma unroll
-    for (int channel = 0; channel < size; ++channel) {
-      const float more = static_cast<float>(added.at[channel]) * factor.at[channel];
-      held.at[part][channel] = static_cast<float>(base.at[channel]) + more;
-      result.at[channel] = static_cast<T>(held.at[part][channel]);
-      sum += held.at[part][channel];
-    }
-    store(total + start + first, result);
-  });
-  writeNormalized<T, size>(held, sum, scale + group, shift + group, y + start, width, options);
+  NormRow<size> held;
+  const float sum = holdTotal<T, size>(held, x + start, update + start, gate + gateStart, total + start, width);
+  normalize<size>(held, sum, scale + group, shift + group, width, options);
+  storeRow(held, y + start, width);
 }
 
 }  // namespace

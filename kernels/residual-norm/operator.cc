@@ -73,9 +73,7 @@ class CpuKernel : public Kernel {
     const size_t group = row / own.ofScale.rows * width;
     const float* const scale = static_cast<const float*>(own.scale.data) + group;
     const float* const shift = static_cast<const float*>(own.shift.data) + group;
-    for (size_t channel = 0; channel < width; ++channel) {
-      total[start + channel] = x[channel] + update[channel] * gate[channel];
-    }
+    addRow(x, update, gate, total + start, width);
     normalizeRow(total + start, scale, shift, y + start, width, options_);
   }
 

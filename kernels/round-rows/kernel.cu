@@ -2,24 +2,9 @@
  * Rows rounded to 8-bit floats, each with a scale of its own. README.md has shapes, bytes and the floor. A block has one
  * row, which it reads twice: the second time it comes from the cache.
  */
-#include <cuda_fp8.h>
-
-#include "../library/vector.h"
+#include "../library/float8-row.h"
 
 namespace {
-
-constexpr float largestE4m3 = 448, leastScale = 1e-30f;  // as in ../library/float8.h
-
-/** The largest number of a block's threads, in all of them. */
-__device__ inline float largestOfBlock(float own) {
-  __shared__ float perWarp[32];
-  for (int other = 16; other > 0; other /= 2) own = fmaxf(own, __shfl_xor_sync(0xffffffff, own, other));
-  if (threadIdx.x % 32 == 0) perWarp[threadIdx.x / 32] = own;
-  __syncthreads();
-  float largest = 0;
-  for (unsigned warp = 0; warp < blockDim.x / 32; ++warp) largest = fmaxf(largest, perWarp[warp]);
-  return largest;
-}
 
 /** `width` channels a row, which `size` divides. */
 template <typename T, int size>
@@ -32,16 +17,14 @@ __device__ void roundRow(const T* __restrict__ x, unsigned char* __restrict__ el
 #pragma unroll
     for (int channel = 0; channel < size; ++channel) largest = fmaxf(largest, fabsf(static_cast<float>(loaded.at[channel])));
   }
-  const float scale = fmaxf(largestOfBlock(largest) * (1 / largestE4m3), leastScale);
-  if (threadIdx.x == 0) scales[blockIdx.x] = scale;
+  const RowScale scale(largestOfBlock(largest));
+  if (threadIdx.x == 0) scales[blockIdx.x] = scale.value();
   for (int first = threadIdx.x * size; first < width; first += blockDim.x * size) {
     const auto loaded = load<T, size>(x + start + first);
-    Vector<unsigned char, size> rounded;
+    float values[size];
 #pragma unroll
-    for (int channel = 0; channel < size; ++channel) {
-      rounded.at[channel] = __nv_cvt_float_to_fp8(static_cast<float>(loaded.at[channel]) / scale, __NV_SATFINITE, __NV_E4M3);
-    }
-    store(elements + start + first, rounded);
+    for (int channel = 0; channel < size; ++channel) values[channel] = static_cast<float>(loaded.at[channel]);
+    store(elements + start + first, scale.rounded(values));
   }
 }
 

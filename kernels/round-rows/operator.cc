@@ -53,12 +53,8 @@ class CpuKernel : public Kernel {
     call.parallel(own.count, [&own](size_t row) {
       const size_t start = row * own.width;
       const float* const x = static_cast<const float*>(own.x.data) + start;
-      float largest = 0;
-      for (int channel = 0; channel < own.width; ++channel) largest = std::fmax(largest, std::fabs(x[channel]));
-      const float scale = std::fmax(largest * (1 / largestE4m3), leastScale);
-      static_cast<float*>(own.scales)[row] = scale;
       auto* const elements = static_cast<uint8_t*>(own.elements) + start;
-      for (int channel = 0; channel < own.width; ++channel) elements[channel] = toE4m3(x[channel] / scale);
+      static_cast<float*>(own.scales)[row] = toE4m3Row(x, elements, own.width);
     });
   }
 };

@@ -4,6 +4,7 @@ import { castOnce } from '../graph/cast-once.ts'
 import type { Graph } from '../graph/graph.ts'
 import { withIntegerProducts } from '../graph/integer-products.ts'
 import { withLateCasts } from '../graph/late-casts.ts'
+import { withRoundedResults } from '../graph/rounded-results.ts'
 import { serialize } from '../graph/serialize.ts'
 import { weightBytesOf } from '../graph/session-memory.ts'
 import { standardGraph } from '../graph/standard-dialect.ts'
@@ -159,7 +160,7 @@ export async function buildPart(
       const products = recipe.role === 'transformer' ? precision.requested : undefined
       const layers = products === 'fp8' ? { inFloat8: float8Layers(checkpoint.model) } : {}
       const graph = recipe.build(ledger.graph(recipe.name, layers), dtype, target)
-      return [recipe.name, products === 'int8' ? rounded(graph) : graph] as const
+      return [recipe.name, products === 'int8' ? rounded(graph) : withRoundedResults(graph)] as const
     })
   ledger.assertAllUsed({
     ignored: [...(ignoredTensors[component] ?? []), ...ledger.unused().filter(isOfOthers)],

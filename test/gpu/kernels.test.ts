@@ -215,7 +215,9 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
       'norm-silu-windows': compiled,
       'qk-norm-rope': compiled,
       'residual-norm': compiled,
+      'round-norm': compiled,
       'round-rows': compiled,
+      'round-sums': compiled,
     })
   })
 
@@ -318,6 +320,10 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
       'residual-norm, sum',
       'residual-norm, norm',
       'round-rows, rows',
+      'round-norm, rows',
+      'round-norm, after a sum',
+      'round-sums, rows',
+      'round-sums, after GELU',
       'linear, rows',
       'linear, after GELU',
       'linear, in fp8',

@@ -58,7 +58,8 @@ test.skipIf(typeof machine === 'string')(
     ])
     const used = {
       backend: 'native',
-      kernels: 'gated-residual linear norm-modulate norm-silu-windows qk-norm-rope residual-norm round-rows',
+      kernels:
+        'gated-residual linear norm-modulate norm-silu-windows qk-norm-rope residual-norm round-norm round-rows round-sums',
     }
     expect(results[2]!.result).toMatchObject(used)
   },

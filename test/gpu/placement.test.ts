@@ -31,6 +31,7 @@ import { Graph } from '../../src/graph/graph.ts'
 import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add } from '../../src/graph/ops/elementwise.ts'
+import { withRoundedResults } from '../../src/graph/rounded-results.ts'
 import type { WeightSource } from '../../src/graph/scope.ts'
 import { weightBytesOf } from '../../src/graph/session-memory.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
@@ -211,7 +212,7 @@ async function buildPublished(
   const folder = path.join(scratch, checkpoint, component)
   await synthesizeWeights(about.tensors, folder)
   const weights = new WeightLedger(await openWeights(folder)).graph(graph, { ...(inFloat8 && { inFloat8 }) })
-  return build(config, weights, precision, target)
+  return withRoundedResults(build(config, weights, precision, target))
 }
 
 function withLayers(config: Config, layers: number): Config {
@@ -424,17 +425,29 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
       expect(launches).toHaveLength(5) // and a cast of each input and of the result
     })
 
-    test('a layer in 8-bit floats rounds what its products read, and weights when the session is opened', async () => {
-      const found = await launchesOfLayer('wan-t2v-1.3b', builtKernels(), key => key.startsWith('blocks.'))
-      const own = found.filter(name => /^(qk|residual|round)_|^cublasLt/.test(name))
-      expect(own.toSorted()).toEqual([
-        ...Array(7).fill('cublasLtMatmul_f8_bias'),
-        'cublasLtMatmul_f8_gelu_bias',
-        'qk_norm_rope_bf16_8',
-        ...Array(3).fill('residual_norm_bf16_8'),
-        ...Array(6).fill('round_rows_bf16_8'),
-      ])
-      expect(found).toHaveLength(launchesWithKernels['wan-t2v-1.3b'] + 6)
+    /** Norms of a layer of Wan in 8-bit floats, and what rounds rows beside them. What attentions give is rounded by itself. */
+    test.each([
+      ['of their own', ['round-norm', 'round-sums'], ['residual_norm', 6, []], 6],
+      ['within the norms', ['round-sums'], ['round_residual_norm', 3, []], 3],
+      ['after the sums', ['round-norm'], ['residual_norm', 5, ['round_sums_bf16_8']], 6],
+      ['within and after', [], ['round_residual_norm', 2, ['round_sums_bf16_8']], 3],
+    ] as const)('a layer in 8-bit floats has passes that round %s', async (_, without, passes, more) => {
+      const library = builtKernels()!
+      const kernels = new Set([...library.kernels].filter(name => !without.some(each => each === name)))
+      const inFloat8 = (key: string) => key.startsWith('blocks.')
+      const found = await launchesOfLayer('wan-t2v-1.3b', { ...library, kernels }, inFloat8)
+      const own = found.filter(name => /^(residual|round)_|^cublasLt/.test(name))
+      const [norm, rows, after] = passes
+      expect(own.toSorted()).toEqual(
+        [
+          ...Array(7).fill('cublasLtMatmul_f8_bias'),
+          after.length > 0 ? 'cublasLtMatmul_f8_sums' : 'cublasLtMatmul_f8_gelu_bias',
+          ...Array(3).fill(`${norm}_bf16_8`),
+          ...Array(rows).fill('round_rows_bf16_8'),
+          ...after,
+        ].toSorted(),
+      )
+      expect(found).toHaveLength(launchesWithKernels['wan-t2v-1.3b'] + more)
     })
 
     test('a layer launches what is counted of its graph', () => {

@@ -31,15 +31,6 @@ void countChoices(const std::vector<Operator>& all, const std::vector<Shapes>& c
   std::printf("%d kernels chosen\n", cublaslt::choices - before);
 }
 
-/** The operators of a name. */
-std::vector<Operator> named(const std::vector<Operator>& all, const std::string& name) {
-  std::vector<Operator> found;
-  for (const Operator& each : all) {
-    if (each.name == name) found.push_back(each);
-  }
-  return found;
-}
-
 /** Those with the dtype of a bias first: what finds an operator looks at its first input. */
 const Operator& ofBias(const std::vector<Operator>& all, Provider provider, ElementType type) {
   for (const Operator& each : all) {
@@ -78,7 +69,7 @@ int main() {
       {{16}, {16, 16}, {16}},                // one row
   };
   for (const float gelu : {0.f, 1.f}) {
-    attributes = {{"gelu", gelu}};
+    attributes = {{"gelu", gelu}, {"scaled", 1}};
     for (const Shapes& shapes : cases) {
       for (const ElementType type : {f32, f16, bf16}) compare(all, type, shapes);
     }
@@ -86,7 +77,7 @@ int main() {
   for (const bool scales : {true, false}) {
     cublaslt::scalesRows = scales;
     for (const float gelu : {0.f, 1.f}) {
-      attributes = {{"gelu", gelu}};
+      attributes = {{"gelu", gelu}, {"scaled", 1}};
       for (const ElementType type : {f32, bf16}) {
         compareFloat8(float8, type, 9, 64, 48);
         compareFloat8(float8, type, 2, 1536, 1536);
@@ -94,6 +85,8 @@ int main() {
     }
   }
   cublaslt::scalesRows = true;
+  attributes = {{"gelu", 0}, {"scaled", 0}};
+  for (const ElementType type : {f32, bf16}) compareFloat8(float8, type, 9, 64, 48);  // the sums alone
   refuse(all, f32, {{1, 5, 16}, {8, 24}, {8}});
   refuse(all, f32, {{1, 5, 16}, {8, 16}, {16}});
   refuse(all, bf16, {{1, 5, 16}, {16}, {16}});

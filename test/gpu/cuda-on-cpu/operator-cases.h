@@ -79,6 +79,15 @@ inline const Operator& find(const std::vector<Operator>& all, Provider provider,
   throw std::runtime_error("no such operator");
 }
 
+/** The operators of a name. */
+inline std::vector<Operator> named(const std::vector<Operator>& all, const std::string& name) {
+  std::vector<Operator> found;
+  for (const Operator& each : all) {
+    if (each.name == name) found.push_back(each);
+  }
+  return found;
+}
+
 using Shapes = std::vector<std::vector<int64_t>>;
 
 inline std::vector<Bytes> run(const Operator& op, std::vector<Bytes> inputs, const Shapes& shapes) {
@@ -100,21 +109,58 @@ inline double relativeError(const Bytes& own, ElementType type, const Bytes& ref
   return std::sqrt(difference / norm);
 }
 
-/** Prints the errors of the outputs of a kernel beside the operator for the CPU: `<dtype> <error>…`. */
-inline void compare(const std::vector<Operator>& all, ElementType type, const Shapes& shapes) {
-  const Operator& own = find(all, Provider::cuda, type);
+inline const char* nameOf(ElementType type) { return type == f32 ? "f32" : type == f16 ? "f16" : "bf16"; }
+
+/** What a kernel gives, and what the operator for the CPU does in f32. */
+struct Compared {
+  std::vector<Bytes> own, reference;
+};
+
+inline Compared runBoth(const Operator& own, const Operator& onCpu, const Shapes& shapes) {
   std::vector<Bytes> inputs, wide;
   for (size_t at = 0; at < shapes.size(); ++at) {
     inputs.push_back(filled(own.inputs[at], count(shapes[at]), static_cast<int>(at) + 1));
     wide.push_back(converted(inputs[at], own.inputs[at], f32));
   }
-  const auto results = run(own, inputs, shapes);
-  const Operator& onCpu = find(all, Provider::cpu, f32);
-  const auto reference = run(onCpu, wide, shapes);
-  std::printf("%s", type == f32 ? "f32" : type == f16 ? "f16" : "bf16");
+  return {run(own, inputs, shapes), run(onCpu, wide, shapes)};
+}
+
+/** Prints the errors of the outputs of a kernel beside the operator for the CPU: `<dtype> <error>…`. */
+inline void compare(const std::vector<Operator>& all, ElementType type, const Shapes& shapes) {
+  const Operator &own = find(all, Provider::cuda, type), &onCpu = find(all, Provider::cpu, f32);
+  const auto [results, reference] = runBoth(own, onCpu, shapes);
+  std::printf("%s", nameOf(type));
   for (size_t at = 0; at < results.size(); ++at) {
     std::printf(" %.3g", relativeError(results[at], own.outputs[at], reference[at], onCpu.outputs[at]));
   }
+  std::printf("\n");
+}
+
+/** The share of e4m3 that are not those of the reference; 1 where one is not even the one beside it. */
+inline double shareOfOthers(const Bytes& own, const Bytes& reference) {
+  size_t others = 0;
+  // In the order of their values: magnitudes from 0 on, in both directions.
+  const auto place = [](char bits) { return bits & 0x80 ? -(bits & 0x7f) : bits & 0x7f; };
+  for (size_t at = 0; at < reference.size(); ++at) {
+    const int apart = std::abs(place(own[at]) - place(reference[at]));
+    if (apart > 1) return 1;
+    others += apart;
+  }
+  return static_cast<double>(others) / reference.size();
+}
+
+/**
+ * Prints the errors of a kernel that gives rows in 8-bit floats, which were never rounded to its dtype:
+ * `rounded-<dtype> <share of other elements> <error of the scales>`, and before them `<error>` of a further output.
+ */
+inline void compareRounded(const std::vector<Operator>& all, ElementType type, const Shapes& shapes) {
+  const Operator &own = find(all, Provider::cuda, type), &onCpu = find(all, Provider::cpu, f32);
+  const auto [results, reference] = runBoth(own, onCpu, shapes);
+  const size_t elements = results.size() - 2, scales = results.size() - 1;
+  std::printf("rounded-%s", nameOf(type));
+  std::printf(" %.3g", shareOfOthers(results[elements], reference[elements]));
+  std::printf(" %.3g", relativeError(results[scales], f32, reference[scales]));
+  if (elements > 0) std::printf(" %.3g", relativeError(results[0], type, reference[0]));
   std::printf("\n");
 }
 

@@ -38,6 +38,19 @@ void compareRounding() {
   }
   std::printf("%d rounded and %d decoded otherwise\n", rounded, decoded);
 }
+
+/** Prints how many quotients are not what a division rounds to. */
+void compareDivision() {
+  int divided = 0;
+  unsigned state = 1;
+  const auto next = [&state] { return (state = state * 1664525 + 1013904223) / 4294967296.f; };
+  for (int at = 0; at < 1 << 20; ++at) {
+    const float largest = std::ldexp(1 + next(), static_cast<int>(next() * 180) - 80), x = largest * (2 * next() - 1);
+    const RowScale scale(largest);
+    divided += scale.divide(x) != x / scale.value();
+  }
+  std::printf("%d divided otherwise\n", divided);
+}
 }  // namespace framewright
 
 int main() {
@@ -55,4 +68,5 @@ int main() {
   }
   refuse(all, f32, {{3, 0}});
   compareRounding();
+  compareDivision();
 }

@@ -22,6 +22,8 @@ extern uint3 threadIdx, blockIdx, blockDim;
 void __syncthreads();
 float __shfl_xor_sync(unsigned mask, float value, int other);
 inline float rsqrtf(float x) { return 1 / std::sqrt(x); }
+inline float __expf(float x) { return std::exp(x); }
+inline float __fdividef(float x, float y) { return x / y; }
 
 /** Calls a kernel with its parameters, which `arguments` point at: the file of the kernel's cases knows their types. */
 void callKernel(void* kernel, void** arguments);

@@ -71,9 +71,11 @@ int cublasLtMatmul(void *handle, Desc *desc, const void *alpha, const void *a, L
   if (!fits(desc, a_layout, b_layout, d_layout)) return invalid_value;
   if (!a || !b || !d || !algorithm || !workspace || bytes < workspace_bytes) return invalid_value;
   if ((desc->values[epilogue] & 4) && !desc->values[bias_pointer]) return invalid_value;
-  /* e4m3 */
-  if (a_layout->type == 28 && !(desc->values[a_scale] && desc->values[b_scale])) return invalid_value;
-  snprintf(name, sizeof name, "cublasLtMatmul%s%s", a_layout->type == 28 ? "_f8" : "", epilogue_name(desc->values[epilogue]));
+  /* e4m3: factors are 1 where none are given, and those of rows are given for both */
+  const int scaled = desc->values[a_scale] != 0;
+  if (scaled != (desc->values[b_scale] != 0) || (desc->values[a_mode] && !scaled)) return invalid_value;
+  const char *operands = a_layout->type != 28 ? "" : scaled ? "_f8" : "_f8_sums";
+  snprintf(name, sizeof name, "cublasLtMatmul%s%s", operands, epilogue_name(desc->values[epilogue]));
   if (stand_in_log) stand_in_log("launch", name, 0);
   return success;
 }

@@ -164,7 +164,7 @@ test('networks do without each kernel that they use once, and the reports have t
     root: '/kit',
     weights: '/dev/shm/w',
     output: '/out',
-    kernels: ['a', 'gated-residual', 'b', 'norm-silu-windows'],
+    kernels: ['a', 'gated-residual', 'b', 'norm-silu-windows', 'round-norm', 'round-rows', 'round-sums'],
   }
   const stages = gpuStages({ ...place, device: 'cuda', size: '832x480', frames: 81 })
   const without = stages.flatMap(({ number, tasks }) => {
@@ -179,14 +179,18 @@ test('networks do without each kernel that they use once, and the reports have t
     '1 decoder without norm-silu-windows: norm-silu-windows',
     '2 without a: a',
     '2 without b: b',
+    '2 in fp8 without round-norm: round-norm',
+    '2 in fp8 without round-sums: round-sums',
     '4 decode 4 without norm-silu-windows: norm-silu-windows',
     '4 decode 4 prefer_nhwc=1 without norm-silu-windows: norm-silu-windows',
   ])
   const { check } = stages[2]!.tasks.find(({ name }) => name === 'without a')!
   const report = (kernels: string) => ({ settings: { backend: 'native', kernels } })
-  expect(check!(report('gated-residual b norm-silu-windows'))).toBeUndefined()
-  const others = 'b, gated-residual, norm-silu-windows'
-  expect(check!(report('a gated-residual b norm-silu-windows'))).toBe(
+  expect(
+    check!(report('gated-residual b norm-silu-windows round-norm round-rows round-sums')),
+  ).toBeUndefined()
+  const others = 'b, gated-residual, norm-silu-windows, round-norm, round-rows, round-sums'
+  expect(check!(report('a gated-residual b norm-silu-windows round-norm round-rows round-sums'))).toBe(
     `kernels: expected ${others}, got a, ${others}`,
   )
 })
@@ -201,6 +205,13 @@ test('what a kernel saves is the time without it less that with all, for each la
   expect(Object.keys(saved)).toEqual(['a saves a layer, ms'])
   expect(saved['a saves a layer, ms']).toBeCloseTo(50)
   expect(savedPerLayer(new Map(), 'more', ['a'], 6)).toEqual({})
+  const inFloat8 = new Map([
+    ['in fp8', report(0.6)],
+    ['in fp8 without a', report(0.606)],
+    ['without a', report(1.2)],
+  ])
+  const ofFloat8 = savedPerLayer(inFloat8, 'in fp8', ['a'], 6, 'in fp8 ')
+  expect(ofFloat8['a saves a layer, ms']).toBeCloseTo(1)
 })
 
 test('a line says how a task ended and what it found', () => {
