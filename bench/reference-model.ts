@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { gunzipSync } from 'node:zlib'
+import { brotliDecompressSync } from 'node:zlib'
 import { families } from '../models/index.ts'
 import { tensorsOf } from '../src/benchmark/synthetic.ts'
 import { familyOf } from '../src/engine/checkpoint.ts'
@@ -26,9 +26,9 @@ export async function referenceModel(): Promise<string> {
   try {
     const tokenizer = path.join('tokenizer', 'tokenizer.json')
     if (isMissing(tokenizer)) {
-      const compressed = readFileSync(path.join(referenceFolder, 'tokenizer.json.gz'))
+      const compressed = readFileSync(path.join(referenceFolder, 'tokenizer.json.br'))
       mkdirSync(path.join(written, 'tokenizer'))
-      writeFileSync(path.join(written, tokenizer), gunzipSync(compressed))
+      writeFileSync(path.join(written, tokenizer), brotliDecompressSync(compressed))
       place(tokenizer)
     }
     const configs = { ...(await readComponents(folder)), defaults: {} }
