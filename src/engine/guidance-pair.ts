@@ -1,5 +1,5 @@
 import type { Feed, ResidentTensor, RunGraph } from '../pipeline/family.ts'
-import { both, type GraphRunner } from '../pipeline/graph-runner.ts'
+import { type GraphRunner, together } from '../pipeline/graph-runner.ts'
 import type { MemoryPlan } from '../pipeline/memory-plan.ts'
 import { isResident } from '../tensor/resident.ts'
 import { hostArrays } from '../tensor/state-arrays.ts'
@@ -58,14 +58,14 @@ export class GuidancePair implements GraphRunner {
     const { role } = this.#source.recipe(graph)
     if (role !== 'transformer') await this.#second.makeRoom(graph)
     if (role !== 'transformer' || !options?.keep) return await this.#first.run(graph, feeds, options)
-    const [result, twin] = await both(
+    const [result, twin] = await together([
       this.#first.run(graph, feeds, options),
       this.#second.run(graph, this.#asTwins(feeds), options),
-    )
-    for (const [name, resident] of Object.entries(result.residents)) {
-      this.#twins.set(resident, twin.residents[name]!)
+    ])
+    for (const [name, resident] of Object.entries(result!.residents)) {
+      this.#twins.set(resident, twin!.residents[name]!)
     }
-    return result
+    return result!
   }
 
   readonly runBeside: RunGraph = async (graph, feeds, options) => {

@@ -1,3 +1,4 @@
+import { memoize } from '../memoize.ts'
 import type { ByPass, GuidanceState } from '../sampling/guidance.ts'
 import { emptyHistory, type History } from '../sampling/samplers/sampler.ts'
 import { emptyStepCache, type StepCacheState } from '../sampling/step-cache.ts'
@@ -54,12 +55,8 @@ export function firstState(
 
 /** The state with its arrays where the run keeps them. @param streams by stream */
 export function uploadState<V>(streams: readonly StateArrays<V>[], state: DenoiseState): DenoiseState<V> {
-  const uploaded = new Map<Float32Array, V>()
-  return withArrays(state, (array, stream) => {
-    const known = uploaded.get(array) ?? streams[stream]!.upload(array)
-    uploaded.set(array, known)
-    return known
-  })
+  const upload = streams.map(arrays => memoize((array: Float32Array) => arrays.upload(array)))
+  return withArrays(state, (array, stream) => upload[stream]!(array))
 }
 
 /** The state as plain data. @param streams by stream */

@@ -71,9 +71,12 @@ export async function* generate(
   const sound = isSilent(model, plan) ? undefined : await soundSource(model, plan, notices.add)
   yield startEvent(plan, runner, sound)
   yield* noticeEvents(notices)
-  const memory = memoryWatch(runner)
-  function* changes(): Generator<GenerateEvent> {
-    yield* memory.changes()
+  let { memory } = runner
+  function* changes(): Generator<MemoryPlanEvent | NoticeEvent> {
+    if (runner.memory !== memory) {
+      memory = runner.memory
+      yield { type: 'memory-plan', memory, text: planText(memory) }
+    }
     yield* noticeEvents(notices)
   }
 
@@ -101,8 +104,8 @@ export async function* generate(
       yield* clipSound(model, { plan, source: sound, latents: found.latents }, runner, signal, notices.add)
     }
     yield* changes()
-    yield* decodeFrames(model, { latents: clip, noise: found.noise, plan }, runner, signal, memory)
-    yield* memory.changes()
+    yield* decodeFrames(model, { latents: clip, noise: found.noise, plan }, runner, signal, changes)
+    yield* changes()
     clock.end('decoding')
     yield {
       type: 'video-end',
@@ -143,8 +146,8 @@ async function* decodeFrames(
   { latents, plan, noise }: Omit<DecodeContext, 'noise'> & { readonly noise: NoisePosition },
   runner: GraphRunner,
   signal: AbortSignal,
-  memory: ReturnType<typeof memoryWatch>,
-): AsyncGenerator<FramesDecodedEvent | MemoryPlanEvent> {
+  changes: () => Iterable<GenerateEvent>,
+): AsyncGenerator<GenerateEvent> {
   const of = pixelFramesOf(model.facts.geometry, latents.shape[1]!)
   let given = 0
   for (;;) {
@@ -156,7 +159,7 @@ async function* decodeFrames(
         const [count, height, width] = frames!.shape as [number, number, number]
         const part = { first, count, of, width, height, seconds }
         first += count
-        yield* memory.changes()
+        yield* changes()
         if (first <= given) continue
         yield framesDecoded(part, frames!.data as Uint8Array, decoded, given)
         given = first
@@ -199,19 +202,6 @@ function conditioningReady(
 /** Those that have not been said. */
 export function* noticeEvents(notices: Notices): Generator<NoticeEvent> {
   for (const notice of notices.take()) yield { type: 'notice', ...notice }
-}
-
-/** Tells of plans that the runner has gone over to. */
-function memoryWatch(runner: GraphRunner) {
-  let known = runner.memory
-  return {
-    *changes(): Generator<MemoryPlanEvent> {
-      const { memory } = runner
-      if (memory === known) return
-      known = memory
-      yield { type: 'memory-plan', memory, text: planText(memory) }
-    },
-  }
 }
 
 /** Seconds of every stage: each ends where the next begins. */

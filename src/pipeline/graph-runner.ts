@@ -27,8 +27,8 @@ export interface GraphRunner {
   shrink(): Promise<boolean>
 }
 
-/** Waits for both, also when one fails: nothing may run on after the caller went on. */
-export async function both<T>(first: Promise<T>, second: Promise<T>): Promise<[T, T]> {
-  await Promise.allSettled([first, second])
-  return [await first, await second]
+/** Waits for all, also when one fails: nothing may run on after the caller went on. */
+export async function together<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(work)
+  return await Promise.all(work)
 }

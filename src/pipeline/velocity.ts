@@ -26,7 +26,7 @@ import type {
   TextConditioning,
   VisualConditioning,
 } from './family.ts'
-import { both } from './graph-runner.ts'
+import { together } from './graph-runner.ts'
 
 /** How the velocity of every step of a run is found. */
 export interface VelocityRecipe {
@@ -124,19 +124,13 @@ async function runPasses<V>(
   }
   const adopt = (velocities: readonly Feed[]) =>
     streams.map((arrays, stream) => arrays.adopt(velocities[stream]!))
+  const places = denoiseBeside ? [denoise, denoiseBeside] : [denoise]
   const passes: Record<string, readonly V[]> = {}
-  for (let next = 0; next < names.length; ) {
+  for (let next = 0; next < names.length; next += places.length) {
     if (next > 0) checkAborted(signal)
-    const [first, second] = [names[next]!, names[next + 1]]
-    if (denoiseBeside && second !== undefined) {
-      const results = await both(denoise(input(first)), denoiseBeside(input(second)))
-      passes[first] = adopt(results[0])
-      passes[second] = adopt(results[1])
-      next += 2
-    } else {
-      passes[first] = adopt(await denoise(input(first)))
-      next += 1
-    }
+    const group = names.slice(next, next + places.length)
+    const results = await together(group.map((name, place) => places[place]!(input(name))))
+    for (const [index, name] of group.entries()) passes[name] = adopt(results[index]!)
   }
   return passes as unknown as ByPass<readonly V[]>
 }
