@@ -206,7 +206,15 @@ const onCpu: readonly (string | undefined)[] = ['f32', 'int8', 'fp8', undefined]
  * On a GPU the transformer and the text encoder take bf16, as they were trained, and the VAE f16.
  * @throws RequestError for one that the device does not compute in
  */
-function precisionOf(role: GraphRecipe['role'], { device, requested }: Precision): FloatDType {
+function precisionOf(role: GraphRecipe['role'], precision: Precision): FloatDType {
+  checkPrecision(precision)
+  const { device, requested } = precision
+  if (device.type === 'cpu' || requested === 'f32') return 'f32'
+  return role === 'vae' || requested === 'f16' ? 'f16' : 'bf16'
+}
+
+/** @throws RequestError for a precision that no device of the kind computes in */
+export function checkPrecision({ device, requested }: Precision): void {
   const cpu = device.type === 'cpu'
   if (cpu ? !onCpu.includes(requested) : requested === 'int8') {
     throw new RequestError('request/unsupported', {
@@ -216,6 +224,4 @@ function precisionOf(role: GraphRecipe['role'], { device, requested }: Precision
       advice: cpu ? 'Weights stored in 16 bits are computed in f32 there.' : 'Integers are for CPUs.',
     })
   }
-  if (cpu || requested === 'f32') return 'f32'
-  return role === 'vae' || requested === 'f16' ? 'f16' : 'bf16'
 }

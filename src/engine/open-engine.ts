@@ -7,10 +7,11 @@ import type { GenerateEvent } from '../pipeline/events.ts'
 import { extend } from '../pipeline/extend.ts'
 import { generate, type RunSettings } from '../pipeline/generate.ts'
 import { type GenerateRequest, resolveRequest } from '../pipeline/request.ts'
-import { type Device, deviceText, parseDevices } from '../runtime/device.ts'
+import { type Device, deviceText } from '../runtime/device.ts'
 import { openAdapters } from './adapters.ts'
 import { type Checkpoint, openCheckpoint, presetOffers } from './checkpoint.ts'
 import { DeviceMemory } from './device-memory.ts'
+import { devicesFor } from './devices-for.ts'
 import type { Engine, EngineOptions, EngineParts } from './engine.ts'
 import { graphSource } from './graph-source.ts'
 import { GuidancePair } from './guidance-pair.ts'
@@ -23,7 +24,7 @@ import { RunningRequests } from './running-requests.ts'
 
 /** Opens a checkpoint. Its components load when they are first needed. */
 export async function openEngine(options: EngineOptions, parts: EngineParts): Promise<Engine> {
-  const [device, second] = parseDevices(options.device ?? 'auto')
+  const [device, second] = devicesFor(options.device ?? 'auto', options.precision)
   const opening = new Notices()
   const checkpoint = await openCheckpoint(options.model, parts.families, {
     pipeline: options.pipeline,

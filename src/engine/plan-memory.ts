@@ -1,9 +1,10 @@
 import type { Family } from '../pipeline/family.ts'
 import { planText } from '../pipeline/memory-plan.ts'
-import { deviceText, parseDevice, parseDeviceName } from '../runtime/device.ts'
+import { deviceText, parseDeviceName } from '../runtime/device.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import { planClip } from './clip-sizes.ts'
 import { choosePlan, freeMemory } from './device-memory.ts'
+import { devicesFor } from './devices-for.ts'
 import type { EngineOptions } from './engine.ts'
 import { graphSource } from './graph-source.ts'
 import { MemoryEstimator, type PlanEstimate } from './memory-estimate.ts'
@@ -39,7 +40,8 @@ export async function planMemory(
   families: readonly Family[],
 ): Promise<MemoryReport> {
   // A device that is not here can be planned for.
-  const device = memory === undefined || name === 'auto' ? parseDevice(name) : parseDeviceName(name)
+  const here = memory === undefined || name === 'auto'
+  const device = here ? devicesFor(name, precision)[0] : parseDeviceName(name)
   const checkpoint = await openCheckpoint(location, families, { files })
   const plan = planClip(checkpoint, { size, frames })
   const free = memory ?? (await freeMemory(device))

@@ -1,13 +1,13 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { requestFields } from '../api/request-fields.ts'
+import { devicesFor } from '../engine/devices-for.ts'
 import { FramewrightError, MediaError, RequestError } from '../errors.ts'
 import type { Storage } from '../jobs/storage.ts'
 import type { TaskOutput, TaskRequest } from '../jobs/task.ts'
 import type { RunOutcome, TaskRun, TaskRunner } from '../jobs/task-runner.ts'
 import type { Notice } from '../notices.ts'
 import { withPaths } from '../pipeline/fields/stored-fields.ts'
-import { parseDevices } from '../runtime/device.ts'
 import { EngineHost, type EngineHostOptions, type HostEvent } from './engine-host.ts'
 import type { HostEngineOptions } from './host-process.ts'
 import type { NamedAdapter, NamedAdapters } from './named-adapters.ts'
@@ -41,7 +41,7 @@ export class HostRunner implements TaskRunner {
 
   constructor(options: HostRunnerOptions) {
     // A wrong name is told at once, and not by every task.
-    for (const device of options.devices) if (device !== 'auto') parseDevices(device)
+    for (const device of options.devices) if (device !== 'auto') devicesFor(device, options.engine?.precision)
     this.#options = options
     this.models = options.models
     this.adapters = Object.keys(options.adapters)

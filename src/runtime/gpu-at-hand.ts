@@ -5,9 +5,17 @@ import { missingCudaLibraries } from './cuda-libraries.ts'
 import { cudaProviderInstalled } from './cuda-provider.ts'
 import { missingTensorRt } from './tensorrt-provider.ts'
 
-/** @throws BackendError where the provider or a library is missing, which ONNX Runtime does not survive */
+/** @throws BackendError where a GPU, the provider or a library is missing, which ONNX Runtime does not survive */
 export function checkCuda(device: string): void {
   const subject = `device ${device}`
+  if (!gpuAtHand()) {
+    throw new BackendError('runtime/provider', {
+      subject,
+      expected: 'a GPU of NVIDIA with its driver',
+      got: `none: the system has no ${gpuFiles.join(' or ')}`,
+      advice: 'Use --device cpu; in a container, give it the GPU (docker run --gpus all).',
+    })
+  }
   if (!cudaProviderInstalled()) {
     throw new BackendError('runtime/provider', {
       subject,
@@ -43,7 +51,9 @@ export function cudaAtHand(): boolean {
   return gpuAtHand() && cudaProviderInstalled() && missingCudaLibraries().length === 0
 }
 
-/** Whether the system has a device of NVIDIA's driver: the first is Linux's, the second that of Linux in Windows. */
+/** Devices of NVIDIA's driver: Linux's, and that of Linux in Windows. */
+const gpuFiles = ['/dev/nvidiactl', '/dev/dxg']
+
 function gpuAtHand(): boolean {
-  return process.platform === 'linux' && ['/dev/nvidiactl', '/dev/dxg'].some(existsSync)
+  return process.platform === 'linux' && gpuFiles.some(existsSync)
 }
