@@ -120,6 +120,14 @@ function counted(modules: readonly string[]): string {
   return `${modules.length} ${modules.length === 1 ? 'module' : 'modules'}: ${listed([...new Set(names)], 20)}`
 }
 
+/** The experts that adapters change, by their index in the facts. */
+export function adaptedExperts({ facts, graphs }: Model, adapters: readonly ModelAdapter[]): number[] {
+  return facts.experts.flatMap(({ graph }, expert) => {
+    const { component } = graphs.find(({ name }) => name === graph)!
+    return adaptersOf(component, adapters).length > 0 ? [expert] : []
+  })
+}
+
 /** The parts of the adapters that change one component. */
 export function adaptersOf(component: string, adapters: readonly ModelAdapter[]): ScaledAdapter[] {
   return adapters.flatMap(({ file, scale, component: meant }) => {

@@ -8,7 +8,7 @@ import { extend } from '../pipeline/extend.ts'
 import { generate, type RunSettings } from '../pipeline/generate.ts'
 import { type GenerateRequest, resolveRequest } from '../pipeline/request.ts'
 import { type Device, deviceText } from '../runtime/device.ts'
-import { openAdapters } from './adapters.ts'
+import { adaptedExperts, openAdapters } from './adapters.ts'
 import { type Checkpoint, openCheckpoint, presetOffers } from './checkpoint.ts'
 import { DeviceMemory } from './device-memory.ts'
 import { devicesFor } from './devices-for.ts'
@@ -92,7 +92,11 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
     try {
       await memory.admit(lane, plan)
       const make = plan.extend ? extend : generate
-      yield* make(model, plan, lane, signal, { ...settings, notices })
+      yield* make(model, plan, lane, signal, {
+        ...settings,
+        notices,
+        adaptedExperts: adaptedExperts(model, adapters),
+      })
     } finally {
       await lane.dropAll().finally(() => {
         memory.settle(lane)

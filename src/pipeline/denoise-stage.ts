@@ -29,6 +29,8 @@ export interface PreparedStage {
   readonly sampler: Sampler
   /** Of the schedule; those before it are left out. */
   readonly firstStep: number
+  /** Of the facts' experts, those that no step is one of. */
+  readonly idleExperts: readonly number[]
   /** By stream. */
   readonly initial: readonly Tensor[]
   /** The generator, after the initial latents were drawn. */
@@ -54,13 +56,16 @@ export async function prepareStage(
   })
   const firstStep = streams.some(({ initial }) => initial?.noise === 'added') ? leftOutSteps(plan) : 0
   const [schedule] = schedules
-  for (const timestep of schedule!.timesteps.subarray(firstStep)) {
-    expertAt(model.facts, timestep, boundaryOf(plan, schedule!))
+  const running = new Set<number>()
+  for (const timestep of schedule!.timesteps.subarray(firstStep, plan.steps)) {
+    running.add(expertAt(model.facts, timestep, boundaryOf(plan, schedule!)))
   }
+  const idleExperts = [...model.facts.experts.keys()].filter(expert => !running.has(expert))
   const initial = streams.map((stream, index) => {
     return tensor('f32', stream.shape, firstLatents(stream, noise, schedules[index]!.sigmas[firstStep]!))
   })
-  return { plan, conditions, streams, schedules, sampler: scheduler.sampler, firstStep, initial, noise }
+  const { sampler } = scheduler
+  return { plan, conditions, streams, schedules, sampler, firstStep, idleExperts, initial, noise }
 }
 
 export interface StageSettings {

@@ -31,7 +31,7 @@ export async function* extend(
   plan: GeneratePlan,
   runner: GraphRunner,
   signal: AbortSignal,
-  { previewEvery, resume, notices = new Notices() }: RunContext = {},
+  { previewEvery, resume, notices = new Notices(), adaptedExperts = [] }: RunContext = {},
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   if (resume) throw notResumable()
   const { geometry } = model.facts
@@ -70,6 +70,7 @@ export async function* extend(
     const settings = {
       opening: tail.pictures(),
       notices,
+      adaptedExperts,
       ...(previewEvery !== undefined && { previewEvery }),
     }
     const done = index * plan.steps

@@ -1,6 +1,6 @@
 import { pixelFramesOf, toLatent } from '../geometry/video-geometry.ts'
 import type { Picture } from '../media/read-picture.ts'
-import { Notices } from '../notices.ts'
+import { Notices, type Notify } from '../notices.ts'
 import { stepsWithoutGuidance } from '../sampling/guidance.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import { createGenerator, type NoisePosition } from '../tensor/random.ts'
@@ -9,7 +9,7 @@ import { clipSound, type SoundSource, soundSource } from './clip-sound.ts'
 import { condition, residentsOf } from './condition.ts'
 import type { Conditions } from './conditioning.ts'
 import { decodeClip } from './decode.ts'
-import { denoiseStage, prepareStage, schedulerOf } from './denoise-stage.ts'
+import { denoiseStage, type PreparedStage, prepareStage, schedulerOf } from './denoise-stage.ts'
 import type { DenoiseState } from './denoise-state.ts'
 import type {
   ConditioningReadyEvent,
@@ -45,6 +45,8 @@ export interface RunSettings {
 export interface RunContext extends RunSettings {
   /** What was noticed before; the run adds to it and says all of it. */
   readonly notices?: Notices
+  /** The experts that adapters change, by their index in the facts. @default none */
+  readonly adaptedExperts?: readonly number[]
 }
 
 /** How a clip begins that goes on from another: at the size of the clip, a length that the model can make. */
@@ -63,7 +65,14 @@ export async function* generate(
   plan: GeneratePlan,
   runner: GraphRunner,
   signal: AbortSignal,
-  { resume, states = false, previewEvery, opening, notices = new Notices() }: RunContext & Opening = {},
+  {
+    resume,
+    states = false,
+    previewEvery,
+    opening,
+    notices = new Notices(),
+    adaptedExperts = [],
+  }: RunContext & Opening = {},
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const clock = stageClock(runner)
   const size = toLatent(model.facts.geometry, plan)
@@ -84,6 +93,7 @@ export async function* generate(
   const conditions = await condition(model, plan, size, before, runner, signal, notices.add, opening)
   try {
     const stage = await prepareStage(model, plan, conditions, before)
+    noticeIdleExperts(stage, adaptedExperts, notices.add)
     yield* changes()
     const [initial] = stage.initial
     yield conditioningReady(conditions, clock.end('conditioning'), plan.tensors ? initial : undefined)
@@ -117,6 +127,22 @@ export async function* generate(
     }
   } finally {
     await runner.drop(residentsOf(conditions))
+  }
+}
+
+/** Notices what a request says for an expert that none of its steps is one of. */
+function noticeIdleExperts(
+  { plan, idleExperts }: PreparedStage,
+  adapted: readonly number[],
+  notify: Notify,
+): void {
+  for (const expert of idleExperts) {
+    // The guidance of the first also decides which passes a step needs.
+    const guidance = expert > 0 && plan.guidance[expert] !== undefined ? ['guidance'] : []
+    const adapters = adapted.includes(expert) ? ['adapters'] : []
+    for (const what of [...guidance, ...adapters]) {
+      notify('request/unused', `${what} of expert ${expert + 1}: no effect, as it runs none of the steps.`)
+    }
   }
 }
 

@@ -1,5 +1,8 @@
 /** Which of two networks makes a step: those of four steps with a shift of 3 are at 0.999, 0.9, 0.75 and 0.5. */
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { tensor } from '../../../src/tensor/tensor.ts'
+import { writeSafetensors } from '../../../src/weights/write-safetensors.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 import { moved, writeSingleFileModel } from './single-file-model.ts'
 import { collect, openTinyEngine, tinyRequest } from './tiny-engine.ts'
@@ -22,6 +25,34 @@ test.each([
   const runs = (graph: string) => tiny.backends.reduce((sum, backend) => sum + backend.runs(graph), 0)
   expect([runs('transformer'), runs('transformer_2')]).toEqual(expected)
 })
+
+test.each([
+  ['the second', 0, ['guidance of expert 2', 'adapters of expert 2']],
+  ['the first', 1, ['adapters of expert 1']],
+  ['none', 0.6, []],
+] as const)(
+  'what is said for an expert that runs no step has no effect, and that is said: %s',
+  async (_, boundary, unused) => {
+    const transformer2 = moved(transformer, scratch)
+    const tensors = new Map([
+      ['diffusion_model.blocks.0.self_attn.q.diff_b', tensor('f32', [128], new Float32Array(128))],
+    ])
+    const path = join(scratch, 'adapter.safetensors')
+    await writeSafetensors(path, tensors)
+    const adapters = [{ path }, { path, expert: 1 }]
+    await using tiny = await openTinyEngine({
+      model: transformer,
+      files: { ...files, transformer2 },
+      adapters,
+    })
+    const request = { ...tinyRequest, guidance: [4, 3], boundary }
+    const events = await collect(tiny.engine.generate(request))
+    const notices = events.flatMap(event => (event.type === 'notice' ? [event] : []))
+    expect(notices.filter(({ code }) => code === 'request/unused').map(({ message }) => message)).toEqual(
+      unused.map(what => `${what}: no effect, as it runs none of the steps.`),
+    )
+  },
+)
 
 test('a boundary for a model of one network is refused', async () => {
   await using tiny = await openTinyEngine({ model: transformer, files })
