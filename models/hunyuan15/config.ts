@@ -119,11 +119,14 @@ export function readHunyuanConfigs(checkpoint: CheckpointConfigs): HunyuanConfig
     vae: readConfig(hunyuanVaeConfig, checkpoint, 'vae', { classes: ['AutoencoderKLHunyuanVideo15'] }),
     guider: readGuider(components.guider, path.join(folder, 'guider/guider_config.json')),
   }
-  checkWidths(configs, folder)
+  checkWidths(configs, checkpoint)
   return configs
 }
 
-function checkWidths({ transformer, textEncoder, glyphEncoder, image, vae }: HunyuanConfigs, folder: string) {
+function checkWidths(
+  { transformer, textEncoder, glyphEncoder, image, vae }: HunyuanConfigs,
+  checkpoint: CheckpointConfigs,
+) {
   const fits = [
     ['out_channels', transformer.out_channels, vae.latent_channels, 'the channels of the VAE'],
     ['text_embed_dim', transformer.text_embed_dim, textEncoder.hidden_size, 'the width of the text encoder'],
@@ -141,7 +144,7 @@ function checkWidths({ transformer, textEncoder, glyphEncoder, image, vae }: Hun
     ],
   ] as const
   checkFit(
-    folder,
+    checkpoint,
     fits.map(fit => ['transformer', ...fit]),
   )
 }

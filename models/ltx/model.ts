@@ -73,7 +73,7 @@ function readLtxConfigs(checkpoint: CheckpointConfigs): LtxConfigs {
     conditions: checkpoint.index._class_name === ltxConditionPipeline,
   }
   const { textEncoder, transformer, vae } = configs
-  checkFit(checkpoint.folder, [
+  checkFit(checkpoint, [
     ['transformer', 'in_channels', transformer.in_channels, vae.latent_channels, 'the channels of the VAE'],
     [
       'transformer',

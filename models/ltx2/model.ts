@@ -115,7 +115,7 @@ function readLtx2Configs(checkpoint: CheckpointConfigs): Ltx2Configs {
       rate: audio.sample_rate / audio.mel_hop_length / transformer.audio_scale_factor,
     },
   }
-  checkFit(checkpoint.folder, fitsOf(configs))
+  checkFit(checkpoint, fitsOf(configs))
   return configs
 }
 

@@ -2,10 +2,9 @@
  * The sound of LTX-2: what its family puts into `ModelFacts.sound`, graphs and ignored tensors. The latents of the stream are
  * [channels, frames, bins / 4], in which order their noise is drawn; the transformer's tokens are [frames, channels · bins / 4].
  */
-import path from 'node:path'
 import { CheckpointError } from '../../src/errors.ts'
 import type { CheckpointConfigs, GraphRecipe, Model, SoundFacts } from '../../src/pipeline/family.ts'
-import { readConfig } from '../../src/weights/read-config.ts'
+import { configPlace, readConfig } from '../../src/weights/read-config.ts'
 import {
   audioCompression,
   type Ltx2AudioVaeConfig,
@@ -44,7 +43,7 @@ export function ltx2Sound(checkpoint: CheckpointConfigs, stream: number): Ltx2So
   const vocoder = readConfig(ltx2VocoderConfig, checkpoint, 'vocoder', {
     classes: ['LTX2Vocoder', 'LTX2VocoderWithBWE'],
   })
-  checkTogether(audioVae, vocoder, path.join(checkpoint.folder, 'vocoder/config.json'))
+  checkTogether(audioVae, vocoder, configPlace(checkpoint, 'vocoder'))
   const { rate, generator } = vocoder
   const { latent_channels: channels, sample_rate, mel_hop_length } = audioVae
   const latents = {

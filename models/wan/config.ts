@@ -1,9 +1,8 @@
 /** The configs of a Wan checkpoint, and how its components have to fit each other. */
-import path from 'node:path'
 import { z } from 'zod'
 import { CheckpointError } from '../../src/errors.ts'
 import type { CheckpointConfigs, Mode } from '../../src/pipeline/family.ts'
-import { checkConfig, readConfig } from '../../src/weights/read-config.ts'
+import { checkConfig, configPlace, indexPlace, readConfig } from '../../src/weights/read-config.ts'
 import { type ClipVisionConfig, clipVisionConfig } from '../clip/config.ts'
 import { type Umt5Config, umt5Config } from '../umt5/config.ts'
 import { type PipelineChanges, pipelineChanges, wanPipelines } from './pipelines.ts'
@@ -116,7 +115,7 @@ const transformerClasses = [
 
 /** @throws CheckpointError for a config that is missing, wrong, or does not fit the others */
 export function readWanConfigs(checkpoint: CheckpointConfigs): WanConfigs {
-  const file = path.join(checkpoint.folder, 'model_index.json')
+  const file = indexPlace(checkpoint)
   const index = checkConfig(indexSchema, checkpoint.index, file)
   const experts = readExperts(checkpoint)
   const [{ config: first }] = experts
@@ -142,7 +141,7 @@ export function readWanConfigs(checkpoint: CheckpointConfigs): WanConfigs {
     })
   }
   if (first.image_dim) readConfig(z.looseObject({}), checkpoint, 'image_processor')
-  checkFit(configs, checkpoint.folder)
+  checkFit(configs, checkpoint)
   return configs
 }
 
@@ -165,13 +164,13 @@ function readExperts(checkpoint: CheckpointConfigs): readonly [WanExpert, ...Wan
 }
 
 /** Channels and widths that one component gives and another takes. */
-function checkFit(configs: WanConfigs, folder: string): void {
+function checkFit(configs: WanConfigs, checkpoint: CheckpointConfigs): void {
   const { experts, vae, textEncoder, imageEncoder, expandTimesteps } = configs
   const [{ config: first }] = experts
   for (const { component, config } of experts) {
     const expectField = (field: keyof WanTransformerConfig, expected: number, of: string) => {
       const got = config[field]
-      if (got !== expected) throw misfit(path.join(folder, component), field, `${expected}, ${of}`, got)
+      if (got !== expected) throw misfit(configPlace(checkpoint, component), field, `${expected}, ${of}`, got)
     }
     if (outChannels(config) !== vae.z_dim) expectField('out_channels', vae.z_dim, 'the channels of the VAE')
     // Latents, with the mask and latents of a picture where the network takes one, or a control beside them.
@@ -191,12 +190,14 @@ function checkFit(configs: WanConfigs, folder: string): void {
     if (config !== first) expectField('in_channels', first.in_channels, 'as the first expert has')
   }
 }
-function misfit(folder: string, field: string, expected: string, got: unknown): CheckpointError {
+
+/** @param file what holds the config */
+function misfit(file: string, field: string, expected: string, got: unknown): CheckpointError {
   const advice = /channels/.test(field)
     ? 'Checkpoints that see other inputs (Fun-Control, cameras, …) cannot be run.'
     : 'The components are of different models: put the ones of one model together.'
   return new CheckpointError('checkpoint/config', {
-    subject: `${path.join(folder, 'config.json')} ${field}`,
+    subject: `${file} ${field}`,
     expected,
     got: JSON.stringify(got) ?? 'none',
     advice,

@@ -61,6 +61,7 @@ export async function readSingleFile(
   const further = model.configs(parts)
   const configs = {
     folder: transformer.file.path,
+    files: Object.fromEntries([...components].map(([name, [{ file }]]) => [name, file.path])),
     index: {
       ...model.index(parts),
       ...Object.fromEntries(listed),

@@ -97,9 +97,11 @@ export interface PublishedModel {
   readonly stored: Readonly<Record<string, FloatDType>>
 }
 
-/** The JSON files of a checkpoint folder. */
+/** The JSON files of a checkpoint folder, or what files of weights tell in their place. */
 export interface CheckpointConfigs {
   readonly folder: string
+  /** The files of weights that tell the configs, by component. @default each component's folder has a config.json */
+  readonly files?: Readonly<Record<string, string>> | undefined
   /** model_index.json */
   readonly index: Readonly<Record<string, unknown>>
   /** The config of every component that has one, by its name in the folder. */

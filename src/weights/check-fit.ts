@@ -1,5 +1,5 @@
-import path from 'node:path'
 import { CheckpointError } from '../errors.ts'
+import { type ComponentConfigs, configPlace } from './read-config.ts'
 
 /** A component's field, what it is, and what another component needs it to be, in a number and in words. */
 export type ComponentFit = readonly [
@@ -11,11 +11,14 @@ export type ComponentFit = readonly [
 ]
 
 /** @throws CheckpointError for components of different models, naming the first field that does not fit */
-export function checkFit(folder: string, fits: readonly ComponentFit[]): void {
+export function checkFit(
+  checkpoint: Pick<ComponentConfigs, 'folder' | 'files'>,
+  fits: readonly ComponentFit[],
+): void {
   for (const [component, field, got, expected, of] of fits) {
     if (got === expected) continue
     throw new CheckpointError('checkpoint/config', {
-      subject: `${path.join(folder, component, 'config.json')} ${field}`,
+      subject: `${configPlace(checkpoint, component)} ${field}`,
       expected: `${expected}, ${of}`,
       got: String(got),
       advice: 'The components are of different models: put the ones of one model together.',

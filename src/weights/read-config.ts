@@ -2,12 +2,28 @@ import path from 'node:path'
 import type { z } from 'zod'
 import { CheckpointError } from '../errors.ts'
 
-/** Configs of a checkpoint folder, by component. */
+/** Configs of a checkpoint, by component. */
 export interface ComponentConfigs {
   readonly folder: string
+  /** The files of weights that tell the configs, by component. @default each component's folder has a config.json */
+  readonly files?: Readonly<Record<string, string>> | undefined
   readonly components: Readonly<Record<string, unknown>>
   /** model_index.json */
   readonly index: Readonly<Record<string, unknown>>
+}
+
+/** What an error calls the config of a component: its config.json, or the file of weights that tells it. */
+export function configPlace(
+  { folder, files }: Pick<ComponentConfigs, 'folder' | 'files'>,
+  component: string,
+): string {
+  const file = files?.[component]
+  return file === undefined ? path.join(folder, component, 'config.json') : `${file}: ${component}`
+}
+
+/** What an error calls the list of components: model_index.json, or the file that tells it. */
+export function indexPlace({ folder, files }: Pick<ComponentConfigs, 'folder' | 'files'>): string {
+  return files === undefined ? path.join(folder, 'model_index.json') : folder
 }
 
 /** How a component is read. */
@@ -27,17 +43,17 @@ export function readConfig<T>(
   component: string,
   { classes }: ReadConfigOptions = {},
 ): T {
-  const { folder, components, index } = checkpoint
+  const { components, index } = checkpoint
   const config = components[component]
   if (config === undefined) {
     throw new CheckpointError('checkpoint/config', {
-      subject: `${path.join(folder, 'model_index.json')} ${component}`,
+      subject: `${indexPlace(checkpoint)} ${component}`,
       expected: 'a component, which this pipeline needs, as [library, class]',
       got: JSON.stringify(index[component]) ?? 'nothing',
       advice: 'Use a checkpoint that has it.',
     })
   }
-  const file = path.join(folder, component, 'config.json')
+  const file = configPlace(checkpoint, component)
   const { _class_name: name } = config as { _class_name?: unknown }
   if (!classes || name === undefined || classes.some(each => each === name))
     return checkConfig(schema, config, file)

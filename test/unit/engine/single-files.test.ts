@@ -163,6 +163,25 @@ describe('is refused', () => {
     expect(await opening(transformer, { textEncoder })).toMatchObject({ message, code: 'checkpoint/config' })
   })
 
+  test('whose sizes do not fit each other, by the file and the part in it', async () => {
+    const tensors = readFixtureTensors(transformer)
+    for (const name of ['weight', 'bias']) {
+      const key = `model.diffusion_model.head.head.${name}`
+      const { shape, data } = tensors.get(key) as Tensor<'f32'>
+      const [rows = 0, ...rest] = shape
+      tensors.set(key, tensor('f32', [rows / 2, ...rest], data.slice(0, data.length / 2)))
+    }
+    const narrow = join(scratch, 'narrow.safetensors')
+    await write(narrow, tensors)
+    const { code, message } = await failure(
+      readCheckpoint(narrow, families, { files: { textEncoder: encoder, vae } }),
+    )
+    expect(code).toBe('checkpoint/config')
+    expect(message).toMatch(
+      `${narrow}: transformer out_channels: expected 16, the channels of the VAE, got 8.`,
+    )
+  })
+
   test('without a tokenizer', async () => {
     const alone = join(mkdtempSync(join(scratch, 'alone-')), 'umt5.safetensors')
     copyFileSync(encoder, alone)
