@@ -35,15 +35,38 @@ export const seededCases = JSON.parse(readFileSync(fixture('seeded/cases.json'),
 const results = readFixtureTensors(fixture('seeded/cases.safetensors'))
 const models = seededModels()
 
-/** Runs a case, and expects in every step and in the last frame what diffusers gives. */
-export async function expectReference(
+type EngineOf = (options: EngineOptions) => Promise<Engine>
+
+/** The engine of a case, with further options. */
+async function opened(
   each: SeededCase,
-  engineOf: (options: EngineOptions) => Promise<Engine>,
+  engineOf: EngineOf,
   scratch: string,
-): Promise<void> {
+  options?: Partial<EngineOptions>,
+): Promise<Engine> {
   const folder = path.join(scratch, each.model)
   if (!existsSync(folder)) await writeSeededModel(folder, models[each.model]!)
-  const engine = await engineOf({ model: folder, pipeline: each.pipeline, experimental: true })
+  return await engineOf({ model: folder, pipeline: each.pipeline, experimental: true, ...options })
+}
+
+/** Runs a case, and gives the latents after every step. */
+export async function latentsOfCase(
+  each: SeededCase,
+  engineOf: EngineOf,
+  scratch: string,
+  options?: Partial<EngineOptions>,
+): Promise<number[][]> {
+  const engine = await opened(each, engineOf, scratch, options)
+  const latents: number[][] = []
+  for await (const event of engine.generate(await requestOf(each, scratch))) {
+    if (event.type === 'step-end') latents.push([...(event.tensors!.latents.data as Float32Array)])
+  }
+  return latents
+}
+
+/** Runs a case, and expects in every step and in the last frame what diffusers gives. */
+export async function expectReference(each: SeededCase, engineOf: EngineOf, scratch: string): Promise<void> {
+  const engine = await opened(each, engineOf, scratch)
   const reference = results.get(`${each.name}.latents`)!.data as Float32Array
   const latents: number[] = []
   const frames: Uint8Array[] = []
