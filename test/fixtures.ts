@@ -12,6 +12,9 @@ const full = folder('../../shared/goldens/')
 const standsAlone = process.env.FRAMEWRIGHT_REFERENCES === 'committed' || !existsSync(full)
 const roots = standsAlone ? [committed] : [full, committed]
 
+/** Where the reference cases are: no test writes there. */
+export const referenceFolders: readonly string[] = roots
+
 /** Absolute path of a reference file or folder. */
 export function fixture(path: string): string {
   const found = roots.map(root => root + path).find(existsSync)

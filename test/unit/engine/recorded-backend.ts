@@ -1,6 +1,7 @@
 import type { Backend, GraphModel, Session } from '../../../src/runtime/backend.ts'
-import { OnnxRuntimeBackend, type OnnxRuntimeOptions } from '../../../src/runtime/onnxruntime-backend.ts'
+import type { OnnxRuntimeOptions } from '../../../src/runtime/onnxruntime-backend.ts'
 import type { ResidentTensor } from '../../../src/tensor/resident.ts'
+import { KeptBackend } from '../../kept-backend.ts'
 
 /** A real backend whose use can be looked at. */
 export class RecordedBackend implements Backend {
@@ -18,10 +19,10 @@ export class RecordedBackend implements Backend {
   /** Called before a run, with the graph's name; the run begins when it is done. */
   onRun: (graph: string) => void | Promise<void> = () => {}
   disposed = false
-  readonly #backend: OnnxRuntimeBackend
+  readonly #backend: KeptBackend
 
   constructor(options: OnnxRuntimeOptions) {
-    this.#backend = new OnnxRuntimeBackend(options)
+    this.#backend = new KeptBackend(options)
     this.device = this.#backend.device
     this.kernels = this.#backend.kernels
     this.residentsInPlace = this.#backend.residentsInPlace

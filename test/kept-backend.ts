@@ -1,0 +1,136 @@
+/** A backend for tests that open the same small models again and again. */
+import { createHash } from 'node:crypto'
+import { realpathSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Backend, GraphModel, Session } from '../src/runtime/backend.ts'
+import { OnnxRuntimeBackend, type OnnxRuntimeOptions } from '../src/runtime/onnxruntime-backend.ts'
+import type { ResidentTensor } from '../src/tensor/resident.ts'
+import { referenceFolders } from './fixtures.ts'
+
+/** A real backend, with the sessions in it that outlive the tests. */
+interface Lane {
+  readonly backend: OnnxRuntimeBackend
+  readonly sessions: Map<string, Promise<Session>>
+}
+
+/** By the options that they were opened with. */
+const idleLanes = new Map<string, Lane[]>()
+
+/**
+ * A real backend of its own while it lasts. Sessions whose weights are in files that no test writes to stay open when it is
+ * disposed, for the next one of the same options: opening them takes longer than most tests do with them.
+ */
+export class KeptBackend implements Backend {
+  readonly keepsState: boolean
+  readonly name: string
+  readonly device: Backend['device']
+  readonly kernels: Backend['kernels']
+  readonly residentsInPlace: boolean
+  readonly #lane: Lane
+  readonly #idle: Lane[]
+  readonly #released: (() => Promise<void>)[] = []
+  readonly #residents = new Set<ResidentTensor>()
+  #closing: Promise<void> | undefined
+
+  constructor(options: OnnxRuntimeOptions) {
+    const key = JSON.stringify(options)
+    this.#idle = idleLanes.get(key) ?? []
+    idleLanes.set(key, this.#idle)
+    this.#lane = this.#idle.pop() ?? { backend: new OnnxRuntimeBackend(options), sessions: new Map() }
+    const { name, device, kernels, residentsInPlace, keepsState } = this.#lane.backend
+    this.name = name
+    this.device = device
+    this.kernels = kernels
+    this.residentsInPlace = residentsInPlace
+    this.keepsState = keepsState
+  }
+
+  async open(model: GraphModel): Promise<Session> {
+    this.#checkOpen(model.name)
+    const session = await (isUnchanging(model) ? this.#kept(model) : this.#own(model))
+    let isReleased = false
+    return {
+      name: session.name,
+      run: async (feeds, options) => {
+        this.#checkOpen(model.name)
+        if (isReleased) throw new Error(`${model.name}: expected an open session, got a released one.`)
+        const result = await session.run(feeds, options)
+        for (const resident of Object.values(result.residents)) this.#residents.add(resident)
+        return result
+      },
+      release: async () => {
+        isReleased = true
+        if (!isUnchanging(model)) await session.release()
+      },
+    }
+  }
+
+  async drop(residents: Iterable<ResidentTensor>): Promise<void> {
+    const dropped = [...residents]
+    for (const resident of dropped) this.#residents.delete(resident)
+    await this.#lane.backend.drop(dropped)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close()
+    await this.#closing
+  }
+
+  async #close(): Promise<void> {
+    // In the turn of the backend: after the runs that were asked for.
+    await this.#lane.backend.drop(this.#residents)
+    for (const release of this.#released) await release()
+    this.#idle.push(this.#lane)
+  }
+
+  async #own(model: GraphModel): Promise<Session> {
+    const session = await this.#lane.backend.open(model)
+    this.#released.push(() => session.release())
+    return session
+  }
+
+  async #kept(model: GraphModel): Promise<Session> {
+    const key = createHash('sha1').update(model.weightsFolder).update(model.bytes).digest('hex')
+    const opening = this.#lane.sessions.get(key) ?? this.#lane.backend.open(model)
+    this.#lane.sessions.set(key, opening)
+    opening.catch(() => this.#lane.sessions.delete(key))
+    return await opening
+  }
+
+  #checkOpen(subject: string): void {
+    if (this.#closing) throw new Error(`${subject}: expected an open backend, got a disposed one.`)
+  }
+}
+
+/** The folders of the reference cases and of the built-in model. */
+const unchanging = [...referenceFolders, fileURLToPath(new URL('../models', import.meta.url))].map(
+  folder => realpathSync(folder) + path.sep,
+)
+
+/** Whether all weights of a graph are in files that no test writes to. */
+function isUnchanging({ bytes, weightsFolder }: GraphModel): boolean {
+  return weightFiles(bytes).every(file => {
+    const whole = path.resolve(weightsFolder, file)
+    return unchanging.some(folder => whole.startsWith(folder))
+  })
+}
+
+/** Where a model's initializers are: values of `location` in TensorProto.external_data. */
+function weightFiles(bytes: Uint8Array): string[] {
+  const model = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  // StringStringEntryProto: the key, then tag 2 and the length of the value as a varint.
+  const key = '\n\blocation\x12'
+  const files = new Set<string>()
+  for (let at = model.indexOf(key); at !== -1; at = model.indexOf(key, at)) {
+    at += key.length
+    let length = 0
+    for (let shift = 0; ; shift += 7) {
+      const byte = model[at++]!
+      length += (byte & 0x7f) << shift
+      if (byte < 0x80) break
+    }
+    files.add(model.toString('utf8', at, at + length))
+  }
+  return [...files]
+}
