@@ -66,9 +66,8 @@ export function denoises({ facts, graphs }: Model): (recipe: GraphRecipe) => boo
 /** A step as the product takes it: one pass of the network, and a second one where there is guidance. */
 async function prepareStep({ model, plan, runner, signal }: WorkContext): Promise<() => Promise<Parts>> {
   const noise = createGenerator(plan.seed)
-  const size = toLatent(model.facts.geometry, plan)
   // What they hold on the device lives as long as the lane.
-  const conditions = await condition(model, plan, size, noise, runner, signal, dropNotices)
+  const conditions = await condition(model, plan, { noise, runner, signal, notify: dropNotices })
   const { conditional, unconditional, visual } = conditions
   const denoiser = model.denoiser(
     visual.streams.map(({ shape }) => shape),

@@ -1,5 +1,5 @@
 import { checkAborted } from '../errors.ts'
-import type { LatentSize } from '../geometry/video-geometry.ts'
+import { toLatent } from '../geometry/video-geometry.ts'
 import type { Picture } from '../media/read-picture.ts'
 import { listed, type Notify } from '../notices.ts'
 import { isGuided } from '../sampling/guidance.ts'
@@ -34,28 +34,27 @@ export const noInputs: VisualInputs = {
   references: [],
 }
 
-/** Reads the request's files and makes the conditions of both guidance branches. */
-export async function condition(
-  model: Model,
-  plan: GeneratePlan,
-  size: LatentSize,
-  noise: NoiseGenerator,
-  runner: GraphRunner,
-  signal: AbortSignal,
-  notify: Notify,
-  opening?: readonly Picture[],
-): Promise<Conditions> {
-  const shown = opening !== undefined || modesOf(plan).length > 0
-  const inputs = shown ? await readVisualInputs(plan, signal, notify, opening, model.facts) : noInputs
-  return await conditionOn(model, plan, inputs, { size, noise, runner, signal, notify })
-}
-
+/** Where conditions are made, and what of. */
 export interface ConditionContext {
-  readonly size: LatentSize
   readonly noise: NoiseGenerator
   readonly runner: Pick<GraphRunner, 'run' | 'runForPrompt' | 'drop' | 'memory' | 'shrink'>
   readonly signal: AbortSignal
   readonly notify: Notify
+  /** Latents that a later stage goes on from. */
+  readonly from?: readonly Tensor[] | undefined
+}
+
+/** Reads the request's files and makes the conditions of both guidance branches. */
+export async function condition(
+  model: Model,
+  plan: GeneratePlan,
+  context: ConditionContext,
+  opening?: readonly Picture[],
+): Promise<Conditions> {
+  const { signal, notify } = context
+  const shown = opening !== undefined || modesOf(plan).length > 0
+  const inputs = shown ? await readVisualInputs(plan, signal, notify, opening, model.facts) : noInputs
+  return await conditionOn(model, plan, inputs, context)
 }
 
 /** Makes the conditions of both guidance branches of what was read. */
@@ -63,9 +62,9 @@ export async function conditionOn(
   model: Model,
   plan: GeneratePlan,
   inputs: VisualInputs,
-  { size, noise, runner, signal, notify }: ConditionContext,
-  from?: readonly Tensor[],
+  context: ConditionContext,
 ): Promise<Conditions> {
+  const { runner, signal, notify } = context
   const guides = guidancesOf(model, plan)[0]!.some(isGuided)
   const prompts = guides ? [plan.prompt, plan.negativePrompt] : [plan.prompt]
   const { runForPrompt = runner.run } = runner
@@ -80,17 +79,16 @@ export async function conditionOn(
     if (plan.textTokens !== model.facts.textTokens) noticeTokens(plan.textTokens, made, notify)
   }
   const [conditional, unconditional] = texts
-  const visual = await visualConditions(model, plan, inputs, { size, noise, runner, signal, notify }, from)
+  const visual = await visualConditions(model, plan, inputs, context)
   return { conditional: conditional!, ...(unconditional && { unconditional }), visual }
 }
 
-/** What the network sees of the request's pictures and clips. @param from latents that a later stage goes on from */
+/** What the network sees of the request's pictures and clips. */
 export async function visualConditions(
   model: Model,
   plan: GeneratePlan,
   inputs: VisualInputs,
-  { size, noise, runner, signal, notify }: ConditionContext,
-  from?: readonly Tensor[],
+  { noise, runner, signal, notify, from }: ConditionContext,
 ): Promise<VisualConditioning> {
   checkAborted(signal)
   const { run } = runner
@@ -105,7 +103,7 @@ export async function visualConditions(
     })
   }
   const { width, height, frames, fps } = plan
-  const clip = { width, height, frames, fps, size, plan }
+  const clip = { width, height, frames, fps, size: toLatent(geometry, plan), plan }
   return await model.conditionVisual(inputs, { ...clip, noise, run, encode, notify, ...(from && { from }) })
 }
 

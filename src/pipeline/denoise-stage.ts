@@ -10,7 +10,7 @@ import { elementCount } from '../tensor/dtype.ts'
 import { createGenerator, type NoiseGenerator, type NoisePosition } from '../tensor/random.ts'
 import { float32Data, type Tensor, tensor } from '../tensor/tensor.ts'
 import type { Conditions } from './conditioning.ts'
-import { boundaryOf, denoiseSteps, denoiseStreams, expertAt } from './denoise.ts'
+import { denoiseSteps, denoiseStreams, expertAt } from './denoise.ts'
 import { type DenoiseState, downloadState, firstState, uploadState } from './denoise-state.ts'
 import type { GenerateEvent } from './events.ts'
 import type { Model, StreamConditioning } from './family.ts'
@@ -58,7 +58,7 @@ export async function prepareStage(
   const [schedule] = schedules
   const running = new Set<number>()
   for (const timestep of schedule!.timesteps.subarray(firstStep, plan.steps)) {
-    running.add(expertAt(model.facts, timestep, boundaryOf(plan, schedule!)))
+    running.add(expertAt(model.facts, plan, schedule!, timestep))
   }
   const idleExperts = [...model.facts.experts.keys()].filter(expert => !running.has(expert))
   const initial = streams.map((stream, index) => {

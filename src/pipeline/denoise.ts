@@ -90,7 +90,7 @@ export async function* denoiseSteps<V>(
       latents: shown,
       sigmas,
       times,
-      expert: expertAt(model.facts, timestep, boundaryOf(plan, streams[0]!.schedule)),
+      expert: expertAt(model.facts, plan, streams[0]!.schedule, timestep),
     }
     const found = await velocityOf(arrays, recipe, input, { step, steps }, state.velocity)
     const velocity = streams.map(({ rule }, stream) => {
@@ -188,12 +188,16 @@ function passesOf<V>({ passes }: StepVelocity<V>): (readonly V[])[] {
 }
 
 /**
- * The first expert whose range the timestep is in.
- * @param boundary timestep that the first one runs from @default the checkpoint's
+ * The expert of a timestep: the first whose range it is in, or as the boundary that a request has says.
  * @throws RequestError for a step that none runs, of a checkpoint that has one of two experts
  */
-export function expertAt({ experts }: ModelFacts, timestep: number, boundary?: number): number {
-  if (boundary !== undefined && experts.length > 1) return timestep >= boundary ? 0 : 1
+export function expertAt(
+  { experts }: ModelFacts,
+  { boundary }: Pick<GeneratePlan, 'boundary'>,
+  { trainTimesteps }: Pick<Schedule, 'trainTimesteps'>,
+  timestep: number,
+): number {
+  if (boundary !== undefined && experts.length > 1) return timestep >= boundary * trainTimesteps ? 0 : 1
   const found = experts.findIndex(({ fromTimestep, belowTimestep = Number.POSITIVE_INFINITY }) => {
     return timestep >= fromTimestep && timestep < belowTimestep
   })
@@ -205,12 +209,4 @@ export function expertAt({ experts }: ModelFacts, timestep: number, boundary?: n
     got: `one at ${timestep}`,
     advice: 'Use a checkpoint with both experts.',
   })
-}
-
-/** The timestep that a request has the first expert run from; undefined for the checkpoint's. */
-export function boundaryOf(
-  { boundary }: Pick<GeneratePlan, 'boundary'>,
-  { trainTimesteps }: Pick<Schedule, 'trainTimesteps'>,
-): number | undefined {
-  return boundary === undefined ? undefined : boundary * trainTimesteps
 }

@@ -58,12 +58,11 @@ async function dryRunStage(
   from?: readonly Tensor[],
 ): Promise<VisualConditioning> {
   const { facts } = model
-  const size = toLatent(facts.geometry, plan)
   const noise = createGenerator(plan.seed)
   const shown = modesOf(plan).length > 0
   const inputs = shown ? greyInputs(plan) : noInputs
-  const context = { size, noise, runner: stage, signal: never, notify: dropNotices }
-  const conditions = await conditionOn(shown ? withHollowPictures(model) : model, plan, inputs, context, from)
+  const context = { noise, runner: stage, signal: never, notify: dropNotices, from }
+  const conditions = await conditionOn(shown ? withHollowPictures(model) : model, plan, inputs, context)
   const { conditional, unconditional, visual } = conditions
   const denoiser = model.denoiser(
     visual.streams.map(({ shape }) => shape),

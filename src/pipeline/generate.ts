@@ -75,8 +75,9 @@ export async function* generate(
   }: RunContext & Opening = {},
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const clock = stageClock(runner)
-  const size = toLatent(model.facts.geometry, plan)
-  schedulerOf(model, plan) // Throws before anything runs.
+  // Both throw before anything runs.
+  toLatent(model.facts.geometry, plan)
+  schedulerOf(model, plan)
   const sound = isSilent(model, plan) ? undefined : await soundSource(model, plan, notices.add)
   yield startEvent(plan, runner, sound)
   yield* noticeEvents(notices)
@@ -90,7 +91,8 @@ export async function* generate(
   }
 
   const before = createGenerator(plan.seed)
-  const conditions = await condition(model, plan, size, before, runner, signal, notices.add, opening)
+  const context = { noise: before, runner, signal, notify: notices.add }
+  const conditions = await condition(model, plan, context, opening)
   try {
     const stage = await prepareStage(model, plan, conditions, before)
     noticeIdleExperts(stage, adaptedExperts, notices.add)

@@ -1,16 +1,13 @@
 /** The stages of a run: the first at the request's size, later ones that go on from its latents, enlarged. */
 
-import { toLatent } from '../geometry/video-geometry.ts'
 import { dropNotices, type Notify } from '../notices.ts'
 import { createGenerator } from '../tensor/random.ts'
-import type { Tensor } from '../tensor/tensor.ts'
-import { type ConditionContext, residentsOf, visualConditions } from './condition.ts'
+import { residentsOf, visualConditions } from './condition.ts'
 import { denoiseStage, type FinishedStage, type PreparedStage, prepareStage } from './denoise-stage.ts'
 import type { DenoiseState } from './denoise-state.ts'
 import type { GenerateEvent } from './events.ts'
-import type { Model, VisualConditioning } from './family.ts'
+import type { Model } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
-import type { GeneratePlan } from './request.ts'
 import { upsampleVideo } from './upsample.ts'
 import { readVisualInputs } from './visual.ts'
 
@@ -45,7 +42,8 @@ export async function* denoiseStages(
   let done = plan.steps - first.firstStep
   for (const { plan: next, seed } of later) {
     const noise = seed === undefined ? createGenerator(plan.seed, found.noise) : createGenerator(seed)
-    const visual = await conditionStage(model, next, latents, { ...context, noise })
+    const inputs = await readVisualInputs(next, signal, dropNotices)
+    const visual = await visualConditions(model, next, inputs, { ...context, noise, from: latents })
     const conditions = { ...first.conditions, visual }
     try {
       const stage = await prepareStage(model, next, conditions, noise)
@@ -59,16 +57,4 @@ export async function* denoiseStages(
     done += next.steps
   }
   return { ...found, latents, skippedSteps }
-}
-
-/** What the network sees of the request's pictures and clips in a stage that goes on from latents at its size. */
-async function conditionStage(
-  model: Model,
-  plan: GeneratePlan,
-  from: readonly Tensor[],
-  context: Omit<ConditionContext, 'size'>,
-): Promise<VisualConditioning> {
-  const inputs = await readVisualInputs(plan, context.signal, dropNotices)
-  const size = toLatent(model.facts.geometry, plan)
-  return await visualConditions(model, plan, inputs, { ...context, size }, from)
 }
