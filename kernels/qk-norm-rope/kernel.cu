@@ -2,15 +2,17 @@
  * Root mean square norm over a token's whole width and rotary position embedding of its pairs of neighbouring channels,
  * of queries and keys in one pass. README.md has shapes, bytes and the floor.
  *
- * A block has one token: its row of queries and its row of keys stay in registers between the sum of squares and the
- * rotation, so both are read once, and so is the token's row of angles. Arithmetic is in f32; results are rounded once.
+ * A block has one token: its row of queries and its row of keys stay in registers, as they were loaded, between the sum of
+ * squares and the rotation, so both are read once. Scales and angles are read where they are used. Arithmetic is in f32;
+ * results are rounded once.
  */
 #include "../library/vector.h"
 
 namespace {
 
-/** Vectors of each row that a thread holds. */
-constexpr int held = 2;
+/** Vectors of each row that a thread holds: of eight channels one, for which there are registers. */
+template <int size>
+constexpr int heldOf = size == 8 ? 1 : 2;
 
 /** Both sums over the block, on every thread. */
 __device__ float2 sumOverBlock(float2 sum) {
@@ -29,23 +31,50 @@ __device__ float2 sumOverBlock(float2 sum) {
   return total;
 }
 
-/** y = rotation · (x · inverse · scale), pair by pair. */
+/** What a vector of a row is multiplied and turned by. */
+template <typename T>
+struct Turn {
+  const T* scale;
+  const float *cos, *sin;
+};
+
+/** y = rotation · (x · inverse · scale), pair by pair; what it is turned by is read where it is used. */
 template <typename T, int size>
-__device__ Vector<T, size> rotate(const Vector<T, size>& x, const Vector<T, size>& scale, float inverse,
-                                  const Vector<float, size / 2>& cos, const Vector<float, size / 2>& sin) {
+__device__ void rotate(const Vector<T, size>& x, float inverse, const Turn<T>& by, T* __restrict__ to) {
   Vector<T, size> y;
+  constexpr int few = size < 4 ? size : 4;
 #pragma unroll
-  for (int pair = 0; pair < size / 2; ++pair) {
-    const float even = static_cast<float>(x.at[2 * pair]) * inverse * static_cast<float>(scale.at[2 * pair]);
-    const float odd = static_cast<float>(x.at[2 * pair + 1]) * inverse * static_cast<float>(scale.at[2 * pair + 1]);
-    y.at[2 * pair] = static_cast<T>(even * cos.at[pair] - odd * sin.at[pair]);
-    y.at[2 * pair + 1] = static_cast<T>(even * sin.at[pair] + odd * cos.at[pair]);
+  for (int from = 0; from < size; from += few) {
+    const auto scale = load<T, few>(by.scale + from);
+    const auto cos = load<float, few / 2>(by.cos + from / 2), sin = load<float, few / 2>(by.sin + from / 2);
+#pragma unroll
+    for (int pair = 0; pair < few / 2; ++pair) {
+      const int at = from + 2 * pair;
+      const float even = static_cast<float>(x.at[at]) * inverse * static_cast<float>(scale.at[2 * pair]);
+      const float odd = static_cast<float>(x.at[at + 1]) * inverse * static_cast<float>(scale.at[2 * pair + 1]);
+      y.at[at] = static_cast<T>(even * cos.at[pair] - odd * sin.at[pair]);
+      y.at[at + 1] = static_cast<T>(even * sin.at[pair] + odd * cos.at[pair]);
+    }
   }
-  return y;
+  store(to, y);
+}
+
+/** Keeps a vector as it was loaded: without, its channels are held as f32, in twice the registers. */
+template <typename T, int size>
+__device__ inline void keepPacked(Vector<T, size>& x) {
+#ifdef __CUDA_ARCH__
+  if constexpr (sizeof(T) == 2 && size > 1) {
+    unsigned words[size / 2];
+    __builtin_memcpy(words, &x, sizeof x);
+#pragma unroll
+    for (unsigned& word : words) asm volatile("" : "+r"(word));
+    __builtin_memcpy(&x, words, sizeof x);
+  }
+#endif
 }
 
 /**
- * `width` channels a token, at most held · size · threads; `pairs` angles a token, repeated along the width. `size`
+ * `width` channels a token, at most heldOf<size> · size · threads; `pairs` angles a token, repeated along the width. `size`
  * divides the width, and size / 2 the angles.
  */
 template <typename T, int size>
@@ -54,8 +83,8 @@ __device__ void normalizeAndRotate(const T* query, const T* key, const T* queryS
                                    int pairs, float epsilon) {
   const size_t row = static_cast<size_t>(blockIdx.x) * width;
   const size_t tableRow = static_cast<size_t>(blockIdx.x) * pairs;
+  constexpr int held = heldOf<size>;
   Vector<T, size> q[held], k[held];
-  Vector<float, size / 2> cos[held], sin[held];
   float2 squares = {0, 0};
 #pragma unroll
   for (int part = 0; part < held; ++part) {
@@ -63,9 +92,6 @@ __device__ void normalizeAndRotate(const T* query, const T* key, const T* queryS
     if (at >= width) continue;
     q[part] = load<T, size>(query + row + at);
     k[part] = load<T, size>(key + row + at);
-    const int angle = at / 2 % pairs;
-    cos[part] = load<float, size / 2>(cosines + tableRow + angle);
-    sin[part] = load<float, size / 2>(sines + tableRow + angle);
 #pragma unroll
     for (int channel = 0; channel < size; ++channel) {
       const float x = static_cast<float>(q[part].at[channel]);
@@ -75,16 +101,20 @@ __device__ void normalizeAndRotate(const T* query, const T* key, const T* queryS
     }
   }
   const float2 sum = sumOverBlock(squares);
+#pragma unroll
+  for (int part = 0; part < held; ++part) {
+    keepPacked(q[part]);
+    keepPacked(k[part]);
+  }
   const float queryInverse = rsqrtf(sum.x / width + epsilon);
   const float keyInverse = rsqrtf(sum.y / width + epsilon);
 #pragma unroll
   for (int part = 0; part < held; ++part) {
     const int at = (threadIdx.x + part * blockDim.x) * size;
     if (at >= width) continue;
-    auto* const qOut = reinterpret_cast<Vector<T, size>*>(queryOut + row + at);
-    auto* const kOut = reinterpret_cast<Vector<T, size>*>(keyOut + row + at);
-    *qOut = rotate(q[part], load<T, size>(queryScale + at), queryInverse, cos[part], sin[part]);
-    *kOut = rotate(k[part], load<T, size>(keyScale + at), keyInverse, cos[part], sin[part]);
+    const size_t angle = tableRow + at / 2 % pairs;
+    rotate<T, size>(q[part], queryInverse, {queryScale + at, cosines + angle, sines + angle}, queryOut + row + at);
+    rotate<T, size>(k[part], keyInverse, {keyScale + at, cosines + angle, sines + angle}, keyOut + row + at);
   }
 }
 

@@ -55,7 +55,8 @@ class CudaKernel : public Kernel {
     void* key = call.output(1, x.key.shape);
     if (x.tokens == 0) return;
     const bool wide = x.width % kernels_.vector == 0 && x.pairs % (kernels_.vector / 2) == 0;
-    const unsigned threads = threadsHolding(x.width, kernels_.perThread(wide), held);
+    const int perThread = kernels_.perThread(wide);
+    const unsigned threads = threadsHolding(x.width, perThread, perThread == 8 ? 1 : 2);  // as kernel.cu holds them
     float epsilon = epsilon_;
     void* arguments[] = {&x.query.data, &x.key.data, &x.queryScale.data, &x.keyScale.data, &x.cos.data, &x.sin.data,
                          &query,        &key,        &x.width,           &x.pairs,         &epsilon};
@@ -63,8 +64,6 @@ class CudaKernel : public Kernel {
   }
 
  private:
-  static constexpr int held = 2;  // vectors of a row that a thread has, as in kernel.cu
-
   float epsilon_;
   FloatKernels kernels_;
 };

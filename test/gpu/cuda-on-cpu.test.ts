@@ -62,7 +62,7 @@ const refusedByNorms = [
 
 /** By folder: cases that are compared, the numbers of their results, and what is said of operands that are refused. */
 const programs = [
-  ['qk-norm-rope', 19, 2, ['expected a width of at most 8192, got 8224']],
+  ['qk-norm-rope', 19, 2, Array(2).fill('expected a width of at most 8192, got 8224')],
   [
     'norm-modulate',
     72,

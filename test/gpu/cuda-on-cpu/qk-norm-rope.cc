@@ -40,4 +40,5 @@ int main() {
   // The widest row in f32, and one that is too wide.
   compare(all, f32, shapes(1, 1, 8192, 32));
   refuse(all, f32, shapes(1, 1, 8224, 16));
+  refuse(all, bf16, shapes(1, 1, 8224, 16));
 }
