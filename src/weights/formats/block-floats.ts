@@ -32,7 +32,6 @@ export async function readBlockFloats({ weight, beside }: StoredLayer): Promise<
   const scale = beside('weight_scale')
   const second = beside('weight_scale_2')
   const inputFactors = beside('pre_quant_scale')
-  beside('input_scale')
   if (!scale || !second) throw unusable(weight, 'weight_scale and weight_scale_2 beside it', 'not both')
   if (!['f8e4m3', 'u8'].includes(scale.dtype)) throw unusable(scale, 'scales in f8e4m3 or u8', scale.dtype)
   if (second.dtype !== 'f32' || second.bytes !== 4) throw unusable(second, 'one f32', second.dtype)

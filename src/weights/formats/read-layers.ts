@@ -16,7 +16,7 @@ export async function readLayers(
 ): Promise<ReadonlyMap<string, TensorLocation>> {
   const tensors = new Map(files.flatMap(file => [...file.tensors]))
   const markers = await readMarkers(files)
-  const used = new Set(markers.keys)
+  const used = new Set([...markers.keys, ...activationScales(tensors)])
   const encoded = new Map<string, TensorLocation>()
   for (const weight of tensors.values()) {
     if (markers.keys.has(weight.key)) continue
@@ -42,6 +42,20 @@ export async function readLayers(
   const rest = [...tensors.values()].filter(({ key }) => !used.has(key))
   return new Map(rest.map(tensor => encoded.get(tensor.key) ?? tensor).map(tensor => [tensor.key, tensor]))
 }
+
+/**
+ * Scales of what a layer takes and gives, for products of 8 bits: nothing is rounded before and after a layer here, so they are
+ * not used. ComfyUI's and ModelOpt's quantised layers have one of their input; optimum-quanto's `QModuleMixin` writes both for
+ * every layer, those whose weights stay in floats too.
+ */
+function activationScales(tensors: ReadonlyMap<string, TensorLocation>): string[] {
+  return [...tensors.keys()].filter(key => {
+    const [, layer] = /^(.*)\.(?:input_scale|scale_input|activation_scale|output_scale)$/.exec(key) ?? []
+    return layer !== undefined && weightSuffixes.some(suffix => tensors.has(`${layer}.${suffix}`))
+  })
+}
+
+const weightSuffixes = ['weight', ...layerFormats.flatMap(({ suffix }) => suffix ?? [])]
 
 const suffixed = layerFormats.filter(({ suffix }) => suffix !== undefined)
 const unsuffixed = layerFormats.filter(({ suffix }) => suffix === undefined)

@@ -18,7 +18,6 @@ export const convrotW4a4: LayerFormat = {
     const { weight, beside } = layer
     const [rows, columns] = packedMatrix(weight)
     const scale = beside('weight_scale')
-    beside('input_scale')
     if (!scale) throw unusable(weight, 'a tensor weight_scale beside it', 'none')
     const scales = await columnOf(scale, rows)
     const group = rotationSize(layer, columns)

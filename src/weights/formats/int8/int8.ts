@@ -16,7 +16,6 @@ export const int8: LayerFormat = {
     const { dtype } = weight
     if (dtype !== 'i8') throw unusable(weight, '8-bit integers', dtype)
     const scale = beside('weight_scale')
-    beside('input_scale')
     if (!scale) throw unusable(weight, 'a tensor weight_scale beside it', 'none')
     const scales = await readScales(scale, weight.shape)
     const group = rotationOf(layer)

@@ -27,7 +27,6 @@ export const mxfp8: LayerFormat = {
       throw unusable(weight, 'f8e4m3 of rows and columns in thirty-twos', storedAs(weight))
     }
     const scale = beside('weight_scale')
-    beside('input_scale')
     if (!scale) throw unusable(weight, 'weight_scale beside it', 'none')
     checkTiled(scale, ['u8'], rows, columns / block)
     return { ...weight, dtype: 'f32', encoding: encodingOf(weight, scale) }

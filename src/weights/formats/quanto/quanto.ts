@@ -1,7 +1,6 @@
 /**
  * 8-bit integers or floats times a scale of their row, as optimum-quanto's `QModuleMixin` saves them: `<layer>.weight._data` and
- * `<layer>.weight._scale` (`WeightQBytesTensor`), which Wan2GP's files have too. The scales of the layer's input and output
- * are 1 where weights alone are quantised, and not used.
+ * `<layer>.weight._scale` (`WeightQBytesTensor`), which Wan2GP's files have too.
  */
 import type { TensorLocation } from '../../tensor-location.ts'
 import type { LayerFormat } from '../layer-format.ts'
@@ -18,8 +17,6 @@ export const quanto: LayerFormat = {
     if (dtype !== 'i8' && !isFloat8(dtype))
       throw unusable(weight, '8-bit integers or floats', storedAs(weight))
     const scale = beside('weight._scale')
-    beside('input_scale')
-    beside('output_scale')
     if (!scale) throw unusable(weight, 'a tensor weight._scale beside it', 'none')
     checkRows(scale, weight)
     const scales = await readScales(scale, weight.shape)

@@ -27,7 +27,6 @@ export const w4a8: LayerFormat = {
     const channel = beside('weight_s_channel')
     const codebook = beside('weight_codebook')
     const correction = beside('weight_correction')
-    beside('input_scale')
     if (!relative || !channel)
       throw unusable(weight, 'weight_s_rel and weight_s_channel beside it', 'not both')
     const groups = groupsOf(relative, rows, columns)

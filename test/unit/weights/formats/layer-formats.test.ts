@@ -86,6 +86,19 @@ const nibble = (data: HostArray, columns: number, row: number, column: number, e
   return (column % 2 === 0) === (even === 'low') ? byte & 15 : byte >> 4
 }
 
+test.each<[string, () => Tensor, Record<string, Tensor>]>([
+  ['8-bit floats', () => fp8([16, 32]), { weight_scale: f32([]) }],
+  ['8-bit integers', () => packed('i8', [16, 32]), { weight_scale: f32([16, 1]) }],
+  ['floats, whose outputs alone are quantised', () => f32([16, 32]), {}],
+])('scales of what a layer of %s takes and gives are not used', async (_, weight, scales) => {
+  const names = ['input_scale', 'output_scale', 'scale_input', 'activation_scale']
+  const more = Object.fromEntries(names.map(name => [name, f32([])]))
+  const location = await layer({ weight: weight(), ...scales, ...more })
+  const plain = await layer({ weight: weight(), ...scales })
+  if (plain.encoding) expectSame(await decoded(location), await decoded(plain))
+  else expect(location).toMatchObject({ dtype: 'f32', bytes: plain.bytes })
+})
+
 describe('fp8', () => {
   test.each<[string, string, number[], number[], [number, number]]>([
     ['blocks of 128, the last ones smaller', 'weight_scale_inv', [130, 300], [2, 3], [128, 128]],
