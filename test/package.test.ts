@@ -57,6 +57,13 @@ test('installing runs no script of a dependency: those of three packages downloa
   expect(scripts).toEqual([])
 })
 
+test('scripts that run compiled code compile it first', () => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as Required<PackedManifest>
+  const compiled = Object.keys(scripts).filter(name => /\bnode dist\//.test(scripts[name]!))
+  expect(compiled).toContain('path')
+  expect(compiled.filter(name => scripts[`pre${name}`] !== 'npm run build')).toEqual([])
+})
+
 test('installing the package runs no script, and npm has none to ask about', () => {
   const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as LockFile
   const shown = execFileSync(process.execPath, ['.ci/pack-manifest.mjs', 'show'], { encoding: 'utf8' })
