@@ -1,18 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { createEngine, resolveModel } from '../../src/index.ts'
+import { resolveModel } from '../../src/index.ts'
 import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
+import { openKeptEngine } from '../kept-engine.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 
 describe('the built-in checkpoint', () => {
   test.each([1, 2])('case %d: makes the frames that diffusers makes with it', async number => {
     const { call, seed } = JSON.parse(readFileSync(fixture(`doodle/case-${number}.json`), 'utf8'))
     const reference = readFixtureTensors(fixture(`doodle/case-${number}.safetensors`))
-    await using engine = await createEngine({
+    await using engine = await openKeptEngine({
       model: await resolveModel('doodle'),
-      device: 'cpu',
-      threads: 1,
     })
     const parts: Uint8Array[] = []
     for await (const event of engine.generate({ prompt: call.prompt, seed })) {

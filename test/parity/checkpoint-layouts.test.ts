@@ -2,10 +2,11 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { createEngine, type GenerateEvent, type GenerateRequest } from '../../src/index.ts'
+import type { GenerateEvent, GenerateRequest } from '../../src/index.ts'
 import { writeSafetensors } from '../../src/weights/write-safetensors.ts'
 import { relativeError } from '../compare.ts'
 import { committedModel, fixture, hasFixture } from '../fixtures.ts'
+import { openKeptEngine } from '../kept-engine.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { failure, scratchFolder } from '../scratch.ts'
 
@@ -32,7 +33,10 @@ async function eventsOf(
   request: GenerateRequest,
   pipeline?: string,
 ): Promise<GenerateEvent[]> {
-  await using engine = await createEngine({ model, device: 'cpu', threads: 1, ...(pipeline && { pipeline }) })
+  await using engine = await openKeptEngine({
+    model,
+    ...(pipeline && { pipeline }),
+  })
   const events: GenerateEvent[] = []
   for await (const event of engine.generate(request)) events.push(event)
   return events

@@ -1,9 +1,9 @@
 /** How far 8-bit arithmetic moves every step from what diffusers gives in f32, with the weights of the seeded models. */
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { createEngine } from '../../src/index.ts'
 import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
+import { openKeptEngine } from '../kept-engine.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
 import { seededModels, writeSeededModel } from './seeded-models.ts'
@@ -13,7 +13,7 @@ const scratch = scratchFolder()
 type EightBits = 'int8' | 'fp8'
 
 async function latentsOf(model: string, precision: 'f32' | EightBits, steps: number): Promise<number[][]> {
-  await using engine = await createEngine({ model, device: 'cpu', precision, threads: 1 })
+  await using engine = await openKeptEngine({ model, precision })
   const latents: number[][] = []
   const request = {
     prompt: 'a red ball moves to the right on a white background',
@@ -54,7 +54,7 @@ describe.each(Object.entries(limits) as [EightBits, (typeof limits)[EightBits]][
       const model = path.join(scratch, precision)
       await writeSeededModel(model, seededModels()['wan21-t2v']!)
       const reference = readFixtureTensors(fixture('seeded/cases.safetensors')).get('wan-text.latents')!
-      await using engine = await createEngine({ model, device: 'cpu', precision, threads: 1 })
+      await using engine = await openKeptEngine({ model, precision })
       const request = {
         prompt: 'A cat and a dog bake a cake together in a small kitchen.',
         negativePrompt: 'blurry, static',

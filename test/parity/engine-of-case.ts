@@ -1,13 +1,13 @@
 import { afterAll } from 'vitest'
-import { composition } from '../../src/api/engine.ts'
 import { openEngine } from '../../src/engine/open-engine.ts'
 import type { Engine, EngineOptions } from '../../src/index.ts'
+import { keptParts } from '../kept-engine.ts'
 
 /**
  * Opens the engines of a row of cases on one thread of a CPU. A case of the same options goes on with the engine of the case
  * before: opening the sessions of a model takes longer than a case of it.
  */
-export function engineOfCase(parts = composition): (options: EngineOptions) => Promise<Engine> {
+export function engineOfCase(parts = keptParts): (options: EngineOptions) => Promise<Engine> {
   let last: { readonly key: string; readonly engine: Engine } | undefined
   const close = async () => {
     await last?.engine[Symbol.asyncDispose]()

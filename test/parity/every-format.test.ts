@@ -4,13 +4,13 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { ggufHeader } from '../../bench/quantized-files.ts'
-import { createEngine } from '../../src/index.ts'
 import { bytesPerElement } from '../../src/tensor/dtype.ts'
 import { toBfloat16Bits, toFloat16Bits } from '../../src/tensor/float16.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { writeSafetensors } from '../../src/weights/write-safetensors.ts'
 import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
+import { openKeptEngine } from '../kept-engine.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
 import { blockFormats, blocksOf, layerFormats } from './format-layers.ts'
@@ -107,15 +107,13 @@ test.each(cases)(
   async (name, file, write) => {
     const model = path.join(scratch, file)
     await write(model)
-    await using engine = await createEngine({
+    await using engine = await openKeptEngine({
       model,
       files: {
         textEncoder: path.join(folder, 'text_encoder/model.safetensors'),
         vae: path.join(folder, 'vae/diffusion_pytorch_model.safetensors'),
         tokenizer: path.join(folder, 'tokenizer'),
       },
-      device: 'cpu',
-      threads: 1,
       // The text encoder is the same in all of them.
       promptCache: path.join(scratch, 'prompts'),
     })

@@ -2,11 +2,12 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { createEngine, type GenerateRequest } from '../../src/index.ts'
+import type { GenerateRequest } from '../../src/index.ts'
 import { writeSafetensors } from '../../src/weights/write-safetensors.ts'
 import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
 import { writeGguf } from '../gguf-writer.ts'
+import { openKeptEngine } from '../kept-engine.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
 import { llamaTensors, llamaTokenizer } from './llama-names.ts'
@@ -71,7 +72,7 @@ describe.skipIf(present.length === 0)('single files', () => {
       copyFileSync(path.join(model, 'image_encoder/config.json'), at('clip_vision', 'config.json'))
     }
     const files = packed ? {} : { tokenizer }
-    await using engine = await createEngine({ model: network, files, device: 'cpu', threads: 1 })
+    await using engine = await openKeptEngine({ model: network, files })
     const reference = readFixtureTensors(`${fixture(folder)}/${name}.safetensors`)
     const frames: Uint8Array[] = []
     let steps = 0

@@ -4,13 +4,14 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { families } from '../../models/index.ts'
 import { inspectFile } from '../../src/engine/inspect-file.ts'
-import { createEngine, type GenerateRequest } from '../../src/index.ts'
+import type { GenerateRequest } from '../../src/index.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { toFloat32 } from '../../src/weights/to-float32.ts'
 import { writeSafetensors } from '../../src/weights/write-safetensors.ts'
 import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
 import { q8Values, writeGguf } from '../gguf-writer.ts'
+import { openKeptEngine } from '../kept-engine.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { failure, scratchFolder } from '../scratch.ts'
 import { llamaTensors, llamaTokenizer } from './llama-names.ts'
@@ -196,7 +197,7 @@ describe.each(releases)('$folder as single files', ({ folder, cases }) => {
   describe.each(layouts)('$name', layout => {
     test('every step, the pictures and the sound are what diffusers gives', async () => {
       const written = await layout.write(originalLtx2(root), place(String(layouts.indexOf(layout))), root)
-      await using engine = await createEngine({ ...written, device: 'cpu', threads: 1 })
+      await using engine = await openKeptEngine({ ...written })
       for (const { name, about } of cases) {
         const reference = readFixtureTensors(`${fixture(folder)}/${name}.safetensors`)
         const frames: Uint8Array[] = []
@@ -263,7 +264,7 @@ async function latentsOf(
   files: Record<string, string>,
   request: GenerateRequest,
 ): Promise<Float32Array> {
-  await using engine = await createEngine({ model, files, device: 'cpu', threads: 1 })
+  await using engine = await openKeptEngine({ model, files })
   for await (const event of engine.generate(request)) {
     if (event.type === 'step-end') return event.tensors!.latents.data as Float32Array
   }

@@ -5,12 +5,13 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Graph } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
-import { createEngine, type GenerateRequest } from '../../src/index.ts'
+import type { GenerateRequest } from '../../src/index.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import { readTensorFile } from '../../src/weights/formats/read-tensor-file.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
 import { runGraph } from '../graph-session.ts'
+import { openKeptEngine } from '../kept-engine.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
 import { type RecordedCall, requestOfCall } from './recorded-call.ts'
@@ -53,10 +54,8 @@ describe.skipIf(cases.length === 0)('a model of single files', () => {
       imageEncoder: at(files.image_encoder),
       tokenizer: at(files.tokenizer),
     }
-    await using engine = await createEngine({
+    await using engine = await openKeptEngine({
       model: at(files.model)!,
-      device: 'cpu',
-      threads: 1,
       // Many cases differ in the transformer alone.
       promptCache: prompts,
       files: Object.fromEntries(Object.entries(given).filter(([, file]) => file !== undefined)),

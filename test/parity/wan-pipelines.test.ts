@@ -1,13 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  createEngine,
-  type Engine,
-  type GenerateEvent,
-  type GenerateRequest,
-  type Tensor,
-} from '../../src/index.ts'
+import type { Engine, GenerateEvent, GenerateRequest, Tensor } from '../../src/index.ts'
 import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
+import { openKeptEngine } from '../kept-engine.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
 import { type RecordedCall, requestOfCall } from './recorded-call.ts'
@@ -54,7 +49,7 @@ const folders = [
 describe.each(folders)('$folder', ({ folder, cases }) => {
   let engine: Engine
   beforeAll(async () => {
-    engine = await createEngine({ model: `${fixture(folder)}/model`, device: 'cpu', threads: 1 })
+    engine = await openKeptEngine({ model: `${fixture(folder)}/model` })
   })
   afterAll(async () => await engine[Symbol.asyncDispose]())
 

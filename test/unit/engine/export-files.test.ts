@@ -3,10 +3,11 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import proto from 'onnx-proto'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { createEngine, exportModel } from '../../../src/index.ts'
+import { exportModel } from '../../../src/index.ts'
 import { type Tensor, tensor } from '../../../src/tensor/tensor.ts'
 import { relativeError } from '../../compare.ts'
 import { fixture } from '../../fixtures.ts'
+import { openKeptEngine } from '../../kept-engine.ts'
 import { readFixtureTensors } from '../../safetensors-fixture.ts'
 import { scratchFolder } from '../../scratch.ts'
 import { writeSingleFileModel, writeTensors } from './single-file-model.ts'
@@ -37,7 +38,7 @@ async function quantised(): Promise<string> {
 }
 
 async function latentsOf(model: string): Promise<Float32Array> {
-  await using engine = await createEngine({ model, device: 'cpu', threads: 1 })
+  await using engine = await openKeptEngine({ model })
   let latents: Float32Array | undefined
   for await (const event of engine.generate({ ...tinyRequest, steps: 1, tensors: true })) {
     if (event.type === 'step-end') latents = event.tensors!.latents.data as Float32Array

@@ -1,10 +1,11 @@
 /** Adapters over weights that stay quantised. */
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { createEngine, type GenerateEvent } from '../../../src/index.ts'
+import type { GenerateEvent } from '../../../src/index.ts'
 import { type Tensor, tensor } from '../../../src/tensor/tensor.ts'
 import { writeSafetensors } from '../../../src/weights/write-safetensors.ts'
 import { relativeError } from '../../compare.ts'
+import { openKeptEngine } from '../../kept-engine.ts'
 import { readFixtureTensors } from '../../safetensors-fixture.ts'
 import { scratchFolder } from '../../scratch.ts'
 import { writeSingleFileModel, writeTensors } from './single-file-model.ts'
@@ -83,7 +84,7 @@ async function run(
   path?: string,
 ): Promise<{ latents: Float32Array; events: GenerateEvent[] }> {
   const adapters = path === undefined ? [] : [{ path, scale: 0.8 }]
-  await using engine = await createEngine({ model, adapters, device: 'cpu', threads: 1 })
+  await using engine = await openKeptEngine({ model, adapters })
   const events: GenerateEvent[] = []
   for await (const event of engine.generate({ ...tinyRequest, steps: 1, tensors: true })) events.push(event)
   const step = events.find(event => event.type === 'step-end')

@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { families } from '../../../models/index.ts'
 import { openCheckpoint } from '../../../src/engine/checkpoint.ts'
-import { createEngine } from '../../../src/index.ts'
 import { type Tensor, tensor } from '../../../src/tensor/tensor.ts'
 import { toFloat32 } from '../../../src/weights/to-float32.ts'
 import { writeSafetensors } from '../../../src/weights/write-safetensors.ts'
 import { relativeError } from '../../compare.ts'
 import { q8Values, writeGguf } from '../../gguf-writer.ts'
+import { openKeptEngine } from '../../kept-engine.ts'
 import { readFixtureTensors } from '../../safetensors-fixture.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 import { writeSingleFileModel } from './single-file-model.ts'
@@ -26,7 +26,7 @@ function copyOf(name: string): string {
 }
 
 async function latentsOf(model: string): Promise<Float32Array> {
-  await using engine = await createEngine({ model, device: 'cpu', threads: 1 })
+  await using engine = await openKeptEngine({ model })
   for await (const event of engine.generate({ ...tinyRequest, steps: 1, tensors: true })) {
     if (event.type === 'step-end') return event.tensors!.latents.data as Float32Array
   }

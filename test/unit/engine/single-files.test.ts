@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { families } from '../../../models/index.ts'
 import { readCheckpoint } from '../../../src/engine/checkpoint.ts'
 import type { ModelFiles } from '../../../src/engine/model-files.ts'
-import { createEngine } from '../../../src/index.ts'
 import { type Tensor, tensor } from '../../../src/tensor/tensor.ts'
+import { openKeptEngine } from '../../kept-engine.ts'
 import { readFixtureTensors } from '../../safetensors-fixture.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 import { moved as movedTo, writeSingleFileModel, writeTensors } from './single-file-model.ts'
@@ -25,7 +25,7 @@ beforeEach(() => {
 afterEach(() => void vi.unstubAllEnvs())
 
 async function latentsOf(model: string, files: ModelFiles = {}): Promise<Float32Array> {
-  await using engine = await createEngine({ model, files, device: 'cpu', threads: 1 })
+  await using engine = await openKeptEngine({ model, files })
   let latents: Float32Array | undefined
   for await (const event of engine.generate({ ...tinyRequest, steps: 1, tensors: true })) {
     if (event.type === 'step-end') latents = event.tensors!.latents.data as Float32Array

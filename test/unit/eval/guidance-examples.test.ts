@@ -1,19 +1,19 @@
 /** The examples of docs/cheaper-steps.md, made with the built-in model and measured as `framewright eval` does. */
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createEngine } from '../../../src/api/engine.ts'
 import type { Engine } from '../../../src/engine/engine.ts'
 import { resolveModel } from '../../../src/engine/model-name.ts'
 import { judge, type Verdict } from '../../../src/eval/judge.ts'
 import { readScenes, type Scene } from '../../../src/eval/scenes.ts'
 import type { GenerateRequest } from '../../../src/pipeline/request.ts'
+import { openKeptEngine } from '../../kept-engine.ts'
 
 let engine: Engine
 let scenes: readonly Scene[]
 beforeAll(async () => {
   const model = await resolveModel()
   scenes = (await readScenes(model)).slice(0, 2)
-  engine = await createEngine({ model, device: 'cpu', threads: 1 })
+  engine = await openKeptEngine({ model })
 })
 afterAll(() => engine[Symbol.asyncDispose]())
 

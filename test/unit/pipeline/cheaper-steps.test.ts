@@ -1,17 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  createEngine,
-  type Engine,
-  type GenerateRequest,
-  type StepEndEvent,
-  type VideoEndEvent,
-} from '../../../src/index.ts'
+import type { Engine, GenerateRequest, StepEndEvent, VideoEndEvent } from '../../../src/index.ts'
 import { relativeError } from '../../compare.ts'
 import { fixture } from '../../fixtures.ts'
+import { openKeptEngine } from '../../kept-engine.ts'
 
 let engine: Engine
 beforeAll(async () => {
-  engine = await createEngine({ model: fixture('wan21-t2v/model'), device: 'cpu', threads: 1 })
+  engine = await openKeptEngine({ model: fixture('wan21-t2v/model') })
 })
 afterAll(async () => {
   await engine[Symbol.asyncDispose]()

@@ -2,13 +2,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   builtInModel,
-  createEngine,
   type Engine,
   type GenerateEvent,
   type GenerateRequest,
   resolveModel,
 } from '../../../src/index.ts'
 import { openVideoWriter } from '../../../src/media/writer.ts'
+import { openKeptEngine } from '../../kept-engine.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 import { collect, openTinyEngine } from '../engine/tiny-engine.ts'
 
@@ -39,7 +39,7 @@ const request = { prompt: 'a red ball', steps: 1, guidance: 1, seed: 3 } satisfi
 
 let engine: Engine
 beforeAll(async () => {
-  engine = await createEngine({ model: await resolveModel(builtInModel), device: 'cpu', threads: 1 })
+  engine = await openKeptEngine({ model: await resolveModel(builtInModel) })
 })
 afterAll(() => engine[Symbol.asyncDispose]())
 

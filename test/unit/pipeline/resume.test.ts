@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadDenoiseState, saveDenoiseState } from '../../../src/engine/denoise-file.ts'
-import { builtInModel, createEngine, type Engine, resolveModel } from '../../../src/index.ts'
+import { builtInModel, type Engine, resolveModel } from '../../../src/index.ts'
 import type { DenoiseState } from '../../../src/pipeline/denoise-state.ts'
 import type { RunSettings } from '../../../src/pipeline/generate.ts'
 import type { GenerateRequest } from '../../../src/pipeline/request.ts'
+import { openKeptEngine } from '../../kept-engine.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 import { openTinyEngine, type TinyEngine, tinyRequest } from '../engine/tiny-engine.ts'
 
@@ -79,7 +80,7 @@ describe('a resumed run is equal to the whole one, to the bit', () => {
 
   test('with a first and a last frame, of the built-in model', async () => {
     const model = await resolveModel(builtInModel)
-    await using engine = await createEngine({ model, device: 'cpu', threads: 1 })
+    await using engine = await openKeptEngine({ model })
     const [image, lastImage] = [join(folder, 'first.png'), join(folder, 'last.png')]
     await picture(image, '#c81414')
     await picture(lastImage, '#1414c8')
