@@ -13,7 +13,7 @@ import type { GraphRecipe } from '../pipeline/family.ts'
 import type { GraphModel, GraphTarget } from '../runtime/backend.ts'
 import { hasResidentsInPlace } from '../runtime/choose-backend.ts'
 import { addsIn32Bits } from '../runtime/cpu-features.ts'
-import type { Device } from '../runtime/device.ts'
+import { type Device, parseDeviceName, parseDevices } from '../runtime/device.ts'
 import { foldLimitBytes, needsPrivateCopy } from '../runtime/session-config.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import { adaptationsOf } from '../weights/adapters/adapt.ts'
@@ -214,7 +214,7 @@ function precisionOf(role: GraphRecipe['role'], precision: Precision): FloatDTyp
 }
 
 /** @throws RequestError for a precision that no device of the kind computes in */
-export function checkPrecision({ device, requested }: Precision): void {
+function checkPrecision({ device, requested }: Precision): void {
   const cpu = device.type === 'cpu'
   if (cpu ? !onCpu.includes(requested) : requested === 'int8') {
     throw new RequestError('request/unsupported', {
@@ -224,4 +224,19 @@ export function checkPrecision({ device, requested }: Precision): void {
       advice: cpu ? 'Weights stored in 16 bits are computed in f32 there.' : 'Integers are for CPUs.',
     })
   }
+}
+
+/**
+ * The devices that a text names, to compute in a precision.
+ * @throws as `parseDevices`, and RequestError for a precision of another kind of device: it is said before what a GPU needs
+ *   that this machine lacks
+ */
+export function devicesFor(
+  text: string,
+  requested: ComputePrecision | undefined,
+): readonly [Device, Device?] {
+  for (const name of text === 'auto' ? [] : text.split(',')) {
+    checkPrecision({ device: parseDeviceName(name), requested })
+  }
+  return parseDevices(text)
 }

@@ -1,6 +1,7 @@
 import type { Feed, ResidentTensor, RunGraph } from '../pipeline/family.ts'
-import { type GraphRunner, together } from '../pipeline/graph-runner.ts'
+import type { GraphRunner } from '../pipeline/graph-runner.ts'
 import type { MemoryPlan } from '../pipeline/memory-plan.ts'
+import { together } from '../pipeline/velocity.ts'
 import { isResident } from '../tensor/resident.ts'
 import { hostArrays } from '../tensor/state-arrays.ts'
 import type { Tensor } from '../tensor/tensor.ts'

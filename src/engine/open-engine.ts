@@ -11,9 +11,8 @@ import { type Device, deviceText } from '../runtime/device.ts'
 import { adaptedExperts, openAdapters } from './adapters.ts'
 import { type Checkpoint, openCheckpoint, presetOffers } from './checkpoint.ts'
 import { DeviceMemory } from './device-memory.ts'
-import { devicesFor } from './devices-for.ts'
 import type { Engine, EngineOptions, EngineParts } from './engine.ts'
-import { graphSource } from './graph-source.ts'
+import { devicesFor, graphSource } from './graph-source.ts'
 import { GuidancePair } from './guidance-pair.ts'
 import { Lane } from './lane.ts'
 import { LanePool } from './lane-pool.ts'
@@ -46,6 +45,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
     return second ? new GuidancePair(openLane(device), openLane(second), source) : openLane(device)
   })
   const { model } = checkpoint
+  const adapted = adapters.length > 0 ? adaptedExperts(model, adapters) : []
   // Every run says what was noticed when the model was opened.
   const opened = opening.take()
   const { residency = 'auto' } = options
@@ -95,7 +95,7 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
       yield* make(model, plan, lane, signal, {
         ...settings,
         notices,
-        adaptedExperts: adaptedExperts(model, adapters),
+        adaptedExperts: adapted,
       })
     } finally {
       await lane.dropAll().finally(() => {

@@ -4,9 +4,8 @@ import { deviceText, parseDeviceName } from '../runtime/device.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import { planClip } from './clip-sizes.ts'
 import { choosePlan, freeMemory } from './device-memory.ts'
-import { devicesFor } from './devices-for.ts'
 import type { EngineOptions } from './engine.ts'
-import { graphSource } from './graph-source.ts'
+import { devicesFor, graphSource } from './graph-source.ts'
 import { MemoryEstimator, type PlanEstimate } from './memory-estimate.ts'
 
 export interface PlanMemoryOptions

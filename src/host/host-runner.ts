@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { requestFields } from '../api/request-fields.ts'
-import { devicesFor } from '../engine/devices-for.ts'
+import { devicesFor } from '../engine/graph-source.ts'
 import { FramewrightError, MediaError, RequestError } from '../errors.ts'
 import type { Storage } from '../jobs/storage.ts'
 import type { TaskOutput, TaskRequest } from '../jobs/task.ts'

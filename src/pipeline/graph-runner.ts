@@ -26,9 +26,3 @@ export interface GraphRunner {
   /** Goes over to the next plan in which less is encoded or decoded at a time. False when there is none. */
   shrink(): Promise<boolean>
 }
-
-/** Waits for all, also when one fails: nothing may run on after the caller went on. */
-export async function together<T>(work: readonly Promise<T>[]): Promise<T[]> {
-  await Promise.allSettled(work)
-  return await Promise.all(work)
-}

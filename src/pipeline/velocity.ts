@@ -26,7 +26,6 @@ import type {
   TextConditioning,
   VisualConditioning,
 } from './family.ts'
-import { together } from './graph-runner.ts'
 
 /** How the velocity of every step of a run is found. */
 export interface VelocityRecipe {
@@ -133,6 +132,12 @@ async function runPasses<V>(
     for (const [index, name] of group.entries()) passes[name] = adopt(results[index]!)
   }
   return passes as unknown as ByPass<readonly V[]>
+}
+
+/** Waits for all, also when one fails: nothing may run on after the caller went on. */
+export async function together<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(work)
+  return await Promise.all(work)
 }
 
 function zeroVelocity<V>(

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { devicesFor } from '../../../src/engine/devices-for.ts'
+import { devicesFor } from '../../../src/engine/graph-source.ts'
 import { parseDevice, parseDevices } from '../../../src/runtime/device.ts'
 
 describe('a device', () => {
