@@ -131,7 +131,7 @@ function graphsOf({ textEncoder, transformer, vae }: LtxConfigs): GraphRecipe[] 
       name: 'context',
       component: 'transformer',
       role: 'transformer',
-      build: (weights, precision) => ltxContext(transformer, weights, precision),
+      build: (...given) => ltxContext(transformer, ...given),
     },
     {
       name: 'transformer',

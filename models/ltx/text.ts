@@ -20,7 +20,7 @@ export interface LtxTextOptions {
   readonly maskPadding: boolean
 }
 
-/** Tokenizes the prompt as it is, encodes it, and computes the keys and values of every cross-attention. */
+/** Tokenizes the prompt as it is, encodes it, and computes what the cross-attentions see of it. */
 export function ltxTextConditioner(options: LtxTextOptions): Model['conditionText'] {
   let opening: Promise<PromptTokenizer> | undefined
   return async ({ prompts, textTokens }, run) => {

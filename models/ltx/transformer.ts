@@ -1,6 +1,6 @@
 /**
  * The LTX-Video transformer (HaCohen et al. 2024, "LTX-Video: Realtime Video Latent Diffusion"; diffusers
- * `transformer_ltx.py`). Keys and values of the cross-attentions are inputs: `context.ts` makes them.
+ * `transformer_ltx.py`). What the cross-attentions see of the prompt are inputs: `context.ts` makes them.
  *
  *   latents [batch, channels, frames, height, width] ── projection ──▶ [batch, frames, height·width, model]
  *     ── layers × (self-attention with RoPE over the whole width, cross-attention, feed-forward; adaptive norms) ──
@@ -26,9 +26,7 @@ import { timeModulations } from '../../src/nn/timestep.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { type LtxTransformerConfig, modelWidth } from './config.ts'
-
-/** Of the norms of queries and keys; `norm_eps` is that of the blocks' norms. */
-export const queryKeyEpsilon = 1e-5
+import { contextInputs, type KeysAndValues, queryKeyEpsilon } from './context.ts'
 
 /** Of the norm before the last projection. */
 const outputEpsilon = 1e-6
@@ -38,22 +36,23 @@ const timestepChannels = 256
 
 /**
  * Inputs: `latents` f32 [batch, channels, frames, height, width]; `timestep` f32 [batch, frames], 0 … 1000;
- * `rotary.cos` and `rotary.sin` f32 [batch, frames·height·width, model / 2], see `rotary.ts`; the context's
- * `blocks.i.key` and `blocks.i.value`, and `text.tokens` i32 [batch], how many of their rows are the prompt's: the
- * rest is padding, which gets no weight (diffusers' bias of −10000). Output: `velocity`, like `latents`.
+ * `rotary.cos` and `rotary.sin` f32 [batch, frames·height·width, model / 2], see `rotary.ts`; those of
+ * `contextInputs`, and `text.tokens` i32 [batch], how many of their rows are the prompt's: the rest is padding, which gets no
+ * weight (diffusers' bias of −10000). Output: `velocity`, like `latents`.
  */
 export function ltxTransformer(
   config: LtxTransformerConfig,
   weights: WeightSource,
   precision: FloatDType,
-  { kernels }: GraphTarget = {},
+  target: GraphTarget = {},
 ): Graph {
-  const graph = new Graph('transformer', { precision, kernels })
+  const graph = new Graph('transformer', { precision, kernels: target.kernels })
   const scope = new Scope(graph, weights)
   const latents = graph.input('latents', 'f32', ['batch', config.in_channels, 'frames', 'height', 'width'])
   const timestep = graph.input('timestep', 'f32', ['batch', 'frames'])
   const rotary = rotaryInputs(graph, modelWidth(config) / 2)
   const tokens = graph.input('text.tokens', 'i32', ['batch'])
+  const context = contextInputs(graph, config, target)
 
   const channelsLast = transpose(reshape(latents, ['=', '=', '=', '*']), [0, 2, 3, 1]) // [batch, frames, height·width, channels]
   const embedded = linear(scope, 'proj_in', cast(channelsLast, precision), modelWidth(config)) // [batch, frames, height·width, model]
@@ -66,8 +65,8 @@ export function ltxTransformer(
   })
   let x: Residual = { rows: embedded }
   for (let layer = 0; layer < config.num_layers; layer++) {
-    const context = { ...contextInputs(graph, layer, config), tokens }
-    const conditions = { time: time.blocks, rotary, context }
+    const text = { tokens, of: (attn: Scope) => context(attn, layer) }
+    const conditions = { time: time.blocks, rotary, text }
     const added = scope.in(`transformer_blocks.${layer}`, block => {
       return transformerBlock(block, x, conditions, config)
     })
@@ -83,8 +82,8 @@ interface BlockConditions {
   readonly time: Value
   /** Cosines and sines of every pair of channels, all heads together, f32 [batch, tokens, model / 2]. */
   readonly rotary: { cos: Value; sin: Value }
-  /** Keys and values [batch, text, model], and how many of them count, i32 [batch]. */
-  readonly context: { key: Value; value: Value; tokens: Value }
+  /** Keys and values in the scope of the cross-attention, and how many of their rows count, i32 [batch]. */
+  readonly text: { of(attn: Scope): KeysAndValues; tokens: Value }
 }
 
 /** x [batch, frames, height·width, model], with what the layer before adds to it → the same, with what this one adds. */
@@ -104,7 +103,7 @@ function transformerBlock(
   })
 
   const withSelf = residualSum({ rows: entry.rows, update: attended, gate })
-  const crossed = scope.in('attn2', attn => crossAttention(attn, withSelf, conditions.context, config))
+  const crossed = scope.in('attn2', attn => crossAttention(attn, withSelf, conditions.text, config))
 
   const crossSum = { rows: withSelf, update: crossed }
   const withCross = residualNorm(crossSum, { scale: ffScale, shift: ffShift }, adaptive)
@@ -140,21 +139,16 @@ function selfAttention(
 function crossAttention(
   scope: Scope,
   x: Value,
-  context: BlockConditions['context'],
+  text: BlockConditions['text'],
   config: LtxTransformerConfig,
 ): Value {
   const model = modelWidth(config)
   const tokens = reshape(x, ['=', '*', model]) // [batch, tokens, model]
   const projected = linear(scope, 'to_q', tokens, model, { bias: config.attention_bias })
-  const mixed = attention(
-    rmsNormLayer(scope, 'norm_q', projected, queryKeyEpsilon),
-    context.key,
-    context.value,
-    {
-      heads: config.num_attention_heads,
-      keyLengths: context.tokens,
-    },
-  ) // [batch, tokens, model]
+  const query = rmsNormLayer(scope, 'norm_q', projected, queryKeyEpsilon)
+  const { key, value } = text.of(scope)
+  const options = { heads: config.num_attention_heads, keyLengths: text.tokens }
+  const mixed = attention(query, key, value, options) // [batch, tokens, model]
   return reshapeLike(linear(scope, 'to_out.0', mixed, model, { bias: config.attention_out_bias }), x)
 }
 
@@ -164,15 +158,4 @@ function outputProjection(scope: Scope, x: Residual, time: Value, config: LtxTra
   const norm = { norm: 'layer', epsilon: outputEpsilon, offset: 1 } as const
   const { normalized } = residualNorm(x, { scale, shift }, norm)
   return linear(scope, 'proj_out', normalized, config.in_channels)
-}
-
-function contextInputs(
-  graph: Graph,
-  layer: number,
-  config: LtxTransformerConfig,
-): { key: Value; value: Value } {
-  const shape = ['batch', 'text', modelWidth(config)]
-  const key = cast(graph.input(`blocks.${layer}.key`, 'f32', shape), graph.precision)
-  const value = cast(graph.input(`blocks.${layer}.value`, 'f32', shape), graph.precision)
-  return { key, value }
 }

@@ -4,6 +4,7 @@ import { ltxTransformerConfig, modelWidth } from '../../models/ltx/config.ts'
 import { ltxContext } from '../../models/ltx/context.ts'
 import { causalSeconds, evenSeconds, ltxRotaryTables } from '../../models/ltx/rotary.ts'
 import { ltxTransformer } from '../../models/ltx/transformer.ts'
+import type { GraphTarget } from '../../src/runtime/backend.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
@@ -22,14 +23,14 @@ const cases = ['ltx-video', 'ltx-condition'].flatMap(folder =>
     .filter(name => isFixture(`${name}.safetensors`) && hasFixture(`${folder}/model/transformer`)),
 )
 
-async function load(name: string) {
+async function load(name: string, target: GraphTarget = {}) {
   const about = JSON.parse(await readFile(fixture(`${name}.json`), 'utf8'))
   const recorded = readFixtureTensors(fixture(`${name}.safetensors`))
   const folder = fixture(`${name.split('/')[0]}/model/transformer`)
   const config = ltxTransformerConfig.parse(JSON.parse(await readFile(`${folder}/config.json`, 'utf8')))
   const ledger = new WeightLedger(await openWeights(folder))
-  const context = ltxContext(config, ledger.graph('context'), 'f32')
-  const transformer = ltxTransformer(config, ledger.graph('transformer'), 'f32')
+  const context = ltxContext(config, ledger.graph('context'), 'f32', target)
+  const transformer = ltxTransformer(config, ledger.graph('transformer'), 'f32', target)
   ledger.assertAllUsed()
   const height = about.call.height / spatialStride
   const width = about.call.width / spatialStride
@@ -117,41 +118,47 @@ function tableFeeds(tables: ReturnType<typeof ltxRotaryTables>, batch: number) {
 const step = (index: number) => `step_${String(index).padStart(3, '0')}`
 
 describe.each(cases)('%s', name => {
-  test('the transformer gives the velocity of diffusers at every step, both branches in one batch', async () => {
-    const { recorded, config, context, transformer, grid, rotary, branches, steps } = await load(name)
-    const batch = branches.length
-    const text = stacked(branches.map(branch => recorded.get(`${branch}prompt_embeds`)!))
-    const tokens = branches.map(branch => countOnes(recorded.get(`${branch}attention_mask`)!))
-    const keysAndValues = await runGraph(context, { text })
-    const shape = [config.in_channels, grid.frames, grid.height, grid.width]
-    for (let index = 0; index < steps; index++) {
-      const latents = tensor(
-        'f32',
-        [1, ...shape],
-        unpacked(float32Of(recorded, `${step(index)}.model_input`), config.in_channels),
+  test.each<GraphTarget>([{}, { residentsInPlace: true }])(
+    'the transformer gives the velocity of diffusers at every step, both branches in one batch (%o)',
+    async target => {
+      const { recorded, config, context, transformer, grid, rotary, branches, steps } = await load(
+        name,
+        target,
       )
-      const { velocity } = await runGraph(transformer, {
-        ...keysAndValues,
-        ...tableFeeds(rotary, batch),
-        latents: stacked(branches.map(() => latents)),
-        timestep: tensor(
+      const batch = branches.length
+      const text = stacked(branches.map(branch => recorded.get(`${branch}prompt_embeds`)!))
+      const tokens = branches.map(branch => countOnes(recorded.get(`${branch}attention_mask`)!))
+      const seen = await runGraph(context, { text })
+      const shape = [config.in_channels, grid.frames, grid.height, grid.width]
+      for (let index = 0; index < steps; index++) {
+        const latents = tensor(
           'f32',
-          [batch, grid.frames],
-          timestepsOf(recorded.get(`${step(index)}.timestep`)!, batch, grid),
-        ),
-        'text.tokens': tensor('i32', [batch], Int32Array.from(tokens)),
-      })
-      const size = velocity!.data.length / batch
-      for (const [row, branch] of branches.entries()) {
-        const result = packed(
-          (velocity!.data as Float32Array).subarray(row * size, (row + 1) * size),
-          config.in_channels,
+          [1, ...shape],
+          unpacked(float32Of(recorded, `${step(index)}.model_input`), config.in_channels),
         )
-        const expected = float32Of(recorded, `${step(index)}.noise_pred_${branch ? 'uncond' : 'cond'}`)
-        expect(relativeError(result, expected)).toBeLessThan(1e-5)
+        const { velocity } = await runGraph(transformer, {
+          ...seen,
+          ...tableFeeds(rotary, batch),
+          latents: stacked(branches.map(() => latents)),
+          timestep: tensor(
+            'f32',
+            [batch, grid.frames],
+            timestepsOf(recorded.get(`${step(index)}.timestep`)!, batch, grid),
+          ),
+          'text.tokens': tensor('i32', [batch], Int32Array.from(tokens)),
+        })
+        const size = velocity!.data.length / batch
+        for (const [row, branch] of branches.entries()) {
+          const result = packed(
+            (velocity!.data as Float32Array).subarray(row * size, (row + 1) * size),
+            config.in_channels,
+          )
+          const expected = float32Of(recorded, `${step(index)}.noise_pred_${branch ? 'uncond' : 'cond'}`)
+          expect(relativeError(result, expected)).toBeLessThan(1e-5)
+        }
       }
-    }
-  })
+    },
+  )
 
   test.runIf(name.startsWith('ltx-condition/') && !name.endsWith('6'))(
     'latent frames are where diffusers puts them',
