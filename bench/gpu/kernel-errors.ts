@@ -5,8 +5,8 @@ import { linearLayer } from '../../kernels/linear/op.ts'
 import { layerInOps } from '../../kernels/linear/reference.ts'
 import { normModulate } from '../../kernels/norm-modulate/op.ts'
 import { normalizedAndModulated } from '../../kernels/norm-modulate/reference.ts'
-import { normSiluWindows } from '../../kernels/norm-silu-windows/op.ts'
-import { windowsOfActive } from '../../kernels/norm-silu-windows/reference.ts'
+import { normSiluPlaces, normSiluWindows } from '../../kernels/norm-silu-windows/op.ts'
+import { activeByPlace, windowsOfActive } from '../../kernels/norm-silu-windows/reference.ts'
 import { qkNormRope } from '../../kernels/qk-norm-rope/op.ts'
 import { normalizedAndRotated } from '../../kernels/qk-norm-rope/reference.ts'
 import { residualNorm } from '../../kernels/residual-norm/op.ts'
@@ -127,7 +127,12 @@ function kernelCases({ tokens, width, windows, frames }: KernelSizes): Readonly<
         const operands = [x, inner('history'), inner('scale'), 1e-6] as const
         const rows = (found: Value) => reshape(found, ['=', '=', '*']) // [frames, 3·channels, height·width]
         const own = rows(normSiluWindows(...operands))
-        return { channels: { own, reference: rows(windowsOfActive(...operands)) } }
+        const places = x.graph.constant(tensor('i32', [3], Int32Array.of(0, 0, frames - 1)))
+        const placed = [x, { scale: inner('scale'), shift: inner('scale') }, places, 1e-8] as const
+        return {
+          channels: { own, reference: rows(windowsOfActive(...operands)) },
+          places: { own: rows(normSiluPlaces(...placed)), reference: rows(activeByPlace(...placed)) },
+        }
       },
     },
     'residual-norm': {

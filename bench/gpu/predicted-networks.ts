@@ -1,6 +1,9 @@
 /** Networks whose time is predicted, at the sizes that the kit measures. */
 import { hunyuanVaeConfig } from '../../models/hunyuan15/config.ts'
 import { hunyuanDecoder } from '../../models/hunyuan15/vae.ts'
+import { decoderStages } from '../../models/ltx-vae/decoder.ts'
+import { ltxDecoderStage } from '../../models/ltx-vae/vae.ts'
+import { ltx2VaeConfig } from '../../models/ltx2/config.ts'
 import { wanTransformerConfig } from '../../models/wan/config.ts'
 import { wanPublished } from '../../models/wan/published.ts'
 import { textRows } from '../../models/wan/text.ts'
@@ -12,8 +15,9 @@ import type { Graph } from '../../src/graph/graph.ts'
 import { withRoundedResults } from '../../src/graph/rounded-results.ts'
 import type { WeightSource } from '../../src/graph/scope.ts'
 import { wantedTensors } from '../../src/graph/wanted-tensors.ts'
+import { FrameSchedule } from '../../src/nn/frame-schedule.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
-import { type Counted, combined, counted, layerOf } from './predicted-times.ts'
+import { type Counted, combined, counted, layerOf, nothing } from './predicted-times.ts'
 
 /** Kernels of ours, by folder. */
 export const ownKernels: ReadonlySet<string> = new Set([
@@ -90,6 +94,7 @@ export const decoders: readonly Decoder[] = [
     cost: (target: GraphTarget) => wanDecoderCost(chunk, target),
   })),
   { about: 'HunyuanVideo 1.5, 121 frames', chunk: 1, cost: hunyuanDecoderCost },
+  { about: 'LTX-2, 121 frames', chunk: 1, cost: ltx2DecoderCost },
 ]
 
 function wanDecoderCost(chunk: number, target: GraphTarget): Counted {
@@ -110,6 +115,24 @@ function hunyuanDecoderCost(target: GraphTarget): Counted {
     return counted(graph, { past: later / 2, height: clip.height / 16, width: clip.width / 16 })
   }
   return combined(cost('first'), cost('next'), later)
+}
+
+/** Level by level: a part of the clip after the first has as many frames of a level as a latent frame has there. */
+function ltx2DecoderCost(target: GraphTarget): Counted {
+  const config = ltx2VaeConfig.parse({})
+  const latents = 16
+  return decoderStages(config)
+    .map((stage, index) => {
+      const graph = graphOf(weights => ltxDecoderStage(config, index, weights, 'f16', target))
+      const frames = stage.framesPerLatent
+      const schedule = new FrameSchedule(stage.layers, config.decoder_causal)
+      schedule.next({ frames: 4 * frames, last: false }) // the clip's start, after which parts are alike
+      const { counts } = schedule.next({ frames, last: false })
+      const convolutions = Object.fromEntries(counts.map((count, at) => [`frames${at + 1}`, count]))
+      const symbols = { frames, height: clip.height / 32, width: clip.width / 32, ...convolutions }
+      return counted(graph, symbols)
+    })
+    .reduce((sum, each) => combined(sum, each, latents), nothing)
 }
 
 function componentOf(model: string, component: string): object {

@@ -38,7 +38,13 @@ export interface Counted extends OpCost {
   readonly seconds: readonly number[]
 }
 
-const nothing: Counted = { nodes: 0, flops: 0, bytes: 0, passBytes: 0, seconds: accelerators.map(() => 0) }
+export const nothing: Counted = {
+  nodes: 0,
+  flops: 0,
+  bytes: 0,
+  passBytes: 0,
+  seconds: accelerators.map(() => 0),
+}
 
 /** Counts a graph's ops that compute or move anything; views do not. */
 export function counted(graph: Graph, symbols: Symbols): Counted {

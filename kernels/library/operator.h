@@ -11,7 +11,7 @@
 
 namespace framewright {
 
-constexpr ElementType f32 = 1, f16 = 10, bf16 = 16, f8e4m3 = 17;
+constexpr ElementType f32 = 1, i32 = 6, f16 = 10, bf16 = 16, f8e4m3 = 17;
 
 enum class Provider { cpu, cuda };
 

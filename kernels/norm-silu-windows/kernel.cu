@@ -2,8 +2,8 @@
  * Root mean square norm over the channels of every pixel, SiLU, and the windows of three frames that a causal convolution
  * takes. README.md has shapes, bytes and the floor.
  *
- * A block has the pixels of one tile of one frame: `lanes` vectors of them, next to each other in every channel, by
- * `groups` threads that share the channels out. Pixels are read for the sum of squares, and again from the cache for the
+ * Windows are of frames that follow one another, or of those that are listed. A block has the pixels of one tile of one
+ * frame: `lanes` vectors of them, next to each other in every channel, by `groups` threads that share the channels out. Pixels are read for the sum of squares, and again from the cache for the
  * result, which is written to the three windows that have the frame. Arithmetic is in f32; results are rounded once.
  */
 #include "../library/vector.h"
@@ -44,25 +44,18 @@ __device__ inline void writeToWindows(T* windows, const Frames& about, int posit
   }
 }
 
-template <typename T, int size>
-__device__ void normalizeIntoWindows(const T* __restrict__ x, const T* __restrict__ history,
-                                     const T* __restrict__ scale, T* __restrict__ windows, const Frames& about,
-                                     float epsilon) {
+/**
+ * Gives `write` every channel that the thread has of its pixels, normalised and activated. All threads of a block call it.
+ * @param frame at the thread's first pixel
+ * @param shift of every channel, or null for none
+ * @param inside whether the thread has pixels
+ */
+template <typename T, int size, class Write>
+__device__ inline void normalizePixels(const T* __restrict__ frame, const T* __restrict__ scale,
+                                       const T* __restrict__ shift, const Frames& about, bool inside, float epsilon,
+                                       const Write& write) {
   __shared__ float sums[groups<size>][lanes<size> * size];
   const int lane = threadIdx.x % lanes<size>, group = threadIdx.x / lanes<size>;
-  const int position = blockIdx.x / about.tiles;
-  const int pixel = (blockIdx.x % about.tiles * lanes<size> + lane) * size;
-  const bool inside = pixel < about.pixels;
-  const size_t frameSize = static_cast<size_t>(about.channels) * about.pixels;
-  if (position < 2) {
-    if (!inside) return;
-    for (int channel = group; channel < about.channels; channel += groups<size>) {
-      const T* const past = history + position * frameSize + static_cast<size_t>(channel) * about.pixels;
-      writeToWindows(windows, about, position, channel, pixel, load<T, size>(past + pixel));
-    }
-    return;
-  }
-  const T* const frame = x + (position - 2) * frameSize + pixel;
   float squares[size];
 #pragma unroll
   for (int at = 0; at < size; ++at) squares[at] = 0;
@@ -90,29 +83,78 @@ __device__ void normalizeIntoWindows(const T* __restrict__ x, const T* __restric
   for (int channel = group; channel < about.channels; channel += groups<size>) {
     const auto loaded = load<T, size>(frame + static_cast<size_t>(channel) * about.pixels);
     const float gamma = static_cast<float>(scale[channel]);
+    const float beta = shift == nullptr ? 0 : static_cast<float>(shift[channel]);
     Vector<T, size> result;
 #pragma unroll
     for (int at = 0; at < size; ++at) {
-      const float y = static_cast<float>(loaded.at[at]) * inverse[at] * gamma;
+      const float y = static_cast<float>(loaded.at[at]) * inverse[at] * gamma + beta;
       result.at[at] = static_cast<T>(y / (1 + expf(-y)));
     }
-    writeToWindows(windows, about, position, channel, pixel, result);
+    write(channel, result);
   }
+}
+
+/** The frames of a clip with the two before, each into every window that has it: a block has a tile of a frame. */
+template <typename T, int size>
+__device__ void normalizeIntoWindows(const T* __restrict__ x, const T* __restrict__ history,
+                                     const T* __restrict__ scale, T* __restrict__ windows, const Frames& about,
+                                     float epsilon) {
+  const int position = blockIdx.x / about.tiles;
+  const int pixel = (blockIdx.x % about.tiles * lanes<size> + threadIdx.x % lanes<size>) * size;
+  const bool inside = pixel < about.pixels;
+  const size_t frameSize = static_cast<size_t>(about.channels) * about.pixels;
+  if (position < 2) {
+    if (!inside) return;
+    for (int channel = threadIdx.x / lanes<size>; channel < about.channels; channel += groups<size>) {
+      const T* const past = history + position * frameSize + static_cast<size_t>(channel) * about.pixels;
+      writeToWindows(windows, about, position, channel, pixel, load<T, size>(past + pixel));
+    }
+    return;
+  }
+  const T* const frame = x + (position - 2) * frameSize + pixel;
+  normalizePixels<T, size>(frame, scale, static_cast<const T*>(nullptr), about, inside, epsilon,
+                           [&](int channel, const Vector<T, size>& result) {
+                             writeToWindows(windows, about, position, channel, pixel, result);
+                           });
+}
+
+/**
+ * The frames that stand in `places`, one after the other: a block has a tile of one of them. Those of a tile follow each other,
+ * so that a frame in several places is read from the cache.
+ * @param about its `count` is that of the places
+ */
+template <typename T, int size>
+__device__ void normalizeIntoPlaces(const T* __restrict__ x, const T* __restrict__ scale, const T* __restrict__ shift,
+                                    const int* __restrict__ places, T* __restrict__ result, const Frames& about,
+                                    float epsilon) {
+  const int place = blockIdx.x % about.count;
+  const int pixel = (blockIdx.x / about.count * lanes<size> + threadIdx.x % lanes<size>) * size;
+  const size_t frameSize = static_cast<size_t>(about.channels) * about.pixels;
+  T* const to = result + place * frameSize + pixel;
+  normalizePixels<T, size>(x + places[place] * frameSize + pixel, scale, shift, about, pixel < about.pixels, epsilon,
+                           [&](int channel, const Vector<T, size>& normalized) {
+                             store(to + static_cast<size_t>(channel) * about.pixels, normalized);
+                           });
 }
 
 }  // namespace
 
 // By dtype and by the pixels that a thread takes at a time: 16 bytes of them, or one where a frame has no such divisor.
-#define FRAMEWRIGHT_KERNEL(name, T, size)                                                                           \
+#define FRAMEWRIGHT_KERNEL(suffix, T, size)                                                                         \
   extern "C" __global__ void __launch_bounds__(256)                                                                 \
-      name(const T* x, const T* history, const T* scale, T* windows, int count, int channels, int pixels,           \
-           int tiles, float epsilon) {                                                                              \
+      norm_silu_windows_##suffix(const T* x, const T* history, const T* scale, T* windows, int count, int channels, \
+                                 int pixels, int tiles, float epsilon) {                                            \
     normalizeIntoWindows<T, size>(x, history, scale, windows, {count, channels, pixels, tiles}, epsilon);           \
+  }                                                                                                                 \
+  extern "C" __global__ void __launch_bounds__(256)                                                                 \
+      norm_silu_places_##suffix(const T* x, const T* scale, const T* shift, const int* places, T* result, int count, \
+                                int channels, int pixels, float epsilon) {                                          \
+    normalizeIntoPlaces<T, size>(x, scale, shift, places, result, {count, channels, pixels, 0}, epsilon);           \
   }
 
-FRAMEWRIGHT_KERNEL(norm_silu_windows_f32_4, float, 4)
-FRAMEWRIGHT_KERNEL(norm_silu_windows_f32_1, float, 1)
-FRAMEWRIGHT_KERNEL(norm_silu_windows_f16_8, __half, 8)
-FRAMEWRIGHT_KERNEL(norm_silu_windows_f16_1, __half, 1)
-FRAMEWRIGHT_KERNEL(norm_silu_windows_bf16_8, __nv_bfloat16, 8)
-FRAMEWRIGHT_KERNEL(norm_silu_windows_bf16_1, __nv_bfloat16, 1)
+FRAMEWRIGHT_KERNEL(f32_4, float, 4)
+FRAMEWRIGHT_KERNEL(f32_1, float, 1)
+FRAMEWRIGHT_KERNEL(f16_8, __half, 8)
+FRAMEWRIGHT_KERNEL(f16_1, __half, 1)
+FRAMEWRIGHT_KERNEL(bf16_8, __nv_bfloat16, 8)
+FRAMEWRIGHT_KERNEL(bf16_1, __nv_bfloat16, 1)

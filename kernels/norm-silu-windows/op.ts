@@ -1,12 +1,13 @@
 import { multiplyDims, sameShape, shapeText } from '../../src/graph/dims.ts'
 import type { Graph, Value } from '../../src/graph/graph.ts'
 import { dimAt, requireDTypeOf, requireFloat, requireRank, requireVector } from '../../src/graph/operand.ts'
-import { windowsOfActive } from './reference.ts'
+import { activeByPlace, windowsOfActive } from './reference.ts'
 
 /** The folder of the kernel, as a graph's `kernels` has it. */
 const kernel = 'norm-silu-windows'
 
 const op = 'NormSiluWindows'
+const opByPlace = 'NormSiluPlaces'
 
 /** Whether a graph may use the kernel. */
 export function hasNormSiluWindows(graph: Graph): boolean {
@@ -37,4 +38,35 @@ export function normSiluWindows(x: Value, history: Value, scale: Value, epsilon:
   const shape = [frames!, multiplyDims(channels!, 3), height!, width!]
   const attributes = { epsilon: { float: epsilon } }
   return graph.add({ op, domain: 'framewright', inputs: [x, history, scale], attributes }, x.dtype, shape)
+}
+
+/**
+ * Root mean square norm over the channels of every pixel, times a scale and plus a shift, and SiLU, of the frames that places
+ * name: computed in f32, given back in x's dtype.
+ * @param x [frames, channels, height, width], f32, f16 or bf16
+ * @param affine scale and shift, [channels] each in x's dtype
+ * @param places i32 [n], 0 … frames − 1
+ * @returns [n, channels, height, width]
+ */
+export function normSiluPlaces(
+  x: Value,
+  affine: { readonly scale: Value; readonly shift: Value },
+  places: Value,
+  epsilon: number,
+): Value {
+  const { graph } = x
+  const { scale, shift } = affine
+  requireRank(opByPlace, x, 4)
+  requireFloat(opByPlace, x)
+  for (const [role, operand] of Object.entries({ scale, shift })) {
+    requireDTypeOf(opByPlace, x, operand)
+    requireVector(opByPlace, role, operand, Number(dimAt(x, 1)))
+  }
+  requireRank(opByPlace, places, 1)
+  if (places.dtype !== 'i32') throw graph.invalid(opByPlace, 'places in i32', places.dtype)
+  if (!hasNormSiluWindows(graph)) return activeByPlace(x, affine, places, epsilon)
+  const attributes = { epsilon: { float: epsilon } }
+  const inputs = [x, scale, shift, places]
+  const shape = [dimAt(places, 0), ...x.shape.slice(1)]
+  return graph.add({ op: opByPlace, domain: 'framewright', inputs, attributes }, x.dtype, shape)
 }

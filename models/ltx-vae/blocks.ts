@@ -17,6 +17,7 @@ import type { FrameFlow } from '../../src/nn/frame-flow.ts'
 import { linear, twoLayer } from '../../src/nn/linear.ts'
 import { layerNormLayer } from '../../src/nn/normalization.ts'
 import { timestepFeatures } from '../../src/nn/timestep.ts'
+import { joinsNormWithWindows, windowsAfterNorm } from '../../src/nn/windows-after-norm.ts'
 
 /** Of the RMS norms; `resnet_norm_eps` is that of the layer norms. */
 const rmsEpsilon = 1e-8
@@ -33,6 +34,12 @@ export interface VaeOptions {
   readonly padding?: 'zeros' | 'reflect'
   /** Where a shortcut has its convolution. @default 'conv_shortcut.conv' */
   readonly shortcut?: string | undefined
+}
+
+/** What is done to a normalised value, f32 [1, channels, 1, 1] each. */
+interface Modulation {
+  readonly scale: Value
+  readonly shift: Value
 }
 
 /** What changes a residual block beside its weights. */
@@ -94,7 +101,7 @@ export function enteredConv(
 }
 
 /** x / √(mean over the channels of x² + ε), in x's dtype. */
-export function channelNorm(x: Value): Value {
+function channelNorm(x: Value): Value {
   const channels = Number(dimAt(x, 1))
   if (x.graph.precision !== 'f32') return rowwiseChannelNorm(x, filledLike(x, [channels], 1), rmsEpsilon)
   const norm = l2Norm(x, 1) // [frames, 1, h, w]
@@ -103,9 +110,44 @@ export function channelNorm(x: Value): Value {
 }
 
 /** x · (1 + scale) + shift, channel by channel, in f32 and given back in x's dtype; x itself without a modulation. */
-export function modulate(x: Value, modulation: { scale: Value; shift: Value } | undefined): Value {
+function modulate(x: Value, modulation: Modulation | undefined): Value {
   if (!modulation) return x
   return cast(add(multiply(cast(x, 'f32'), add(modulation.scale, 1)), modulation.shift), x.dtype)
+}
+
+/**
+ * Norm, SiLU and a 3×3×3 convolution.
+ * @param about.modulation of what was normalised
+ * @param about.hasEntered whether x is the frames that the convolution can see. @default false
+ */
+export function normalizedConv(
+  scope: Scope,
+  name: string,
+  x: Value,
+  out: number,
+  options: Pick<VaeOptions, 'frames' | 'padding'>,
+  about: { readonly modulation?: Modulation | undefined; readonly hasEntered?: boolean } = {},
+): Value {
+  const { frames, padding } = options
+  const { modulation, hasEntered = false } = about
+  if (!joinsNormWithWindows(x.graph, frames)) {
+    const active = silu(modulate(channelNorm(x), modulation))
+    return enteredConv(scope, name, hasEntered ? active : frames.enter(active), out, options)
+  }
+  const entered = hasEntered ? x : frames.enter(x)
+  // Norm and SiLU are of every pixel alone: edges can be mirrored before them as well as after.
+  const mirrored = padding === 'reflect'
+  const seen = mirrored ? reflectAround(entered, 1) : entered
+  const windows = windowsAfterNorm(seen, frames, affineOf(x, modulation), rmsEpsilon)
+  return windowConv(scope, `${name}.conv`, windows, out, mirrored ? { padding: 0 } : {})
+}
+
+/** A modulation as scale and shift, [channels] each in x's dtype. */
+function affineOf(x: Value, modulation: Modulation | undefined): { scale: Value; shift: Value } {
+  const channels = Number(dimAt(x, 1))
+  if (!modulation) return { scale: filledLike(x, [channels], 1), shift: filledLike(x, [channels], 0) }
+  const perChannel = (value: Value) => cast(reshape(value, [channels]), x.dtype)
+  return { scale: perChannel(add(modulation.scale, 1)), shift: perChannel(modulation.shift) }
 }
 
 /** The embedding `<scope>.time_embedder` of a timestep [1]: f32 [1, width]. */
@@ -138,9 +180,8 @@ export function residualBlock(
   const entered = options.frames.enter(x)
   let hidden = entered
   for (const index of [1, 2]) {
-    const active = silu(modulate(channelNorm(hidden), pairs[index - 1]))
-    const seen = index === 1 ? active : options.frames.enter(active)
-    const mixed = enteredConv(scope, `conv${index}`, seen, out, options)
+    const about = { modulation: pairs[index - 1], hasEntered: index === 1 }
+    const mixed = normalizedConv(scope, `conv${index}`, hidden, out, options, about)
     hidden = noise ? noise.addTo(scope, `per_channel_scale${index}`, mixed) : mixed
   }
   const passed = options.frames.passed(entered)

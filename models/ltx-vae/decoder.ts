@@ -1,16 +1,14 @@
 import type { Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
-import { silu } from '../../src/graph/ops/activation.ts'
 import { multiply } from '../../src/graph/ops/elementwise.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { FrameStream } from '../../src/nn/frame-flow.ts'
 import type { FrameLayer } from '../../src/nn/frame-schedule.ts'
 import {
   type BlockConditions,
-  channelNorm,
   InjectedNoise,
-  modulate,
   modulations,
+  normalizedConv,
   residualBlock,
   residualBlocks,
   timeEmbedding,
@@ -121,8 +119,8 @@ export function decoderStage(
   if (position !== 'last') return x
   const width = Number(dimAt(x, 1))
   const [output] = time ? modulations(scope, timeEmbedding(scope, time, 2 * width), width, 1) : []
-  const entered = silu(modulate(channelNorm(x), output))
-  return videoConv(scope, 'conv_out', entered, config.out_channels * config.patch_size ** 2, options)
+  const channels = config.out_channels * config.patch_size ** 2
+  return normalizedConv(scope, 'conv_out', x, channels, options, { modulation: output })
 }
 
 /**

@@ -1,9 +1,8 @@
 import type { Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
-import { silu } from '../../src/graph/ops/activation.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import type { FrameFlow } from '../../src/nn/frame-flow.ts'
-import { channelNorm, residualBlock, residualBlocks, type VaeOptions, videoConv } from './blocks.ts'
+import { normalizedConv, residualBlock, residualBlocks, type VaeOptions, videoConv } from './blocks.ts'
 import { downBlockCount, type LtxVaeConfig } from './config.ts'
 import { foldingDownsample, foldings } from './resample.ts'
 
@@ -27,8 +26,7 @@ export function encoderNetwork(scope: Scope, patches: Value, frames: FrameFlow, 
   }
   const layers = config.layers_per_block.at(-1)!
   const middle = scope.in('mid_block', block => residualBlocks(block, x, layers, options))
-  const active = silu(channelNorm(middle))
-  return videoConv(scope, 'conv_out', active, config.latent_channels + 1, options)
+  return normalizedConv(scope, 'conv_out', middle, config.latent_channels + 1, options)
 }
 
 /** Residual blocks, a change of size, and for the plain kind a residual block that changes the width. */

@@ -10,7 +10,7 @@ export function ltxVaeGraphs(config: LtxVaeConfig): GraphRecipe[] {
     return {
       ...common,
       name: stageName(index),
-      build: (weights, precision) => ltxDecoderStage(config, index, weights, precision),
+      build: (weights, precision, target) => ltxDecoderStage(config, index, weights, precision, target),
     }
   })
   return [

@@ -15,6 +15,7 @@ import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { CausalParts, WholeClip } from '../../src/nn/frame-flow.ts'
 import { patchify, unpatchify } from '../../src/nn/patchify.ts'
 import { toRgb } from '../../src/nn/to-rgb.ts'
+import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { compression, type LtxVaeConfig } from './config.ts'
 import { type DecoderStage, decoderStage, decoderStages } from './decoder.ts'
@@ -35,9 +36,10 @@ export function ltxDecoderStage(
   index: number,
   weights: WeightSource,
   precision: FloatDType,
+  target: GraphTarget = {},
 ): Graph {
   const stage = decoderStages(config)[index]!
-  const graph = new Graph(`vae-decoder-${index}`, { precision })
+  const graph = new Graph(`vae-decoder-${index}`, { precision, kernels: target.kernels })
   const scope = new Scope(graph, weights)
   const timestep = timestepInput(graph, config)
   const given =

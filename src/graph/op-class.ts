@@ -42,6 +42,7 @@ const opsOf: Readonly<Record<Exclude<OpClass, 'other'>, readonly string[]>> = {
     'SkipLayerNormalization',
     'SkipSimplifiedLayerNormalization',
     'NormModulate',
+    'NormSiluPlaces',
     'NormSiluWindows',
     'QkNormRope',
     'RoundNorm',

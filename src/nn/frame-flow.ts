@@ -20,6 +20,11 @@ export interface FrameFlow {
    * @returns [windows, 3·channels, height, width]
    */
   windows(entered: Value, step?: 1 | 2): Value
+  /**
+   * The same where windows are of listed frames, made of these by `pick`: of frames [n, channels, height, width] and places
+   * i32 [3·windows] among them, the frames in these places.
+   */
+  windowsOf?(entered: Value, pick: (frames: Value, places: Value) => Value): Value
   /** The frames that the last convolution gave a result for. */
   passed(entered: Value): Value
 }
@@ -112,9 +117,13 @@ export class FrameStream implements FrameFlow {
   }
 
   windows(entered: Value): Value {
+    return this.windowsOf(entered, (frames, places) => gather(frames, places, 0))
+  }
+
+  windowsOf(entered: Value, pick: (frames: Value, places: Value) => Value): Value {
     const index = this.#windows++
     const places = this.#graph.input(`window.${index}`, 'i32', [`3*${framesAfter(index)}`])
-    return reshape(gather(entered, places, 0), ['*', 3 * Number(dimAt(entered, 1)), '=', '=']) // [windows, 3·channels, h, w]
+    return reshape(pick(entered, places), ['*', 3 * Number(dimAt(entered, 1)), '=', '=']) // [windows, 3·channels, h, w]
   }
 
   passed(entered: Value): Value {

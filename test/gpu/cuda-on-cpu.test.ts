@@ -134,12 +134,15 @@ const programs = [
   ],
   [
     'norm-silu-windows',
-    22,
+    37,
     1,
     [
       'expected a history of two frames like the others',
       'expected a history of two frames like the others',
       'expected a scale of the channels',
+      'expected frames of rank 4',
+      'expected a scale and a shift of the channels',
+      'expected places of rank 1',
       'expected frames of rank 4',
     ],
   ],

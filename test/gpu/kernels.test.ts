@@ -317,6 +317,7 @@ describe.skipIf(missing)(`our own kernels${reason}`, () => {
       'norm-modulate, rows',
       'gated-residual, rows',
       'norm-silu-windows, channels',
+      'norm-silu-windows, places',
       'residual-norm, sum',
       'residual-norm, norm',
       'round-rows, rows',

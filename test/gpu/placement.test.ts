@@ -60,7 +60,8 @@ function decoderGraphs(
 ): Record<string, Build> {
   const stages = Array.from({ length: count }, (_, index): [string, Build] => [
     `decoder ${index}`,
-    (config, weights, precision) => ltxDecoderStage(schema.parse(config), index, weights, precision),
+    (config, weights, precision, target) =>
+      ltxDecoderStage(schema.parse(config), index, weights, precision, target),
   ])
   return Object.fromEntries(stages)
 }
@@ -413,6 +414,21 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
         // That of the attention in the middle has no convolution after it.
         expect([count('RMSNormalization'), count('QuickGelu')]).toEqual([1, 0])
         expect(count('NormSiluWindows')).toBe(each.graph.endsWith('encoder') ? 21 : 29)
+      },
+    )
+
+    test.each(
+      cases.filter(({ about, graph }) => /^AutoencoderKLLTX/.test(about.class) && /^decoder/.test(graph)),
+    )(
+      'every node of the $graph of $checkpoint is on the GPU, and norms before convolutions are one node each',
+      async each => {
+        const kernels = builtKernels()!
+        const graph = await buildPublished(each, 1, kernels)
+        const { messages } = await open(graph, { kernels })
+        expect(messages).not.toMatch(/Memcpy/)
+        const count = (of: Graph, op: string) => of.nodes.filter(node => node.op === op).length
+        const norms = count(await buildPublished(each, 1), 'RMSNormalization')
+        expect([count(graph, 'NormSiluPlaces'), count(graph, 'RMSNormalization')]).toEqual([norms, 0])
       },
     )
 

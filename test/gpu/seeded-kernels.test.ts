@@ -40,8 +40,8 @@ describe.skipIf(missing)(`with our kernels${missing ? ` (skipped: ${missing})` :
   const expected: Readonly<Record<string, readonly string[]>> = {
     'wan-control': ['ResidualNorm', 'QkNormRope', 'Linear'],
     'wan-residual': ['ResidualNorm', 'QkNormRope', 'Linear'],
-    'ltx-text': ['ResidualNorm', 'QkNormRope', 'Linear'],
-    'ltx2-passes': ['ResidualNorm', 'NormModulate', 'Linear'],
+    'ltx-text': ['ResidualNorm', 'QkNormRope', 'Linear', 'NormSiluPlaces'],
+    'ltx2-passes': ['ResidualNorm', 'NormModulate', 'Linear', 'NormSiluPlaces'],
     'hunyuan15-glyphs': ['ResidualNorm', 'Linear', 'NormSiluWindows'],
   }
   const cases = seededCases.filter(({ name }) => name in expected)

@@ -40,13 +40,14 @@ inline size_t count(const std::vector<int64_t>& shape) {
   return product;
 }
 
-inline size_t bytesOf(ElementType type) { return type == f32 ? 4 : type == f8e4m3 ? 1 : 2; }
+inline size_t bytesOf(ElementType type) { return type == f32 || type == i32 ? 4 : type == f8e4m3 ? 1 : 2; }
 
 inline void store(void* to, ElementType type, size_t at, float value) {
   if (type == f32) static_cast<float*>(to)[at] = value;
   if (type == f16) static_cast<__half*>(to)[at] = __float2half(value);
   if (type == bf16) static_cast<__nv_bfloat16*>(to)[at] = __float2bfloat16(value);
   if (type == f8e4m3) static_cast<__nv_fp8_e4m3*>(to)[at] = __nv_fp8_e4m3(value);
+  if (type == i32) static_cast<int*>(to)[at] = static_cast<int>(value);
 }
 
 inline float read(const void* from, ElementType type, size_t at) {
@@ -56,11 +57,12 @@ inline float read(const void* from, ElementType type, size_t at) {
   return __bfloat162float(static_cast<const __nv_bfloat16*>(from)[at]);
 }
 
-/** Numbers of no pattern, of both signs, as the element type has them. */
+/** Numbers of no pattern, of both signs, as the element type has them; whole numbers are 0 to 2, some more than once. */
 inline Bytes filled(ElementType type, size_t count, int seed) {
   Bytes bytes(count * bytesOf(type));
   for (size_t at = 0; at < count; ++at) {
-    store(bytes.data(), type, at, std::sin(at * 1.7 + seed * 0.9 + 0.3) * (1 + at % 7));
+    if (type == i32) store(bytes.data(), type, at, at * 2 % 5 % 3);
+    else store(bytes.data(), type, at, std::sin(at * 1.7 + seed * 0.9 + 0.3) * (1 + at % 7));
   }
   return bytes;
 }
@@ -120,7 +122,7 @@ inline Compared runBoth(const Operator& own, const Operator& onCpu, const Shapes
   std::vector<Bytes> inputs, wide;
   for (size_t at = 0; at < shapes.size(); ++at) {
     inputs.push_back(filled(own.inputs[at], count(shapes[at]), static_cast<int>(at) + 1));
-    wide.push_back(converted(inputs[at], own.inputs[at], f32));
+    wide.push_back(own.inputs[at] == i32 ? inputs[at] : converted(inputs[at], own.inputs[at], f32));
   }
   return {run(own, inputs, shapes), run(onCpu, wide, shapes)};
 }

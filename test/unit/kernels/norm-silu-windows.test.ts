@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { normSiluWindows } from '../../../kernels/norm-silu-windows/op.ts'
-import { Graph } from '../../../src/graph/graph.ts'
+import { normSiluPlaces, normSiluWindows } from '../../../kernels/norm-silu-windows/op.ts'
+import { Graph, type Value } from '../../../src/graph/graph.ts'
 import { cast } from '../../../src/graph/ops/cast.ts'
 import { evaluate, filler, mistakeIn, type Operand, symbols } from '../graph/ops/evaluate.ts'
 
@@ -47,6 +47,66 @@ describe('frames', () => {
     const windows = ['Concat', 'Slice', 'Slice', 'Slice', 'Concat']
     const norm = ['Transpose', 'RMSNormalization', 'Transpose', 'QuickGelu']
     expect(opsWith([])).toEqual([...norm, ...windows])
+  })
+})
+
+const places: Operand = { shape: [6], integers: [1, 1, 0, 0, 1, 1] }
+const shift: Operand = { shape: [channels] }
+
+describe('frames of listed places', () => {
+  test('are normalised over their channels, scaled, shifted and activated', async () => {
+    const [result] = await evaluate([frames, scale, shift, places], (x, gamma, beta, listed) =>
+      normSiluPlaces(x!, { scale: gamma!, shift: beta! }, cast(listed!, 'i32'), epsilon),
+    )
+    const pixels = symbols.height * symbols.width
+    const size = channels * pixels
+    const [x, gamma, beta] = [filler(symbols.frames * size), filler(channels, 1), filler(channels, 2)]
+    const found = result!.data as Float32Array
+    expect(found.length).toBe(6 * size)
+    for (const [at, value] of found.entries()) {
+      const frame = places.integers![Math.floor(at / size)]! * size
+      const [channel, pixel] = [Math.floor((at % size) / pixels), at % pixels]
+      const column = Array.from({ length: channels }, (_, each) => x[frame + each * pixels + pixel]!)
+      const squares = column.reduce((sum, each) => sum + each ** 2, 0) / channels
+      const y = (column[channel]! / Math.sqrt(squares + epsilon)) * gamma[channel]! + beta[channel]!
+      expect(value).toBeCloseTo(y / (1 + Math.exp(-y)), 4)
+    }
+  })
+
+  test('go through one node where the graph may use the kernel, and through ops of ONNX elsewhere', () => {
+    const opsWith = (kernels: readonly string[]) => {
+      const graph = new Graph('net', { precision: 'f16', kernels: new Set(kernels) })
+      const [x, gamma, beta] = [frames, scale, shift].map(({ shape }, at) =>
+        cast(graph.input(`${at}`, 'f32', shape), 'f16'),
+      ) as [Value, Value, Value]
+      const listed = graph.input('places', 'i32', ['3*windows'])
+      const result = normSiluPlaces(x, { scale: gamma, shift: beta }, listed, epsilon)
+      expect([result.dtype, result.shape]).toEqual(['f16', ['3*windows', channels, 'height', 'width']])
+      return graph.nodes.slice(3).map(({ op }) => op)
+    }
+    expect(opsWith(kernel)).toEqual(['NormSiluPlaces'])
+    expect(opsWith([])).toEqual([
+      ...['Unsqueeze', 'Unsqueeze', 'Transpose', 'RMSNormalization', 'Transpose'],
+      ...['Add', 'QuickGelu', 'Gather'],
+    ])
+  })
+
+  test.each<[string, number, Operand, string]>([
+    ['a shift of another size', 2, { shape: [4] }, 'a shift of [3], got [4].'],
+    ['places of another dtype', 3, places, 'places in i32, got i64.'],
+    [
+      'places of another rank',
+      3,
+      { shape: [2, 3], integers: [0, 0, 0, 0, 0, 0] },
+      'an operand of rank 1, got [2, 3].',
+    ],
+  ])('have operands that fit: %s', (_, at, operand, message) => {
+    const wrong = mistakeIn(
+      [frames, scale, shift, places].with(at, operand),
+      (x, gamma, beta, listed) => normSiluPlaces(x!, { scale: gamma!, shift: beta! }, listed!, epsilon),
+      kernel,
+    )
+    expect(wrong).toThrow(`net: blocks.3.attn: NormSiluPlaces: expected ${message}`)
   })
 })
 

@@ -68,6 +68,7 @@ test.each([
 test.each([
   ['Wan 2.1, 81 frames', 4, 1726, 509.5],
   ['HunyuanVideo 1.5, 121 frames', 1, 5194.2, 2302.2],
+  ['LTX-2, 121 frames', 1, 332.5, 203.8],
 ])(
   'the passes of the decoder of %s, %d latent frames at a time, move %d GB by ops of ONNX, and %d GB with our kernels',
   (about, chunk, byOps, byKernels) => {
