@@ -8,7 +8,7 @@ import { recordToText } from './record.ts'
 import { textToXmp } from './xmp.ts'
 
 /** Bytes of frames that an animation may hold: these formats are made from all frames at once. */
-const mostBytes = 512 * 2 ** 20
+const usualLimitBytes = 512 * 2 ** 20
 
 /** Of 1 … 10. The library's default, 7, takes five times as long to choose colours, for 1 dB. */
 const gifEffort = 3
@@ -19,13 +19,18 @@ const gifEffort = 3
  * second; the rate is right on average. WebP's encoder merges equal neighbours into one longer picture: the record
  * tells the rate that they had.
  */
-export function openAnimation(path: string, format: '.gif' | '.webp', clip: ClipFormat): FrameSink {
+export function openAnimation(
+  path: string,
+  format: '.gif' | '.webp',
+  clip: ClipFormat,
+  limitBytes = usualLimitBytes,
+): FrameSink {
   checkRate(format, clip.fps)
   const frames: Uint8Array[] = []
   const frameBytes = clip.width * clip.height * 3
   return {
     async write(frame) {
-      const fits = Math.floor(mostBytes / frameBytes)
+      const fits = Math.floor(limitBytes / frameBytes)
       if (frames.length >= fits) {
         throw new MediaError('media/output', {
           subject: `a ${format} of ${clip.width}x${clip.height}`,

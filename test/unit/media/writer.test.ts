@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
+import { openAnimation } from '../../../src/media/animation.ts'
 import { readRecord } from '../../../src/media/read-record.ts'
 import { readVideo } from '../../../src/media/read-video.ts'
 import { rgbToYuv } from '../../../src/media/rgb-to-yuv.ts'
@@ -254,17 +255,21 @@ describe('a video writer', () => {
   })
 
   it('limits animations, which need all frames at once', async () => {
-    const writer = await openVideoWriter({
-      path: `${folder.path}large.gif`,
-      width: 8192,
-      height: 8192,
-      fps: 8,
-    })
-    const frame = new Uint8Array(8192 * 8192 * 3)
-    await writer.write(frame)
-    await writer.write(frame)
-    await expect(writer.write(frame)).rejects.toThrow(
-      'a .gif of 8192x8192: expected at most 2 frames, got more. Write .mp4, .webm or a folder of PNG files.',
+    const clip = { ...size, fps: 8, quality: 85, record: undefined, sound: undefined, soundFile: undefined }
+    const frame = new Uint8Array(64 * 64 * 3)
+    const sink = openAnimation(`${folder.path}large.gif`, '.gif', clip, 2.5 * frame.length)
+    await sink.write(frame)
+    await sink.write(frame)
+    await expect(sink.write(frame)).rejects.toThrow(
+      'a .gif of 64x64: expected at most 2 frames, got more. Write .mp4, .webm or a folder of PNG files.',
+    )
+  })
+
+  it('takes no frame of an animation that is larger than 512 MiB by itself', async () => {
+    const [width, height] = [16_384, 10_923]
+    const writer = await openVideoWriter({ path: `${folder.path}huge.gif`, width, height, fps: 8 })
+    await expect(writer.write(new Uint8Array(width * height * 3))).rejects.toThrow(
+      'a .gif of 16384x10923: expected at most 0 frames, got more.',
     )
   })
 
