@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/longest-first.ts'
 
 /** Where to write the results as JSON too; see .ci/run. */
 const report = process.env.TEST_REPORT
@@ -13,6 +14,7 @@ export default defineConfig({
     maxWorkers: 2,
     // A worker loads the modules of the runtime once, not once for every file: a third of the time of a run.
     isolate: false,
+    sequence: { sequencer: LongestFirst },
     globalSetup: ['test/run-folder.ts', 'test/reference-model.ts', 'test/postgres-run.ts'],
     setupFiles: ['test/leave-as-found.ts'],
     // Tests that run at the same time wait for leases and clocks most of their time.
