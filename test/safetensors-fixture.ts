@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { gunzipSync } from 'node:zlib'
 import type { DType } from '../src/tensor/dtype.ts'
 import { type HostArray, type Tensor, tensor } from '../src/tensor/tensor.ts'
 
@@ -25,11 +26,12 @@ interface HeaderEntry {
 }
 
 /**
- * Reads every tensor of a trusted .safetensors fixture into host memory.
+ * Reads every tensor of a trusted .safetensors fixture, compressed where its name ends in .gz, into host memory.
  * Independent of src/weights, so that a defect there cannot hide in what its tests compare with.
  */
 export function readFixtureTensors(path: string): Map<string, Tensor> {
-  const file = readFileSync(path)
+  const stored = readFileSync(path)
+  const file = path.endsWith('.gz') ? gunzipSync(stored) : stored
   const dataStart = 8 + Number(file.readBigUInt64LE(0))
   const header = JSON.parse(file.toString('utf8', 8, dataStart)) as Record<string, HeaderEntry>
   const tensors = new Map<string, Tensor>()

@@ -9,7 +9,7 @@ import { readFixtureTensors } from '../safetensors-fixture.ts'
 describe('the built-in checkpoint', () => {
   test.each([1, 2])('case %d: makes the frames that diffusers makes with it', async number => {
     const { call, seed } = JSON.parse(readFileSync(fixture(`doodle/case-${number}.json`), 'utf8'))
-    const reference = readFixtureTensors(fixture(`doodle/case-${number}.safetensors`))
+    const reference = readFixtureTensors(fixture(`doodle/case-${number}.safetensors.gz`))
     await using engine = await openKeptEngine({
       model: await resolveModel('doodle'),
     })
