@@ -5,8 +5,14 @@ import { missingCudaLibraries } from './cuda-libraries.ts'
 import { cudaProviderInstalled } from './cuda-provider.ts'
 import { missingTensorRt } from './tensorrt-provider.ts'
 
-/** @throws BackendError where a GPU, the provider or a library is missing, which ONNX Runtime does not survive */
+/**
+ * A GPU is looked for where something is missing, as the rest is of no use without one; where nothing is, the driver knows best.
+ * @throws BackendError where the provider or a library is missing, which ONNX Runtime does not survive
+ */
 export function checkCuda(device: string): void {
+  const hasProvider = cudaProviderInstalled()
+  const missing = missingCudaLibraries().map(({ file }) => file)
+  if (hasProvider && missing.length === 0) return
   const subject = `device ${device}`
   if (!gpuAtHand()) {
     throw new BackendError('runtime/provider', {
@@ -16,7 +22,7 @@ export function checkCuda(device: string): void {
       advice: 'Use --device cpu; in a container, give it the GPU (docker run --gpus all).',
     })
   }
-  if (!cudaProviderInstalled()) {
+  if (!hasProvider) {
     throw new BackendError('runtime/provider', {
       subject,
       expected: "ONNX Runtime's CUDA provider",
@@ -24,8 +30,6 @@ export function checkCuda(device: string): void {
       advice: 'Run "framewright setup cuda" to get it, or use --device cpu.',
     })
   }
-  const missing = missingCudaLibraries().map(({ file }) => file)
-  if (missing.length === 0) return
   throw new BackendError('runtime/provider', {
     subject,
     expected: 'the libraries of the driver, CUDA 13 and cuDNN 9',
