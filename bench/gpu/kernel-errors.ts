@@ -68,6 +68,13 @@ function kernelCases({ tokens, width, windows, frames }: KernelSizes): Readonly<
     weight: scaledBy(random([width, width], 2), 1 / Math.sqrt(width)),
     bias: random([width], 3),
   }
+  const residual = {
+    x: random([1, 1, fed, width], 1),
+    update: random([1, 1, fed, width], 2),
+    gate: random(perRow, 3),
+    scale: random(perRow, 4),
+    shift: random(perRow, 5),
+  }
   return {
     'qk-norm-rope': {
       rows: ['query', 'key'],
@@ -137,13 +144,7 @@ function kernelCases({ tokens, width, windows, frames }: KernelSizes): Readonly<
     },
     'residual-norm': {
       rows: ['x', 'update'],
-      feeds: {
-        x: random([1, 1, fed, width], 1),
-        update: random([1, 1, fed, width], 2),
-        gate: random(perRow, 3),
-        scale: random(perRow, 4),
-        shift: random(perRow, 5),
-      },
+      feeds: residual,
       build: (inner, outer) => {
         const [rows, update, gate] = [inner('x'), inner('update'), outer('gate')]
         const modulation = { scale: outer('scale'), shift: outer('shift') }
@@ -165,13 +166,7 @@ function kernelCases({ tokens, width, windows, frames }: KernelSizes): Readonly<
     },
     'round-norm': {
       rows: ['x', 'update'],
-      feeds: {
-        x: random([1, 1, fed, width], 1),
-        update: random([1, 1, fed, width], 2),
-        gate: random(perRow, 3),
-        scale: random(perRow, 4),
-        shift: random(perRow, 5),
-      },
+      feeds: residual,
       build: (inner, outer) => {
         const [rows, update, gate] = [inner('x'), inner('update'), outer('gate')]
         const modulation = { scale: outer('scale'), shift: outer('shift') }
