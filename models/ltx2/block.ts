@@ -7,6 +7,7 @@ import { add, multiply } from '../../src/graph/ops/elementwise.ts'
 import { slice, split } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { feedForward } from '../../src/nn/feed-forward.ts'
+import { tableModulations } from '../../src/nn/modulation.ts'
 import { plainRmsNorm } from '../../src/nn/normalization.ts'
 import { type AttentionLayerOptions, asTokens, attentionLayer, type Rotary } from './attention.ts'
 import {
@@ -96,9 +97,8 @@ function rowsOf(
   config: Ltx2TransformerConfig,
 ): Value[] {
   const rows = blockRows(config)
-  const shape = [rows, widthsOf(config)[stream]]
-  const table = scope.weight(`${streamPrefixes[stream]}scale_shift_table`, shape, { dtype: 'f32' })
-  return split(add(inputs[stream].time, table), 2, rows)
+  const stored = [rows, widthsOf(config)[stream]]
+  return tableModulations(scope, `${streamPrefixes[stream]}scale_shift_table`, inputs[stream].time, stored)
 }
 
 function headsOf(config: Ltx2TransformerConfig, stream: StreamName): Heads {

@@ -9,15 +9,16 @@
  * Tokens keep their frame axis, so that every latent frame can have a timestep of its own. Frames that stand inside the clip
  * come after it on that axis: only their rotary coordinates say where they belong.
  */
-import { type Residual, residualNorm } from '../../kernels/residual-norm/op.ts'
+import type { Residual } from '../../kernels/residual-norm/op.ts'
 import { type Dim, productOf } from '../../src/graph/dims.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
-import { add, multiply } from '../../src/graph/ops/elementwise.ts'
-import { reshape, reshapeLike, slice, split, transpose, unsqueeze } from '../../src/graph/ops/layout.ts'
+import { multiply } from '../../src/graph/ops/elementwise.ts'
+import { reshape, reshapeLike, slice, transpose, unsqueeze } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { linear, twoLayer } from '../../src/nn/linear.ts'
+import { modulatedProjection } from '../../src/nn/modulation.ts'
 import { timestepFeatures } from '../../src/nn/timestep.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
@@ -157,12 +158,8 @@ function lastProjection(
   embedding: Value,
   config: Ltx2TransformerConfig,
 ): Value {
-  const prefix = streamPrefixes[stream]
-  const width = widthsOf(config)[stream]
-  const table = scope.weight(`${prefix}scale_shift_table`, [2, width], { dtype: 'f32' })
-  const [shift, scale] = split(add(unsqueeze(embedding, 2), table), 2, 2) as [Value, Value] // [batch, frames, 1, model]
   const channels = stream === 'video' ? config.in_channels : config.audio_in_channels
-  const norm = { norm: 'layer', epsilon: outputEpsilon, offset: 1 } as const
-  const { normalized } = residualNorm(x, { scale, shift }, norm)
-  return cast(linear(scope, `${prefix}proj_out`, normalized, channels), 'f32')
+  const stored = [2, widthsOf(config)[stream]]
+  const options = { epsilon: outputEpsilon, stored, prefix: streamPrefixes[stream] }
+  return cast(modulatedProjection(scope, x, embedding, channels, options), 'f32')
 }

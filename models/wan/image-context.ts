@@ -5,6 +5,7 @@ import { gelu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add } from '../../src/graph/ops/elementwise.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
+import { contextOutputs } from '../../src/nn/cross-context.ts'
 import { linear } from '../../src/nn/linear.ts'
 import { layerNormLayer } from '../../src/nn/normalization.ts'
 import type { GraphRecipe, GraphTarget } from '../../src/pipeline/family.ts'
@@ -12,7 +13,7 @@ import type { FloatDType } from '../../src/tensor/dtype.ts'
 import type { ClipVisionConfig } from '../clip/config.ts'
 import { clipVisionEncoder } from '../clip/vision-encoder.ts'
 import { modelWidth, type WanTransformerConfig } from './config.ts'
-import { contextOutputs, crossAttentions } from './context.ts'
+import { contextRows, crossAttentions } from './context.ts'
 
 export const imageContext = 'image-context'
 
@@ -52,7 +53,7 @@ export function wanImageContext(
   const embedded = scope.in('condition_embedder.image_embedder', embedder =>
     imageEmbedding(embedder, image, config),
   )
-  contextOutputs(scope, 'image', embedded, { config, target })
+  contextOutputs(scope, embedded, contextRows('image', config, target))
   return graph
 }
 

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { rotaryTables } from '../../src/geometry/rotary.ts'
 import { latentSizeOf, toTokens } from '../../src/geometry/video-geometry.ts'
+import { patchedShape } from '../../src/nn/patch-embedding.ts'
 import type {
   CausalGraphs,
   CheckpointConfigs,
@@ -21,7 +22,7 @@ import { imageContext, imageGraphs, imageTensors } from './image-context.ts'
 import { wanOriginalNames } from './original-names.ts'
 import { wanPresets } from './presets.ts'
 import { wanTextConditioner } from './text.ts'
-import { patchedShape, wanKeepsPrecision, wanTransformer } from './transformer.ts'
+import { wanKeepsPrecision, wanTransformer } from './transformer.ts'
 import { wanDecoder } from './vae.ts'
 import type { WanVaeConfig } from './vae-config.ts'
 import { wanEncoder } from './vae-encoder.ts'
@@ -190,7 +191,7 @@ function denoiser(facts: ModelFacts, config: WanTransformerConfig, shape: readon
   }
   const [framesPerToken] = config.patch_size
   return {
-    streams: [{ input: 'latents', output: 'velocity', shape: patchedShape(config, facts, shape) }],
+    streams: [{ input: 'latents', output: 'velocity', shape: patchedShape(shape, config.patch_size) }],
     feeds: ({ positions: [timesteps] }) => {
       const perToken = timesteps!.filter((_, frame) => frame % framesPerToken === 0)
       return { ...fixed, timestep: tensor('f32', [1, grid.frames], perToken) }

@@ -9,8 +9,9 @@ import { multiply } from '../../src/graph/ops/elementwise.ts'
 import { split } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { linear } from '../../src/nn/linear.ts'
+import { patchEmbedding, patchedInput } from '../../src/nn/patch-embedding.ts'
+import { type BlockConditions, type VideoBlockOptions, videoBlock } from '../../src/nn/video-block.ts'
 import { modelWidth, type WanTransformerConfig } from './config.ts'
-import { type BlockConditions, latentInput, patchEmbedding, transformerBlock } from './layers.ts'
 
 export interface Hints {
   /** x [batch, frames, height·width, model] after a layer, with the hint for that layer where there is one. */
@@ -22,6 +23,7 @@ export interface Hints {
  * mask channels, and `control.scale` f32 [layers], the strength of each.
  * @param x the embedded latents
  * @param layers of the main stack that get a hint
+ * @param options of the layers of both stacks
  */
 export function controlHints(
   scope: Scope,
@@ -29,15 +31,16 @@ export function controlHints(
   conditions: BlockConditions,
   layers: readonly number[],
   config: WanTransformerConfig,
+  options: VideoBlockOptions,
 ): Hints {
   const { graph } = scope
-  const control = latentInput(graph, 'control', config.vace_in_channels ?? 96, config)
+  const control = patchedInput(graph, 'control', config.vace_in_channels ?? 96, config.patch_size)
   const scales = split(
     cast(graph.input('control.scale', 'f32', [layers.length]), graph.precision),
     0,
     layers.length,
   )
-  let state = patchEmbedding(scope, 'vace_patch_embedding', control, config)
+  let state = patchEmbedding(scope, 'vace_patch_embedding', control, config.patch_size, modelWidth(config))
   const hints = layers.map((_, index) => {
     const name = `vace_blocks.${index}`
     return scope.in(name, block => {
@@ -45,7 +48,7 @@ export function controlHints(
         index === 0
           ? { rows: x, update: linear(block, 'proj_in', state, modelWidth(config)) }
           : { rows: state }
-      state = residualSum(transformerBlock(block, entry, conditions, config))
+      state = residualSum(videoBlock(block, entry, conditions, options))
       return linear(block, 'proj_out', state, modelWidth(config))
     })
   })

@@ -1,9 +1,11 @@
 /** How VACE sees a control video, its mask and reference pictures (diffusers `WanVACEPipeline`). */
+
 import { RequestError } from '../../src/errors.ts'
 import { latentShape } from '../../src/geometry/video-geometry.ts'
 import { letterbox, nearestExactFrames, toMask } from '../../src/media/fit.ts'
 import type { Picture } from '../../src/media/read-picture.ts'
 import { resample } from '../../src/media/resample.ts'
+import { patchedShape } from '../../src/nn/patch-embedding.ts'
 import type {
   LazyPictures,
   ModelFacts,
@@ -14,7 +16,6 @@ import type {
 import { concatenate } from '../../src/tensor/axis.ts'
 import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import type { WanTransformerConfig } from './config.ts'
-import { patchedShape } from './transformer.ts'
 import { fittedClip } from './visual-pictures.ts'
 
 /**
@@ -44,7 +45,7 @@ export async function controlConditioning(
   const latents = concatenate([...references.toReversed(), clip], 1)
   const count = references.length
   const control = concatenate([latents, maskChannels(mask, context, facts, count)], 0) // [96, frames, h, w]
-  const patches = patchedShape(config, facts, control.shape, control.shape[0])
+  const patches = patchedShape(control.shape, config.patch_size)
   const feeds = {
     control: tensor('f32', patches, float32Data(control)),
     'control.scale': layerScales(context, config),

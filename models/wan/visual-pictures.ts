@@ -1,9 +1,11 @@
 /** How Wan sees first and last frames, keyframes and clips to start from. */
+
 import { RequestError } from '../../src/errors.ts'
 import { latentShape, pixelFramesOf, wholeLatents } from '../../src/geometry/video-geometry.ts'
 import { toUnitRange } from '../../src/media/fit.ts'
 import type { Picture } from '../../src/media/read-picture.ts'
 import { resample } from '../../src/media/resample.ts'
+import { patchedShape } from '../../src/nn/patch-embedding.ts'
 import type {
   Keyframe,
   KnownPositions,
@@ -17,7 +19,6 @@ import { concatenate, sliceAxis } from '../../src/tensor/axis.ts'
 import { float32Data, tensor } from '../../src/tensor/tensor.ts'
 import type { WanTransformerConfig } from './config.ts'
 import { embedPictures, type ImageEncoder } from './image-encoder.ts'
-import { patchedShape } from './transformer.ts'
 
 export interface WanVisualOptions {
   readonly facts: ModelFacts
@@ -46,7 +47,7 @@ export async function imageCondition(
     pictureMask(frames, height * width, lastImage !== undefined),
   )
   const channels = concatenate([mask, latents], 0) // [20, frames, h, w]
-  const shape = patchedShape(options.transformers[0], options.facts, channels.shape, channels.shape[0])
+  const shape = patchedShape(channels.shape, options.transformers[0].patch_size)
   const condition = tensor('f32', shape, channels.data)
   const seen = options.imageEncoder ? await embedPictures(options.imageEncoder, pictures, context.run) : {}
   const feeds = options.transformers.map(() => ({ condition, ...seen }))
