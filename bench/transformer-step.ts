@@ -138,7 +138,7 @@ async function openLane(folder: string): Promise<OpenLane> {
 
 /** As a prompt is conditioned: one row stands for all rows of padding. */
 async function textConditioning(lane: Lane, padded: Tensor, promptTokens: number): Promise<TextConditioning> {
-  const bias = textRowBias(promptTokens, textTokens)
+  const bias = textRowBias(promptTokens, textTokens, lane.keyMultiple)
   const text = sliceAxis(padded, 1, 0, bias.shape[1]!)
   const { residents } = await lane.run('context', { text }, { keep: () => true })
   const feeds = [{ ...residents, 'text.bias': bias }]

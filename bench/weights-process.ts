@@ -51,6 +51,7 @@ const timed: Backend = {
   device: backend.device,
   kernels: backend.kernels,
   residentsInPlace: backend.residentsInPlace,
+  keyMultiple: backend.keyMultiple,
   keepsState: backend.keepsState,
   async open(model, given) {
     const session = await backend.open(model, given)

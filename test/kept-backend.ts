@@ -27,6 +27,7 @@ export class KeptBackend implements Backend {
   readonly device: Backend['device']
   readonly kernels: Backend['kernels']
   readonly residentsInPlace: boolean
+  readonly keyMultiple: number
   readonly #lane: Lane
   readonly #idle: Lane[]
   readonly #released: (() => Promise<void>)[] = []
@@ -38,11 +39,12 @@ export class KeptBackend implements Backend {
     this.#idle = idleLanes.get(key) ?? []
     idleLanes.set(key, this.#idle)
     this.#lane = this.#idle.pop() ?? { backend: new OnnxRuntimeBackend(options), sessions: new Map() }
-    const { name, device, kernels, residentsInPlace, keepsState } = this.#lane.backend
+    const { name, device, kernels, residentsInPlace, keyMultiple, keepsState } = this.#lane.backend
     this.name = name
     this.device = device
     this.kernels = kernels
     this.residentsInPlace = residentsInPlace
+    this.keyMultiple = keyMultiple
     this.keepsState = keepsState
   }
 

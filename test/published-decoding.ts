@@ -21,8 +21,10 @@ export async function publishedDecoding(family: Family, name: string) {
     model,
     /** The runs that a clip is decoded in. */
     async runsOf(request: Omit<GenerateRequest, 'prompt'>) {
+      const source = { graph, keyMultiple: 8 }
+      const memory = { residency: 'keep', chunk: 2, tile: undefined } as const
       const plan = planRequest({ prompt: '', ...request }, model.facts, fields)
-      const runs = await dryRunDecoding(model, plan, graph, { residency: 'keep', chunk: 2, tile: undefined })
+      const runs = await dryRunDecoding(model, plan, source, memory)
       return runs.map(run => ({ ...run, built: graphs.get(run.graph)! }))
     },
   }

@@ -16,7 +16,7 @@ export async function attentionErrors(backend: Backend): Promise<Record<string, 
   const queries = backend.device.type === 'cpu' ? 64 : 4096
   const errors: Record<string, number> = {}
   for (const tokens of promptLengths) {
-    const bias = textRowBias(tokens, 512)
+    const bias = textRowBias(tokens, 512, backend.keyMultiple)
     errors[`prompt of ${tokens} tokens`] = await attentionError(backend, queries, bias.shape[1]!, bias.data)
   }
   errors['all tokens'] = await attentionError(backend, queries, queries)

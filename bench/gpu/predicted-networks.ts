@@ -71,7 +71,7 @@ export function transformerCost(
     })
   const symbols: Symbols = {
     ...{ batch: 1, frames: latentFrames, height: height / 16, width: width / 16 },
-    text: textRows(promptTokens, 512),
+    text: textRows(promptTokens, 512, 8),
   }
   const layer = layerOf(build, symbols)
   const layers = wanTransformerConfig.parse(config).num_layers

@@ -7,7 +7,7 @@ const unseen = -1e30
 
 /**
  * Inputs of the encoder for token ids [tokens] that stand at the end of a sequence that was padded on the left, up to the
- * next number of keys that every attention kernel takes: rows after those of the tokens are of no use, and no token sees
+ * next number of keys that the attention kernels take: rows after those of the tokens are of no use, and no token sees
  * them.
  * @param first place of the first token in the padded sequence
  */
@@ -15,8 +15,9 @@ export function gemmaFeeds(
   ids: BigInt64Array,
   first: number,
   config: GemmaConfig,
+  keyMultiple: number,
 ): Readonly<Record<string, Tensor>> {
-  const count = alignedKeys(ids.length)
+  const count = alignedKeys(ids.length, keyMultiple)
   const padded = new BigInt64Array(count)
   padded.set(ids)
   return {

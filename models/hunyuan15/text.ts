@@ -1,6 +1,6 @@
 /** How HunyuanVideo 1.5 sees a prompt (diffusers `HunyuanVideo15Pipeline.encode_prompt`). */
 import { CheckpointError } from '../../src/errors.ts'
-import type { Model, RunGraph } from '../../src/pipeline/family.ts'
+import type { Model, PromptsRequest, RunGraph } from '../../src/pipeline/family.ts'
 import { sliceAxis } from '../../src/tensor/axis.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import { inTurn } from '../../src/text/in-turn.ts'
@@ -55,7 +55,7 @@ export function hunyuanTextConditioner(options: HunyuanTextOptions): Model['cond
     openingGlyphs ??= openGlyphTokenizer(options.glyphTokenizer)
     return (await openingGlyphs).encode(text)
   }
-  return async ({ prompts, textTokens }, run) => {
+  return async ({ prompts, textTokens, keyMultiple }, run) => {
     opening ??= openTokenizer(options.tokenizer)
     const tokenizer = await opening
     const length = templateTokens + textTokens
@@ -72,7 +72,7 @@ export function hunyuanTextConditioner(options: HunyuanTextOptions): Model['cond
     })
     const glyph = await glyphFeeds(
       glyphs.map(each => each?.ids),
-      options,
+      { ...options, keyMultiple },
       run,
     )
     return encoded.map(({ text, about }, index) => {
@@ -86,12 +86,16 @@ export function hunyuanTextConditioner(options: HunyuanTextOptions): Model['cond
 /** Glyph tokens of every prompt; those without quoted text have none. */
 async function glyphFeeds(
   prompts: readonly (BigInt64Array | undefined)[],
-  { glyphEncoder, model }: Pick<HunyuanTextOptions, 'glyphEncoder' | 'model'>,
+  {
+    glyphEncoder,
+    model,
+    keyMultiple,
+  }: Pick<HunyuanTextOptions, 'glyphEncoder' | 'model'> & Pick<PromptsRequest, 'keyMultiple'>,
   run: RunGraph,
 ) {
   const encoded = await inTurn(prompts, async ids => {
     if (!ids) return undefined
-    const { tensors } = await run('glyph-encoder', encoderFeeds(ids, glyphEncoder))
+    const { tensors } = await run('glyph-encoder', encoderFeeds(ids, glyphEncoder, keyMultiple))
     return sliceAxis(tensors.embeddings!, 1, 0, ids.length) // [1, glyph, glyphDim]
   })
   return await inTurn(encoded, async states => {

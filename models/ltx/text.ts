@@ -23,13 +23,13 @@ export interface LtxTextOptions {
 /** Tokenizes the prompt as it is, encodes it, and computes what the cross-attentions see of it. */
 export function ltxTextConditioner(options: LtxTextOptions): Model['conditionText'] {
   let opening: Promise<PromptTokenizer> | undefined
-  return async ({ prompts, textTokens }, run) => {
+  return async ({ prompts, textTokens, keyMultiple }, run) => {
     opening ??= openTokenizer(options.tokenizer)
     const tokenizer = await opening
     const encoded = await inTurn(prompts, async prompt => {
       const { ids, tokens, truncated, unknown } = tokenizer.encode(prompt, { length: textTokens })
       const rows = options.maskPadding ? ids.subarray(0, tokens) : ids
-      const { tensors } = await run('text-encoder', encoderFeeds(rows, options.textEncoder))
+      const { tensors } = await run('text-encoder', encoderFeeds(rows, options.textEncoder, keyMultiple))
       const text = sliceAxis(tensors.embeddings!, 1, 0, rows.length) // [1, rows, model]
       return { text, about: { tokens, truncated, unknown } }
     })

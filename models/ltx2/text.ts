@@ -28,7 +28,7 @@ export const ltx2TextTokens = 1024
 export function ltx2TextConditioner(options: Ltx2TextOptions): Model['conditionText'] {
   const { textEncoder, connectors, projected } = options
   let opening: Promise<PromptTokenizer> | undefined
-  return async ({ prompts, textTokens }, run) => {
+  return async ({ prompts, textTokens, keyMultiple }, run) => {
     checkLength(textTokens, registersOf(connectors))
     opening ??= openTokenizer(options.tokenizer, { paddingSide: 'left' })
     const tokenizer = await opening
@@ -37,7 +37,7 @@ export function ltx2TextConditioner(options: Ltx2TextOptions): Model['conditionT
         length: textTokens,
         first: textEncoder.firstToken,
       })
-      const encoder = gemmaFeeds(ids.subarray(0, tokens), textTokens - tokens, textEncoder)
+      const encoder = gemmaFeeds(ids.subarray(0, tokens), textTokens - tokens, textEncoder, keyMultiple)
       const { tensors } = await run('text-encoder', encoder)
       return { states: tensors.states!, about: { tokens, truncated, unknown } }
     })

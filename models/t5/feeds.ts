@@ -4,11 +4,15 @@ import type { T5Config } from './config.ts'
 import { relativePositionBuckets } from './encoder.ts'
 
 /**
- * Inputs of the encoder for token ids [tokens], with masked padding up to the next number of keys that every attention
- * kernel takes. No token sees the padding; its rows of the embeddings, after those of the tokens, are of no use.
+ * Inputs of the encoder for token ids [tokens], with masked padding up to the next number of keys that the attention
+ * kernels take. No token sees the padding; its rows of the embeddings, after those of the tokens, are of no use.
  */
-export function encoderFeeds(ids: BigInt64Array, config: T5Config): Readonly<Record<string, Tensor>> {
-  const keys = alignedKeys(ids.length)
+export function encoderFeeds(
+  ids: BigInt64Array,
+  config: T5Config,
+  keyMultiple: number,
+): Readonly<Record<string, Tensor>> {
+  const keys = alignedKeys(ids.length, keyMultiple)
   const padded = new BigInt64Array(keys)
   padded.set(ids)
   return {

@@ -1,7 +1,7 @@
 /** How Wan sees a prompt (diffusers `WanPipeline.encode_prompt`). */
 
 import { alignedKeys } from '../../src/graph/ops/attention.ts'
-import type { Model, RunGraph } from '../../src/pipeline/family.ts'
+import type { Model } from '../../src/pipeline/family.ts'
 import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { cleanPrompt } from '../../src/text/clean.ts'
 import { inTurn } from '../../src/text/in-turn.ts'
@@ -24,14 +24,16 @@ export interface WanTextOptions {
  */
 export function wanTextConditioner(options: WanTextOptions): Model['conditionText'] {
   let opening: Promise<PromptTokenizer> | undefined
-  return async ({ prompts, textTokens }, run) => {
+  return async ({ prompts, textTokens, keyMultiple }, run) => {
     opening ??= openTokenizer(options.tokenizer)
     const tokenizer = await opening
     const length = Math.min(textTokens, tokenizer.modelMaxLength ?? textTokens)
     const encoded = await inTurn(prompts, async prompt => {
       const { ids, tokens, truncated, unknown } = tokenizer.encode(await cleanPrompt(prompt), { length })
-      const rows = textRows(tokens, length)
-      const text = await embed(ids.subarray(0, tokens), rows, options.textEncoder, run)
+      const rows = textRows(tokens, length, keyMultiple)
+      const encoder = encoderFeeds(ids.subarray(0, tokens), options.textEncoder, keyMultiple)
+      const { tensors } = await run('text-encoder', encoder)
+      const text = withZeros(tensors.embeddings!, tokens, rows)
       return { text, about: { tokens, length, truncated, unknown } }
     })
     const keep = () => true
@@ -39,7 +41,7 @@ export function wanTextConditioner(options: WanTextOptions): Model['conditionTex
       return inTurn(encoded, async ({ text }) => (await run(graph, { text }, { keep })).residents)
     })
     return encoded.map(({ about }, index) => {
-      const bias = textRowBias(about.tokens, length)
+      const bias = textRowBias(about.tokens, length, keyMultiple)
       return { feeds: contexts.map(each => ({ ...each[index], 'text.bias': bias })), ...about }
     })
   }
@@ -49,8 +51,8 @@ export function wanTextConditioner(options: WanTextOptions): Model['conditionTex
 const maskedScore = -1e4
 
 /** Rows of a prompt's keys: of the tokens, one that stands for all padding, and masked ones that kernels ask for. */
-export function textRows(tokens: number, length: number): number {
-  return alignedKeys(Math.min(tokens + 1, length))
+export function textRows(tokens: number, length: number, keyMultiple: number): number {
+  return alignedKeys(Math.min(tokens + 1, length), keyMultiple)
 }
 
 /**
@@ -58,20 +60,20 @@ export function textRows(tokens: number, length: number): number {
  * the logarithm of their number is added to its score.
  * @returns what is added to the scores of the rows of a prompt of so many tokens, [1, rows]
  */
-export function textRowBias(tokens: number, length: number): Tensor<'f32'> {
-  const rows = textRows(tokens, length)
+export function textRowBias(tokens: number, length: number, keyMultiple: number): Tensor<'f32'> {
+  const rows = textRows(tokens, length, keyMultiple)
   const bias = new Float32Array(rows).fill(maskedScore, tokens)
   if (length > tokens) bias[tokens] = Math.log(length - tokens)
   return tensor('f32', [1, rows], bias) // [1, rows]
 }
 
 /**
- * Embeddings [1, rows, width] of the tokens, and rows of zeros after them. Padding is masked in the encoder and its rows
- * are dropped, so encoding the tokens alone gives the same rows for less work.
+ * The embeddings of the tokens, [1, ≥ tokens, width], and zeros after them: [1, rows, width]. Padding is masked in the
+ * encoder and its rows are dropped, so encoding the tokens alone gives the same rows for less work.
  */
-async function embed(ids: BigInt64Array, rows: number, config: Umt5Config, run: RunGraph): Promise<Tensor> {
-  const padded = new Float32Array(rows * config.d_model)
-  const { tensors } = await run('text-encoder', encoderFeeds(ids, config))
-  padded.set(float32Data(tensors.embeddings).subarray(0, ids.length * config.d_model))
-  return tensor('f32', [1, rows, config.d_model], padded)
+function withZeros(embeddings: Tensor, tokens: number, rows: number): Tensor {
+  const width = embeddings.shape[2]!
+  const padded = new Float32Array(rows * width)
+  padded.set(float32Data(embeddings).subarray(0, tokens * width))
+  return tensor('f32', [1, rows, width], padded)
 }

@@ -31,6 +31,7 @@ export interface MeasuredRun {
  */
 export class MeasuredRunner implements GraphRunner {
   readonly device: string
+  readonly keyMultiple: number
   readonly runs: MeasuredRun[] = []
   readonly #lane: Lane
   readonly #source: GraphSource
@@ -38,6 +39,7 @@ export class MeasuredRunner implements GraphRunner {
 
   constructor(lane: Lane, source: GraphSource, isMeasured: (recipe: GraphRecipe) => boolean) {
     this.device = lane.device
+    this.keyMultiple = lane.keyMultiple
     this.#lane = lane
     this.#source = source
     this.#isMeasured = isMeasured

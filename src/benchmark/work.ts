@@ -110,7 +110,8 @@ async function decode({ model, plan, runner, signal }: WorkContext): Promise<Par
 }
 
 async function encodePrompt({ model, plan, runner }: WorkContext): Promise<Parts> {
-  await model.conditionText({ prompts: [plan.prompt], textTokens: plan.textTokens }, runner.run)
+  const { keyMultiple, run } = runner
+  await model.conditionText({ prompts: [plan.prompt], textTokens: plan.textTokens, keyMultiple }, run)
   return {}
 }
 

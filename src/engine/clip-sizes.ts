@@ -41,10 +41,9 @@ export async function clipSymbols(
 ): Promise<ReadonlyMap<string, Symbols>> {
   const plan = planClip(checkpoint, clip)
   const source = graphSource(checkpoint, { device: { type: 'cpu' }, requested: undefined })
-  const graphs = (name: string) => source.graph(name)
   const runs = [
-    ...(await dryRunDenoising(checkpoint.model, plan, graphs, 1)),
-    ...(await dryRunDecoding(checkpoint.model, plan, graphs, {
+    ...(await dryRunDenoising(checkpoint.model, plan, source, 1)),
+    ...(await dryRunDecoding(checkpoint.model, plan, source, {
       residency: 'keep',
       chunk: 1,
       tile: undefined,

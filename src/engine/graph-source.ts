@@ -13,7 +13,7 @@ import type { GraphRecipe } from '../pipeline/family.ts'
 import type { GraphModel, GraphTarget } from '../runtime/backend.ts'
 import { hasResidentsInPlace } from '../runtime/choose-backend.ts'
 import { addsIn32Bits } from '../runtime/cpu-features.ts'
-import { type Device, parseDeviceName, parseDevices } from '../runtime/device.ts'
+import { type Device, keyMultipleOn, parseDeviceName, parseDevices } from '../runtime/device.ts'
 import { foldLimitBytes, needsPrivateCopy } from '../runtime/session-config.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
 import { adaptationsOf } from '../weights/adapters/adapt.ts'
@@ -41,6 +41,8 @@ export interface GraphSource {
    */
   graph(name: string): Promise<Graph>
   recipe(graph: string): GraphRecipe
+  /** Attention with a bias is given keys in multiples of this on the device. */
+  readonly keyMultiple: number
   /** The files that the weights of graphs are in. */
   readonly files: ComponentFiles
   /** Adds a graph of a component that is not the checkpoint's, once. */
@@ -107,6 +109,7 @@ export function graphSource(
       }
   return {
     recipe,
+    keyMultiple: keyMultipleOn(device),
     files,
     graph: name => build(name, usual),
     add(recipe, weights) {

@@ -15,6 +15,7 @@ import type { Lane } from './lane.ts'
  */
 export class GuidancePair implements GraphRunner {
   readonly device: string
+  readonly keyMultiple: number
   runForPrompt?: RunGraph | undefined
   readonly #first: Lane
   readonly #second: Lane
@@ -24,6 +25,7 @@ export class GuidancePair implements GraphRunner {
 
   constructor(first: Lane, second: Lane, source: GraphSource) {
     this.device = `${first.device},${second.device}`
+    this.keyMultiple = first.keyMultiple
     this.#first = first
     this.#second = second
     this.#source = source

@@ -23,6 +23,7 @@ const usualChunk = 4
 /** One device's queue: the sessions that are open on it, and one generation at a time that uses them. */
 export class Lane implements GraphRunner {
   readonly device: string
+  readonly keyMultiple: number
   runForPrompt?: RunGraph | undefined
   readonly #backend: Backend
   readonly #source: GraphSource
@@ -39,6 +40,7 @@ export class Lane implements GraphRunner {
 
   constructor(backend: Backend, source: GraphSource, residency: Residency) {
     this.device = deviceText(backend.device)
+    this.keyMultiple = backend.keyMultiple
     this.#backend = backend
     this.#source = source
     this.#memory = { residency, chunk: usualChunk, tile: undefined }

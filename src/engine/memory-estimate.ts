@@ -85,12 +85,11 @@ export class MemoryEstimator {
   request(request: GeneratePlan, residencies?: readonly Residency[]): RequestEstimates {
     const { model } = this.#checkpoint
     const plan = asOneWindow(request)
-    const graphs = (name: string) => this.#source.graph(name)
     const shown = plan.upsampler === undefined ? plan : { ...plan, ...frameSize(plan) }
     const size = toLatent(model.facts.geometry, shown)
-    const before = memoize((chunk: number) => dryRunDenoising(model, plan, graphs, chunk))
+    const before = memoize((chunk: number) => dryRunDenoising(model, plan, this.#source, chunk))
     const after = memoize(
-      (memory: MemoryPlan) => dryRunDecoding(model, plan, graphs, memory),
+      (memory: MemoryPlan) => dryRunDecoding(model, plan, this.#source, memory),
       ({ chunk, tile }) => `${chunk} ${tile}`,
     )
     return {

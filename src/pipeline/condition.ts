@@ -37,7 +37,7 @@ export const noInputs: VisualInputs = {
 /** Where conditions are made, and what of. */
 export interface ConditionContext {
   readonly noise: NoiseGenerator
-  readonly runner: Pick<GraphRunner, 'run' | 'runForPrompt' | 'drop' | 'memory' | 'shrink'>
+  readonly runner: Pick<GraphRunner, 'keyMultiple' | 'run' | 'runForPrompt' | 'drop' | 'memory' | 'shrink'>
   readonly signal: AbortSignal
   readonly notify: Notify
   /** Latents that a later stage goes on from. */
@@ -67,12 +67,12 @@ export async function conditionOn(
   const { runner, signal, notify } = context
   const guides = guidancesOf(model, plan)[0]!.some(isGuided)
   const prompts = guides ? [plan.prompt, plan.negativePrompt] : [plan.prompt]
-  const { runForPrompt = runner.run } = runner
+  const { keyMultiple, runForPrompt = runner.run } = runner
   const run: RunGraph = async (...graph) => {
     checkAborted(signal)
     return await runForPrompt(...graph)
   }
-  const texts = await model.conditionText({ prompts, textTokens: plan.textTokens }, run)
+  const texts = await model.conditionText({ prompts, textTokens: plan.textTokens, keyMultiple }, run)
   for (const [index, made] of texts.entries()) {
     noticeText(['prompt', 'negative prompt'][index]!, prompts[index]!, made, notify)
     // The model's own number is nobody's wish.

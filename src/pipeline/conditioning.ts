@@ -21,6 +21,8 @@ export interface PromptsRequest {
   readonly prompts: readonly string[]
   /** Tokens to pad or cut to. */
   readonly textTokens: number
+  /** Attention with a bias is given keys in multiples of this. */
+  readonly keyMultiple: number
 }
 
 export interface TextConditioning {

@@ -31,13 +31,18 @@ export interface DryRun {
   readonly keptBytes: number
 }
 
-type GraphNamed = (name: string) => Promise<Graph>
+/** The graphs that would run on a device. */
+export interface DryRunGraphs {
+  graph(name: string): Promise<Graph>
+  /** Attention with a bias is given keys in multiples of this. */
+  readonly keyMultiple: number
+}
 
 /** The runs before the first frame is decoded: one step of every expert stands for all of its steps. */
 export async function dryRunDenoising(
   model: Model,
   plan: GeneratePlan,
-  graphs: GraphNamed,
+  graphs: DryRunGraphs,
   chunk: number,
 ): Promise<DryRun[]> {
   const stage = new Stage(graphs, { residency: 'keep', chunk, tile: undefined })
@@ -85,7 +90,7 @@ async function dryRunStage(
 export async function dryRunDecoding(
   model: Model,
   plan: GeneratePlan,
-  graphs: GraphNamed,
+  graphs: DryRunGraphs,
   memory: MemoryPlan,
 ): Promise<DryRun[]> {
   const stage = new Stage(graphs, memory)
@@ -123,19 +128,21 @@ function latentShape({ facts }: Model, size: LatentSize): number[] {
 class Stage {
   readonly runs: DryRun[] = []
   readonly memory: MemoryPlan
-  readonly #graphs: GraphNamed
+  readonly keyMultiple: number
+  readonly #graphs: DryRunGraphs
   readonly #results: (dtype: Tensor['dtype'], shape: readonly number[]) => Tensor
   readonly #kept = new Set<ResidentTensor>()
 
   /** @param results what stands for the results of a run. @default zeros */
-  constructor(graphs: GraphNamed, memory: MemoryPlan, results = zeros) {
+  constructor(graphs: DryRunGraphs, memory: MemoryPlan, results = zeros) {
     this.#graphs = graphs
+    this.keyMultiple = graphs.keyMultiple
     this.#results = results
     this.memory = memory
   }
 
   readonly run: RunGraph = async (name, feeds, { fetch, keep = () => false } = {}) => {
-    const graph = await this.#graphs(name)
+    const graph = await this.#graphs.graph(name)
     const symbols = symbolsFrom(graph, shapesOf(feeds))
     const given = new Set<Feed>(Object.values(feeds))
     const tensors: Record<string, Tensor> = {}

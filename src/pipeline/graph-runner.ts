@@ -6,6 +6,8 @@ import type { MemoryPlan } from './memory-plan.ts'
 /** Where the graphs of a generation run. */
 export interface GraphRunner {
   readonly device: string
+  /** Attention with a bias is given keys in multiples of this. */
+  readonly keyMultiple: number
   /** Seconds spent inside runs so far. */
   readonly runningSeconds: number
   readonly run: RunGraph

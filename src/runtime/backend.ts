@@ -69,6 +69,8 @@ export interface Backend {
   readonly kernels: ReadonlySet<string>
   /** Whether residents are fed to its sessions without a copy; else they are sent to the device in every run. */
   readonly residentsInPlace: boolean
+  /** Its attention with a bias takes keys in multiples of this. */
+  readonly keyMultiple: number
   /**
    * Whether the state of a run is kept where its sessions are: residents are in the device's memory, and to run a graph
    * of a few nodes on them is cheap.

@@ -22,6 +22,14 @@ export function deviceText(device: Device): string {
 }
 
 /**
+ * Multiples of keys that attention with a bias takes. Without cuDNN's attention a GPU takes ONNX Runtime's memory-efficient
+ * kernel, which reads rows of the bias in whole vectors and fails where the number of keys breaks them.
+ */
+export function keyMultipleOn({ type }: Device): number {
+  return type === 'cpu' ? 1 : 8
+}
+
+/**
  * Reads a device: `cpu`, `cuda`, `cuda:1`, `tensorrt:1`, `tensorrt:1:all`, or `auto` for CUDA where a GPU, ONNX Runtime's provider for it and every
  * library that it needs are at hand, else the CPU.
  * @throws RequestError for anything else; BackendError for CUDA where the provider or a library is missing, which

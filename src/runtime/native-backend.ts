@@ -5,7 +5,7 @@ import type { DType } from '../tensor/dtype.ts'
 import { type Feed, isResident, type ResidentTensor } from '../tensor/resident.ts'
 import type { HostArrays, Tensor } from '../tensor/tensor.ts'
 import type { Backend, GraphModel, RunOptions, RunResult, Session } from './backend.ts'
-import type { Device } from './device.ts'
+import { type Device, keyMultipleOn } from './device.ts'
 import {
   type BoundFeed,
   type LaneHandle,
@@ -52,6 +52,7 @@ export class NativeBackend implements Backend {
   readonly keepsState = true
   readonly residentsInPlace = true
   readonly device: Device
+  readonly keyMultiple: number
   readonly kernels: ReadonlySet<string>
   readonly #options: NativeOptions
   readonly #addon: NativeBinding
@@ -66,6 +67,7 @@ export class NativeBackend implements Backend {
   /** @throws BackendError runtime/provider when the addon was not built */
   constructor(options: NativeOptions) {
     this.device = options.device
+    this.keyMultiple = keyMultipleOn(options.device)
     this.kernels = options.kernels?.kernels ?? new Set()
     this.#options = options
     this.#addon = loadNativeBinding()

@@ -1,7 +1,7 @@
 import { BackendError } from '../errors.ts'
 import { type Feed, isResident, type ResidentTensor } from '../tensor/resident.ts'
 import type { Backend, GraphModel, OpenOptions, RunOptions, RunResult, Session } from './backend.ts'
-import type { Device } from './device.ts'
+import { type Device, keyMultipleOn } from './device.ts'
 import { LaneThread } from './lane-thread.ts'
 import type { OpenMessage, OpenReply, RunMessage } from './lane-worker.ts'
 import { checkCommandLine, checkInputs, sessionConfig } from './session-config.ts'
@@ -18,6 +18,7 @@ export class OnnxRuntimeBackend implements Backend {
   readonly name = 'onnxruntime-node'
   readonly keepsState = false
   readonly device: Device
+  readonly keyMultiple: number
   readonly kernels: ReadonlySet<string> = new Set()
   readonly residentsInPlace: boolean
   readonly #threads: number
@@ -27,6 +28,7 @@ export class OnnxRuntimeBackend implements Backend {
 
   constructor({ device, threads }: OnnxRuntimeOptions) {
     this.device = device
+    this.keyMultiple = keyMultipleOn(device)
     this.residentsInPlace = device.type === 'cpu' // Kept results are in the memory of the host.
     this.#threads = threads
   }

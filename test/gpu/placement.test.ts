@@ -334,7 +334,7 @@ describe.skipIf(missing !== '')(`on the CUDA provider${missing}`, () => {
         each => each.graph === 'transformer' && each.checkpoint === 'wan-t2v-1.3b',
       )!
       const graph = await buildPublished(transformer, 1)
-      const symbols = { batch: 1, frames: 2, height: 16, width: 16, text: textRows(tokens, 512) }
+      const symbols = { batch: 1, frames: 2, height: 16, width: 16, text: textRows(tokens, 512, 8) }
       const variables = { ...withoutCudnnAttention, ...attentionNames }
       const { failure, messages } = await open(graph, { symbols, variables })
       expect(failure).toBeUndefined()

@@ -71,7 +71,10 @@ async function conditionedOn(folder: string, prompt: string) {
     const graph = await source.graph(name)
     return { tensors: await runGraph(graph, feeds as Parameters<typeof runGraph>[1]), residents: {} }
   }
-  const [made] = await checkpoint.model.conditionText({ prompts: [prompt], textTokens: 1000 }, run)
+  const [made] = await checkpoint.model.conditionText(
+    { prompts: [prompt], textTokens: 1000, keyMultiple: 1 },
+    run,
+  )
   const glyph = states['glyph-context']
   return {
     text: { ids: given['text-encoder']!, embeddings: made!.feeds[0]!.text as ReturnType<typeof tensor> },

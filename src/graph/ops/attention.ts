@@ -5,12 +5,11 @@ import { dimAt, requireDTypeOf, requireRank } from '../operand.ts'
 const op = 'MultiHeadAttention'
 
 /**
- * How many keys to give an attention with a bias so that every kernel takes it: the next multiple of 8. ONNX Runtime's
- * memory-efficient kernel reads rows of the bias in whole vectors and fails where the number of keys breaks them; it is
- * the one that a GPU without cuDNN's attention takes. What is added has to be masked by the bias.
+ * How many keys to give an attention with a bias: the next multiple that its kernels take. What is added has to be masked
+ * by the bias.
  */
-export function alignedKeys(keys: number): number {
-  return Math.ceil(keys / 8) * 8
+export function alignedKeys(keys: number, multiple: number): number {
+  return Math.ceil(keys / multiple) * multiple
 }
 
 export interface AttentionOptions {

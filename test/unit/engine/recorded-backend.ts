@@ -1,6 +1,6 @@
 import type { Backend, GraphModel, Session } from '../../../src/runtime/backend.ts'
 import type { OnnxRuntimeOptions } from '../../../src/runtime/onnxruntime-backend.ts'
-import type { ResidentTensor } from '../../../src/tensor/resident.ts'
+import type { Feed, ResidentTensor } from '../../../src/tensor/resident.ts'
 import { KeptBackend } from '../../kept-backend.ts'
 
 /** A real backend whose use can be looked at. */
@@ -10,14 +10,15 @@ export class RecordedBackend implements Backend {
   readonly device: Backend['device']
   readonly kernels: Backend['kernels']
   readonly residentsInPlace: boolean
+  keyMultiple: number
   /** What was asked of it, in order: `open vae-decoder-first`, `run transformer`, `release context`. */
   readonly log: string[] = []
   /** Ids of the tensors that are resident. */
   readonly residents = new Set<number>()
   /** The most of them that one run left. */
   mostKept = 0
-  /** Called before a run, with the graph's name; the run begins when it is done. */
-  onRun: (graph: string) => void | Promise<void> = () => {}
+  /** Called before a run, with the graph's name and what it is fed; the run begins when it is done. */
+  onRun: (graph: string, feeds: Readonly<Record<string, Feed>>) => void | Promise<void> = () => {}
   disposed = false
   readonly #backend: KeptBackend
 
@@ -26,6 +27,7 @@ export class RecordedBackend implements Backend {
     this.device = this.#backend.device
     this.kernels = this.#backend.kernels
     this.residentsInPlace = this.#backend.residentsInPlace
+    this.keyMultiple = this.#backend.keyMultiple
   }
 
   /** How often a graph ran. */
@@ -40,7 +42,7 @@ export class RecordedBackend implements Backend {
       name: session.name,
       run: async (feeds, options) => {
         this.log.push(`run ${model.name}`)
-        await this.onRun(model.name)
+        await this.onRun(model.name, feeds)
         const result = await session.run(feeds, options)
         const kept = Object.values(result.residents)
         for (const { id } of kept) this.residents.add(id)

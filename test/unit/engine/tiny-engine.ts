@@ -24,8 +24,14 @@ export interface TinyEngine extends AsyncDisposable {
   readonly backends: RecordedBackend[]
 }
 
-/** An engine over a real model with small random weights. */
-export async function openTinyEngine(options: Partial<EngineOptions> = {}): Promise<TinyEngine> {
+/**
+ * An engine over a real model with small random weights.
+ * @param onBackend called with the backend of every lane before it is used
+ */
+export async function openTinyEngine(
+  options: Partial<EngineOptions> = {},
+  onBackend: (backend: RecordedBackend) => void = () => {},
+): Promise<TinyEngine> {
   const backends: RecordedBackend[] = []
   const engine = await openEngine(
     { model: fixture('wan21-t2v/model'), device: 'cpu', threads: 1, ...options },
@@ -33,6 +39,7 @@ export async function openTinyEngine(options: Partial<EngineOptions> = {}): Prom
       families,
       createBackend: lane => {
         const backend = new RecordedBackend(lane)
+        onBackend(backend)
         backends.push(backend)
         return backend
       },

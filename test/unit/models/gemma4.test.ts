@@ -32,7 +32,7 @@ describe('the config of Gemma 4', () => {
   test('turns a quarter of the channels of full layers, with the frequencies of the whole head', () => {
     const { kinds } = read({ global_head_dim: 16 }).data!
     expect(kinds.full.rope).toEqual({ theta: 1e6, factor: 1, share: 0.25 })
-    const feeds = gemmaFeeds(BigInt64Array.of(2n, 5n), 1, read({ global_head_dim: 16 }).data!)
+    const feeds = gemmaFeeds(BigInt64Array.of(2n, 5n), 1, read({ global_head_dim: 16 }).data!, 1)
     const angles = Float32Array.from({ length: 8 }, (_, index) => 2 * (index < 2 ? 1e6 ** -(index / 8) : 0))
     const table = feeds['full.sin']!
     expect(table.shape[2]).toBe(8)

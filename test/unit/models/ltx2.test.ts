@@ -86,7 +86,9 @@ describe('a request', () => {
     }
     const model = load({ connectors: registers })
     const run = () => Promise.reject(new Error('nothing runs'))
-    const { code, message } = await failure(model.conditionText({ prompts: ['a'], textTokens: 40 }, run))
+    const { code, message } = await failure(
+      model.conditionText({ prompts: ['a'], textTokens: 40, keyMultiple: 1 }, run),
+    )
     expect(code).toBe('request/invalid')
     expect(message).toBe(
       'maxTextTokens: expected a multiple of 16, the registers that stand for padding, for this model, got 40. Use 32 or 48.',
@@ -101,7 +103,7 @@ describe('a request', () => {
       return Promise.reject(new Error('enough'))
     }
     for (const prompt of ['a cat', '\u001f\u3000a cat\u001c\n\u0085', ' \u001d ', '']) {
-      await rejection(model.conditionText({ prompts: [prompt], textTokens: 64 }, run))
+      await rejection(model.conditionText({ prompts: [prompt], textTokens: 64, keyMultiple: 1 }, run))
     }
     expect(given).toHaveLength(4)
     expect(given[1]).toEqual(given[0])

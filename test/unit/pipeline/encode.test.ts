@@ -60,7 +60,7 @@ describe('pictures that are made as they are encoded', () => {
         model.conditionVisual(inputs, { ...context, encode: refusing(context.encode) }),
     }
     const source = graphSource(checkpoint, { device: { type: 'cpu' }, requested: undefined })
-    const runs = await dryRunDenoising(watched, plan, name => source.graph(name), 1)
+    const runs = await dryRunDenoising(watched, plan, source, 1)
     expect(encoded).toEqual([
       [9, 3, 128, 256],
       [9, 3, 128, 256],
