@@ -36,8 +36,8 @@ const sideways: Readonly<Record<string, readonly string[]>> = {
   'src/geometry': ['src/errors.ts', 'src/tensor'],
   'src/tensor': ['src/errors.ts'],
   'src/nn': ['src/graph'],
-  // A stored weight says how a graph decodes it.
-  'src/weights': ['src/graph'],
+  // A stored weight says how a graph decodes it, and a scheduler's config which sampler it is of.
+  'src/weights': ['src/graph', 'src/sampling'],
   // UMT5 is T5 with a position bias in every layer.
   'models/umt5': ['models/t5'],
   'models/siglip': ['models/clip'],

@@ -3,12 +3,13 @@ import { RequestError } from '../errors.ts'
 import { latentSizeOf, toTokens } from '../geometry/video-geometry.ts'
 import { addNoise } from '../sampling/add-noise.ts'
 import type { Sampler } from '../sampling/samplers/sampler.ts'
-import { readScheduler, type Scheduler } from '../sampling/scheduler.ts'
+import { createScheduler, type Scheduler } from '../sampling/scheduler.ts'
 import type { Schedule, Spacing } from '../sampling/schedules/schedule.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import { createGenerator, type NoiseGenerator, type NoisePosition } from '../tensor/random.ts'
 import { float32Data, type Tensor, tensor } from '../tensor/tensor.ts'
+import { readSchedulerConfig } from '../weights/scheduler-config.ts'
 import type { Conditions } from './conditioning.ts'
 import { denoiseSteps, denoiseStreams, expertAt } from './denoise.ts'
 import { type DenoiseState, downloadState, firstState, uploadState } from './denoise-state.ts'
@@ -187,7 +188,7 @@ function leftOutSteps({ steps, strength = 1 }: GeneratePlan): number {
 
 /** The checkpoint's scheduler with what a request changes of it. @throws RequestError for what it cannot have */
 export function schedulerOf({ facts }: Model, { sampler, shift }: GeneratePlan): Scheduler {
-  return readScheduler(facts.scheduler, {
+  return createScheduler(readSchedulerConfig(facts.scheduler), {
     ...(sampler && { sampler }),
     ...(shift !== undefined && { shift }),
   })

@@ -1,11 +1,9 @@
-import { z } from 'zod'
-import { CheckpointError, RequestError } from '../errors.ts'
-import { createDpm, dpmConfig } from './samplers/dpm.ts'
+import { RequestError } from '../errors.ts'
+import { createDpm } from './samplers/dpm.ts'
 import { euler } from './samplers/euler.ts'
 import { lcm } from './samplers/lcm.ts'
 import { type Sampler, type SamplerName, samplerNames } from './samplers/sampler.ts'
-import { createUniPC, uniPCConfig } from './samplers/unipc.ts'
-import { flowMatchEulerConfig, flowMatchLcmConfig } from './schedules/flow-match-config.ts'
+import { createUniPC } from './samplers/unipc.ts'
 import { checkSpacing } from './schedules/noise-levels.ts'
 import type { FlowSettings, Schedule, ScheduleRequest } from './schedules/schedule.ts'
 
@@ -16,18 +14,6 @@ const samplers: Record<SamplerName, () => Sampler> = {
   euler: () => euler,
   lcm: () => lcm,
 }
-
-/** Configs of diffusers' schedulers, by class. Missing keys have the defaults of the class. */
-const configs = {
-  UniPCMultistepScheduler: uniPCConfig,
-  DPMSolverMultistepScheduler: dpmConfig,
-  FlowMatchEulerDiscreteScheduler: flowMatchEulerConfig,
-  FlowMatchLCMScheduler: flowMatchLcmConfig,
-} satisfies Record<string, z.ZodType<SchedulerConfig>>
-
-const classSchema = z.object({
-  _class_name: z.enum(Object.keys(configs) as [keyof typeof configs]),
-})
 
 /** What a checkpoint's scheduler says. */
 export interface SchedulerConfig {
@@ -57,16 +43,13 @@ export interface SchedulerOverrides {
 
 /**
  * The scheduler of a checkpoint.
- * @param config contents of a diffusers scheduler_config.json
- * @throws CheckpointError `checkpoint/config` when its class or an option is not supported
  * @throws RequestError `request/invalid` when an override is not one there is, `request/unsupported` when the sampler
  *   cannot be used with this checkpoint
  */
-export function readScheduler(config: unknown, overrides: SchedulerOverrides = {}): Scheduler {
-  const read = readSchedulerConfig(config)
-  const flow =
-    overrides.shift === undefined ? read.flow : { ...read.flow, shift: staticShift(overrides.shift) }
-  const sampler = chosenSampler(read, overrides.sampler)
+export function createScheduler(config: SchedulerConfig, overrides: SchedulerOverrides = {}): Scheduler {
+  const { shift } = overrides
+  const flow = shift === undefined ? config.flow : { ...config.flow, shift: staticShift(shift) }
+  const sampler = chosenSampler(config, overrides.sampler)
   sampler.checkShift?.(flow)
   return {
     sampler,
@@ -78,33 +61,6 @@ export function readScheduler(config: unknown, overrides: SchedulerOverrides = {
       return schedule
     },
   }
-}
-
-/**
- * Reads the contents of a diffusers `scheduler_config.json`. Keys that do not matter for flow matching are ignored.
- * @throws CheckpointError `checkpoint/config` that names the option, when the class or a value is not supported
- */
-export function readSchedulerConfig(config: unknown): SchedulerConfig {
-  const { _class_name: name } = parsed(classSchema, config)
-  return parsed<SchedulerConfig>(configs[name], config)
-}
-
-function parsed<T>(schema: z.ZodType<T>, config: unknown): T {
-  const result = schema.safeParse(config, { reportInput: true })
-  if (result.success) return result.data
-  const issue = result.error.issues[0]!
-  throw new CheckpointError('checkpoint/config', {
-    subject: ['scheduler_config.json', ...issue.path].join(' '),
-    expected: expectation(issue),
-    got: JSON.stringify(issue.input) ?? 'nothing',
-    advice: 'Other schedulers and options are not supported.',
-  })
-}
-
-function expectation(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_value') return issue.values.map(value => JSON.stringify(value)).join(' or ')
-  if (issue.code === 'invalid_type') return `a value of type ${issue.expected}`
-  return issue.message
 }
 
 function unshifted({ trainTimesteps }: FlowSettings): FlowSettings {

@@ -2,10 +2,11 @@ import { deserialize, serialize } from 'node:v8'
 import { describe, expect, test } from 'vitest'
 import { emptyHistory, type History, type Sampler } from '../../src/sampling/samplers/sampler.ts'
 import { stepTokens } from '../../src/sampling/samplers/step-tokens.ts'
-import { readScheduler, type Scheduler } from '../../src/sampling/scheduler.ts'
+import { createScheduler, type Scheduler } from '../../src/sampling/scheduler.ts'
 import type { Schedule } from '../../src/sampling/schedules/schedule.ts'
 import { hostArithmetic } from '../../src/tensor/arithmetic.ts'
 import { createGenerator } from '../../src/tensor/random.ts'
+import { readSchedulerConfig } from '../../src/weights/scheduler-config.ts'
 import { relativeError } from '../compare.ts'
 
 /** What any sampler must do, whatever its formulas: every config whose options change the formulas runs all of it. */
@@ -94,7 +95,7 @@ function run(
 }
 
 describe.each(Object.entries(configs))('%s', (_, config) => {
-  const scheduler = readScheduler(config)
+  const scheduler = createScheduler(readSchedulerConfig(config))
   const { sampler } = scheduler
 
   test.each([1, 2, 3, 5, 20])('reaches the data exactly in %i steps where paths are straight', steps => {

@@ -1,12 +1,10 @@
-import { z } from 'zod'
 import { RequestError } from '../../errors.ts'
 import type { Term } from '../../tensor/arithmetic.ts'
 import { linspace } from '../../tensor/arithmetic.ts'
 import { muOf } from '../schedules/dynamic-shift.ts'
-import { float64, flowSettings, scheduleOf, shiftStatically } from '../schedules/noise-levels.ts'
+import { float64, scheduleOf, shiftStatically } from '../schedules/noise-levels.ts'
 import type { FlowSettings, Schedule, ScheduleRequest } from '../schedules/schedule.ts'
 import type { Sampler, SamplerStep } from './sampler.ts'
-import { off, solverFields, solverType } from './solver-config.ts'
 import { checkStep, denoisedBy, halfLogSnr, signalOf, unsupportedSpacing } from './step-formulas.ts'
 
 export interface DpmOptions {
@@ -99,24 +97,6 @@ function advance(order: number, kind: DpmOptions['kind'], sigmas: Float32Array, 
 function stretchOf(sigmas: Float32Array, step: number, h: number): number {
   return fround(fround(halfLogSnr(sigmas[step]!) - halfLogSnr(sigmas[step - 1]!)) / h)
 }
-
-/** The config of diffusers' DPMSolverMultistepScheduler. */
-export const dpmConfig = z
-  .object({
-    ...solverFields,
-    solver_type: solverType(['midpoint', 'heun'], { logrho: 'midpoint', bh1: 'midpoint', bh2: 'midpoint' }),
-    algorithm_type: z.literal('dpmsolver++').default('dpmsolver++'),
-    use_lu_lambdas: off,
-    time_shift_type: z.literal('exponential').default('exponential'),
-  })
-  .transform(config => ({
-    sampler: createDpm({
-      order: config.solver_order,
-      kind: config.solver_type,
-      lowerOrderFinal: config.lower_order_final,
-    }),
-    flow: flowSettings(config, config.flow_shift),
-  }))
 
 /** DPM++ has no terminal stretch and only the exponential curve: its table would not be the checkpoint's. */
 function checkShift({ shift, shiftTerminal }: FlowSettings): void {

@@ -1,11 +1,9 @@
-import { z } from 'zod'
 import type { Arithmetic, Term } from '../../tensor/arithmetic.ts'
 import { linspace } from '../../tensor/arithmetic.ts'
 import { solveLinear } from '../../tensor/solve-linear.ts'
-import { float64, flowSettings, scheduleOf, shiftSigmas } from '../schedules/noise-levels.ts'
+import { float64, scheduleOf, shiftSigmas } from '../schedules/noise-levels.ts'
 import type { FlowSettings, Schedule, ScheduleRequest } from '../schedules/schedule.ts'
 import type { Sampler, SamplerStep } from './sampler.ts'
-import { solverFields, solverType } from './solver-config.ts'
 import { checkStep, denoisedBy, halfLogSnr, signalOf, unsupportedSpacing } from './step-formulas.ts'
 
 const { fround } = Math
@@ -47,36 +45,15 @@ export function createUniPC(options: UniPCOptions = defaultUniPCOptions): Sample
         : corrected(on, state, denoised, options.kind)
       const estimates = [denoised, ...history.denoised].slice(0, options.order)
       const order = predictorOrder(options, state)
-      const towards = transition({ sigmas: schedule.sigmas, from: step, order, kind: options.kind })
+      const weights = solverWeights(schedule.sigmas, step, order, options.kind, 'predictor')
       return {
-        latents: weighted(on, towards, origin, estimates, predictorWeights(towards)),
+        latents: weighted(on, weights, origin, estimates),
         history: { denoised: estimates, origin, order },
       }
     },
   }
   return Object.freeze(sampler)
 }
-
-/** The config of diffusers' UniPCMultistepScheduler. */
-export const uniPCConfig = z
-  .object({
-    ...solverFields,
-    solver_type: solverType(['bh2', 'bh1'], { midpoint: 'bh2', heun: 'bh2', logrho: 'bh2' }),
-    predict_x0: z.literal(true).default(true),
-    disable_corrector: z.array(z.number().int()).default([]),
-    solver_p: z.null().default(null),
-    time_shift_type: z.enum(['exponential', 'linear']).default('exponential'),
-    shift_terminal: z.number().min(0).lt(1).nullable().default(null),
-  })
-  .transform(config => ({
-    sampler: createUniPC({
-      order: config.solver_order,
-      kind: config.solver_type,
-      lowerOrderFinal: config.lower_order_final,
-      disabledCorrectors: config.disable_corrector,
-    }),
-    flow: flowSettings(config, config.flow_shift),
-  }))
 
 /** How far below 1 the first sigma is kept: the solver takes the logarithm of 1 − sigma. */
 const margin = 1e-6
@@ -109,97 +86,74 @@ function corrected<V>(
 ): V {
   const { origin, order } = history
   if (origin === undefined || order === undefined) return latents
-  const towards = transition({ sigmas: schedule.sigmas, from: step - 1, order, kind })
-  const estimates = [...history.denoised.slice(0, order), denoised]
-  return weighted(on, towards, origin, estimates, correctorWeights(towards))
+  const weights = solverWeights(schedule.sigmas, step - 1, order, kind, 'corrector')
+  return weighted(on, weights, origin, [...history.denoised.slice(0, order), denoised])
 }
 
 function weighted<V>(
   on: Arithmetic<V>,
-  { carry }: Transition,
+  { carry, estimates }: SolverWeights,
   origin: V,
-  estimates: readonly V[],
-  weights: readonly number[],
+  values: readonly V[],
 ): V {
-  return on.combination([[carry, origin], ...weights.map((weight, i): Term<V> => [weight, estimates[i]!])])
+  return on.combination([[carry, origin], ...estimates.map((weight, i): Term<V> => [weight, values[i]!])])
 }
 
 /** The two choices of the function B(h) in the UniPC paper: h itself, or e^h − 1. */
 export type BhKind = 'bh1' | 'bh2'
 
-/** One step of the solver, from a noise level to the next. Scalars are rounded to float32, as the reference has them. */
-export interface Transition {
-  readonly order: number
-  /** Weight of the latents at the level the step starts from. */
+/** Weights in the latents at the next noise level: of those at the level that the step starts from, and of the estimates. */
+interface SolverWeights {
   readonly carry: number
-  /** Weight of minus the estimate made there, if it alone were used. */
-  readonly decay: number
-  /** Weight of minus the sum of differences to that estimate. */
-  readonly gain: number
-  /** Positions of the other estimates, in step lengths from the start: those before it, newest first, then 1. */
-  readonly positions: readonly number[]
-  /** Right-hand side of the order conditions. */
-  readonly targets: readonly number[]
+  /** At and before the start, newest first; for the corrector then the one at the end of the step. */
+  readonly estimates: readonly number[]
 }
 
-interface TransitionOptions {
-  readonly sigmas: Float32Array
-  /** Index of the level the step starts from. */
-  readonly from: number
-  readonly order: number
-  readonly kind: BhKind
-}
-
-/** Section 3 of the paper, in its notation: h is the step in half log-SNR, phi are the exponential integrals. */
-export function transition({ sigmas, from, order, kind }: TransitionOptions): Transition {
+/**
+ * Section 3 of the paper, in its notation: h is the step in half log-SNR, phi are the exponential integrals, rho solves
+ * the order conditions. Scalars are rounded to float32, as the reference has them.
+ * @param from index of the level that the step starts from
+ */
+function solverWeights(
+  sigmas: Float32Array,
+  from: number,
+  order: number,
+  kind: BhKind,
+  formula: 'predictor' | 'corrector',
+): SolverWeights {
   const [start, end] = [sigmas[from]!, sigmas[from + 1]!]
   const h = fround(halfLogSnr(end) - halfLogSnr(start))
   const signal = signalOf(end)
   const phi1 = fround(Math.expm1(-h))
   const b = kind === 'bh1' ? -h : phi1
-  const positions = Array.from({ length: order - 1 }, (_, i) =>
+  // Positions of the other estimates, in step lengths from the start.
+  const before = Array.from({ length: order - 1 }, (_, i) =>
     fround(fround(halfLogSnr(sigmas[from - i - 1]!) - halfLogSnr(start)) / h),
   )
-  return {
-    order,
-    carry: fround(end / start),
-    decay: fround(signal * phi1),
-    gain: fround(signal * b),
-    positions: [...positions, 1],
-    targets: orderConditions(order, -h, phi1, b),
-  }
+  const positions = formula === 'predictor' ? before : [...before, 1]
+  // A single condition has the solution 1/2 up to the order of the error; the reference takes that.
+  const rhos =
+    positions.length === 1
+      ? [0.5]
+      : solveLinear(vandermonde(positions), orderConditions(positions.length, -h, phi1, b))
+  // Differences to the estimate at the start, each divided by its position, make the weights of the estimates.
+  const gain = fround(signal * b)
+  const others = rhos.map((rho, i) => (-gain * rho) / positions[i]!)
+  const first = others.reduce((sum, weight) => sum - weight, -fround(signal * phi1))
+  return { carry: fround(end / start), estimates: [first, ...others] }
 }
 
-function orderConditions(order: number, h: number, phi1: number, b: number): number[] {
+/** Right-hand sides of the order conditions. */
+function orderConditions(count: number, h: number, phi1: number, b: number): number[] {
   const targets: number[] = []
   let phi = fround(fround(phi1 / h) - 1)
   let factorial = 1
-  for (let i = 1; i <= order; i++) {
+  for (let i = 1; i <= count; i++) {
     targets.push(fround(fround(phi * factorial) / b))
     factorial *= i + 1
     phi = fround(fround(phi / h) - fround(1 / factorial))
   }
   return targets
-}
-
-/** Weights of the estimates at and before the start, newest first. */
-export function predictorWeights(towards: Transition): number[] {
-  const { order, positions, targets } = towards
-  // The second order's one condition has the solution 1/2 up to the order of the error; the reference takes that.
-  const rhos = order === 2 ? [0.5] : solveLinear(vandermonde(positions.slice(0, -1)), targets.slice(0, -1))
-  return estimateWeights(towards, rhos)
-}
-
-/** Weights of the estimates at and before the start, newest first, and then of the one at the end of the step. */
-export function correctorWeights(towards: Transition): number[] {
-  const { order, positions, targets } = towards
-  return estimateWeights(towards, order === 1 ? [0.5] : solveLinear(vandermonde(positions), targets))
-}
-
-/** Collects differences to the starting estimate, each divided by its position, into weights of the estimates. */
-function estimateWeights({ decay, gain, positions }: Transition, rhos: readonly number[]): number[] {
-  const others = rhos.map((rho, i) => (-gain * rho) / positions[i]!)
-  return [others.reduce((sum, weight) => sum - weight, -decay), ...others]
 }
 
 /** Row i holds the positions to the power of i. */

@@ -1,6 +1,6 @@
 /** How the levels of flow-matching schedules are made. */
 import { RequestError } from '../../errors.ts'
-import { defaultShiftRange, muOf, type ShiftCurve, shiftDynamically } from './dynamic-shift.ts'
+import { muOf, shiftDynamically } from './dynamic-shift.ts'
 import type { FlowSettings, Schedule, ScheduleRequest, Spacing } from './schedule.ts'
 
 /** Builds the record: appends the final 0 and rounds both tables to float32. */
@@ -38,29 +38,6 @@ function checkFalling(subject: string, levels: readonly number[], limit: number)
 
 function invalid(subject: string, expected: string, got: unknown): RequestError {
   return new RequestError('request/invalid', { subject, expected, got: String(got) })
-}
-
-/** What configs of diffusers' schedulers say of the levels. */
-interface FlowConfig {
-  readonly num_train_timesteps: number
-  readonly use_dynamic_shifting: boolean
-  readonly time_shift_type: ShiftCurve
-  readonly shift_terminal?: number | null
-}
-
-/**
- * The settings of a config. A terminal level of 0 and none at all both leave the table unstretched.
- * @param shift where it is not dynamic
- * @param range of configs that name one @default that of diffusers' pipelines
- */
-export function flowSettings(config: FlowConfig, shift: number, range = defaultShiftRange): FlowSettings {
-  return {
-    trainTimesteps: config.num_train_timesteps,
-    shift: config.use_dynamic_shifting
-      ? { kind: 'dynamic', curve: config.time_shift_type, range }
-      : { kind: 'static', shift },
-    shiftTerminal: config.shift_terminal || undefined,
-  }
 }
 
 /** Rounds intermediate results to the float width the reference computes them in. */

@@ -6,7 +6,8 @@ import { requestFieldsOf } from '../../../src/pipeline/fields/request-fields.ts'
 import { storedFields } from '../../../src/pipeline/fields/stored-fields.ts'
 import type { RequestFacts } from '../../../src/pipeline/model-facts.ts'
 import { type GenerateRequest, planRequest } from '../../../src/pipeline/request.ts'
-import { readScheduler } from '../../../src/sampling/scheduler.ts'
+import { createScheduler } from '../../../src/sampling/scheduler.ts'
+import { readSchedulerConfig } from '../../../src/weights/scheduler-config.ts'
 
 const fields = requestFieldsOf(families.map(each => each.fields))
 const facts: RequestFacts = {
@@ -73,7 +74,7 @@ test.each<[string, number[]]>([
     use_flow_sigmas: true,
     flow_shift: 3,
   }
-  const scheduler = readScheduler(config, { shift: shift!, sampler: sampler! })
+  const scheduler = createScheduler(readSchedulerConfig(config), { shift: shift!, sampler: sampler! })
   const { sigmas: levels } = scheduler.schedule(given ? { sigmas: given } : { timesteps: timesteps! })
   expect(levels).toHaveLength(sigmas.length)
   for (const [index, sigma] of sigmas.entries()) expect(levels[index]).toBeCloseTo(sigma, 4)

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest'
 import { addNoise } from '../../../src/sampling/add-noise.ts'
-import { readScheduler } from '../../../src/sampling/scheduler.ts'
 import { relativeError } from '../../compare.ts'
 import { float32Of } from '../../safetensors-fixture.ts'
-import { schedulerTensors, uniPCConfig } from './scheduler-reference.ts'
+import { readScheduler, schedulerTensors, uniPCConfig } from './scheduler-reference.ts'
 
 const clean = float32Of(schedulerTensors, 'add_noise.unipc.sample')
 const noise = float32Of(schedulerTensors, 'add_noise.unipc.noise')

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { createGuidance, type Guidance, guidanceActive, guided } from '../../../src/sampling/guidance.ts'
 import { emptyHistory, type History } from '../../../src/sampling/samplers/sampler.ts'
-import { readScheduler } from '../../../src/sampling/scheduler.ts'
 import type { ScheduleRequest } from '../../../src/sampling/schedules/schedule.ts'
 import { linearSigmas } from '../../../src/sampling/schedules/spacings.ts'
 import { hostArithmetic } from '../../../src/tensor/arithmetic.ts'
@@ -11,6 +10,7 @@ import type { Tensor } from '../../../src/tensor/tensor.ts'
 import { relativeError } from '../../compare.ts'
 import { fixture, hasFixture } from '../../fixtures.ts'
 import { float32Of, readFixtureTensors } from '../../safetensors-fixture.ts'
+import { readScheduler } from './scheduler-reference.ts'
 
 /**
  * Whole runs of diffusers' pipelines with the network's outputs as recorded: levels, guidance and steps together.

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { readScheduler, type Scheduler } from '../../../src/sampling/scheduler.ts'
+import { createScheduler, type Scheduler, type SchedulerOverrides } from '../../../src/sampling/scheduler.ts'
 import type { ScheduleRequest } from '../../../src/sampling/schedules/schedule.ts'
+import { readSchedulerConfig } from '../../../src/weights/scheduler-config.ts'
 import { fixture } from '../../fixtures.ts'
 import { readFixtureTensors } from '../../safetensors-fixture.ts'
 
@@ -28,6 +29,11 @@ export const { tables, runs } = JSON.parse(
 ) as { readonly tables: readonly SchedulerCase[]; readonly runs: readonly RunCase[] }
 
 export const schedulerTensors = readFixtureTensors(fixture('modules/schedulers/schedulers.safetensors'))
+
+/** The scheduler of a config as diffusers writes it. */
+export function readScheduler(config: object, overrides?: SchedulerOverrides): Scheduler {
+  return createScheduler(readSchedulerConfig(config), overrides)
+}
 
 export function schedulerOf({ scheduler, config }: SchedulerCase): Scheduler {
   return readScheduler({ _class_name: scheduler, ...config })

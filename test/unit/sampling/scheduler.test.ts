@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { SamplerName } from '../../../src/sampling/samplers/sampler.ts'
-import { readScheduler } from '../../../src/sampling/scheduler.ts'
 import { linearQuadraticSigmas, linearSigmas } from '../../../src/sampling/schedules/spacings.ts'
 import { float32Of } from '../../safetensors-fixture.ts'
 import {
   ltxConfig,
+  readScheduler,
   requestOf,
   schedulerOf,
   schedulerTensors,

@@ -2,10 +2,9 @@ import { expect, test } from 'vitest'
 import { createDpm, defaultDpmOptions } from '../../../../src/sampling/samplers/dpm.ts'
 import { emptyHistory, type SamplerResult } from '../../../../src/sampling/samplers/sampler.ts'
 import { denoisedBy } from '../../../../src/sampling/samplers/step-formulas.ts'
-import { readScheduler } from '../../../../src/sampling/scheduler.ts'
 import { hostArithmetic } from '../../../../src/tensor/arithmetic.ts'
 import { createGenerator } from '../../../../src/tensor/random.ts'
-import { uniPCConfig } from '../scheduler-reference.ts'
+import { readScheduler, uniPCConfig } from '../scheduler-reference.ts'
 
 const { schedule } = readScheduler(uniPCConfig(), { sampler: 'dpm++2m' })
 

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { euler } from '../../../../src/sampling/samplers/euler.ts'
 import { emptyHistory } from '../../../../src/sampling/samplers/sampler.ts'
 import { stepTokens } from '../../../../src/sampling/samplers/step-tokens.ts'
-import { readScheduler } from '../../../../src/sampling/scheduler.ts'
 import { hostArithmetic } from '../../../../src/tensor/arithmetic.ts'
+import { readScheduler } from '../scheduler-reference.ts'
 
 const schedule = readScheduler({ _class_name: 'FlowMatchEulerDiscreteScheduler' }).schedule({
   sigmas: [1, 0.75, 0.5, 0.25],

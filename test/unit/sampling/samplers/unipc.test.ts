@@ -2,10 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { emptyHistory, type Sampler, type SamplerResult } from '../../../../src/sampling/samplers/sampler.ts'
 import { denoisedBy } from '../../../../src/sampling/samplers/step-formulas.ts'
 import { createUniPC, defaultUniPCOptions } from '../../../../src/sampling/samplers/unipc.ts'
-import { readScheduler } from '../../../../src/sampling/scheduler.ts'
 import { hostArithmetic } from '../../../../src/tensor/arithmetic.ts'
 import { createGenerator } from '../../../../src/tensor/random.ts'
-import { uniPCConfig } from '../scheduler-reference.ts'
+import { readScheduler, uniPCConfig } from '../scheduler-reference.ts'
 
 const schedule = readScheduler(uniPCConfig()).schedule({ steps: 4 })
 const start = createGenerator(1).randn(32)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { readSchedulerConfig } from '../../../src/sampling/scheduler.ts'
-import { ltxConfig, uniPCConfig } from './scheduler-reference.ts'
+import { readSchedulerConfig } from '../../../src/weights/scheduler-config.ts'
+import { ltxConfig, uniPCConfig } from '../sampling/scheduler-reference.ts'
 
 const dpmConfig = uniPCConfig({ _class_name: 'DPMSolverMultistepScheduler' })
 const lcmConfig = { _class_name: 'FlowMatchLCMScheduler' }
