@@ -9,7 +9,7 @@ import { graphSource } from '../src/engine/graph-source.ts'
 import { Lane } from '../src/engine/lane.ts'
 import type { TextConditioning } from '../src/pipeline/family.ts'
 import { planRequest } from '../src/pipeline/request.ts'
-import { networkPass, type PassInput, timesAtRest } from '../src/pipeline/velocity.ts'
+import { networkPass, timesAtRest } from '../src/pipeline/velocity.ts'
 import { OnnxRuntimeBackend } from '../src/runtime/onnxruntime-backend.ts'
 import { sliceAxis } from '../src/tensor/axis.ts'
 import { float32Data, reshaped, type Tensor } from '../src/tensor/tensor.ts'
@@ -122,13 +122,12 @@ async function openLane(folder: string): Promise<OpenLane> {
       const shape = [model.facts.latentChannels, latentFrames, latentHeight, latentWidth]
       const stream = { shape }
       const denoiser = model.denoiser([stream.shape], plan)
-      const denoise = networkPass(model, denoiser, lane.run)
-      const input: PassInput = {
+      const conditions = { conditional: text, visual: { feeds: [], streams: [] } }
+      const denoise = networkPass(model, denoiser, conditions, lane.run)
+      const input = {
         latents: [reshaped(inputs.get('latents')!, denoiser.streams[0]!.shape)],
         times: timesAtRest([stream], float32Data(inputs.get('timestep'))[0]!),
         expert: 0,
-        text,
-        visual: { feeds: [] },
       }
       return async () => float32Data((await denoise(input))[0] as Tensor)
     },

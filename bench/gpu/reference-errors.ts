@@ -44,14 +44,13 @@ export async function transformerErrors(backend: Backend): Promise<Record<string
     if (!tensors.has(of('noise_pred_cond'))) break
     const stream = { shape: latents.shape.slice(1) } // [channels, frames, height, width]
     const denoiser = model.denoiser([stream.shape], plan)
-    const denoise = networkPass(model, denoiser, lane.run)
+    const conditions = { conditional: conditioning, visual: { feeds: [], streams: [] } }
+    const denoise = networkPass(model, denoiser, conditions, lane.run)
     const timestep = Number((await reference(of('timestep'))).data[0])
     const [velocity] = await denoise({
       latents: [reshaped(latents, denoiser.streams[0]!.shape)],
       times: timesAtRest([stream], timestep),
       expert: 0,
-      text: conditioning,
-      visual: { feeds: [] },
     })
     const expected = float32Data(await reference(of('noise_pred_cond')))
     errors[`step ${step}`] = relativeError(float32Data(velocity as typeof latents), expected)

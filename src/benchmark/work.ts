@@ -6,7 +6,7 @@ import { decodeClip } from '../pipeline/decode.ts'
 import type { GraphRecipe, Model } from '../pipeline/family.ts'
 import { generate } from '../pipeline/generate.ts'
 import type { GeneratePlan } from '../pipeline/request.ts'
-import { networkPass, type PassInput, timesAtRest } from '../pipeline/velocity.ts'
+import { networkPass, timesAtRest } from '../pipeline/velocity.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import { createGenerator } from '../tensor/random.ts'
 import { tensor } from '../tensor/tensor.ts'
@@ -68,27 +68,24 @@ async function prepareStep({ model, plan, runner, signal }: WorkContext): Promis
   const noise = createGenerator(plan.seed)
   // What they hold on the device lives as long as the lane.
   const conditions = await condition(model, plan, { noise, runner, signal, notify: dropNotices })
-  const { conditional, unconditional, visual } = conditions
-  const denoiser = model.denoiser(
-    visual.streams.map(({ shape }) => shape),
-    plan,
-  )
-  const denoise = networkPass(model, denoiser, runner.run)
+  const shapes = conditions.visual.streams.map(({ shape }) => shape)
+  const denoiser = model.denoiser(shapes, plan)
+  const denoise = networkPass(model, denoiser, conditions, runner.run)
   const streams = denoiser.streams.map(({ shape }) => {
     const arrays = runner.openArrays(shape)
     return { arrays, latents: arrays.upload(noise.randn(elementCount(shape))) }
   })
-  const input: Omit<PassInput, 'text'> = {
+  const input = {
     latents: await Promise.all(streams.map(({ arrays, latents }) => arrays.feed(latents))),
-    times: timesAtRest(visual.streams, 999),
+    times: timesAtRest(conditions.visual.streams, 999),
     expert: 0,
-    visual,
   }
+  const passes = conditions.unconditional ? ['conditional', 'unconditional'] : ['conditional']
   return async () => {
     const forward: number[] = []
-    for (const text of unconditional ? [conditional, unconditional] : [conditional]) {
+    for (const pass of passes) {
       const started = performance.now()
-      const velocities = await denoise({ ...input, text })
+      const velocities = await denoise(input, pass)
       for (const [stream, { arrays }] of streams.entries()) arrays.adopt(velocities[stream]!)
       forward.push(secondsSince(started))
     }

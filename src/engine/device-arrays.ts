@@ -6,8 +6,12 @@ import type { StateArrays } from '../tensor/state-arrays.ts'
 import { float32Data, tensor } from '../tensor/tensor.ts'
 
 /** An array on the device; it may still be waiting for what it is computed from. */
-export interface DeviceArray {
+export class DeviceArray {
   readonly resident: Promise<ResidentTensor>
+
+  constructor(resident: Promise<ResidentTensor>) {
+    this.resident = resident
+  }
 }
 
 /** Runs graphs of `stateOps` by name, and frees their results. */
@@ -112,7 +116,7 @@ export class DeviceArrays implements StateArrays<DeviceArray> {
     }
     const resident = run()
     resident.catch(() => {}) // reported where the array, or one that follows from it, is waited for
-    const array = { resident }
+    const array = new DeviceArray(resident)
     this.#arrays.add(array)
     return array
   }

@@ -1,8 +1,9 @@
 /** What an engine is opened with, and what it does. */
+
+import type { RunSettings } from '../pipeline/denoise-stage.ts'
 import type { GenerateEvent } from '../pipeline/events.ts'
 import type { Family, ModelFacts } from '../pipeline/family.ts'
 import type { RequestFields } from '../pipeline/fields/request-fields.ts'
-import type { RunSettings } from '../pipeline/generate.ts'
 import type { Residency } from '../pipeline/memory-plan.ts'
 import type { GenerateRequest } from '../pipeline/request.ts'
 import type { Backend } from '../runtime/backend.ts'

@@ -1,41 +1,67 @@
 /** One stage of a run: from what the network sees to finished latents of every stream. */
 import { RequestError } from '../errors.ts'
 import { latentSizeOf, toTokens } from '../geometry/video-geometry.ts'
+import type { Notify } from '../notices.ts'
 import { addNoise } from '../sampling/add-noise.ts'
 import type { Sampler } from '../sampling/samplers/sampler.ts'
 import { createScheduler, type Scheduler } from '../sampling/scheduler.ts'
 import type { Schedule, Spacing } from '../sampling/schedules/schedule.ts'
+import { createStepCache } from '../sampling/step-cache.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import { createGenerator, type NoiseGenerator, type NoisePosition } from '../tensor/random.ts'
 import { float32Data, type Tensor, tensor } from '../tensor/tensor.ts'
 import { readSchedulerConfig } from '../weights/scheduler-config.ts'
 import type { Conditions } from './conditioning.ts'
-import { denoiseSteps, denoiseStreams, expertAt } from './denoise.ts'
+import { denoiseSteps, denoiseStream } from './denoise.ts'
 import { type DenoiseState, downloadState, firstState, uploadState } from './denoise-state.ts'
 import type { GenerateEvent } from './events.ts'
-import type { Model, StreamConditioning } from './family.ts'
+import type { Model, ModelFacts, StreamConditioning } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
 import { decodePreview, expectedFrame } from './preview.ts'
 import { readLatents } from './read-latents.ts'
 import type { GeneratePlan } from './request.ts'
-import { networkPass } from './velocity.ts'
+import { guidancesOf, networkPass } from './velocity.ts'
+
+/** How a run is made, beside what is made. */
+export interface RunSettings {
+  /** The state that an earlier run of the same plan was left in: the steps before it are not done again. */
+  readonly resume?: DenoiseState | undefined
+  /** Whether the events of steps carry the state to resume from. @default false */
+  readonly states?: boolean
+  /**
+   * Steps from one preview to the next; without it there are none. A preview needs the decoder: where components are released
+   * after use, it costs that the transformer is loaded again.
+   */
+  readonly previewEvery?: number
+}
+
+export interface StageContext extends RunSettings {
+  readonly runner: GraphRunner
+  readonly signal: AbortSignal
+  readonly notify: Notify
+  /** Events that are due before that of a step. */
+  readonly changes: () => Iterable<GenerateEvent>
+}
 
 /** A stage before its first step. */
 export interface PreparedStage {
   readonly plan: GeneratePlan
   readonly conditions: Conditions
-  readonly streams: readonly StreamConditioning[]
-  readonly schedules: readonly Schedule[]
+  readonly streams: readonly PreparedStream[]
   readonly sampler: Sampler
   /** Of the schedule; those before it are left out. */
   readonly firstStep: number
-  /** Of the facts' experts, those that no step is one of. */
-  readonly idleExperts: readonly number[]
-  /** By stream. */
-  readonly initial: readonly Tensor[]
+  /** The network of every step from the first on: an index into the facts' experts. */
+  readonly experts: readonly number[]
   /** The generator, after the initial latents were drawn. */
   readonly noise: NoiseGenerator
+}
+
+interface PreparedStream extends StreamConditioning {
+  readonly schedule: Schedule
+  /** Before the first step. */
+  readonly latents: Tensor
 }
 
 /**
@@ -48,35 +74,26 @@ export async function prepareStage(
   conditions: Conditions,
   noise: NoiseGenerator,
 ): Promise<PreparedStage> {
+  const { facts } = model
   const scheduler = schedulerOf(model, plan)
-  const streams = await startingFrom(plan.latents, conditions.visual.streams)
-  const clip = withoutExtraShape(streams[0]!)
-  const { tokens } = toTokens(model.facts.geometry, latentSizeOf(clip))
-  const schedules = streams.map(stream => {
-    return scheduler.schedule({ ...spacingOf(model, plan), tokens: stream.tokens ?? tokens })
+  const conditioned = await startingFrom(plan.latents, conditions.visual.streams)
+  const [video] = conditioned as readonly [StreamConditioning]
+  const [from, to] = ownPositions(video)
+  const { tokens } = toTokens(facts.geometry, { ...latentSizeOf(video.shape), latentFrames: to - from })
+  const firstStep = conditioned.some(({ initial }) => initial?.noise === 'added') ? leftOutSteps(plan) : 0
+  const scheduled = conditioned.map(stream => {
+    const request = { ...spacingOf(model, plan), tokens: stream.tokens ?? tokens }
+    return { ...stream, schedule: scheduler.schedule(request) }
   })
-  const firstStep = streams.some(({ initial }) => initial?.noise === 'added') ? leftOutSteps(plan) : 0
-  const [schedule] = schedules
-  const running = new Set<number>()
-  for (const timestep of schedule!.timesteps.subarray(firstStep, plan.steps)) {
-    running.add(expertAt(model.facts, plan, schedule!, timestep))
-  }
-  const idleExperts = [...model.facts.experts.keys()].filter(expert => !running.has(expert))
-  const initial = streams.map((stream, index) => {
-    return tensor('f32', stream.shape, firstLatents(stream, noise, schedules[index]!.sigmas[firstStep]!))
+  const [{ schedule }] = scheduled as [(typeof scheduled)[number]]
+  const timesteps = [...schedule.timesteps.subarray(firstStep, plan.steps)]
+  const experts = timesteps.map(timestep => expertAt(facts, plan, schedule, timestep))
+  const streams = scheduled.map((stream): PreparedStream => {
+    const latents = firstLatents(stream, noise, stream.schedule.sigmas[firstStep]!)
+    return { ...stream, latents: tensor('f32', stream.shape, latents) }
   })
   const { sampler } = scheduler
-  return { plan, conditions, streams, schedules, sampler, firstStep, idleExperts, initial, noise }
-}
-
-export interface StageSettings {
-  readonly resume: DenoiseState | undefined
-  readonly states: boolean
-  readonly previewEvery: number | undefined
-  /** Steps of the stages before. */
-  readonly done: number
-  /** Steps of all stages. */
-  readonly of: number
+  return { plan, conditions, streams, sampler, firstStep, experts, noise }
 }
 
 export interface FinishedStage {
@@ -86,61 +103,65 @@ export interface FinishedStage {
   readonly skippedSteps: number
 }
 
-/** @param changes events that are due before that of a step */
+/** Steps of the stages before, and of all. */
+export interface StageProgress {
+  readonly done: number
+  readonly of: number
+}
+
+/** @param progress @default that of a run of one stage */
 export async function* denoiseStage(
   model: Model,
   stage: PreparedStage,
-  runner: GraphRunner,
-  signal: AbortSignal,
-  changes: () => Iterable<GenerateEvent>,
-  { resume, states, previewEvery, done, of }: StageSettings,
+  { runner, signal, changes, resume, states, previewEvery }: StageContext,
+  { done, of }: StageProgress = { done: 0, of: stage.experts.length },
 ): AsyncGenerator<GenerateEvent, FinishedStage> {
-  const { plan, conditions, streams, schedules, sampler, firstStep, initial } = stage
-  const denoiser = model.denoiser(
-    streams.map(({ shape }) => shape),
-    plan,
-  )
-  const arrays = denoiser.streams.map(({ shape }) => runner.openArrays(shape))
+  const { facts } = model
+  const { plan, conditions, firstStep } = stage
+  const { steps, stepCache: threshold } = plan
+  const shapes = stage.streams.map(({ shape }) => shape)
+  const denoiser = model.denoiser(shapes, plan)
+  const streams = stage.streams.map(({ schedule, ...conditioning }, index) => {
+    return denoiseStream(runner.openArrays(denoiser.streams[index]!.shape), schedule, conditioning)
+  })
+  const arrays = streams.map(stream => stream.arrays)
+  const initial = stage.streams.map(({ latents }) => latents)
   const first = resume ?? firstState(firstStep, initial.map(float32Data), stage.noise.position())
   checkState(first, initial, plan)
-  let state = uploadState(arrays, first)
-  const { runBeside } = runner
-  const denoised = denoiseStreams(conditions, arrays, schedules)
+  const runs = runner.runBeside ? [runner.run, runner.runBeside] : [runner.run]
   const context = {
-    ...{ model, plan, conditions, signal, sampler, streams: denoised },
+    ...stage,
+    ...{ facts, streams, signal },
     noise: resume ? createGenerator(plan.seed, resume.noise) : stage.noise,
-    denoise: networkPass(model, denoiser, runner.run),
-    denoiseBeside: runBeside && networkPass(model, denoiser, runBeside),
+    places: runs.map(run => networkPass(model, denoiser, conditions, run)),
+    guidances: guidancesOf(model, plan),
+    cache: threshold > 0 ? createStepCache({ threshold, firstStep, steps }) : undefined,
   }
-  const [video] = streams
-  for await (const step of denoiseSteps(context, firstStep, state)) {
+  let state = uploadState(arrays, first)
+  for await (const step of denoiseSteps(context, state)) {
     state = step.state
     yield* changes()
     const event = { ...step.event, step: done + step.event.step, of }
     yield states ? { ...event, state: await downloadState(arrays, state) } : event
     if (previewEvery === undefined || event.step % previewEvery !== 0 || event.step === of) continue
-    const clip = withoutExtraShape(video!)
-    const middle = (video!.extra?.before ?? 0) + Math.floor(clip[1]! / 2)
-    const frame = await expectedFrame(arrays[0]!, step.estimate, schedules[0]!, video!.shape, middle)
+    const [video] = stage.streams as readonly [PreparedStream]
+    const [from, to] = ownPositions(video)
+    const middle = Math.floor((from + to) / 2)
+    const frame = await expectedFrame(arrays[0]!, step.estimate, video.schedule, video.shape, middle)
     const preview = await decodePreview(model, plan, frame, runner, signal)
     yield { type: 'preview', step: event.step, of, ...preview }
   }
   const latents: Tensor[] = []
-  for (const [index, stream] of streams.entries()) {
+  for (const [index, stream] of stage.streams.entries()) {
     const last = state.streams[index]!.latents
-    const final = denoised[index]!.rule?.final(last) ?? last
+    const final = streams[index]!.rule?.final(last) ?? last
     const whole = tensor('f32', stream.shape, await arrays[index]!.download(final))
     // Velocities that stay on a device are looked at here.
-    await runner.assertFinite?.(model.facts.experts[0].graph, { latents: whole })
+    await runner.assertFinite?.(facts.experts[0].graph, { latents: whole })
     latents.push(withoutExtra(whole, stream))
   }
   for (const each of arrays) await each.keepOnly([])
   return { latents, noise: context.noise.position(), skippedSteps: state.skippedSteps }
-}
-
-/** The shape of a stream without the positions that are only denoised along. */
-function withoutExtraShape({ shape, extra }: StreamConditioning): number[] {
-  return shape.map((dim, axis) => (axis === 1 && extra ? dim - extra.before - extra.after : dim))
 }
 
 /** @throws RequestError for a state of another plan */
@@ -208,8 +229,36 @@ export function firstLatents(
   return initial ? addNoise(initial.latents, noise, sigma) : noise
 }
 
+/** The positions of a stream that are not only denoised along: from, up to and not including, to. */
+function ownPositions({ shape, extra }: StreamConditioning): readonly [from: number, to: number] {
+  return [extra?.before ?? 0, shape[1]! - (extra?.after ?? 0)]
+}
+
 /** Without the positions that were only denoised along. */
-export function withoutExtra(latents: Tensor, { extra }: StreamConditioning): Tensor {
-  if (!extra) return latents
-  return sliceAxis(latents, 1, extra.before, latents.shape[1]! - extra.after)
+export function withoutExtra(latents: Tensor, stream: StreamConditioning): Tensor {
+  return stream.extra ? sliceAxis(latents, 1, ...ownPositions(stream)) : latents
+}
+
+/**
+ * The expert of a timestep: the first whose range it is in, or as the boundary that a request has says.
+ * @throws RequestError for a step that none runs, of a checkpoint that has one of two experts
+ */
+function expertAt(
+  { experts }: ModelFacts,
+  { boundary }: Pick<GeneratePlan, 'boundary'>,
+  { trainTimesteps }: Pick<Schedule, 'trainTimesteps'>,
+  timestep: number,
+): number {
+  if (boundary !== undefined && experts.length > 1) return timestep >= boundary * trainTimesteps ? 0 : 1
+  const found = experts.findIndex(({ fromTimestep, belowTimestep = Number.POSITIVE_INFINITY }) => {
+    return timestep >= fromTimestep && timestep < belowTimestep
+  })
+  if (found >= 0) return found
+  const [{ graph, fromTimestep, belowTimestep }] = experts
+  throw new RequestError('request/unsupported', {
+    subject: 'steps',
+    expected: `timesteps ${belowTimestep === undefined ? `from ${fromTimestep} on` : `below ${belowTimestep}`}, for which the checkpoint has an expert (${graph})`,
+    got: `one at ${timestep}`,
+    advice: 'Use a checkpoint with both experts.',
+  })
 }

@@ -1,14 +1,14 @@
 import { memoize } from '../memoize.ts'
-import type { ByPass, GuidanceState } from '../sampling/guidance.ts'
+import type { GuidanceState } from '../sampling/guidance.ts'
 import { emptyHistory, type History } from '../sampling/samplers/sampler.ts'
 import { emptyStepCache, type StepCacheState } from '../sampling/step-cache.ts'
 import type { NoisePosition } from '../tensor/random.ts'
-import type { StateArrays } from '../tensor/state-arrays.ts'
+import { mapArrays, type StateArrays } from '../tensor/state-arrays.ts'
 
 /**
  * Everything that a step of a run leaves for the next one: with arrays in the host's memory, plain data. With the same
  * request it is enough to go on from, to the same video bit for bit: what does not change with the steps is made anew.
- * Its arrays are shared with the steps before; do not write to them.
+ * Its outermost lists are by stream. Its arrays are shared with the steps before; do not write to them.
  */
 export interface DenoiseState<V = Float32Array> {
   /** The step to do next, counted from the start of the schedule. */
@@ -56,7 +56,7 @@ export function firstState(
 /** The state with its arrays where the run keeps them. @param streams by stream */
 export function uploadState<V>(streams: readonly StateArrays<V>[], state: DenoiseState): DenoiseState<V> {
   const upload = streams.map(arrays => memoize((array: Float32Array) => arrays.upload(array)))
-  return withArrays(state, (array, stream) => upload[stream]!(array))
+  return mapArrays<Float32Array>(state, (array, stream) => upload[stream]!(array)) as DenoiseState<V>
 }
 
 /** The state as plain data. @param streams by stream */
@@ -64,68 +64,16 @@ export async function downloadState<V>(
   streams: readonly StateArrays<V>[],
   state: DenoiseState<V>,
 ): Promise<DenoiseState> {
-  const arrays = new Map(arraysOf(state).map(({ array, stream }) => [array, stream]))
-  const downloaded = await Promise.all(
-    [...arrays].map(async ([array, stream]) => [array, await streams[stream]!.download(array)] as const),
-  )
-  const known = new Map(downloaded)
-  return withArrays(state, array => known.get(array)!)
+  const downloads = [...arraysOf(state)].map(async ([array, stream]) => {
+    return [array, await streams[stream]!.download(array)] as const
+  })
+  const known = new Map(await Promise.all(downloads))
+  return mapArrays<V>(state, array => known.get(array)) as DenoiseState
 }
 
 /** The arrays of a state, with the stream that each is of. */
-export function arraysOf<V>(state: DenoiseState<V>): { readonly array: V; readonly stream: number }[] {
-  const arrays: { array: V; stream: number }[] = []
-  withArrays(state, (array, stream) => {
-    arrays.push({ array, stream })
-    return array
-  })
+export function arraysOf<V>(state: DenoiseState<V>): Map<V, number> {
+  const arrays = new Map<V, number>()
+  mapArrays<V>(state, (array, stream) => arrays.set(array, stream))
   return arrays
-}
-
-type MapArray<A, B> = (array: A, stream: number) => B
-
-function withArrays<A, B>(state: DenoiseState<A>, map: MapArray<A, B>): DenoiseState<B> {
-  const { guidance, cache, expert } = state.velocity
-  return {
-    ...state,
-    streams: state.streams.map(({ latents, history }, stream) => {
-      const { origin, denoised, ...order } = history
-      const each = (array: A) => map(array, stream)
-      return {
-        latents: each(latents),
-        history: {
-          ...order,
-          denoised: denoised.map(each),
-          ...(origin !== undefined && { origin: each(origin) }),
-        },
-      }
-    }),
-    velocity: {
-      guidance: guidance.map(({ average }, stream): GuidanceState<B> => {
-        return average === undefined ? {} : { average: map(average, stream) }
-      }),
-      cache: cacheWithArrays(cache, map),
-      expert,
-    },
-  }
-}
-
-function cacheWithArrays<A, B>(
-  { before, computed, ...change }: StepCacheState<readonly A[]>,
-  map: MapArray<A, B>,
-): StepCacheState<readonly B[]> {
-  const velocities = Object.entries(computed?.velocities ?? {}).map(([pass, arrays]) => [
-    pass,
-    arrays!.map(map),
-  ])
-  return {
-    ...change,
-    ...(before && { before: before.map(map) }),
-    ...(computed && {
-      computed: {
-        latents: computed.latents.map(map),
-        velocities: Object.fromEntries(velocities) as ByPass<readonly B[]>,
-      },
-    }),
-  }
 }

@@ -1,29 +1,28 @@
-import { checkAborted, RequestError } from '../errors.ts'
+import { checkAborted } from '../errors.ts'
 import type { Sampler } from '../sampling/samplers/sampler.ts'
 import type { Schedule } from '../sampling/schedules/schedule.ts'
-import { createStepCache } from '../sampling/step-cache.ts'
+import { elementCount } from '../tensor/dtype.ts'
 import type { NoiseGenerator } from '../tensor/random.ts'
 import type { StateArrays } from '../tensor/state-arrays.ts'
-import type { Conditions } from './conditioning.ts'
 import { arraysOf, type DenoiseState, type StreamState } from './denoise-state.ts'
 import type { StepEndEvent } from './events.ts'
-import type { Model, ModelFacts, StepTimes } from './family.ts'
+import type { ModelFacts, StepTimes, StreamConditioning } from './family.ts'
 import { knownPositions, type PositionRule } from './known-positions.ts'
 import type { StepEstimate } from './preview.ts'
 import type { GeneratePlan } from './request.ts'
 import { stepTensors } from './step-tensors.ts'
-import { guidancesOf, type NetworkPass, type StepVelocity, velocityOf } from './velocity.ts'
+import { type VelocityContext, velocityOf } from './velocity.ts'
 
-export interface DenoiseContext<V> {
-  readonly model: Pick<Model, 'facts' | 'guide'>
+export interface DenoiseContext<V> extends VelocityContext<V> {
+  readonly facts: Pick<ModelFacts, 'streams'>
   readonly plan: GeneratePlan
-  readonly conditions: Conditions
   readonly streams: readonly DenoiseStream<V>[]
   readonly sampler: Sampler
-  readonly denoise: NetworkPass
-  readonly denoiseBeside?: NetworkPass | undefined
+  /** The network of every step from the first on: an index into the facts' experts. */
+  readonly experts: readonly number[]
+  /** Of the schedule; those before it are left out. */
+  readonly firstStep: number
   readonly noise: NoiseGenerator
-  readonly signal: AbortSignal
 }
 
 /** One of the streams that are denoised together. */
@@ -37,6 +36,15 @@ export interface DenoiseStream<V> {
   readonly shape: readonly number[]
 }
 
+/** A stream, with what is known of its positions where its state is. */
+export function denoiseStream<V>(
+  arrays: StateArrays<V>,
+  schedule: Schedule,
+  { shape, known }: StreamConditioning,
+): DenoiseStream<V> {
+  return { arrays, schedule, rule: known && knownPositions(arrays, { shape, known }, schedule), shape }
+}
+
 /** A step that was done. Its arrays can be read until the next one is asked for. */
 export interface DenoisedStep<V> {
   readonly event: StepEndEvent
@@ -45,62 +53,37 @@ export interface DenoisedStep<V> {
   readonly estimate: StepEstimate<V>
 }
 
-/** The streams of a run, with what is known of their positions where their state is. */
-export function denoiseStreams<V>(
-  { visual }: Conditions,
-  arrays: readonly StateArrays<V>[],
-  schedules: readonly Schedule[],
-): DenoiseStream<V>[] {
-  return visual.streams.map((conditioning, index) => {
-    const [own, schedule] = [arrays[index]!, schedules[index]!]
-    const { known } = conditioning
-    const rule = known && knownPositions(own, { ...conditioning, known }, schedule)
-    return { arrays: own, schedule, rule, shape: conditioning.shape }
-  })
-}
-
 /**
  * shown latents → velocities → samplers, for every step that is left.
- * @param firstStep of the run, from the start of the schedule
  * @param from the state before the first of these steps
  */
 export async function* denoiseSteps<V>(
   context: DenoiseContext<V>,
-  firstStep: number,
   from: DenoiseState<V>,
 ): AsyncGenerator<DenoisedStep<V>> {
-  const { model, plan, conditions, streams, denoise, denoiseBeside, noise, signal } = context
-  const { steps, stepCache: threshold } = plan
-  const cache = threshold > 0 ? createStepCache({ threshold, firstStep, steps }) : undefined
-  const recipe = { denoise, denoiseBeside, conditions, guidances: guidancesOf(model, plan), cache, signal }
-  const arrays = streams.map(stream => stream.arrays)
+  const { facts, plan, streams, experts, firstStep, noise, signal } = context
+  const [{ schedule }] = streams as readonly [DenoiseStream<V>]
   let state = from
-  while (state.step < steps) {
+  while (state.step < plan.steps) {
     checkAborted(signal)
     const started = performance.now()
     const { step } = state
     const times = timesAt(streams, step)
-    const timestep = times.timesteps[0]!
-    const shown = streams.map((stream, index) => {
-      const { latents } = state.streams[index]!
-      return stream.rule?.shown(latents, levelAt(stream, step), noise) ?? latents
+    const latents = streams.map((stream, index) => {
+      const own = state.streams[index]!.latents
+      return stream.rule?.shown(own, levelAt(stream, step), noise) ?? own
     })
     const sigmas = streams.map(({ schedule }) => schedule.sigmas[step]!)
-    const input = {
-      latents: shown,
-      sigmas,
-      times,
-      expert: expertAt(model.facts, plan, streams[0]!.schedule, timestep),
-    }
-    const found = await velocityOf(arrays, recipe, input, { step, steps }, state.velocity)
-    const velocity = streams.map(({ rule }, stream) => {
-      const guided = found.velocity[stream]!
-      return rule?.pulled(guided, shown[stream]!, sigmas[stream]!) ?? guided
+    const input = { latents, sigmas, times, step, expert: experts[step - firstStep]! }
+    const found = await velocityOf(context, input, state.velocity)
+    const estimates = streams.map(({ rule }, index): StepEstimate<V> => {
+      const [shown, guided] = [latents[index]!, found.velocity[index]!]
+      const velocity = rule?.pulled(guided, shown, sigmas[index]!) ?? guided
+      return { latents: shown, velocity, timesteps: times.positions[index]! }
     })
     const stepped: StreamState<V>[] = []
-    for (const index of streams.keys()) {
-      const at = { shown: shown[index]!, velocity: velocity[index]!, timesteps: times.positions[index]! }
-      stepped.push(await stepStream(context, index, state, at))
+    for (const [index, stream] of streams.entries()) {
+      stepped.push(await stepStream(context, stream, step, state.streams[index]!, estimates[index]!))
     }
     state = {
       streams: stepped,
@@ -109,48 +92,41 @@ export async function* denoiseSteps<V>(
       noise: noise.position(),
       skippedSteps: state.skippedSteps + (found.skipped ? 1 : 0),
     }
-    await keepOnly(streams, state, [shown, velocity, ...(plan.tensors ? passesOf(found) : [])])
+    const passes = plan.tensors ? Object.values(found.passes).filter(arrays => arrays !== undefined) : []
+    await keepOnly(streams, state, [latents, estimates.map(({ velocity }) => velocity), ...passes])
     yield {
       state,
-      estimate: { latents: shown[0]!, velocity: velocity[0]!, timesteps: times.positions[0]! },
+      estimate: estimates[0]!,
       event: {
         type: 'step-end',
         step: step - firstStep + 1,
-        of: steps - firstStep,
-        sigma: streams[0]!.schedule.sigmas[step + 1]!,
-        timestep,
+        of: plan.steps - firstStep,
+        sigma: schedule.sigmas[step + 1]!,
+        timestep: times.timesteps[0]!,
         skipped: found.skipped,
         guided: Object.keys(found.passes).length > 1,
         seconds: (performance.now() - started) / 1000,
-        ...(plan.tensors && { tensors: await stepTensors(model.facts, streams, found, state) }),
+        ...(plan.tensors && { tensors: await stepTensors(facts, streams, found, state) }),
       },
     }
   }
 }
 
-interface SteppedFrom<V> {
-  readonly shown: V
-  readonly velocity: V
-  /** Of every position. */
-  readonly timesteps: Float32Array
-}
-
 /** The sampler steps its own latents, or every position what it was shown. */
 async function stepStream<V>(
-  { streams, sampler, noise }: DenoiseContext<V>,
-  index: number,
-  { step, streams: before }: DenoiseState<V>,
-  { shown, velocity, timesteps }: SteppedFrom<V>,
+  { sampler, noise }: DenoiseContext<V>,
+  stream: DenoiseStream<V>,
+  step: number,
+  { latents, history }: StreamState<V>,
+  estimate: StepEstimate<V>,
 ): Promise<StreamState<V>> {
-  const { arrays, schedule, rule, shape } = streams[index]!
-  const { latents, history } = before[index]!
+  const { arrays, schedule, rule, shape } = stream
   if (rule?.step) {
-    const level = levelAt(streams[index]!, step)
-    const apart = { latents: shown, velocity, timesteps, level, sampler, schedule }
-    return { latents: await rule.step(apart), history }
+    const level = levelAt(stream, step)
+    return { latents: await rule.step({ ...estimate, level, sampler, schedule }), history }
   }
-  const count = shape.reduce((product, dim) => product * dim, 1)
-  const fresh = sampler.stochastic ? { noise: arrays.upload(noise.randn(count)) } : {}
+  const fresh = sampler.stochastic ? { noise: arrays.upload(noise.randn(elementCount(shape))) } : {}
+  const { velocity } = estimate
   return sampler.step(arrays, { latents, velocity, step, schedule, history, ...fresh })
 }
 
@@ -176,37 +152,9 @@ async function keepOnly<V>(
   state: DenoiseState<V>,
   more: readonly (readonly V[])[],
 ): Promise<void> {
-  const kept = arraysOf(state)
+  const kept = [...arraysOf(state)]
   for (const [index, { arrays, rule }] of streams.entries()) {
-    const own = kept.flatMap(({ array, stream }) => (stream === index ? [array] : []))
+    const own = kept.flatMap(([array, stream]) => (stream === index ? [array] : []))
     await arrays.keepOnly([...own, ...(rule?.arrays ?? []), ...more.map(list => list[index]!)])
   }
-}
-
-function passesOf<V>({ passes }: StepVelocity<V>): (readonly V[])[] {
-  return Object.values(passes).filter(arrays => arrays !== undefined)
-}
-
-/**
- * The expert of a timestep: the first whose range it is in, or as the boundary that a request has says.
- * @throws RequestError for a step that none runs, of a checkpoint that has one of two experts
- */
-export function expertAt(
-  { experts }: ModelFacts,
-  { boundary }: Pick<GeneratePlan, 'boundary'>,
-  { trainTimesteps }: Pick<Schedule, 'trainTimesteps'>,
-  timestep: number,
-): number {
-  if (boundary !== undefined && experts.length > 1) return timestep >= boundary * trainTimesteps ? 0 : 1
-  const found = experts.findIndex(({ fromTimestep, belowTimestep = Number.POSITIVE_INFINITY }) => {
-    return timestep >= fromTimestep && timestep < belowTimestep
-  })
-  if (found >= 0) return found
-  const [{ graph, fromTimestep, belowTimestep }] = experts
-  throw new RequestError('request/unsupported', {
-    subject: 'steps',
-    expected: `timesteps ${belowTimestep === undefined ? `from ${fromTimestep} on` : `below ${belowTimestep}`}, for which the checkpoint has an expert (${graph})`,
-    got: `one at ${timestep}`,
-    advice: 'Use a checkpoint with both experts.',
-  })
 }

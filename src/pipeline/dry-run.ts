@@ -68,22 +68,18 @@ async function dryRunStage(
   const inputs = shown ? greyInputs(plan) : noInputs
   const context = { noise, runner: stage, signal: never, notify: dropNotices, from }
   const conditions = await conditionOn(shown ? withHollowPictures(model) : model, plan, inputs, context)
-  const { conditional, unconditional, visual } = conditions
-  const denoiser = model.denoiser(
-    visual.streams.map(({ shape }) => shape),
-    plan,
-  )
-  const denoise = networkPass(model, denoiser, stage.run)
+  const { streams } = conditions.visual
+  const shapes = streams.map(({ shape }) => shape)
+  const denoiser = model.denoiser(shapes, plan)
+  const denoise = networkPass(model, denoiser, conditions, stage.run)
   const latents = denoiser.streams.map(({ shape }) => zeros('f32', shape))
-  const times = timesAtRest(visual.streams)
-  const further = Object.keys(denoiser.passes ?? {}).map(pass => ({ text: conditional, pass }))
+  const times = timesAtRest(streams)
+  const plain = conditions.unconditional ? ['conditional', 'unconditional'] : ['conditional']
+  const passes = [...plain, ...Object.keys(denoiser.passes ?? {})]
   for (const expert of facts.experts.keys()) {
-    for (const text of unconditional ? [conditional, unconditional] : [conditional]) {
-      await denoise({ latents, times, expert, text, visual })
-    }
-    for (const pass of further) await denoise({ latents, times, expert, visual, ...pass })
+    for (const pass of passes) await denoise({ latents, times, expert }, pass)
   }
-  return visual
+  return conditions.visual
 }
 
 /** The runs that decode a clip under a plan: its first chunks, or all where they take more and more, and all tiles of those. */

@@ -4,42 +4,25 @@ import { Notices, type Notify } from '../notices.ts'
 import { stepsWithoutGuidance } from '../sampling/guidance.ts'
 import { sliceAxis } from '../tensor/axis.ts'
 import { createGenerator, type NoisePosition } from '../tensor/random.ts'
-import type { Tensor } from '../tensor/tensor.ts'
 import { clipSound, type SoundSource, soundSource } from './clip-sound.ts'
 import { condition, residentsOf } from './condition.ts'
-import type { Conditions } from './conditioning.ts'
 import { decodeClip } from './decode.ts'
-import { denoiseStage, type PreparedStage, prepareStage, schedulerOf } from './denoise-stage.ts'
-import type { DenoiseState } from './denoise-state.ts'
-import type {
-  ConditioningReadyEvent,
-  FramesDecodedEvent,
-  GenerateEvent,
-  MemoryPlanEvent,
-  NoticeEvent,
-  StageSeconds,
-  StartEvent,
-} from './events.ts'
-import type { DecodeContext, Model } from './family.ts'
+import {
+  denoiseStage,
+  type PreparedStage,
+  prepareStage,
+  type RunSettings,
+  type StageContext,
+  schedulerOf,
+} from './denoise-stage.ts'
+import type { GenerateEvent, MemoryPlanEvent, NoticeEvent, StageSeconds, StartEvent } from './events.ts'
+import type { DecodeContext, Model, ModelFacts } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
 import { planText } from './memory-plan.ts'
 import type { GeneratePlan } from './request.ts'
 import { denoiseStages } from './stages.ts'
 import { guidancesOf } from './velocity.ts'
 import { isOutOfMemory } from './within-memory.ts'
-
-/** How a run is made, beside what is made. */
-export interface RunSettings {
-  /** The state that an earlier run of the same plan was left in: the steps before it are not done again. */
-  readonly resume?: DenoiseState
-  /** Whether the events of steps carry the state to resume from. */
-  readonly states?: boolean
-  /**
-   * Steps from one preview to the next; without it there are none. A preview needs the decoder: where components are released
-   * after use, it costs that the transformer is loaded again.
-   */
-  readonly previewEvery?: number
-}
 
 /** What the caller of a run adds to its settings. */
 export interface RunContext extends RunSettings {
@@ -65,20 +48,14 @@ export async function* generate(
   plan: GeneratePlan,
   runner: GraphRunner,
   signal: AbortSignal,
-  {
-    resume,
-    states = false,
-    previewEvery,
-    opening,
-    notices = new Notices(),
-    adaptedExperts = [],
-  }: RunContext & Opening = {},
+  { opening, notices = new Notices(), adaptedExperts = [], ...settings }: RunContext & Opening = {},
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const clock = stageClock(runner)
   // Both throw before anything runs.
   toLatent(model.facts.geometry, plan)
   schedulerOf(model, plan)
-  const sound = isSilent(model, plan) ? undefined : await soundSource(model, plan, notices.add)
+  const notify = notices.add
+  const sound = isSilent(model, plan) ? undefined : await soundSource(model, plan, notify)
   yield startEvent(plan, runner, sound)
   yield* noticeEvents(notices)
   let { memory } = runner
@@ -90,39 +67,41 @@ export async function* generate(
     yield* noticeEvents(notices)
   }
 
-  const before = createGenerator(plan.seed)
-  const context = { noise: before, runner, signal, notify: notices.add }
-  const conditions = await condition(model, plan, context, opening)
+  const noise = createGenerator(plan.seed)
+  const context = { ...settings, runner, signal, notify, changes }
+  const conditions = await condition(model, plan, { ...context, noise }, opening)
   try {
-    const stage = await prepareStage(model, plan, conditions, before)
-    noticeIdleExperts(stage, adaptedExperts, notices.add)
+    const stage = await prepareStage(model, plan, conditions, noise)
+    noticeIdleExperts(model.facts, stage, adaptedExperts, notify)
     yield* changes()
-    const [initial] = stage.initial
-    yield conditioningReady(conditions, clock.end('conditioning'), plan.tensors ? initial : undefined)
+    const { tokens: promptTokens, truncated } = conditions.conditional
+    const tensors = plan.tensors && { tensors: { latents: stage.streams[0]!.latents } }
+    yield {
+      type: 'conditioning-ready',
+      seconds: clock.end('conditioning'),
+      promptTokens,
+      truncated,
+      ...tensors,
+    }
 
-    const how = { resume, states, previewEvery }
     const found = yield* plan.upsampler === undefined
-      ? denoiseStage(model, stage, runner, signal, changes, {
-          ...how,
-          done: 0,
-          of: plan.steps - stage.firstStep,
-        })
-      : denoiseStages(model, stage, { ...how, runner, signal, changes, notify: notices.add })
+      ? denoiseStage(model, stage, context)
+      : denoiseStages(model, stage, context)
     clock.end('denoising')
     await runner.drop(residentsOf(conditions))
 
-    const clip = found.latents[0]!
+    const latents = found.latents[0]!
     if (sound) {
-      yield* clipSound(model, { plan, source: sound, latents: found.latents }, runner, signal, notices.add)
+      yield* clipSound(model, { plan, source: sound, latents: found.latents }, runner, signal, notify)
     }
     yield* changes()
-    yield* decodeFrames(model, { latents: clip, noise: found.noise, plan }, runner, signal, changes)
+    yield* decodeFrames(model, { latents, noise: found.noise, plan }, context)
     yield* changes()
     clock.end('decoding')
     yield {
       type: 'video-end',
       plan,
-      latents: clip,
+      latents,
       skippedSteps: found.skippedSteps,
       unguidedSteps: stepsWithoutGuidance(guidancesOf(model, plan)[0]![0]!, stage.firstStep, plan.steps),
       seconds: clock.total(),
@@ -134,11 +113,13 @@ export async function* generate(
 
 /** Notices what a request says for an expert that none of its steps is one of. */
 function noticeIdleExperts(
-  { plan, idleExperts }: PreparedStage,
+  facts: ModelFacts,
+  { plan, experts }: PreparedStage,
   adapted: readonly number[],
   notify: Notify,
 ): void {
-  for (const expert of idleExperts) {
+  for (const expert of facts.experts.keys()) {
+    if (experts.includes(expert)) continue
     // The guidance of the first also decides which passes a step needs.
     const guidance = expert > 0 && plan.guidance[expert] !== undefined ? ['guidance'] : []
     const adapters = adapted.includes(expert) ? ['adapters'] : []
@@ -172,58 +153,34 @@ export function startEvent(
 async function* decodeFrames(
   model: Model,
   { latents, plan, noise }: Omit<DecodeContext, 'noise'> & { readonly noise: NoisePosition },
-  runner: GraphRunner,
-  signal: AbortSignal,
-  changes: () => Iterable<GenerateEvent>,
+  { runner, signal, changes }: StageContext,
 ): AsyncGenerator<GenerateEvent> {
   const of = pixelFramesOf(model.facts.geometry, latents.shape[1]!)
   let given = 0
   for (;;) {
-    let first = 0
+    let end = 0
     try {
       const context = { latents, plan, noise: createGenerator(plan.seed, noise) }
       for await (const { tensors, seconds } of decodeClip(model, context, runner, signal)) {
-        const { frames, decoded } = tensors
-        const [count, height, width] = frames!.shape as [number, number, number]
-        const part = { first, count, of, width, height, seconds }
-        first += count
+        const [length, height, width] = tensors.frames!.shape as [number, number, number]
+        end += length
         yield* changes()
-        if (first <= given) continue
-        yield framesDecoded(part, frames!.data as Uint8Array, decoded, given)
-        given = first
+        const count = end - Math.max(given, end - length)
+        if (count <= 0) continue
+        const frames = (tensors.frames!.data as Uint8Array).subarray((length - count) * height * width * 3)
+        const decoded = tensors.decoded && {
+          tensors: { decoded: sliceAxis(tensors.decoded, 0, length - count, length) },
+        }
+        given = end
+        yield {
+          ...{ type: 'frames-decoded', first: end - count, count, of, width, height, seconds, frames },
+          ...decoded,
+        }
       }
       return
     } catch (error) {
       if (!isOutOfMemory(error) || !(await runner.shrink())) throw error
     }
-  }
-}
-
-/** A part of the clip without the frames before `given`. */
-function framesDecoded(
-  { first, count, ...rest }: Omit<FramesDecodedEvent, 'type' | 'frames' | 'tensors'>,
-  frames: Uint8Array,
-  decoded: Tensor | undefined,
-  given: number,
-): FramesDecodedEvent {
-  const skipped = Math.max(0, given - first)
-  const tensors = decoded && { tensors: { decoded: sliceAxis(decoded, 0, skipped, count) } }
-  const pixels = frames.subarray((frames.length / count) * skipped)
-  const part = { first: first + skipped, count: count - skipped, ...rest }
-  return { type: 'frames-decoded', ...part, frames: pixels, ...tensors }
-}
-
-function conditioningReady(
-  { conditional: { tokens, truncated } }: Conditions,
-  seconds: number,
-  latents: Tensor | undefined,
-): ConditioningReadyEvent {
-  return {
-    type: 'conditioning-ready',
-    seconds,
-    promptTokens: tokens,
-    truncated,
-    ...(latents && { tensors: { latents } }),
   }
 }
 

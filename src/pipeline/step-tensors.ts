@@ -7,7 +7,7 @@ import type { StepVelocity } from './velocity.ts'
 
 /** What a step computed, by stream, for callers that ask for it. */
 export async function stepTensors<V>(
-  facts: ModelFacts,
+  facts: Pick<ModelFacts, 'streams'>,
   streams: readonly { readonly arrays: StateArrays<V>; readonly shape: readonly number[] }[],
   { passes }: StepVelocity<V>,
   state: DenoiseState<V>,

@@ -2,7 +2,6 @@ import { checkAborted } from '../errors.ts'
 import {
   type ByPass,
   createGuidance,
-  emptyGuidanceState,
   type Guidance,
   type GuidanceState,
   guidancePasses,
@@ -10,7 +9,7 @@ import {
   startsAtZero,
 } from '../sampling/guidance.ts'
 import { computedStep, emptyStepCache, reuseStep, type StepCache } from '../sampling/step-cache.ts'
-import { type Arithmetic, jointArithmetic } from '../tensor/arithmetic.ts'
+import { jointArithmetic } from '../tensor/arithmetic.ts'
 import { isResident } from '../tensor/resident.ts'
 import type { StateArrays } from '../tensor/state-arrays.ts'
 import type { VelocityState } from './denoise-state.ts'
@@ -19,35 +18,40 @@ import type {
   Denoiser,
   Feed,
   GeneratePlan,
+  GuidancePass,
+  KnownPositions,
   Model,
   RunGraph,
   StepTimes,
   StreamConditioning,
-  TextConditioning,
-  VisualConditioning,
 } from './family.ts'
 
 /** How the velocity of every step of a run is found. */
-export interface VelocityRecipe {
-  readonly denoise: NetworkPass
-  /** A second place to run passes at, where every other one runs beside the one before. */
-  readonly denoiseBeside?: NetworkPass | undefined
-  readonly conditions: Conditions
+export interface VelocityContext<V> {
+  readonly streams: readonly { readonly arrays: StateArrays<V> }[]
+  /** Where passes run: with a second place, every other one runs beside the one before. */
+  readonly places: readonly NetworkPass[]
   /** By expert and stream; which passes a step needs is decided by the first expert's, as in diffusers. */
   readonly guidances: readonly (readonly Guidance[])[]
   /** None: the network runs in every step. */
   readonly cache: StepCache | undefined
+  readonly plan: Pick<GeneratePlan, 'steps'>
   readonly signal: AbortSignal
 }
 
 /** What a pass of the network depends on, beside the conditions. */
-export interface StepInput<V> {
-  /** By stream. */
-  readonly latents: readonly V[]
+export interface PassInput<Latents = Feed> {
+  /** By stream: f32, for the network in its shapes. */
+  readonly latents: readonly Latents[]
+  readonly times: StepTimes
+  /** Index into the facts' experts. */
+  readonly expert: number
+}
+
+export interface StepInput<V> extends PassInput<V> {
+  readonly step: number
   /** Noise levels of the step, by stream. */
   readonly sigmas: readonly number[]
-  readonly times: StepTimes
-  readonly expert: number
 }
 
 export interface StepVelocity<V> {
@@ -62,74 +66,53 @@ export interface StepVelocity<V> {
 
 /** network, or what it gave before → guidance of every stream. */
 export async function velocityOf<V>(
-  streams: readonly StateArrays<V>[],
-  recipe: VelocityRecipe,
+  context: VelocityContext<V>,
   input: StepInput<V>,
-  { step, steps }: { readonly step: number; readonly steps: number },
   before: VelocityState<V>,
 ): Promise<StepVelocity<V>> {
-  const { guidances, cache } = recipe
-  const { latents, expert } = input
-  if (startsAtZero(guidances[expert]![0]!, step)) return zeroVelocity(streams, latents, before)
-  const names = guidancePasses(guidances[0]!, step, steps)
-  const joint = jointArithmetic(streams)
+  const { streams, guidances, cache, plan } = context
+  const { latents, sigmas, step, expert } = input
+  const joint = jointArithmetic(streams.map(({ arrays }) => arrays))
+  if (startsAtZero(guidances[expert]![0]!, step)) {
+    const velocity = joint.combination([[0, latents]])
+    return { velocity, passes: { conditional: velocity }, skipped: true, state: before }
+  }
+  const names = guidancePasses(guidances[0]!, step, plan.steps)
   const cached = expert === before.expert ? before.cache : emptyStepCache
   const reuse = cache && (await reuseStep(joint, cache, cached, { latents, step, passes: names }))
-  const passes = reuse?.velocities ?? (await runPasses(streams, recipe, input, names))
+  const passes = reuse?.velocities ?? (await runPasses(context, input, names))
   const skipped = passes === reuse?.velocities
-  const found = await guideStreams(streams, guidances[expert]!, passes, input, before.guidance)
-  const known = reuse && !skipped ? await computedStep(joint, reuse.state, latents, passes) : reuse?.state
-  return { ...found, passes, skipped, state: { guidance: found.state, cache: known ?? cached, expert } }
-}
-
-async function guideStreams<V>(
-  streams: readonly Arithmetic<V>[],
-  guidances: readonly Guidance[],
-  passes: ByPass<readonly V[]>,
-  { latents, sigmas }: StepInput<V>,
-  before: readonly GuidanceState<V>[],
-): Promise<{ velocity: V[]; state: GuidanceState<V>[] }> {
   const velocity: V[] = []
-  const state: GuidanceState<V>[] = []
-  for (const [stream, on] of streams.entries()) {
-    const own = Object.entries(passes).map(([name, velocities]) => [name, velocities![stream]!])
+  const guidance: GuidanceState<V>[] = []
+  for (const [stream, { arrays }] of streams.entries()) {
+    const own = Object.fromEntries(Object.entries(passes).map(([name, all]) => [name, all![stream]!]))
     const at = { latents: latents[stream]!, sigma: sigmas[stream]! }
-    const found = await guided(
-      on,
-      guidances[stream]!,
-      Object.fromEntries(own) as ByPass<V>,
-      at,
-      before[stream],
-    )
+    const how = guidances[expert]![stream]!
+    const found = await guided(arrays, how, own as unknown as ByPass<V>, at, before.guidance[stream])
     velocity.push(found.velocity)
-    state.push(found.state ?? emptyGuidanceState)
+    guidance.push(found.state)
   }
-  return { velocity, state }
+  const known = reuse && !skipped ? await computedStep(joint, reuse.state, latents, passes) : reuse?.state
+  return { velocity, passes, skipped, state: { guidance, cache: known ?? cached, expert } }
 }
 
 /** The passes in order, two at a time where there are two places to run them. */
 async function runPasses<V>(
-  streams: readonly StateArrays<V>[],
-  { denoise, denoiseBeside, conditions, signal }: VelocityRecipe,
+  { streams, places, signal }: VelocityContext<V>,
   { latents, times, expert }: StepInput<V>,
   names: readonly string[],
 ): Promise<ByPass<readonly V[]>> {
-  const feeds = await Promise.all(streams.map((arrays, stream) => arrays.feed(latents[stream]!)))
-  const input = (name: string): PassInput => {
-    const { conditional, unconditional, visual } = conditions
-    const text = name === 'unconditional' ? unconditional! : conditional
-    const plain = name === 'conditional' || name === 'unconditional'
-    return { latents: feeds, times, expert, text, visual, ...(!plain && { pass: name }) }
-  }
-  const adopt = (velocities: readonly Feed[]) =>
-    streams.map((arrays, stream) => arrays.adopt(velocities[stream]!))
-  const places = denoiseBeside ? [denoise, denoiseBeside] : [denoise]
+  const feeds = await Promise.all(streams.map(({ arrays }, stream) => arrays.feed(latents[stream]!)))
   const passes: Record<string, readonly V[]> = {}
   for (let next = 0; next < names.length; next += places.length) {
     if (next > 0) checkAborted(signal)
     const group = names.slice(next, next + places.length)
-    const results = await together(group.map((name, place) => places[place]!(input(name))))
-    for (const [index, name] of group.entries()) passes[name] = adopt(results[index]!)
+    const results = await together(
+      group.map((name, place) => places[place]!({ latents: feeds, times, expert }, name)),
+    )
+    for (const [index, name] of group.entries()) {
+      passes[name] = streams.map(({ arrays }, stream) => arrays.adopt(results[index]![stream]!))
+    }
   }
   return passes as unknown as ByPass<readonly V[]>
 }
@@ -140,42 +123,30 @@ export async function together<T>(work: readonly Promise<T>[]): Promise<T[]> {
   return await Promise.all(work)
 }
 
-function zeroVelocity<V>(
-  streams: readonly Arithmetic<V>[],
-  latents: readonly V[],
-  state: VelocityState<V>,
-): StepVelocity<V> {
-  const velocity = streams.map((on, stream) => on.combination([[0, latents[stream]!]]))
-  return { velocity, passes: { conditional: velocity }, skipped: true, state }
-}
+/**
+ * One pass of the network: the velocity of every stream, in the shape of its latents. It stays resident where they are.
+ * @param pass one of the denoiser's, or `unconditional` @default 'conditional'
+ */
+export type NetworkPass = (input: PassInput, pass?: string) => Promise<readonly Feed[]>
 
-export interface PassInput {
-  /** f32 by stream, in the network's shapes. */
-  readonly latents: readonly Feed[]
-  readonly times: StepTimes
-  /** Index into the facts' experts. */
-  readonly expert: number
-  readonly text: TextConditioning
-  readonly visual: Pick<VisualConditioning, 'feeds'>
-  /** One of the denoiser's passes. @default the plain one, for conditional and unconditional velocities */
-  readonly pass?: string
-}
-
-/** One pass of the network: the velocity of every stream, in the shape of its latents. It stays resident where they are. */
-export type NetworkPass = (input: PassInput) => Promise<readonly Feed[]>
-
-export function networkPass({ facts }: Pick<Model, 'facts'>, denoiser: Denoiser, run: RunGraph): NetworkPass {
+export function networkPass(
+  { facts }: Pick<Model, 'facts'>,
+  denoiser: Denoiser,
+  { conditional, unconditional, visual }: Conditions,
+  run: RunGraph,
+): NetworkPass {
   const { streams, passes = {} } = denoiser
-  return async ({ latents, times, expert, text, visual, pass }) => {
-    const own = pass === undefined ? undefined : passes[pass]
-    if (pass !== undefined && !own) throw new TypeError(`denoiser: expected the pass ${pass}, got none.`)
-    const graph = own?.graphs?.[expert] ?? facts.experts[expert]!.graph
+  const all: Readonly<Record<string, GuidancePass>> = { conditional: {}, unconditional: {}, ...passes }
+  return async ({ latents, times, expert }, pass = 'conditional') => {
+    const own = all[pass]
+    if (!own) throw new TypeError(`denoiser: expected the pass ${pass}, got none.`)
+    const graph = own.graphs?.[expert] ?? facts.experts[expert]!.graph
+    const text = pass === 'unconditional' ? unconditional! : conditional
     const conditions = { ...text.feeds[expert], ...visual.feeds[expert] }
     const inputs = Object.fromEntries(streams.map(({ input }, stream) => [input, latents[stream]!]))
-    const feeds = { ...conditions, ...denoiser.feeds(times), ...own?.feeds, ...inputs }
     const { tensors, residents } = await run(
       graph,
-      feeds,
+      { ...conditions, ...denoiser.feeds(times), ...own.feeds, ...inputs },
       latents.some(isResident) ? { keep: () => true } : {},
     )
     return streams.map(({ output }) => {
@@ -192,15 +163,10 @@ export function guidancesOf(
   plan: GeneratePlan,
 ): Guidance[][] {
   const { guidanceInterval: interval, guidanceRescale: rescale, guidanceMethod: method } = plan
+  const { guidanceBelowOne: belowOne = 'off' } = facts
   return facts.experts.map((_, expert) => {
     const scale = plan.guidance[expert] ?? plan.guidance.at(-1)!
-    const asked = createGuidance({
-      scale,
-      interval,
-      rescale,
-      method,
-      belowOne: facts.guidanceBelowOne ?? 'off',
-    })
+    const asked = createGuidance({ scale, interval, rescale, method, belowOne })
     return facts.streams.map((_, stream) => guide?.(asked, { stream, expert, plan }) ?? asked)
   })
 }
@@ -215,12 +181,7 @@ export function timesAtRest(streams: readonly StreamConditioning[], timestep = 0
 }
 
 /** How many positions a stream has: as many as its lists, or as axis 1. */
-export function positionCount({
-  shape,
-  known = { latents: none },
-}: Pick<StreamConditioning, 'shape' | 'known'>): number {
-  const { shown, share, limit, pull } = known
+export function positionCount({ shape, known }: Pick<StreamConditioning, 'shape' | 'known'>): number {
+  const { shown, share, limit, pull }: Partial<KnownPositions> = known ?? {}
   return (shown ?? share ?? limit ?? pull)?.length ?? shape[1]!
 }
-
-const none = new Float32Array()

@@ -5,6 +5,7 @@ import { float32Data, tensor } from './tensor.ts'
 /**
  * Arrays of one shape where they are kept, in the host's memory or a device's, with the arithmetic that is done on them there.
  * A run keeps the latents of a stream in them between the passes of its network.
+ * @typeParam V the values of one array: an object of a class, never a plain one
  */
 export interface StateArrays<V> extends Arithmetic<V> {
   upload(data: Float32Array): V
@@ -47,6 +48,23 @@ export function hostArrays(
     },
     keepOnly: async () => {},
   }
+}
+
+/**
+ * A copy of plain data with other arrays in the place of its own.
+ * @param data whose outermost lists are by stream, so that an array is of the stream in whose entry it is
+ */
+export function mapArrays<A>(
+  data: unknown,
+  map: (array: A, stream: number) => unknown,
+  stream = -1,
+): unknown {
+  if (typeof data !== 'object' || data === null) return data
+  if (Array.isArray(data)) {
+    return data.map((each, index) => mapArrays(each, map, stream < 0 ? index : stream))
+  }
+  if (Object.getPrototypeOf(data) !== Object.prototype) return map(data as A, stream)
+  return Object.fromEntries(Object.entries(data).map(([name, each]) => [name, mapArrays(each, map, stream)]))
 }
 
 function inSharedMemory(array: Float32Array): Float32Array {

@@ -1,6 +1,6 @@
 /** The loop over two streams with a network of a few numbers, against the formulas written out. */
 import { describe, expect, test } from 'vitest'
-import { type DenoiseContext, denoiseSteps, denoiseStreams } from '../../../src/pipeline/denoise.ts'
+import { type DenoiseContext, denoiseSteps, denoiseStream } from '../../../src/pipeline/denoise.ts'
 import { firstLatents, withoutExtra } from '../../../src/pipeline/denoise-stage.ts'
 import { firstState } from '../../../src/pipeline/denoise-state.ts'
 import type {
@@ -13,13 +13,14 @@ import type {
   StreamConditioning,
 } from '../../../src/pipeline/family.ts'
 import type { GeneratePlan } from '../../../src/pipeline/request.ts'
-import { networkPass } from '../../../src/pipeline/velocity.ts'
+import { guidancesOf, networkPass } from '../../../src/pipeline/velocity.ts'
 import { createGuidance } from '../../../src/sampling/guidance.ts'
 import { guidanceMethod } from '../../../src/sampling/guidance-method.ts'
 import { euler } from '../../../src/sampling/samplers/euler.ts'
 import { createUniPC } from '../../../src/sampling/samplers/unipc.ts'
 import { scheduleOf } from '../../../src/sampling/schedules/noise-levels.ts'
 import type { Schedule } from '../../../src/sampling/schedules/schedule.ts'
+import { createStepCache } from '../../../src/sampling/step-cache.ts'
 import { createGenerator } from '../../../src/tensor/random.ts'
 import { hostArrays } from '../../../src/tensor/state-arrays.ts'
 import { float32Data, type Tensor, tensor } from '../../../src/tensor/tensor.ts'
@@ -136,18 +137,23 @@ async function denoise(
 ) {
   const noise = createGenerator(3)
   const initial = streams.map(stream => firstLatents(stream, noise, 1))
-  const arrays = denoiser.streams.map(({ shape }) => hostArrays(shape))
-  const denoised = denoiseStreams(conditions, arrays, schedules)
+  const denoised = streams.map((stream, index) => {
+    return denoiseStream(hostArrays(denoiser.streams[index]!.shape), schedules[index]!, stream)
+  })
+  const { stepCache: threshold = 0 } = settings
   const context: DenoiseContext<Float32Array> = {
-    ...{ model, conditions, noise, streams: denoised, sampler: euler },
-    plan: { ...plan, stepCache: settings.stepCache ?? 0 },
-    denoise: networkPass(model as Model, denoiser, run),
+    ...{ facts: model.facts, plan, noise, streams: denoised, sampler: euler },
+    experts: new Array(steps).fill(0),
+    firstStep: 0,
+    places: [networkPass(model, denoiser, conditions, run)],
+    guidances: guidancesOf(model, plan),
+    cache: threshold > 0 ? createStepCache({ threshold, firstStep: 0, steps }) : undefined,
     signal: new AbortController().signal,
     ...settings,
   }
   const events = []
   let state = firstState(0, initial, noise.position())
-  for await (const step of denoiseSteps(context, 0, state)) {
+  for await (const step of denoiseSteps(context, state)) {
     state = step.state
     events.push(step.event)
   }

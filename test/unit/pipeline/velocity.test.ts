@@ -1,15 +1,12 @@
 import { beforeEach, expect, test } from 'vitest'
 import { CancelledError } from '../../../src/errors.ts'
 import { emptyVelocityState, type VelocityState } from '../../../src/pipeline/denoise-state.ts'
-import type { TextConditioning } from '../../../src/pipeline/family.ts'
-import { type PassInput, type VelocityRecipe, velocityOf } from '../../../src/pipeline/velocity.ts'
+import { type NetworkPass, type VelocityContext, velocityOf } from '../../../src/pipeline/velocity.ts'
 import { createGuidance } from '../../../src/sampling/guidance.ts'
 import { type GuidanceMethodName, guidanceMethod } from '../../../src/sampling/guidance-method.ts'
 import { hostArrays } from '../../../src/tensor/state-arrays.ts'
 import { float32Data, type Tensor, tensor } from '../../../src/tensor/tensor.ts'
 
-const prompt: TextConditioning = { feeds: [], tokens: 1, truncated: false }
-const negative: TextConditioning = { feeds: [], tokens: 1, truncated: false }
 const steps = 10
 
 /** Every pass of the network, as "<expert> <branch>". */
@@ -19,10 +16,9 @@ beforeEach(() => {
 })
 
 /** A network of one number that moves slowly: half its latents with the prompt, a quarter without. */
-async function denoise({ latents, expert, text, pass }: PassInput): Promise<Tensor[]> {
-  const name = pass ?? (text === prompt ? 'conditional' : 'unconditional')
-  passes.push(`${expert} ${name}`)
-  const share = { conditional: 0.5, unconditional: 0.25, perturbed: 0.125 }[name]!
+const denoise: NetworkPass = async ({ latents, expert }, pass = 'conditional') => {
+  passes.push(`${expert} ${pass}`)
+  const share = { conditional: 0.5, unconditional: 0.25, perturbed: 0.125 }[pass]!
   return latents.map(feed => {
     const values = float32Data(feed as Tensor)
     return tensor(
@@ -33,15 +29,18 @@ async function denoise({ latents, expert, text, pass }: PassInput): Promise<Tens
   })
 }
 
+type Recipe = VelocityContext<Float32Array>
+
 function recipe(options: {
   method?: GuidanceMethodName
   interval?: [number, number]
   cached?: boolean
-}): VelocityRecipe {
+}): Recipe {
   const { method = 'cfg', interval = [0, 1], cached = false } = options
   return {
-    denoise,
-    conditions: { conditional: prompt, unconditional: negative, visual: { feeds: [], streams: [] } },
+    streams: [{ arrays: hostArrays([1]) }],
+    places: [denoise],
+    plan: { steps },
     guidances: [3, 2].map(scale => [
       createGuidance({
         scale,
@@ -55,13 +54,13 @@ function recipe(options: {
 }
 
 /** Latents 10, 9, 8, … through steps, each by the expert given for it. */
-async function velocities(of: VelocityRecipe, experts: readonly number[]) {
+async function velocities(of: Recipe, experts: readonly number[]) {
   const found = []
   let state: VelocityState = emptyVelocityState
   for (const [step, expert] of experts.entries()) {
     const times = { timesteps: [1], next: [0], positions: [Float32Array.of(1)] }
-    const input = { latents: [Float32Array.of(10 - step)], sigmas: [1], times, expert }
-    const result = await velocityOf([hostArrays([1])], of, input, { step, steps }, state)
+    const input = { latents: [Float32Array.of(10 - step)], sigmas: [1], times, expert, step }
+    const result = await velocityOf(of, input, state)
     state = structuredClone(result.state)
     found.push(result)
   }
@@ -135,11 +134,11 @@ test('the momentum of projected guidance goes from step to step, also through sk
 
 test('the second branch does not run once the signal has aborted', async () => {
   const controller = new AbortController()
-  const aborting = async (input: PassInput) => {
+  const aborting: NetworkPass = async (input, pass) => {
     controller.abort()
-    return await denoise(input)
+    return await denoise(input, pass)
   }
-  const stopped = velocities({ ...recipe({}), denoise: aborting, signal: controller.signal }, [0])
+  const stopped = velocities({ ...recipe({}), places: [aborting], signal: controller.signal }, [0])
   await expect(stopped).rejects.toThrow(CancelledError)
   expect(passes).toEqual(['0 conditional'])
 })
@@ -156,13 +155,15 @@ test('a third pass runs last, and adds its weight times the difference to the co
 
 test('with a second place to run at, passes run two at a time', async () => {
   const places: string[] = []
-  const at = (place: string) => async (input: PassInput) => {
-    const result = await denoise(input)
-    places.push(`${passes.at(-1)} ${place}`)
-    return result
-  }
+  const at =
+    (place: string): NetworkPass =>
+    async (input, pass) => {
+      const result = await denoise(input, pass)
+      places.push(`${passes.at(-1)} ${place}`)
+      return result
+    }
   const guidance = createGuidance({ scale: 3, passes: { perturbed: 2 } })
-  const both = { denoise: at('first'), denoiseBeside: at('second'), guidances: [[guidance]] }
+  const both = { places: [at('first'), at('second')], guidances: [[guidance]] }
   const [found] = await velocities({ ...recipe({}), ...both }, [0])
   expect(passes).toEqual(['0 conditional', '0 unconditional', '0 perturbed'])
   expect(places.map(each => each.split(' ').at(-1))).toEqual(['first', 'second', 'first'])
