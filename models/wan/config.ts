@@ -2,7 +2,8 @@
 import { z } from 'zod'
 import { CheckpointError } from '../../src/errors.ts'
 import type { CheckpointConfigs, Mode } from '../../src/pipeline/family.ts'
-import { checkConfig, configPlace, indexPlace, readConfig } from '../../src/weights/read-config.ts'
+import { type ComponentFit, checkFit } from '../../src/weights/check-fit.ts'
+import { checkConfig, indexPlace, readConfig } from '../../src/weights/read-config.ts'
 import { type ClipVisionConfig, clipVisionConfig } from '../clip/config.ts'
 import { type Umt5Config, umt5Config } from '../umt5/config.ts'
 import { type PipelineChanges, pipelineChanges, wanPipelines } from './pipelines.ts'
@@ -128,11 +129,8 @@ export function readWanConfigs(checkpoint: CheckpointConfigs): WanConfigs {
     imageEncoder: first.image_dim ? readConfig(clipVisionConfig, checkpoint, 'image_encoder') : undefined,
     changes: isOwnClass(checkpoint.index) ? {} : pipelineChanges(checkpoint.index, file),
   }
-  if (
-    experts.length === 1 &&
-    experts[0].component === 'transformer_2' &&
-    configs.boundaryRatio === undefined
-  ) {
+  const lowAlone = experts.length === 1 && experts[0].component === 'transformer_2'
+  if (lowAlone && configs.boundaryRatio === undefined) {
     throw new CheckpointError('checkpoint/config', {
       subject: `${file} boundary_ratio`,
       expected: 'a number, for without one transformer runs every step, and it is left out',
@@ -141,7 +139,7 @@ export function readWanConfigs(checkpoint: CheckpointConfigs): WanConfigs {
     })
   }
   if (first.image_dim) readConfig(z.looseObject({}), checkpoint, 'image_processor')
-  checkFit(configs, checkpoint)
+  checkFit(checkpoint, fitsOf(configs))
   return configs
 }
 
@@ -164,42 +162,28 @@ function readExperts(checkpoint: CheckpointConfigs): readonly [WanExpert, ...Wan
 }
 
 /** Channels and widths that one component gives and another takes. */
-function checkFit(configs: WanConfigs, checkpoint: CheckpointConfigs): void {
-  const { experts, vae, textEncoder, imageEncoder, expandTimesteps } = configs
+function fitsOf({ experts, vae, textEncoder, imageEncoder, expandTimesteps }: WanConfigs): ComponentFit[] {
+  const other = 'Checkpoints that see other inputs (Fun-Control, cameras, …) cannot be run.'
   const [{ config: first }] = experts
-  for (const { component, config } of experts) {
-    const expectField = (field: keyof WanTransformerConfig, expected: number, of: string) => {
-      const got = config[field]
-      if (got !== expected) throw misfit(configPlace(checkpoint, component), field, `${expected}, ${of}`, got)
-    }
-    if (outChannels(config) !== vae.z_dim) expectField('out_channels', vae.z_dim, 'the channels of the VAE')
+  return experts.flatMap(({ component, config }): ComponentFit[] => {
+    const { in_channels, vace_in_channels } = config
     // Latents, with the mask and latents of a picture where the network takes one, or a control beside them.
     const controlled = (config.vace_layers?.length ?? 0) > 0
-    const extra = conditionChannels(config)
     const picture = controlled || expandTimesteps ? 0 : vae.scale_factor_temporal + vae.z_dim
-    if (extra !== 0 && extra !== picture) {
-      const withPicture = `, or ${vae.z_dim + picture}, with a picture's mask and latents`
-      expectField('in_channels', vae.z_dim, `the latents alone${picture > 0 ? withPicture : ''}`)
-    }
-    if (controlled) {
-      const control = 2 * vae.z_dim + vae.scale_factor_spatial ** 2
-      expectField('vace_in_channels', control, 'two clips of latents and a mask')
-    }
-    expectField('text_dim', textEncoder.d_model, 'the width of the text encoder')
-    if (imageEncoder) expectField('image_dim', imageEncoder.hidden_size, 'the width of the image encoder')
-    if (config !== first) expectField('in_channels', first.in_channels, 'as the first expert has')
-  }
-}
-
-/** @param file what holds the config */
-function misfit(file: string, field: string, expected: string, got: unknown): CheckpointError {
-  const advice = /channels/.test(field)
-    ? 'Checkpoints that see other inputs (Fun-Control, cameras, …) cannot be run.'
-    : 'The components are of different models: put the ones of one model together.'
-  return new CheckpointError('checkpoint/config', {
-    subject: `${file} ${field}`,
-    expected,
-    got: JSON.stringify(got) ?? 'none',
-    advice,
+    const seen = conditionChannels(config) === picture ? in_channels : vae.z_dim
+    const withPicture = picture > 0 ? `, or ${vae.z_dim + picture}, with a picture's mask and latents` : ''
+    const control = 2 * vae.z_dim + vae.scale_factor_spatial ** 2
+    const image = imageEncoder?.hidden_size
+    const fits: (ComponentFit | undefined)[] = [
+      [component, 'out_channels', outChannels(config), vae.z_dim, 'the channels of the VAE', other],
+      [component, 'in_channels', in_channels, seen, `the latents alone${withPicture}`, other],
+      controlled
+        ? [component, 'vace_in_channels', vace_in_channels, control, 'two clips of latents and a mask', other]
+        : undefined,
+      [component, 'text_dim', config.text_dim, textEncoder.d_model, 'the width of the text encoder'],
+      image ? [component, 'image_dim', config.image_dim, image, 'the width of the image encoder'] : undefined,
+      [component, 'in_channels', in_channels, first.in_channels, 'as the first expert has', other],
+    ]
+    return fits.filter(fit => fit !== undefined)
   })
 }
