@@ -17,9 +17,8 @@ import type {
   VisualContext,
   VisualInputs,
 } from './family.ts'
+import { type GeneratePlan, modesOf } from './fields/request-fields.ts'
 import type { GraphRunner } from './graph-runner.ts'
-import type { GeneratePlan } from './request.ts'
-import { modesOf } from './request.ts'
 import { guidancesOf } from './velocity.ts'
 import { readVisualInputs } from './visual.ts'
 import { withinMemory } from './within-memory.ts'

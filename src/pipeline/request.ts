@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { RequestError } from '../errors.ts'
 import { toLatent } from '../geometry/video-geometry.ts'
-import { dropNotices, Notices, type Notify } from '../notices.ts'
+import { dropNotices, type Notify } from '../notices.ts'
 import { isGuided } from '../sampling/guidance.ts'
 import { answersOf, type Probe, refusePicture } from './answers-of-media.ts'
 import { withPreset } from './fields/preset.ts'
@@ -10,11 +10,12 @@ import {
   type GeneratePlan,
   type GenerateRequest,
   isOptedFor,
+  modesOf,
   planFields,
   type RequestFields,
 } from './fields/request-fields.ts'
 import { invalidField } from './invalid-field.ts'
-import { type Mode, modeNames, type RequestFacts } from './model-facts.ts'
+import { modeNames, type RequestFacts } from './model-facts.ts'
 import { checkPlaces, withPlacedKeyframes } from './places.ts'
 import { noticeUntrained } from './trained.ts'
 
@@ -42,34 +43,28 @@ export async function resolveRequest(
   context: PlanContext,
 ): Promise<GeneratePlan> {
   const { notify = dropNotices } = context
-  const notices = new Notices()
-  const asked = await planChecked(request, facts, probe, { ...context, notify: notices.add })
   const source = shapingInput(request)
-  if (source === undefined) {
-    for (const { code, message } of notices.take()) notify(code, message)
-    return asked
-  }
-  const answers = answersOf(request, facts, await probe(source), notify)
-  const plan = planRequest({ ...request, ...answers }, facts, context)
-  if ('frames' in answers) noticeLength(request, plan, notify)
-  return plan
-}
-
-/** Plans a request as it stands; a picture in the place of a clip is refused as one. */
-async function planChecked(
-  request: GenerateRequest,
-  facts: RequestFacts,
-  probe: Probe,
-  context: PlanContext,
-): Promise<GeneratePlan> {
   try {
-    return planRequest(request, facts, context)
+    // A request is checked before a file is looked at.
+    const asked = planRequest(
+      request,
+      facts,
+      source === undefined ? context : { ...context, notify: dropNotices },
+    )
+    if (source === undefined) return asked
   } catch (error) {
-    if (error instanceof RequestError && error.code === 'request/unsupported') {
+    // A picture in the place of a clip is refused as one.
+    if (RequestError.is(error) && error.code === 'request/unsupported') {
       await refusePicture(request, facts, probe)
     }
     throw error
   }
+  const answers = answersOf(request, facts, await probe(source), notify)
+  const plan = planRequest({ ...request, ...answers }, facts, context)
+  if (request.seconds !== undefined && 'frames' in answers) {
+    context.fields.seconds.notice?.(request, plan, notify)
+  }
+  return plan
 }
 
 /** The file whose shape the video takes: what it goes on or starts from, else its earliest picture. */
@@ -113,7 +108,8 @@ export function planRequest(
   if (pictured) checkPlaces(plan, facts)
   // What is added to a clip may be of any length: it is made in windows.
   toLatent(facts.geometry, { ...plan, frames: plan.extend?.window ?? plan.frames })
-  noticePlan(request, plan, { facts, fields, notify })
+  if (facts.trained) noticeUntrained(plan, facts.trained, notify)
+  noticeFields(request, plan, facts, fields, notify)
   return plan
 }
 
@@ -136,115 +132,40 @@ function notTaken(name: string, { takes }: RequestFacts): RequestError {
   })
 }
 
-/** The modes that a request needs, by the fields that it uses. */
-export function modesOf(plan: GeneratePlan): Mode[] {
-  const asked: (Mode | false)[] = [
-    plan.image !== undefined && 'image',
-    plan.lastImage !== undefined && 'last-image',
-    plan.keyframes.length > 0 && 'keyframes',
-    plan.video !== undefined && (isVideoAlone(plan) ? videoMode(plan) : 'control'),
-    plan.mask !== undefined && 'control',
-    plan.references.length > 0 && 'references',
-    // A window begins with what was there before: with a clip where the model can, else with its last frame.
-    plan.extend !== undefined && (plan.extend.opening === 'clip' ? 'keyframes' : 'image'),
-  ]
-  return asked.filter(mode => mode !== false)
-}
-
-/** A video alone is a start to work from, where a strength says how far, and otherwise a control. */
-function videoMode(plan: GeneratePlan): Mode {
-  return plan.strength === undefined ? 'control' : 'video'
-}
-
 /**
  * Checks that the model can do what is asked.
  * @throws RequestError `request/unsupported` naming what it can
  */
 function checkModes(plan: GeneratePlan, facts: RequestFacts): void {
-  const missing = modesOf(plan).filter(mode => !facts.modes.includes(mode))
-  const required = facts.requires.filter(mode => !modesOf(plan).includes(mode))
-  const can = `It can do: ${facts.modes.map(mode => modeNames[mode]).join(', ')}.`
-  if (missing[0] === 'control' && isVideoAlone(plan) && facts.modes.includes('video')) {
-    throw new RequestError('request/unsupported', {
-      subject: 'video',
-      expected: 'a strength beside it: to this checkpoint a video is what to start from',
-      got: 'none',
-      advice: 'Add --strength with how much of it is made anew, for example 0.6.',
-    })
-  }
-  if (missing.length > 0) {
-    const got = modeNames[missing[0]!]
-    throw new RequestError('request/unsupported', {
-      subject: 'request',
-      expected: 'a mode of this checkpoint',
-      got,
-      advice: can,
-    })
-  }
-  if (required.length > 0) {
-    const expected = `${modeNames[required[0]!]}, which this checkpoint needs`
-    throw new RequestError('request/unsupported', { subject: 'request', expected, got: 'none', advice: can })
-  }
+  const asked = modesOf(plan)
+  const missing = asked.find(mode => !facts.modes.includes(mode))
+  const required = facts.requires.find(mode => !asked.includes(mode))
+  if (missing === undefined && required === undefined) return
+  throw new RequestError('request/unsupported', {
+    subject: 'request',
+    expected: missing ? 'a mode of this checkpoint' : `${modeNames[required!]}, which this checkpoint needs`,
+    got: missing ? modeNames[missing] : 'none',
+    advice: `It can do: ${facts.modes.map(mode => modeNames[mode]).join(', ')}.`,
+  })
 }
 
-function isVideoAlone({ mask, references }: GeneratePlan): boolean {
-  return mask === undefined && references.length === 0
-}
-
-interface NoticeContext {
-  readonly facts: Pick<RequestFacts, 'trained' | 'guidanceBelowOne'>
-  readonly fields: RequestFields
-  readonly notify: Notify
-}
-
-/** Notices where a plan is not what the request says, and what the model was not trained for. */
-function noticePlan(request: GenerateRequest, plan: GeneratePlan, context: NoticeContext): void {
-  const { facts, notify } = context
-  if (facts.trained) noticeUntrained(plan, facts.trained, notify)
-  noticeLength(request, plan, notify)
-  noticeGuidance(request, plan, context)
-  noticeStrength(plan, notify)
-}
-
-/** Notices where the length is not the seconds that are asked for. */
-function noticeLength({ frames, seconds }: GenerateRequest, plan: GeneratePlan, notify: Notify): void {
-  if (seconds === undefined) return
-  if (frames !== undefined) {
-    notify('request/unused', `seconds: no effect beside frames; ${plan.frames} frames are made.`)
-    return
-  }
-  const made = plan.frames / plan.fps
-  if (Math.abs(made - seconds) < 1e-6) return
-  const length = `${plan.frames} frames, ${Number(made.toFixed(3))} s`
-  notify('request/rounded', `seconds: ${seconds} at ${plan.fps} fps is rounded to ${length}.`)
-}
-
-function noticeGuidance(
+/** Notices where a plan is not what the request says. */
+function noticeFields(
   request: GenerateRequest,
   plan: GeneratePlan,
-  { facts, fields, notify }: NoticeContext,
+  { guidanceBelowOne: belowOne = 'off' }: RequestFacts,
+  fields: RequestFields,
+  notify: Notify,
 ): void {
-  const { guidance, guidanceInterval, steps } = plan
-  const guided =
-    isGuided({ scale: guidance[0]!, belowOne: facts.guidanceBelowOne ?? 'off' }) ||
-    fieldEntries(fields).some(([, { guides }]) => guides?.(plan))
-  if (!guided) {
-    for (const [name, { needsGuidance }] of fieldEntries(fields)) {
-      if (request[name] === undefined || !needsGuidance?.(plan)) continue
-      notify('request/unused', `${name}: no effect without guidance (guidance ${guidance[0]}).`)
+  const entries = fieldEntries(fields)
+  const [scale] = plan.guidance as readonly [number]
+  const guided = isGuided({ scale, belowOne }) || entries.some(([, { guides }]) => guides?.(plan))
+  for (const [name, { needsGuidance, notice }] of entries) {
+    const isAsked = request[name] !== undefined
+    if (!guided && needsGuidance?.(plan)) {
+      if (isAsked) notify('request/unused', `${name}: no effect without guidance (guidance ${scale}).`)
+    } else if (isAsked || plan[name as keyof GeneratePlan] !== undefined) {
+      notice?.(request, plan, notify)
     }
-    return
   }
-  const [start, end] = guidanceInterval.map(share => share * steps) as [number, number]
-  if (Number.isInteger(start) && Number.isInteger(end)) return
-  const asked = `${guidanceInterval.join(' to ')} of ${steps} steps`
-  const made = `${Math.floor(start)} to ${Math.floor(end)}`
-  notify('request/rounded', `guidanceInterval: ${asked} is rounded down to ${made}.`)
-}
-
-function noticeStrength({ steps, strength }: GeneratePlan, notify: Notify): void {
-  if (strength === undefined || Number.isInteger(steps * strength)) return
-  const left = Math.trunc(steps * strength)
-  const made = left === 0 ? '0: the clip is encoded and decoded, no more' : String(left)
-  notify('request/rounded', `strength: ${strength} of ${steps} steps is rounded down to ${made}.`)
 }

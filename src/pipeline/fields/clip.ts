@@ -1,4 +1,5 @@
 import { framesForSeconds } from '../../geometry/video-geometry.ts'
+import type { Notify } from '../../notices.ts'
 import { addedFrames, planExtension } from '../extend-plan.ts'
 import { decimal, size, wholeNumber } from './argument-types.ts'
 import type { ExtendFields } from './extend.ts'
@@ -76,6 +77,7 @@ export const clipFields: FieldGroup<ClipFields, ClipPlan> = {
     about: 'length in seconds, instead of --frames',
     schema: z => z.number().positive(),
     planned: false,
+    notice: noticeLength,
     flag: { name: '--seconds', argument: '<s>', group: 'video', type: decimal },
   },
   fps: {
@@ -96,4 +98,15 @@ function framesOf(
   const extend = fields.extend === undefined ? undefined : planExtension(fields, facts)
   if (extend) return addedFrames(fields, extend, fps)
   return frames ?? (seconds === undefined ? defaults.frames : framesForSeconds(geometry, seconds, fps))
+}
+
+/** Notices where the length is not the seconds that are asked for. */
+function noticeLength({ frames, seconds }: ClipFields, plan: ClipPlan, notify: Notify): void {
+  const made = plan.frames / plan.fps
+  if (frames !== undefined) {
+    notify('request/unused', `seconds: no effect beside frames; ${plan.frames} frames are made.`)
+  } else if (Math.abs(made - seconds!) >= 1e-6) {
+    const length = `${plan.frames} frames, ${Number(made.toFixed(3))} s`
+    notify('request/rounded', `seconds: ${seconds} at ${plan.fps} fps is rounded to ${length}.`)
+  }
 }

@@ -1,6 +1,7 @@
 import { RequestError } from '../../errors.ts'
 import { decimal, text, texts } from './argument-types.ts'
 import { type FieldGroup, havingMode } from './field.ts'
+import type { StepPlan } from './sampling.ts'
 
 export interface ControlFields {
   /** A clip, as a video file or a folder of pictures: to start from with `strength`, else as a control. */
@@ -38,7 +39,19 @@ export const controlFields: FieldGroup<ControlFields, ControlPlan> = {
   video: {
     about: 'a video, or a folder of pictures, to start from or as a control',
     schema: z => z.string().min(1),
+    // Alone it is a start to work from, where a strength says how far, and otherwise a control.
+    mode: plan => (isVideoAlone(plan) && plan.strength !== undefined ? 'video' : 'control'),
     appliesTo: havingMode('video', 'control'),
+    check(fields, { modes }) {
+      if (!isVideoAlone(fields) || fields.strength !== undefined) return
+      if (modes.includes('control') || !modes.includes('video')) return
+      throw new RequestError('request/unsupported', {
+        subject: 'video',
+        expected: 'a strength beside it: to this checkpoint a video is what to start from',
+        got: 'none',
+        advice: 'Add --strength with how much of it is made anew, for example 0.6.',
+      })
+    },
     flag: { name: '--video', argument: '<file>', group: 'pictures', type: text },
     files: true,
   },
@@ -61,24 +74,34 @@ export const controlFields: FieldGroup<ControlFields, ControlPlan> = {
     check({ video, latents }) {
       if (video === undefined && latents === undefined) throw alone('strength', 'video or latents')
     },
+    notice(_, { steps, strength = 1 }: ControlPlan & StepPlan, notify) {
+      if (Number.isInteger(steps * strength)) return
+      const left = Math.trunc(steps * strength)
+      const made = left === 0 ? '0: the clip is encoded and decoded, no more' : String(left)
+      notify('request/rounded', `strength: ${strength} of ${steps} steps is rounded down to ${made}.`)
+    },
     flag: { name: '--strength', argument: '<s>', group: 'pictures', type: decimal },
   },
   mask: {
     about: 'a video or picture, white where the control video may be changed',
     schema: z => z.string().min(1),
-    appliesTo: havingMode('control'),
+    mode: 'control',
     flag: { name: '--mask', argument: '<file>', group: 'pictures', type: text },
     files: true,
   },
   references: {
     about: 'a picture of what is to appear; repeatable',
     schema: z => z.array(z.string().min(1)),
-    appliesTo: havingMode('references'),
+    mode: 'references',
     default: [],
     stored: ({ references }) => (references.length === 0 ? undefined : references),
     flag: { name: '--reference', argument: '<file>', group: 'pictures', type: texts },
     files: true,
   },
+}
+
+function isVideoAlone({ mask, references = [] }: Pick<ControlFields, 'mask' | 'references'>): boolean {
+  return mask === undefined && references.length === 0
 }
 
 /** What says itself what a run starts from, or is held to. */

@@ -31,6 +31,8 @@ export const extendFields: FieldGroup<ExtendFields, ExtendedPlan> = {
     schema: z => z.string().min(1),
     default: undefined,
     resolve: (_, { fields, facts }) => planExtension(fields, facts),
+    // A window begins with what was there before: with a clip where the model can, else with its last frame.
+    mode: ({ extend }) => (extend?.opening === 'clip' ? 'keyframes' : 'image'),
     appliesTo: canExtend,
     check: (fields, facts) => void planExtension(fields, facts),
     stored: ({ extend }) => extend?.path,

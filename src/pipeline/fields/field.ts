@@ -1,6 +1,7 @@
 /** What a field of a request is: everything that is known of it, in one record. */
 import type { z } from 'zod'
 import type { JsonValue } from '../../media/record.ts'
+import type { Notify } from '../../notices.ts'
 import type { Mode, RequestFacts } from '../model-facts.ts'
 import type { ArgumentType } from './argument-types.ts'
 
@@ -33,13 +34,17 @@ export interface RequestField<Value, Fields, Plan, Planned> {
   readonly planned?: (keyof Plan & string) | false
   /** Whether only models that declare it in `takes` have a use for it: for others it is an error. */
   readonly optIn?: true
-  /** Whether a model has a use for it, as its facts say. @default every model has */
+  /** What a plan that has a value of it asks of the model. */
+  readonly mode?: Mode | ((plan: Plan) => Mode)
+  /** Whether a model has a use for it, as its facts say. @default where it can do the one `mode`, if there is one */
   appliesTo?(facts: RequestFacts): boolean
   /**
    * Checks a value beside the other fields and the model; called where the request has one.
    * @throws RequestError
    */
   check?(fields: Fields, facts: RequestFacts): void
+  /** Notices where the plan is not what the request says; called where one of them has a value. */
+  notice?(fields: Fields, plan: Plan, notify: Notify): void
   /** Whether it guides a run, where `guidance` is 1 too. */
   guides?(plan: Plan): boolean
   /** Whether it changes nothing in a run without guidance. */

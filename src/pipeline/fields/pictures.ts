@@ -1,5 +1,5 @@
 import { type ArgumentType, choice, pathWithAmount, text } from './argument-types.ts'
-import { type FieldGroup, havingMode } from './field.ts'
+import type { FieldGroup } from './field.ts'
 
 /** A picture, or a clip, at a frame of the video. */
 export interface KeyframeInput {
@@ -58,14 +58,14 @@ export const pictureFields: FieldGroup<PictureFields, PicturePlan> = {
   image: {
     about: 'the first frame',
     schema: z => z.string().min(1),
-    appliesTo: havingMode('image'),
+    mode: 'image',
     flag: { name: '--image', argument: '<file>', group: 'pictures', type: text },
     files: true,
   },
   lastImage: {
     about: 'the last frame',
     schema: z => z.string().min(1),
-    appliesTo: havingMode('last-image'),
+    mode: 'last-image',
     flag: { name: '--last-image', argument: '<file>', group: 'pictures', type: text },
     files: true,
   },
@@ -80,7 +80,7 @@ export const pictureFields: FieldGroup<PictureFields, PicturePlan> = {
         }),
       ),
     default: [],
-    appliesTo: havingMode('keyframes'),
+    mode: 'keyframes',
     resolve: (list = []) => list.map(({ frame, path, strength = 1 }) => ({ frame, path, strength })),
     stored: ({ keyframes }) => (keyframes.length === 0 ? undefined : keyframes.map(each => ({ ...each }))),
     flag: {

@@ -2,7 +2,7 @@
  * All fields of a request. A field is added in the file of its group; a group here. A field that only models of one family
  * have a use for is in that family's `fields.ts`, and comes here with the list of families.
  */
-import type { RequestFacts } from '../model-facts.ts'
+import type { Mode, RequestFacts } from '../model-facts.ts'
 import { type ClipFields, type ClipPlan, clipFields } from './clip.ts'
 import { type ControlFields, type ControlPlan, controlFields } from './control.ts'
 import { type DecodingFields, type DecodingPlan, decodingFields } from './decoding.ts'
@@ -107,9 +107,21 @@ export function fieldEntries(fields: RequestFields): readonly (readonly [FieldNa
 
 /** Names of the fields that a model has a use for. */
 export function fieldsFor(facts: RequestFacts, fields: RequestFields): readonly FieldName[] {
+  const applies = ({ appliesTo, mode }: AnyField) => {
+    return appliesTo?.(facts) ?? (typeof mode !== 'string' || facts.modes.includes(mode))
+  }
   return fieldEntries(fields).flatMap(([name, field]) =>
-    isOptedFor(name, field, facts) && (field.appliesTo?.(facts) ?? true) ? [name] : [],
+    isOptedFor(name, field, facts) && applies(field) ? [name] : [],
   )
+}
+
+/** The modes that a request needs, by the fields that it uses. */
+export function modesOf(plan: GeneratePlan): Mode[] {
+  return Object.entries(groups as FieldRecords).flatMap(([name, { mode }]) => {
+    const value = plan[name as keyof GeneratePlan]
+    const isUsed = value !== undefined && !(Array.isArray(value) && value.length === 0)
+    return mode && isUsed ? [typeof mode === 'function' ? mode(plan) : mode] : []
+  })
 }
 
 /** Whether a model names a field that is only for models that do. */

@@ -1,6 +1,7 @@
 /** How the latents are denoised: steps and their solver, and guidance. */
 import { RequestError } from '../../errors.ts'
 import type { JsonValue } from '../../media/record.ts'
+import type { Notify } from '../../notices.ts'
 import { type SamplerName, samplerNames } from '../../sampling/samplers/sampler.ts'
 import {
   type ArgumentType,
@@ -203,6 +204,7 @@ export const guidanceFields: FieldGroup<GuidanceFields, GuidancePlan> = {
     schema: z => z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)]),
     default: ({ defaults }) => defaults.guidanceInterval ?? [0, 1],
     needsGuidance: () => true,
+    notice: noticeInterval,
     stored: ({ guidanceInterval: [from, to] }) => (from === 0 && to === 1 ? undefined : [from, to]),
     flag: { name: '--guidance-interval', argument: '<from,to>', group: 'finer', type: interval },
     api: { name: 'guidanceInterval' },
@@ -215,6 +217,18 @@ export const guidanceFields: FieldGroup<GuidanceFields, GuidancePlan> = {
     flag: { name: '--guidance-rescale', argument: '<share>', group: 'finer', type: decimal },
     api: { name: 'guidanceRescale' },
   },
+}
+
+function noticeInterval(
+  _: GuidanceFields,
+  { guidanceInterval, steps }: GuidancePlan & StepPlan,
+  notify: Notify,
+): void {
+  const [start, end] = guidanceInterval.map(share => share * steps) as [number, number]
+  if (Number.isInteger(start) && Number.isInteger(end)) return
+  const asked = `${guidanceInterval.join(' to ')} of ${steps} steps`
+  const made = `${Math.floor(start)} to ${Math.floor(end)}`
+  notify('request/rounded', `guidanceInterval: ${asked} is rounded down to ${made}.`)
 }
 
 function scale(z: Zod) {
