@@ -1,6 +1,7 @@
 import path from 'node:path'
-import { rotaryTables } from '../../src/geometry/rotary.ts'
+import { rotaryFeeds, rotaryTables } from '../../src/geometry/rotary.ts'
 import { latentSizeOf, toTokens } from '../../src/geometry/video-geometry.ts'
+import { chunkNames, coderRecipes } from '../../src/nn/causal-decoder.ts'
 import type {
   CheckpointConfigs,
   Denoiser,
@@ -20,7 +21,7 @@ import { hunyuanModes } from './pipelines.ts'
 import { trainedSizes, usualSize } from './sizes.ts'
 import { hunyuanTextConditioner, skippedLayers } from './text.ts'
 import { hunyuanTransformer } from './transformer.ts'
-import { hunyuanDecoder, hunyuanDecoderRest, hunyuanDecoderStem, hunyuanEncoder } from './vae.ts'
+import { hunyuanDecoders, hunyuanEncoder } from './vae.ts'
 import { conditionHunyuan } from './visual.ts'
 
 /** Reads the configs of a checkpoint of HunyuanVideo 1.5. @throws CheckpointError for a config that cannot be run */
@@ -63,8 +64,7 @@ function factsOf(
 ): ModelFacts {
   const stride = vae.spatial_compression_ratio
   const sizes = trainedSizes(transformer.target_size, stride)
-  const decoder = { first: 'vae-decoder-first', next: 'vae-decoder-next', chunk: 1, growing: true }
-  const stem = { ...decoder, first: 'vae-decoder-stem-first', next: 'vae-decoder-stem-next' }
+  const oneByOne = { chunk: 1, growing: true }
   return {
     family: 'hunyuan15',
     streams: ['video'],
@@ -89,10 +89,10 @@ function factsOf(
     textTokens: 1000,
     scheduler: checkpoint.components.scheduler,
     experts: [{ graph: 'transformer', fromTimestep: 0 }],
-    decoder,
+    decoder: { ...chunkNames('vae-decoder'), ...oneByOne },
     tiledDecoder: {
-      stem,
-      rest: { first: 'vae-decoder-rest-first', next: 'vae-decoder-rest-next' },
+      stem: { ...chunkNames('vae-decoder-stem'), ...oneByOne },
+      rest: chunkNames('vae-decoder-rest'),
       context: 5,
     },
     encoder: image && { first: 'vae-encoder', next: undefined },
@@ -131,27 +131,12 @@ function graphsOf(configs: HunyuanConfigs): GraphRecipe[] {
         hunyuanTransformer(transformer, weights, precision, { meanflow, kernels: target?.kernels }),
     },
   ]
-  const coders = [
-    { name: 'vae-decoder', part: wholeDecoder, coder: hunyuanDecoder },
-    { name: 'vae-decoder-stem', part: tiledDecoder, coder: hunyuanDecoderStem },
-    { name: 'vae-decoder-rest', part: tiledDecoder, coder: hunyuanDecoderRest },
+  return [
+    ...graphs,
+    ...(image ? imageGraphs(image.encoder, configs) : []),
+    ...coderRecipes(vae, hunyuanDecoders),
   ]
-  const decoders = coders.flatMap(({ name, part, coder }) => {
-    return (['first', 'next'] as const).map(
-      (chunk): GraphRecipe => ({
-        name: `${name}-${chunk}`,
-        component: 'vae',
-        part,
-        role: 'vae',
-        build: (weights, precision, target) => coder(vae, weights, precision, chunk, target),
-      }),
-    )
-  })
-  return [...graphs, ...(image ? imageGraphs(image.encoder, configs) : []), ...decoders]
 }
-
-const wholeDecoder = { name: 'decoder', tensors: /^decoder\./ }
-const tiledDecoder = { name: 'tiles', tensors: wholeDecoder.tensors }
 
 /** What a picture becomes: hidden states, tokens of the transformer, and latents. */
 function imageGraphs(
@@ -199,20 +184,13 @@ function denoiser(
   { transformer, meanflow }: HunyuanConfigs,
   shape: readonly number[],
 ): Denoiser {
-  const {
-    cos,
-    sin,
-    shape: rows,
-  } = rotaryTables({
+  const tables = rotaryTables({
     grid: toTokens(facts.geometry, latentSizeOf(shape)),
     headDim: transformer.attention_head_dim,
     axes: transformer.rope_axes_dim,
     theta: transformer.rope_theta,
   })
-  const fixed = {
-    'rotary.cos': tensor('f32', [1, ...rows], cos),
-    'rotary.sin': tensor('f32', [1, ...rows], sin),
-  }
+  const fixed = rotaryFeeds(tables)
   const scalar = (value: number) => tensor('f32', [1], Float32Array.of(value))
   return {
     streams: [{ input: 'latents', output: 'velocity', shape: [1, ...shape] }],

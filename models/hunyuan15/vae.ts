@@ -5,14 +5,14 @@
  *   decoder   latents [channels, 1, h, w] ──▶ uint8 pictures [1 or 4, H, W, 3]
  *   encoder   the first picture [1, 3, H, W] ──▶ latents [channels, 1, h, w]
  */
-import type { Dim } from '../../src/graph/dims.ts'
 import type { Graph, Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add, clip, divide, multiply } from '../../src/graph/ops/elementwise.ts'
 import { slice, transpose } from '../../src/graph/ops/layout.ts'
 import type { Scope, WeightSource } from '../../src/graph/scope.ts'
 import { middleBlock, residualBlocks } from '../../src/nn/causal-blocks.ts'
-import { type CausalCaches, type Chunk, causalConvAfterNorm, chunkGraph } from '../../src/nn/causal-conv.ts'
+import { type CausalCaches, causalConvAfterNorm, chunkGraph } from '../../src/nn/causal-conv.ts'
+import { causalDecoder } from '../../src/nn/causal-decoder.ts'
 import { toRgb } from '../../src/nn/to-rgb.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
@@ -20,60 +20,22 @@ import type { HunyuanVaeConfig } from './config.ts'
 import { convolution, frameAttention } from './vae-blocks.ts'
 import { downsampleFirst, groupMeans, repeatChannels, upsample } from './vae-resample.ts'
 
-function surrounded(target: GraphTarget | undefined) {
-  return { kernels: target?.kernels, surroundings: 'replicated' } as const
-}
-
-type Build = (
-  config: HunyuanVaeConfig,
-  weights: WeightSource,
-  precision: FloatDType,
-  chunk: Chunk,
-  target?: GraphTarget,
-) => Graph
+const decoder = causalDecoder<HunyuanVaeConfig>({
+  stem: decoderStem,
+  rest: decoderOutputs,
+  width: config => config.block_out_channels.at(-1)!,
+  surroundings: 'replicated',
+  tensors: /^decoder\./,
+})
 
 /**
  * Inputs: `latents` f32 [channels, 1, h, w], as the transformer gives them, and for a later chunk the caches. Outputs:
  * `frames` u8 [pictures, H, W, 3], the same before rounding, `decoded` f32 [pictures, 3, H, W], about −1 to 1, and the caches.
  */
-export const hunyuanDecoder: Build = (config, weights, precision, chunk, target) => {
-  const { graph, scope, caches } = chunkGraph('vae-decoder', weights, precision, chunk, surrounded(target))
-  decoderOutputs(scope, decoderStem(scope, config, caches), config, caches)
-  return graph
-}
+export const hunyuanDecoder = decoder.whole
 
-/** The part of the decoder in which pixels see whole pictures: `latents` → `features` f32 [1, width, h, w]. */
-export const hunyuanDecoderStem: Build = (config, weights, precision, chunk, target) => {
-  const { graph, scope, caches } = chunkGraph(
-    'vae-decoder-stem',
-    weights,
-    precision,
-    chunk,
-    surrounded(target),
-  )
-  graph.output('features', cast(decoderStem(scope, config, caches), 'f32'))
-  return graph
-}
-
-/** The rest of the decoder, in which a pixel sees its surroundings: `features` of any number of frames → as the decoder. */
-export const hunyuanDecoderRest: Build = (config, weights, precision, chunk, target) => {
-  const { graph, scope, caches } = chunkGraph(
-    'vae-decoder-rest',
-    weights,
-    precision,
-    chunk,
-    surrounded(target),
-  )
-  const frames: Dim = chunk === 'first' ? 1 : 'frames'
-  const features = graph.input('features', 'f32', [
-    frames,
-    config.block_out_channels.at(-1)!,
-    'height',
-    'width',
-  ])
-  decoderOutputs(scope, cast(features, precision), config, caches)
-  return graph
-}
+/** The decoder, and its parts for tiles: the second takes any number of frames. */
+export const hunyuanDecoders = decoder.coders
 
 /**
  * Inputs: `pictures` f32 [1, 3, H, W] in [−1, 1], the first of a clip. Output: `latents` f32 [channels, 1, h, w], the mode of
@@ -85,7 +47,8 @@ export function hunyuanEncoder(
   precision: FloatDType,
   target?: GraphTarget,
 ): Graph {
-  const { graph, scope, caches } = chunkGraph('vae-encoder', weights, precision, 'first', surrounded(target))
+  const options = { kernels: target?.kernels, surroundings: 'replicated' } as const
+  const { graph, scope, caches } = chunkGraph('vae-encoder', weights, precision, 'first', options)
   const stride = config.spatial_compression_ratio
   const pictures = graph.input('pictures', 'f32', [1, 3, `${stride}*height`, `${stride}*width`])
   const posterior = scope.in('encoder', encoder => {

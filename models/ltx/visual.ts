@@ -1,5 +1,7 @@
 /** How LTX-Video sees pictures and clips (diffusers `LTXConditionPipeline.prepare_latents`). */
+
 import { RequestError } from '../../src/errors.ts'
+import { rotaryFeeds } from '../../src/geometry/rotary.ts'
 import { latentShape } from '../../src/geometry/video-geometry.ts'
 import { toUnitRange } from '../../src/media/fit.ts'
 import type { Picture } from '../../src/media/read-picture.ts'
@@ -72,7 +74,7 @@ async function conditionFirstFrame(
     temporalStride: facts.geometry.temporalStride,
     fps: context.fps,
   })
-  const feeds = [rotaryFeeds(seconds, context, facts, transformer)]
+  const feeds = [clipRotary(seconds, context, facts, transformer)]
   if (!image) return { feeds, streams: [{ shape }] }
   const picture = await encode([image], context, facts)
   const video = mixed(normal(shape, context), 0, picture, 1)
@@ -96,7 +98,7 @@ async function conditionAtFrames(
   const shape = latentShape(facts.latentChannels, context.size)
   const given = conditionsOf(inputs, context.frames)
   if (given.length === 0) {
-    const feeds = [rotaryFeeds(secondsOf([], context, facts), context, facts, transformer)]
+    const feeds = [clipRotary(secondsOf([], context, facts), context, facts, transformer)]
     return { feeds, streams: [{ shape }] }
   }
   let video: Tensor = normal(shape, context)
@@ -144,7 +146,7 @@ async function conditionAtFrames(
     known,
   }
   const seconds = secondsOf(leading, context, facts)
-  return { feeds: [rotaryFeeds(seconds, context, facts, transformer)], streams: [stream] }
+  return { feeds: [clipRotary(seconds, context, facts, transformer)], streams: [stream] }
 }
 
 /** The request's pictures in the order that they are drawn for: first frame, keyframes as given, last frame. */
@@ -195,7 +197,7 @@ function secondsOf(leading: readonly Held[], { size, fps }: VisualContext, facts
   return Float32Array.from([...before, causalSeconds(timing(size.latentFrames))].flatMap(part => [...part]))
 }
 
-function rotaryFeeds(
+function clipRotary(
   seconds: Float32Array,
   { size }: VisualContext,
   facts: ModelFacts,
@@ -208,8 +210,7 @@ function rotaryFeeds(
     spatialStride: facts.geometry.spatialStride,
     dim: modelWidth(config),
   })
-  const shape = [1, ...tables.shape]
-  return { 'rotary.cos': tensor('f32', shape, tables.cos), 'rotary.sin': tensor('f32', shape, tables.sin) }
+  return rotaryFeeds(tables)
 }
 
 function tooShort(frame: number, { geometry }: ModelFacts): RequestError {

@@ -1,9 +1,9 @@
 import path from 'node:path'
-import { rotaryTables } from '../../src/geometry/rotary.ts'
+import { rotaryFeeds, rotaryTables } from '../../src/geometry/rotary.ts'
 import { latentSizeOf, toTokens } from '../../src/geometry/video-geometry.ts'
+import { chunkNames, coderRecipes } from '../../src/nn/causal-decoder.ts'
 import { patchedShape } from '../../src/nn/patch-embedding.ts'
 import type {
-  CausalGraphs,
   CheckpointConfigs,
   Defaults,
   Denoiser,
@@ -23,10 +23,9 @@ import { wanOriginalNames } from './original-names.ts'
 import { wanPresets } from './presets.ts'
 import { wanTextConditioner } from './text.ts'
 import { wanKeepsPrecision, wanTransformer } from './transformer.ts'
-import { wanDecoder } from './vae.ts'
+import { wanDecoders } from './vae.ts'
 import type { WanVaeConfig } from './vae-config.ts'
 import { wanEncoder } from './vae-encoder.ts'
-import { wanDecoderRest, wanDecoderStem } from './vae-tiles.ts'
 import { wanVisualConditioner } from './visual.ts'
 
 /** Reads the configs of a checkpoint of Wan. @throws CheckpointError for a config that cannot be run */
@@ -86,17 +85,13 @@ function factsOf(configs: WanConfigs, checkpoint: CheckpointConfigs): ModelFacts
     textTokens: 512,
     scheduler: changes.scheduler ?? checkpoint.components.scheduler,
     experts: expertsOf(configs),
-    decoder: chunked('vae-decoder'),
-    tiledDecoder: { stem: chunked('vae-decoder-stem'), rest: chunked('vae-decoder-rest'), context: 5 },
-    encoder: chunked('vae-encoder'),
+    decoder: chunkNames('vae-decoder'),
+    tiledDecoder: { stem: chunkNames('vae-decoder-stem'), rest: chunkNames('vae-decoder-rest'), context: 5 },
+    encoder: chunkNames('vae-encoder'),
     ...wanModes(transformer, configs.expandTimesteps),
     presets: wanPresets.filter(({ name }) => checkpoint.trained?.presets?.includes(name) ?? true),
     takes: [],
   }
-}
-
-function chunked(name: string): CausalGraphs {
-  return { first: `${name}-first`, next: `${name}-next` }
 }
 
 /** Wan's own: 480p at 16 fps for the 8× VAE, 720p at 24 fps for the 16× one; steps and guidance are diffusers'. */
@@ -132,24 +127,13 @@ function graphsOf(configs: WanConfigs): GraphRecipe[] {
       },
     ]
   })
-  const coders = [
-    { name: 'vae-decoder', part: wholeDecoder, coder: wanDecoder },
-    { name: 'vae-decoder-stem', part: tiledDecoder, coder: wanDecoderStem },
-    { name: 'vae-decoder-rest', part: tiledDecoder, coder: wanDecoderRest },
-    {
-      name: 'vae-encoder',
-      part: { name: 'encoder', tensors: /^(?:encoder|quant_conv)\./ },
-      coder: wanEncoder,
-      optional: withoutEncoder(configs),
-    },
-  ]
-  const chunks = (['first', 'next'] as const).flatMap(chunk => {
-    return coders.map(({ name, coder, ...about }): GraphRecipe => {
-      const build: GraphRecipe['build'] = (weights, precision, target) =>
-        coder(vae, weights, precision, chunk, target)
-      return { ...about, name: `${name}-${chunk}`, component: 'vae', role: 'vae', build }
-    })
-  })
+  const encoder = {
+    name: 'vae-encoder',
+    part: { name: 'encoder', tensors: /^(?:encoder|quant_conv)\./ },
+    coder: wanEncoder,
+    optional: withoutEncoder(configs),
+  }
+  const coders = coderRecipes(vae, [...wanDecoders, encoder])
   const text: GraphRecipe = {
     name: 'text-encoder',
     component: 'text_encoder',
@@ -157,11 +141,8 @@ function graphsOf(configs: WanConfigs): GraphRecipe[] {
     build: (weights, precision) => umt5Encoder(textEncoder, weights, precision),
   }
   const [{ config: first }] = configs.experts
-  return [text, ...experts, ...chunks, ...(imageEncoder ? imageGraphs(imageEncoder, first) : [])]
+  return [text, ...experts, ...coders, ...(imageEncoder ? imageGraphs(imageEncoder, first) : [])]
 }
-
-const wholeDecoder = { name: 'decoder', tensors: /^(?:decoder|post_quant_conv)\./ }
-const tiledDecoder = { name: 'tiles', tensors: wholeDecoder.tensors }
 
 /** Decoders are published alone. Without an encoder nothing can be shown to the network, and VACE always is shown something. */
 function withoutEncoder({ experts, expandTimesteps }: WanConfigs): OptionalGraph {
@@ -184,11 +165,7 @@ function ignoredTensors({ experts, imageEncoder }: WanConfigs): Model['ignoredTe
 function denoiser(facts: ModelFacts, config: WanTransformerConfig, shape: readonly number[]): Denoiser {
   const grid = toTokens(facts.geometry, latentSizeOf(shape))
   const tables = rotaryTables({ grid, headDim: config.attention_head_dim })
-  const rotaryShape = [1, ...tables.shape]
-  const fixed = {
-    'rotary.cos': tensor('f32', rotaryShape, tables.cos),
-    'rotary.sin': tensor('f32', rotaryShape, tables.sin),
-  }
+  const fixed = rotaryFeeds(tables)
   const [framesPerToken] = config.patch_size
   return {
     streams: [{ input: 'latents', output: 'velocity', shape: patchedShape(shape, config.patch_size) }],

@@ -12,7 +12,7 @@ import { conv2d } from '../../src/graph/ops/convolution.ts'
 import { add, divide, subtract } from '../../src/graph/ops/elementwise.ts'
 import { frameWindows, slice, transpose } from '../../src/graph/ops/layout.ts'
 import type { Scope, WeightSource } from '../../src/graph/scope.ts'
-import { middleBlock, residualBlock, residualBlocks } from '../../src/nn/causal-blocks.ts'
+import { middleBlock, pixelAttention, residualBlock, residualBlocks } from '../../src/nn/causal-blocks.ts'
 import {
   type CausalCaches,
   type Chunk,
@@ -24,7 +24,7 @@ import { pointwiseConv, windowConv } from '../../src/nn/conv3d.ts'
 import { patchify } from '../../src/nn/patchify.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
-import { type Level, perChannel, pixelAttention } from './vae.ts'
+import { type Level, perChannel } from './vae.ts'
 import type { WanVaeConfig } from './vae-config.ts'
 import { averageDown } from './vae-shortcuts.ts'
 

@@ -11,52 +11,43 @@
 
 import type { Graph, Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
-import { attention } from '../../src/graph/ops/attention.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { conv2d, upsampleNearest2x } from '../../src/graph/ops/convolution.ts'
 import { add, clip, multiply } from '../../src/graph/ops/elementwise.ts'
-import { concat, reshape, reshapeLike, split, transpose } from '../../src/graph/ops/layout.ts'
-import type { Scope, WeightSource } from '../../src/graph/scope.ts'
-import { middleBlock, residualBlocks, splitFrames } from '../../src/nn/causal-blocks.ts'
-import {
-  type CausalCaches,
-  type Chunk,
-  causalConv,
-  causalConvAfterNorm,
-  chunkGraph,
-} from '../../src/nn/causal-conv.ts'
-import { channelNorm } from '../../src/nn/channel-norm.ts'
+import { concat, transpose } from '../../src/graph/ops/layout.ts'
+import type { Scope } from '../../src/graph/scope.ts'
+import { middleBlock, pixelAttention, residualBlocks, splitFrames } from '../../src/nn/causal-blocks.ts'
+import { type CausalCaches, causalConv, causalConvAfterNorm } from '../../src/nn/causal-conv.ts'
+import { causalDecoder } from '../../src/nn/causal-decoder.ts'
 import { pointwiseConv } from '../../src/nn/conv3d.ts'
-import { linear } from '../../src/nn/linear.ts'
 import { unpatchify } from '../../src/nn/patchify.ts'
 import { toRgb } from '../../src/nn/to-rgb.ts'
-import type { GraphTarget } from '../../src/pipeline/family.ts'
-import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import type { WanVaeConfig } from './vae-config.ts'
 import { duplicateUp } from './vae-shortcuts.ts'
+
+const decoder = causalDecoder<WanVaeConfig>({
+  stem: decoderStem,
+  rest: decoderOutputs,
+  width: config => decoderWidths(config)[0]!,
+  surroundings: 'zeros',
+  tensors: /^(?:decoder|post_quant_conv)\./,
+})
 
 /**
  * Inputs: `latents` f32 [channels, frames, h, w], normalised as the transformer gives them, and for a later chunk
  * the caches. Outputs: `frames` u8 [pictures, H, W, 3], the same before rounding, `decoded` f32
  * [pictures, 3, H, W] in [−1, 1], and the caches.
  */
-export function wanDecoder(
-  config: WanVaeConfig,
-  weights: WeightSource,
-  precision: FloatDType,
-  chunk: Chunk,
-  target?: GraphTarget,
-): Graph {
-  const { graph, scope, caches } = chunkGraph('vae-decoder', weights, precision, chunk, target)
-  decoderOutputs(scope, decoderStem(scope, chunk, config, caches), config, caches)
-  return graph
-}
+export const wanDecoder = decoder.whole
+
+/** The decoder, and its parts for tiles. */
+export const wanDecoders = decoder.coders
 
 /** The input `latents` [channels, frames, h, w] → [frames, width, h, w]. */
-export function decoderStem(scope: Scope, chunk: Chunk, config: WanVaeConfig, caches: CausalCaches): Value {
+function decoderStem(scope: Scope, config: WanVaeConfig, caches: CausalCaches): Value {
   const { graph } = scope
-  const frames = chunk === 'first' ? 1 : 'frames'
+  const frames = caches.first ? 1 : 'frames'
   const latents = graph.input('latents', 'f32', [config.z_dim, frames, 'height', 'width'])
   const scaled = multiply(latents, perChannel(graph, config.latents_std))
   const denormalized = add(scaled, perChannel(graph, config.latents_mean))
@@ -69,12 +60,7 @@ export function decoderStem(scope: Scope, chunk: Chunk, config: WanVaeConfig, ca
 }
 
 /** [frames, width, h, w] → the outputs `frames` and `decoded`. */
-export function decoderOutputs(
-  scope: Scope,
-  features: Value,
-  config: WanVaeConfig,
-  caches: CausalCaches,
-): void {
+function decoderOutputs(scope: Scope, features: Value, config: WanVaeConfig, caches: CausalCaches): void {
   const patches = scope.in('decoder', decoder => decoderLevels(decoder, features, config, caches))
   const video = config.patch_size ? unpatchify(patches, config.patch_size) : patches // [4·frames, 3, H, W]
   const decoded = clip(cast(video, 'f32'), -1, 1)
@@ -83,7 +69,7 @@ export function decoderOutputs(
 }
 
 /** Channels of the decoder's levels, from the lowest resolution up. */
-export function decoderWidths(config: WanVaeConfig): number[] {
+function decoderWidths(config: WanVaeConfig): number[] {
   const base = config.decoder_base_dim ?? config.base_dim
   return config.dim_mult.toReversed().map(factor => factor * base)
 }
@@ -120,23 +106,11 @@ export interface Level {
   readonly changesTime: boolean
 }
 
-/** Self-attention of one head among the pixels of each frame. */
-export function pixelAttention(scope: Scope, x: Value): Value {
-  const channels = Number(dimAt(x, 1))
-  const pixels = transpose(channelNorm(scope, 'norm', x, 3), [0, 2, 3, 1]) // [frames, h, w, channels]
-  const rows = reshape(pixels, ['=', '*', channels]) // [frames, h·w, channels]
-  const joined = linear(scope, 'to_qkv', rows, 3 * channels, { stored: [3 * channels, channels, 1, 1] })
-  const [query, key, value] = split(joined, 2, 3) as [Value, Value, Value]
-  const mixed = attention(query, key, value, { heads: 1 }) // [frames, h·w, channels]
-  const projected = linear(scope, 'proj', mixed, channels, { stored: [channels, channels, 1, 1] })
-  return add(transpose(reshapeLike(projected, pixels), [0, 3, 1, 2]), x)
-}
-
 /**
  * Doubles height and width, and the number of frames where `time` is set: a causal convolution gives two frames
  * for each. The first frame of a clip is not doubled and is not part of that convolution's past.
  */
-export function upsample(scope: Scope, x: Value, out: number, time: boolean, caches: CausalCaches): Value {
+function upsample(scope: Scope, x: Value, out: number, time: boolean, caches: CausalCaches): Value {
   const doubled = time ? doubleFrames(scope, x, caches) : x
   return scope.in('resample.1', layer => {
     const weight = layer.weight('weight', [out, Number(dimAt(x, 1)), 3, 3])

@@ -1,3 +1,4 @@
+import { tensor } from '../tensor/tensor.ts'
 import type { TokenGrid } from './video-geometry.ts'
 
 /** What rotary tables are made of. */
@@ -39,6 +40,11 @@ export function rotaryTables({ grid, headDim, axes, theta = 10000 }: RotaryOptio
       axisTable(grid.width, columnPairs, theta, turn), // [width, columnPairs]
     ])
   return { cos: table(Math.cos), sin: table(Math.sin), shape: [tokens, pairs] }
+}
+
+/** Tables as the inputs of a network, f32 [1, tokens, pairs]. */
+export function rotaryFeeds({ cos, sin, shape }: RotaryTables) {
+  return { 'rotary.cos': tensor('f32', [1, ...shape], cos), 'rotary.sin': tensor('f32', [1, ...shape], sin) }
 }
 
 /** Pairs of frames, rows and columns. */
