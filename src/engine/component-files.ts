@@ -3,14 +3,17 @@ import { memoize } from '../memoize.ts'
 import { areFinite } from '../tensor/arithmetic.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Weights } from '../weights/checkpoint.ts'
-import { assertUnchanged, type FileStamp } from '../weights/file-stamp.ts'
+import { assertUnchanged, type FileChange, type FileStamp } from '../weights/file-stamp.ts'
 import { mappedFiles } from '../weights/mapped-files.ts'
 import { firstNotFinite } from '../weights/not-finite.ts'
 import type { TensorLocation } from '../weights/tensor-location.ts'
 
+/** How long files are taken to be as they were seen, before a run: reading them takes a run of a large model longer. */
+const freshMs = 50
+
 /**
  * The files of a model's components. Sessions map them, so what is in them has to stay: it is compared with what their
- * headers were read from before it is mapped, and before every run.
+ * headers were read from before it is mapped, and with every run.
  */
 export class ComponentFiles {
   readonly #weights: () => ReadonlyMap<string, Weights>
@@ -18,6 +21,8 @@ export class ComponentFiles {
   readonly #verified = memoize(async (component: string) => {
     for (const { encoding } of this.#tensorsOf(component)) await encoding?.verify?.()
   })
+  /** When the files of a component were compared last. */
+  readonly #seen = new Map<string, number>()
   readonly #notFinite = memoize((component: string) => firstNotFinite(this.#tensorsOf(component)))
 
   /** @param weights by component; may grow */
@@ -31,9 +36,7 @@ export class ComponentFiles {
    * @throws CheckpointError `checkpoint/changed` for a file that was written to or replaced
    */
   beforeRequest(): void {
-    for (const component of this.#weights().keys()) {
-      assertUnchanged(this.#stampsOf(component), ['replaced', 'rewritten'])
-    }
+    for (const component of this.#weights().keys()) this.#compare(component, ['replaced', 'rewritten'])
   }
 
   /**
@@ -42,18 +45,26 @@ export class ComponentFiles {
    *   that are no finite numbers
    */
   async beforeOpening(component: string): Promise<void> {
-    const stamps = this.#stampsOf(component)
-    assertUnchanged(stamps)
+    this.#compare(component)
     await this.#verified(component)
-    for (const stamp of stamps) mappedFiles.publish(stamp)
+    for (const stamp of this.#stampsOf(component)) mappedFiles.publish(stamp)
   }
 
   /**
-   * While sessions are open: files that were replaced or removed are still mapped as they were.
+   * Before a run of an open session: reading pages beyond a new end ends the process. Files that were compared a moment ago,
+   * after the run before, are not looked at again. Those that were replaced or removed are still mapped as they were.
    * @throws CheckpointError `checkpoint/changed` for a file that was written to
    */
-  whileMapped(component: string): void {
-    assertUnchanged(this.#stampsOf(component), ['rewritten'])
+  beforeRun(component: string): void {
+    if (performance.now() - (this.#seen.get(component) ?? -Infinity) > freshMs) this.afterRun(component)
+  }
+
+  /**
+   * After a run: one of weights that were written to meanwhile gave something else than the model does, or failed for that.
+   * @throws as `beforeRun`
+   */
+  afterRun(component: string): void {
+    this.#compare(component, ['rewritten'])
   }
 
   /**
@@ -90,6 +101,11 @@ export class ComponentFiles {
       got: `NaN or infinity as element ${found.index}`,
       advice: 'Download the file again, or use another one of the same model.',
     })
+  }
+
+  #compare(component: string, changes?: readonly FileChange[]): void {
+    assertUnchanged(this.#stampsOf(component), changes)
+    this.#seen.set(component, performance.now())
   }
 
   #tensorsOf(component: string): Iterable<TensorLocation> {

@@ -75,8 +75,9 @@ export class Lane implements GraphRunner {
    * the same run is tried once more: what it is fed is still there.
    */
   readonly run: RunGraph = async (graph, feeds, options) => {
-    const run = this.#inTurn(() => this.#session(graph), feeds, options)
-    const result = await this.#unlessRewritten(graph, run)
+    const { files, recipe } = this.#source
+    const running = this.#inTurn(() => this.#session(graph), feeds, options)
+    const result = await running.finally(() => files.afterRun(recipe(graph).component))
     await this.assertFinite(graph, result.tensors)
     return result
   }
@@ -93,15 +94,6 @@ export class Lane implements GraphRunner {
       run: (op, rank, feeds, options) => this.#inTurn(() => state.open(op, rank), feeds, options),
       drop: residents => this.drop(residents),
     })
-  }
-
-  /** A run of weights that were written to meanwhile gave something else than the model does, or failed for that. */
-  async #unlessRewritten(graph: string, run: Promise<RunResult>): Promise<RunResult> {
-    try {
-      return await run
-    } finally {
-      this.#source.files.whileMapped(this.#source.recipe(graph).component)
-    }
   }
 
   async #inTurn(...run: SessionRun): Promise<RunResult> {
@@ -170,8 +162,7 @@ export class Lane implements GraphRunner {
   async #session(graph: string): Promise<Session> {
     const open = this.#sessions.get(graph)
     if (open) {
-      // Before pages beyond a new end are read, which ends the process.
-      this.#source.files.whileMapped(this.#source.recipe(graph).component)
+      this.#source.files.beforeRun(this.#source.recipe(graph).component)
       return await open
     }
     await this.makeRoom(graph)

@@ -96,6 +96,7 @@ function startThread(): Thread {
     maxThreads: 1,
     concurrentTasksPerWorker: 1,
     idleTimeout: Number.POSITIVE_INFINITY,
+    recordTiming: false,
   })
   guardProcessEnd(word)
   return { pool, busy: word }

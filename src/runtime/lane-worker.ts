@@ -5,7 +5,7 @@
 import { move, transferableSymbol, valueSymbol, workerData } from 'piscina'
 import { InferenceSession, Tensor as OrtTensor } from '#onnxruntime'
 import type { DType } from '../tensor/dtype.ts'
-import { type Feed, isResident, type ResidentTensor } from '../tensor/resident.ts'
+import type { ResidentTensor } from '../tensor/resident.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { RunResult } from './backend.ts'
 import { type LaneThreadData, markIdle } from './lane-thread.ts'
@@ -22,7 +22,8 @@ export interface OpenMessage {
 
 export interface RunMessage {
   readonly session: number
-  readonly feeds: Readonly<Record<string, Feed>>
+  /** Of the session's inputs, in their order: a tensor, or the number of a resident one. */
+  readonly feeds: readonly (Tensor | number)[]
   readonly fetch: readonly string[] | undefined
   readonly keep: readonly string[]
 }
@@ -47,7 +48,7 @@ export const run = message(async ({ session: id, feeds, fetch, keep }: RunMessag
   const session = sessions.get(id)
   if (!session) throw new Error(`session ${id} was released`)
   const inputs = Object.fromEntries(
-    Object.entries(feeds).map(([name, feed]) => [name, ortTensor(name, feed)]),
+    session.inputNames.map((name, index) => [name, ortTensor(name, feeds[index]!)]),
   )
   const outputs = await session.run(inputs, fetch ?? session.outputNames)
   const tensors: Record<string, Tensor> = {}
@@ -112,10 +113,10 @@ const ortTypes: Readonly<Partial<Record<DType, OrtType>>> = {
   bool: 'bool',
 }
 
-function ortTensor(name: string, feed: Feed): OrtTensor {
-  if (isResident(feed)) {
-    const resident = residents.get(feed.id)
-    if (!resident) throw new Error(`input ${name}: the resident tensor ${feed.id} was dropped`)
+function ortTensor(name: string, feed: Tensor | number): OrtTensor {
+  if (typeof feed === 'number') {
+    const resident = residents.get(feed)
+    if (!resident) throw new Error(`input ${name}: the resident tensor ${feed} was dropped`)
     return resident
   }
   const type = ortTypes[feed.dtype]

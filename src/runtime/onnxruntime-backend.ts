@@ -1,5 +1,6 @@
 import { BackendError } from '../errors.ts'
 import { type Feed, isResident, type ResidentTensor } from '../tensor/resident.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import type { Backend, GraphModel, OpenOptions, RunOptions, RunResult, Session } from './backend.ts'
 import { type Device, keyMultipleOn } from './device.ts'
 import { LaneThread } from './lane-thread.ts'
@@ -63,8 +64,8 @@ export class OnnxRuntimeBackend implements Backend {
       run: async (feeds, { fetch, keep = () => false }: RunOptions = {}) => {
         this.#checkOpen(name)
         checkInputs(name, inputs, feeds)
-        this.#checkResidents(name, feeds)
-        const message = { session: id, feeds, fetch, keep: (fetch ?? outputs).filter(keep) }
+        const fed = inputs.map(input => this.#fed(name, input, feeds[input]!))
+        const message = { session: id, feeds: fed, fetch, keep: (fetch ?? outputs).filter(keep) }
         const result = await this.#thread.send<RunMessage, RunResult>('run', message).catch(cause => {
           throw runError(name, cause)
         })
@@ -88,16 +89,14 @@ export class OnnxRuntimeBackend implements Backend {
     })
   }
 
-  /** Every lane numbers its own: a number of another one could be that of a different tensor here. */
-  #checkResidents(name: string, feeds: Readonly<Record<string, Feed>>): void {
-    for (const [input, feed] of Object.entries(feeds)) {
-      if (!isResident(feed) || this.#residents.has(feed)) continue
-      const expected = 'resident tensors of its own backend'
-      throw new BackendError('runtime/session', {
-        subject: name,
-        expected,
-        got: `one of another as ${input}`,
-      })
-    }
+  /** A resident is sent by its number. Every lane has its own: one of another could be that of a different tensor here. */
+  #fed(name: string, input: string, feed: Feed): Tensor | number {
+    if (!isResident(feed)) return feed
+    if (this.#residents.has(feed)) return feed.id
+    throw new BackendError('runtime/session', {
+      subject: name,
+      expected: 'resident tensors of its own backend',
+      got: `one of another as ${input}`,
+    })
   }
 }

@@ -85,8 +85,9 @@ export function checkInputs(
   feeds: Readonly<Record<string, Feed>>,
 ): void {
   const missing = inputs.filter(input => !(input in feeds))
-  const unknown = Object.keys(feeds).filter(feed => !inputs.includes(feed))
-  if (missing.length === 0 && unknown.length === 0) return
+  const given = Object.keys(feeds)
+  if (missing.length === 0 && given.length === inputs.length) return
+  const unknown = given.filter(feed => !inputs.includes(feed))
   throw new BackendError('runtime/session', {
     subject: name,
     expected: `inputs ${inputs.join(', ')}`,

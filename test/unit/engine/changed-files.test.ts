@@ -1,6 +1,7 @@
 /** Weights files that are written to, replaced or removed while a model is open. */
 import { copyFileSync, cpSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { FileStamp } from '../../../src/weights/file-stamp.ts'
 import { mappedFiles } from '../../../src/weights/mapped-files.ts'
@@ -99,6 +100,24 @@ describe('a weights file that is changed while it is mapped', () => {
     expect(error.code).toBe('checkpoint/changed')
     expect(error.message).toContain(transformer)
     expect(tiny.backends[0]!.runs('transformer')).toBeLessThan(2 * tinyRequest.steps)
+  })
+
+  test('and written to in a pause is told of before anything reads it', async () => {
+    const { folder, transformer } = copyOfModel()
+    await using tiny = await openTinyEngine({ model: folder })
+    let runs = 0
+    const error = await failure(
+      (async () => {
+        for await (const event of tiny.engine.generate(tinyRequest)) {
+          if (event.type !== 'step-end') continue
+          runs = tiny.backends[0]!.runs('transformer')
+          utimesSync(transformer, later, later)
+          await setTimeout(100)
+        }
+      })(),
+    )
+    expect(error.code).toBe('checkpoint/changed')
+    expect(tiny.backends[0]!.runs('transformer')).toBe(runs)
   })
 
   test('and replaced or removed leaves the run as it is, and ends the next one', async () => {

@@ -49,7 +49,7 @@ test('a thread has nothing of the lanes before', async () => {
   started = []
   const [second] = (await open(1)) as [LaneThread]
   expect(started).toHaveLength(0)
-  const run = second.send<RunMessage>('run', { session: id, feeds: {}, fetch: undefined, keep: [] })
+  const run = second.send<RunMessage>('run', { session: id, feeds: [], fetch: undefined, keep: [] })
   expect(await rejection(run)).toMatchObject({ message: `session ${id} was released` })
   await close([second])
 })
