@@ -62,10 +62,13 @@ export function joinSupervisor(): void {
   mappedFiles.subscribe(file => tell({ type: 'mapped', file: file as FileStamp }))
   for (const signal of interruptNames) process.on(signal, () => tell({ type: 'signal', signal }))
   process.on('message', ({ signal }: InterruptMessage) => listener?.(signal))
-  process.on('disconnect', () => {
+  const endAlone = () => {
     for (const path of unfinished) rmSync(path, { recursive: true, force: true })
     process.kill(process.pid, 'SIGKILL')
-  })
+  }
+  process.on('disconnect', endAlone)
+  // The supervisor may have ended while this process was loading its code.
+  if (!process.connected) endAlone()
   process.channel?.unref()
 }
 

@@ -30,10 +30,11 @@ export function isSupervised(argv: readonly string[]): boolean {
 export async function supervise(argv: readonly string[]): Promise<number> {
   // The compiled program, also when this file runs from source.
   const program = createRequire(import.meta.url).resolve('#command-process')
+  // Before there is a process that a signal to this one alone would leave behind.
+  for (const name of interruptNames) process.on(name, () => command.interrupt(name, 'supervisor'))
   const command = new SupervisedCommand(
     fork(program, argv, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] }),
   )
-  for (const name of interruptNames) process.on(name, () => command.interrupt(name, 'supervisor'))
   using _watch = watchStarter(() => command.interrupt('SIGTERM', 'supervisor'))
   return await command.exitCode(argv)
 }

@@ -38,7 +38,9 @@ if (!options.device?.startsWith('cuda')) setPriority(constants.priority.PRIORITY
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})
 // Without a supervisor there is nobody to work for. A native run cannot be ended in any other way.
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+process.on('disconnect', endAlone)
+// It may have ended while this process was loading its code.
+if (!process.connected) endAlone()
 process.on('message', (message: HostCommand) => take(message))
 mappedFiles.subscribe(file => reply({ type: 'mapped', file: file as FileStamp }))
 try {
@@ -143,6 +145,10 @@ async function close(): Promise<void> {
 async function once(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return
   await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+function endAlone(): void {
+  process.kill(process.pid, 'SIGKILL')
 }
 
 function reply(message: HostReply): void {

@@ -206,6 +206,20 @@ test('a program that is killed takes its command and unfinished files along', as
   expect(readdirSync(own)).toEqual([])
 })
 
+test.runIf(process.platform === 'linux').each<NodeJS.Signals>(['SIGKILL', 'SIGTERM'])(
+  'a program that %s ends while its command starts takes the command along',
+  async signal => {
+    const own = mkdtempSync(path.join(folder, 'starting-'))
+    const child = start(own, ['generate', prompt, '--steps', '1', '-o', 'a.mp4'])
+    const ended = once(child, 'close')
+    while (childrenOf(child.pid!).length === 0) await wait(1)
+    child.kill(signal)
+    // The output is closed when the last process that writes to it has ended.
+    await ended
+    expect(readdirSync(own)).toEqual([])
+  },
+)
+
 /** Flags of a server that needs no device, on a port of its own. */
 function serveFlags(own: string): string[] {
   return ['serve', '--port', '0', '--no-device', '--folder', path.join(own, 'tasks')]
