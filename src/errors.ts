@@ -71,6 +71,17 @@ export class RequestError extends FramewrightError {
   override readonly name = 'RequestError'
 }
 
+/** The error for a field of a request that is missing, has the wrong type or is out of range. */
+export function invalidRequest(
+  subject: string,
+  expected: string,
+  got: unknown,
+  advice?: string,
+): RequestError {
+  const what = { subject, expected, got: String(got), ...(advice !== undefined && { advice }) }
+  return new RequestError('request/invalid', what)
+}
+
 /** The files of the checkpoint are wrong: fix the download. */
 export class CheckpointError extends FramewrightError {
   override readonly name = 'CheckpointError'

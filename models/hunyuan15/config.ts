@@ -44,11 +44,6 @@ export const hunyuanTransformerConfig = z
 
 export type HunyuanTransformerConfig = z.infer<typeof hunyuanTransformerConfig>
 
-/** Width of a token. */
-export function modelWidth(config: HunyuanTransformerConfig): number {
-  return config.num_attention_heads * config.attention_head_dim
-}
-
 /** The fields of diffusers' `AutoencoderKLHunyuanVideo15`; missing ones have that class's defaults. */
 export const hunyuanVaeConfig = z
   .object({

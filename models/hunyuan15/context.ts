@@ -2,6 +2,7 @@
  * Tokens of the HunyuanVideo 1.5 transformer that do not change with the step: those of a prompt's glyphs and of a picture
  * (diffusers `HunyuanVideo15ByT5TextProjection`, `HunyuanVideo15ImageProjection`). They are computed once.
  */
+
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { gelu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
@@ -9,9 +10,10 @@ import { add } from '../../src/graph/ops/elementwise.ts'
 import { slice } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { linear } from '../../src/nn/linear.ts'
+import { modelWidth } from '../../src/nn/model-width.ts'
 import { layerNormLayer } from '../../src/nn/normalization.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
-import { type HunyuanTransformerConfig, modelWidth } from './config.ts'
+import type { HunyuanTransformerConfig } from './config.ts'
 
 /** torch's default of LayerNorm: these norms are made without one. */
 const epsilon = 1e-5

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { rotaryFeeds, rotaryTables } from '../../src/geometry/rotary.ts'
 import { latentSizeOf, toTokens } from '../../src/geometry/video-geometry.ts'
 import { chunkNames, coderRecipes } from '../../src/nn/causal-decoder.ts'
+import { modelWidth } from '../../src/nn/model-width.ts'
 import type {
   CheckpointConfigs,
   Denoiser,
@@ -14,7 +15,7 @@ import { tensor } from '../../src/tensor/tensor.ts'
 import { qwen2Encoder, qwen2Ignored } from '../qwen2/encoder.ts'
 import { siglipVisionEncoder, siglipVisionIgnored } from '../siglip/vision-encoder.ts'
 import { t5Encoder } from '../t5/encoder.ts'
-import { type HunyuanConfigs, modelWidth, readHunyuanConfigs } from './config.ts'
+import { type HunyuanConfigs, readHunyuanConfigs } from './config.ts'
 import { glyphContext, imageContext } from './context.ts'
 import { hunyuanJoinedLayers, hunyuanOriginalNames, hunyuanToolNames } from './original-names.ts'
 import { hunyuanModes } from './pipelines.ts'

@@ -2,6 +2,7 @@
  * What the HunyuanVideo 1.5 transformer makes of a prompt's hidden states in every step (diffusers
  * `HunyuanVideo15TokenRefiner`): a few layers of self-attention, gated by the timestep and the mean of the prompt.
  */
+
 import { gatedResidual } from '../../kernels/gated-residual/op.ts'
 import type { Value } from '../../src/graph/graph.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
@@ -12,8 +13,9 @@ import { split, unsqueeze } from '../../src/graph/ops/layout.ts'
 import { meanOver } from '../../src/graph/ops/pooling.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { linear, twoLayer } from '../../src/nn/linear.ts'
+import { modelWidth } from '../../src/nn/model-width.ts'
 import { layerNormLayer } from '../../src/nn/normalization.ts'
-import { type HunyuanTransformerConfig, modelWidth } from './config.ts'
+import type { HunyuanTransformerConfig } from './config.ts'
 
 const epsilon = 1e-6
 

@@ -2,6 +2,7 @@
  * A layer of the HunyuanVideo 1.5 transformer (diffusers `HunyuanVideo15TransformerBlock`): video and context have weights of
  * their own and meet in the attention.
  */
+
 import type { Modulation } from '../../kernels/norm-modulate/op.ts'
 import { type Residual, residualNorm } from '../../kernels/residual-norm/op.ts'
 import type { Value } from '../../src/graph/graph.ts'
@@ -12,8 +13,9 @@ import { concat, cutAfter, reshape, split, unsqueeze } from '../../src/graph/ops
 import type { Scope } from '../../src/graph/scope.ts'
 import { feedForward } from '../../src/nn/feed-forward.ts'
 import { linear } from '../../src/nn/linear.ts'
+import { modelWidth } from '../../src/nn/model-width.ts'
 import { rmsNormLayer } from '../../src/nn/normalization.ts'
-import { type HunyuanTransformerConfig, modelWidth } from './config.ts'
+import type { HunyuanTransformerConfig } from './config.ts'
 
 /** Of all norms of the layers. */
 const epsilon = 1e-6

@@ -10,6 +10,7 @@
  * In the reference the context is padded and attention masked. A masked row changes nothing, so it is left out here, and
  * attention needs no mask.
  */
+
 import { type Residual, residualNorm } from '../../kernels/residual-norm/op.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
@@ -17,10 +18,11 @@ import { add } from '../../src/graph/ops/elementwise.ts'
 import { concat, reshape, reshapeLike, split, transpose, unsqueeze } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { linear, twoLayer } from '../../src/nn/linear.ts'
+import { modelWidth } from '../../src/nn/model-width.ts'
 import { rotaryInputs } from '../../src/nn/rotary-inputs.ts'
 import { timestepFeatures } from '../../src/nn/timestep.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
-import { type HunyuanTransformerConfig, modelWidth } from './config.ts'
+import type { HunyuanTransformerConfig } from './config.ts'
 import { ofType } from './context.ts'
 import { tokenRefiner } from './token-refiner.ts'
 import { activated, adaptiveNorm, type Streams, transformerBlock } from './transformer-block.ts'

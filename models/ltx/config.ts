@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { modelWidth } from '../../src/nn/model-width.ts'
 
 const positive = z.number().int().positive()
 
@@ -29,8 +30,3 @@ export const ltxTransformerConfig = z
   })
 
 export type LtxTransformerConfig = z.infer<typeof ltxTransformerConfig>
-
-/** Width of a token. */
-export function modelWidth(config: { num_attention_heads: number; attention_head_dim: number }): number {
-  return config.num_attention_heads * config.attention_head_dim
-}

@@ -2,14 +2,14 @@
  * What the cross-attentions of LTX-Video see of a prompt (diffusers `LTXVideoTransformer3DModel.caption_projection` and
  * `attn2`), see `cross-context.ts`.
  */
-import { Graph } from '../../src/graph/graph.ts'
-import { cast } from '../../src/graph/ops/cast.ts'
-import { Scope, type WeightSource } from '../../src/graph/scope.ts'
-import { type ContextRows, contextOutputs } from '../../src/nn/cross-context.ts'
-import { twoLayer } from '../../src/nn/linear.ts'
+
+import type { Graph } from '../../src/graph/graph.ts'
+import type { WeightSource } from '../../src/graph/scope.ts'
+import { type ContextRows, promptContext } from '../../src/nn/cross-context.ts'
+import { modelWidth } from '../../src/nn/model-width.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
-import { type LtxTransformerConfig, modelWidth } from './config.ts'
+import type { LtxTransformerConfig } from './config.ts'
 
 /** Of the norms of queries and keys; `norm_eps` is that of the blocks' norms. */
 export const queryKeyEpsilon = 1e-5
@@ -25,14 +25,8 @@ export function ltxContext(
   precision: FloatDType,
   target: GraphTarget = {},
 ): Graph {
-  const graph = new Graph('context', { precision })
-  const scope = new Scope(graph, weights)
-  const text = graph.input('text', 'f32', ['batch', 'text', config.caption_channels])
-  const projected = scope.in('caption_projection', projection =>
-    twoLayer(projection, cast(text, precision), modelWidth(config), 'gelu-tanh'),
-  ) // [batch, text, model]
-  contextOutputs(scope, projected, contextRows(config, target))
-  return graph
+  const text = { width: config.caption_channels, embedder: 'caption_projection' }
+  return promptContext(text, contextRows(config, target), weights, precision)
 }
 
 /** The rows of a prompt. */

@@ -10,6 +10,7 @@
  * at the start of the clip are latent frames before it on that axis: only their rotary coordinates say where they
  * belong (diffusers' `LTXConditionPipeline` prepends their tokens, which is the same).
  */
+
 import type { Residual } from '../../kernels/residual-norm/op.ts'
 import { Graph } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
@@ -17,13 +18,14 @@ import { reshape, reshapeLike, transpose } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { contextInputs } from '../../src/nn/cross-context.ts'
 import { linear } from '../../src/nn/linear.ts'
+import { modelWidth } from '../../src/nn/model-width.ts'
 import { modulatedProjection } from '../../src/nn/modulation.ts'
 import { rotaryInputs } from '../../src/nn/rotary-inputs.ts'
 import { timeModulations } from '../../src/nn/timestep.ts'
 import { type BlockConditions, type VideoBlockOptions, videoBlock } from '../../src/nn/video-block.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
-import { type LtxTransformerConfig, modelWidth } from './config.ts'
+import type { LtxTransformerConfig } from './config.ts'
 import { contextRows, queryKeyEpsilon } from './context.ts'
 
 /** Of the norm before the last projection. */

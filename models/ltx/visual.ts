@@ -6,6 +6,7 @@ import { latentShape } from '../../src/geometry/video-geometry.ts'
 import { toUnitRange } from '../../src/media/fit.ts'
 import type { Picture } from '../../src/media/read-picture.ts'
 import { resample } from '../../src/media/resample.ts'
+import { modelWidth } from '../../src/nn/model-width.ts'
 import type {
   Keyframe,
   KnownPositions,
@@ -20,7 +21,6 @@ import { elementCount } from '../../src/tensor/dtype.ts'
 import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { encodeClip, wholeClip } from '../ltx-vae/clip.ts'
 import type { LtxTransformerConfig } from './config.ts'
-import { modelWidth } from './config.ts'
 import { causalSeconds, evenSeconds, ltxRotaryTables } from './rotary.ts'
 
 export interface LtxVisualOptions {

@@ -17,6 +17,7 @@ const transformerFields = z.object({
   num_attention_heads: positive.default(40),
   attention_head_dim: positive.default(128),
   in_channels: positive.default(16),
+  /** Of the latents, and of the velocity. @default all that it sees */
   out_channels: positive.nullish(),
   text_dim: positive.default(4096),
   freq_dim: positive.default(256),
@@ -42,26 +43,22 @@ const transformerFields = z.object({
 /** Where the class of SkyReels V2 has other defaults. */
 const skyReelsFields = { num_attention_heads: 16, ffn_dim: 8192, num_layers: 32 }
 
-export const wanTransformerConfig = z.preprocess(config => {
-  const { _class_name: name } = (config ?? {}) as { _class_name?: unknown }
-  return name === 'SkyReelsV2Transformer3DModel' ? { ...skyReelsFields, ...(config as object) } : config
-}, transformerFields)
+export const wanTransformerConfig = z.preprocess(
+  config => {
+    const { _class_name: name } = (config ?? {}) as { _class_name?: unknown }
+    return name === 'SkyReelsV2Transformer3DModel' ? { ...skyReelsFields, ...(config as object) } : config
+  },
+  transformerFields.transform(config => ({
+    ...config,
+    out_channels: config.out_channels ?? config.in_channels,
+  })),
+)
 
 export type WanTransformerConfig = z.infer<typeof wanTransformerConfig>
 
-/** Width of a token. */
-export function modelWidth(config: WanTransformerConfig): number {
-  return config.num_attention_heads * config.attention_head_dim
-}
-
-/** Channels of the latents, which are also those of the velocity. */
-export function outChannels(config: WanTransformerConfig): number {
-  return config.out_channels ?? config.in_channels
-}
-
 /** Channels that the network sees beside the latents: image-to-video checkpoints' mask and picture. */
 export function conditionChannels(config: WanTransformerConfig): number {
-  return config.in_channels - outChannels(config)
+  return config.in_channels - config.out_channels
 }
 
 /** What a checkpoint can be asked for, and what it must be, from its config alone. */
@@ -175,7 +172,7 @@ function fitsOf({ experts, vae, textEncoder, imageEncoder, expandTimesteps }: Wa
     const control = 2 * vae.z_dim + vae.scale_factor_spatial ** 2
     const image = imageEncoder?.hidden_size
     const fits: (ComponentFit | undefined)[] = [
-      [component, 'out_channels', outChannels(config), vae.z_dim, 'the channels of the VAE', other],
+      [component, 'out_channels', config.out_channels, vae.z_dim, 'the channels of the VAE', other],
       [component, 'in_channels', in_channels, seen, `the latents alone${withPicture}`, other],
       controlled
         ? [component, 'vace_in_channels', vace_in_channels, control, 'two clips of latents and a mask', other]

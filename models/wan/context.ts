@@ -1,12 +1,12 @@
 /** What the Wan transformer's cross-attentions see, of a prompt and of a picture, see `cross-context.ts`. */
-import { Graph } from '../../src/graph/graph.ts'
-import { cast } from '../../src/graph/ops/cast.ts'
-import { Scope, type WeightSource } from '../../src/graph/scope.ts'
-import { type ContextRows, contextOutputs } from '../../src/nn/cross-context.ts'
-import { twoLayer } from '../../src/nn/linear.ts'
+
+import type { Graph } from '../../src/graph/graph.ts'
+import type { WeightSource } from '../../src/graph/scope.ts'
+import { type ContextRows, promptContext } from '../../src/nn/cross-context.ts'
+import { modelWidth } from '../../src/nn/model-width.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
-import { modelWidth, type WanTransformerConfig } from './config.ts'
+import type { WanTransformerConfig } from './config.ts'
 
 /** The layers that make keys and values of a source's rows, in the scope of a cross-attention. */
 const projections = {
@@ -24,14 +24,8 @@ export function wanContext(
   precision: FloatDType,
   target: GraphTarget = {},
 ): Graph {
-  const graph = new Graph('context', { precision })
-  const scope = new Scope(graph, weights)
-  const text = graph.input('text', 'f32', ['batch', 'text', config.text_dim])
-  const embedded = scope.in('condition_embedder.text_embedder', embedder =>
-    twoLayer(embedder, cast(text, precision), modelWidth(config), 'gelu-tanh'),
-  ) // [batch, text, model]
-  contextOutputs(scope, embedded, contextRows('text', config, target))
-  return graph
+  const text = { width: config.text_dim, embedder: 'condition_embedder.text_embedder' }
+  return promptContext(text, contextRows('text', config, target), weights, precision)
 }
 
 /** The rows of a prompt or a picture. */

@@ -1,4 +1,5 @@
 /** What the Wan transformer's cross-attentions see of a picture, in Wan 2.1 image-to-video checkpoints. */
+
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { dimAt } from '../../src/graph/operand.ts'
 import { gelu } from '../../src/graph/ops/activation.ts'
@@ -7,12 +8,13 @@ import { add } from '../../src/graph/ops/elementwise.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { contextOutputs } from '../../src/nn/cross-context.ts'
 import { linear } from '../../src/nn/linear.ts'
+import { modelWidth } from '../../src/nn/model-width.ts'
 import { layerNormLayer } from '../../src/nn/normalization.ts'
 import type { GraphRecipe, GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import type { ClipVisionConfig } from '../clip/config.ts'
 import { clipVisionEncoder } from '../clip/vision-encoder.ts'
-import { modelWidth, type WanTransformerConfig } from './config.ts'
+import type { WanTransformerConfig } from './config.ts'
 import { contextRows, crossAttentions } from './context.ts'
 
 export const imageContext = 'image-context'

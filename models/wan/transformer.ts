@@ -10,6 +10,7 @@
  * Tokens keep their frame axis, so that every latent frame can have a timestep of its own (Wan 2.2 TI2V: clean
  * frames are at timestep 0).
  */
+
 import type { Residual } from '../../kernels/residual-norm/op.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
@@ -17,6 +18,7 @@ import { add, multiply } from '../../src/graph/ops/elementwise.ts'
 import { concat, slice, unsqueeze } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { contextInputs } from '../../src/nn/cross-context.ts'
+import { modelWidth } from '../../src/nn/model-width.ts'
 import { modulatedProjection } from '../../src/nn/modulation.ts'
 import { joinPatches, patchEmbedding, patchedInput } from '../../src/nn/patch-embedding.ts'
 import { rotaryInputs } from '../../src/nn/rotary-inputs.ts'
@@ -24,7 +26,7 @@ import { timeModulations } from '../../src/nn/timestep.ts'
 import { type BlockConditions, type VideoBlockOptions, videoBlock } from '../../src/nn/video-block.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
-import { conditionChannels, modelWidth, outChannels, type WanTransformerConfig } from './config.ts'
+import { conditionChannels, type WanTransformerConfig } from './config.ts'
 import { contextRows } from './context.ts'
 import { controlHints } from './vace.ts'
 
@@ -44,7 +46,7 @@ export function wanTransformer(
   const scope = new Scope(graph, weights)
   const { patch_size: patch, eps: epsilon } = config
   const model = modelWidth(config)
-  const latents = patchedInput(graph, 'latents', outChannels(config), patch)
+  const latents = patchedInput(graph, 'latents', config.out_channels, patch)
   const extra = conditionChannels(config)
   const seen = extra > 0 ? concat([latents, patchedInput(graph, 'condition', extra, patch)], 1) : latents
   const timestep = graph.input('timestep', 'f32', ['batch', 'frames'])
@@ -65,7 +67,7 @@ export function wanTransformer(
     const added = scope.in(name, block => videoBlock(block, x, conditions, options))
     x = { ...(hints ? hints.add(layer, added) : added), name }
   }
-  const channels = outChannels(config) * patch[0] * patch[1] * patch[2]
+  const channels = config.out_channels * patch[0] * patch[1] * patch[2]
   const velocity = modulatedProjection(scope, x, time.embedding, channels, { epsilon, stored: [1, 2, model] }) // [batch, frames, height·width, pt·ph·pw·channels]
   graph.output('velocity', joinPatches(cast(velocity, 'f32'), latents))
   return graph

@@ -2,6 +2,7 @@
  * VACE (Jiang et al. 2025, "VACE: All-in-One Video Creation and Editing"; diffusers `transformer_wan_vace.py`): a
  * second, thinner stack of layers reads a control video and gives a hint to some layers of the main one.
  */
+
 import { type Residual, residualSum } from '../../kernels/residual-norm/op.ts'
 import type { Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
@@ -9,9 +10,10 @@ import { multiply } from '../../src/graph/ops/elementwise.ts'
 import { split } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { linear } from '../../src/nn/linear.ts'
+import { modelWidth } from '../../src/nn/model-width.ts'
 import { patchEmbedding, patchedInput } from '../../src/nn/patch-embedding.ts'
 import { type BlockConditions, type VideoBlockOptions, videoBlock } from '../../src/nn/video-block.ts'
-import { modelWidth, type WanTransformerConfig } from './config.ts'
+import type { WanTransformerConfig } from './config.ts'
 
 export interface Hints {
   /** x [batch, frames, height·width, model] after a layer, with the hint for that layer where there is one. */

@@ -1,4 +1,4 @@
-import { CheckpointError, RequestError } from '../errors.ts'
+import { CheckpointError, invalidRequest, RequestError } from '../errors.ts'
 import { listed, type Notify } from '../notices.ts'
 import type { Model } from '../pipeline/family.ts'
 import {
@@ -104,7 +104,7 @@ async function openAdapter(
   others: OtherTensors,
 ): Promise<ModelAdapter> {
   const component = components[expert]
-  if (!Number.isFinite(scale)) throw invalid(`scale of ${path}`, 'a finite number', scale)
+  if (!Number.isFinite(scale)) throw invalidRequest(`scale of ${path}`, 'a finite number', scale)
   if (component === undefined) {
     throw wrongExpert(path, expert, components.length)
   }
@@ -164,8 +164,4 @@ function wrongExpert(path: string, expert: number, count: number): RequestError 
       ? 'Give the file with --lora instead of --lora-2, or leave "expert" out.'
       : 'The first expert, 0, is that of --lora, the second, 1, that of --lora-2.',
   })
-}
-
-function invalid(subject: string, expected: string, got: number): RequestError {
-  return new RequestError('request/invalid', { subject, expected, got: String(got) })
 }

@@ -3,10 +3,11 @@
  * every layer, which follow from the rows alone. Those of a prompt and a large network are hundreds of megabytes: where a
  * backend would send them to the device in every pass, they are computed there of the rows.
  */
-import type { Graph, Value } from '../graph/graph.ts'
+import { Graph, type Value } from '../graph/graph.ts'
 import { cast } from '../graph/ops/cast.ts'
-import type { Scope } from '../graph/scope.ts'
-import { linear } from './linear.ts'
+import { Scope, type WeightSource } from '../graph/scope.ts'
+import type { FloatDType } from '../tensor/dtype.ts'
+import { linear, twoLayer } from './linear.ts'
 import { rmsNormLayer } from './normalization.ts'
 
 /** Keys and values of one cross-attention, [batch, rows, model]. */
@@ -30,6 +31,34 @@ export interface ContextRows {
   readonly epsilon: number
   /** Whether keys and values are computed once, for residents are fed without a copy. @default false */
   readonly inPlace: boolean | undefined
+}
+
+/** How a prompt's embeddings become rows. */
+export interface PromptRows {
+  /** Width of an embedding. */
+  readonly width: number
+  /** Scope of the two layers that bring it to the transformer's width. */
+  readonly embedder: string
+}
+
+/**
+ * The graph of what cross-attentions see of a prompt. Input: `text` f32 [batch, text, width], its embeddings. Outputs: those
+ * of `contextOutputs`.
+ */
+export function promptContext(
+  { width, embedder }: PromptRows,
+  context: ContextRows,
+  weights: WeightSource,
+  precision: FloatDType,
+): Graph {
+  const graph = new Graph('context', { precision })
+  const scope = new Scope(graph, weights)
+  const text = graph.input('text', 'f32', ['batch', 'text', width])
+  const rows = scope.in(embedder, layers => {
+    return twoLayer(layers, cast(text, precision), context.model, 'gelu-tanh')
+  }) // [batch, text, model]
+  contextOutputs(scope, rows, context)
+  return graph
 }
 
 /**

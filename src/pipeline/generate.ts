@@ -30,10 +30,7 @@ export interface RunContext extends RunSettings {
   readonly notices?: Notices
   /** The experts that adapters change, by their index in the facts. @default none */
   readonly adaptedExperts?: readonly number[]
-}
-
-/** How a clip begins that goes on from another: at the size of the clip, a length that the model can make. */
-interface Opening {
+  /** How a clip begins that goes on from another: at its size, a length that the model can make. */
   readonly opening?: readonly Picture[]
 }
 
@@ -48,7 +45,7 @@ export async function* generate(
   plan: GeneratePlan,
   runner: GraphRunner,
   signal: AbortSignal,
-  { opening, notices = new Notices(), adaptedExperts = [], ...settings }: RunContext & Opening = {},
+  { opening, notices = new Notices(), adaptedExperts = [], ...settings }: RunContext = {},
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const clock = stageClock(runner)
   // Both throw before anything runs.
@@ -193,19 +190,18 @@ export function* noticeEvents(notices: Notices): Generator<NoticeEvent> {
 function stageClock(runner: GraphRunner) {
   const started = performance.now()
   const runningBefore = runner.runningSeconds
-  const stages: Record<string, number> = {}
+  const seconds = { conditioning: 0, denoising: 0, decoding: 0 }
   let last = started
   return {
-    end(stage: 'conditioning' | 'denoising' | 'decoding'): number {
+    end(stage: keyof typeof seconds): number {
       const now = performance.now()
-      stages[stage] = (now - last) / 1000
+      seconds[stage] = (now - last) / 1000
       last = now
-      return stages[stage]
+      return seconds[stage]
     },
     total(): StageSeconds {
-      const { conditioning = 0, denoising = 0, decoding = 0 } = stages
       const running = runner.runningSeconds - runningBefore
-      return { conditioning, denoising, decoding, total: (last - started) / 1000, running }
+      return { ...seconds, total: (last - started) / 1000, running }
     },
   }
 }

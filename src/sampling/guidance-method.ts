@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 
 /**
  * How the two branches become one velocity: classifier-free guidance, CFG-Zero* (Fan et al. 2025,
@@ -55,13 +55,13 @@ export function guidanceMethod(
   options: GuidanceMethodOptions = {},
 ): GuidanceMethod {
   if (!guidanceMethodNames.includes(name)) {
-    throw invalid('guidanceMethod', `one of ${guidanceMethodNames.join(', ')}`, name)
+    throw invalidRequest('guidanceMethod', `one of ${guidanceMethodNames.join(', ')}`, name)
   }
   for (const [parameter, { of, expected, valid }] of Object.entries(parameters)) {
     const value = options[parameter as keyof GuidanceMethodOptions]
     if (value === undefined) continue
-    if (name !== of) throw invalid(parameter, `the guidance method ${of} with it`, name)
-    if (!valid(value)) throw invalid(parameter, expected, value)
+    if (name !== of) throw invalidRequest(parameter, `the guidance method ${of} with it`, name)
+    if (!valid(value)) throw invalidRequest(parameter, expected, value)
   }
   return Object.freeze(methods[name](options))
 }
@@ -100,8 +100,4 @@ const parameters: Record<keyof GuidanceMethodOptions, Parameter> = {
     expected: 'a number between -1 and 1, without them',
     valid: value => value > -1 && value < 1,
   },
-}
-
-function invalid(subject: string, expected: string, got: unknown): RequestError {
-  return new RequestError('request/invalid', { subject, expected, got: String(got) })
 }

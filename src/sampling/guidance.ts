@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import type { Arithmetic } from '../tensor/arithmetic.ts'
 import { zeroStarVelocity } from './cfg-zero-star.ts'
 import { classifierFree, type GuidanceMethod } from './guidance-method.ts'
@@ -46,11 +46,16 @@ export function createGuidance(
   options: Pick<Guidance, 'scale'> & Partial<Omit<Guidance, 'scale'>>,
 ): Guidance {
   const { scale, interval: [start, end] = [0, 1], rescale = 0, method = classifierFree } = options
-  if (!(Number.isFinite(scale) && scale >= 0)) throw invalid('guidance', 'a number from 0', scale)
+  if (!(Number.isFinite(scale) && scale >= 0)) throw invalidRequest('guidance', 'a number from 0', scale)
   if (!(start >= 0 && start <= end && end <= 1)) {
-    throw invalid('guidance interval', 'two rising fractions of the run from 0 to 1', `${start} to ${end}`)
+    throw invalidRequest(
+      'guidance interval',
+      'two rising fractions of the run from 0 to 1',
+      `${start} to ${end}`,
+    )
   }
-  if (!(rescale >= 0 && rescale <= 1)) throw invalid('guidance rescale', 'a number from 0 to 1', rescale)
+  if (!(rescale >= 0 && rescale <= 1))
+    throw invalidRequest('guidance rescale', 'a number from 0 to 1', rescale)
   const { belowOne = 'off', space = 'velocity', passes = {} } = options
   const interval = Object.freeze([start, end] as const)
   return Object.freeze({ scale, belowOne, interval, rescale, space, method, passes })
@@ -61,13 +66,8 @@ export function isGuided({ scale, belowOne }: Pick<Guidance, 'scale' | 'belowOne
   return belowOne === 'off' ? scale > 1 : scale !== 1
 }
 
-/** Whether a step needs the unconditional velocity at all. Fractions of the run are rounded down to whole steps. */
-export function guidanceActive(guidance: Guidance, step: number, steps: number): boolean {
-  return isGuided(guidance) && inInterval(guidance, step, steps)
-}
-
 /**
- * The passes that a step needs, the conditional one first.
+ * The passes that a step needs, the conditional one first. Fractions of the run are rounded down to whole steps.
  * @param guidances of every stream
  */
 export function guidancePasses(guidances: readonly Guidance[], step: number, steps: number): string[] {
@@ -83,10 +83,8 @@ function inInterval({ interval: [start, end] }: Guidance, step: number, steps: n
 
 /** How many of the steps from `first` on are outside the interval, where guidance would else be on. */
 export function stepsWithoutGuidance(guidance: Guidance, first: number, steps: number): number {
-  if (!isGuided(guidance)) return 0
-  let count = 0
-  for (let step = first; step < steps; step++) if (!guidanceActive(guidance, step, steps)) count++
-  return count
+  const left = Array.from({ length: steps - first }, (_, index) => first + index)
+  return isGuided(guidance) ? left.filter(step => !inInterval(guidance, step, steps)).length : 0
 }
 
 /** Whether a step's velocity is zero whatever the network gives: CFG-Zero* starts so, guided or not. */
@@ -109,15 +107,19 @@ export async function guided<V>(
 ): Promise<{ velocity: V; state: GuidanceState<V> }> {
   const { conditional, unconditional } = velocities
   const further = Object.entries(guidance.passes).flatMap(([name, weight]) => {
-    const velocity = velocities[name]
-    return velocity === undefined || weight === 0 ? [] : [{ weight, velocity }]
+    const pass = velocities[name]
+    return pass === undefined || weight === 0 ? [] : [{ weight, pass }]
   })
-  if (unconditional === undefined && further.length === 0) return { velocity: conditional, state }
-  const first =
-    unconditional === undefined
-      ? { velocity: conditional, state }
-      : await byMethod(on, guidance, conditional, unconditional, state)
-  const velocity = further.reduce((sum, pass) => away(on, sum, conditional, pass), first.velocity)
+  const plain = { velocity: conditional, state }
+  if (unconditional === undefined && further.length === 0) return plain
+  const first = unconditional ? await byMethod(on, guidance, conditional, unconditional, state) : plain
+  const velocity = further.reduce((sum, { weight, pass }) => {
+    return on.combination([
+      [1, sum],
+      [weight, conditional],
+      [-weight, pass],
+    ])
+  }, first.velocity)
   if (guidance.rescale === 0) return { ...first, velocity }
   return { ...first, velocity: await rescaled(on, guidance, { velocity, conditional }, at) }
 }
@@ -130,8 +132,14 @@ async function byMethod<V>(
   state: GuidanceState<V>,
 ): Promise<{ velocity: V; state: GuidanceState<V> }> {
   switch (method.name) {
-    case 'cfg':
-      return { velocity: guidedByScale(on, scale, conditional, unconditional), state }
+    case 'cfg': {
+      // unconditional + scale · (conditional − unconditional) (Ho & Salimans, https://arxiv.org/abs/2207.12598)
+      const velocity = on.combination([
+        [scale, conditional],
+        [1 - scale, unconditional],
+      ])
+      return { velocity, state }
+    }
     case 'cfg-zero-star':
       return { velocity: await zeroStarVelocity(on, scale, conditional, unconditional), state }
     case 'apg': {
@@ -140,30 +148,4 @@ async function byMethod<V>(
       return { velocity: found.velocity, state: { average: found.average } }
     }
   }
-}
-
-/** unconditional + scale · (conditional − unconditional) (Ho & Salimans, https://arxiv.org/abs/2207.12598). */
-function guidedByScale<V>(on: Arithmetic<V>, scale: number, conditional: V, unconditional: V): V {
-  return on.combination([
-    [scale, conditional],
-    [1 - scale, unconditional],
-  ])
-}
-
-/** sum + weight · (conditional − velocity) */
-function away<V>(
-  on: Arithmetic<V>,
-  sum: V,
-  conditional: V,
-  { weight, velocity }: { readonly weight: number; readonly velocity: V },
-): V {
-  return on.combination([
-    [1, sum],
-    [weight, conditional],
-    [-weight, velocity],
-  ])
-}
-
-function invalid(subject: string, expected: string, got: unknown): RequestError {
-  return new RequestError('request/invalid', { subject, expected, got: String(got) })
 }

@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import { createDpm } from './samplers/dpm.ts'
 import { euler } from './samplers/euler.ts'
 import { lcm } from './samplers/lcm.ts'
@@ -69,32 +69,24 @@ function unshifted({ trainTimesteps }: FlowSettings): FlowSettings {
 
 function staticShift(shift: number) {
   if (Number.isFinite(shift) && shift > 0) return { kind: 'static', shift } as const
-  throw new RequestError('request/invalid', {
-    subject: 'shift',
-    expected: 'a number above 0',
-    got: String(shift),
-  })
+  throw invalidRequest('shift', 'a number above 0', shift)
 }
 
 /** Naming the checkpoint's own sampler keeps the options that its config sets. */
 function chosenSampler({ sampler }: SchedulerConfig, name: SamplerName | undefined): Sampler {
   if (name === undefined || name === sampler.name) return sampler
   if (samplerNames.includes(name)) return samplers[name]()
-  throw new RequestError('request/invalid', {
-    subject: 'sampler',
-    expected: `one of ${samplerNames.join(', ')}`,
-    got: String(name),
-  })
+  throw invalidRequest('sampler', `one of ${samplerNames.join(', ')}`, name)
 }
 
 /** A solver divides by the difference of two levels: with a very large shift, many steps end up on the same one. */
 function checkLevels({ sigmas }: Schedule): void {
   const step = sigmas.findIndex((sigma, i) => i > 0 && !(sigma < sigmas[i - 1]!))
   if (step === -1) return
-  throw new RequestError('request/invalid', {
-    subject: 'schedule',
-    expected: 'noise levels that fall from step to step',
-    got: `${sigmas[step - 1]} and then ${sigmas[step]} at step ${step}`,
-    advice: 'Use fewer steps or a smaller shift.',
-  })
+  throw invalidRequest(
+    'schedule',
+    'noise levels that fall from step to step',
+    `${sigmas[step - 1]} and then ${sigmas[step]} at step ${step}`,
+    'Use fewer steps or a smaller shift.',
+  )
 }

@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import type { Arithmetic } from '../tensor/arithmetic.ts'
 import type { ByPass } from './guidance.ts'
 
@@ -41,11 +41,7 @@ export const emptyStepCache: StepCacheState<never> = Object.freeze({ change: 0 }
 export function createStepCache(options: { threshold: number; firstStep: number; steps: number }): StepCache {
   const { threshold, firstStep, steps } = options
   if (!(Number.isFinite(threshold) && threshold >= 0)) {
-    throw new RequestError('request/invalid', {
-      subject: 'step cache',
-      expected: 'a threshold from 0',
-      got: String(threshold),
-    })
+    throw invalidRequest('step cache', 'a threshold from 0', threshold)
   }
   const warmUp = Math.max(2, Math.ceil((steps - firstStep) / 5))
   return Object.freeze({ threshold, from: firstStep + warmUp, until: steps - 1 })

@@ -1,5 +1,5 @@
 /** What the formulas of several samplers have in common. */
-import { RequestError } from '../../errors.ts'
+import { invalidRequest, RequestError } from '../../errors.ts'
 import type { Arithmetic } from '../../tensor/arithmetic.ts'
 import type { Sampler, SamplerName, SamplerStep } from './sampler.ts'
 
@@ -18,10 +18,10 @@ export function denoisedBy<V>(on: Arithmetic<V>, latents: V, velocity: V, sigma:
 export function checkStep<V>(sampler: Sampler, { step, schedule, noise }: SamplerStep<V>): void {
   const steps = schedule.timesteps.length
   if (!(Number.isInteger(step) && step >= 0 && step < steps)) {
-    throw invalid('step', `0 to ${steps - 1}`, step)
+    throw invalidRequest('step', `0 to ${steps - 1}`, step)
   }
   if (sampler.stochastic && noise === undefined) {
-    throw invalid('noise', `values for the sampler ${sampler.name}`, 'none')
+    throw invalidRequest('noise', `values for the sampler ${sampler.name}`, 'none')
   }
 }
 
@@ -33,10 +33,6 @@ export function unsupportedSpacing(expected: string, got: string, sampler: Sampl
     got,
     advice: 'Use the sampler euler.',
   })
-}
-
-function invalid(subject: string, expected: string, got: unknown): RequestError {
-  return new RequestError('request/invalid', { subject, expected, got: String(got) })
 }
 
 /**

@@ -1,4 +1,4 @@
-import { RequestError } from '../../errors.ts'
+import { invalidRequest, RequestError } from '../../errors.ts'
 import type { Sampler, TokenStep } from './sampler.ts'
 
 /**
@@ -16,11 +16,7 @@ export function stepTokens(sampler: Sampler, state: TokenStep): Float32Array {
   }
   const { latents, timesteps } = state
   if (latents.length % timesteps.length !== 0) {
-    throw new RequestError('request/invalid', {
-      subject: 'timesteps',
-      expected: `a divisor of ${latents.length} values`,
-      got: String(timesteps.length),
-    })
+    throw invalidRequest('timesteps', `a divisor of ${latents.length} values`, timesteps.length)
   }
   return sampler.stepTokens(state)
 }

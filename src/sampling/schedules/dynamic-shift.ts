@@ -1,5 +1,5 @@
 /** Shifts that depend on the size of the video. */
-import { RequestError } from '../../errors.ts'
+import { invalidRequest } from '../../errors.ts'
 
 export type ShiftCurve = 'exponential' | 'linear'
 
@@ -29,11 +29,11 @@ export function muOf(
 ): number {
   if (mu !== undefined) return mu
   if (tokens === undefined) {
-    throw new RequestError('request/invalid', {
-      subject: 'schedule',
-      expected: 'tokens or mu, for a shift that depends on the size of the video',
-      got: 'neither',
-    })
+    throw invalidRequest(
+      'schedule',
+      'tokens or mu, for a shift that depends on the size of the video',
+      'neither',
+    )
   }
   const slope = (range.maxShift - range.baseShift) / (range.maxTokens - range.baseTokens)
   return tokens * slope + (range.baseShift - slope * range.baseTokens)

@@ -1,5 +1,5 @@
 /** How the levels of flow-matching schedules are made. */
-import { RequestError } from '../../errors.ts'
+import { invalidRequest } from '../../errors.ts'
 import { muOf, shiftDynamically } from './dynamic-shift.ts'
 import type { FlowSettings, Schedule, ScheduleRequest, Spacing } from './schedule.ts'
 
@@ -24,7 +24,7 @@ export function scheduleOf(
 export function checkSpacing(spacing: Spacing, trainTimesteps: number): void {
   if ('steps' in spacing) {
     if (Number.isSafeInteger(spacing.steps) && spacing.steps > 0) return
-    throw invalid('steps', 'a positive whole number', spacing.steps)
+    throw invalidRequest('steps', 'a positive whole number', spacing.steps)
   }
   if ('sigmas' in spacing) checkFalling('sigmas', spacing.sigmas, 1)
   else checkFalling('timesteps', spacing.timesteps, trainTimesteps)
@@ -33,11 +33,7 @@ export function checkSpacing(spacing: Spacing, trainTimesteps: number): void {
 function checkFalling(subject: string, levels: readonly number[], limit: number): void {
   const falls = levels.every((level, i) => level > 0 && level <= limit && (i === 0 || level < levels[i - 1]!))
   if (levels.length > 0 && falls) return
-  throw invalid(subject, `falling numbers above 0 and up to ${limit}`, `[${levels.join(', ')}]`)
-}
-
-function invalid(subject: string, expected: string, got: unknown): RequestError {
-  return new RequestError('request/invalid', { subject, expected, got: String(got) })
+  throw invalidRequest(subject, `falling numbers above 0 and up to ${limit}`, `[${levels.join(', ')}]`)
 }
 
 /** Rounds intermediate results to the float width the reference computes them in. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { createGuidance, type Guidance, guidanceActive, guided } from '../../../src/sampling/guidance.ts'
+import { createGuidance, type Guidance, guidancePasses, guided } from '../../../src/sampling/guidance.ts'
 import { emptyHistory, type History } from '../../../src/sampling/samplers/sampler.ts'
 import type { ScheduleRequest } from '../../../src/sampling/schedules/schedule.ts'
 import { linearSigmas } from '../../../src/sampling/schedules/spacings.ts'
@@ -78,7 +78,12 @@ describe("guidance and sampler take the network's outputs to the latents of ever
     for (let step = first; step < steps; step++) {
       const prefix = `step_${String(step - first).padStart(3, '0')}`
       const guidance = guidanceOf(recorded, step - first)
-      const velocity = await velocityAt(tensors, prefix, guidance, guidanceActive(guidance, step, steps))
+      const velocity = await velocityAt(
+        tensors,
+        prefix,
+        guidance,
+        guidancePasses([guidance], step, steps).includes('unconditional'),
+      )
       ;({ latents, history } = scheduler.sampler.step(hostArithmetic, {
         latents,
         velocity,
