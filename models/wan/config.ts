@@ -117,6 +117,8 @@ export function readWanConfigs(checkpoint: CheckpointConfigs): WanConfigs {
   const index = checkConfig(indexSchema, checkpoint.index, file)
   const experts = readExperts(checkpoint)
   const [{ config: first }] = experts
+  // One of diffusers' `pipelines/wan`.
+  const isOwnClass = wanPipelines.some(each => each === checkpoint.index._class_name)
   const configs: WanConfigs = {
     boundaryRatio: index.boundary_ratio ?? undefined,
     expandTimesteps: index.expand_timesteps ?? false,
@@ -124,7 +126,7 @@ export function readWanConfigs(checkpoint: CheckpointConfigs): WanConfigs {
     experts,
     vae: readConfig(wanVaeConfig, checkpoint, 'vae', { classes: ['AutoencoderKLWan'] }),
     imageEncoder: first.image_dim ? readConfig(clipVisionConfig, checkpoint, 'image_encoder') : undefined,
-    changes: isOwnClass(checkpoint.index) ? {} : pipelineChanges(checkpoint.index, file),
+    changes: isOwnClass ? {} : pipelineChanges(checkpoint.index, file),
   }
   const lowAlone = experts.length === 1 && experts[0].component === 'transformer_2'
   if (lowAlone && configs.boundaryRatio === undefined) {
@@ -138,11 +140,6 @@ export function readWanConfigs(checkpoint: CheckpointConfigs): WanConfigs {
   if (first.image_dim) readConfig(z.looseObject({}), checkpoint, 'image_processor')
   checkFit(checkpoint, fitsOf(configs))
   return configs
-}
-
-/** Whether the pipeline class is one of diffusers' `pipelines/wan`. */
-function isOwnClass({ _class_name: name }: CheckpointConfigs['index']): boolean {
-  return wanPipelines.some(each => each === name)
 }
 
 /** Either may be left out; the second is named by its folder, not by its place. */

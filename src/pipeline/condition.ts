@@ -74,8 +74,11 @@ export async function conditionOn(
   const texts = await model.conditionText({ prompts, textTokens: plan.textTokens, keyMultiple }, run)
   for (const [index, made] of texts.entries()) {
     noticeText(['prompt', 'negative prompt'][index]!, prompts[index]!, made, notify)
+    const { length = plan.textTokens } = made
     // The model's own number is nobody's wish.
-    if (plan.textTokens !== model.facts.textTokens) noticeTokens(plan.textTokens, made, notify)
+    if (plan.textTokens === model.facts.textTokens || length >= plan.textTokens) continue
+    const used = `${length} are used, the most that the model's tokenizer takes`
+    notify('request/rounded', `maxTextTokens: ${used}, of the ${plan.textTokens} asked for.`)
   }
   const [conditional, unconditional] = texts
   const visual = await visualConditions(model, plan, inputs, context)
@@ -124,12 +127,6 @@ function noticeText(
     const words = listed(unknown.map(word => JSON.stringify(word)))
     notify('prompt/unknown-words', `${subject}: the model's tokenizer does not know all of ${words}.`)
   }
-}
-
-function noticeTokens(asked: number, { length = asked }: TextConditioning, notify: Notify): void {
-  if (length >= asked) return
-  const used = `${length} are used, the most that the model's tokenizer takes, of the ${asked} asked for`
-  notify('request/rounded', `maxTextTokens: ${used}.`)
 }
 
 /** What the conditions hold on the device. */

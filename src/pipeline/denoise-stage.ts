@@ -209,10 +209,7 @@ function leftOutSteps({ steps, strength = 1 }: GeneratePlan): number {
 
 /** The checkpoint's scheduler with what a request changes of it. @throws RequestError for what it cannot have */
 export function schedulerOf({ facts }: Model, { sampler, shift }: GeneratePlan): Scheduler {
-  return createScheduler(readSchedulerConfig(facts.scheduler), {
-    ...(sampler && { sampler }),
-    ...(shift !== undefined && { shift }),
-  })
+  return createScheduler(readSchedulerConfig(facts.scheduler), { sampler, shift })
 }
 
 /**

@@ -15,7 +15,7 @@ import {
   type StageContext,
   schedulerOf,
 } from './denoise-stage.ts'
-import type { GenerateEvent, MemoryPlanEvent, NoticeEvent, StageSeconds, StartEvent } from './events.ts'
+import type { GenerateEvent, StageSeconds, StartEvent } from './events.ts'
 import type { DecodeContext, Model, ModelFacts } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
 import { planText } from './memory-plan.ts'
@@ -56,7 +56,7 @@ export async function* generate(
   yield startEvent(plan, runner, sound)
   yield* noticeEvents(notices)
   let { memory } = runner
-  function* changes(): Generator<MemoryPlanEvent | NoticeEvent> {
+  function* changes(): Generator<GenerateEvent> {
     if (runner.memory !== memory) {
       memory = runner.memory
       yield { type: 'memory-plan', memory, text: planText(memory) }
@@ -182,7 +182,7 @@ async function* decodeFrames(
 }
 
 /** Those that have not been said. */
-export function* noticeEvents(notices: Notices): Generator<NoticeEvent> {
+export function* noticeEvents(notices: Notices): Generator<GenerateEvent> {
   for (const notice of notices.take()) yield { type: 'notice', ...notice }
 }
 

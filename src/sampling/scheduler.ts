@@ -36,9 +36,9 @@ export interface Scheduler extends SchedulerConfig {
 /** What a request may change about a checkpoint's scheduler. */
 export interface SchedulerOverrides {
   /** Another solver, with the defaults of its diffusers class, on the checkpoint's own shift. */
-  readonly sampler?: SamplerName
+  readonly sampler?: SamplerName | undefined
   /** A static shift instead of the checkpoint's, static or dynamic. */
-  readonly shift?: number
+  readonly shift?: number | undefined
 }
 
 /**
