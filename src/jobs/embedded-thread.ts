@@ -38,6 +38,9 @@ interface OpenTransaction {
   end(commit: boolean): Promise<void>
 }
 
+/** Tasks are small. PGlite clears these at each start, which with its 128 MB takes half of the time to open. */
+const sharedBuffers = '16MB'
+
 const port = parentPort!
 const transactions = new Map<number, Promise<OpenTransaction>>()
 const undone = Symbol('undone')
@@ -63,15 +66,16 @@ try {
 /** A new database is made beside its place and moved there, so that one that is half made is never opened. */
 async function openFolder(folder: string): Promise<PGlite> {
   const { PGlite } = await import('@electric-sql/pglite')
+  const options = { startParams: [...PGlite.defaultStartParams, '-c', `shared_buffers=${sharedBuffers}`] }
   const place = join(folder, 'postgres')
   const made = join(folder, 'postgres.new')
   await rm(made, { recursive: true, force: true })
   if (!(await isThere(join(place, 'PG_VERSION')))) {
-    const fresh = await PGlite.create(made)
+    const fresh = await PGlite.create(made, options)
     await fresh.close()
     await rename(made, place)
   }
-  return await PGlite.create(place)
+  return await PGlite.create(place, options)
 }
 
 async function isThere(path: string): Promise<boolean> {
