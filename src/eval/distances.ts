@@ -4,20 +4,23 @@ type Distance = (x: number, y: number) => number
 
 const starOuter = 1.14
 const starInner = 0.5
+/** Half of the angle between two points of the star. */
+const tenth = Math.PI / 5
+/** From a point of the star to the corner beside it, and how long that is. */
+const [edgeX, edgeY] = [starInner * Math.cos(tenth) - starOuter, starInner * Math.sin(tenth)]
+const edge = length(edgeX, edgeY)
 
 /** Signed distance to the outline of a shape of radius 1 about the origin, y down: negative inside. */
 export const distances: Readonly<Record<Shape, Distance>> = {
-  ball: (x, y) => Math.hypot(x, y) - 1,
-  ring: (x, y) => Math.abs(Math.hypot(x, y) - 0.74) - 0.28,
+  ball: (x, y) => length(x, y) - 1,
+  ring: (x, y) => Math.abs(length(x, y) - 0.74) - 0.28,
   square: (x, y) => Math.max(Math.abs(x), Math.abs(y)) - 0.88,
   triangle: (x, y) => Math.max(y - 0.15, (Math.sqrt(3) / 2) * Math.abs(x) - 0.5 * (y - 0.15)) - 0.58,
   star(x, y) {
-    const tenth = Math.PI / 5
     const turn = remainder(Math.atan2(x, -y) + tenth, 2 * tenth) - tenth
-    const radius = Math.hypot(x, y)
+    const radius = length(x, y)
     const [u, v] = [radius * Math.cos(turn), radius * Math.abs(Math.sin(turn))]
-    const [du, dv] = [starInner * Math.cos(tenth) - starOuter, starInner * Math.sin(tenth)]
-    return (dv * (u - starOuter) - du * v) / Math.hypot(du, dv)
+    return (edgeY * (u - starOuter) - edgeX * v) / edge
   },
 }
 
@@ -39,6 +42,11 @@ export function boxAround(x: number, y: number, radius: number, size: number): B
   const first = (middle: number) => Math.max(0, Math.floor((middle - reach * radius) * size))
   const last = (middle: number) => Math.min(size - 1, Math.ceil((middle + reach * radius) * size))
   return { top: first(y), bottom: last(y), left: first(x), right: last(x) }
+}
+
+/** Of a vector. `Math.hypot` takes ten times as long. */
+export function length(x: number, y: number): number {
+  return Math.sqrt(x * x + y * y)
 }
 
 /** The remainder of the divisor's sign. */

@@ -1,5 +1,5 @@
 /** Backgrounds, anti-aliased at any pan and zoom, as `models/doodle/render/backgrounds.py` paints them. */
-import { remainder } from './distances.ts'
+import { length, remainder } from './distances.ts'
 import { type Colour, colours, floorHeight, type Rgb } from './palette.ts'
 
 type Spot = readonly [x: number, y: number, radius: number]
@@ -54,7 +54,7 @@ function sky(top: Rgb, bottom: Rgb, y: number): Rgb {
 
 function disc([cx, cy, radius]: Spot, x: number, y: number, stretch = 1): number {
   const dx = remainder(x - cx + period / 2, period) - period / 2
-  return Math.hypot(dx / stretch, y - cy) - radius
+  return length(dx / stretch, y - cy) - radius
 }
 
 const painters: Readonly<Record<string, Paint>> = {

@@ -161,11 +161,13 @@ function isConstant(gravities: readonly number[]): boolean {
 
 /** Of pixels that are two or more away from the object in both frames. */
 function flickerOf({ frames, size }: Clip, masks: readonly Mask[]): number {
+  const near = masks.map(nearPixels)
   let [sum, count] = [0, 0]
   for (let index = 1; index < frames.length; index++) {
     const [before, after] = [frames[index - 1]!, frames[index]!]
+    const [nearBefore, nearAfter] = [near[index - 1]!, near[index]!]
     for (let pixel = 0; pixel < size * size; pixel++) {
-      if (isNear(masks[index - 1]!, pixel) || isNear(masks[index]!, pixel)) continue
+      if (nearBefore[pixel] || nearAfter[pixel]) continue
       for (const c of [0, 1, 2]) sum += Math.abs(after[3 * pixel + c]! - before[3 * pixel + c]!)
       count += 3
     }
@@ -173,13 +175,18 @@ function flickerOf({ frames, size }: Clip, masks: readonly Mask[]): number {
   return count === 0 ? 0 : sum / count
 }
 
-function isNear({ data, size }: Mask, pixel: number): boolean {
-  const [row, column] = [Math.floor(pixel / size), pixel % size]
-  for (let r = Math.max(0, row - 3); r <= Math.min(size - 1, row + 3); r++) {
-    for (let c = Math.max(0, column - 3); c <= Math.min(size - 1, column + 3); c++)
-      if (data[r * size + c]) return true
+/** 1 where an object has a pixel at most three rows and three columns away. */
+function nearPixels({ data, size }: Mask): Uint8Array {
+  const near = new Uint8Array(data.length)
+  for (let pixel = 0; pixel < data.length; pixel++) {
+    if (!data[pixel]) continue
+    const [row, column] = [Math.floor(pixel / size), pixel % size]
+    const [left, right] = [Math.max(0, column - 3), Math.min(size - 1, column + 3)]
+    for (let r = Math.max(0, row - 3); r <= Math.min(size - 1, row + 3); r++) {
+      near.fill(1, r * size + left, r * size + right + 1)
+    }
   }
-  return false
+  return near
 }
 
 /** Pixels that the background moves to the right over the clip: the best shifts of every other frame, added up. */

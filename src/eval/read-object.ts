@@ -109,7 +109,7 @@ export function nearestColour(red: number, green: number, blue: number): Colour 
 const names = Object.keys(colours) as Colour[]
 
 export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
+  const sorted = Float64Array.from(values).sort()
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
