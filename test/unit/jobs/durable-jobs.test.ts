@@ -64,11 +64,11 @@ const task = (model = 'm', fields = {}) => ({
 })
 
 async function until(found: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 800; tries++) {
+  for (let tries = 0; tries < 1600; tries++) {
     if (await found()) return
     await wait(25)
   }
-  throw new Error('it did not come to be within 20 seconds')
+  throw new Error('it did not come to be within 40 seconds')
 }
 
 describe.concurrent('a run', () => {
@@ -243,7 +243,7 @@ describe.concurrent('the queue', () => {
   })
 })
 
-test('idempotency ends with its time, and with its task', async () => {
+test.concurrent('idempotency ends with its time, and with its task', async () => {
   await using jobs = await open(await server.createDatabase())
   const idempotency = { key: 'k', fingerprint: 'f', seconds: 0.3 }
   const first = await jobs.create(task('m', { idempotency }))
@@ -256,7 +256,7 @@ test('idempotency ends with its time, and with its task', async () => {
   expect((await jobs.create(task('m', { idempotency }))).outcome).toBe('created')
 })
 
-test('final tasks and their files go after the days of retention, and others stay', async () => {
+test.concurrent('final tasks and their files go after the days of retention, and others stay', async () => {
   const database = await server.createDatabase()
   const first = await open(database)
   const ids = await Promise.all([0, 1, 2].map(async () => (await first.create(task())).task.id))
@@ -278,7 +278,7 @@ test('final tasks and their files go after the days of retention, and others sta
   expect((await jobs.get(waiting))?.state).toBe('queued')
 })
 
-test('a webhook that was not delivered is sent again, with the same id', async () => {
+test.concurrent('a webhook that was not delivered is sent again, with the same id', async () => {
   const sent: string[] = []
   const webhooks = {
     async send(id: string) {
@@ -297,7 +297,7 @@ test('a webhook that was not delivered is sent again, with the same id', async (
   expect(new Set(sent).size).toBe(1)
 })
 
-test('a server that is not there is an error that names it without its password', async () => {
+test.concurrent('a server that is not there is an error that names it without its password', async () => {
   const failed = await failure(open('postgres://someone:secret@127.0.0.1:1/x'))
   expect(failed).toMatchObject({ name: 'JobsError', code: 'jobs/database' })
   expect(failed.message).toContain('127.0.0.1:1')

@@ -54,7 +54,7 @@ const task = (fields: Partial<NewTask> = {}): NewTask => ({
   ...fields,
 })
 
-async function until(found: () => boolean | Promise<boolean>, seconds = 10): Promise<void> {
+async function until(found: () => boolean | Promise<boolean>, seconds = 30): Promise<void> {
   for (const end = performance.now() + seconds * 1000; performance.now() < end; await wait(20)) {
     if (await found()) return
   }
@@ -268,7 +268,7 @@ describe.concurrent('a worker', () => {
     await until(async () => {
       refused = await jobs.check().catch(error => error)
       return refused !== undefined
-    }, 20)
+    })
     expect(refused).toMatchObject({ code: 'jobs/unable' })
     await sql(database, 'ALTER TABLE framewright.tasks RENAME COLUMN away TO wait_from')
     await until(
@@ -278,7 +278,7 @@ describe.concurrent('a worker', () => {
           () => false,
         ),
     )
-  }, 40_000)
+  }, 90_000)
 })
 
 describe.concurrent('a clock that is set back', () => {
@@ -326,7 +326,7 @@ describe.concurrent('a clock that is set back', () => {
     await until(async () => (await producer.get(gone))?.state === 'succeeded')
     expect(await producer.get(alive)).toMatchObject({ state: 'succeeded', attempt: 1 })
     expect((await producer.get(gone))?.attempt).toBe(2)
-  }, 30_000)
+  }, 90_000)
 
   test('delays no webhook', async () => {
     const database = await server.createDatabase()
