@@ -9,15 +9,10 @@ import { reshape, reshapeLike, unsqueeze } from '../../src/graph/ops/layout.ts'
 import type { Scope } from '../../src/graph/scope.ts'
 import { linear } from '../../src/nn/linear.ts'
 import { rmsNormLayer } from '../../src/nn/normalization.ts'
+import type { RotaryTables } from '../../src/nn/rotary-inputs.ts'
 
 /** Of the norms of queries and keys. */
 const epsilon = 1e-6
-
-/** Cosines and sines of every pair of channels, all heads together, f32 [batch, tokens, width / 2]. */
-export interface Rotary {
-  readonly cos: Value
-  readonly sin: Value
-}
 
 export interface AttentionLayerOptions {
   readonly heads: number
@@ -27,8 +22,12 @@ export interface AttentionLayerOptions {
   readonly bias?: boolean
   /** @default true */
   readonly outBias?: boolean
-  /** How queries and keys are turned. @default not at all */
-  readonly rotary?: { readonly query: Rotary; readonly key: Rotary; readonly pairs: 'neighbours' | 'halves' }
+  /** How queries and keys are turned: tables of every pair of channels, all heads together. @default not at all */
+  readonly rotary?: {
+    readonly query: RotaryTables
+    readonly key: RotaryTables
+    readonly pairs: 'neighbours' | 'halves'
+  }
   /**
    * Share of what is attended to that a token gets, f32 [1]; the rest is its own value, for a self-attention.
    * @default all
@@ -50,7 +49,7 @@ export function attentionLayer(
   const width = Number(dimAt(x, -1))
   const inner = heads * headDim
   const tokens = asTokens(x) // [batch, tokens, width]
-  const projected = (which: 'q' | 'k', of: Value, tables: Rotary | undefined) => {
+  const projected = (which: 'q' | 'k', of: Value, tables: RotaryTables | undefined) => {
     const normalized = rmsNormLayer(
       scope,
       `norm_${which}`,
@@ -95,7 +94,12 @@ function gatedHeads(
  * Turns the pairs of every head in f32, each by angles of its own. To the op a head is a token: pairs never cross heads, and
  * the rows of the tables are cut as those of x.
  */
-function turned(x: Value, { cos, sin }: Rotary, headDim: number, pairs: 'neighbours' | 'halves'): Value {
+function turned(
+  x: Value,
+  { cos, sin }: RotaryTables,
+  headDim: number,
+  pairs: 'neighbours' | 'halves',
+): Value {
   const table = (whole: Value) => reshape(whole, ['=', '*', headDim / 2]) // [batch, tokens·heads, headDim / 2]
   const heads = reshape(cast(x, 'f32'), ['=', '*', headDim]) // [batch, tokens·heads, headDim]
   const turnedHeads = rotaryEmbedding(heads, { cos: table(cos), sin: table(sin) }, 1, pairs)

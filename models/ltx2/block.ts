@@ -1,4 +1,5 @@
 /** A block of the LTX-2 transformer (diffusers `LTX2VideoTransformerBlock`). */
+
 import { type Modulation, type NormModulateOptions, normModulate } from '../../kernels/norm-modulate/op.ts'
 import { type Residual, residualNorm, residualSum } from '../../kernels/residual-norm/op.ts'
 import type { Value } from '../../src/graph/graph.ts'
@@ -9,7 +10,8 @@ import type { Scope } from '../../src/graph/scope.ts'
 import { feedForward } from '../../src/nn/feed-forward.ts'
 import { tableModulations } from '../../src/nn/modulation.ts'
 import { plainRmsNorm } from '../../src/nn/normalization.ts'
-import { type AttentionLayerOptions, asTokens, attentionLayer, type Rotary } from './attention.ts'
+import type { RotaryTables } from '../../src/nn/rotary-inputs.ts'
+import { type AttentionLayerOptions, asTokens, attentionLayer } from './attention.ts'
 import {
   type Ltx2TransformerConfig,
   pairsOf,
@@ -30,9 +32,9 @@ export interface StreamInputs {
   readonly prompt: Value | undefined
   /** [batch, length, model] */
   readonly text: Value
-  readonly rotary: Rotary
+  readonly rotary: RotaryTables
   /** By time alone. */
-  readonly crossRotary: Rotary
+  readonly crossRotary: RotaryTables
 }
 
 export interface BlockInputs extends Readonly<Record<StreamName, StreamInputs>> {

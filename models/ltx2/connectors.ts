@@ -5,6 +5,7 @@
  *   states [1, tokens, width · layers] ── norm, projection ──▶ [1, tokens, text]
  *     ── registers behind the tokens ──▶ [1, length, text] ── blocks ──▶ video and audio [1, length, text]
  */
+
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { add, divide, multiply, squareRoot, subtract } from '../../src/graph/ops/elementwise.ts'
@@ -15,9 +16,10 @@ import { Scope, type WeightSource } from '../../src/graph/scope.ts'
 import { feedForward } from '../../src/nn/feed-forward.ts'
 import { linear } from '../../src/nn/linear.ts'
 import { plainRmsNorm } from '../../src/nn/normalization.ts'
+import type { RotaryTables } from '../../src/nn/rotary-inputs.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
-import { attentionLayer, type Rotary } from './attention.ts'
+import { attentionLayer } from './attention.ts'
 import {
   connectorOf,
   type Ltx2ConnectorsConfig,
@@ -121,7 +123,7 @@ function filled(scope: Scope, text: Value, order: Value, config: Ltx2ConnectorsC
 function connectorBlocks(
   scope: Scope,
   x: Value,
-  { stream, rotary }: { readonly stream: StreamName; readonly rotary: Rotary },
+  { stream, rotary }: { readonly stream: StreamName; readonly rotary: RotaryTables },
   config: Ltx2ConnectorsConfig,
 ): Value {
   const { layers, heads, headDim, gated, width } = connectorOf(config, stream)

@@ -12,17 +12,16 @@
 import type { Residual } from '../../kernels/residual-norm/op.ts'
 import { type Dim, productOf } from '../../src/graph/dims.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
-import { silu } from '../../src/graph/ops/activation.ts'
 import { cast } from '../../src/graph/ops/cast.ts'
 import { multiply } from '../../src/graph/ops/elementwise.ts'
 import { reshape, reshapeLike, slice, transpose, unsqueeze } from '../../src/graph/ops/layout.ts'
 import { Scope, type WeightSource } from '../../src/graph/scope.ts'
-import { linear, twoLayer } from '../../src/nn/linear.ts'
+import { linear } from '../../src/nn/linear.ts'
 import { modulatedProjection } from '../../src/nn/modulation.ts'
-import { timestepFeatures } from '../../src/nn/timestep.ts'
+import type { RotaryTables } from '../../src/nn/rotary-inputs.ts'
+import { timeModulations } from '../../src/nn/timestep.ts'
 import type { GraphTarget } from '../../src/pipeline/family.ts'
 import type { FloatDType } from '../../src/tensor/dtype.ts'
-import type { Rotary } from './attention.ts'
 import { blockRows, ltx2Block, type StreamInputs, type Streams } from './block.ts'
 import { type Ltx2TransformerConfig, type StreamName, streamPrefixes, widthsOf } from './config.ts'
 
@@ -96,7 +95,7 @@ function streamInputs(
   const name = (input: string) => (stream === 'video' ? input : `audio.${input}`)
   const prefix = streamPrefixes[stream]
   const width = widthsOf(config)[stream]
-  const table = (input: string, pairs: number): Rotary => {
+  const table = (input: string, pairs: number): RotaryTables => {
     const of = (turn: string) => graph.input(name(`${input}.${turn}`), 'f32', ['batch', tokens, pairs])
     return { cos: of('cos'), sin: of('sin') }
   }
@@ -111,9 +110,9 @@ function streamInputs(
   const gateTimestep = gateScale === scale ? crossTimestep : multiply(crossTimestep, gateScale / scale)
   return {
     embedding: time.embedding,
-    time: time.rows,
-    crossTime: modulations(scope, cross.shifts, crossTimestep, { width, rows: 4 }).rows,
-    crossGate: modulations(scope, cross.gate, gateTimestep, { width, rows: 1 }).rows,
+    time: time.blocks,
+    crossTime: modulations(scope, cross.shifts, crossTimestep, { width, rows: 4 }).blocks,
+    crossGate: modulations(scope, cross.gate, gateTimestep, { width, rows: 1 }).blocks,
     prompt: promptModulation(scope, stream, name('sigma'), config),
     text: cast(graph.input(name('text'), 'f32', ['batch', 'length', width]), graph.precision),
     rotary: table('rotary', width / 2),
@@ -131,8 +130,8 @@ function promptModulation(
   if (!config.cross_attn_mod || !config.use_prompt_adaln_single) return undefined
   const sigma = scope.graph.input(input, 'f32', ['batch', 1])
   const width = widthsOf(config)[stream]
-  const { rows } = modulations(scope, `${streamPrefixes[stream]}prompt_adaln`, sigma, { width, rows: 2 })
-  return reshape(rows, ['=', 2, width])
+  const { blocks } = modulations(scope, `${streamPrefixes[stream]}prompt_adaln`, sigma, { width, rows: 2 })
+  return reshape(blocks, ['=', 2, width])
 }
 
 /** The embedding of timesteps [batch, frames, model] and its projection to rows [batch, frames, rows, model], f32. */
@@ -141,13 +140,9 @@ function modulations(
   name: string,
   timestep: Value,
   { width, rows }: { readonly width: number; readonly rows: number },
-): { embedding: Value; rows: Value } {
-  return scope.in(name, embed => {
-    const features = timestepFeatures(timestep, timestepChannels) // [batch, frames, 256]
-    const embedding = embed.in('emb.timestep_embedder', layers => twoLayer(layers, features, width, 'silu'))
-    const projected = linear(embed, 'linear', silu(embedding), rows * width) // [batch, frames, rows·model]
-    return { embedding, rows: reshape(projected, ['=', '=', rows, width]) }
-  })
+): { embedding: Value; blocks: Value } {
+  const layers = { features: timestepChannels, embedder: 'emb.timestep_embedder', projection: 'linear', rows }
+  return scope.in(name, embed => timeModulations(embed, timestep, width, layers))
 }
 
 /** → f32 [batch, frames, tokens, channels] */

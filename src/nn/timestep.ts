@@ -28,23 +28,25 @@ export interface TimeEmbeddingLayers {
   readonly features: number
   /** The two layers that embed them. */
   readonly embedder: string
-  /** The layer that makes six modulations of an embedding. */
+  /** The layer that makes modulations of an embedding. */
   readonly projection: string
+  /** How many. @default 6 */
+  readonly rows?: number
 }
 
 /**
  * The embedding of timesteps and its projection to the modulations of adaptive norms (diffusers' `AdaLayerNormSingle`).
  * @param timestep f32 [batch, frames]
- * @returns embedding [batch, frames, model], blocks [batch, frames, 6, model], f32
+ * @returns embedding [batch, frames, model], blocks [batch, frames, rows, model], f32
  */
 export function timeModulations(
   scope: Scope,
   timestep: Value,
   model: number,
-  { features, embedder, projection }: TimeEmbeddingLayers,
+  { features, embedder, projection, rows = 6 }: TimeEmbeddingLayers,
 ): { embedding: Value; blocks: Value } {
   const sines = timestepFeatures(timestep, features) // [batch, frames, features]
   const embedding = scope.in(embedder, mlp => twoLayer(mlp, sines, model, 'silu'))
-  const projected = linear(scope, projection, silu(embedding), 6 * model) // [batch, frames, 6·model]
-  return { embedding, blocks: reshape(projected, ['=', '=', 6, model]) }
+  const projected = linear(scope, projection, silu(embedding), rows * model) // [batch, frames, rows·model]
+  return { embedding, blocks: reshape(projected, ['=', '=', rows, model]) }
 }

@@ -101,7 +101,7 @@ export async function visualConditions(
       throw new TypeError(`${model.facts.family}: expected an encoder that works in chunks, got none.`)
     const { temporalStride } = geometry
     return withinMemory(runner, ({ chunk }) => {
-      return encodeClip({ encoder, temporalStride, chunk, run, drop, pictures, feeds })
+      return encodeClip({ encoder, temporalStride, chunk, run, drop, signal, pictures, feeds })
     })
   }
   const { width, height, frames, fps } = plan

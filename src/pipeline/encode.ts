@@ -1,10 +1,11 @@
-import { isCache, nextCaches } from '../nn/chunk-caches.ts'
 import { concatenate, sliceAxis } from '../tensor/axis.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import type { CausalGraphs, LazyPictures, ResidentTensor, RunGraph } from './family.ts'
+import type { CausalGraphs, ChunkSettings } from './clip-graphs.ts'
+import { chunkSpans, runCausal } from './clip-run.ts'
+import type { LazyPictures } from './conditioning.ts'
 
-export interface EncodeOptions {
+export interface EncodeOptions extends ChunkSettings {
   readonly encoder: CausalGraphs
   /** Frames of every latent after the first. */
   readonly temporalStride: number
@@ -12,46 +13,23 @@ export interface EncodeOptions {
   readonly pictures: Tensor | LazyPictures
   /** What the encoder takes beside them, [channels, latent frames, h, w]. @default nothing */
   readonly feeds?: Readonly<Record<string, Tensor>> | undefined
-  /** Latent frames of a chunk. */
-  readonly chunk: number
-  readonly run: RunGraph
-  readonly drop: (residents: Iterable<ResidentTensor>) => Promise<void>
 }
 
 /**
- * Encodes a clip chunk by chunk, the encoder's causal caches going from one run to the next.
+ * Encodes a clip chunk by chunk.
  * @returns the normalised latents, f32 [channels, frames, h, w]
  */
 export async function encodeClip(options: EncodeOptions): Promise<Tensor> {
-  const { encoder, pictures, run, drop, temporalStride } = options
-  const frames = pictures.shape[0]!
+  const { encoder, pictures, temporalStride, feeds = {} } = options
+  const spans = chunkSpans(pictures.shape[0]!, (encoder.chunk ?? options.chunk) * temporalStride)
+  const chunks = spans.map(([start, end]) => () => {
+    const latents = [start, end].map(frame => Math.ceil(frame / temporalStride)) as [number, number]
+    const own = Object.entries(feeds).map(([name, feed]) => [name, sliceAxis(feed, 1, ...latents)] as const)
+    return { pictures: partOf(pictures, start, end), ...Object.fromEntries(own) }
+  })
   const parts: Tensor[] = []
-  let caches: Record<string, ResidentTensor> = {}
-  try {
-    for (let start = 0; start < frames; ) {
-      const count =
-        start === 0 ? 1 : Math.min((encoder.chunk ?? options.chunk) * temporalStride, frames - start)
-      const clip = partOf(pictures, start, start + count)
-      const [from, to] = [start, start + count].map(frame => Math.ceil(frame / temporalStride)) as [
-        number,
-        number,
-      ]
-      const own = Object.entries(options.feeds ?? {}).map(([name, feed]) => [
-        name,
-        sliceAxis(feed, 1, from, to),
-      ])
-      const feeds = Object.fromEntries(own) as Record<string, Tensor>
-      const graph = start === 0 ? encoder.first : (encoder.next ?? encoder.first)
-      const last = start + count === frames
-      const outputs = last ? { fetch: ['latents'] } : { keep: isCache }
-      const result = await run(graph, { pictures: clip, ...feeds, ...caches }, outputs)
-      await drop(Object.values(caches))
-      caches = nextCaches(result)
-      parts.push(result.tensors.latents!)
-      start += count
-    }
-  } finally {
-    await drop(Object.values(caches))
+  for await (const { tensors } of runCausal({ ...options, graphs: encoder, chunks, outputs: ['latents'] })) {
+    parts.push(tensors.latents!)
   }
   return concatenate(parts, 1)
 }

@@ -83,6 +83,7 @@ test.each(encoders)('an encoder of %s gives a clip in parts the latents of one r
         feeds: { noise },
         chunk,
         run,
+        signal: new AbortController().signal,
         drop: async residents => {
           for (const resident of residents) kept.delete(resident)
         },

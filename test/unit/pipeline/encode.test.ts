@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { families } from '../../../models/index.ts'
 import { graphSource } from '../../../src/engine/graph-source.ts'
 import { publishedCheckpoint } from '../../../src/engine/published-checkpoint.ts'
+import { CancelledError } from '../../../src/errors.ts'
 import { dryRunDenoising } from '../../../src/pipeline/dry-run.ts'
 import { encodeClip } from '../../../src/pipeline/encode.ts'
 import type { LazyPictures, Model, RunGraph, VisualContext } from '../../../src/pipeline/family.ts'
@@ -24,7 +25,8 @@ async function partsOf(pictures: Tensor | LazyPictures): Promise<Tensor[]> {
     parts.push(feeds.pictures as Tensor)
     return { tensors: { latents: tensor('f32', [1, 1, 1, 1], new Float32Array(1)) }, residents: {} }
   }
-  await encodeClip({ encoder, temporalStride: 4, chunk: 1, pictures, run, drop: async () => {} })
+  const { signal } = new AbortController()
+  await encodeClip({ encoder, temporalStride: 4, chunk: 1, pictures, run, signal, drop: async () => {} })
   return parts
 }
 
@@ -33,6 +35,20 @@ describe('pictures that are made as they are encoded', () => {
     const parts = await partsOf(lazy)
     expect(parts.map(part => part.shape[0])).toEqual([1, 4, 2])
     expect(parts).toEqual(await partsOf(tensor('f32', shape, pixels)))
+  })
+
+  test('are encoded no further once the signal has aborted', async () => {
+    const controller = new AbortController()
+    const graphs: string[] = []
+    const run: RunGraph = async graph => {
+      graphs.push(graph)
+      controller.abort()
+      return { tensors: { latents: tensor('f32', [1, 1, 1, 1], new Float32Array(1)) }, residents: {} }
+    }
+    const settings = { encoder, temporalStride: 4, chunk: 1, run, drop: async () => {} }
+    const encoding = encodeClip({ ...settings, pictures: lazy, signal: controller.signal })
+    await expect(encoding).rejects.toThrow(CancelledError)
+    expect(graphs).toEqual(['first'])
   })
 
   test('are not made while a request is planned', async () => {
