@@ -21,6 +21,8 @@ const layers = [
     'src/unfinished-files.ts',
     'src/system-errors.ts',
     'src/memoize.ts',
+    'src/until-aborted.ts',
+    'src/host-memory.ts',
     'src/tensor',
     'src/geometry',
   ],

@@ -1,7 +1,7 @@
 import { choosePlan } from '../engine/device-memory.ts'
 import { graphSource } from '../engine/graph-source.ts'
 import { Lane } from '../engine/lane.ts'
-import { MemoryEstimator } from '../engine/memory-estimate.ts'
+import { memoryEstimator } from '../engine/memory-estimate.ts'
 import { nvidiaGpus } from '../engine/nvidia-gpus.ts'
 import { CancelledError } from '../errors.ts'
 import { addCosts, type GraphCost } from '../graph/cost.ts'
@@ -25,7 +25,7 @@ export async function openWork(context: Context, work: Work, backend: Backend): 
   const source = graphSource(checkpoint, precision)
   const lane = new Lane(backend, source, kept)
   try {
-    const estimates = new MemoryEstimator(checkpoint, device, source).request(plan, [kept])
+    const estimates = memoryEstimator(checkpoint, device, source)(plan, [kept])
     const choice = await choosePlan(estimates, undefined)
     if ('estimate' in choice) lane.applyMemoryPlan(choice.estimate.plan, choice.smaller)
     const runner = new MeasuredRunner(lane, source, work.isMeasured(model))

@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
 import { CheckpointError } from '../errors.ts'
@@ -7,7 +6,8 @@ import { presetText } from '../pipeline/fields/preset.ts'
 import { type RequestFields, requestFieldsOf } from '../pipeline/fields/request-fields.ts'
 import { openWeights, type Weights } from '../weights/checkpoint.ts'
 import { isModelFolder, readComponents, readJson } from '../weights/component-configs.ts'
-import { isReadMethod, quantizationOf } from '../weights/quantization.ts'
+import { ggufIn } from '../weights/find-weights.ts'
+import { quantizedIn } from '../weights/quantization.ts'
 import { readSchedulerConfig } from '../weights/scheduler-config.ts'
 import { isCutDownload } from '../weights/weights-file.ts'
 import { withoutGraphs } from './absent-graphs.ts'
@@ -15,7 +15,7 @@ import { type ExportManifest, exportManifest, exportManifestName, trainedSchema 
 import { fetchAdvice } from './fetch-advice.ts'
 import type { ModelFiles } from './model-files.ts'
 import { modelAt } from './model-folder.ts'
-import { readSingleFile, weightsInFiles } from './read-single-file.ts'
+import { readSingleFile, weightsInFiles, weightsOfParts } from './read-single-file.ts'
 
 /** A model that a family has read. */
 export interface Checkpoint {
@@ -128,7 +128,7 @@ async function readFolder(
   const model = await family.load(configs)
   readSchedulerConfig(model.facts.scheduler)
   const weights = exported?.weights
-    ? await openExportedFiles(folder, exported.weights, family)
+    ? await weightsOfParts(folder, exported.weights, family)
     : await openComponents(folder, model, family)
   const opened = { folder, family, configs, model, weights, files: false, choices: [] }
   return checkpointOf({ ...opened, exported, notices }, families)
@@ -143,7 +143,7 @@ function checkpointOf(
     ...read,
     model: absent.length === 0 ? read.model : withoutGraphs(read.model, absent, read.folder),
     fields: requestFieldsOf(families.map(each => each.fields)),
-    obstacle: obstacleIn(read.weights, read.configs),
+    obstacle: quantizedIn(read.weights, read.configs.components),
   }
 }
 
@@ -152,19 +152,6 @@ function isAbsent({ optional }: GraphRecipe, weights: Weights | undefined): bool
   return (
     optional !== undefined && ![...(weights?.tensors.keys() ?? [])].some(key => optional.tensors.test(key))
   )
-}
-
-/** Weights of an exported model of single files. */
-async function openExportedFiles(
-  folder: string,
-  files: Readonly<Record<string, string | readonly string[]>>,
-  family: Family,
-): Promise<Map<string, Weights>> {
-  const open = async ([component, names]: [string, string | readonly string[]]) => {
-    const paths = [names].flat().map(name => path.join(folder, name))
-    return [component, await weightsInFiles(paths, component, family)] as const
-  }
-  return new Map(await Promise.all(Object.entries(files).map(open)))
 }
 
 /** Weights of every component that has graphs: their headers alone are read. A GGUF file stands for those of its folder. */
@@ -182,27 +169,6 @@ async function openComponents(folder: string, model: Model, family: Family): Pro
     }
   }
   return new Map(await Promise.all(names.map(open)))
-}
-
-/** The one GGUF file of a folder that holds no other weights. */
-async function ggufIn(folder: string): Promise<string | undefined> {
-  const names = await readdir(folder).catch((): string[] => [])
-  const [file, ...others] = names.filter(name => name.endsWith('.gguf'))
-  const plain = names.some(name => name.endsWith('.safetensors'))
-  return file !== undefined && others.length === 0 && !plain ? path.join(folder, file) : undefined
-}
-
-function obstacleIn(
-  weights: ReadonlyMap<string, Weights>,
-  { components }: CheckpointConfigs,
-): string | undefined {
-  const quantized = [...weights].flatMap(([name, { tensors, metadata }]) => {
-    // A method whose weights are read is no obstacle: what the files hold says whether they are quantised.
-    const config = isReadMethod(components[name]) ? undefined : components[name]
-    const kind = quantizationOf({ tensors, metadata, config })
-    return kind === undefined ? [] : [`${kind} in ${name}`]
-  })
-  return quantized.length === 0 ? undefined : `quantised weights: ${quantized.join(', ')}`
 }
 
 /** Sentences about files whose headers say that they are of a few-step model, each with the preset that it has. */

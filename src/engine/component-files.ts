@@ -1,11 +1,9 @@
-import { BackendError, CheckpointError } from '../errors.ts'
 import { memoize } from '../memoize.ts'
-import { areFinite } from '../tensor/arithmetic.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Weights } from '../weights/checkpoint.ts'
 import { assertUnchanged, type FileChange, type FileStamp } from '../weights/file-stamp.ts'
 import { mappedFiles } from '../weights/mapped-files.ts'
-import { firstNotFinite } from '../weights/not-finite.ts'
+import { assertFinite, firstNotFinite } from '../weights/not-finite.ts'
 import type { TensorLocation } from '../weights/tensor-location.ts'
 
 /** How long files are taken to be as they were seen, before a run: reading them takes a run of a large model longer. */
@@ -67,40 +65,12 @@ export class ComponentFiles {
     this.#compare(component, ['rewritten'])
   }
 
-  /**
-   * Refuses results that are infinite or no number, and says why they are: reads the weights, and names the first that is.
-   * Pictures of one value alone are suspicious: a decoder rounds what is no number to black. Nothing is said of those where
-   * the weights are finite.
-   * @throws CheckpointError `checkpoint/tensors` that names the first tensor of the weights that is not finite
-   * @throws BackendError `runtime/session` where the weights are finite
-   */
+  /** As `assertFinite`, of what a graph made with the weights of a component. */
   async assertFiniteResults(
     tensors: Readonly<Record<string, Tensor>>,
-    { name: graph, component }: { readonly name: string; readonly component: string },
+    { name, component }: { readonly name: string; readonly component: string },
   ): Promise<void> {
-    for (const [name, { dtype, data }] of Object.entries(tensors)) {
-      if (dtype === 'u8' && data.every(value => value === data[0])) await this.#assertFinite(component)
-      if (dtype !== 'f32' || areFinite(data as Float32Array)) continue
-      await this.#assertFinite(component)
-      throw new BackendError('runtime/session', {
-        subject: `${graph}: ${name}`,
-        expected: 'finite numbers',
-        got: String((data as Float32Array).find(value => !Number.isFinite(value))),
-        advice: 'The weights are finite: the precision may be too small for them. Use --precision f32.',
-      })
-    }
-  }
-
-  async #assertFinite(component: string): Promise<void> {
-    const found = await this.#notFinite(component)
-    if (!found) return
-    const { file, key } = found.location
-    throw new CheckpointError('checkpoint/tensors', {
-      subject: `${file}: ${key}`,
-      expected: 'finite numbers',
-      got: `NaN or infinity as element ${found.index}`,
-      advice: 'Download the file again, or use another one of the same model.',
-    })
+    await assertFinite(tensors, name, () => this.#notFinite(component))
   }
 
   #compare(component: string, changes?: readonly FileChange[]): void {

@@ -1,14 +1,13 @@
-import { readFileSync } from 'node:fs'
-import { freemem } from 'node:os'
 import { BackendError } from '../errors.ts'
 import { elementLimit } from '../graph/session-memory.ts'
+import { freeHostMemory } from '../host-memory.ts'
 import type { MemoryPlan, Residency } from '../pipeline/memory-plan.ts'
 import type { GeneratePlan } from '../pipeline/request.ts'
 import type { Device } from '../runtime/device.ts'
 import type { VideoLane } from './lane-pool.ts'
 import {
+  type EstimateRequest,
   estimateTolerance,
-  type MemoryEstimator,
   type PlanEstimate,
   type RequestEstimates,
 } from './memory-estimate.ts'
@@ -21,8 +20,8 @@ export interface MemoryChoice {
 }
 
 /**
- * The first plan that fits, of those whose tensors all kernels can count, or the smallest one where it may fit as far as an estimate can be trusted; undefined where
- * none does.
+ * The first plan that fits, of those whose tensors all kernels can count, or the smallest one where it may fit as far as an
+ * estimate can be trusted; undefined where none does.
  * @param free bytes; undefined where that is not known, for the first plan
  */
 export async function choosePlan(
@@ -39,38 +38,26 @@ export async function choosePlan(
   return smallest.bytes * (1 - estimateTolerance) > free! ? { smallest } : { estimate: smallest, smaller: [] }
 }
 
+export interface DeviceMemoryOptions {
+  /** Residencies that may be chosen from. @default all */
+  readonly residencies?: readonly Residency[] | undefined
+  /** Bytes that may be used. @default what is free */
+  readonly limit?: number | undefined
+}
+
 /** The memory of one device, which an engine's lanes share. */
 export class DeviceMemory {
   readonly #device: Device
-  readonly #estimator: MemoryEstimator
-  readonly #residencies: readonly Residency[] | undefined
-  readonly #limit: number | undefined
-  readonly #pairs: boolean
+  readonly #estimate: EstimateRequest
+  readonly #options: DeviceMemoryOptions
   readonly #rssAtStart = process.memoryUsage.rss()
-  /** Bytes that lanes have or are about to take. */
-  readonly #taken = new Map<VideoLane, number>()
-  /** Of those, what their sessions still hold after a video. */
-  readonly #held = new Map<VideoLane, number>()
+  /** Bytes that lanes have or are about to take, and what of them their sessions still hold after a video. */
+  readonly #taken = new Map<VideoLane, { readonly bytes: number; readonly heldBytes: number }>()
 
-  /**
-   * @param options.residencies those that may be chosen from; all by default
-   * @param options.pairs whether both branches of guidance run on the device at once
-   * @param options.limit bytes that may be used; what is free by default
-   */
-  constructor(
-    device: Device,
-    estimator: MemoryEstimator,
-    options: {
-      readonly residencies?: readonly Residency[] | undefined
-      readonly limit?: number | undefined
-      readonly pairs?: boolean
-    },
-  ) {
+  constructor(device: Device, estimate: EstimateRequest, options: DeviceMemoryOptions) {
     this.#device = device
-    this.#estimator = estimator
-    this.#residencies = options.residencies
-    this.#limit = options.limit
-    this.#pairs = options.pairs ?? false
+    this.#estimate = estimate
+    this.#options = options
   }
 
   /**
@@ -79,44 +66,28 @@ export class DeviceMemory {
    */
   async admit(lane: VideoLane, plan: GeneratePlan): Promise<void> {
     const free = await this.#freeFor(lane)
-    const estimates = this.#estimator.request(plan, this.#residencies)
-    const choice = await choosePlan(this.#pairs ? withSecondBranch(estimates) : estimates, free)
+    const choice = await choosePlan(this.#estimate(plan, this.#options.residencies), free)
     if ('smallest' in choice) throw tooLarge(choice.smallest, free!)
-    this.#taken.set(lane, choice.estimate.bytes)
+    this.#taken.set(lane, choice.estimate)
     lane.applyMemoryPlan(choice.estimate.plan, choice.smaller)
-    this.#held.set(lane, choice.estimate.heldBytes)
   }
 
   /** The lane has made its video: it holds what its sessions hold. */
   settle(lane: VideoLane): void {
-    this.#taken.set(lane, lane.open.length === 0 ? 0 : (this.#held.get(lane) ?? 0))
+    const heldBytes = this.#taken.get(lane)?.heldBytes ?? 0
+    this.#taken.set(lane, { bytes: lane.open.length === 0 ? 0 : heldBytes, heldBytes })
   }
 
   async #freeFor(lane: VideoLane): Promise<number | undefined> {
-    const free = this.#limit ?? (await freeMemory(this.#device))
+    const { limit } = this.#options
+    const free = limit ?? (await freeMemory(this.#device))
     if (free === undefined) return undefined
-    const others = [...this.#taken].flatMap(([other, bytes]) => (other === lane ? [] : bytes))
-    const taken = others.reduce((sum, bytes) => sum + bytes, 0)
-    return free + (this.#limit === undefined ? this.#used(lane, taken) : 0) - taken
-  }
-
-  /** What this engine has of what is not free. On a CPU all of it is in this process. */
-  #used(lane: VideoLane, taken: number): number {
-    if (this.#device.type === 'cpu') return Math.max(0, process.memoryUsage.rss() - this.#rssAtStart)
-    return taken + (this.#taken.get(lane) ?? 0)
-  }
-}
-
-/** With a second transformer on the same device. */
-function withSecondBranch({ plans, estimate }: RequestEstimates): RequestEstimates {
-  return {
-    plans,
-    estimate: async plan => {
-      const { denoising, decoding, ...rest } = await estimate(plan)
-      const kept = plan.residency === 'release' ? 0 : denoising
-      const both = { denoising: 2 * denoising, decoding: decoding + kept }
-      return { ...rest, ...both, bytes: Math.max(rest.conditioning, both.denoising, both.decoding) }
-    },
+    const taken = [...this.#taken.values()].reduce((sum, { bytes }) => sum + bytes, 0)
+    const others = taken - (this.#taken.get(lane)?.bytes ?? 0)
+    if (limit !== undefined) return limit - others
+    // What this engine has of what is not free. On a CPU all of it is in this process.
+    const used = this.#device.type === 'cpu' ? process.memoryUsage.rss() - this.#rssAtStart : taken
+    return free + Math.max(0, used) - others
   }
 }
 
@@ -134,21 +105,6 @@ function tooLarge({ bytes }: PlanEstimate, free: number): BackendError {
 /** Bytes that are free; undefined for a GPU that nothing can be asked about. */
 export async function freeMemory(device: Device): Promise<number | undefined> {
   return device.type === 'cpu' ? freeHostMemory() : await freeGpuMemory(device.index)
-}
-
-/** What the machine has free, or what a container's limit leaves of it. */
-function freeHostMemory(): number {
-  const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY
-  return Math.min(machineBytes(), limit - process.memoryUsage.rss())
-}
-
-function machineBytes(): number {
-  try {
-    const [, kib] = /MemAvailable:\s+(\d+) kB/.exec(readFileSync('/proc/meminfo', 'utf8')) ?? []
-    return kib ? Number(kib) * 1024 : freemem()
-  } catch {
-    return freemem()
-  }
 }
 
 /** Of the GPU that nvidia-smi has at that place. */

@@ -1,8 +1,9 @@
 import { stat, statfs } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { availableParallelism, freemem, totalmem } from 'node:os'
+import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { messageOf } from '../errors.ts'
+import { freeHostMemory, totalHostMemory } from '../host-memory.ts'
 import { modelsFolder } from '../hub/environment.ts'
 import { listModels } from '../hub/models.ts'
 import { codecs } from '../media/codecs.ts'
@@ -85,7 +86,11 @@ async function cpuFinding(run: (device: Device) => Promise<string | undefined>):
 }
 
 function memoryFinding(): Finding {
-  return { subject: 'memory', status: 'ok', detail: `${gib(freemem())} free of ${gib(totalmem())}` }
+  return {
+    subject: 'memory',
+    status: 'ok',
+    detail: `${gib(freeHostMemory())} free of ${gib(totalHostMemory())}`,
+  }
 }
 
 async function builtInFinding(): Promise<Finding> {

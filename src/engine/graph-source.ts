@@ -11,7 +11,7 @@ import { standardGraph } from '../graph/standard-dialect.ts'
 import { memoize } from '../memoize.ts'
 import type { GraphRecipe } from '../pipeline/family.ts'
 import type { GraphModel, GraphTarget } from '../runtime/backend.ts'
-import { hasResidentsInPlace } from '../runtime/choose-backend.ts'
+import { isNative } from '../runtime/choose-backend.ts'
 import { addsIn32Bits } from '../runtime/cpu-features.ts'
 import { type Device, keyMultipleOn, parseDeviceName, parseDevices } from '../runtime/device.ts'
 import { foldLimitBytes, needsPrivateCopy } from '../runtime/session-config.ts'
@@ -78,7 +78,7 @@ export function graphSource(
   const usual = checkpoint.exported
     ? {}
     : {
-        residentsInPlace: hasResidentsInPlace(device),
+        residentsInPlace: device.type === 'cpu' || isNative(device),
         // Those that the precision needs, before a backend says which it has.
         ...(requested === 'fp8' && device.type === 'cuda' && { kernels: float8Kernels }),
       }

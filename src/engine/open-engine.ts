@@ -17,7 +17,7 @@ import { devicesFor, graphSource } from './graph-source.ts'
 import { GuidancePair } from './guidance-pair.ts'
 import { Lane } from './lane.ts'
 import { LanePool } from './lane-pool.ts'
-import { MemoryEstimator } from './memory-estimate.ts'
+import { memoryEstimator } from './memory-estimate.ts'
 import { openUpsampler } from './open-upsampler.ts'
 import { openPromptCache, type PromptCache, promptCacheFolder } from './prompt-cache.ts'
 import { RunningRequests } from './running-requests.ts'
@@ -51,10 +51,10 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
   const opened = opening.take()
   const { residency = 'auto' } = options
   const requests = new RunningRequests()
-  const memory = new DeviceMemory(device, new MemoryEstimator(checkpoint, device, source), {
+  const pairs = second !== undefined && deviceText(second) === deviceText(device)
+  const memory = new DeviceMemory(device, memoryEstimator(checkpoint, device, source, { pairs }), {
     residencies: residency === 'auto' ? undefined : [residency],
     limit: options.memory,
-    pairs: second !== undefined && deviceText(second) === deviceText(device),
   })
   return {
     facts: model.facts,

@@ -6,7 +6,7 @@ import { planClip } from './clip-sizes.ts'
 import { choosePlan, freeMemory } from './device-memory.ts'
 import type { EngineOptions } from './engine.ts'
 import { devicesFor, graphSource } from './graph-source.ts'
-import { MemoryEstimator, type PlanEstimate } from './memory-estimate.ts'
+import { memoryEstimator, type PlanEstimate } from './memory-estimate.ts'
 
 export interface PlanMemoryOptions
   extends Pick<EngineOptions, 'model' | 'files' | 'device' | 'precision' | 'memory'> {
@@ -45,7 +45,7 @@ export async function planMemory(
   const plan = planClip(checkpoint, { size, frames })
   const free = memory ?? (await freeMemory(device))
   const source = graphSource(checkpoint, { device, requested: precision })
-  const estimates = new MemoryEstimator(checkpoint, device, source).request(plan)
+  const estimates = memoryEstimator(checkpoint, device, source)(plan)
   const plans: PlanEstimate[] = []
   for (const each of estimates.plans) plans.push(await estimates.estimate(each))
   const choice = await choosePlan(estimates, free)

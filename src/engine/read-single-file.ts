@@ -227,6 +227,22 @@ export async function weightsInFiles(
   })
 }
 
+/**
+ * The weights of components, by the names of the files in a folder that hold them.
+ * @throws as `weightsInFiles`
+ */
+export async function weightsOfParts(
+  folder: string,
+  files: Readonly<Record<string, string | readonly string[]>>,
+  family: Family,
+): Promise<Map<string, Weights>> {
+  const open = async ([component, names]: [string, string | readonly string[]]) => {
+    const paths = [names].flat().map(name => path.join(folder, name))
+    return [component, await weightsInFiles(paths, component, family)] as const
+  }
+  return new Map(await Promise.all(Object.entries(files).map(open)))
+}
+
 function weightsOf(pieces: Pieces): Weights {
   const tensors = new Map(pieces.flatMap(piece => [...piece.tensors]))
   const all = [...tensors.values()]

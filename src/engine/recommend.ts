@@ -8,7 +8,7 @@ import type { Checkpoint } from './checkpoint.ts'
 import { planClip } from './clip-sizes.ts'
 import { freeMemory } from './device-memory.ts'
 import { graphSource } from './graph-source.ts'
-import { MemoryEstimator } from './memory-estimate.ts'
+import { memoryEstimator } from './memory-estimate.ts'
 import { builtInModel, resolveModel } from './model-name.ts'
 import { type ComponentShapes, publishedCheckpoint } from './published-checkpoint.ts'
 
@@ -139,7 +139,7 @@ async function besideWeights(
 ): Promise<{ readonly bytes: number; readonly plan: GeneratePlan }> {
   const plan = planClip(checkpoint, clip)
   const source = graphSource(checkpoint, { device, requested: undefined })
-  const { plans, estimate } = new MemoryEstimator(checkpoint, device, source).request(plan, ['release'])
+  const { plans, estimate } = memoryEstimator(checkpoint, device, source)(plan, ['release'])
   const { bytes } = await estimate(plans.at(-1)!)
   return { bytes: Math.max(0, bytes - largestComponent(checkpoint.weights)), plan }
 }

@@ -81,15 +81,7 @@ export interface NativeBinding {
  * @throws BackendError runtime/provider when it was not built, or does not load
  */
 export function loadNativeBinding(file: string = addonFile()): NativeBinding {
-  const subject = 'native backend'
-  if (!existsSync(file)) {
-    throw new BackendError('runtime/provider', {
-      subject,
-      expected: `its addon at ${file}`,
-      got: 'no file',
-      advice: 'Build it with "npm run build:native" (a C++ compiler is needed), or use the default backend.',
-    })
-  }
+  if (!existsSync(file)) throw withoutAddon(file)
   try {
     const binding = createRequire(import.meta.url)(file) as NativeBinding
     binding.load(path.join(runtimeFolder(), 'libonnxruntime.so.1'))
@@ -103,4 +95,17 @@ export function loadNativeBinding(file: string = addonFile()): NativeBinding {
       { cause },
     )
   }
+}
+
+const subject = 'native backend'
+
+/** Why the native backend cannot be used where its addon was not built. */
+export function withoutAddon(file: string = addonFile()): BackendError {
+  return new BackendError('runtime/provider', {
+    subject,
+    expected: `its addon at ${file}`,
+    got: 'no file',
+    advice:
+      'Build it in a clone with "npm run build:native" (a C++ compiler is needed), or use --device cuda or cpu.',
+  })
 }

@@ -22,23 +22,8 @@ export function needsPrivateCopy({ weightBytes }: Pick<GraphModel, 'weightBytes'
   return weightBytes <= prepackLimitBytes
 }
 
-export interface SessionConfig {
-  readonly executionProviders: readonly ['cpu' | { readonly name: 'cuda'; readonly deviceId: number }]
-  readonly graphOptimizationLevel: 'all'
-  readonly executionMode: 'sequential'
-  /**
-   * No patterns: a second run would put all of its results into one new block, beside the memory of the first run, which
-   * stays. That doubles what a session holds, and saves no time.
-   */
-  readonly enableMemPattern: false
-  readonly intraOpNumThreads: number
-  readonly interOpNumThreads: 1
-  /** Fatal ones only: what fails is thrown, and the console is the program's. */
-  readonly logSeverityLevel: 4
-  readonly enableProfiling?: true
-  readonly profileFilePrefix?: string
-  readonly extra: { readonly session: Record<string, string>; readonly optimization: Record<string, string> }
-}
+/** Options of a session of onnxruntime-node. */
+export type SessionConfig = ReturnType<typeof sessionConfig>
 
 /**
  * How a session is opened. Small models on a CPU are prepacked, which is faster and copies their weights; large
@@ -50,15 +35,18 @@ export function sessionConfig(
   device: Device,
   threads: number,
   { profile }: OpenOptions = {},
-): SessionConfig {
+) {
   const mapped = device.type === 'cuda' || !needsPrivateCopy(model)
   return {
     executionProviders: [device.type === 'cpu' ? 'cpu' : { name: 'cuda', deviceId: device.index }],
     graphOptimizationLevel: 'all',
     executionMode: 'sequential',
+    // A second run would put all of its results into one new block, beside the memory of the first run, which stays: that
+    // doubles what a session holds, and saves no time.
     enableMemPattern: false,
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
+    // Fatal ones only: what fails is thrown, and the console is the program's.
     logSeverityLevel: 4,
     ...(profile !== undefined && { enableProfiling: true, profileFilePrefix: profile }),
     extra: {
@@ -72,7 +60,7 @@ export function sessionConfig(
         ...(device.type === 'cuda' && { disable_specified_optimizers: optimizersOffGpu }),
       },
     },
-  }
+  } as const
 }
 
 /**

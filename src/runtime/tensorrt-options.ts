@@ -1,8 +1,10 @@
 /** Options of ONNX Runtime's TensorRT provider. */
 import { createHash } from 'node:crypto'
 import path from 'node:path'
+import { framewrightHome } from '../hub/environment.ts'
 import type { TensorRtGraph } from './backend.ts'
 import { optionsOf } from './cuda-options.ts'
+import { locateTensorRtLibraries } from './tensorrt-provider.ts'
 
 export interface TensorRtOptions {
   /** Where engines and timings of kernels are kept. To build an engine takes far longer than to load one. */
@@ -73,6 +75,13 @@ export function tensorRtProviderOptions(
     ...others,
     device_id: String(device),
   }
+}
+
+/** Engines and timings are kept in the user's cache, for each version of TensorRT: one does not load those of another. */
+export function usualTensorRt(): TensorRtOptions {
+  const [library] = locateTensorRtLibraries().values()
+  const version = path.basename(library ?? 'libnvinfer')
+  return { cacheFolder: path.join(framewrightHome(), 'tensorrt', version), others: tensorRtOptionsOf() }
 }
 
 /**

@@ -1,7 +1,7 @@
-import { totalmem } from 'node:os'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { type GpuMemory, gpuMemory } from '../engine/nvidia-gpus.ts'
 import type { EngineHost } from '../host/engine-host.ts'
+import { totalHostMemory } from '../host-memory.ts'
 import type { QueueStats } from '../jobs/jobs.ts'
 import type { TaskRecord } from '../jobs/task.ts'
 import type { RunOutcome } from '../jobs/task-runner.ts'
@@ -174,7 +174,7 @@ function memoryGauges(
           device === 'cpu'
             ? {
                 usedBytes: residentBytes,
-                totalBytes: Math.min(totalmem(), process.constrainedMemory() || Infinity),
+                totalBytes: totalHostMemory(),
               }
             : there.find(gpu => gpu.device === device)
         if (!memory) continue

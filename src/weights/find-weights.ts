@@ -38,6 +38,14 @@ export async function findWeights(folder: string, baseName?: string): Promise<Fo
   return chosen
 }
 
+/** The one GGUF file of a component's folder that holds no other weights. */
+export async function ggufIn(folder: string): Promise<string | undefined> {
+  const names = await readdir(folder).catch((): string[] => [])
+  const [file, ...others] = names.filter(name => name.endsWith('.gguf'))
+  const plain = names.some(name => name.endsWith('.safetensors'))
+  return file !== undefined && others.length === 0 && !plain ? join(folder, file) : undefined
+}
+
 async function list(folder: string): Promise<string[]> {
   try {
     return (await readdir(folder)).sort()

@@ -1,4 +1,8 @@
+/** Numbers that are infinite or none: in weights, and in what graphs make with them. */
+import { BackendError, CheckpointError } from '../errors.ts'
+import { areFinite } from '../tensor/arithmetic.ts'
 import { bytesPerElement, type DType } from '../tensor/dtype.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import type { TensorLocation } from './tensor-location.ts'
 import { readFully, withWeightsFile } from './weights-file.ts'
 
@@ -34,6 +38,42 @@ export async function firstNotFinite(tensors: Iterable<TensorLocation>): Promise
     if (index !== undefined) return { location, index }
   }
   return undefined
+}
+
+/**
+ * Refuses results of a graph that are infinite or no number, and says why they are. Pictures of one value alone are suspicious:
+ * a decoder rounds what is no number to black. Nothing is said of those where the weights are finite.
+ * @param firstInWeights reads the weights that they were made with; called where results are suspicious
+ * @throws CheckpointError `checkpoint/tensors` that names the first tensor of the weights that is not finite
+ * @throws BackendError `runtime/session` where the weights are finite
+ */
+export async function assertFinite(
+  tensors: Readonly<Record<string, Tensor>>,
+  graph: string,
+  firstInWeights: () => Promise<NotFinite | undefined>,
+): Promise<void> {
+  for (const [name, { dtype, data }] of Object.entries(tensors)) {
+    const broken = dtype === 'f32' && !areFinite(data as Float32Array)
+    if (!broken && !(dtype === 'u8' && data.every(value => value === data[0]))) continue
+    const found = await firstInWeights()
+    if (found) throw weightNotFinite(found)
+    if (!broken) continue
+    throw new BackendError('runtime/session', {
+      subject: `${graph}: ${name}`,
+      expected: 'finite numbers',
+      got: String((data as Float32Array).find(value => !Number.isFinite(value))),
+      advice: 'The weights are finite: the precision may be too small for them. Use --precision f32.',
+    })
+  }
+}
+
+function weightNotFinite({ location: { file, key }, index }: NotFinite): CheckpointError {
+  return new CheckpointError('checkpoint/tensors', {
+    subject: `${file}: ${key}`,
+    expected: 'finite numbers',
+    got: `NaN or infinity as element ${index}`,
+    advice: 'Download the file again, or use another one of the same model.',
+  })
 }
 
 async function indexIn(

@@ -20,6 +20,24 @@ export function quantizationOf({ tensors, metadata, config }: QuantizationSource
   return fromConfig(config) ?? fromMetadata(metadata) ?? marked?.name ?? fromDtypes([...tensors.values()])
 }
 
+/**
+ * Why the weights of components cannot be run, as half a sentence; undefined where they are plain floats, or in formats that are
+ * read.
+ * @param configs config.json of the components that have one
+ */
+export function quantizedIn(
+  weights: ReadonlyMap<string, Pick<QuantizationSource, 'tensors' | 'metadata'>>,
+  configs: Readonly<Record<string, unknown>>,
+): string | undefined {
+  const quantized = [...weights].flatMap(([name, { tensors, metadata = new Map() }]) => {
+    // A method whose weights are read is no obstacle: what the files hold says whether they are quantised.
+    const config = isReadMethod(configs[name]) ? undefined : configs[name]
+    const kind = quantizationOf({ tensors, metadata, config })
+    return kind === undefined ? [] : [`${kind} in ${name}`]
+  })
+  return quantized.length === 0 ? undefined : `quantised weights: ${quantized.join(', ')}`
+}
+
 const quantizationConfig = z.looseObject({
   quantization_config: z.looseObject({
     quant_method: z.string().optional(),
@@ -32,7 +50,7 @@ const quantizationConfig = z.looseObject({
 })
 
 /** Whether a component's config says that its weights are in a format whose layers are read by the tensors themselves. */
-export function isReadMethod(config: unknown): boolean {
+function isReadMethod(config: unknown): boolean {
   const method = quantizationConfig.safeParse(config).data?.quantization_config.quant_method
   return method !== undefined && layerFormats.some(({ methods }) => methods?.includes(method))
 }

@@ -43,7 +43,7 @@ describe('the estimate of a video', () => {
     import { families } from './dist/models/index.js'
     import { openCheckpoint } from './dist/src/engine/checkpoint.js'
     import { graphSource } from './dist/src/engine/graph-source.js'
-    import { MemoryEstimator } from './dist/src/engine/memory-estimate.js'
+    import { memoryEstimator } from './dist/src/engine/memory-estimate.js'
     import { createEngine } from './dist/src/index.js'
     import { planRequest } from './dist/src/pipeline/request.js'
     const request = ${JSON.stringify({ prompt: 'a red ball on a blue floor', seed: 1, steps: 1, ...request })}
@@ -55,8 +55,8 @@ describe('the estimate of a video', () => {
     await engine[Symbol.asyncDispose]()
     const checkpoint = await openCheckpoint(${JSON.stringify(folder)}, families)
     const device = { type: 'cpu' }
-    const estimator = new MemoryEstimator(checkpoint, device, graphSource(checkpoint, { device }))
-    const { plans, estimate } = estimator.request(planRequest(request, checkpoint.model.facts, { fields: checkpoint.fields, randomSeed: () => 1n }), ['${residency}'])
+    const estimateRequest = memoryEstimator(checkpoint, device, graphSource(checkpoint, { device }))
+    const { plans, estimate } = estimateRequest(planRequest(request, checkpoint.model.facts, { fields: checkpoint.fields, randomSeed: () => 1n }), ['${residency}'])
     console.log(JSON.stringify({ estimatedMb: (await estimate(plans[0])).bytes / 2 ** 20, measuredMb }))
   `)
 

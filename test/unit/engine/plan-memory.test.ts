@@ -5,7 +5,7 @@ import { writeSynthetic } from '../../../src/benchmark/synthetic.ts'
 import { openCheckpoint } from '../../../src/engine/checkpoint.ts'
 import { choosePlan } from '../../../src/engine/device-memory.ts'
 import { graphSource } from '../../../src/engine/graph-source.ts'
-import { MemoryEstimator } from '../../../src/engine/memory-estimate.ts'
+import { memoryEstimator } from '../../../src/engine/memory-estimate.ts'
 import { parseSize } from '../../../src/geometry/parse-size.ts'
 import { planRequest } from '../../../src/pipeline/request.ts'
 import { parseDeviceName } from '../../../src/runtime/device.ts'
@@ -30,8 +30,8 @@ async function planOf(folder: string, deviceName: string, memory: number, size: 
     fields: checkpoint.fields,
     randomSeed: () => 0n,
   })
-  const estimator = new MemoryEstimator(checkpoint, device, source, castsOnce)
-  const choice = await choosePlan(estimator.request(plan), memory)
+  const estimate = memoryEstimator(checkpoint, device, source, { castsOnce })
+  const choice = await choosePlan(estimate(plan), memory)
   if ('smallest' in choice) throw new Error(`nothing fits: ${choice.smallest.bytes} bytes`)
   return choice.estimate
 }

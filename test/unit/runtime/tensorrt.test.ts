@@ -50,7 +50,7 @@ describe('a device with TensorRT', () => {
   test('needs the native backend', () => {
     const parts = { addon: false, kernels: undefined }
     expect(() => chooseBackend({ device: parseDeviceName('tensorrt'), threads: 0 }, () => parts)).toThrow(
-      'device tensorrt:0: expected the native backend, got none built.',
+      'native backend: expected its addon at ',
     )
   })
 })
