@@ -84,7 +84,10 @@ function isSystemFailure(error: Error): error is SystemFailure {
 export function systemMessage(error: unknown): string | undefined {
   const failure = systemFailureOf(error)
   if (failure === undefined) return undefined
-  const { code, port } = failure
+  const { code, port, syscall } = failure
+  if (syscall === 'uv_cwd') {
+    return 'current folder: expected one that exists, got a removed one. Change to another: cd ~'
+  }
   if (code === 'EADDRINUSE' && port !== undefined) {
     return `port ${port} is in use: choose another with --port`
   }

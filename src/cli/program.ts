@@ -36,6 +36,8 @@ export async function createProgram(argv: readonly string[] = []): Promise<Comma
     .description('Make videos from open video models, in Node.js, on ONNX Runtime')
     .version(version)
     .addHelpText('after', start)
+    // In a folder that was removed, no worker thread starts.
+    .hook('preAction', () => void process.cwd())
   const [name = ''] = argv
   const all = !Object.hasOwn(commands, name) || name === 'completion'
   for (const load of all ? Object.values(commands) : [commands[name]!]) {

@@ -20,6 +20,12 @@ const keptMs = 10_000
 interface Thread {
   readonly pool: Piscina
   readonly busy: Int32Array<SharedArrayBuffer>
+  /** Whether it has ended, such as one that could not start. What it had is lost, and no other takes its messages. */
+  ended: boolean
+  /** What it ended with. */
+  failure: unknown
+  /** Rejects where it ends outside of a message: the pool goes on waiting for a thread that could not start. */
+  readonly lost: Promise<never>
 }
 
 interface IdleThread {
@@ -44,7 +50,7 @@ export class LaneThread implements AsyncDisposable {
   constructor() {
     this.#thread = takeIdleThread() ?? startThread()
     // Why ONNX Runtime does not load, the messages after it are told too.
-    this.#last = this.#run('start', undefined).catch(() => {})
+    this.#last = Promise.race([this.#run('start', undefined), this.#thread.lost]).catch(() => {})
   }
 
   /** The pool does not promise to keep the order of what waits in it: one message is in it at a time. */
@@ -55,10 +61,15 @@ export class LaneThread implements AsyncDisposable {
   }
 
   async #run<Message, Reply>(name: string, message: Message): Promise<Reply> {
-    const { pool, busy: word } = this.#thread
+    const thread = this.#thread
+    const { pool, busy: word } = thread
+    if (thread.ended) throw thread.failure ?? new Error('the thread of the lane has ended')
     Atomics.store(word, 0, busy)
     try {
       return await pool.run(message, { name })
+    } catch (error) {
+      if (thread.ended) thread.failure ??= error
+      throw error
     } finally {
       // A thread that has died says nothing.
       markIdle(word)
@@ -92,18 +103,28 @@ function startThread(): Thread {
     // The compiled worker, also when this file runs from source.
     filename: createRequire(import.meta.url).resolve('#lane-worker'),
     workerData,
-    minThreads: 1,
+    minThreads: 0, // The first message starts it. One that has ended is not replaced.
     maxThreads: 1,
     concurrentTasksPerWorker: 1,
     idleTimeout: Number.POSITIVE_INFINITY,
     recordTiming: false,
   })
   guardProcessEnd(word)
-  return { pool, busy: word }
+  const lost = new Promise<never>((_, reject) => pool.once('error', reject))
+  const thread: Thread = { pool, busy: word, ended: false, failure: undefined, lost }
+  pool.on('workerDestroy', () => {
+    thread.ended = true
+    markIdle(word)
+  })
+  lost.catch(error => {
+    thread.failure = error
+  })
+  return thread
 }
 
-async function endThread({ pool, busy: word }: Thread): Promise<void> {
-  await pool.close()
+async function endThread({ pool, busy: word, ended }: Thread): Promise<void> {
+  // close() would wait for the first message of a thread that could not start.
+  await (ended ? pool.destroy() : pool.close())
   guarded.delete(word)
 }
 
@@ -120,7 +141,9 @@ function keepThread(thread: Thread): void {
 function takeIdleThread(): Thread | undefined {
   const kept = idleThreads.pop()
   clearTimeout(kept?.expiry)
-  return kept?.thread
+  if (!kept?.thread.ended) return kept?.thread
+  endThread(kept.thread).catch(() => {})
+  return takeIdleThread()
 }
 
 const guarded = new Set<LaneThreadData['busy']>()

@@ -1,10 +1,10 @@
 /** What a machine does to a run: full disks, too little memory, readers that go away. */
 import { execFileSync } from 'node:child_process'
-import { cpSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { scratchFolder } from '../scratch.ts'
-import { bash, builtIn, prompt, start, withoutNotices } from './run-cli.ts'
+import { bash, builtIn, prompt, root, start, withoutNotices } from './run-cli.ts'
 
 const folder = scratchFolder()
 const linux = process.platform === 'linux'
@@ -114,5 +114,33 @@ describe('a weights file that is cut while a video is made of it', () => {
     expect(`${stdout}${stderr}`).toContain('1000 bytes instead of')
     expect(code).toBe(1)
     expect(readdirSync(folder).filter(name => name.includes('cut.'))).toEqual([])
+  })
+})
+
+describe.runIf(linux)('a current folder that was removed', () => {
+  const inRemoved = (script: string) => `mkdir gone && cd gone && rmdir ../gone && timeout 20 ${script}`
+
+  test.each(['doctor', `generate ${short} -o ../gone.mp4`])('is what %s tells of', async words => {
+    expect(await bash(folder, inRemoved(`$FRAMEWRIGHT ${words}`))).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'error: current folder: expected one that exists, got a removed one. Change to another: cd ~\n',
+    })
+  })
+
+  test('fails the messages of a lane whose thread cannot start, and the next lane starts one', async () => {
+    const program = `
+      import { chdir } from 'node:process'
+      import { LaneThread } from ${JSON.stringify(path.join(root, 'dist/src/runtime/lane-thread.js'))}
+      const lane = new LaneThread()
+      for (const name of ['start', 'reset']) await lane.send(name).catch(error => console.log(error.syscall))
+      await lane[Symbol.asyncDispose]()
+      chdir('/')
+      const next = new LaneThread()
+      console.log(await next.send('start'))
+      await next[Symbol.asyncDispose]()`
+    writeFileSync(path.join(folder, 'lane.mjs'), program)
+    const end = await bash(folder, inRemoved('node "$OLDPWD/lane.mjs"'))
+    expect(end).toEqual({ code: 0, stdout: 'uv_cwd\nuv_cwd\nundefined\n', stderr: '' })
   })
 })
