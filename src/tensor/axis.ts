@@ -14,7 +14,7 @@ export function concatenate(parts: readonly Tensor[], axis: number): Tensor<'f32
     const size = part.shape[axis]! * inner
     const data = float32Data(part)
     for (let row = 0; row < outer; row++) {
-      joined.set(data.subarray(row * size, (row + 1) * size), row * length * inner + before)
+      copyRow(data, row * size, size, joined, row * length * inner + before)
     }
     before += size
   }
@@ -30,10 +30,15 @@ export function sliceAxis(source: Tensor, axis: number, start: number, end: numb
   const size = (end - start) * inner
   const cut = new Float32Array(outer * size)
   for (let row = 0; row < outer; row++) {
-    const from = (row * source.shape[axis]! + start) * inner
-    cut.set(data.subarray(from, from + size), row * size)
+    copyRow(data, (row * source.shape[axis]! + start) * inner, size, cut, row * size)
   }
   return tensor('f32', shape, cut)
+}
+
+/** A view for a few elements takes longer than copying them one by one. */
+function copyRow(source: Float32Array, from: number, size: number, target: Float32Array, to: number): void {
+  if (size > 32) target.set(source.subarray(from, from + size), to)
+  else for (let index = 0; index < size; index++) target[to + index] = source[from + index]!
 }
 
 function around(shape: readonly number[], axis: number): { outer: number; inner: number } {
