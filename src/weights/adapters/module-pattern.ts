@@ -2,7 +2,7 @@ import { createContext, Script } from 'node:vm'
 import { CheckpointError } from '../../errors.ts'
 
 /** How long all patterns of a file may take. Those of 400 layers need 20 ms. */
-const limitMs = 2000
+const limitMs = 1000
 
 /** What a file says by pattern: PEFT's `alpha_pattern` and `rank_pattern`, in their order. */
 export type Patterns = Readonly<Record<string, number>>

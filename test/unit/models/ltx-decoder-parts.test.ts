@@ -92,7 +92,7 @@ const decoders: Record<string, LtxVaeConfig> = {
 describe('a decoder whose frames come in parts', () => {
   test.each(Object.entries(decoders))('gives the frames of one run: %s', async (name, config) => {
     const vae = await synthetic(name.slice(0, 12).replaceAll(/\W/g, ''), config)
-    for (const count of [1, 2, 20]) {
+    for (const count of [1, 2, 12]) {
       const shape = [config.latent_channels, count, 2, 3] as const
       const given = { latents: normal(shape, count), feeds: feedsFor(config, shape) }
       const whole = await decodeInParts(vae, { ...given, chunk: count })
@@ -102,7 +102,7 @@ describe('a decoder whose frames come in parts', () => {
         expect(parts.decoded.shape).toEqual(whole.decoded.shape)
         expect(largestDifference(parts.decoded.data, whole.decoded.data)).toBeLessThan(2e-5)
         expect(largestDifference(parts.frames, whole.frames)).toBeLessThanOrEqual(1)
-        if (count === 20) expect(parts.sizes.length).toBeGreaterThan(2)
+        if (count === 12) expect(parts.sizes.length).toBeGreaterThan(2)
         expect(parts.held).toBe(0)
       }
     }
