@@ -13,14 +13,13 @@ export function wanFeeds(
 ): Record<string, Tensor> {
   const [batch, channels, t, h, w] = latents.shape as [number, number, number, number, number]
   const [pt, ph, pw] = config.patch_size
-  const grid = { frames: t / pt, height: h / ph, width: w / pw, tokens: (t * h * w) / (pt * ph * pw) }
-  const rotary = rotaryTables({ grid, headDim: config.attention_head_dim })
-  const half = config.attention_head_dim / 2
+  const grid = { frames: t / pt, height: h / ph, width: w / pw }
+  const { cos, sin } = rotaryTables({ grid, headDim: config.attention_head_dim })
   return {
     latents: reshaped(latents, [batch, channels, grid.frames, pt, grid.height, ph, grid.width, pw]),
     timestep: tensor('f32', [1, grid.frames], new Float32Array(grid.frames).fill(timestep)),
     'text.bias': tensor('f32', [1, 512], new Float32Array(512)),
-    'rotary.cos': tensor('f32', [1, grid.tokens, half], rotary.cos),
-    'rotary.sin': tensor('f32', [1, grid.tokens, half], rotary.sin),
+    'rotary.cos': cos,
+    'rotary.sin': sin,
   }
 }

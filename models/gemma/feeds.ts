@@ -1,5 +1,6 @@
+import { lazyRotaryTables } from '../../src/geometry/rotary.ts'
 import { alignedKeys } from '../../src/graph/ops/attention.ts'
-import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { lazyTensor, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import type { GemmaConfig, LayerKind } from './config.ts'
 
 /** Added to the score of a key that is not seen: far below any score, and finite in bf16. */
@@ -36,22 +37,24 @@ function kindFeeds(
   const half = headDim / 2
   const { theta, factor, share } = rope
   const turning = Math.floor(share * half)
+  const bias = () => {
+    const scores = new Float32Array(count * count).fill(unseen)
+    for (let query = 0; query < count; query++) {
+      scores.fill(0, query * count + Math.max(0, query - window + 1), query * count + query + 1)
+    }
+    return scores
+  }
   const frequencies = Float32Array.from({ length: half }, (_, index) => {
     return index >= turning ? 0 : Math.fround(1 / Math.fround(theta ** Math.fround(index / half))) / factor
   })
-  const table = (turn: (angle: number) => number) => {
-    const values = Float32Array.from({ length: count * half }, (_, at) => {
+  const { cos, sin } = lazyRotaryTables(count, half, turn => {
+    return Float32Array.from({ length: count * half }, (_, at) => {
       return turn(Math.fround((first + Math.floor(at / half)) * frequencies[at % half]!))
     })
-    return tensor('f32', [1, count, half], values)
-  }
-  const bias = new Float32Array(count * count).fill(unseen)
-  for (let query = 0; query < count; query++) {
-    bias.fill(0, query * count + Math.max(0, query - window + 1), query * count + query + 1)
-  }
+  })
   return {
-    [`${kind}.cos`]: table(Math.cos),
-    [`${kind}.sin`]: table(Math.sin),
-    [`${kind}.bias`]: tensor('f32', [1, 1, count, count], bias),
+    [`${kind}.cos`]: cos,
+    [`${kind}.sin`]: sin,
+    [`${kind}.bias`]: lazyTensor('f32', [1, 1, count, count], bias),
   }
 }

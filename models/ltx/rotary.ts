@@ -1,4 +1,4 @@
-import type { RotaryTables } from '../../src/geometry/rotary.ts'
+import { lazyRotaryTables, type RotaryTables } from '../../src/geometry/rotary.ts'
 
 /** What a coordinate of 1 stands for (diffusers `LTXVideoRotaryPosEmbed`'s bases): 20 s of time, 2048 pixels. */
 const secondsScale = 20
@@ -62,7 +62,7 @@ export function ltxRotaryTables(options: LtxRotaryOptions): RotaryTables {
     const byTime = Array.from(seconds, second => rows.at(second / secondsScale))
     return interleave([byTime, pixels(height), pixels(width)], dim / 2, turn(0))
   }
-  return { cos: table(Math.cos), sin: table(Math.sin), shape: [tokens, dim / 2] }
+  return lazyRotaryTables(tokens, dim / 2, table)
 }
 
 /** π/2 · theta^x for `count` values of x from 0 to 1 (torch.linspace, which starts from both ends). */

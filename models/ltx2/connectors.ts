@@ -162,14 +162,14 @@ export function connectorFeeds(
   )
   const places = Float32Array.from({ length }, (_, place) => place / config.connector_rope_base_seq_len)
   const tables = streamNames.flatMap(stream => {
-    const { cos, sin, shape } = ltx2RotaryTables({
+    const { cos, sin } = ltx2RotaryTables({
       axes: [places],
       dim: textWidth(config, stream),
       theta: config.rope_theta,
     })
     return [
-      [`${stream}.cos`, tensor('f32', [1, ...shape], cos)],
-      [`${stream}.sin`, tensor('f32', [1, ...shape], sin)],
+      [`${stream}.cos`, cos],
+      [`${stream}.sin`, sin],
     ] as const
   })
   return {

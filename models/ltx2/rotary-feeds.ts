@@ -1,5 +1,5 @@
 import type { VisualContext } from '../../src/pipeline/family.ts'
-import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import type { Tensor } from '../../src/tensor/tensor.ts'
 import { type Ltx2TransformerConfig, widthsOf } from './config.ts'
 import type { Held } from './held-pictures.ts'
 import {
@@ -45,10 +45,10 @@ export function rotaryFeeds(
     'audio.cross': { axes: [audioTime(seconds)], dim: width.audio, theta },
   }
   const feeds = Object.entries(tables).flatMap(([name, axes]) => {
-    const { cos, sin, shape } = ltx2RotaryTables(axes)
+    const { cos, sin } = ltx2RotaryTables(axes)
     return [
-      [`${name}.cos`, tensor('f32', [1, ...shape], cos)],
-      [`${name}.sin`, tensor('f32', [1, ...shape], sin)],
+      [`${name}.cos`, cos],
+      [`${name}.sin`, sin],
     ] as const
   })
   return Object.fromEntries(feeds)

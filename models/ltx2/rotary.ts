@@ -1,5 +1,5 @@
 /** Rotary tables of LTX-2 (diffusers `LTX2AudioVideoRotaryPosEmbed`, `LTX2RotaryPosEmbed1d`): over the whole width of a token. */
-import type { RotaryTables } from '../../src/geometry/rotary.ts'
+import { lazyRotaryTables, type RotaryTables } from '../../src/geometry/rotary.ts'
 
 export interface RotaryAxes {
   /** For each axis, where its places are, as shares of what the axis is made for. Tokens are all combinations, the last axis fastest. */
@@ -44,7 +44,7 @@ export function ltx2RotaryTables({ axes, repeat = 1, dim, theta }: RotaryAxes): 
     }
     return values
   }
-  return { cos: table(Math.cos), sin: table(Math.sin), shape: [places * repeat, pairs] }
+  return lazyRotaryTables(places * repeat, pairs, table)
 }
 
 /** π/2 · theta^x for `count` values of x from 0 to 1 (torch.linspace, which starts from both ends), in float64. */

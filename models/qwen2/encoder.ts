@@ -7,6 +7,7 @@
  *
  * Text has the same position on all three axes of its rotary embedding, which then is the plain one.
  */
+import { lazyRotaryTables } from '../../src/geometry/rotary.ts'
 import { Graph, type Value } from '../../src/graph/graph.ts'
 import { silu } from '../../src/graph/ops/activation.ts'
 import { rotaryEmbedding } from '../../src/graph/ops/attention.ts'
@@ -107,15 +108,10 @@ export function qwen2Feeds(ids: BigInt64Array, config: Qwen2Config): Readonly<Re
   const tokens = ids.length
   const pairs = headDim(config) / 2
   const theta = ropeTheta(config)
-  const table = (turn: (angle: number) => number) => {
-    const values = Float32Array.from({ length: tokens * pairs }, (_, at) => {
+  const { cos, sin } = lazyRotaryTables(tokens, pairs, turn => {
+    return Float32Array.from({ length: tokens * pairs }, (_, at) => {
       return turn(Math.floor(at / pairs) / theta ** ((at % pairs) / pairs))
     })
-    return tensor('f32', [1, tokens, pairs], values)
-  }
-  return {
-    ids: tensor('i64', [1, tokens], ids),
-    'rotary.cos': table(Math.cos),
-    'rotary.sin': table(Math.sin),
-  }
+  })
+  return { ids: tensor('i64', [1, tokens], ids), 'rotary.cos': cos, 'rotary.sin': sin }
 }

@@ -1,5 +1,5 @@
 import { alignedKeys } from '../../src/graph/ops/attention.ts'
-import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { lazyTensor, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import type { T5Config } from './config.ts'
 import { relativePositionBuckets } from './encoder.ts'
 
@@ -18,6 +18,6 @@ export function encoderFeeds(
   return {
     ids: tensor('i64', [1, keys], padded),
     mask: tensor('f32', [1, keys], new Float32Array(keys).fill(1, 0, ids.length)),
-    buckets: tensor('i64', [keys, keys], relativePositionBuckets(keys, config)),
+    buckets: lazyTensor('i64', [keys, keys], () => relativePositionBuckets(keys, config)),
   }
 }

@@ -2,7 +2,7 @@
 
 import { alignedKeys } from '../../src/graph/ops/attention.ts'
 import type { Model } from '../../src/pipeline/family.ts'
-import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { float32Data, lazyTensor, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { cleanPrompt } from '../../src/text/clean.ts'
 import { inTurn } from '../../src/text/in-turn.ts'
 import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
@@ -73,7 +73,9 @@ export function textRowBias(tokens: number, length: number, keyMultiple: number)
  */
 function withZeros(embeddings: Tensor, tokens: number, rows: number): Tensor {
   const width = embeddings.shape[2]!
-  const padded = new Float32Array(rows * width)
-  padded.set(float32Data(embeddings).subarray(0, tokens * width))
-  return tensor('f32', [1, rows, width], padded)
+  return lazyTensor('f32', [1, rows, width], () => {
+    const padded = new Float32Array(rows * width)
+    padded.set(float32Data(embeddings).subarray(0, tokens * width))
+    return padded
+  })
 }

@@ -1,4 +1,4 @@
-import { tensor } from '../tensor/tensor.ts'
+import { lazyTensor, type Tensor } from '../tensor/tensor.ts'
 import type { TokenGrid } from './video-geometry.ts'
 
 /** What rotary tables are made of. */
@@ -12,11 +12,23 @@ export interface RotaryOptions {
   readonly theta?: number
 }
 
-/** Cosine and sine of the angle by which each pair of neighbouring channels of a head is turned, row by token. */
+/** Cosine and sine of the angle by which each pair of neighbouring channels of a head is turned: [1, tokens, pairs]. */
 export interface RotaryTables {
-  readonly cos: Float32Array
-  readonly sin: Float32Array
-  readonly shape: readonly [tokens: number, pairs: number]
+  readonly cos: Tensor<'f32'>
+  readonly sin: Tensor<'f32'>
+}
+
+/** Both tables of [tokens, pairs], each computed when it is first read. */
+export function lazyRotaryTables(
+  tokens: number,
+  pairs: number,
+  table: (turn: (angle: number) => number) => Float32Array,
+): RotaryTables {
+  const shape = [1, tokens, pairs]
+  return {
+    cos: lazyTensor('f32', shape, () => table(Math.cos)),
+    sin: lazyTensor('f32', shape, () => table(Math.sin)),
+  }
 }
 
 /**
@@ -39,12 +51,12 @@ export function rotaryTables({ grid, headDim, axes, theta = 10000 }: RotaryOptio
       axisTable(grid.height, rowPairs, theta, turn), // [height, rowPairs]
       axisTable(grid.width, columnPairs, theta, turn), // [width, columnPairs]
     ])
-  return { cos: table(Math.cos), sin: table(Math.sin), shape: [tokens, pairs] }
+  return lazyRotaryTables(tokens, pairs, table)
 }
 
-/** Tables as the inputs of a network, f32 [1, tokens, pairs]. */
-export function rotaryFeeds({ cos, sin, shape }: RotaryTables) {
-  return { 'rotary.cos': tensor('f32', [1, ...shape], cos), 'rotary.sin': tensor('f32', [1, ...shape], sin) }
+/** Tables by the names of a network's inputs. */
+export function rotaryFeeds({ cos, sin }: RotaryTables) {
+  return { 'rotary.cos': cos, 'rotary.sin': sin }
 }
 
 /** Pairs of frames, rows and columns. */

@@ -6,7 +6,7 @@ import type { Graph } from '../graph/graph.ts'
 import { dropNotices } from '../notices.ts'
 import { bytesPerElement, elementCount } from '../tensor/dtype.ts'
 import { createGenerator } from '../tensor/random.ts'
-import { hollow, type Tensor, tensor } from '../tensor/tensor.ts'
+import { hollow, lazyTensor, type Tensor } from '../tensor/tensor.ts'
 import { conditionOn, noInputs } from './condition.ts'
 import { decodeClip } from './decode.ts'
 import { decodeSound } from './decode-sound.ts'
@@ -124,38 +124,18 @@ class Stage {
   readonly runs: DryRun[] = []
   readonly memory: MemoryPlan
   readonly keyMultiple: number
+  readonly run: RunGraph
+  /** Nobody reads the numbers of a prompt's embeddings: they are cut and go into the next graph. */
+  readonly runForPrompt = this.#runWith(hollow)
   readonly #graphs: DryRunGraphs
-  readonly #results: (dtype: Tensor['dtype'], shape: readonly number[]) => Tensor
   readonly #kept = new Set<ResidentTensor>()
 
   /** @param results what stands for the results of a run. @default zeros */
   constructor(graphs: DryRunGraphs, memory: MemoryPlan, results = zeros) {
     this.#graphs = graphs
     this.keyMultiple = graphs.keyMultiple
-    this.#results = results
+    this.run = this.#runWith(results)
     this.memory = memory
-  }
-
-  readonly run: RunGraph = async (name, feeds, { fetch, keep = () => false } = {}) => {
-    const graph = await this.#graphs.graph(name)
-    const symbols = symbolsFrom(graph, shapesOf(feeds))
-    const given = new Set<Feed>(Object.values(feeds))
-    const tensors: Record<string, Tensor> = {}
-    const residents: Record<string, ResidentTensor> = {}
-    const outputs = sizedOutputs(graph, symbols, fetch)
-    this.runs.push({
-      graph: name,
-      symbols,
-      inputBytes: sumOf([...given]),
-      outputBytes: sumOf(outputs),
-      keptBytes: sumOf([...this.#kept].filter(resident => !given.has(resident))),
-    })
-    for (const { name: output, dtype, shape } of outputs) {
-      if (keep(output)) residents[output] = { kind: 'resident', id: this.#kept.size, dtype, shape }
-      else tensors[output] = this.#results(dtype, shape)
-    }
-    for (const resident of Object.values(residents)) this.#kept.add(resident)
-    return { tensors, residents }
   }
 
   async drop(residents: Iterable<ResidentTensor>): Promise<void> {
@@ -165,13 +145,37 @@ class Stage {
   shrink(): Promise<boolean> {
     return Promise.resolve(false)
   }
+
+  /** @param results what stands for the results */
+  #runWith(results: (dtype: Tensor['dtype'], shape: readonly number[]) => Tensor): RunGraph {
+    return async (name, feeds, { fetch, keep = () => false } = {}) => {
+      const graph = await this.#graphs.graph(name)
+      const symbols = symbolsFrom(graph, shapesOf(feeds))
+      const given = new Set<Feed>(Object.values(feeds))
+      const tensors: Record<string, Tensor> = {}
+      const residents: Record<string, ResidentTensor> = {}
+      const outputs = sizedOutputs(graph, symbols, fetch)
+      this.runs.push({
+        graph: name,
+        symbols,
+        inputBytes: sumOf([...given]),
+        outputBytes: sumOf(outputs),
+        keptBytes: sumOf([...this.#kept].filter(resident => !given.has(resident))),
+      })
+      for (const { name: output, dtype, shape } of outputs) {
+        if (keep(output)) residents[output] = { kind: 'resident', id: this.#kept.size, dtype, shape }
+        else tensors[output] = results(dtype, shape)
+      }
+      for (const resident of Object.values(residents)) this.#kept.add(resident)
+      return { tensors, residents }
+    }
+  }
 }
 
 function zeros(dtype: Tensor['dtype'], shape: readonly number[]): Tensor {
-  const count = elementCount(shape)
   return dtype === 'u8'
-    ? tensor(dtype, shape, new Uint8Array(count))
-    : tensor('f32', shape, new Float32Array(count))
+    ? lazyTensor(dtype, shape, () => new Uint8Array(elementCount(shape)))
+    : lazyTensor('f32', shape, () => new Float32Array(elementCount(shape)))
 }
 
 function sumOf(tensors: readonly Pick<Tensor, 'dtype' | 'shape'>[]): number {

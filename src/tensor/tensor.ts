@@ -38,6 +38,26 @@ export function tensor<D extends DType>(dtype: D, shape: readonly number[], data
   return { dtype, shape, data }
 }
 
+/**
+ * A tensor whose data is computed when it is first read: a run that is only planned asks for shapes alone.
+ * @param make gives the data of the whole shape
+ */
+export function lazyTensor<D extends DType>(
+  dtype: D,
+  shape: readonly number[],
+  make: () => HostArrays[D],
+): Tensor<D> {
+  let made: HostArrays[D] | undefined
+  return {
+    dtype,
+    shape,
+    get data() {
+      made ??= tensor(dtype, shape, make()).data
+      return made
+    },
+  }
+}
+
 /** A shape without data: what is cut and joined of it has no data either. It stands for results where nothing is computed. */
 export function hollow(dtype: DType, shape: readonly number[]): Tensor {
   return { dtype, shape, data: dtype === 'u8' ? new Uint8Array() : new Float32Array() }

@@ -6,6 +6,7 @@ import { causalSeconds, evenSeconds, ltxRotaryTables } from '../../models/ltx/ro
 import { ltxTransformer } from '../../models/ltx/transformer.ts'
 import { modelWidth } from '../../src/nn/model-width.ts'
 import type { GraphTarget } from '../../src/runtime/backend.ts'
+import { concatenate } from '../../src/tensor/axis.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
@@ -102,17 +103,7 @@ function timestepsOf(
 }
 
 function tableFeeds(tables: ReturnType<typeof ltxRotaryTables>, batch: number) {
-  const shape = [batch, ...tables.shape]
-  const repeated = (table: Float32Array) =>
-    tensor(
-      'f32',
-      shape,
-      Float32Array.from(
-        Array(batch)
-          .fill([...table])
-          .flat(),
-      ),
-    )
+  const repeated = (table: Tensor<'f32'>) => concatenate(new Array<Tensor>(batch).fill(table), 0)
   return { 'rotary.cos': repeated(tables.cos), 'rotary.sin': repeated(tables.sin) }
 }
 
@@ -206,5 +197,5 @@ test('a width that cannot be cut into pairs for three axes is refused', () => {
   const options = { seconds: new Float32Array(1), height: 1, width: 1, spatialStride }
   expect(() => ltxRotaryTables({ ...options, dim: 33 })).toThrow(RangeError)
   expect(() => ltxRotaryTables({ ...options, dim: 6 })).toThrow(RangeError)
-  expect(ltxRotaryTables({ ...options, dim: 32 }).shape).toEqual([1, 16])
+  expect(ltxRotaryTables({ ...options, dim: 32 }).cos.shape).toEqual([1, 1, 16])
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { rotaryTables } from '../../../src/geometry/rotary.ts'
+import type { Tensor } from '../../../src/tensor/tensor.ts'
 
 /**
  * Values of diffusers 0.40's WanRotaryPosEmbed (torch 2.13, float64 angles): one of each pair of its interleaved
@@ -79,18 +80,22 @@ const references = [
   },
 ] as const
 
-const sum = (values: Float32Array) => values.reduce((total, value) => total + value, 0)
+const sum = ({ data }: Tensor<'f32'>) => data.reduce((total, value) => total + value, 0)
 
 describe('rotaryTables', () => {
   test.each(references)(
     'equals diffusers for heads of $headDim on $grid',
     ({ headDim, grid, columns, rows, ...rest }) => {
-      const { cos, sin, shape } = rotaryTables({ grid, headDim })
+      const { cos, sin } = rotaryTables({ grid, headDim })
       const pairs = headDim / 2
-      expect(shape).toEqual([grid.frames * grid.height * grid.width, pairs])
-      expect([cos.length, sin.length]).toEqual([shape[0] * pairs, shape[0] * pairs])
+      const tokens = grid.frames * grid.height * grid.width
+      expect([cos.shape, sin.shape]).toEqual([
+        [1, tokens, pairs],
+        [1, tokens, pairs],
+      ])
+      expect([cos.data.length, sin.data.length]).toEqual([tokens * pairs, tokens * pairs])
       for (const [row, expected] of Object.entries(rows)) {
-        const at = (table: Float32Array) => columns.map(column => table[Number(row) * pairs + column])
+        const at = ({ data }: Tensor<'f32'>) => columns.map(column => data[Number(row) * pairs + column])
         for (const [index, value] of expected.cos.entries()) expect(at(cos)[index]).toBeCloseTo(value, 7)
         for (const [index, value] of expected.sin.entries()) expect(at(sin)[index]).toBeCloseTo(value, 7)
       }
@@ -103,14 +108,14 @@ describe('rotaryTables', () => {
   test('gives time what thirds of the head leave over', () => {
     // A head of 12 has two pairs an axis, one of 16 has four for time: time alone turns pairs 2 and 3 there.
     const later = rotaryTables({ grid: { frames: 3, height: 2, width: 3 }, headDim: 16 })
-    const last = [...later.sin.subarray(-8)]
+    const last = [...later.sin.data.subarray(-8)]
     const expected = [2, 0.2, 0.02, 0.002, 1, 0.01, 2, 0.02].map(angle => Math.sin(angle))
     for (const [index, value] of expected.entries()) expect(last[index]).toBeCloseTo(value, 7)
   })
 
   test('takes another base', () => {
     const { sin } = rotaryTables({ grid: { frames: 2, height: 1, width: 1 }, headDim: 12, theta: 100 })
-    expect(sin[6 + 1]).toBeCloseTo(Math.sin(0.1), 7)
+    expect(sin.data[6 + 1]).toBeCloseTo(Math.sin(0.1), 7)
   })
 
   test('refuses an odd head', () => {
@@ -120,8 +125,8 @@ describe('rotaryTables', () => {
 
 test('gives frames, rows and columns as many channels as they are said to have', () => {
   const grid = { frames: 2, height: 2, width: 3 }
-  const { cos, sin, shape } = rotaryTables({ grid, headDim: 16, axes: [4, 6, 6], theta: 256 })
-  expect(shape).toEqual([12, 8])
+  const { cos, sin } = rotaryTables({ grid, headDim: 16, axes: [4, 6, 6], theta: 256 })
+  expect(cos.shape).toEqual([1, 12, 8])
   // The last token is at frame 1, row 1, column 2.
   const angles = [
     1,
@@ -134,7 +139,7 @@ test('gives frames, rows and columns as many channels as they are said to have',
     2 * 256 ** (-2 / 3),
   ]
   for (const [pair, angle] of angles.entries()) {
-    expect(cos[11 * 8 + pair]).toBeCloseTo(Math.cos(angle), 6)
-    expect(sin[11 * 8 + pair]).toBeCloseTo(Math.sin(angle), 6)
+    expect(cos.data[11 * 8 + pair]).toBeCloseTo(Math.cos(angle), 6)
+    expect(sin.data[11 * 8 + pair]).toBeCloseTo(Math.sin(angle), 6)
   }
 })

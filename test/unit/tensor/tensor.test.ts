@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { concatenate, sliceAxis } from '../../../src/tensor/axis.ts'
 import { bytesPerElement, elementCount } from '../../../src/tensor/dtype.ts'
-import { float32Data, reshaped, tensor } from '../../../src/tensor/tensor.ts'
+import { float32Data, lazyTensor, reshaped, tensor } from '../../../src/tensor/tensor.ts'
 
 const counting = (...shape: number[]) =>
   tensor(
@@ -22,6 +22,17 @@ describe('tensor', () => {
     const source = counting(2, 6)
     expect(reshaped(source, [3, 4]).data).toBe(source.data)
     expect(() => reshaped(source, [5])).toThrow(RangeError)
+  })
+
+  test('is computed when it is first read, once, where it is lazy', () => {
+    let times = 0
+    const lazy = lazyTensor('f32', [2], () => Float32Array.of(++times, 7))
+    expect([lazy.shape, times]).toEqual([[2], 0])
+    expect(lazy.data).toBe(lazy.data)
+    expect([...structuredClone(lazy).data, times]).toEqual([1, 7, 1])
+    expect(() => lazyTensor('f32', [3], () => new Float32Array(2)).data).toThrow(
+      'tensor: expected 3 elements for [3], got 2.',
+    )
   })
 
   test('gives its numbers as f32, or says what it has', () => {
