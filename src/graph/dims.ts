@@ -10,6 +10,7 @@ type Polynomial = ReadonlyMap<string, number>
 
 export function addDims(a: Dim, b: Dim): Dim {
   if (typeof a === 'number' && typeof b === 'number') return a + b
+  if (b === 0) return a
   const sum = new Map(parse(a))
   for (const [monomial, coefficient] of parse(b)) sum.set(monomial, (sum.get(monomial) ?? 0) + coefficient)
   return format(sum)
@@ -17,6 +18,8 @@ export function addDims(a: Dim, b: Dim): Dim {
 
 export function multiplyDims(a: Dim, b: Dim): Dim {
   if (typeof a === 'number' && typeof b === 'number') return a * b
+  if (b === 1) return a
+  if (a === 1) return b
   const product = new Map<string, number>()
   for (const [left, x] of parse(a)) {
     for (const [right, y] of parse(b)) {
@@ -29,13 +32,15 @@ export function multiplyDims(a: Dim, b: Dim): Dim {
 
 /** a / b when b is a number or a single monomial that divides every term of a; otherwise undefined. */
 export function divideDims(a: Dim, b: Dim): Dim | undefined {
+  if (a === b) return 1
+  if (typeof a === 'number' && typeof b === 'number' && a * b !== 0) return a % b === 0 ? a / b : undefined
   const divisor = [...parse(b)]
-  if (divisor.length !== 1) return a === b ? 1 : undefined
+  if (divisor.length !== 1) return undefined
   const [monomial, coefficient] = divisor[0]!
   const quotient = new Map<string, number>()
   for (const [term, x] of parse(a)) {
     const rest = withoutSymbols(symbolsOf(term), symbolsOf(monomial))
-    if (rest === undefined || x % coefficient !== 0) return a === b ? 1 : undefined
+    if (rest === undefined || x % coefficient !== 0) return undefined
     quotient.set(rest.join('*'), x / coefficient)
   }
   return format(quotient)

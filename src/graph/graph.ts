@@ -43,7 +43,7 @@ export class Graph {
   /** Every input, constant, weight and result, by its name in the nodes. */
   readonly values = new Map<string, Value>()
 
-  #path: string[] = []
+  #path = ''
   #names = new Map<string, number>()
   #constants = new Map<string, Value>()
   #weights = new Map<string, Value>()
@@ -56,16 +56,17 @@ export class Graph {
 
   /** The scope that is being built, as a checkpoint key: `blocks.0.attn1`. */
   get path(): string {
-    return this.#path.join('.')
+    return this.#path
   }
 
   /** Runs a part of the construction one scope further down. */
   within<T>(name: string, body: () => T): T {
-    this.#path.push(name)
+    const outside = this.#path
+    this.#path = outside ? `${outside}.${name}` : name
     try {
       return body()
     } finally {
-      this.#path.pop()
+      this.#path = outside
     }
   }
 
@@ -105,11 +106,10 @@ export class Graph {
 
   /** Adds a node with several results. */
   addMany(spec: NodeSpec, results: readonly { dtype: DType; shape: Shape }[], name?: string): Value[] {
-    const operands = spec.inputs.filter(input => input !== undefined)
-    if (operands.some(input => input.graph !== this)) {
+    if (spec.inputs.some(input => input !== undefined && input.graph !== this)) {
       throw this.invalid(spec.op, 'operands of this graph', 'one of another graph')
     }
-    const node = this.#unique(name ?? (this.path ? `${this.path}/${spec.op}` : spec.op))
+    const node = this.#unique(name ?? (this.#path ? `${this.#path}/${spec.op}` : spec.op))
     const values = results.map(({ dtype, shape }, index) => {
       const output = results.length === 1 ? node : `${node}:${index}`
       return this.#value(output, dtype, shape)
@@ -148,7 +148,9 @@ export class Graph {
 
   /** A 1-D int64 constant, as shapes and axes are given to ops. */
   ints(values: readonly number[]): Value {
-    return this.constant(tensor('i64', [values.length], BigInt64Array.from(values, BigInt)))
+    return this.constantOnce(`i64[${values.length}]${values.join()}`, () => {
+      return tensor('i64', [values.length], BigInt64Array.from(values, BigInt))
+    })
   }
 
   /** A weight that stays in its file, in its stored dtype; `shape` may re-interpret its dimensions. */

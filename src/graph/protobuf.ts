@@ -1,6 +1,6 @@
 /** A protocol buffers message, written field by field. https://protobuf.dev/programming-guides/encoding/ */
 export class ProtobufMessage {
-  #bytes = new Uint8Array(64)
+  #bytes = Buffer.allocUnsafe(64)
   #length = 0
 
   /** A whole number of up to 64 bits, negative ones in two's complement. */
@@ -22,12 +22,17 @@ export class ProtobufMessage {
   float(field: number, value: number): this {
     this.#tag(field, wireTypes.fixed32)
     const at = this.#grow(4)
-    new DataView(this.#bytes.buffer).setFloat32(at, value, true)
+    this.#bytes.writeFloatLE(value, at)
     return this
   }
 
   text(field: number, value: string): this {
-    return this.bytes(field, Buffer.from(value))
+    const length = Buffer.byteLength(value)
+    this.#tag(field, wireTypes.lengthDelimited)
+    this.#varint(length)
+    const at = this.#grow(length)
+    this.#bytes.write(value, at)
+    return this
   }
 
   bytes(field: number, value: Uint8Array): this {
@@ -55,9 +60,15 @@ export class ProtobufMessage {
 
   /** Seven bits a byte, the lowest first. */
   #varint(value: number): void {
-    let rest = value < 0 ? BigInt.asUintN(64, BigInt(value)) : BigInt(value)
-    for (; rest > 0x7fn; rest >>= 7n) this.#byte(Number(rest & 0x7fn) | 0x80)
-    this.#byte(Number(rest))
+    if (value < 0 || value > maxInt31) {
+      let long = BigInt.asUintN(64, BigInt(value))
+      for (; long > 0x7fn; long >>= 7n) this.#byte(Number(long & 0x7fn) | 0x80)
+      this.#byte(Number(long))
+      return
+    }
+    let rest = value
+    for (; rest > 0x7f; rest >>= 7) this.#byte((rest & 0x7f) | 0x80)
+    this.#byte(rest)
   }
 
   #byte(value: number): void {
@@ -70,12 +81,15 @@ export class ProtobufMessage {
     const start = this.#length
     this.#length += count
     if (this.#length > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(this.#length, 2 * this.#bytes.length))
-      larger.set(this.#bytes.subarray(0, start))
+      const larger = Buffer.allocUnsafe(Math.max(this.#length, 2 * this.#bytes.length))
+      this.#bytes.copy(larger, 0, 0, start)
       this.#bytes = larger
     }
     return start
   }
 }
+
+/** The largest number that operators on bits take as it is. */
+const maxInt31 = 2 ** 31 - 1
 
 const wireTypes = { varint: 0, lengthDelimited: 2, fixed32: 5 } as const

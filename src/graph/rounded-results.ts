@@ -47,6 +47,15 @@ const rounders: Readonly<Record<string, { readonly kernel: keyof typeof widest; 
 
 /** Results that are read to be rounded, or for their shape, and for nothing else. */
 function roundedValues(graph: Graph): ReadonlySet<string> {
+  const candidates = graph.nodes.flatMap(({ op, outputs }) => {
+    const rounder = rounders[op]
+    if (!rounder || !graph.kernels.has(rounder.kernel)) return []
+    const { name, dtype, shape } = graph.values.get(outputs[rounder.result]!)!
+    const width = Number(shape.at(-1))
+    const fits = dtype !== 'f16' && width % 16 === 0 && width <= widest[rounder.kernel]
+    return fits ? [name] : []
+  })
+  if (candidates.length === 0) return new Set()
   const readers = new Map<string, Node[]>()
   for (const node of graph.nodes) {
     for (const input of new Set(node.inputs)) readers.set(input, [...(readers.get(input) ?? []), node])
@@ -62,14 +71,6 @@ function roundedValues(graph: Graph): ReadonlySet<string> {
     })
     return uses.includes('read') ? 'read' : uses.includes('rounded') ? 'rounded' : 'measured'
   }
-  const candidates = graph.nodes.flatMap(({ op, outputs }) => {
-    const rounder = rounders[op]
-    if (!rounder || !graph.kernels.has(rounder.kernel)) return []
-    const { name, dtype, shape } = graph.values.get(outputs[rounder.result]!)!
-    const width = Number(shape.at(-1))
-    const fits = dtype !== 'f16' && width % 16 === 0 && width <= widest[rounder.kernel]
-    return fits ? [name] : []
-  })
   return new Set(candidates.filter(name => isRounded(name) === 'rounded'))
 }
 

@@ -63,8 +63,18 @@ function distributionOf(key: string, shape: readonly number[]): Distribution {
   return { mean: 0, spread: 1 / Math.sqrt(elementCount(shape.slice(1))) }
 }
 
-/** Evenly spread with mean 0 and deviation 1, from a linear congruential generator (Numerical Recipes' constants). */
+let units: Float32Array | undefined
+
+/**
+ * Evenly spread with mean 0 and deviation 1, from a linear congruential generator (Numerical Recipes' constants). It is one
+ * table, to be read.
+ */
 export function unitValues(): Float32Array {
+  units ??= makeUnitValues()
+  return units
+}
+
+function makeUnitValues(): Float32Array {
   const values = new Float32Array(period)
   let state = 1
   for (let index = 0; index < period; index++) {

@@ -1,5 +1,4 @@
-import type { Shape } from '../dims.ts'
-import { shapeText } from '../dims.ts'
+import { type Shape, sameShape, shapeText } from '../dims.ts'
 import type { Value } from '../graph.ts'
 import { requireFloat } from '../operand.ts'
 import { scalarLike } from './constant.ts'
@@ -81,6 +80,7 @@ function binary(op: string, a: Value, right: Value | number): Value {
 
 /** The shape that two shapes broadcast to (numpy's rules, as ONNX). */
 function broadcast(op: string, a: Value, b: Value): Shape {
+  if (b.shape.length === 0 || sameShape(a.shape, b.shape)) return a.shape
   const rank = Math.max(a.shape.length, b.shape.length)
   return Array.from({ length: rank }, (_, axis) => {
     const left = a.shape[axis - rank + a.shape.length] ?? 1
