@@ -110,6 +110,15 @@ const unchanging = [...referenceFolders, fileURLToPath(new URL('../models', impo
   folder => realpathSync(folder) + path.sep,
 )
 
+/**
+ * Keeps the sessions of models in a folder like those of the reference cases.
+ * @param folder whose weights are written once
+ */
+export function keepSessionsOf(folder: string): string {
+  unchanging.push(realpathSync(folder) + path.sep)
+  return folder
+}
+
 /** Whether all weights of a graph are in files that no test writes to. */
 function isUnchanging({ bytes, weightsFolder }: GraphModel): boolean {
   return weightFiles(bytes).every(file => {

@@ -1,10 +1,11 @@
 /** Checkpoints that are not laid out as their family publishes them: the latents are those of diffusers. */
-import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { GenerateEvent, GenerateRequest } from '../../src/index.ts'
 import { writeSafetensors } from '../../src/weights/write-safetensors.ts'
 import { relativeError } from '../compare.ts'
+import { copyModel } from '../copied-model.ts'
 import { committedModel, fixture, hasFixture } from '../fixtures.ts'
 import { openKeptEngine } from '../kept-engine.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
@@ -17,7 +18,7 @@ let count = 0
 /** A copy of a model with some fields of its JSON files replaced. */
 function edited(model: string, edits: Readonly<Record<string, object>>): string {
   const folder = join(scratch, `model-${count++}`)
-  cpSync(model, folder, { recursive: true })
+  copyModel(model, folder)
   for (const [file, fields] of Object.entries(edits)) {
     const path = join(folder, file)
     writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...fields }))

@@ -13,12 +13,13 @@ import { relativeError } from '../compare.ts'
 import { hunyuan15Configs } from '../contract/hunyuan15-configs.ts'
 import { ltx2Configs } from '../contract/ltx2-configs.ts'
 import { fixture } from '../fixtures.ts'
+import { keepSessionsOf } from '../kept-backend.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { failure, scratchFolder } from '../scratch.ts'
 import { writeSyntheticCheckpoint } from '../synthetic-checkpoint.ts'
 import { collect, finalLatents, openTinyEngine } from '../unit/engine/tiny-engine.ts'
 
-const scratch = scratchFolder()
+const scratch = keepSessionsOf(scratchFolder())
 const rank = 2
 
 /** A layer of every kind that adapters change, as diffusers calls it. */

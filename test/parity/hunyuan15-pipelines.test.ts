@@ -1,8 +1,9 @@
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Engine, GenerateEvent, GenerateRequest, Tensor } from '../../src/index.ts'
 import { relativeError } from '../compare.ts'
+import { copyModel } from '../copied-model.ts'
 import { fixture } from '../fixtures.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
@@ -98,17 +99,12 @@ function modelOf(folder: string, { components = {} }: Case): string {
   const whole = path.join(fixture(folder), 'model')
   if (Object.keys(components).length === 0) return whole
   const model = path.join(scratch, folder, Object.values(components).join('-'))
+  if (existsSync(model)) return model
   copyModel(whole, model, Object.keys(components))
   for (const [name, from] of Object.entries(components)) {
-    cpSync(path.join(fixture(folder), from), path.join(model, name), { recursive: true })
+    copyModel(path.join(fixture(folder), from), path.join(model, name))
   }
   return model
-}
-
-function copyModel(from: string, to: string, without: readonly string[] = []): void {
-  mkdirSync(to, { recursive: true })
-  const left = (source: string) => without.some(name => source === path.join(from, name))
-  cpSync(from, to, { recursive: true, mode: 0, filter: source => !left(source) })
 }
 
 /** Sizes that diffusers rounds down are asked for as what it makes of them: here they are errors. */

@@ -10,6 +10,8 @@ import { createEngine, type Engine, type GenerateRequest, renderVideo } from '..
 import { synthesizeWeights } from '../../src/weights/sparse.ts'
 import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
+import { keepSessionsOf } from '../kept-backend.ts'
+import { openKeptEngine } from '../kept-engine.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
 import { seededModels, writeSeededModel } from './seeded-models.ts'
@@ -18,7 +20,7 @@ type Config = Readonly<Record<string, unknown>>
 
 const configs = JSON.parse(readFileSync(fixture('upsampler/configs.json'), 'utf8')) as Record<string, Config>
 const results = readFixtureTensors(fixture('upsampler/results.safetensors'))
-const scratch = scratchFolder()
+const scratch = keepSessionsOf(scratchFolder())
 const model = path.join(scratch, 'ltx-video')
 const seeded = seededModels()['ltx-video']!
 
@@ -194,7 +196,7 @@ async function writeUpsampler(name: string, config: Config): Promise<string> {
 }
 
 function openModel(): Promise<Engine> {
-  return createEngine({ model, device: 'cpu', threads: 1 })
+  return openKeptEngine({ model })
 }
 
 async function makeVideo(engine: Engine, asked: GenerateRequest) {

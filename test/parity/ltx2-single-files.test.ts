@@ -1,5 +1,5 @@
 /** LTX-2 and LTX-2.3 as single files of Lightricks and of ComfyUI, against what diffusers gives for the same weights. */
-import { copyFileSync, mkdirSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { families } from '../../models/index.ts'
@@ -11,6 +11,7 @@ import { writeSafetensors } from '../../src/weights/write-safetensors.ts'
 import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
 import { q8Values, writeGguf } from '../gguf-writer.ts'
+import { keepSessionsOf } from '../kept-backend.ts'
 import { openKeptEngine } from '../kept-engine.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { failure, scratchFolder } from '../scratch.ts'
@@ -25,7 +26,7 @@ interface Case {
   readonly call: RecordedCall
 }
 
-const scratch = scratchFolder()
+const scratch = keepSessionsOf(scratchFolder())
 
 const releases = ['ltx2-t2v', 'ltx2.3-t2v'].flatMap(folder => {
   const cases = casesOf<Case>(folder).filter(({ about }) => about.from_stage === undefined)
@@ -46,7 +47,7 @@ const layouts: readonly Layout[] = [
   {
     name: 'one checkpoint, and the text encoder as transformers publishes it',
     async write(parts, folder, model) {
-      const file = await writeCheckpoint(parts, folder)
+      const file = await wholeCheckpoint(parts, folder)
       const files = {
         textEncoder: path.join(model, 'text_encoder'),
         tokenizer: path.join(model, 'tokenizer'),
@@ -88,7 +89,7 @@ const layouts: readonly Layout[] = [
   {
     name: 'one checkpoint, and the text encoder as GGUF with its tokenizer',
     async write(parts, folder, model) {
-      const file = await writeCheckpoint(parts, folder)
+      const file = await wholeCheckpoint(parts, folder)
       const textEncoder = path.join(folder, 'text/gemma.gguf')
       writeGguf(
         textEncoder,
@@ -100,6 +101,15 @@ const layouts: readonly Layout[] = [
     },
   },
 ]
+
+/** The checkpoint of all layouts that have one. */
+async function wholeCheckpoint(parts: OriginalLtx2, folder: string): Promise<string> {
+  const whole = path.join(folder, '../whole')
+  const file = path.join(whole, 'ltx.safetensors')
+  if (existsSync(file)) return file
+  mkdirSync(whole)
+  return await writeCheckpoint(parts, whole)
+}
 
 async function writeCheckpoint(
   parts: OriginalLtx2,

@@ -1,10 +1,11 @@
 /** Every family and mode against diffusers, in a clone alone: see test/fixtures/goldens/seeded/record.py. */
 import { test } from 'vitest'
+import { keepSessionsOf } from '../kept-backend.ts'
 import { scratchFolder } from '../scratch.ts'
 import { engineOfCase } from './engine-of-case.ts'
 import { expectReference, seededCases } from './seeded-case.ts'
 
-const scratch = scratchFolder()
+const scratch = keepSessionsOf(scratchFolder())
 const engineOf = engineOfCase()
 
 test.each(seededCases)(

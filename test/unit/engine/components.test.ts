@@ -8,6 +8,7 @@ import { inspectCheckpoint } from '../../../src/engine/inspect.ts'
 import type { Tensor } from '../../../src/tensor/tensor.ts'
 import { tensor } from '../../../src/tensor/tensor.ts'
 import { writeSafetensors } from '../../../src/weights/write-safetensors.ts'
+import { copyModel } from '../../copied-model.ts'
 import { fixture, hasFixture } from '../../fixtures.ts'
 import { readFixtureTensors } from '../../safetensors-fixture.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
@@ -21,7 +22,7 @@ const fetch = 'Fetch it with: framewright models pull <owner/name>, the reposito
 /** A copy of a model, to change. */
 function copyOf(name = 'wan21-t2v'): string {
   const folder = mkdtempSync(join(scratch, 'model-'))
-  cpSync(fixture(`${name}/model`), folder, { recursive: true })
+  copyModel(fixture(`${name}/model`), folder)
   return folder
 }
 
@@ -273,7 +274,10 @@ describe('a VAE', () => {
 describe('weights', () => {
   test('of another name are used where they are the only ones', async () => {
     const folder = copyOf()
-    renameSync(join(folder, transformerFile), join(folder, 'transformer/wan2.1_t2v_1.3B.safetensors'))
+    cpSync(join(folder, transformerFile), join(folder, 'transformer/wan2.1_t2v_1.3B.safetensors'), {
+      dereference: true,
+    })
+    rmSync(join(folder, transformerFile))
     const { weights } = await openCheckpoint(folder, families)
     expect(weights.get('transformer')!.files).toEqual([
       expect.stringMatching(/wan2\.1_t2v_1\.3B\.safetensors$/),
