@@ -10,7 +10,7 @@ kernels/addon/build.sh || exit
 runtime=$("${CXX:-g++}" -print-file-name=libasan.so)
 
 # Node ends test workers without freeing everything, so leaks are looked for in the program below.
-LD_PRELOAD=$runtime ASAN_OPTIONS=detect_leaks=0 npx vitest run test/contract/backend-native.test.ts || exit
+LD_PRELOAD=$runtime ASAN_OPTIONS=detect_leaks=0 npx vitest run test/e2e/backend-native.test.ts || exit
 
 # ONNX Runtime allocates 14 bytes once and never frees them, with onnxruntime-node alone too.
 report=$(LSAN_OPTIONS=suppressions=kernels/addon/lsan.supp LD_PRELOAD=$runtime ASAN_OPTIONS=detect_leaks=1 \

@@ -17,7 +17,7 @@ import { loadNativeBinding } from '../../src/runtime/native-binding.ts'
 import type { NativeOptions } from '../../src/runtime/native-config.ts'
 import { fromBfloat16Bits, toBfloat16Bits } from '../../src/tensor/float16.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
-import { backendContract } from './backend-suite.ts'
+import { backendContract } from '../contract/backend-suite.ts'
 import {
   buildAddon,
   compiler,
@@ -26,7 +26,7 @@ import {
   longRunningModel,
   noAddon,
   vector,
-} from './native-addon.ts'
+} from '../contract/native-addon.ts'
 
 const plusOne = graphModel('plus one', graph => graph.output('y', add(graph.input('x', 'f32', ['n']), 1)))
 const doubled = graphModel('doubled', graph => graph.output('z', multiply(graph.input('y', 'f32', ['n']), 2)))

@@ -9,7 +9,7 @@ import type { Term } from '../../src/tensor/arithmetic.ts'
 import { createGenerator } from '../../src/tensor/random.ts'
 import { hostArrays, type StateArrays } from '../../src/tensor/state-arrays.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
-import { buildAddon, noAddon } from './native-addon.ts'
+import { buildAddon, noAddon } from '../contract/native-addon.ts'
 
 const shape = [1, 3, 4, 5]
 const count = 60
