@@ -24,8 +24,6 @@ interface Thread {
   ended: boolean
   /** What it ended with. */
   failure: unknown
-  /** Rejects where it ends outside of a message: the pool goes on waiting for a thread that could not start. */
-  readonly lost: Promise<never>
 }
 
 interface IdleThread {
@@ -50,7 +48,7 @@ export class LaneThread implements AsyncDisposable {
   constructor() {
     this.#thread = takeIdleThread() ?? startThread()
     // Why ONNX Runtime does not load, the messages after it are told too.
-    this.#last = Promise.race([this.#run('start', undefined), this.#thread.lost]).catch(() => {})
+    this.#last = this.#run('start', undefined).catch(() => {})
   }
 
   /** The pool does not promise to keep the order of what waits in it: one message is in it at a time. */
@@ -103,27 +101,26 @@ function startThread(): Thread {
     // The compiled worker, also when this file runs from source.
     filename: createRequire(import.meta.url).resolve('#lane-worker'),
     workerData,
-    minThreads: 0, // The first message starts it. One that has ended is not replaced.
+    minThreads: 1,
     maxThreads: 1,
     concurrentTasksPerWorker: 1,
     idleTimeout: Number.POSITIVE_INFINITY,
     recordTiming: false,
   })
   guardProcessEnd(word)
-  const lost = new Promise<never>((_, reject) => pool.once('error', reject))
-  const thread: Thread = { pool, busy: word, ended: false, failure: undefined, lost }
+  const thread: Thread = { pool, busy: word, ended: false, failure: undefined }
   pool.on('workerDestroy', () => {
     thread.ended = true
-    markIdle(word)
   })
-  lost.catch(error => {
-    thread.failure = error
+  // Of a thread that ends between messages, or of the one that the pool starts in its place.
+  pool.on('error', error => {
+    thread.failure ??= error
   })
   return thread
 }
 
 async function endThread({ pool, busy: word, ended }: Thread): Promise<void> {
-  // close() would wait for the first message of a thread that could not start.
+  // close() waits for messages, which one that ended does not answer.
   await (ended ? pool.destroy() : pool.close())
   guarded.delete(word)
 }
