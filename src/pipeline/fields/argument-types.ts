@@ -38,9 +38,12 @@ export const decimal: ArgumentType<number> = {
   write: value => [String(value)],
 }
 
-/** One or several numbers, separated by commas. */
+/** One or several numbers, separated by commas: a number alone is no list. */
 export const decimalList: ArgumentType<number | readonly number[]> = {
-  read: (word, refuse) => listOf(word, refuse),
+  read(word, refuse) {
+    const [first, ...more] = listOf(word, refuse)
+    return first !== undefined && more.length === 0 ? first : [first!, ...more]
+  },
   write: values => [[values].flat().join()],
 }
 
@@ -67,7 +70,8 @@ function listOf(word: string, refuse: Refuse): number[] {
   })
 }
 
-const seedLimit = 2n ** 64n
+/** Seeds are below it. */
+export const seedLimit = 2n ** 64n
 
 export const seed: ArgumentType<number | bigint> = {
   read(word, refuse) {

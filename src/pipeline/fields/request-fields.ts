@@ -6,6 +6,7 @@ import type { Mode, RequestFacts } from '../model-facts.ts'
 import { type ClipFields, type ClipPlan, clipFields } from './clip.ts'
 import { type ControlFields, type ControlPlan, controlFields } from './control.ts'
 import { type DecodingFields, type DecodingPlan, decodingFields } from './decoding.ts'
+import { type ExpertFields, type ExpertPlan, expertFields } from './experts.ts'
 import { type ExtendedPlan, type ExtendFields, extendFields } from './extend.ts'
 import type { RequestField } from './field.ts'
 import {
@@ -43,6 +44,7 @@ export interface GenerateRequest
     StepFields,
     LevelFields,
     GuidanceFields,
+    ExpertFields,
     GuidanceMethodFields,
     ClipFields,
     PictureFields,
@@ -59,6 +61,7 @@ export interface GeneratePlan
     StepPlan,
     LevelPlan,
     GuidancePlan,
+    ExpertPlan,
     GuidanceMethodPlan,
     ClipPlan,
     PicturePlan,
@@ -84,6 +87,7 @@ const groups: Readonly<Record<Exclude<FieldName, keyof FamilyFields>, unknown>> 
   ...stepFields,
   ...levelFields,
   ...guidanceFields,
+  ...expertFields,
   ...guidanceMethodFields,
   ...clipFields,
   ...pictureFields,
@@ -103,16 +107,6 @@ export function requestFieldsOf(families: readonly FieldRecords[]): RequestField
 
 export function fieldEntries(fields: RequestFields): readonly (readonly [FieldName, AnyField])[] {
   return Object.entries(fields) as [FieldName, AnyField][]
-}
-
-/** Names of the fields that a model has a use for. */
-export function fieldsFor(facts: RequestFacts, fields: RequestFields): readonly FieldName[] {
-  const applies = ({ appliesTo, mode }: AnyField) => {
-    return appliesTo?.(facts) ?? (typeof mode !== 'string' || facts.modes.includes(mode))
-  }
-  return fieldEntries(fields).flatMap(([name, field]) =>
-    isOptedFor(name, field, facts) && applies(field) ? [name] : [],
-  )
 }
 
 /** The modes that a request needs, by the fields that it uses. */

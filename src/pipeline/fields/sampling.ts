@@ -1,21 +1,12 @@
 /** How the latents are denoised: steps and their solver, and guidance. */
-import { RequestError } from '../../errors.ts'
 import type { JsonValue } from '../../media/record.ts'
 import type { Notify } from '../../notices.ts'
 import { type SamplerName, samplerNames } from '../../sampling/samplers/sampler.ts'
-import {
-  type ArgumentType,
-  choice,
-  decimal,
-  decimalList,
-  interval,
-  seed,
-  wholeNumber,
-} from './argument-types.ts'
+import { choice, decimal, decimalList, interval, seed, seedLimit, wholeNumber } from './argument-types.ts'
+import { checkCount, type ExpertFields, scale } from './experts.ts'
 import type { FieldContext, FieldGroup, Zod } from './field.ts'
 import type { LevelFields } from './levels.ts'
 
-const seedLimit = 2n ** 64n
 const expected = 'a whole number from 0 to 2^64 - 1'
 
 /** What fields that are seeds have in common. JSON has no 64-bit numbers: there they are decimal text. */
@@ -52,12 +43,6 @@ export interface StepFields {
    */
   readonly shift?: number | undefined
   /**
-   * Of models with two networks: the noise level, from 0 to 1, at and above which the first one runs, as diffusers'
-   * `boundary_ratio`. At 0 it runs all steps.
-   * @default the checkpoint's
-   */
-  readonly boundary?: number | undefined
-  /**
    * Skips the network in steps where its output is estimated to have changed by less than this share since it last
    * ran (EasyCache, Zhou et al. 2025), from 0 (never) to 1. Its authors use 0.05 for Wan 2.1.
    * @default 0
@@ -72,8 +57,6 @@ export interface StepPlan {
   readonly sampler: SamplerName | undefined
   /** Undefined: the scheduler config's. */
   readonly shift: number | undefined
-  /** Undefined: the checkpoint's. */
-  readonly boundary: number | undefined
   readonly stepCache: number
 }
 
@@ -108,16 +91,6 @@ export const stepFields: FieldGroup<StepFields, StepPlan> = {
     flag: { name: '--shift', argument: '<s>', group: 'video', type: decimal },
     api: { name: 'flowShift' },
   },
-  boundary: {
-    about: 'noise level at which the second expert takes over, 0 to 1 (default: the model’s)',
-    schema: z => z.number().min(0).max(1),
-    appliesTo: ({ experts }) => experts.length > 1,
-    check(_, { experts }) {
-      if (experts.length === 1) throw oneExpert('boundary', 'Leave it out.')
-    },
-    flag: { name: '--boundary', argument: '<share>', group: 'finer', type: decimal },
-    api: { name: 'boundary' },
-  },
   stepCache: {
     about: 'skip steps that change less than this, such as 0.05 (default: 0, off)',
     schema: z => z.number().min(0).max(1),
@@ -144,11 +117,6 @@ export interface GuidanceFields {
    */
   readonly guidance?: number | readonly number[] | undefined
   /**
-   * Short for the second number of `guidance`, where that is one number, from 0 to 100.
-   * @default that of the first expert
-   */
-  readonly guidance2?: number | undefined
-  /**
    * Share of the steps in which guidance is on: from where to where, each from 0 to 1.
    * @default the model's, [0, 1] for most
    */
@@ -168,36 +136,18 @@ export interface GuidancePlan {
   readonly guidanceRescale: number
 }
 
-const numberOrList: ArgumentType<number | readonly number[]> = {
-  ...decimalList,
-  read(word, refuse) {
-    const list = [decimalList.read(word, refuse)].flat()
-    return list.length === 1 ? list[0]! : list
-  },
-}
-
 export const guidanceFields: FieldGroup<GuidanceFields, GuidancePlan> = {
   guidance: {
     about: 'how strongly the prompt is followed; 1 is off',
     schema: z => z.union([scale(z), z.array(scale(z)).min(1)]),
-    resolve: (value, { fields: { guidance2 }, facts }) => {
+    resolve: (value, { fields: { guidance2 }, facts }: FieldContext<GuidanceFields & ExpertFields>) => {
       const list = [value ?? facts.defaults.guidance].flat()
       return guidance2 === undefined || guidance2 === list[0] ? list : [list[0]!, guidance2]
     },
     check: ({ guidance }, { experts }) => checkCount([guidance ?? []].flat().length, experts.length),
     stored: ({ guidance }) => (guidance.length === 1 ? guidance[0]! : guidance),
-    flag: { name: '--guidance', argument: '<g>', group: 'video', type: numberOrList },
+    flag: { name: '--guidance', argument: '<g>', group: 'video', type: decimalList },
     api: { name: 'guidanceScale', schema: scale },
-  },
-  guidance2: {
-    about: 'guidance of the second expert, for models with two',
-    schema: scale,
-    planned: false,
-    appliesTo: ({ experts }) => experts.length > 1,
-    check: ({ guidance }, { experts }) => checkShort(guidance, experts.length),
-    needsGuidance: () => true,
-    flag: { name: '--guidance-2', argument: '<g>', group: 'video', type: decimal },
-    api: { name: 'guidanceScale2' },
   },
   guidanceInterval: {
     about: 'share of the steps that have guidance (default: 0,1)',
@@ -229,39 +179,4 @@ function noticeInterval(
   const asked = `${guidanceInterval.join(' to ')} of ${steps} steps`
   const made = `${Math.floor(start)} to ${Math.floor(end)}`
   notify('request/rounded', `guidanceInterval: ${asked} is rounded down to ${made}.`)
-}
-
-function scale(z: Zod) {
-  return z.number().min(0).max(100)
-}
-
-function checkCount(count: number, experts: number): void {
-  if (count <= experts) return
-  throw new RequestError('request/unsupported', {
-    subject: 'guidance',
-    expected:
-      experts === 1 ? 'one number for this checkpoint' : `up to ${experts} numbers for this checkpoint`,
-    got: String(count),
-  })
-}
-
-function checkShort(guidance: GuidanceFields['guidance'], experts: number): void {
-  if (typeof guidance === 'object') {
-    throw new RequestError('request/invalid', {
-      subject: 'guidance2',
-      expected: 'guidance of one number beside it',
-      got: `a list of ${guidance.length}`,
-      advice: 'Put its number into the list.',
-    })
-  }
-  if (experts === 1) throw oneExpert('guidance2', 'Use guidance alone.')
-}
-
-function oneExpert(subject: string, advice: string): RequestError {
-  return new RequestError('request/unsupported', {
-    subject,
-    expected: 'a checkpoint with two experts',
-    got: 'one with a single transformer',
-    advice,
-  })
 }

@@ -3,9 +3,14 @@ import type { Term } from '../../tensor/arithmetic.ts'
 import { linspace } from '../../tensor/arithmetic.ts'
 import { muOf } from '../schedules/dynamic-shift.ts'
 import { float64, scheduleOf, shiftStatically } from '../schedules/noise-levels.ts'
-import type { FlowSettings, Schedule, ScheduleRequest } from '../schedules/schedule.ts'
+import {
+  type FlowSettings,
+  type Schedule,
+  type ScheduleRequest,
+  unsupportedSpacing,
+} from '../schedules/schedule.ts'
 import type { Sampler, SamplerStep } from './sampler.ts'
-import { checkStep, denoisedBy, halfLogSnr, signalOf, unsupportedSpacing } from './step-formulas.ts'
+import { checkStep, denoisedBy, halfLogSnr, signalOf } from './step-formulas.ts'
 
 export interface DpmOptions {
   readonly order: number

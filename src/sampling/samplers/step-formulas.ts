@@ -1,7 +1,7 @@
 /** What the formulas of several samplers have in common. */
-import { invalidRequest, RequestError } from '../../errors.ts'
+import { invalidRequest } from '../../errors.ts'
 import type { Arithmetic } from '../../tensor/arithmetic.ts'
-import type { Sampler, SamplerName, SamplerStep } from './sampler.ts'
+import type { Sampler, SamplerStep } from './sampler.ts'
 
 /** The clean latents that a velocity points at from noise level sigma: latents − sigma · velocity. */
 export function denoisedBy<V>(on: Arithmetic<V>, latents: V, velocity: V, sigma: number): V {
@@ -23,16 +23,6 @@ export function checkStep<V>(sampler: Sampler, { step, schedule, noise }: Sample
   if (sampler.stochastic && noise === undefined) {
     throw invalidRequest('noise', `values for the sampler ${sampler.name}`, 'none')
   }
-}
-
-/** That a sampler is not defined on levels as they are given. */
-export function unsupportedSpacing(expected: string, got: string, sampler: SamplerName): RequestError {
-  return new RequestError('request/unsupported', {
-    subject: 'schedule',
-    expected: `${expected} for the sampler ${sampler}`,
-    got,
-    advice: 'Use the sampler euler.',
-  })
 }
 
 /**

@@ -2,9 +2,14 @@ import type { Arithmetic, Term } from '../../tensor/arithmetic.ts'
 import { linspace } from '../../tensor/arithmetic.ts'
 import { solveLinear } from '../../tensor/solve-linear.ts'
 import { float64, scheduleOf, shiftSigmas } from '../schedules/noise-levels.ts'
-import type { FlowSettings, Schedule, ScheduleRequest } from '../schedules/schedule.ts'
+import {
+  type FlowSettings,
+  type Schedule,
+  type ScheduleRequest,
+  unsupportedSpacing,
+} from '../schedules/schedule.ts'
 import type { Sampler, SamplerStep } from './sampler.ts'
-import { checkStep, denoisedBy, halfLogSnr, signalOf, unsupportedSpacing } from './step-formulas.ts'
+import { checkStep, denoisedBy, halfLogSnr, signalOf } from './step-formulas.ts'
 
 const { fround } = Math
 

@@ -1,3 +1,4 @@
+import { RequestError } from '../../errors.ts'
 import type { ShiftCurve, ShiftRange } from './dynamic-shift.ts'
 
 /** The noise levels of a run. Plain data: it can be cloned, stored and sent. */
@@ -38,4 +39,14 @@ export interface FlowSettings {
   readonly shift: Shift
   /** The level that the last sigma before 0 is stretched to; undefined to leave the table as it is. */
   readonly shiftTerminal: number | undefined
+}
+
+/** The error for a sampler that is not defined on levels as they are given. */
+export function unsupportedSpacing(expected: string, got: string, sampler: string): RequestError {
+  return new RequestError('request/unsupported', {
+    subject: 'schedule',
+    expected: `${expected} for the sampler ${sampler}`,
+    got,
+    advice: 'Use the sampler euler.',
+  })
 }

@@ -5,9 +5,9 @@ import { familyFields } from '../../../models/fields.ts'
 import { families } from '../../../models/index.ts'
 import { requestFields } from '../../../src/api/request-fields.ts'
 import type { ArgumentType } from '../../../src/pipeline/fields/argument-types.ts'
+import { fieldsFor } from '../../../src/pipeline/fields/fields-for.ts'
 import {
   fieldEntries as entriesOf,
-  fieldsFor,
   type GenerateRequest,
   requestFieldsOf,
 } from '../../../src/pipeline/fields/request-fields.ts'
