@@ -43,8 +43,10 @@ export function discFrames(count: number, width: number, height: number): Uint8A
     const centre = (width * (frame + 1)) / (count + 1)
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++, at += 3) {
-        const inside = Math.hypot(x - centre, y - height / 2) < height / 4
-        frames.set(inside ? [220, 30, 40] : [(x * 255) / width, (y * 255) / height, 160], at)
+        const isInside = (x - centre) ** 2 + (y - height / 2) ** 2 < (height / 4) ** 2
+        frames[at] = isInside ? 220 : (x * 255) / width
+        frames[at + 1] = isInside ? 30 : (y * 255) / height
+        frames[at + 2] = isInside ? 40 : 160
       }
     }
   }

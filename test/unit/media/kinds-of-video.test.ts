@@ -41,7 +41,7 @@ function each(encoder: string, extension: string, pixels: readonly string[], fla
 
 const avc = { encoder: 'libx264', pixels: 'yuv420p' }
 const crf = '-crf 12'
-const hevc = `${crf} -x265-params log-level=none`
+const hevc = `${crf} -x265-params log-level=none:pools=none:frame-threads=1`
 const av1 = `${crf} -cpu-used 8`
 const vp9 = `${crf} -b:v 0 -cpu-used 8 -deadline realtime`
 
@@ -78,6 +78,9 @@ const kinds: readonly Kind[] = [
   tagged('bt2020nc', 'bt2020'),
 ]
 
+/** Of each codec: to start more takes longer than a small clip. */
+const oneThread = ['-threads', '1']
+
 async function ffmpeg(words: readonly string[]): Promise<void> {
   await run('ffmpeg', ['-v', 'error', '-nostdin', '-y', ...words])
 }
@@ -92,14 +95,15 @@ async function makeClips(): Promise<void> {
   const outputs = supported.flatMap(kind => {
     const { encoder, pixels, flags = '', filter = 'null', odd = false } = kind
     const source = ['-map', odd ? '1:v' : '0:v', '-frames:v', String(count), '-vf', filter]
-    return [...source, ...flags.split(' ').filter(Boolean), '-pix_fmt', pixels, '-c:v', encoder, pathOf(kind)]
+    const coding = ['-pix_fmt', pixels, '-c:v', encoder, ...oneThread]
+    return [...source, ...flags.split(' ').filter(Boolean), ...coding, pathOf(kind)]
   })
   await ffmpeg([...sources, ...outputs])
 }
 
 /** Has FFmpeg read all of them. */
 async function readClips(): Promise<void> {
-  const inputs = supported.flatMap(kind => ['-i', pathOf(kind)])
+  const inputs = supported.flatMap(kind => [...oneThread, '-i', pathOf(kind)])
   const outputs = supported.flatMap((kind, index) => {
     return ['-map', `${index}:v`, '-vf', exact, '-pix_fmt', 'rgb24', '-f', 'rawvideo', rawOf(kind)]
   })

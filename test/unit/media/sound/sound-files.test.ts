@@ -193,6 +193,6 @@ function offsetBetween(sound: Sound, read: Sound): number {
   }
   expect(count).toBeGreaterThan(20000)
   const shifts = Array.from({ length: 401 }, (_, index) => (index - 200) / 4000)
-  const best = shifts.reduce((a, b) => (product(b) > product(a) ? b : a))
-  return Math.abs(best)
+  const products = shifts.map(product)
+  return Math.abs(shifts[products.indexOf(Math.max(...products))]!)
 }
