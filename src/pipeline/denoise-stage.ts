@@ -12,14 +12,15 @@ import { elementCount } from '../tensor/dtype.ts'
 import { createGenerator, type NoiseGenerator, type NoisePosition } from '../tensor/random.ts'
 import { float32Data, type Tensor, tensor } from '../tensor/tensor.ts'
 import { readSchedulerConfig } from '../weights/scheduler-config.ts'
+import { checkResumed } from './check-resumed.ts'
 import type { Conditions } from './conditioning.ts'
 import { denoiseSteps, denoiseStream } from './denoise.ts'
 import { type DenoiseState, downloadState, firstState, uploadState } from './denoise-state.ts'
 import type { GenerateEvent } from './events.ts'
 import type { Model, ModelFacts, StreamConditioning } from './family.ts'
 import type { GraphRunner } from './graph-runner.ts'
-import { decodePreview, expectedFrame } from './preview.ts'
-import { readLatents } from './read-latents.ts'
+import { decodePreview } from './preview.ts'
+import { startingFrom } from './read-latents.ts'
 import type { GeneratePlan } from './request.ts'
 import { guidancesOf, networkPass } from './velocity.ts'
 
@@ -76,7 +77,8 @@ export async function prepareStage(
 ): Promise<PreparedStage> {
   const { facts } = model
   const scheduler = schedulerOf(model, plan)
-  const conditioned = await startingFrom(plan.latents, conditions.visual.streams)
+  const given = conditions.visual.streams
+  const conditioned = plan.latents === undefined ? given : await startingFrom(plan.latents, given)
   const [video] = conditioned as readonly [StreamConditioning]
   const [from, to] = ownPositions(video)
   const { tokens } = toTokens(facts.geometry, { ...latentSizeOf(video.shape), latentFrames: to - from })
@@ -127,7 +129,7 @@ export async function* denoiseStage(
   const arrays = streams.map(stream => stream.arrays)
   const initial = stage.streams.map(({ latents }) => latents)
   const first = resume ?? firstState(firstStep, initial.map(float32Data), stage.noise.position())
-  checkState(first, initial, plan)
+  if (resume) checkResumed(resume, initial, plan)
   const runs = runner.runBeside ? [runner.run, runner.runBeside] : [runner.run]
   const context = {
     ...stage,
@@ -144,11 +146,8 @@ export async function* denoiseStage(
     const event = { ...step.event, step: done + step.event.step, of }
     yield states ? { ...event, state: await downloadState(arrays, state) } : event
     if (previewEvery === undefined || event.step % previewEvery !== 0 || event.step === of) continue
-    const [video] = stage.streams as readonly [PreparedStream]
-    const [from, to] = ownPositions(video)
-    const middle = Math.floor((from + to) / 2)
-    const frame = await expectedFrame(arrays[0]!, step.estimate, video.schedule, video.shape, middle)
-    const preview = await decodePreview(model, plan, frame, runner, signal)
+    const video = { ...streams[0]!, positions: ownPositions(stage.streams[0]!) }
+    const preview = await decodePreview(model, plan, video, step.estimate, runner, signal)
     yield { type: 'preview', step: event.step, of, ...preview }
   }
   const latents: Tensor[] = []
@@ -162,34 +161,6 @@ export async function* denoiseStage(
   }
   for (const each of arrays) await each.keepOnly([])
   return { latents, noise: context.noise.position(), skippedSteps: state.skippedSteps }
-}
-
-/** @throws RequestError for a state of another plan */
-function checkState(
-  { step, streams }: DenoiseState,
-  initial: readonly Tensor[],
-  { steps }: GeneratePlan,
-): void {
-  const wrong = initial.findIndex(({ data }, index) => streams[index]?.latents.length !== data.length)
-  if (wrong < 0 && step >= 0 && step <= steps) return
-  const index = Math.max(wrong, 0)
-  throw new RequestError('request/invalid', {
-    subject: 'state to resume from',
-    expected: `latents of ${initial[index]!.shape.join('x')} and a step of ${steps}`,
-    got: `${streams[index]?.latents.length ?? 0} values and step ${step}`,
-    advice: 'Resume with the request that the state was saved for, or start anew.',
-  })
-}
-
-/** The streams, of which the first begins with the latents of a file where a request names one. */
-async function startingFrom(
-  path: string | undefined,
-  streams: readonly StreamConditioning[],
-): Promise<readonly StreamConditioning[]> {
-  const [video, ...others] = streams
-  if (path === undefined || !video) return streams
-  const latents = await readLatents(path, video.shape)
-  return [{ ...video, initial: { latents, noise: 'added' } }, ...others]
 }
 
 /** Where the levels are placed: as the request says, or as the model does. */

@@ -20,20 +20,27 @@ export interface StepEstimate<V> {
   readonly timesteps: Float32Array
 }
 
+/** The stream of the video. */
+interface PreviewedStream<V> {
+  readonly arrays: StateArrays<V>
+  readonly schedule: Pick<Schedule, 'trainTimesteps'>
+  /** [channels, positions, height, width] */
+  readonly shape: readonly number[]
+  /** Those of the clip: from, up to and not including, to. */
+  readonly positions: readonly [from: number, to: number]
+}
+
 /**
- * One latent frame as the network expects it to become: latents − sigma · velocity.
- * @param shape of the latents, [channels, frames, height, width]
+ * One latent frame, from the middle of the clip, as the network expects it to become: latents − sigma · velocity.
  * @returns f32 [channels, 1, height, width]
  */
-export async function expectedFrame<V>(
-  arrays: StateArrays<V>,
+async function expectedFrame<V>(
+  { arrays, schedule, shape, positions: [from, to] }: PreviewedStream<V>,
   { latents, velocity, timesteps }: StepEstimate<V>,
-  { trainTimesteps }: Pick<Schedule, 'trainTimesteps'>,
-  shape: readonly number[],
-  frame: number,
 ): Promise<Tensor> {
+  const frame = Math.floor((from + to) / 2)
   const position = Math.floor((frame * timesteps.length) / shape[1]!)
-  const clip = denoisedBy(arrays, latents, velocity, timesteps[position]! / trainTimesteps)
+  const clip = denoisedBy(arrays, latents, velocity, timesteps[position]! / schedule.trainTimesteps)
   return sliceAxis(tensor('f32', shape, await arrays.download(clip)), 1, frame, frame + 1)
 }
 
@@ -41,13 +48,15 @@ export async function expectedFrame<V>(
  * Decodes a latent frame alone, as if a clip began with it: a picture of about what the clip will show there, for the
  * cost of its share of the decoding.
  */
-export async function decodePreview(
+export async function decodePreview<V>(
   model: Model,
   plan: GeneratePlan,
-  latents: Tensor,
+  video: PreviewedStream<V>,
+  estimate: StepEstimate<V>,
   runner: GraphRunner,
   signal: AbortSignal,
 ): Promise<Omit<PreviewEvent, 'type' | 'step' | 'of'>> {
+  const latents = await expectedFrame(video, estimate)
   const started = performance.now()
   // A generator of its own: the run's noise must not depend on who looks.
   const picture = await withinMemory(runner, async () => {
