@@ -13,19 +13,33 @@ const flags: ReadonlyMap<string, string> = new Map([
   ['precision', '--precision'],
   ['promptCache', '--prompt-cache'],
   ['residency', '--residency'],
+  ['size', '--size'],
   ['threads', '--threads'],
+  ['upscale.factor', '--upscale'],
+  ['upscale.kernel', '--upscale'],
 ])
 
 /** Names that no sentence has, such as `decodeTimestep` and `guidance2`; what is quoted is a person's own. */
 const compoundName = /(?<![\w."'/\\{-])[a-z]+(?:[A-Z\d][a-z]*)+(?!\.\w|[\w"'/\\(=])/g
 
+/** What a message is about: a field, with the place in it of what is in a list, and further words, such as a path. */
+const subjectPattern = /^(\w+(?:\.factor|\.kernel)?)((?:\.\d+)?(?:(?<=\d)\.\w+)?)((?: [^:]*)?)(: .*)$/s
+
 /**
  * A message with flags in place of the library's names: compound ones wherever they stand, others where they are what
- * the message is about, its first word.
+ * the message is about, its first word or words.
  */
 export function inFlags(message: string): string {
-  const [, first = '', rest = ''] = /^(\w+)((?: [^:]*)?: .*)$/s.exec(message) ?? []
-  const subject = flags.get(first)
-  const named = subject === undefined ? message : `${subject}${rest}`
-  return named.replace(compoundName, name => flags.get(name) ?? name)
+  const [, field = '', place = '', words = '', rest = ''] = subjectPattern.exec(message) ?? []
+  const named = flagged(field, place, words)
+  return `${named}${named === '' ? message : rest}`.replace(compoundName, name => flags.get(name) ?? name)
+}
+
+/** `guidance interval` is the flag of guidanceInterval, `keyframes.0.strength` a value of that of keyframes. */
+function flagged(field: string, place: string, words: string): string {
+  const compound = flags.get(field + words.replace(/ (.)/g, (_, letter: string) => letter.toUpperCase()))
+  if (compound !== undefined && place === '') return compound
+  const flag = flags.get(field)
+  if (flag === undefined) return ''
+  return `${flag}${place && ` (${place.slice(1)})`}${words}`
 }

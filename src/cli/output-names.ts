@@ -75,5 +75,16 @@ export function slug(text: string): string {
     if (Buffer.byteLength([...kept, word].join('-')) > longestSlug) break
     kept.push(word)
   }
-  return kept.join('-')
+  return kept.join('-') || beginningOf(words[0] ?? '')
+}
+
+/** Of a word that is too long by itself, such as a sentence in a script without spaces. */
+function beginningOf(word: string): string {
+  let kept = ''
+  // Letters with their marks.
+  for (const { segment } of new Intl.Segmenter().segment(word)) {
+    if (Buffer.byteLength(kept + segment) > longestSlug) break
+    kept += segment
+  }
+  return kept
 }

@@ -54,7 +54,10 @@ export async function checkOutput(path: string): Promise<OutputFormat> {
 }
 
 async function checkTarget(path: string, format: OutputFormat): Promise<void> {
-  const existing = await stat(resolve(path)).catch(() => undefined)
+  const existing = await stat(resolve(path)).catch(error => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw outputError(path, error) // a name that is too long, among others
+  })
   if (existing === undefined) return
   if (format !== 'folder/') {
     if (!existing.isDirectory()) return
@@ -71,6 +74,16 @@ async function contentsOf(folder: string): Promise<string | undefined> {
   return count === 0 ? undefined : `one with ${count} ${count === 1 ? 'entry' : 'entries'}`
 }
 
+/** Bytes of a name: file systems take 255, and a format may put an ending of its own behind it. */
+const longestName = 240
+
+/** The first characters of a name that take so many bytes. */
+function cutName(name: string, bytes: number): string {
+  let cut = [...name]
+  while (Buffer.byteLength(cut.join('')) > bytes) cut = cut.slice(0, -1)
+  return cut.join('')
+}
+
 /** A place beside the final one where an output is made until it is whole. */
 export class UnfinishedOutput {
   /** The file or folder to write to. */
@@ -79,8 +92,11 @@ export class UnfinishedOutput {
 
   constructor(path: string) {
     this.#final = resolve(path)
-    const name = `.${basename(this.#final)}.${randomUUID().slice(0, 8)}.part`
-    this.path = join(dirname(this.#final), name)
+    const mark = `.${randomUUID().slice(0, 8)}.part`
+    this.path = join(
+      dirname(this.#final),
+      cutName(`.${basename(this.#final)}`, longestName - mark.length) + mark,
+    )
     unfinishedFiles.publish({ path: this.path, done: false } satisfies UnfinishedFile)
   }
 

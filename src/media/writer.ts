@@ -53,7 +53,7 @@ export async function openVideoWriter(options: WriterOptions): Promise<VideoWrit
     const sink = await openSink(output.path, format, codec, clipFormat(options))
     return new ClipWriter(options, output, sink, transform)
   } catch (error) {
-    await output.discard()
+    await output.discard().catch(() => undefined)
     throw outputError(options.path, error)
   }
 }
@@ -63,7 +63,8 @@ class ClipWriter implements VideoWriter {
   readonly #output: UnfinishedOutput
   readonly #sink: FrameSink
   readonly #transform: FrameTransform
-  readonly #onAbort = () => void this.abort()
+  /** The next call hears of the abort, also where nothing can be removed. */
+  readonly #onAbort = () => void this.abort().catch(() => undefined)
   #frames = 0
   /** Everything that was asked for so far; calls run one after the other. */
   #work: Promise<unknown> = Promise.resolve()
@@ -143,7 +144,7 @@ class ClipWriter implements VideoWriter {
         return await step()
       } catch (error) {
         this.#failure ??= outputError(this.#options.path, error)
-        await this.#discard()
+        await this.#discard().catch(() => undefined)
         throw this.#failure
       }
     })

@@ -21,6 +21,13 @@ describe('messages about a request on the command line', () => {
       'stage2Sigmas: expected a checkpoint that takes it, got one that takes promptSuffix, maxTextTokens.',
       '--stage-2-sigmas: expected a checkpoint that takes it, got one that takes --prompt-suffix, --max-text-tokens.',
     ],
+    ['keyframes.0.strength: expected 0 to 1, got 2.', '--keyframe (0.strength): expected 0 to 1, got 2.'],
+    ['upscale.factor: expected 1 to 16, got 0.', '--upscale: expected 1 to 16, got 0.'],
+    ['guidance interval: expected two fractions.', '--guidance-interval: expected two fractions.'],
+    [
+      'size: expected WIDTHxHEIGHT in pixels, got "0x0".',
+      '--size: expected WIDTHxHEIGHT in pixels, got "0x0".',
+    ],
     ['threads: 2 are used, the cores of this machine.', '--threads: 2 are used, the cores of this machine.'],
   ])('%s', (message, expected) => {
     expect(inFlags(message)).toBe(expected)
@@ -30,6 +37,7 @@ describe('messages about a request on the command line', () => {
     'width: expected a multiple of 16 for this model, got 50. Use 48 or 64.',
     'prompt: only its first 512 tokens count for this model; the rest is cut off ("lastImage").',
     'request: expected a mode of this checkpoint, got a last frame (--last-image).',
+    'video.mp4: expected 5 frames, as many as are to be made, got 1.',
     'image of the model/lastImage.png and guidance2.png',
   ])('%s stays: it names no flag, or a person’s own words', message => {
     expect(inFlags(message)).toBe(message)

@@ -41,6 +41,7 @@ describe('names of outputs', () => {
     ['A red BALL, bouncing!', 'a-red-ball-bouncing'],
     ['../../etc/passwd', 'etc-passwd'],
     ['赤いボール 🎈 über', '赤いボール-über'],
+    ['红色的球在蓝色的地板上弹跳'.repeat(3), '红色的球在蓝色的地板上弹跳红色的'],
     ['word '.repeat(40), Array(9).fill('word').join('-')],
   ])('are made of the words of %j', (prompt, expected) => {
     expect(slug(prompt)).toBe(expected)

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { openAnimation } from '../../../src/media/animation.ts'
 import { readRecord } from '../../../src/media/read-record.ts'
@@ -224,6 +224,29 @@ describe('a video writer', () => {
     expect(await readFile(path, 'latin1')).toBe('old')
     await writer.finish()
     expect((await readVideo(path)).width).toBe(64)
+  })
+
+  it('takes every name that a file can have, and refuses a longer one before it writes', async () => {
+    const path = `${folder.path}${'ü'.repeat(125)}n.mp4`
+    await writeClip(discFrames(2, 64, 64), { path, ...size })
+    expect((await stat(path)).size).toBeGreaterThan(0)
+    await expect(openVideoWriter({ path: path.replace(/\.mp4$/, 'n.mp4'), ...size })).rejects.toMatchObject({
+      code: 'media/output',
+      message: expect.stringContaining('expected a shorter name, got one that is too long (ENAMETOOLONG)'),
+    })
+  })
+
+  it.each(['finish', 'abort'] as const)('whose folder has become a file fails at %s alone', async how => {
+    const inside = `${folder.path}${how}/`
+    await mkdir(inside)
+    const stop = new AbortController()
+    const writer = await openVideoWriter({ path: `${inside}a.mp4`, ...size, signal: stop.signal })
+    await writer.write(discFrames(2, 64, 64))
+    await rename(inside, `${folder.path}${how}-moved`)
+    await writeFile(inside.slice(0, -1), '')
+    if (how === 'abort') stop.abort()
+    const code = how === 'abort' ? 'cancelled' : 'media/output'
+    await expect(writer.finish()).rejects.toMatchObject({ code })
   })
 
   it('removes the clip when it leaves the scope of `await using` unfinished', async () => {
