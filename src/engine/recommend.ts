@@ -44,11 +44,13 @@ export interface Recommendation {
 
 /**
  * The published models that a device has the memory for, the ones with the most parameters first. Nothing is fetched.
+ * @param known shapes of components that were told before; those that are told now are added
  * @throws RequestError for a device or a size that cannot be
  */
 export async function recommendModels(
   { device: name = 'auto', memory, all = false, ...clip }: RecommendOptions,
   families: readonly Family[],
+  known: ComponentShapes = new Map(),
 ): Promise<{
   readonly device: string
   readonly free: number | undefined
@@ -58,7 +60,6 @@ export async function recommendModels(
   const free = memory ?? (await freeMemory(device))
   // Prompts are as long as a model reads: which tokenizer cuts them makes no difference.
   const tokenizer = tokenizerFolder(path.join(await resolveModel(builtInModel), 'tokenizer'))
-  const known: ComponentShapes = new Map()
   const found: { readonly parameters: number; readonly recommendation: Recommendation }[] = []
   for (const family of families) {
     for (const [model, downloads] of Object.entries(byModel(family))) {

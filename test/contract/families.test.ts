@@ -11,11 +11,13 @@ import type { EngineOptions } from '../../src/engine/engine.ts'
 import { graphSource } from '../../src/engine/graph-source.ts'
 import { openEngine } from '../../src/engine/open-engine.ts'
 import { sizesOf } from '../../src/graph/live-memory.ts'
+import { memoize } from '../../src/memoize.ts'
 import { dryRunDenoising } from '../../src/pipeline/dry-run.ts'
 import type { GenerateEvent } from '../../src/pipeline/events.ts'
 import { type GenerateRequest, planRequest } from '../../src/pipeline/request.ts'
 import type { Device } from '../../src/runtime/device.ts'
 import { fixture } from '../fixtures.ts'
+import { keepSessionsOf } from '../kept-backend.ts'
 import { failure, rejection, scratchFolder } from '../scratch.ts'
 import { writeSyntheticCheckpoint } from '../synthetic-checkpoint.ts'
 import { RecordedBackend } from '../unit/engine/recorded-backend.ts'
@@ -25,7 +27,7 @@ import { ltxConfigs } from './ltx-configs.ts'
 import { ltx2Configs } from './ltx2-configs.ts'
 
 const small = { prompt: 'a cat', guidance: 3, steps: 3, maxTextTokens: 16, seed: 1 } satisfies GenerateRequest
-const scratch = scratchFolder()
+const scratch = keepSessionsOf(scratchFolder())
 
 type Residency = NonNullable<EngineOptions['residency']>
 
@@ -169,10 +171,15 @@ describe.each(cases)('a model of the family $family', ({ family, model, request,
     expect(backends[0]!.residents.size).toBe(0)
   })
 
-  /** The number of keys of every attention with a bias up to the first step. */
-  async function biasedKeys(device: Device, { prompt, length }: { prompt: string; length: number }) {
+  const graphsOn = memoize(async (type: Device['type']) => {
     const checkpoint = await openCheckpoint(await folder, families)
-    const source = graphSource(checkpoint, { device, requested: undefined })
+    const device: Device = type === 'cpu' ? { type } : { type, index: 0 }
+    return { checkpoint, source: graphSource(checkpoint, { device, requested: undefined }) }
+  })
+
+  /** The number of keys of every attention with a bias up to the first step. */
+  async function biasedKeys(type: Device['type'], { prompt, length }: { prompt: string; length: number }) {
+    const { checkpoint, source } = await graphsOn(type)
     const plan = planRequest({ ...request, prompt, maxTextTokens: length }, checkpoint.model.facts, {
       fields: requestFields,
       randomSeed: () => 0n,
@@ -199,8 +206,8 @@ describe.each(cases)('a model of the family $family', ({ family, model, request,
   ])(
     'gives attention with a bias as many keys as there are on a CPU, and a multiple of 8 on a GPU, for the prompt %j of at most %d',
     async (prompt, length) => {
-      const onCpu = await biasedKeys({ type: 'cpu' }, { prompt, length })
-      const onGpu = await biasedKeys({ type: 'cuda', index: 0 }, { prompt, length })
+      const onCpu = await biasedKeys('cpu', { prompt, length })
+      const onGpu = await biasedKeys('cuda', { prompt, length })
       expect(onGpu).toEqual(onCpu.map(keys => Math.ceil(keys / 8) * 8))
       expect(onCpu.some(keys => keys % 8 !== 0)).toBe(quoted.test(prompt))
     },

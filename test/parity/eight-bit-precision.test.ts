@@ -23,6 +23,7 @@ async function latentsOf(model: string, precision: 'f32' | EightBits, steps: num
   }
   for await (const event of engine.generate(request)) {
     if (event.type === 'step-end') latents.push([...(event.tensors!.latents.data as Float32Array)])
+    if (latents.length === steps) break // Nothing of it is decoded.
   }
   return latents
 }

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import { families } from '../../../models/index.ts'
 import type { EngineOptions } from '../../../src/engine/engine.ts'
 import { openEngine } from '../../../src/engine/open-engine.ts'
-import { OnnxRuntimeBackend } from '../../../src/runtime/onnxruntime-backend.ts'
 import { fixture } from '../../fixtures.ts'
+import { KeptBackend } from '../../kept-backend.ts'
 import { collect, tinyRequest } from './tiny-engine.ts'
 
 const cores = availableParallelism()
@@ -18,7 +18,7 @@ async function made(options: Partial<EngineOptions>) {
       families,
       createBackend: lane => {
         threads.push(lane.threads)
-        return new OnnxRuntimeBackend(lane)
+        return new KeptBackend(lane)
       },
     },
   )

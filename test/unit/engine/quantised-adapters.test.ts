@@ -5,13 +5,14 @@ import type { GenerateEvent } from '../../../src/index.ts'
 import { type Tensor, tensor } from '../../../src/tensor/tensor.ts'
 import { writeSafetensors } from '../../../src/weights/write-safetensors.ts'
 import { relativeError } from '../../compare.ts'
+import { keepSessionsOf } from '../../kept-backend.ts'
 import { openKeptEngine } from '../../kept-engine.ts'
 import { readFixtureTensors } from '../../safetensors-fixture.ts'
 import { scratchFolder } from '../../scratch.ts'
 import { writeSingleFileModel, writeTensors } from './single-file-model.ts'
 import { tinyRequest } from './tiny-engine.ts'
 
-const scratch = scratchFolder()
+const scratch = keepSessionsOf(scratchFolder())
 const { comfy, transformer } = await writeSingleFileModel(scratch)
 
 beforeEach(() => {

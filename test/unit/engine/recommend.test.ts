@@ -2,10 +2,12 @@
 import { describe, expect, test, vi } from 'vitest'
 import { families } from '../../../models/index.ts'
 import { wan } from '../../../models/wan/family.ts'
-import { publishedCheckpoint } from '../../../src/engine/published-checkpoint.ts'
+import { type ComponentShapes, publishedCheckpoint } from '../../../src/engine/published-checkpoint.ts'
 import { recommendModels } from '../../../src/engine/recommend.ts'
 import type { Family } from '../../../src/pipeline/family.ts'
 
+/** The graphs that tell the shapes of components are built once. */
+const known: ComponentShapes = new Map()
 const downloads = families.flatMap(family => (family.downloads ?? []).map(each => ({ family, each })))
 
 describe('every download', () => {
@@ -26,7 +28,7 @@ test('a download takes the bytes that its files have', async () => {
     const { family, each } = downloads.find(
       ({ each: { title: name, parts } }) => name === title && parts.transformer?.format === format,
     )!
-    const { weights } = await publishedCheckpoint(each, family, families)
+    const { weights } = await publishedCheckpoint(each, family, families, { known })
     return weights.get('transformer')!.bytes / 1e9
   }
   // As their pages on the hub say, in GB.
@@ -40,7 +42,7 @@ test('a download takes the bytes that its files have', async () => {
 
 describe('a recommendation', () => {
   const on = (memory: number, device = 'cpu', of: readonly Family[] = [wan]) =>
-    recommendModels({ device, memory, size: '480x320', frames: 33 }, of)
+    recommendModels({ device, memory, size: '480x320', frames: 33 }, of, known)
 
   test('names what fits alone, the largest first, with commands that fetch it', async () => {
     const { device, free, models } = await on(24e9)
@@ -69,6 +71,7 @@ describe('a recommendation', () => {
     const { models } = await recommendModels(
       { device: 'cpu', memory: 1e9, size: '480x320', frames: 33, all: true },
       others,
+      known,
     )
     expect(models).toHaveLength(others.flatMap(({ downloads: own = [] }) => own).length)
     expect(models.every(({ fits }) => !fits)).toBe(true)

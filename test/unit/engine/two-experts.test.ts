@@ -3,12 +3,14 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { tensor } from '../../../src/tensor/tensor.ts'
 import { writeSafetensors } from '../../../src/weights/write-safetensors.ts'
+import { keepSessionsOf } from '../../kept-backend.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 import { moved, writeSingleFileModel } from './single-file-model.ts'
 import { collect, openTinyEngine, tinyRequest } from './tiny-engine.ts'
 
-const scratch = scratchFolder()
+const scratch = keepSessionsOf(scratchFolder())
 const { transformer, encoder, vae } = await writeSingleFileModel(scratch)
+const transformer2 = moved(transformer, scratch)
 const files = { textEncoder: encoder, vae }
 
 test.each([
@@ -17,7 +19,6 @@ test.each([
   ['0', 0, [4, 0]],
   ['1', 1, [0, 4]],
 ] as const)('with a boundary of %s each runs its steps', async (_, boundary, expected) => {
-  const transformer2 = moved(transformer, scratch)
   await using tiny = await openTinyEngine({ model: transformer, files: { ...files, transformer2 } })
   await collect(
     tiny.engine.generate({ ...tinyRequest, guidance: 1, ...(boundary !== undefined && { boundary }) }),
@@ -33,7 +34,6 @@ test.each([
 ] as const)(
   'what is said for an expert that runs no step has no effect, and that is said: %s',
   async (_, boundary, unused) => {
-    const transformer2 = moved(transformer, scratch)
     const tensors = new Map([
       ['diffusion_model.blocks.0.self_attn.q.diff_b', tensor('f32', [128], new Float32Array(128))],
     ])
