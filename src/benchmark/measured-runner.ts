@@ -1,13 +1,6 @@
 import type { GraphSource } from '../engine/graph-source.ts'
 import type { Lane } from '../engine/lane.ts'
-import {
-  type GraphCost,
-  graphCost,
-  type Symbols,
-  shapesOf,
-  sizedOutputs,
-  symbolsFrom,
-} from '../graph/cost.ts'
+import { type GraphCost, graphCost, type SizedTensor, sizedRun } from '../graph/cost.ts'
 import type { Graph } from '../graph/graph.ts'
 import { weightBytesOf } from '../graph/session-memory.ts'
 import type { GraphRecipe, ResidentTensor, RunGraph, RunResult } from '../pipeline/family.ts'
@@ -16,7 +9,7 @@ import type { MemoryPlan } from '../pipeline/memory-plan.ts'
 import { needsPrivateCopy } from '../runtime/session-config.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import { createGenerator } from '../tensor/random.ts'
-import { type Tensor, tensor } from '../tensor/tensor.ts'
+import { type Tensor, tensor, zeros } from '../tensor/tensor.ts'
 
 /** A run of a graph that was measured. */
 export interface MeasuredRun {
@@ -51,8 +44,8 @@ export class MeasuredRunner implements GraphRunner {
 
   readonly run: RunGraph = async (name, feeds, options) => {
     const graph = await this.#source.graph(name)
-    const symbols = symbolsFrom(graph, shapesOf(feeds))
-    if (!this.#isMeasured(this.#source.recipe(name))) return standIn(graph, symbols, options?.fetch)
+    const { symbols, outputs } = sizedRun(graph, feeds, options?.fetch)
+    if (!this.#isMeasured(this.#source.recipe(name))) return standIn(outputs)
     // Counted before the clock is started; the lane opens the session in its own time.
     const cost = graphCost(graph, symbols, { folded: this.device === 'cpu' && isCopied(graph) })
     const before = this.#lane.runningSeconds
@@ -84,13 +77,12 @@ function isCopied(graph: Graph): boolean {
 }
 
 /** Results in f32 are random, others zero; nothing is kept resident. */
-function standIn(graph: Graph, symbols: Symbols, fetch: readonly string[] | undefined): RunResult {
+function standIn(outputs: readonly SizedTensor[]): RunResult {
   const random = createGenerator(1n)
-  const outputs = sizedOutputs(graph, symbols, fetch)
   const tensors = outputs.flatMap(({ name, dtype, shape }): [string, Tensor][] => {
     const count = elementCount(shape)
     if (dtype === 'f32') return [[name, tensor('f32', shape, random.randn(count))]]
-    return dtype === 'u8' ? [[name, tensor('u8', shape, new Uint8Array(count))]] : []
+    return dtype === 'u8' ? [[name, zeros(dtype, shape)]] : []
   })
   return { tensors: Object.fromEntries(tensors), residents: {} }
 }

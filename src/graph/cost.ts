@@ -1,6 +1,6 @@
 /** What a graph has to compute and to move, counted from its nodes: nothing is run. */
 
-import { bytesPerElement, type DType } from '../tensor/dtype.ts'
+import { bytesPerElement, type DType, elementCount } from '../tensor/dtype.ts'
 import { evaluateDim, type Shape, shapeText } from './dims.ts'
 import { foldedValues } from './folded-values.ts'
 import type { Graph, Value } from './graph.ts'
@@ -48,21 +48,50 @@ export function symbolsFrom(graph: Graph, shapes: Readonly<Record<string, readon
   return symbols
 }
 
-/** The shapes of what a run is fed, by name. */
-export function shapesOf(
-  feeds: Readonly<Record<string, { readonly shape: readonly number[] }>>,
-): Record<string, readonly number[]> {
-  return Object.fromEntries(Object.entries(feeds).map(([name, { shape }]) => [name, shape]))
+/** A tensor of known size. */
+export interface SizedTensor {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: readonly number[]
 }
 
 /** The outputs that a run with such sizes gives, or those of them that are asked for. */
-export function sizedOutputs(
-  graph: Graph,
-  symbols: Symbols,
-  asked?: readonly string[],
-): { readonly name: string; readonly dtype: DType; readonly shape: readonly number[] }[] {
+export function sizedOutputs(graph: Graph, symbols: Symbols, asked?: readonly string[]): SizedTensor[] {
   const given = graph.outputs.filter(({ name }) => asked?.includes(name) ?? true)
   return given.map(({ name, dtype, shape }) => ({ name, dtype, shape: sizesOf(shape, symbols) }))
+}
+
+/** A run of a graph on inputs of known shapes, as far as sizes go. */
+export interface SizedRun {
+  readonly symbols: Symbols
+  /** What it gives, of that what is asked for. */
+  readonly outputs: readonly SizedTensor[]
+  readonly inputBytes: number
+  readonly outputBytes: number
+}
+
+/**
+ * The sizes of a run.
+ * @param feeds those that are given for several inputs count once
+ * @throws GraphError as `symbolsFrom`
+ */
+export function sizedRun(
+  graph: Graph,
+  feeds: Readonly<Record<string, Omit<SizedTensor, 'name'>>>,
+  asked?: readonly string[],
+): SizedRun {
+  const shapes = Object.entries(feeds).map(([name, { shape }]) => [name, shape] as const)
+  const symbols = symbolsFrom(graph, Object.fromEntries(shapes))
+  const outputs = sizedOutputs(graph, symbols, asked)
+  const inputBytes = bytesTogether(new Set(Object.values(feeds)))
+  return { symbols, outputs, inputBytes, outputBytes: bytesTogether(outputs) }
+}
+
+/** Bytes of dense tensors together. */
+export function bytesTogether(tensors: Iterable<Omit<SizedTensor, 'name'>>): number {
+  let bytes = 0
+  for (const { dtype, shape } of tensors) bytes += bytesPerElement(dtype) * elementCount(shape)
+  return bytes
 }
 
 /**

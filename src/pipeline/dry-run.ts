@@ -1,12 +1,11 @@
 /** Goes through a generation without computing anything: which graphs run, in which order, on inputs of which sizes. */
 
 import { type LatentSize, toLatent } from '../geometry/video-geometry.ts'
-import { type Symbols, shapesOf, sizedOutputs, symbolsFrom } from '../graph/cost.ts'
+import { bytesTogether, type SizedRun, sizedRun } from '../graph/cost.ts'
 import type { Graph } from '../graph/graph.ts'
 import { dropNotices } from '../notices.ts'
-import { bytesPerElement, elementCount } from '../tensor/dtype.ts'
 import { createGenerator } from '../tensor/random.ts'
-import { hollow, lazyTensor, type Tensor } from '../tensor/tensor.ts'
+import { hollow, type Tensor, zeros } from '../tensor/tensor.ts'
 import { conditionOn, noInputs } from './condition.ts'
 import { decodeClip } from './decode.ts'
 import { decodeSound } from './decode-sound.ts'
@@ -18,14 +17,9 @@ import { framesOfAllSizes } from './stage-run.ts'
 import { upsample, upsampleVideo } from './upsample.ts'
 import { networkPass, timesAtRest } from './velocity.ts'
 
-/** A run of a graph, as far as memory goes. */
-export interface DryRun {
+/** A run of a graph, as far as memory goes. What it is given on the device counts as input. */
+export interface DryRun extends Omit<SizedRun, 'outputs'> {
   readonly graph: string
-  readonly symbols: Symbols
-  /** Of the tensors that it is given, those on the device included. */
-  readonly inputBytes: number
-  /** Of the outputs that leave it. */
-  readonly outputBytes: number
   /** Of what is kept on the device and not given to it. */
   readonly keptBytes: number
 }
@@ -150,18 +144,12 @@ class Stage {
   #runWith(results: (dtype: Tensor['dtype'], shape: readonly number[]) => Tensor): RunGraph {
     return async (name, feeds, { fetch, keep = () => false } = {}) => {
       const graph = await this.#graphs.graph(name)
-      const symbols = symbolsFrom(graph, shapesOf(feeds))
+      const { outputs, ...sizes } = sizedRun(graph, feeds, fetch)
       const given = new Set<Feed>(Object.values(feeds))
+      const keptBytes = bytesTogether([...this.#kept].filter(resident => !given.has(resident)))
+      this.runs.push({ graph: name, ...sizes, keptBytes })
       const tensors: Record<string, Tensor> = {}
       const residents: Record<string, ResidentTensor> = {}
-      const outputs = sizedOutputs(graph, symbols, fetch)
-      this.runs.push({
-        graph: name,
-        symbols,
-        inputBytes: sumOf([...given]),
-        outputBytes: sumOf(outputs),
-        keptBytes: sumOf([...this.#kept].filter(resident => !given.has(resident))),
-      })
       for (const { name: output, dtype, shape } of outputs) {
         if (keep(output)) residents[output] = { kind: 'resident', id: this.#kept.size, dtype, shape }
         else tensors[output] = results(dtype, shape)
@@ -170,14 +158,4 @@ class Stage {
       return { tensors, residents }
     }
   }
-}
-
-function zeros(dtype: Tensor['dtype'], shape: readonly number[]): Tensor {
-  return dtype === 'u8'
-    ? lazyTensor(dtype, shape, () => new Uint8Array(elementCount(shape)))
-    : lazyTensor('f32', shape, () => new Float32Array(elementCount(shape)))
-}
-
-function sumOf(tensors: readonly Pick<Tensor, 'dtype' | 'shape'>[]): number {
-  return tensors.reduce((sum, { dtype, shape }) => sum + bytesPerElement(dtype) * elementCount(shape), 0)
 }

@@ -58,6 +58,14 @@ export function lazyTensor<D extends DType>(
   }
 }
 
+/** Zeros in f32, or in u8 where that is asked for. */
+export function zeros(dtype: DType, shape: readonly number[]): Tensor {
+  const count = elementCount(shape)
+  return dtype === 'u8'
+    ? tensor(dtype, shape, new Uint8Array(count))
+    : tensor('f32', shape, new Float32Array(count))
+}
+
 /** A shape without data: what is cut and joined of it has no data either. It stands for results where nothing is computed. */
 export function hollow(dtype: DType, shape: readonly number[]): Tensor {
   return { dtype, shape, data: dtype === 'u8' ? new Uint8Array() : new Float32Array() }
