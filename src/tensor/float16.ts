@@ -39,12 +39,14 @@ export function toFloat16Bits(value: number): number {
   return sign | ((rebased + 0xfff + ((rebased >>> 13) & 1)) >>> 13)
 }
 
+/** The unit in the last place of each exponent but the one of infinities; that of 0 is of subnormals. */
+const units = Float64Array.from({ length: 31 }, (_, exponent) => 2 ** (Math.max(exponent, 1) - 25))
+
 /** The value of a float16's bits: exact. */
 export function fromFloat16Bits(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1
   const exponent = (bits >>> 10) & 0x1f
   const fraction = bits & 0x3ff
-  if (exponent === 0) return sign * fraction * 2 ** -24
   if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+  return sign * (exponent === 0 ? fraction : 1024 + fraction) * units[exponent]!
 }
