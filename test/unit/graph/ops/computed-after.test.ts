@@ -49,8 +49,8 @@ test('weights of one shape after one value depend on it through the same nodes',
 
 test('the time to open grows with the number of quantised layers, not with its square', async () => {
   await openingSeconds(4) // what is loaded once
-  const few = [await openingSeconds(40), await openingSeconds(40), await openingSeconds(40)]
-  const many = [await openingSeconds(160), await openingSeconds(160)]
+  const few = [await openingSeconds(20), await openingSeconds(20), await openingSeconds(20)]
+  const many = [await openingSeconds(80), await openingSeconds(80)]
   // In the square of the number it is 16.
   expect(Math.min(...many) / Math.min(...few)).toBeLessThan(10)
 }, 120_000)
