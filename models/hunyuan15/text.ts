@@ -4,7 +4,7 @@ import type { Model, PromptsRequest, RunGraph } from '../../src/pipeline/family.
 import { sliceAxis } from '../../src/tensor/axis.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import { inTurn } from '../../src/text/in-turn.ts'
-import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
+import { tokenizerOnDemand } from '../../src/text/tokenizer.ts'
 import type { TokenizerSource } from '../../src/text/tokenizer-source.ts'
 import type { Qwen2Config } from '../qwen2/config.ts'
 import { qwen2Feeds } from '../qwen2/encoder.ts'
@@ -49,15 +49,14 @@ function chat(prompt: string): string {
  * the transformer, `glyph`, of which there may be none. Rows of padding are left out: no token sees them.
  */
 export function hunyuanTextConditioner(options: HunyuanTextOptions): Model['conditionText'] {
-  let opening: Promise<PromptTokenizer> | undefined
+  const tokenizerOf = tokenizerOnDemand(options.tokenizer)
   let openingGlyphs: Promise<GlyphTokenizer> | undefined
   const encodedGlyphs = async (text: string) => {
     openingGlyphs ??= openGlyphTokenizer(options.glyphTokenizer)
     return (await openingGlyphs).encode(text)
   }
   return async ({ prompts, textTokens, keyMultiple }, run) => {
-    opening ??= openTokenizer(options.tokenizer)
-    const tokenizer = await opening
+    const tokenizer = await tokenizerOf()
     const length = templateTokens + textTokens
     const encoded = await inTurn(prompts, async prompt => {
       const { ids, tokens, truncated } = tokenizer.encode(chat(prompt), { length })

@@ -3,7 +3,7 @@ import type { Model } from '../../src/pipeline/family.ts'
 import { sliceAxis } from '../../src/tensor/axis.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import { inTurn } from '../../src/text/in-turn.ts'
-import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
+import { tokenizerOnDemand } from '../../src/text/tokenizer.ts'
 import type { TokenizerSource } from '../../src/text/tokenizer-source.ts'
 import type { T5Config } from '../t5/config.ts'
 import { encoderFeeds } from '../t5/feeds.ts'
@@ -22,10 +22,9 @@ export interface LtxTextOptions {
 
 /** Tokenizes the prompt as it is, encodes it, and computes what the cross-attentions see of it. */
 export function ltxTextConditioner(options: LtxTextOptions): Model['conditionText'] {
-  let opening: Promise<PromptTokenizer> | undefined
+  const tokenizerOf = tokenizerOnDemand(options.tokenizer)
   return async ({ prompts, textTokens, keyMultiple }, run) => {
-    opening ??= openTokenizer(options.tokenizer)
-    const tokenizer = await opening
+    const tokenizer = await tokenizerOf()
     const encoded = await inTurn(prompts, async prompt => {
       const { ids, tokens, truncated, unknown } = tokenizer.encode(prompt, { length: textTokens })
       const rows = options.maskPadding ? ids.subarray(0, tokens) : ids

@@ -2,7 +2,7 @@
 import { RequestError } from '../../src/errors.ts'
 import type { Model } from '../../src/pipeline/family.ts'
 import { inTurn } from '../../src/text/in-turn.ts'
-import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
+import { tokenizerOnDemand } from '../../src/text/tokenizer.ts'
 import type { TokenizerSource } from '../../src/text/tokenizer-source.ts'
 import type { GemmaConfig } from '../gemma/config.ts'
 import { gemmaFeeds } from '../gemma/feeds.ts'
@@ -27,11 +27,10 @@ export const ltx2TextTokens = 1024
  */
 export function ltx2TextConditioner(options: Ltx2TextOptions): Model['conditionText'] {
   const { textEncoder, connectors, projected } = options
-  let opening: Promise<PromptTokenizer> | undefined
+  const tokenizerOf = tokenizerOnDemand(options.tokenizer, { paddingSide: 'left' })
   return async ({ prompts, textTokens, keyMultiple }, run) => {
     checkLength(textTokens, registersOf(connectors))
-    opening ??= openTokenizer(options.tokenizer, { paddingSide: 'left' })
-    const tokenizer = await opening
+    const tokenizer = await tokenizerOf()
     const encoded = await inTurn(prompts, async prompt => {
       const { ids, tokens, truncated, unknown } = tokenizer.encode(stripped(prompt), {
         length: textTokens,

@@ -5,7 +5,7 @@ import type { Model } from '../../src/pipeline/family.ts'
 import { float32Data, lazyTensor, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { cleanPrompt } from '../../src/text/clean.ts'
 import { inTurn } from '../../src/text/in-turn.ts'
-import { openTokenizer, type PromptTokenizer } from '../../src/text/tokenizer.ts'
+import { tokenizerOnDemand } from '../../src/text/tokenizer.ts'
 import type { TokenizerSource } from '../../src/text/tokenizer-source.ts'
 import { encoderFeeds } from '../t5/feeds.ts'
 import type { Umt5Config } from '../umt5/config.ts'
@@ -23,10 +23,9 @@ export interface WanTextOptions {
  * as it was trained), and computes what the cross-attentions see of them, which stays resident.
  */
 export function wanTextConditioner(options: WanTextOptions): Model['conditionText'] {
-  let opening: Promise<PromptTokenizer> | undefined
+  const tokenizerOf = tokenizerOnDemand(options.tokenizer)
   return async ({ prompts, textTokens, keyMultiple }, run) => {
-    opening ??= openTokenizer(options.tokenizer)
-    const tokenizer = await opening
+    const tokenizer = await tokenizerOf()
     const length = Math.min(textTokens, tokenizer.modelMaxLength ?? textTokens)
     const encoded = await inTurn(prompts, async prompt => {
       const { ids, tokens, truncated, unknown } = tokenizer.encode(await cleanPrompt(prompt), { length })

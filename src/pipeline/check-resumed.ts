@@ -1,24 +1,25 @@
 import { RequestError } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { DenoiseState } from './denoise-state.ts'
-import type { GeneratePlan } from './request.ts'
 
 /**
  * Checks a state that a run is to go on from.
  * @param initial latents of the run before its first step, by stream
+ * @param schedule the first step of the run, and all steps, counted from the start of the schedule
  * @throws RequestError `request/invalid` for a state of another plan
  */
 export function checkResumed(
   { step, streams }: DenoiseState,
   initial: readonly Tensor[],
-  { steps }: GeneratePlan,
+  schedule: { readonly firstStep: number; readonly steps: number },
 ): void {
+  const { firstStep, steps } = schedule
   const wrong = initial.findIndex(({ data }, index) => streams[index]?.latents.length !== data.length)
-  if (wrong < 0 && step >= 0 && step <= steps) return
+  if (wrong < 0 && step >= firstStep && step <= steps) return
   const index = Math.max(wrong, 0)
   throw new RequestError('request/invalid', {
     subject: 'state to resume from',
-    expected: `latents of ${initial[index]!.shape.join('x')} and a step of ${steps}`,
+    expected: `latents of ${initial[index]!.shape.join('x')} and a step from ${firstStep} to ${steps}`,
     got: `${streams[index]?.latents.length ?? 0} values and step ${step}`,
     advice: 'Resume with the request that the state was saved for, or start anew.',
   })

@@ -129,7 +129,7 @@ export async function* denoiseStage(
   const arrays = streams.map(stream => stream.arrays)
   const initial = stage.streams.map(({ latents }) => latents)
   const first = resume ?? firstState(firstStep, initial.map(float32Data), stage.noise.position())
-  if (resume) checkResumed(resume, initial, plan)
+  if (resume) checkResumed(resume, initial, { firstStep, steps })
   const runs = runner.runBeside ? [runner.run, runner.runBeside] : [runner.run]
   const context = {
     ...stage,

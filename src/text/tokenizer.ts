@@ -47,6 +47,15 @@ export interface OpenTokenizerOptions {
 /** A `model_max_length` past this is transformers' way to say that there is none. */
 const largestModelLength = 1e6
 
+/** A tokenizer that is opened when it is first asked for. */
+export function tokenizerOnDemand(...from: Parameters<typeof openTokenizer>): () => Promise<PromptTokenizer> {
+  let opening: Promise<PromptTokenizer> | undefined
+  return () => {
+    opening ??= openTokenizer(...from)
+    return opening
+  }
+}
+
 /**
  * Opens the tokenizer of a checkpoint (its `tokenizer/` folder with tokenizer.json and tokenizer_config.json, or where
  * else it comes from), giving the ids that transformers gives for it.

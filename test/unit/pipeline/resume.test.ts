@@ -5,9 +5,13 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadDenoiseState, saveDenoiseState } from '../../../src/engine/denoise-file.ts'
 import { builtInModel, type Engine, resolveModel } from '../../../src/index.ts'
+import { checkResumed } from '../../../src/pipeline/check-resumed.ts'
 import type { RunSettings } from '../../../src/pipeline/denoise-stage.ts'
 import type { DenoiseState } from '../../../src/pipeline/denoise-state.ts'
+import { firstState } from '../../../src/pipeline/denoise-state.ts'
 import type { GenerateRequest } from '../../../src/pipeline/request.ts'
+import { startOfNoise } from '../../../src/tensor/random.ts'
+import { tensor } from '../../../src/tensor/tensor.ts'
 import { openKeptEngine } from '../../kept-engine.ts'
 import { failure, scratchFolder } from '../../scratch.ts'
 import { openTinyEngine, type TinyEngine, tinyRequest } from '../engine/tiny-engine.ts'
@@ -109,9 +113,21 @@ describe('a saved state', () => {
     const { code, message } = await failure(run)
     expect(code).toBe('request/invalid')
     expect(message).toMatch(
-      /^state to resume from: expected latents of 16x3x2x2 and a step of 4, got 128 values/,
+      /^state to resume from: expected latents of 16x3x2x2 and a step from 0 to 4, got 128 values/,
     )
   })
+})
+
+test.each([0, 1, 5])('a state at step %s is refused by a run of the steps 2 to 4', step => {
+  const latents = new Float32Array(2)
+  const check = (at: number) => {
+    const state = firstState(at, [latents], startOfNoise)
+    checkResumed(state, [tensor('f32', [1, 2], latents)], { firstStep: 2, steps: 4 })
+  }
+  expect(() => check(step)).toThrow(
+    `expected latents of 1x2 and a step from 2 to 4, got 2 values and step ${step}.`,
+  )
+  for (const own of [2, 3, 4]) expect(() => check(own)).not.toThrow()
 })
 
 describe('previews', () => {
