@@ -130,8 +130,8 @@ describe.each(cases)('a model of the family $family', ({ family, model, request,
     const { engine } = await opened
     const videoOf = async (seed: number) => framesOf(await collect(engine.generate({ ...request, seed })))
     const first = await videoOf(1)
-    expect(await videoOf(1)).toEqual(first)
-    expect(await videoOf(2)).not.toEqual(first)
+    expect((await videoOf(1)).equals(first)).toBe(true)
+    expect((await videoOf(2)).equals(first)).toBe(false)
   })
 
   test('gives its frames in order, all of them, at the size asked for', async () => {
@@ -223,6 +223,8 @@ describe.each(cases)('a model of the family $family', ({ family, model, request,
   }
 
   async function runToFirstStep(residency: Residency) {
+    // The tests before are done with theirs: its sessions are taken over.
+    await (await opened).engine[Symbol.asyncDispose]()
     const { engine, backends } = await open(await folder, { residency })
     for await (const { type } of engine.generate({ ...request, negativePrompt: request.prompt, steps: 1 })) {
       if (type === 'step-end') break

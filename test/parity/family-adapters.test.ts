@@ -1,5 +1,4 @@
 /** Adapters by family: a branch beside a layer is the same as a weight with their product added. */
-import { cpSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { hunyuan15 } from '../../models/hunyuan15/family.ts'
@@ -7,11 +6,13 @@ import { hunyuanOriginalNames, hunyuanToolNames } from '../../models/hunyuan15/o
 import { ltx2 } from '../../models/ltx2/family.ts'
 import { ltx2ConnectorNames, ltx2OriginalNames } from '../../models/ltx2/original-names.ts'
 import type { AdapterOptions } from '../../src/engine/adapters.ts'
+import { memoize } from '../../src/memoize.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { writeSafetensors } from '../../src/weights/write-safetensors.ts'
 import { relativeError } from '../compare.ts'
 import { hunyuan15Configs } from '../contract/hunyuan15-configs.ts'
 import { ltx2Configs } from '../contract/ltx2-configs.ts'
+import { copyModel } from '../copied-model.ts'
 import { fixture } from '../fixtures.ts'
 import { keepSessionsOf } from '../kept-backend.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
@@ -94,15 +95,23 @@ function wave(shape: readonly [number, number], seed: number): Tensor {
 
 type Matrices = ReadonlyMap<string, { readonly down: Tensor; readonly up: Tensor }>
 
+/** A checkpoint of a family, which its cases share. */
+const checkpointOf = memoize(
+  async ({ family, configs }: (typeof cases)[number]): Promise<string> => {
+    const folder = path.join(scratch, family.name)
+    await writeSyntheticCheckpoint(folder, { family, ...configs })
+    return folder
+  },
+  ({ family }) => family.name,
+)
+
 /** A checkpoint, the same with products added to its layers, and the matrices of the products. */
-async function plainAndMerged({ name, component, family, configs, layers }: (typeof cases)[number]) {
-  const [plain, merged] = ['plain', 'merged'].map(kind => path.join(scratch, `${name}-${kind}`)) as [
-    string,
-    string,
-  ]
+async function plainAndMerged(each: (typeof cases)[number]) {
+  const { name, component, layers } = each
+  const plain = await checkpointOf(each)
+  const merged = path.join(scratch, `${name}-merged`)
   const weightsFile = `${component}/diffusion_pytorch_model.safetensors`
-  await writeSyntheticCheckpoint(plain, { family, ...configs })
-  cpSync(plain, merged, { recursive: true })
+  copyModel(plain, merged)
   const matrices = new Map<string, { readonly down: Tensor; readonly up: Tensor }>()
   const tensors = new Map(readFixtureTensors(path.join(plain, weightsFile)))
   for (const [index, layer] of layers.entries()) {
@@ -170,9 +179,8 @@ describe.each(cases)('an adapter of $name', each => {
 })
 
 test('an in-context LoRA of LTX-2 under its published names says that it has no references', async () => {
-  const model = path.join(scratch, 'in-context')
-  const { family, configs, request } = cases[0]!
-  await writeSyntheticCheckpoint(model, { family, ...configs })
+  const { request } = cases[0]!
+  const model = await checkpointOf(cases[0]!)
   const weights = readFixtureTensors(path.join(model, 'transformer/diffusion_pytorch_model.safetensors'))
   // Layers that Lightricks' trainer adapts: all attention of the video, and its feed-forward layers.
   const layers = ['attn1.to_k', 'attn1.to_out.0', 'attn2.to_v', 'ff.net.0.proj', 'ff.net.2']
@@ -217,8 +225,7 @@ describe('an adapter of joined layers of HunyuanVideo 1.5', () => {
   const each = cases.find(({ name }) => name === 'HunyuanVideo 1.5')!
 
   test('is as the adapter of each layer alone, under the names of Tencent, of ComfyUI and of Kohya’s tools', async () => {
-    const model = path.join(scratch, 'joined')
-    await writeSyntheticCheckpoint(model, { family: each.family, ...each.configs })
+    const model = await checkpointOf(each)
     const weights = readFixtureTensors(path.join(model, 'transformer/diffusion_pytorch_model.safetensors'))
     const whole = new Map<string, Tensor>()
     const alone = new Map<string, Tensor>()
@@ -283,7 +290,7 @@ describe('an adapter of joined layers of HunyuanVideo 1.5', () => {
   })
 
   test('is refused where its rows are not those of the layers', async () => {
-    const model = path.join(scratch, 'joined')
+    const model = await checkpointOf(each)
     const file = path.join(scratch, 'joined-misfit.safetensors')
     const name = joined[0]!.name
     await writeSafetensors(

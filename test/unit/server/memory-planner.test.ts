@@ -55,7 +55,7 @@ describe('a memory planner', () => {
   test('holds up nobody with a plan that nobody waits for any more', async () => {
     const gone = new AbortController()
     const abandoned = planner.plan(
-      { model, width: 1280, height: 720, frames: 81 },
+      { model, width: 1280, height: 720, frames: 401 },
       { owner: 'b', signal: gone.signal },
     )
     setTimeout(() => gone.abort(), 500)
