@@ -143,8 +143,9 @@ function errorResponse(api: ApiName, error: HttpError): Response {
   const { retryAfterSeconds, allow } = error.details
   const headers = new Headers()
   if (retryAfterSeconds !== undefined) headers.set('retry-after', String(retryAfterSeconds))
-  // What was not read of a body that is too large, or too slow, is not worth reading.
-  if (error.status === 413 || error.status === 408) headers.set('connection', 'close')
+  // What is left of a body that is too slow is not worth waiting for. Of one that is too large the adapter reads on for a
+  // while: a client whose connection is closed while it sends does not see the answer.
+  if (error.status === 408) headers.set('connection', 'close')
   if (allow !== undefined) headers.set('allow', allow)
   if (error.status === 401) headers.set('www-authenticate', 'Bearer')
   return json(errorBody(api, error), { status: error.status, headers })
