@@ -2,6 +2,7 @@ import type { Engine, EngineOptions, GenerateOptions } from '../engine/engine.ts
 import { builtInModel, resolveModel } from '../engine/model-name.ts'
 import { packageVersion } from '../engine/package-info.ts'
 import { type OutputOptions, type RenderEvent, renderVideo } from '../engine/render.ts'
+import { RequestError } from '../errors.ts'
 import { checkOutput } from '../media/output-path.ts'
 import type { GenerateRequest } from '../pipeline/request.ts'
 import { createEngine } from './engine.ts'
@@ -42,6 +43,7 @@ export interface GenerateVideoOptions
  * @throws what `createEngine` and `renderVideo` throw
  */
 export async function* generate(options: GenerateVideoOptions): AsyncGenerator<RenderEvent, void, undefined> {
+  checkTypes(options)
   const { model, output, codec, upscale, ...given } = options
   const [opening, others] = parted(given, engineOptions)
   const [settings, asked] = parted(others, runOptions)
@@ -63,6 +65,26 @@ export async function* generate(options: GenerateVideoOptions): AsyncGenerator<R
   for await (const event of events) {
     yield event.type === 'notice' ? { ...event, message: files.named(event.message) } : event
   }
+}
+
+/**
+ * Of what is read before the request: schemas check the rest.
+ * @throws RequestError `request/invalid`
+ */
+function checkTypes(options: unknown): void {
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+  const { model, output, signal } = options as Readonly<Record<string, unknown>>
+  for (const [name, value] of Object.entries({ model, output })) {
+    if (value !== undefined && typeof value !== 'string') throw wrongType(name, 'text', value)
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw wrongType('signal', 'an AbortSignal', signal)
+  }
+}
+
+function wrongType(subject: string, expected: string, value: unknown): RequestError {
+  const got = value === null ? 'null' : typeof value === 'object' ? 'an object' : String(value)
+  return new RequestError('request/invalid', { subject, expected, got })
 }
 
 /** What the engine is opened with. */

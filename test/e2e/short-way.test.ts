@@ -58,3 +58,14 @@ test('refuses a wrong output before anything is opened', async () => {
   expect(code).toBe('media/output')
   expect(existsSync(output)).toBe(false)
 })
+
+test.each<[options: unknown, message: string]>([
+  [undefined, 'options: expected an object, got undefined.'],
+  [null, 'options: expected an object, got null.'],
+  [{ ...quick, model: 7 }, 'model: expected text, got 7.'],
+  [{ ...quick, output: { path: 'a.mp4' } }, 'output: expected text, got an object.'],
+  [{ ...quick, signal: new AbortController() }, 'signal: expected an AbortSignal, got an object.'],
+])('says what %j has of another type', async (options, message) => {
+  const error = await failure(generate(options as never).next())
+  expect(error).toMatchObject({ code: 'request/invalid', message })
+})
