@@ -47,7 +47,10 @@ export class RandomWeights {
 }
 
 function valuesOf(units: Float32Array, { mean, spread }: Distribution): Float32Array {
-  return units.map(value => mean + spread * value)
+  // Loops, here and below: `map` of a typed array takes twice as long, and `from` up to 60 times.
+  const values = new Float32Array(units.length)
+  for (let index = 0; index < values.length; index++) values[index] = mean + spread * units[index]!
+  return values
 }
 
 /** Where the numbers of a tensor begin, so that two of one shape differ: FNV-1a of the key. */
@@ -84,14 +87,20 @@ function makeUnitValues(): Float32Array {
   return values
 }
 
+function halvesOf(values: Float32Array, bitsOf: (value: number) => number): Uint16Array {
+  const halves = new Uint16Array(values.length)
+  for (let index = 0; index < halves.length; index++) halves[index] = bitsOf(values[index]!)
+  return halves
+}
+
 function bytesIn(dtype: DType, values: Float32Array, key: string): Uint8Array {
   const data =
     dtype === 'f32'
       ? values
       : dtype === 'bf16'
-        ? Uint16Array.from(values, toBfloat16Bits)
+        ? halvesOf(values, toBfloat16Bits)
         : dtype === 'f16'
-          ? Uint16Array.from(values, toFloat16Bits)
+          ? halvesOf(values, toFloat16Bits)
           : undefined
   if (data) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   throw new CheckpointError('checkpoint/tensors', {
