@@ -63,7 +63,9 @@ export class FramewrightError extends Error {
 }
 
 function sentence({ subject, expected, got, advice }: Expectation): string {
-  return `${subject}: expected ${expected}, got ${got}.${advice ? ` ${advice}` : ''}`
+  // A name that is empty, with a word before it or alone.
+  const shown = /(^| )$/.test(subject) ? `${subject}""` : subject
+  return `${shown}: expected ${expected}, got ${got}.${advice ? ` ${advice}` : ''}`
 }
 
 /** The request is wrong: fix the call. */

@@ -80,6 +80,13 @@ function isSystemFailure(error: Error): error is SystemFailure {
   return error.code in systemReasons || ('errno' in error && /^E[A-Z0-9_]+$/.test(error.code))
 }
 
+/** What the operating system refused, with its code; undefined for an error that is none of its, or has no words here. */
+export function systemReasonOf(error: unknown): SystemReason | undefined {
+  const code = systemFailureOf(error)?.code
+  const known = code === undefined ? undefined : systemReasons[code]
+  return known && { ...known, got: `${known.got} (${code})` }
+}
+
 /** What the operating system refused, in a sentence; undefined for an error that is none of its. */
 export function systemMessage(error: unknown): string | undefined {
   const failure = systemFailureOf(error)
@@ -91,9 +98,9 @@ export function systemMessage(error: unknown): string | undefined {
   if (code === 'EADDRINUSE' && port !== undefined) {
     return `port ${port} is in use: choose another with --port`
   }
-  const known = systemReasons[code]
+  const known = systemReasonOf(failure)
   if (known === undefined) return `${subjectOf(failure)}: ${failure.message}`
-  return `${subjectOf(failure)}: expected ${known.expected}, got ${known.got} (${code}). ${known.advice}`
+  return `${subjectOf(failure)}: expected ${known.expected}, got ${known.got}. ${known.advice}`
 }
 
 function subjectOf({ path, hostname, address, port, syscall }: SystemFailure): string {

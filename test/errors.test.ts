@@ -74,6 +74,14 @@ describe('an error of this package', () => {
     expect(plain).toMatchObject({ message: 'it stopped', expectation: undefined })
   })
 
+  test.each([
+    ['', '"": expected a file, got none.'],
+    ['model ', 'model "": expected a file, got none.'],
+  ])('shows a name that is empty: %j', (subject, message) => {
+    const error = new RequestError('request/invalid', { subject, expected: 'a file', got: 'none' })
+    expect(error.message).toBe(message)
+  })
+
   test('keeps its cause', () => {
     const cause = new Error('below')
     expect(new CancelledError({ cause }).cause).toBe(cause)

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { access, constants, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { FramewrightError, MediaError } from '../errors.ts'
-import { systemReasons } from '../system-errors.ts'
+import { systemReasonOf } from '../system-errors.ts'
 import { type UnfinishedFile, unfinishedFiles } from '../unfinished-files.ts'
 import { libraryReason } from './library-reason.ts'
 
@@ -122,21 +122,9 @@ export class UnfinishedOutput {
 /** What stopped an output from being written, in words. */
 export function outputError(path: string, error: unknown): FramewrightError {
   if (FramewrightError.is(error)) return error
-  const code = (error as NodeJS.ErrnoException | undefined)?.code ?? ''
-  const reason = systemReasons[code]
-  const subject = path
-  if (reason === undefined) {
-    const got = libraryReason(error)
-    return new MediaError(
-      'media/output',
-      { subject, expected: 'an output that can be written', got },
-      { cause: error },
-    )
+  const what = systemReasonOf(error) ?? {
+    expected: 'an output that can be written',
+    got: libraryReason(error),
   }
-  const { expected, got, advice } = reason
-  return new MediaError(
-    'media/output',
-    { subject, expected, got: `${got} (${code})`, advice },
-    { cause: error },
-  )
+  return new MediaError('media/output', { subject: path, ...what }, { cause: error })
 }

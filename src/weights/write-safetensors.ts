@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { MediaError, messageOf } from '../errors.ts'
+import { systemReasonOf } from '../system-errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type UnfinishedFile, unfinishedFiles } from '../unfinished-files.ts'
 import { planHeader } from './write-header.ts'
@@ -35,8 +36,11 @@ export async function writeSafetensors(
     await rename(temporary, path)
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => {})
-    const what = { subject: path, expected: 'a place where the file can be written', got: messageOf(cause) }
-    throw new MediaError('media/output', what, { cause })
+    const what = systemReasonOf(cause) ?? {
+      expected: 'a place where the file can be written',
+      got: messageOf(cause),
+    }
+    throw new MediaError('media/output', { subject: path, ...what }, { cause })
   } finally {
     unfinishedFiles.publish({ path: temporary, done: true } satisfies UnfinishedFile)
   }

@@ -31,7 +31,9 @@ describe('a disk that is full', () => {
   test.skipIf(!hasNamespaces)('keeps the video when only its latents do not fit', async () => {
     const script = `$FRAMEWRIGHT generate ${short} --size 128x128 --quiet -o ../kept.mp4 --save-latents big.safetensors; code=$?; ls -A; exit $code`
     const { code, stdout, stderr } = await bash(folder, onSmallDisk(script))
-    expect(withoutNotices(stderr)).toMatch(/^error: big\.safetensors: .* got .*ENOSPC/)
+    expect(withoutNotices(stderr)).toMatch(
+      /^error: big\.safetensors: expected free space on the disk, got a full disk \(ENOSPC\)\./,
+    )
     expect({ code, stdout }).toEqual({ code: 1, stdout: '../kept.mp4\n' })
     expect(statSync(path.join(folder, 'kept.mp4')).size).toBeGreaterThan(1000)
   })
