@@ -6,6 +6,13 @@
 const f32 = new Float32Array(1)
 const u32 = new Uint32Array(f32.buffer)
 
+/** The 16-bit floats of numbers, by a function that gives the bits of one. `Uint16Array.from` takes up to 60 times as long. */
+export function bitsOfEach(values: ArrayLike<number>, bitsOf: (value: number) => number): Uint16Array {
+  const bits = new Uint16Array(values.length)
+  for (let index = 0; index < bits.length; index++) bits[index] = bitsOf(values[index]!)
+  return bits
+}
+
 /** The bits of the bfloat16 nearest to a float32 value. NaN stays a (quiet) NaN. */
 export function toBfloat16Bits(value: number): number {
   f32[0] = value

@@ -1,5 +1,5 @@
 import { RequestError } from '../errors.ts'
-import { toBfloat16Bits } from './float16.ts'
+import { bitsOfEach, toBfloat16Bits } from './float16.ts'
 
 /**
  * A stream of random numbers: what `torch.Generator('cpu').manual_seed(seed)` gives to `torch.randn` and `torch.rand`,
@@ -83,9 +83,9 @@ export function createGenerator(seed: bigint | number, from: NoisePosition = sta
 
   return {
     randn: count => drawNormals(count, count),
-    randnBfloat16: count => Uint16Array.from(drawNormals(count, count - (count % block)), toBfloat16Bits),
+    randnBfloat16: count => bitsOfEach(drawNormals(count, count - (count % block)), toBfloat16Bits),
     rand,
-    randBfloat16: count => Uint16Array.from(rand(count), uniformBfloat16Bits),
+    randBfloat16: count => bitsOfEach(rand(count), uniformBfloat16Bits),
     position: () => ({ words, ...paired.waiting() }),
   }
 }
