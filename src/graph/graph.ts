@@ -146,7 +146,7 @@ export class Graph {
     return this.#value(name, source.dtype, source.shape)
   }
 
-  /** A 1-D int64 constant, as shapes and axes are given to ops. */
+  /** A 1-D int64 constant, as shapes and axes are given to ops; equal ones are one initializer. */
   ints(values: readonly number[]): Value {
     return this.constantOnce(`i64[${values.length}]${values.join()}`, () => {
       return tensor('i64', [values.length], BigInt64Array.from(values, BigInt))
