@@ -1,4 +1,5 @@
 /** Colours that a picture names by code points of ITU-T H.273 (CICP) and not by a profile. */
+import { pngChunk } from './png-chunks.ts'
 import { linear, srgb } from './srgb-curve.ts'
 
 export interface CodedColours {
@@ -10,18 +11,9 @@ export interface CodedColours {
 
 /** The code points of a PNG (chunk `cICP`) or an AVIF (`colr` box of type `nclx`); undefined where there are none. */
 export function codedColours(file: Uint8Array): CodedColours | undefined {
-  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength)
-  return bytes.toString('latin1', 1, 4) === 'PNG' ? ofPng(bytes) : ofAvif(bytes)
-}
-
-function ofPng(bytes: Buffer): CodedColours | undefined {
-  for (let at = 8; at + 12 <= bytes.length; at += 12 + bytes.readUInt32BE(at)) {
-    const type = bytes.toString('latin1', at + 4, at + 8)
-    // It comes before the palette and the data.
-    if (type === 'PLTE' || type === 'IDAT') return undefined
-    if (type === 'cICP') return { primaries: bytes[at + 8]!, transfer: bytes[at + 9]! }
-  }
-  return undefined
+  const code = pngChunk(file, 'cICP')
+  if (code !== undefined && code.length >= 2) return { primaries: code[0]!, transfer: code[1]! }
+  return ofAvif(Buffer.from(file.buffer, file.byteOffset, file.byteLength))
 }
 
 /** Bytes in which the properties of an AVIF are looked for: its data follows them. */

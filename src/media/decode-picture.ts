@@ -5,6 +5,7 @@ import { cmykToRgb } from './cmyk-to-rgb.ts'
 import { bringToSrgb, codedColours, unreadColours } from './coded-colours.ts'
 import { libraryReason } from './library-reason.ts'
 import { loadSharp } from './load-sharp.ts'
+import { pngFrames } from './png-chunks.ts'
 
 /** The most pixels that are decoded of a picture: 8192 x 8192, 192 MiB as RGB. */
 export const mostPixels = 2 ** 26
@@ -59,7 +60,8 @@ export async function decodePicture(file: PictureFile, page = 0, pages = 1): Pro
     const unread = colours && unreadColours(colours)
     return {
       ...picture,
-      ...(page === 0 && pages === 1 && stored > 1 && { isFirst: true }),
+      // sharp takes an animated PNG for one picture.
+      ...(page === 0 && pages === 1 && Math.max(stored, pngFrames(file.bytes)) > 1 && { isFirst: true }),
       ...(unread !== undefined && { unreadColours: unread }),
     }
   } catch (error) {

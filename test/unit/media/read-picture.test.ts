@@ -230,6 +230,23 @@ describe('reading a picture', () => {
     expect(await readPicture(path)).toMatchObject({ width: 4, height: 4, data: Buffer.alloc(48, 255) })
   })
 
+  it('says that a PNG is animated, of which it takes the first picture', async () => {
+    const still = await sharp({ create: { width: 4, height: 4, channels: 3, background: '#fff' } })
+      .png()
+      .toBuffer()
+    const control = Buffer.alloc(20) // length, acTL, frames, plays, CRC
+    control.writeUInt32BE(8)
+    control.write('acTL', 4, 'latin1')
+    control.writeUInt32BE(2, 8)
+    control.writeUInt32BE(crc32(control.subarray(4, 16)), 16)
+    const header = 8 + 25
+    const path = `${folder.path}animated.png`
+    await writeFile(path, Buffer.concat([still.subarray(0, header), control, still.subarray(header)]))
+    expect(await readPicture(path)).toMatchObject({ width: 4, data: Buffer.alloc(48, 255), isFirst: true })
+    await writeFile(path, still)
+    expect(await readPicture(path)).not.toHaveProperty('isFirst')
+  })
+
   it('refuses a file that would unpack to gigabytes, without unpacking it', async () => {
     const path = `${folder.path}bomb.png`
     await writeFile(path, pngBomb(60_000))
