@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { access, constants, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
-import { basename, dirname, extname, join, resolve } from 'node:path'
+import { dirname, extname, resolve } from 'node:path'
 import { FramewrightError, MediaError } from '../errors.ts'
 import { systemReasonOf } from '../system-errors.ts'
-import { type UnfinishedFile, unfinishedFiles } from '../unfinished-files.ts'
+import { type UnfinishedFile, unfinishedFiles, unfinishedPath } from '../unfinished-files.ts'
 import { libraryReason } from './library-reason.ts'
 
 /** What can be written: by the extension of the path, or a folder of pictures when the path ends with a slash. */
@@ -74,16 +74,6 @@ async function contentsOf(folder: string): Promise<string | undefined> {
   return count === 0 ? undefined : `one with ${count} ${count === 1 ? 'entry' : 'entries'}`
 }
 
-/** Bytes of a name: file systems take 255, and a format may put an ending of its own behind it. */
-const longestName = 240
-
-/** The first characters of a name that take so many bytes. */
-function cutName(name: string, bytes: number): string {
-  let cut = [...name]
-  while (Buffer.byteLength(cut.join('')) > bytes) cut = cut.slice(0, -1)
-  return cut.join('')
-}
-
 /** A place beside the final one where an output is made until it is whole. */
 export class UnfinishedOutput {
   /** The file or folder to write to. */
@@ -92,11 +82,7 @@ export class UnfinishedOutput {
 
   constructor(path: string) {
     this.#final = resolve(path)
-    const mark = `.${randomUUID().slice(0, 8)}.part`
-    this.path = join(
-      dirname(this.#final),
-      cutName(`.${basename(this.#final)}`, longestName - mark.length) + mark,
-    )
+    this.path = unfinishedPath(this.#final, `.${randomUUID().slice(0, 8)}.part`)
     unfinishedFiles.publish({ path: this.path, done: false } satisfies UnfinishedFile)
   }
 

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { MediaError, messageOf } from '../errors.ts'
 import { systemReasonOf } from '../system-errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { type UnfinishedFile, unfinishedFiles } from '../unfinished-files.ts'
+import { type UnfinishedFile, unfinishedFiles, unfinishedPath } from '../unfinished-files.ts'
 import { planHeader } from './write-header.ts'
 
 /**
@@ -20,7 +20,7 @@ export async function writeSafetensors(
 ): Promise<void> {
   const entries = [...tensors].map(([key, { dtype, shape, data }]) => ({ key, dtype, shape, data }))
   const { header, order } = planHeader(entries, metadata)
-  const temporary = join(dirname(resolve(path)), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
+  const temporary = unfinishedPath(resolve(path), `.${randomBytes(6).toString('hex')}.tmp`)
   unfinishedFiles.publish({ path: temporary, done: false } satisfies UnfinishedFile)
   try {
     const handle = await open(temporary, 'wx')

@@ -22,6 +22,12 @@ describe('writeSafetensors', () => {
     expect([...(await readAll(path)).get('x')!.data]).toEqual([2, 3])
   })
 
+  test('writes under the longest name that a file can have', async () => {
+    const path = join(folder, `${'ü'.repeat(121)}.safetensors`)
+    await writeSafetensors(path, referenceTensors)
+    expect(readFileSync(path).length).toBeGreaterThan(0)
+  })
+
   test('writes a file without tensors', async () => {
     const path = join(folder, 'empty.safetensors')
     await writeSafetensors(path, new Map())
