@@ -10,8 +10,8 @@ import type { Lane } from './lane.ts'
 
 /**
  * Two lanes that make one video: the first encodes, runs the conditional pass of every step and decodes; the second runs
- * the unconditional pass meanwhile; further passes are shared out likewise. What the transformer keeps of a prompt or a picture is made on both, so that
- * neither has to ask the other for it.
+ * the unconditional pass meanwhile; further passes are shared out likewise. What the transformer keeps of a prompt or a
+ * picture is made on both, so that neither has to ask the other for it.
  */
 export class GuidancePair implements GraphRunner {
   readonly device: string
