@@ -8,9 +8,7 @@ export function totalHostMemory(): number {
 
 /** Bytes that the machine has free, what it can drop of its caches among them, or what a container's limit leaves of it. */
 export function freeHostMemory(): number {
-  const limit = containerLimit()
-  const free = machineBytes()
-  return limit < totalmem() ? Math.min(free, limit - process.memoryUsage.rss()) : free
+  return Math.min(machineBytes(), containerLimit() - process.memoryUsage.rss())
 }
 
 function containerLimit(): number {

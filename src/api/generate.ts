@@ -2,7 +2,7 @@ import type { Engine, EngineOptions, GenerateOptions } from '../engine/engine.ts
 import { builtInModel, resolveModel } from '../engine/model-name.ts'
 import { packageVersion } from '../engine/package-info.ts'
 import { type OutputOptions, type RenderEvent, renderVideo } from '../engine/render.ts'
-import { RequestError } from '../errors.ts'
+import { invalidRequest, type RequestError } from '../errors.ts'
 import { checkOutput } from '../media/output-path.ts'
 import type { GenerateRequest } from '../pipeline/request.ts'
 import { createEngine } from './engine.ts'
@@ -83,8 +83,7 @@ function checkTypes(options: unknown): void {
 }
 
 function wrongType(subject: string, expected: string, value: unknown): RequestError {
-  const got = value === null ? 'null' : typeof value === 'object' ? 'an object' : String(value)
-  return new RequestError('request/invalid', { subject, expected, got })
+  return invalidRequest(subject, expected, typeof value === 'object' && value !== null ? 'an object' : value)
 }
 
 /** What the engine is opened with. */

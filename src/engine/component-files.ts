@@ -6,7 +6,7 @@ import { mappedFiles } from '../weights/mapped-files.ts'
 import { assertFinite, firstNotFinite } from '../weights/not-finite.ts'
 import type { TensorLocation } from '../weights/tensor-location.ts'
 
-/** How long files are taken to be as they were seen, before a run: reading them takes a run of a large model longer. */
+/** How long files are taken to be as they were seen, before a run: runs that follow each other ask about them once. */
 const freshMs = 50
 
 /**
@@ -54,7 +54,8 @@ export class ComponentFiles {
    * @throws CheckpointError `checkpoint/changed` for a file that was written to
    */
   beforeRun(component: string): void {
-    if (performance.now() - (this.#seen.get(component) ?? -Infinity) > freshMs) this.afterRun(component)
+    const seen = this.#seen.get(component) ?? Number.NEGATIVE_INFINITY
+    if (performance.now() - seen > freshMs) this.#compare(component, ['rewritten'])
   }
 
   /**
