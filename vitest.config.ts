@@ -17,7 +17,8 @@ export default defineConfig(({ mode }) => {
       // The first test that needs our kernels waits for their compiler.
       hookTimeout: 400_000,
       pool: 'forks',
-      maxWorkers: 2,
+      // One more than the cores of a small machine: while a file waits for a lease, a program or a disk, another one computes.
+      maxWorkers: 3,
       // A worker loads the modules of the runtime once, not once for every file: a third of the time of a run.
       isolate: false,
       sequence: { sequencer: LongestFirst },
@@ -30,7 +31,7 @@ export default defineConfig(({ mode }) => {
         fsModuleCache: true,
         fsModuleCachePath: `node_modules/.cache/framewright/modules-${mode}`,
       },
-      // Two workers and the programs they start share the cores: threads that wait for each other's turn take longer.
+      // The workers and the programs they start share the cores: threads that wait for each other's turn take longer.
       env: { FRAMEWRIGHT_THREADS: '1' },
       // Tests of whole programs wait for other processes: one that a busy machine was too slow for is tried once more in
       // a run that decides about a change. The reporter marks it, so that it is seen.
