@@ -10,7 +10,7 @@ export const noticeCodes = {
   'prompt/not-kept': 'The prompt cache could not be written to, or could not be kept within its limit.',
   'request/untrained': 'The model can make this size or length, but was not trained at it.',
   'request/rounded': 'A value is rounded to one that the model can make.',
-  'request/unused': 'A field has no effect beside the other ones.',
+  'request/unused': 'A field has no effect: it is unknown, or not used beside the other ones.',
   'clip/cut': 'A clip is longer than what is used of it.',
   'clip/retimed': 'A clip has another frame rate than the video, and is resampled by its times.',
   'clip/silent': 'The sound of a clip cannot be read: the video is made without it.',

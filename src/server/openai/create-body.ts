@@ -90,8 +90,8 @@ const omniLora = z.record(z.string(), z.unknown()).transform((given, context): L
 })
 
 /**
- * What can be said of a video: fields of OpenAI's videos API, and those that SGLang and vLLM-Omni add to it. Others are
- * ignored, as they do.
+ * What can be said of a video: fields of OpenAI's videos API, and those that SGLang and vLLM-Omni add to it. Others have no
+ * effect, and are noticed.
  */
 export const createBody = z.object({
   /** Needed where there is no picture and no video. */
@@ -109,12 +109,7 @@ export const createBody = z.object({
   video_url: z.string().min(1).optional(),
   n: numeric(z.literal(1)).optional(),
   num_outputs_per_prompt: numeric(z.literal(1)).optional(),
-  seed: numeric(
-    z
-      .int()
-      .min(0)
-      .max(2 ** 53 - 1),
-  ).optional(),
+  seed: numeric(z.int().min(0)).optional(),
   ...extensionFields('underscores', formField),
   /** Ours: adapters of the operator, by name. */
   loras: jsonField(z.array(adapter).max(8)).optional(),
@@ -123,21 +118,28 @@ export const createBody = z.object({
   /** Ours. */
   strength: numeric(z.number().gt(0).max(1)).optional(),
   webhook_url: z.url().max(2048).optional(),
+  /** Whom the client asks for, as vLLM-Omni takes it: of no effect. */
+  user: z.string().optional(),
 })
 
 export type CreateBody = z.infer<typeof createBody>
 
 const extra = z.record(z.string(), z.unknown())
 
+const extraNames = ['extra_body', 'extra_params']
+
 /** A body with what `extra_body` and `extra_params` hold put beside the rest, and without what is empty. */
 export function flatBody(body: unknown): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
   const fields = body as Record<string, unknown>
-  const extras = ['extra_body', 'extra_params'].flatMap(name => {
+  const rest = { ...fields }
+  const extras = extraNames.flatMap(name => {
     const parsed = jsonField(extra).safeParse(fields[name])
     if (typeof fields[name] === 'string' && !parsed.success) parseJson(fields[name])
-    return parsed.success ? [parsed.data] : []
+    if (!parsed.success) return []
+    delete rest[name]
+    return [parsed.data]
   })
-  const all = Object.assign({}, ...extras, fields) as Record<string, unknown>
+  const all = Object.assign({}, ...extras, rest) as Record<string, unknown>
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null && value !== ''))
 }

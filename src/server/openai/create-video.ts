@@ -1,4 +1,5 @@
 import type { JsonObject, TaskRecord } from '../../jobs/task.ts'
+import type { Notice } from '../../notices.ts'
 import { extensionsOf, type FieldNames, type Loras } from '../generation-fields.ts'
 import { fieldName, HttpError, invalidField, parseBody } from '../http/http-error.ts'
 import type { MultipartFile } from '../http/read-multipart.ts'
@@ -11,6 +12,7 @@ import { createTask } from '../tasks/create-task.ts'
 import { planOfClip } from '../tasks/plan-clip.ts'
 import { type PlannedTask, planTask } from '../tasks/plan-task.ts'
 import type { WantedVideo } from '../tasks/plan-video.ts'
+import { unknownFields } from '../unknown-fields.ts'
 import { type CreateBody, createBody } from './create-body.ts'
 import type { ReceivedBody } from './read-body.ts'
 import { lengthOf } from './video-object.ts'
@@ -29,6 +31,8 @@ export interface CreateExtras {
   readonly about?: JsonObject
   /** Whether the video is worked over, in its own length, or goes on. */
   readonly from?: 'edit' | 'extension'
+  /** What was noticed of the request before. @default none */
+  readonly notices?: readonly Notice[]
 }
 
 /** Puts a video into the queue that is described in the fields of this API. @throws HttpError */
@@ -39,9 +43,11 @@ export async function createVideo(
   extras: CreateExtras = {},
 ): Promise<TaskRecord> {
   const fields = parseBody(createBody, body)
+  const notices = [...(extras.notices ?? []), ...unknownIn(body, fields)]
   const name = fields.model ?? openaiModels[0]!
   const model = modelOf(services, name)
   checkPrompt(fields, files.length > 0 || extras.video !== undefined)
+  checkReferences(fields, files, extras)
   const { owner } = from
   return await createTask(services, {
     from,
@@ -55,20 +61,24 @@ export async function createVideo(
       const pictured = [video, reference.image, lastImage].some(Boolean)
       const own = extras.from === 'edit' || (video !== undefined && extras.from === undefined)
       const names = namesOf(fields, reference)
-      const planned = planTask(model, {
-        ...wanted(fields),
-        fields: names,
-        // A picture or a video has a shape of its own.
-        size: sizeOf(fields.size),
-        seconds: fields.seconds,
-        defaults: {
-          size: pictured ? undefined : sizeOf(defaultSize),
-          seconds: own ? undefined : defaultSeconds,
+      const planned = planTask(
+        model,
+        {
+          ...wanted(fields),
+          fields: names,
+          // A picture or a video has a shape of its own.
+          size: sizeOf(fields.size),
+          seconds: fields.seconds,
+          defaults: {
+            size: pictured ? undefined : sizeOf(defaultSize),
+            seconds: own ? undefined : defaultSeconds,
+          },
+          image: reference.image,
+          lastImage,
+          ...(extras.from === 'extension' ? { extend: video } : { video }),
         },
-        image: reference.image,
-        lastImage,
-        ...(extras.from === 'extension' ? { extend: video } : { video }),
-      })
+        notices,
+      )
       return {
         planned,
         about: {
@@ -83,6 +93,12 @@ export async function createVideo(
       }
     },
   })
+}
+
+/** An adapter of vLLM-Omni has its fields under other names when it is read. */
+function unknownIn(body: unknown, fields: CreateBody): readonly Notice[] {
+  const { lora: _, ...given } = body as Readonly<Record<string, unknown>>
+  return unknownFields(given, fields, Object.keys(createBody.shape))
 }
 
 function modelOf({ catalogue }: Services, name: string): ServedModel {
@@ -102,6 +118,20 @@ function checkPrompt(fields: CreateBody, hasFile: boolean): void {
   const given = [...references, reference_url, image_url, video_url].some(each => each !== undefined)
   if (fields.prompt !== undefined || given || hasFile) return
   throw invalidField(['prompt'], 'Expected text, as there is neither a picture nor a video.')
+}
+
+/** @throws HttpError 400 for more than one picture or video to start from */
+function checkReferences(
+  fields: CreateBody,
+  [file, ...more]: readonly MultipartFile[],
+  { video }: CreateExtras,
+): void {
+  if (more.length > 0) throw invalidField([more[0]!.field], 'There can be one file.')
+  const [first, second] = addressesOf(fields)
+  const surplus = file || (video !== undefined && first?.kind === 'video') ? first : second
+  if (!surplus) return
+  const other = file ? [file.field] : surplus === first ? ['video'] : first!.field
+  throw invalidField(surplus.field, `Expected one picture or video, got ${fieldName(other)} too.`)
 }
 
 /** What the request calls its fields that the engine has other names for. */
@@ -160,15 +190,14 @@ async function takeReference(
   fields: CreateBody,
   files: readonly MultipartFile[],
 ): Promise<Reference> {
-  const [file, ...more] = files
-  if (more.length > 0) throw invalidField([more[0]!.field], 'There can be one file.')
+  const [file] = files
   if (file) {
     const field = [file.field]
     const kind = await assets.kindOf(file.path, field)
     checkMode(model, field, kind === 'image' ? ['image'] : ['video', 'control'])
     return { [kind]: await assets.adopt(file.path, kind, field), field }
   }
-  const given = addressOf(fields)
+  const [given] = addressesOf(fields)
   if (!given) return {}
   const { uri, kind, field } = given
   checkMode(model, field, kind === 'image' ? ['image'] : ['video', 'control'])
@@ -181,8 +210,8 @@ interface Address {
   readonly field: readonly PropertyKey[]
 }
 
-/** What the request starts from by its address: the first of the fields that say one. */
-function addressOf(fields: CreateBody): Address | undefined {
+/** What the request starts from, of all the fields that may say it by an address. */
+function addressesOf(fields: CreateBody): Address[] {
   const { input_reference: input, image_reference: image, video_reference: video } = fields
   const given: readonly (readonly [string | undefined, Address['kind'], ...PropertyKey[]])[] = [
     [typeof input === 'string' ? input : undefined, 'image', 'input_reference'],
@@ -193,8 +222,7 @@ function addressOf(fields: CreateBody): Address | undefined {
     [video?.video_url, 'video', 'video_reference', 'video_url'],
     [fields.video_url, 'video', 'video_url'],
   ]
-  for (const [uri, kind, ...field] of given) if (uri !== undefined) return { uri, kind, field }
-  return undefined
+  return given.flatMap(([uri, kind, ...field]) => (uri === undefined ? [] : [{ uri, kind, field }]))
 }
 
 async function takeLastImage(

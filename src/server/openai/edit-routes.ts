@@ -7,6 +7,7 @@ import type { Services } from '../services.ts'
 import { checkMode } from '../tasks/check-modes.ts'
 import { findTask } from '../tasks/find-task.ts'
 import { addressBook } from '../tasks/output-address.ts'
+import { unknownFields } from '../unknown-fields.ts'
 import { jsonField } from './create-body.ts'
 import { createVideo, defaultSeconds } from './create-video.ts'
 import { withBody } from './read-body.ts'
@@ -31,7 +32,9 @@ function remix(services: Services): Route {
     note: 'Video to video where the checkpoint can do it, else the same seed.',
     body: { type: ['application/json'], schema: remixBody },
     async handle(request) {
-      const { prompt } = parseBody(remixBody, await readJson(request, 2 ** 20))
+      const sent = await readJson(request, 2 ** 20)
+      const asked = parseBody(remixBody, sent)
+      const { prompt } = asked
       const source = await findTask(services, request.owner, taskId(request.params.id!))
       const { model, size, seed } = source.about
       const { result } = source
@@ -53,7 +56,12 @@ function remix(services: Services): Route {
         services,
         request,
         { body, files: [], identity: [request.params.id, prompt] },
-        { ...(video && { video }), from: 'edit', about: { remixedFrom: videoId(source) } },
+        {
+          ...(video && { video }),
+          from: 'edit',
+          about: { remixedFrom: videoId(source) },
+          notices: unknownFields(sent, asked, Object.keys(remixBody.shape)),
+        },
       )
       return json(videoObject(addressBook(services, request), task), { headers: pollHeaders(task) })
     },
@@ -95,8 +103,10 @@ async function fromVideo(
     const { video, ...body } = parseBody(editBody, received.body)
     const name = typeof body.model === 'string' ? body.model : ''
     checkMode(services.catalogue.modelFor(name), ['video'], modes)
-    const [file] = received.files
+    const [file, ...more] = received.files
     if (!video && !file) throw invalidField(['video'], 'Expected a file, or an id.')
+    const surplus = video ? file : more[0]
+    if (surplus) throw invalidField([surplus.field], 'There can be one video.')
     const source = video && (await findTask(services, request.owner, taskId(video.id), 'video.id'))
     const key = source
       ? await takeOutput(services, source)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Notice } from '../../notices.ts'
 import { extensionsOf, type FieldNames, type Loras } from '../generation-fields.ts'
 import { fieldName, parseBody } from '../http/http-error.ts'
 import { readJson } from '../http/read-json.ts'
@@ -9,6 +10,7 @@ import { checkMode } from '../tasks/check-modes.ts'
 import { createTask } from '../tasks/create-task.ts'
 import { planTask } from '../tasks/plan-task.ts'
 import type { WantedVideo } from '../tasks/plan-video.ts'
+import { unknownFields } from '../unknown-fields.ts'
 import { imageToVideoModels, textToVideoModels, videoToVideoModels } from './models.ts'
 import { imagesOf, imageToVideoBody, sizeOf, textToVideoBody, videoToVideoBody } from './video-bodies.ts'
 
@@ -99,6 +101,8 @@ interface AskedVideo<Fields extends VideoBody = VideoBody> {
   readonly name: string
   readonly model: ServedModel
   readonly fields: Fields
+  /** What is said of fields that the endpoint does not have. */
+  readonly notices: readonly Notice[]
   /** What the request calls further fields, beside those of `namesOf`. */
   readonly names?: FieldNames
 }
@@ -137,21 +141,23 @@ async function readVideo<Model extends { readonly name: string }, Fields extends
   { catalogue }: Services,
   request: RouteRequest,
   known: readonly Model[],
-  schemaFor: (model: Model | undefined) => z.ZodType<Fields>,
+  schemaFor: (model: Model | undefined) => z.ZodObject & z.ZodType<Fields>,
 ): Promise<AskedVideo<Fields>> {
   const body = await readJson(request)
   const names = [...known.map(each => each.name), ...catalogue.aliases, ...catalogue.checkpoints]
   const modelField = z.enum([...new Set(names)] as [string, ...string[]])
   const { model: name } = parseBody(z.object({ model: modelField }), body)
-  const fields = parseBody(schemaFor(known.find(each => each.name === name)), body)
-  return { body, name, fields, model: catalogue.modelFor(name) }
+  const schema = schemaFor(known.find(each => each.name === name))
+  const fields = parseBody<Fields>(schema, body)
+  const notices = unknownFields(body, fields, Object.keys(schema.shape))
+  return { body, name, fields, notices, model: catalogue.modelFor(name) }
 }
 
 /** @param prepare takes what the request refers to */
 async function create(
   services: Services,
   from: RouteRequest,
-  { body, name, model, fields, names }: AskedVideo,
+  { body, name, model, fields, notices, names }: AskedVideo,
   prepare: () => Promise<Partial<WantedVideo>> = async () => ({}),
 ): Promise<Response> {
   const called = { ...namesOf(fields), ...names }
@@ -173,7 +179,10 @@ async function create(
         fields: called,
       }
       const shown = Object.entries(called).map(([field, path]) => [field, fieldName(path)])
-      return { planned: planTask(model, wanted), about: { model: name, fields: Object.fromEntries(shown) } }
+      return {
+        planned: planTask(model, wanted, notices),
+        about: { model: name, fields: Object.fromEntries(shown) },
+      }
     },
   })
   return json({ id: task.id, estimatedCost: { credits: 0 } })

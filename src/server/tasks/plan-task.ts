@@ -12,10 +12,13 @@ export interface PlannedTask {
   readonly notices: readonly Notice[]
 }
 
-/** @throws HttpError 400 for what the model cannot do */
-export function planTask(model: ServedModel, wanted: WantedVideo): PlannedTask {
+/**
+ * @param said what was noticed of the request before
+ * @throws HttpError 400 for what the model cannot do
+ */
+export function planTask(model: ServedModel, wanted: WantedVideo, said: readonly Notice[] = []): PlannedTask {
   const adapters = adaptersOf(model, wanted)
-  const notices = new Notices()
+  const notices = new Notices(said)
   const generate = planVideo(model, wanted, notices.add)
   const request = { model: model.checkpoint, generate, ...(adapters.length > 0 && { adapters }) }
   return { request, notices: notices.take() }

@@ -86,6 +86,90 @@ describe("a refusal names the field of OpenAI's client", () => {
   })
 })
 
+describe('of several pictures or videos to start from', () => {
+  const data = { image_url: 'data:image/png;base64,AAAA' }
+  test.each([
+    [
+      { input_reference: data, video_url: 'https://a.example/a.mp4' },
+      'video_url',
+      'input_reference.image_url',
+    ],
+    [
+      { image_reference: data, image_url: 'https://a.example/a.png' },
+      'image_url',
+      'image_reference.image_url',
+    ],
+    [
+      { reference_url: 'https://a.example/a.png', video_reference: { video_url: 'x' } },
+      'video_reference.video_url',
+      'reference_url',
+    ],
+  ])('%j is refused', async (fields, param, other) => {
+    expect(await refusal(fields)).toEqual({
+      param,
+      message: `400 ${param}: Expected one picture or video, got ${other} too.`,
+    })
+  })
+
+  test('a file beside an address is refused', async () => {
+    const file = new File([new Uint8Array(png)], 'a.png')
+    const fields = { input_reference: file, image_url: dataUri() }
+    expect((await refusal(fields)).message).toBe(
+      '400 image_url: Expected one picture or video, got input_reference too.',
+    )
+  })
+
+  test('a file beside the video to edit is refused', async () => {
+    const form = new FormData()
+    form.append('prompt', 'x')
+    form.append('video[id]', 'video_00000000-0000-4000-8000-000000000000')
+    form.append('input_reference', new File([new Uint8Array(png)], 'a.png'))
+    const { status, body } = await server.call('/v1/videos/edits', { method: 'POST', body: form })
+    expect([status, body.error]).toMatchObject([400, { param: 'input_reference' }])
+  })
+})
+
+describe('a field that an endpoint does not have is noticed', () => {
+  const unknown = (message: string) => ({ code: 'request/unused', message })
+  const told = (task: unknown) =>
+    (task as { notices?: { code: string }[] }).notices?.filter(({ code }) => code === 'request/unused') ?? []
+  const runwayTask = async (fields: object) => {
+    const body = { model: 'gen4.5', promptText: 'a ball', ratio: '1280:720', duration: 2, ...fields }
+    const { id } = await runway.textToVideo.create(body as never)
+    return await runway.tasks.retrieve(id)
+  }
+
+  test("of Runway's client, with the name that was meant", async () => {
+    const task = await runwayTask({ guidance_scale: 3, outputFormat: 'prores', steps: 9 })
+    expect(told(task)).toEqual([
+      unknown('"guidance_scale": no field of this endpoint; it has no effect. Did you mean guidanceScale?'),
+      unknown('"outputFormat": no field of this endpoint; it has no effect.'),
+      unknown('"steps": no field of this endpoint; it has no effect. Did you mean numInferenceSteps?'),
+    ])
+  })
+
+  test("of OpenAI's client, inside of others and in JSON too", async () => {
+    const extra_body = JSON.stringify({ numFrames: 9, guidance_scale: 2 })
+    const lora = '[]'
+    expect(told(await make({ extra_body, seconds: '2', user: 'me', lora, seed: 1 }))).toEqual([
+      unknown('"numFrames": no field of this endpoint; it has no effect. Did you mean num_frames?'),
+    ])
+    const input_reference = { image_url: dataUri(), detail: 'high' }
+    expect(told(await make({ input_reference }))).toEqual([
+      unknown('"input_reference.detail": no field of this endpoint; it has no effect.'),
+    ])
+  })
+
+  test('and many of them are counted', async () => {
+    const many = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`field_of_nobody_${i}`, i]))
+    const notices = told(await runwayTask(many))
+    expect(notices).toHaveLength(9)
+    expect(notices.at(-1)).toEqual(
+      unknown('request: 12 more fields are none of this endpoint and have no effect.'),
+    )
+  })
+})
+
 describe("a refusal names the field of Runway's client", () => {
   const body = { model: 'gen4_turbo', ratio: '1280:720', duration: 5, promptText: 'a ball' } as const
   test.each([
