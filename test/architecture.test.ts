@@ -20,6 +20,7 @@ const layers = [
     'src/notices.ts',
     'src/unfinished-files.ts',
     'src/system-errors.ts',
+    'src/schema-issue.ts',
     'src/memoize.ts',
     'src/until-aborted.ts',
     'src/host-memory.ts',

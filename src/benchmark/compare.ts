@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { RequestError } from '../errors.ts'
+import { wrongField } from '../schema-issue.ts'
 
 /** Two reports side by side. */
 export interface Comparison {
@@ -66,11 +67,11 @@ export function compareReports(first: unknown, second: unknown): Comparison {
 function parseReport(subject: string, value: unknown): z.infer<typeof comparable> {
   const parsed = comparable.safeParse(value)
   if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
+  const { field, expected, got } = wrongField(parsed.error, value, comparable)
   throw new RequestError('request/invalid', {
     subject,
     expected: 'what "framewright bench … --json FILE" wrote, or a script of bench/peers',
-    got: `${issue?.path.join('.') || 'its content'}: ${issue?.message}`,
+    got: `${field || 'its content'}: ${got}, not ${expected}`,
   })
 }
 

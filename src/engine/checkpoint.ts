@@ -206,6 +206,7 @@ export function familyOf(
   throw new CheckpointError('checkpoint/config', {
     subject: path.join(configs.folder, 'model_index.json'),
     expected: `a pipeline of ${families.flatMap(each => each.pipelines).join(', ')}`,
-    got: String(pipeline),
+    got: pipeline === undefined ? 'none' : JSON.stringify(pipeline),
+    advice: 'Use a model of one of these: framewright models list shows those that are here.',
   })
 }

@@ -63,14 +63,21 @@ async function recognizeFolder(folder: string): Promise<RecognizedPath> {
     ? await classNameIn(path.join(folder, 'config.json'))
     : undefined
   const model = path.dirname(path.resolve(folder))
-  const listed = (await stat(path.join(model, 'model_index.json')).catch(() => undefined)) !== undefined
-  if (listed) return { kind: 'component', className: className ?? path.basename(folder), model }
+  if (await isListed(model, path.basename(path.resolve(folder))))
+    return { kind: 'component', className: className ?? path.basename(folder), model }
   const files = names.filter(name => /\.(safetensors|gguf|pth|pt|ckpt|bin)$/i.test(name))
   const original = files.some(name => /\.pth$/.test(name)) || files.length > 1
   if (className !== undefined && !original) return { kind: 'component', className, model: undefined }
   return files.length > 0
     ? { kind: 'weights-folder', place: folder, files: files.sort() }
     : { kind: 'folder' }
+}
+
+/** Whether a folder is of a model that lists a component by its name. */
+async function isListed(model: string, name: string): Promise<boolean> {
+  const index = await readFile(path.join(model, 'model_index.json'), 'utf8').catch(() => '')
+  // The name of a component is a key of it, also where the rest of the file is broken.
+  return index.includes(JSON.stringify(name))
 }
 
 async function classNameIn(file: string): Promise<string | undefined> {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { HubError } from '../errors.ts'
+import { wrongField } from '../schema-issue.ts'
 import { checkFilePath } from './file-path.ts'
 import type { HubClient } from './hub-client.ts'
 import type { ModelName } from './model-folder.ts'
@@ -66,9 +67,15 @@ function hubFile(entry: unknown, id: string): HubFile {
 function parsed<T>(schema: z.ZodType<T>, value: unknown, subject: string): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data
+  const { field, expected, got } = wrongField(result.error, value, schema)
   throw new HubError(
     'hub/download',
-    { subject, expected: 'what the hub documents', got: z.prettifyError(result.error) },
+    {
+      subject: field === '' ? subject : `${subject}: ${field}`,
+      expected: `${expected}, as the hub documents it`,
+      got,
+      advice: 'Run it again; where the hub is a mirror, check that it is one of Hugging Face.',
+    },
     { cause: result.error },
   )
 }

@@ -3,6 +3,7 @@ import { RequestError } from '../errors.ts'
 import { toLatent } from '../geometry/video-geometry.ts'
 import { dropNotices, type Notify } from '../notices.ts'
 import { isGuided } from '../sampling/guidance.ts'
+import { wrongField } from '../schema-issue.ts'
 import { answersOf, type Probe, refusePicture } from './answers-of-media.ts'
 import { withPreset } from './fields/preset.ts'
 import {
@@ -14,7 +15,6 @@ import {
   planFields,
   type RequestFields,
 } from './fields/request-fields.ts'
-import { invalidField } from './invalid-field.ts'
 import { modeNames, type RequestFacts } from './model-facts.ts'
 import { checkPlaces, withPlacedKeyframes } from './places.ts'
 import { noticeUntrained } from './trained.ts'
@@ -94,7 +94,10 @@ export function planRequest(
   const entries = fieldEntries(fields)
   const schema = schemaOf(entries, request)
   const parsed = schema.safeParse(request)
-  if (!parsed.success) throw invalidField(parsed.error.issues[0]!, request, schema)
+  if (!parsed.success) {
+    const { field, ...what } = wrongField(parsed.error, request, schema)
+    throw new RequestError('request/invalid', { subject: field || 'request', ...what })
+  }
   const said = parsed.data as unknown as GenerateRequest
   const valid = said.preset === undefined ? said : withPreset(said, said.preset, facts)
   const given = entries.filter(([name]) => valid[name] !== undefined)

@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { CheckpointError, messageOf } from '../errors.ts'
+import { wrongField } from '../schema-issue.ts'
+import { systemReasonOf } from '../system-errors.ts'
 import { tokenizerJsonOf } from './sentencepiece.ts'
 import { type TokenizerConfig, tokenizerConfig } from './tokenizer-config.ts'
 import { type TokenizerJson, tokenizerJson } from './tokenizer-json.ts'
@@ -39,6 +41,8 @@ export function parseTokenizerConfig(bytes: Uint8Array, name: string): Tokenizer
   return parsed(textOf(bytes), name, tokenizerConfig)
 }
 
+const downloadAgain = 'Download the file again.'
+
 function textOf(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes)
 }
@@ -62,11 +66,18 @@ async function readJson<Schema extends z.ZodType>(path: string, schema: Schema):
 }
 
 function parsed<Schema extends z.ZodType>(text: string, path: string, schema: Schema): z.infer<Schema> {
-  const { success, data, error } = schema.safeParse(parseJson(text, path))
+  const json = parseJson(text, path)
+  const { success, data, error } = schema.safeParse(json)
   if (success) return data
+  const { field, expected, got } = wrongField(error, json, schema)
   throw new CheckpointError(
     'checkpoint/config',
-    { subject: path, expected: 'a Hugging Face tokenizer file', got: z.prettifyError(error) },
+    {
+      subject: field === '' ? path : `${path} ${field}`,
+      expected: `${expected}, as Hugging Face's tokenizer files have it`,
+      got,
+      advice: downloadAgain,
+    },
     { cause: error },
   )
 }
@@ -77,7 +88,7 @@ function parseJson(text: string, path: string): unknown {
   } catch (cause) {
     throw new CheckpointError(
       'checkpoint/config',
-      { subject: path, expected: 'JSON', got: messageOf(cause), advice: 'Download the file again.' },
+      { subject: path, expected: 'JSON', got: messageOf(cause), advice: downloadAgain },
       { cause },
     )
   }
@@ -89,7 +100,7 @@ function unreadable(path: string, cause: unknown): CheckpointError {
     {
       subject: path,
       expected: 'a readable file',
-      got: messageOf(cause),
+      got: systemReasonOf(cause)?.got ?? messageOf(cause),
       advice:
         'A model folder needs tokenizer/tokenizer_config.json, and tokenizer/tokenizer.json or tokenizer/spiece.model.',
     },

@@ -2,7 +2,9 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
 import { CheckpointError, messageOf } from '../errors.ts'
+import { systemReasonOf } from '../system-errors.ts'
 import { type ComponentConfigs, checkConfig } from './read-config.ts'
+import { brokenLink } from './weights-file.ts'
 
 const indexName = 'model_index.json'
 
@@ -36,11 +38,13 @@ export async function readComponents(
   const file = path.join(folder, indexName)
   const index = await readJson(file, anything)
   if (index === undefined) {
+    const link = await brokenLink(file)
+    const fetch = link && (await advice?.(folder))
     throw new CheckpointError('checkpoint/not-found', {
       subject: file,
       expected: 'a file',
-      got: 'none',
-      advice: 'Give the folder that holds model_index.json, with the components beside it.',
+      got: link ?? 'none',
+      advice: fetch ?? 'Give the folder that holds model_index.json, with the components beside it.',
     })
   }
   const components: Record<string, unknown> = {}
@@ -54,7 +58,7 @@ export async function readComponents(
       throw new CheckpointError('checkpoint/not-found', {
         subject: `model ${folder}: component ${name} (${className})`,
         expected: missing ?? `${name}/${configFileOf(name)}`,
-        got: 'none',
+        got: (await brokenLink(missing === undefined ? configFile : path.join(folder, name))) ?? 'none',
         ...(advice && { advice: await advice(folder) }),
       })
     }
@@ -145,7 +149,9 @@ const anything = z.record(z.string(), z.unknown())
 export async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
   const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return undefined
-    throw new CheckpointError('checkpoint/config', `${file}: cannot be read: ${messageOf(cause)}.`, { cause })
+    const { got, advice } = systemReasonOf(cause) ?? { got: messageOf(cause), advice: 'Check the file.' }
+    const expected = 'a file that can be read'
+    throw new CheckpointError('checkpoint/config', { subject: file, expected, got, advice }, { cause })
   })
   return text === undefined ? undefined : checkConfig(schema, parseJson(file, text), file)
 }

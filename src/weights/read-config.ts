@@ -1,6 +1,7 @@
 import path from 'node:path'
 import type { z } from 'zod'
 import { CheckpointError } from '../errors.ts'
+import { wrongField } from '../schema-issue.ts'
 
 /** Configs of a checkpoint, by component. */
 export interface ComponentConfigs {
@@ -69,11 +70,10 @@ export function readConfig<T>(
 export function checkConfig<T>(schema: z.ZodType<T>, config: unknown, file: string): T {
   const parsed = schema.safeParse(config)
   if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  const field = issue?.path.join('.') || 'content'
+  const { field, ...what } = wrongField(parsed.error, config, schema)
   throw new CheckpointError('checkpoint/config', {
-    subject: file,
-    expected: `a valid ${field}`,
-    got: issue?.message ?? 'another kind of JSON',
+    subject: field === '' ? file : `${file} ${field}`,
+    ...what,
+    advice: 'Download the file again, or use a checkpoint of a model that is known here.',
   })
 }

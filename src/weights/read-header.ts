@@ -1,7 +1,14 @@
 import { type CheckpointError, messageOf } from '../errors.ts'
 import { parseHeader } from './parse-header.ts'
 import type { SafetensorsFile, Stamped } from './tensor-location.ts'
-import { corrupt, downloadAgain, type OpenWeightsFile, readFully, withWeightsFile } from './weights-file.ts'
+import {
+  corrupt,
+  downloadAgain,
+  type OpenWeightsFile,
+  readFully,
+  weightsKind,
+  withWeightsFile,
+} from './weights-file.ts'
 
 /** The reference implementation's limit. A 14B checkpoint's header has 0.2 MB. */
 const maxHeaderBytes = 100_000_000
@@ -26,7 +33,7 @@ async function readHeaderLength(file: OpenWeightsFile): Promise<number> {
   if (start.length < 8) {
     const got = start.length === 0 ? 'an empty file' : `${start.length} bytes`
     throw corrupt(file.path, {
-      expected: 'a .safetensors file of at least 8 bytes',
+      expected: `${weightsKind(file.path)} of at least 8 bytes`,
       got,
       advice: downloadAgain,
     })
@@ -103,7 +110,7 @@ function notSafetensors(path: string, start: Buffer): CheckpointError {
   const formats = /^[\t\r\n -~]+$/.test(text) ? [...foreignFormats, ...textFormats] : foreignFormats
   const foreign = formats.find(({ starts, at = 0 }) => starts.some(each => text.startsWith(each, at)))
   return corrupt(path, {
-    expected: path.endsWith('.gguf') ? 'a GGUF file' : 'a .safetensors file',
+    expected: weightsKind(path),
     got: foreign?.what ?? 'bytes of another format, or damaged ones',
     advice: foreign?.advice ?? 'Check that it is the file that was meant; if it is, download it again.',
   })

@@ -24,8 +24,8 @@ export async function readShardIndex(path: string): Promise<ShardIndex> {
   for (const [key, name] of await readWeightMap(path)) {
     if (typeof name !== 'string' || !isPlainShardName(name)) {
       const expected = 'the plain name of a .safetensors file in the same folder'
-      const got = typeof name === 'string' ? quoted(name) : 'something else'
-      throw corrupt(`${path}: weight_map[${quoted(key)}]`, { expected, got })
+      const got = typeof name === 'string' ? quoted(name) : 'no text'
+      throw corrupt(`${path}: weight_map[${quoted(key)}]`, { expected, got, advice: downloadAgain })
     }
     shardOfKey.set(key, name)
   }
@@ -41,6 +41,7 @@ async function readWeightMap(path: string): Promise<JsonObject> {
   throw corrupt(path, {
     expected: 'an object "weight_map" that names the shard of every tensor',
     got: 'none',
+    advice: downloadAgain,
   })
 }
 

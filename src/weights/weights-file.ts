@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
-import { type FileHandle, open, realpath } from 'node:fs/promises'
+import { type FileHandle, open, readlink, realpath } from 'node:fs/promises'
 import { CheckpointError, type Expectation, messageOf } from '../errors.ts'
+import { systemReasonOf } from '../system-errors.ts'
 import { type FileStamp, fileStamp } from './file-stamp.ts'
 
 /** A weights file open for reading. `path` is its real path, `bytes` its size. */
@@ -22,14 +23,19 @@ export async function withWeightsFile<T>(
 ): Promise<T> {
   const real = await realPathOf(path)
   // Not blocking, because a pipe of that name would wait for a writer for ever.
-  const handle = await open(real, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch(cause => {
-    throw unreadable(path, cause)
+  const handle = await open(real, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch(async cause => {
+    throw await unreadable(path, cause)
   })
   try {
     const stat = await handle.stat({ bigint: true })
-    if (stat.isDirectory()) throw corrupt(path, { expected: 'a .safetensors file', got: 'a folder' })
-    if (!stat.isFile())
-      throw corrupt(path, { expected: 'a .safetensors file', got: 'a device, pipe or socket' })
+    if (!stat.isFile()) {
+      const got = stat.isDirectory() ? 'a folder' : 'a device, pipe or socket'
+      throw corrupt(path, {
+        expected: weightsKind(path),
+        got,
+        advice: 'Put the file of weights in its place.',
+      })
+    }
     const stamp = fileStamp(real, stat)
     return await use({ path: real, bytes: stamp.bytes, handle, stamp })
   } finally {
@@ -45,9 +51,11 @@ export async function readFully(file: OpenWeightsFile, target: Uint8Array, offse
   let filled = 0
   while (filled < target.length) {
     const length = Math.min(target.length - filled, maxBytesPerRead)
-    const { bytesRead } = await file.handle.read(target, filled, length, offset + filled).catch(cause => {
-      throw unreadable(file.path, cause)
-    })
+    const { bytesRead } = await file.handle
+      .read(target, filled, length, offset + filled)
+      .catch(async cause => {
+        throw await unreadable(file.path, cause)
+      })
     if (bytesRead === 0) {
       const got = `its end at ${offset + filled}`
       throw corrupt(file.path, { expected: `${offset + target.length} bytes`, got, advice: downloadAgain })
@@ -71,31 +79,52 @@ export function isCutDownload(error: unknown): error is CheckpointError {
   )
 }
 
-/** A malformed weights file. */
+/** A malformed weights file. What to do about it, where nothing else is known, is to download it again. */
 export function corrupt(
   subject: string,
   what: Omit<Expectation, 'subject'>,
   cause?: unknown,
 ): CheckpointError {
-  return new CheckpointError('checkpoint/corrupt', { subject, ...what }, cause === undefined ? {} : { cause })
+  return new CheckpointError(
+    'checkpoint/corrupt',
+    { subject, advice: downloadAgain, ...what },
+    cause === undefined ? {} : { cause },
+  )
+}
+
+/** What a link is that leads to nothing; undefined for what is no link. */
+export async function brokenLink(path: string): Promise<string | undefined> {
+  const target = await readlink(path).catch(() => undefined)
+  return target && `a link to ${target}, where nothing is`
+}
+
+/** The format that a file is expected in, by its name. */
+export function weightsKind(path: string): string {
+  return path.endsWith('.gguf') ? 'a GGUF file' : 'a .safetensors file'
 }
 
 async function realPathOf(path: string): Promise<string> {
   try {
     return await realpath(path)
   } catch (cause) {
-    throw unreadable(path, cause)
+    throw await unreadable(path, cause)
   }
 }
 
-function unreadable(path: string, cause: unknown): CheckpointError {
+async function unreadable(path: string, cause: unknown): Promise<CheckpointError> {
   const code = (cause as NodeJS.ErrnoException | null)?.code
   if (code !== 'ENOENT' && code !== 'ENOTDIR') {
-    return corrupt(path, { expected: 'a file that can be read', got: messageOf(cause) }, cause)
+    const { got, advice } = systemReasonOf(cause) ?? { got: messageOf(cause), advice: undefined }
+    return corrupt(path, { expected: 'a file that can be read', got, ...(advice && { advice }) }, cause)
   }
   return new CheckpointError(
     'checkpoint/not-found',
-    { subject: path, expected: 'a weights file', got: 'nothing', advice: checkPath },
+    {
+      subject: path,
+      expected: 'a weights file',
+      got: (await brokenLink(path)) ?? 'nothing',
+      advice: checkPath,
+    },
     { cause },
   )
 }

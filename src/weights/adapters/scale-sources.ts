@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
 import { CheckpointError, messageOf } from '../../errors.ts'
+import { wrongField } from '../../schema-issue.ts'
 import type { SafetensorsFile } from '../tensor-location.ts'
 import type { Patterns } from './module-pattern.ts'
 
@@ -98,8 +99,8 @@ function peftSources(name: string, file: string, text: string): ScaleSource[] {
 function peftSource(name: string, file: string, fields: Record<string, unknown>): ScaleSource {
   const parsed = peftConfig.safeParse(fields)
   if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    throw invalid(file, name, `a valid ${issue?.path.join('.')}`, issue?.message ?? 'another')
+    const { field, expected, got } = wrongField(parsed.error, fields, peftConfig)
+    throw invalid(file, name, `a valid ${field} (${expected})`, got)
   }
   const { peft_type, lora_alpha, r, alpha_pattern, rank_pattern, use_rslora, init_lora_weights } = parsed.data
   const other = Object.entries(otherMethods).find(([field]) => isSet(fields[field]))

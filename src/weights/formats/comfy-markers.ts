@@ -4,8 +4,10 @@
  */
 import { z } from 'zod'
 import { CheckpointError } from '../../errors.ts'
+import { wrongField } from '../../schema-issue.ts'
 import { readTensor } from '../read-tensor.ts'
 import type { SafetensorsFile, TensorLocation } from '../tensor-location.ts'
+import { downloadAgain } from '../weights-file.ts'
 import type { LayerMarker } from './layer-format.ts'
 import { isFloat8Marker, withoutPrefix } from './marker-names.ts'
 import { storedAs, unusable } from './scales.ts'
@@ -56,15 +58,17 @@ export async function readMarkers(files: readonly SafetensorsFile[]): Promise<Ma
 function headerMarkers(file: SafetensorsFile): Map<string, LayerMarker> {
   const text = file.metadata.get(layerMap)
   if (text === undefined) return new Map()
-  const read = headerSchema.safeParse(jsonOf(text))
+  const json = jsonOf(text)
+  const read = headerSchema.safeParse(json)
   if (read.success) {
     const entries = Object.entries(read.data.layers)
     return new Map(entries.map(([layer, marker]) => [withoutPrefix(layer), marker]))
   }
+  const { field, ...what } = wrongField(read.error, json, headerSchema)
   throw new CheckpointError('checkpoint/corrupt', {
-    subject: `${file.path}: __metadata__._quantization_metadata`,
-    expected: 'JSON with the format of each layer',
-    got: z.prettifyError(read.error).split('\n')[0]!,
+    subject: [`${file.path}: __metadata__._quantization_metadata`, field].filter(Boolean).join('.'),
+    ...what,
+    advice: downloadAgain,
   })
 }
 

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { families } from '../../../models/index.ts'
@@ -68,6 +68,18 @@ describe('a model folder', () => {
     )
   })
 
+  test('whose files are links into a cache that is gone', async () => {
+    const missing = (file: string) =>
+      brokenModel(each => {
+        rmSync(join(each, file))
+        symlinkSync('../../blobs/0a1b', join(each, file))
+      })
+    const link = 'got a link to ../../blobs/0a1b, where nothing is. Fetch it with: framewright models pull '
+    for (const file of ['model_index.json', 'transformer/config.json']) {
+      await expectRefused(missing(file), 'checkpoint/not-found', new RegExp(link.replaceAll('.', '\\.')))
+    }
+  })
+
   test('whose model_index.json is cut short', async () => {
     const folder = brokenModel(rewrite('model_index.json', '{"_class_name": "WanPipe'))
     await expectRefused(
@@ -79,7 +91,11 @@ describe('a model folder', () => {
 
   test('whose model_index.json is a list', async () => {
     const folder = brokenModel(rewrite('model_index.json', []))
-    await expectRefused(folder, 'checkpoint/config', /model_index\.json: expected a valid content, got .+\.$/)
+    await expectRefused(
+      folder,
+      'checkpoint/config',
+      /model_index\.json: expected an object, got \[\]\. Download the file again, or .+\.$/,
+    )
   })
 
   test('whose model_index.json is a folder', async () => {
@@ -87,19 +103,24 @@ describe('a model folder', () => {
       rmSync(join(each, 'model_index.json'))
       mkdirSync(join(each, 'model_index.json'))
     })
-    await expectRefused(folder, 'checkpoint/config', /model_index\.json: cannot be read: EISDIR/)
+    await expectRefused(
+      folder,
+      'checkpoint/config',
+      /model_index\.json: expected a file that can be read, got a folder \(EISDIR\)\. /,
+    )
   })
 
   test.each([
-    [{ _class_name: 'FluxPipeline' }, 'FluxPipeline'],
-    [{}, 'undefined'],
+    [{ _class_name: 'FluxPipeline' }, '"FluxPipeline"'],
+    [{ _class_name: 5 }, '5'],
+    [{}, 'none'],
   ])('of a pipeline that no family reads: %j', async (index, got) => {
     const folder = brokenModel(rewrite('model_index.json', index))
     const known = families.flatMap(family => family.pipelines).join(', ')
     await expectRefused(
       folder,
       'checkpoint/config',
-      `${folder}/model_index.json: expected a pipeline of ${known}, got ${got}.`,
+      `${folder}/model_index.json: expected a pipeline of ${known}, got ${got}. Use a model of one of these: framewright models list shows those that are here.`,
     )
   })
 })
@@ -110,7 +131,7 @@ describe('a component', () => {
     await expectRefused(
       folder,
       'checkpoint/config',
-      /transformer\/config\.json: expected a valid num_layers, got .+\.$/,
+      /transformer\/config\.json num_layers: expected a number, got "two"\. Download the file again/,
     )
   })
 
@@ -155,13 +176,13 @@ describe('framewright.json', () => {
   test.each<[object, string]>([
     [{ steps: 0 }, 'steps'],
     [{ fps: '16' }, 'fps'],
-    [{ size: '64x64' }, 'content'],
+    [{ size: '64x64' }, 'size'],
   ])('with something else is refused: %j', async (content, field) => {
     const folder = brokenModel(rewrite('framewright.json', content))
     await expectRefused(
       folder,
       'checkpoint/config',
-      new RegExp(`framewright\\.json: expected a valid ${field}, got .+\\.$`),
+      new RegExp(`framewright\\.json ${field}: expected .+, got .+\\. Download `),
     )
   })
 })

@@ -72,8 +72,16 @@ describe('what no model can be run from is refused with what it is', () => {
     ],
     [
       'a component',
-      () => join(folderOf({ 'model_index.json': '{}', 'transformer/x.gguf': 'GGUF' }), 'transformer'),
+      () => {
+        const index = '{"transformer":["diffusers","WanTransformer3DModel"]}'
+        return join(folderOf({ 'model_index.json': index, 'transformer/x.gguf': 'GGUF' }), 'transformer')
+      },
       /got one component of a model \(transformer\)\. Give the folder of the whole model: /,
+    ],
+    [
+      'a folder beside the components of a model',
+      () => join(folderOf({ 'model_index.json': '{}', 'mine/x.safetensors': header }), 'mine'),
+      /got a folder of weights without model_index\.json \(x\.safetensors\)\. Name the file of the transformer/,
     ],
     [
       'a folder in its makers’ layout',

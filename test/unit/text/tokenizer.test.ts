@@ -143,7 +143,7 @@ describe('openTokenizer', () => {
     [
       'no model',
       { file: 'tokenizer.json', text: '{"added_tokens": []}' },
-      /expected a Hugging Face tokenizer file/,
+      / expected .+, as Hugging Face's tokenizer files have it, got .+\. Download the file again\.$/,
     ],
     [
       'an unknown padding token',

@@ -183,6 +183,7 @@ describe('shards', () => {
     const { code, message } = await failure(openWeights(shardedWith(text)))
     expect(code).toBe('checkpoint/corrupt')
     expect(message).toContain(indexName)
+    expect(message).toMatch(/Download the file again\.$/)
   })
 
   test('are refused when the index lists a tensor twice', async () => {

@@ -77,7 +77,7 @@ describe('a header', () => {
 
   test('is refused when metadata are not strings', () => {
     expect(refusalOf({ ...smallMembers, __metadata__: { n: 1 } })).toBe(
-      'FILE: __metadata__["n"]: expected a string, got 1.',
+      'FILE: __metadata__["n"]: expected a string, got 1. Download the file again.',
     )
     expect(refusalOf({ ...smallMembers, __metadata__: [] })).toContain(
       'expected an object of strings, got []',
@@ -164,7 +164,7 @@ describe('a tensor of a header', () => {
       'expected begin ≤ end',
     )
     expect(refusalOf({ ...smallMembers, a: { ...a, data_offsets: [0, 20] } })).toBe(
-      'FILE: "a".data_offsets: expected 24 bytes for f32 [2, 3], got 20 bytes: [0, 20].',
+      'FILE: "a".data_offsets: expected 24 bytes for f32 [2, 3], got 20 bytes: [0, 20]. Download the file again.',
     )
   })
 })
@@ -184,7 +184,7 @@ describe('the data of a file', () => {
   test('is refused when tensors overlap', () => {
     const overlapping = { ...b, data_offsets: [20, 28] }
     expect(refusalOf({ a, b: overlapping }, 28)).toBe(
-      'FILE: "b".data_offsets: expected begin 24, got 20: tensors overlap.',
+      'FILE: "b".data_offsets: expected begin 24, got 20: tensors overlap. Download the file again.',
     )
     expect(refusalOf({ a, same: a }, 24)).toContain('tensors overlap')
   })

@@ -32,7 +32,7 @@ test.each([
         message: expect.stringMatching(new RegExp(`^${subject}: expected `)),
       }),
     )
-  failing(() => readConfig(schema, checkpoint, 'transformer'), transformer)
+  failing(() => readConfig(schema, checkpoint, 'transformer'), `${transformer} width`)
   failing(() => readConfig(schema, checkpoint, 'vae', { classes: ['Coder'] }), `${vae} _class_name`)
   failing(() => readConfig(schema, checkpoint, 'text_encoder'), `${index} text_encoder`)
   failing(

@@ -97,8 +97,9 @@ describe('what is not a weights file', () => {
 
   test('is refused as missing where a link leads nowhere', async () => {
     symlinkSync(join(folder, 'gone'), join(folder, 'dangling'))
-    const { code } = await failure(readSafetensorsHeader(join(folder, 'dangling')))
+    const { code, message } = await failure(readSafetensorsHeader(join(folder, 'dangling')))
     expect(code).toBe('checkpoint/not-found')
+    expect(message).toContain(`got a link to ${join(folder, 'gone')}, where nothing is. Check the path`)
   })
 
   test('is refused when it is a folder, a pipe or a path that cannot be', async () => {
@@ -109,13 +110,15 @@ describe('what is not a weights file', () => {
     const refused = (name: string) => failure(readSafetensorsHeader(join(folder, name)))
     expect(await refused('dir.safetensors')).toMatchObject({
       code,
-      message: expect.stringContaining('got a folder.'),
+      message: expect.stringContaining('got a folder. Put the file of weights in its place.'),
     })
     expect(await refused('pipe.safetensors')).toMatchObject({
       code,
       message: expect.stringContaining('pipe'),
     })
-    expect(await refused('loop')).toMatchObject({ code })
+    const loop =
+      'expected a file that can be read, got links that lead in a circle (ELOOP). Give the file itself.'
+    expect(await refused('loop')).toMatchObject({ code, message: expect.stringContaining(loop) })
     expect(await refused('x\0y')).toMatchObject({ code })
     expect(await refused('n'.repeat(5000))).toMatchObject({ code })
   })
@@ -123,6 +126,10 @@ describe('what is not a weights file', () => {
   test('is refused when it is empty or shorter than a length', async () => {
     expect(await refusal(Buffer.alloc(0))).toMatch(/^FILE: expected .*, got an empty file\. Download/)
     expect(await refusal(Buffer.alloc(7))).toMatch(/got 7 bytes\./)
+    writeFileSync(join(folder, 'empty.gguf'), '')
+    expect(await failure(readSafetensorsHeader(join(folder, 'empty.gguf')))).toMatchObject({
+      message: expect.stringContaining('expected a GGUF file of at least 8 bytes, got an empty file.'),
+    })
   })
 
   test('is named when it is a Git LFS pointer, a pickle, a GGUF file or a web page', async () => {

@@ -1,22 +1,29 @@
 import type { z } from 'zod'
-import { RequestError } from '../errors.ts'
 
-/** The error for something that a schema found wrong with a request, in the wording of this package. */
-export function invalidField(found: z.core.$ZodIssue, request: unknown, schema: z.ZodType): RequestError {
-  const issue = inUnion(found)
+/** What a schema found wrong with a value, in the wording of this package's errors. */
+export interface WrongField {
+  /** Its place in the value, such as `layers.0.width`; empty for the value itself. */
+  readonly field: string
+  readonly expected: string
+  readonly got: string
+}
+
+/** The first thing that a schema found wrong. */
+export function wrongField<T>({ issues }: z.ZodError<T>, value: unknown, schema: z.ZodType<T>): WrongField {
+  const issue = inUnion(issues[0]!)
   if (issue.code === 'unrecognized_keys') {
-    const subject = [...issue.path, issue.keys.join(', ')].join('.')
-    return new RequestError('request/invalid', { subject, expected: 'a known field', got: 'an unknown one' })
+    const field = [...issue.path, issue.keys.join(', ')].join('.')
+    return { field, expected: 'a known field', got: 'an unknown one' }
   }
-  const value = issue.path.reduce<unknown>(
-    (node, key) => (node as Record<PropertyKey, unknown> | undefined)?.[key],
-    request,
+  const wrong = issue.path.reduce<unknown>(
+    (node, key) => (node as Record<PropertyKey, unknown> | null | undefined)?.[key],
+    value,
   )
-  return new RequestError('request/invalid', {
-    subject: issue.path.join('.') || 'request',
+  return {
+    field: issue.path.join('.'),
     expected: rangeOf(issue, schema) ?? expectationOf(issue),
-    got: textOf(value),
-  })
+    got: textOf(wrong),
+  }
 }
 
 /** Of a union without words of its own, what is wrong by the first part that takes a value of this type. */
@@ -35,6 +42,7 @@ const typeNames: Readonly<Record<string, string>> = {
   array: 'a list',
   tuple: 'a list',
   object: 'an object',
+  record: 'an object',
 }
 
 function expectationOf(issue: z.core.$ZodIssue): string {
