@@ -1,4 +1,4 @@
-import { onTestFinished } from 'vitest'
+import { afterAll } from 'vitest'
 import { InferenceSession, Tensor as OrtTensor } from '#onnxruntime'
 import type { Graph } from '../src/graph/graph.ts'
 import { serialize } from '../src/graph/serialize.ts'
@@ -36,19 +36,25 @@ export async function openGraph(graph: Graph, capture: readonly string[] = []): 
   }
 }
 
-const opened = new WeakMap<Graph, Promise<OpenGraph>>()
+export type GraphRunner = (
+  graph: Graph,
+  feeds: Readonly<Record<string, Tensor>>,
+) => Promise<Record<string, Tensor>>
 
-/** A graph that stays open until the end of the test, however often it is asked for. */
-export function sessionOfTest(graph: Graph): Promise<OpenGraph> {
-  const known = opened.get(graph)
-  if (known) return known
-  const opening = openGraph(graph)
-  opened.set(graph, opening)
-  onTestFinished(async () => {
-    opened.delete(graph)
-    await (await opening).release()
+/**
+ * Runs graphs whose sessions stay open until the tests of a file are over: to open one takes longer than to run it.
+ * @param capture intermediates that every graph returns as well
+ */
+export function graphRunner(capture: readonly string[] = []): GraphRunner {
+  const opened = new Map<Graph, Promise<OpenGraph>>()
+  afterAll(async () => {
+    for (const session of opened.values()) await (await session).release()
   })
-  return opening
+  return async (graph, feeds) => {
+    const opening = opened.get(graph) ?? openGraph(graph, capture)
+    opened.set(graph, opening)
+    return await (await opening).run(feeds)
+  }
 }
 
 /** Runs a graph once. */

@@ -6,11 +6,13 @@ import { fileURLToPath } from 'node:url'
 import type { Backend, GraphModel, Session } from '../src/runtime/backend.ts'
 import { OnnxRuntimeBackend, type OnnxRuntimeOptions } from '../src/runtime/onnxruntime-backend.ts'
 import type { ResidentTensor } from '../src/tensor/resident.ts'
+import { contentDigest } from './content-digest.ts'
 import { referenceFolders } from './fixtures.ts'
 
 /** A real backend, with the sessions in it that outlive the tests. */
 interface Lane {
   readonly backend: OnnxRuntimeBackend
+  /** By what they compute. */
   readonly sessions: Map<string, Promise<Session>>
 }
 
@@ -19,7 +21,8 @@ const idleLanes = new Map<string, Lane[]>()
 
 /**
  * A real backend of its own while it lasts. Sessions whose weights are in files that no test writes to stay open when it is
- * disposed, for the next one of the same options: opening them takes longer than most tests do with them.
+ * disposed, for the next one of the same options that asks for the same graph with the same values of weights, in whichever
+ * files: opening them takes longer than most tests do with them.
  */
 export class KeptBackend implements Backend {
   readonly keepsState: boolean
@@ -50,7 +53,8 @@ export class KeptBackend implements Backend {
 
   async open(model: GraphModel): Promise<Session> {
     this.#checkOpen(model.name)
-    const session = await (isUnchanging(model) ? this.#kept(model) : this.#own(model))
+    const content = unchangingContent(model)
+    const session = await (content === undefined ? this.#own(model) : this.#kept(model, content))
     let isReleased = false
     return {
       name: session.name,
@@ -63,7 +67,7 @@ export class KeptBackend implements Backend {
       },
       release: async () => {
         isReleased = true
-        if (!isUnchanging(model)) await session.release()
+        if (content === undefined) await session.release()
       },
     }
   }
@@ -92,11 +96,11 @@ export class KeptBackend implements Backend {
     return session
   }
 
-  async #kept(model: GraphModel): Promise<Session> {
-    const key = createHash('sha1').update(model.weightsFolder).update(model.bytes).digest('hex')
-    const opening = this.#lane.sessions.get(key) ?? this.#lane.backend.open(model)
-    this.#lane.sessions.set(key, opening)
-    opening.catch(() => this.#lane.sessions.delete(key))
+  async #kept(model: GraphModel, content: string): Promise<Session> {
+    const { sessions, backend } = this.#lane
+    const opening = sessions.get(content) ?? backend.open(model)
+    sessions.set(content, opening)
+    opening.catch(() => sessions.delete(content))
     return await opening
   }
 
@@ -119,12 +123,23 @@ export function keepSessionsOf(folder: string): string {
   return folder
 }
 
-/** Whether all weights of a graph are in files that no test writes to. */
-function isUnchanging({ bytes, weightsFolder }: GraphModel): boolean {
-  return weightFiles(bytes).every(file => {
+/** Digests of content, by that of a graph and the place of its weights. */
+const contents = new Map<string, string>()
+
+/** Names what a model computes; undefined unless all of its weights are in files that no test writes to. */
+function unchangingContent(model: GraphModel): string | undefined {
+  const { bytes, weightsFolder } = model
+  const place = createHash('sha1').update(weightsFolder).update(bytes).digest('hex')
+  const known = contents.get(place)
+  if (known !== undefined) return known
+  const isUnchanging = weightFiles(bytes).every(file => {
     const whole = path.resolve(weightsFolder, file)
     return unchanging.some(folder => whole.startsWith(folder))
   })
+  if (!isUnchanging) return undefined
+  const content = contentDigest(model)
+  contents.set(place, content)
+  return content
 }
 
 /** Where a model's initializers are: values of `location` in TensorProto.external_data. */

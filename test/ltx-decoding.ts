@@ -5,7 +5,7 @@ import { runClip } from '../src/pipeline/clip-run.ts'
 import type { Feed, RunGraph } from '../src/pipeline/family.ts'
 import { concatenate } from '../src/tensor/axis.ts'
 import type { Tensor } from '../src/tensor/tensor.ts'
-import { sessionOfTest } from './graph-session.ts'
+import type { GraphRunner } from './graph-session.ts'
 
 interface Decoding {
   /** [channels, frames, h, w] */
@@ -13,21 +13,20 @@ interface Decoding {
   readonly feeds: Readonly<Record<string, Tensor>>
   /** Latent frames at a time. */
   readonly chunk: number
+  readonly runGraph: GraphRunner
 }
 
 /** Runs the stages of a decoder over latents, as a generation does. */
 export async function decodeInParts(
   { config, stages }: { readonly config: LtxVaeConfig; readonly stages: readonly Graph[] },
-  { latents, feeds, chunk }: Decoding,
+  { latents, feeds, chunk, runGraph }: Decoding,
 ) {
   const { decoder } = ltxDecoderFacts(config)
-  const sessions = new Map(
-    await Promise.all(stages.map(async graph => [graph.name, await sessionOfTest(graph)] as const)),
-  )
+  const graphs = new Map(stages.map(graph => [graph.name, graph]))
   const kept = new Map<Feed, Tensor>()
   const run: RunGraph = async (name, given, { fetch, keep = () => false } = {}) => {
     const onHost = Object.entries(given).map(([each, feed]) => [each, kept.get(feed) ?? (feed as Tensor)])
-    const outputs = Object.entries(await sessions.get(name)!.run(Object.fromEntries(onHost)))
+    const outputs = Object.entries(await runGraph(graphs.get(name)!, Object.fromEntries(onHost)))
     const asked = outputs.filter(([each]) => fetch?.includes(each) ?? true)
     const residents = asked.flatMap(([each, { dtype, shape, ...rest }]) => {
       if (!keep(each)) return []

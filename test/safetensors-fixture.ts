@@ -55,6 +55,7 @@ function readTensor(file: Buffer, dataStart: number, name: string, entry: Header
   const [dtype, view] = known
   const [begin, end] = entry.data_offsets
   // Copied, because a typed array needs its bytes aligned and a safetensors file does not promise that.
-  const bytes = Uint8Array.from(file.subarray(dataStart + begin, dataStart + end)).buffer
+  const start = file.byteOffset + dataStart
+  const bytes = file.buffer.slice(start + begin, start + end) as ArrayBuffer
   return tensor(dtype, entry.shape, view(bytes))
 }

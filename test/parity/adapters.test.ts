@@ -10,6 +10,7 @@ import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { writeSafetensors } from '../../src/weights/write-safetensors.ts'
 import { relativeError } from '../compare.ts'
 import { committedModel, fixture, hasFixture } from '../fixtures.ts'
+import { keepSessionsOf } from '../kept-backend.ts'
 import { float32Of, readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
 import { finalLatents, openTinyEngine } from '../unit/engine/tiny-engine.ts'
@@ -72,7 +73,8 @@ describe('a Wan model', () => {
 })
 
 describe('the same matrices in another file', () => {
-  const folder = scratchFolder()
+  const folder = keepSessionsOf(scratchFolder())
+  let count = 0
   const peft = readFixtureTensors(file('peft'))
   const peftConfig = { r: 2, lora_alpha: 6, peft_type: 'LORA' }
   const ofTransformer = (fields: object) => {
@@ -87,7 +89,7 @@ describe('the same matrices in another file', () => {
     metadata: Readonly<Record<string, string>> = {},
     scale = 1,
   ): Promise<Float32Array> {
-    const path = join(folder, 'adapter.safetensors')
+    const path = join(folder, `adapter-${count++}.safetensors`)
     const renamed = [...tensors].map(([key, value]) => [rename(key), value] as const)
     await writeSafetensors(path, new Map(renamed), new Map(Object.entries(metadata)))
     return await latentsOf(committedModel, [{ path, scale }], wanRequest)

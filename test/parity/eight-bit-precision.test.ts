@@ -3,12 +3,13 @@ import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
+import { keepSessionsOf } from '../kept-backend.ts'
 import { openKeptEngine } from '../kept-engine.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
 import { seededModels, writeSeededModel } from './seeded-models.ts'
 
-const scratch = scratchFolder()
+const scratch = keepSessionsOf(scratchFolder())
 
 type EightBits = 'int8' | 'fp8'
 

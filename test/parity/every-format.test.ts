@@ -10,13 +10,14 @@ import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { writeSafetensors } from '../../src/weights/write-safetensors.ts'
 import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
+import { keepSessionsOf } from '../kept-backend.ts'
 import { openKeptEngine } from '../kept-engine.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
 import { blockFormats, blocksOf, layerFormats } from './format-layers.ts'
 import { seededModels, writeSeededModel } from './seeded-models.ts'
 
-const scratch = scratchFolder()
+const scratch = keepSessionsOf(scratchFolder())
 const folder = path.join(scratch, 'model')
 const results = readFixtureTensors(fixture('formats-seeded/results.safetensors'))
 let network: ReadonlyMap<string, Tensor>

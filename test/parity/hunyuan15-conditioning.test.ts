@@ -5,12 +5,15 @@ import { describe, expect, test } from 'vitest'
 import { families } from '../../models/index.ts'
 import { openCheckpoint } from '../../src/engine/checkpoint.ts'
 import { graphSource } from '../../src/engine/graph-source.ts'
+import { memoize } from '../../src/memoize.ts'
 import type { RunGraph } from '../../src/pipeline/family.ts'
 import type { tensor } from '../../src/tensor/tensor.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture, isFixture } from '../fixtures.ts'
-import { runGraph } from '../graph-session.ts'
+import { type GraphRunner, graphRunner } from '../graph-session.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
+
+const runGraph = graphRunner()
 
 const cases = ['hunyuan15-t2v', 'hunyuan15-i2v'].flatMap(folder =>
   [1, 2, 3, 4]
@@ -54,10 +57,14 @@ describe('text as the transformer sees it', () => {
   })
 })
 
+const sourceOf = memoize(async (folder: string) => {
+  const checkpoint = await openCheckpoint(folder, families)
+  return { checkpoint, source: graphSource(checkpoint, { device: { type: 'cpu' }, requested: undefined }) }
+})
+
 /** What the encoders are given and what the transformer gets of it. */
 async function conditionedOn(folder: string, prompt: string) {
-  const checkpoint = await openCheckpoint(folder, families)
-  const source = graphSource(checkpoint, { device: { type: 'cpu' }, requested: undefined })
+  const { checkpoint, source } = await sourceOf(folder)
   const given: Record<string, number[]> = {}
   const states: Record<string, ReturnType<typeof tensor>> = {}
   const run: RunGraph = async (name, feeds) => {
@@ -69,7 +76,7 @@ async function conditionedOn(folder: string, prompt: string) {
       return { tensors: {}, residents: { glyph } }
     }
     const graph = await source.graph(name)
-    return { tensors: await runGraph(graph, feeds as Parameters<typeof runGraph>[1]), residents: {} }
+    return { tensors: await runGraph(graph, feeds as Parameters<GraphRunner>[1]), residents: {} }
   }
   const [made] = await checkpoint.model.conditionText(
     { prompts: [prompt], textTokens: 1000, keyMultiple: 1 },

@@ -7,6 +7,7 @@ import { writeSafetensors } from '../../src/weights/write-safetensors.ts'
 import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
 import { writeGguf } from '../gguf-writer.ts'
+import { keepSessionsOf } from '../kept-backend.ts'
 import { openKeptEngine } from '../kept-engine.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
@@ -22,7 +23,7 @@ interface Case {
   readonly components?: { transformer?: string }
 }
 
-const scratch = scratchFolder()
+const scratch = keepSessionsOf(scratchFolder())
 
 /** The cases without a guider of their own: guidance is that of the published models. */
 const runs = [

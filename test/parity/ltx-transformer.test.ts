@@ -4,6 +4,7 @@ import { ltxTransformerConfig } from '../../models/ltx/config.ts'
 import { ltxContext } from '../../models/ltx/context.ts'
 import { causalSeconds, evenSeconds, ltxRotaryTables } from '../../models/ltx/rotary.ts'
 import { ltxTransformer } from '../../models/ltx/transformer.ts'
+import { memoize } from '../../src/memoize.ts'
 import { modelWidth } from '../../src/nn/model-width.ts'
 import type { GraphTarget } from '../../src/runtime/backend.ts'
 import { concatenate } from '../../src/tensor/axis.ts'
@@ -12,8 +13,10 @@ import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture, isFixture } from '../fixtures.ts'
-import { runGraph } from '../graph-session.ts'
+import { graphRunner } from '../graph-session.ts'
 import { float32Of, readFixtureTensors } from '../safetensors-fixture.ts'
+
+const runGraph = graphRunner()
 
 /** Pixels and frames a latent. */
 const spatialStride = 32
@@ -25,28 +28,35 @@ const cases = ['ltx-video', 'ltx-condition'].flatMap(folder =>
     .filter(name => isFixture(`${name}.safetensors`) && hasFixture(`${folder}/model/transformer`)),
 )
 
+/** The graphs of a model's transformer. */
+const graphsOf = memoize(
+  async ({ folder, target }: { readonly folder: string; readonly target: GraphTarget }) => {
+    const config = ltxTransformerConfig.parse(JSON.parse(await readFile(`${folder}/config.json`, 'utf8')))
+    const ledger = new WeightLedger(await openWeights(folder))
+    const context = ltxContext(config, ledger.graph('context'), 'f32', target)
+    const transformer = ltxTransformer(config, ledger.graph('transformer'), 'f32', target)
+    ledger.assertAllUsed()
+    return { config, context, transformer }
+  },
+  key => JSON.stringify(key),
+)
+
 async function load(name: string, target: GraphTarget = {}) {
   const about = JSON.parse(await readFile(fixture(`${name}.json`), 'utf8'))
   const recorded = readFixtureTensors(fixture(`${name}.safetensors`))
   const folder = fixture(`${name.split('/')[0]}/model/transformer`)
-  const config = ltxTransformerConfig.parse(JSON.parse(await readFile(`${folder}/config.json`, 'utf8')))
-  const ledger = new WeightLedger(await openWeights(folder))
-  const context = ltxContext(config, ledger.graph('context'), 'f32', target)
-  const transformer = ltxTransformer(config, ledger.graph('transformer'), 'f32', target)
-  ledger.assertAllUsed()
+  const graphs = await graphsOf({ folder, target })
   const height = about.call.height / spatialStride
   const width = about.call.width / spatialStride
   const extra = Number(recorded.get('num_extra_tokens')?.data[0] ?? 0) / (height * width)
   const frames = (about.call.num_frames - 1) / temporalStride + 1
   const seconds = secondsOf(about, frames, extra)
-  const rotary = ltxRotaryTables({ seconds, height, width, spatialStride, dim: modelWidth(config) })
+  const rotary = ltxRotaryTables({ seconds, height, width, spatialStride, dim: modelWidth(graphs.config) })
   const branches = recorded.has('negative_prompt_embeds') ? ['negative_', ''] : ['']
   const grid = { frames: frames + extra, height, width, pixels: height * width }
   return {
+    ...graphs,
     recorded,
-    config,
-    context,
-    transformer,
     grid,
     seconds,
     rotary,

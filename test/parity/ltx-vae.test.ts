@@ -5,19 +5,23 @@ import { describe, expect, test } from 'vitest'
 import { type LtxVaeConfig, ltxVaeConfig } from '../../models/ltx-vae/config.ts'
 import { decoderStages, injectedNoiseSizes } from '../../models/ltx-vae/decoder.ts'
 import { ltxDecoderStage, ltxEncoder } from '../../models/ltx-vae/vae.ts'
+import { memoize } from '../../src/memoize.ts'
 import { createGenerator, type NoiseGenerator } from '../../src/tensor/random.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
-import { runGraph } from '../graph-session.ts'
+import { graphRunner } from '../graph-session.ts'
 import { decodeInParts } from '../ltx-decoding.ts'
 import { float32Of, readFixtureTensors } from '../safetensors-fixture.ts'
 
+const runGraph = graphRunner()
+const runEncoder = graphRunner(['mean', 'logvar'])
+
 type Shape5 = [batch: number, channels: number, frames: number, height: number, width: number]
 
-async function load(folder: string) {
+const load = memoize(async (folder: string) => {
   const config = ltxVaeConfig.parse(JSON.parse(await readFile(`${folder}/config.json`, 'utf8')))
   const weights = await openWeights(folder)
   const ledger = new WeightLedger(weights)
@@ -29,7 +33,7 @@ async function load(folder: string) {
   const stored = readFixtureTensors(weights.files[0]!)
   const statistics = { mean: float32Of(stored, 'latents_mean'), deviation: float32Of(stored, 'latents_std') }
   return { config, stages, encoder, statistics }
-}
+})
 
 type Vae = Awaited<ReturnType<typeof load>>
 
@@ -96,7 +100,7 @@ describe.each(modules)('%s', name => {
     const feeds = { ...timestepFeeds(timestep, latents), ...injectedFeeds(vae.config, latents, injected) }
     const expected = framesFirst(reference.get(`${key}.decoded`)!)
     for (const chunk of [1, latents.shape[1]!]) {
-      const { decoded, frames } = await decodeInParts(vae, { latents, feeds, chunk })
+      const { decoded, frames } = await decodeInParts(vae, { latents, feeds, chunk, runGraph })
       expect(decoded.shape).toEqual(expected.shape)
       expect(relativeError(decoded.data, expected.data as Float32Array)).toBeLessThan(1e-4)
       expect(frames.length).toBe(count * 3 * expected.shape[2]! * expected.shape[3]!)
@@ -108,7 +112,7 @@ describe.each(modules)('%s', name => {
     const pictures = framesFirst(reference.get(`${key}.input`)!)
     const mean = reference.get(`${key}.mean`)!
     const noise = tensor('f32', mean.shape.slice(1), createGenerator(1).randn(mean.data.length))
-    const result = await runGraph(vae.encoder, { pictures, noise }, ['mean', 'logvar'])
+    const result = await runEncoder(vae.encoder, { pictures, noise })
     const logvar = float32Of(reference, `${key}.logvar`)
     expect(relativeError(result.mean!.data as Float32Array, mean.data as Float32Array)).toBeLessThan(1e-4)
     // All channels have the variance of the first.
@@ -146,7 +150,7 @@ test.each(cases)(
       'noise.scale': tensor('f32', [1], Float32Array.of(decode_noise_scale)),
       ...injectedFeeds(vae.config, latents, createGenerator(about.global_seed)),
     }
-    const { decoded, frames } = await decodeInParts(vae, { latents, feeds, chunk: 1 })
+    const { decoded, frames } = await decodeInParts(vae, { latents, feeds, chunk: 1, runGraph })
     const expected = framesFirst(recorded.get('decoded_video')!)
     expect(relativeError(decoded.data, expected.data as Float32Array)).toBeLessThan(1e-4)
     const pixels = recorded.get('frames_uint8')!.data as Uint8Array

@@ -3,16 +3,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  type Ltx2AudioVaeConfig,
-  ltx2AudioVaeConfig,
-  ltx2VocoderConfig,
-} from '../../models/ltx2/audio-config.ts'
+import { ltx2AudioVaeConfig, ltx2VocoderConfig } from '../../models/ltx2/audio-config.ts'
 import { ltx2AudioDecoder } from '../../models/ltx2/audio-vae.ts'
 import { ltx2Sound } from '../../models/ltx2/sound.ts'
 import { ltx2Vocoder } from '../../models/ltx2/vocoder.ts'
 import { tensorsOf } from '../../src/benchmark/synthetic.ts'
 import type { Graph } from '../../src/graph/graph.ts'
+import { memoize } from '../../src/memoize.ts'
 import type { CheckpointConfigs } from '../../src/pipeline/family.ts'
 import { elementCount } from '../../src/tensor/dtype.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
@@ -22,33 +19,39 @@ import { WeightLedger } from '../../src/weights/scope.ts'
 import { synthesizeWeights } from '../../src/weights/sparse.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
-import { runGraph } from '../graph-session.ts'
+import { graphRunner } from '../graph-session.ts'
 import { publishedComponents } from '../published.ts'
 import { quietSeconds } from '../quiet-seconds.ts'
 import { float32Of, readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
 
 const scratch = scratchFolder()
+const runGraph = graphRunner()
 const results = readFixtureTensors(fixture('sound/results.safetensors'))
 
 const readJson = async (file: string) => JSON.parse(await readFile(file, 'utf8'))
 
-async function loadDecoder(folder: string) {
+const loadDecoder = memoize(async (folder: string) => {
   const config = ltx2AudioVaeConfig.parse(await readJson(`${folder}/config.json`))
   const weights = await openWeights(folder)
   const ledger = new WeightLedger(weights)
   const graph = ltx2AudioDecoder(config, ledger.graph('decoder'))
   expect(ledger.unused().filter(key => !key.startsWith('encoder.'))).toEqual([])
   return { config, graph }
+})
+
+interface VocoderPlace {
+  readonly folder: string
+  readonly outputChannels: number
 }
 
-async function loadVocoder(folder: string, { output_channels }: Ltx2AudioVaeConfig) {
+const loadVocoder = memoize(async ({ folder, outputChannels }: VocoderPlace) => {
   const config = ltx2VocoderConfig.parse(await readJson(`${folder}/config.json`))
   const ledger = new WeightLedger(await openWeights(folder))
-  const graph = ltx2Vocoder(config, output_channels, ledger.graph('vocoder'))
+  const graph = ltx2Vocoder(config, outputChannels, ledger.graph('vocoder'))
   expect(ledger.unused().filter(key => !key.endsWith('inverse_basis'))).toEqual([])
   return { config, graph }
-}
+}, JSON.stringify)
 
 /** Packed latents [1, frames, channels · bins] → [channels, frames, bins]. */
 function unpacked(packed: Tensor, channels: number): Tensor {
@@ -76,7 +79,8 @@ test.each(recorded)('the sound of $folder case $number comes out of its last lat
   const tensors = readFixtureTensors(fixture(`${each.folder}/case-${each.number}.safetensors`))
   const model = fixture(`${each.model}/model`)
   const decoder = await loadDecoder(path.join(model, 'audio_vae'))
-  const vocoder = await loadVocoder(path.join(model, 'vocoder'), decoder.config)
+  const { output_channels: outputChannels } = decoder.config
+  const vocoder = await loadVocoder({ folder: path.join(model, 'vocoder'), outputChannels })
   const latents = unpacked(tensors.get('final_audio_latents')!, decoder.config.latent_channels)
   const { mel } = await runGraph(decoder.graph, { latents })
   expect(mel!.shape).toEqual(tensors.get('mel')!.shape.slice(1))

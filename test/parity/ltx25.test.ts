@@ -4,18 +4,20 @@ import path from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { families } from '../../models/index.ts'
 import { inspectFile } from '../../src/engine/inspect-file.ts'
-import { createEngine, type EngineOptions, type GenerateRequest } from '../../src/index.ts'
+import type { EngineOptions, GenerateRequest } from '../../src/index.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { writeSafetensors } from '../../src/weights/write-safetensors.ts'
 import { relativeError } from '../compare.ts'
 import { fixture } from '../fixtures.ts'
+import { keepSessionsOf } from '../kept-backend.ts'
+import { openKeptEngine } from '../kept-engine.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { failure, scratchFolder } from '../scratch.ts'
 import { bytesTensor, originalLtx2, withoutPrefix } from './original-ltx2.ts'
 import { tokensFirst } from './references.ts'
 import { seededModels, writeSeededModel } from './seeded-models.ts'
 
-const scratch = scratchFolder()
+const scratch = keepSessionsOf(scratchFolder())
 const model = path.join(scratch, 'ltx2.5')
 const published = path.join(scratch, 'models')
 const network = path.join(published, 'diffusion_models/ltx-2.5-22b-dev-transformer-bf16.safetensors')
@@ -79,7 +81,7 @@ async function writePublished(): Promise<void> {
 }
 
 const open = (options: Partial<EngineOptions> = {}) =>
-  createEngine({ model: network, experimental: true, device: 'cpu', threads: 1, ...options })
+  openKeptEngine({ model: network, experimental: true, ...options })
 
 test('its files are found by themselves, and every step is what diffusers gives', async () => {
   await using engine = await open()

@@ -16,6 +16,7 @@ import { type WanVaeConfig, wanVaeConfig } from '../../models/wan/vae-config.ts'
 import type { Graph } from '../../src/graph/graph.ts'
 import { serialize } from '../../src/graph/serialize.ts'
 import { weightBytesOf } from '../../src/graph/session-memory.ts'
+import { memoize } from '../../src/memoize.ts'
 import { parseDevice } from '../../src/runtime/device.ts'
 import { OnnxRuntimeBackend } from '../../src/runtime/onnxruntime-backend.ts'
 import { elementCount, type FloatDType } from '../../src/tensor/dtype.ts'
@@ -24,19 +25,22 @@ import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
-import { runGraph } from '../graph-session.ts'
+import { graphRunner } from '../graph-session.ts'
 import { roundedGraph } from '../rounded-graph.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { wanFeeds } from '../wan-feeds.ts'
 
 const device = parseDevice(process.env.FRAMEWRIGHT_TEST_DEVICE ?? 'cpu')
 
+const runGraph = graphRunner()
+/** As a CPU can run it. */
+const runnable = memoize((graph: Graph) => (graph.precision === 'f32' ? graph : roundedGraph(graph)))
+
 async function compute(
   graph: Graph,
   feeds: Readonly<Record<string, Tensor>>,
 ): Promise<Readonly<Record<string, Tensor>>> {
-  if (device.type === 'cpu')
-    return await runGraph(graph.precision === 'f32' ? graph : roundedGraph(graph), feeds)
+  if (device.type === 'cpu') return await runGraph(runnable(graph), feeds)
   await using backend = new OnnxRuntimeBackend({ device, threads: 0 })
   const bytes = serialize(graph, { locate: file => path.relative('/', file) })
   const weightBytes = weightBytesOf(graph)

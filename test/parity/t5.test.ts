@@ -5,23 +5,26 @@ import { expect, test } from 'vitest'
 import { t5Config } from '../../models/t5/config.ts'
 import { relativePositionBuckets, t5Encoder } from '../../models/t5/encoder.ts'
 import type { Graph } from '../../src/graph/graph.ts'
+import { memoize } from '../../src/memoize.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
 import { synthesizeWeights } from '../../src/weights/sparse.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
-import { runGraph } from '../graph-session.ts'
+import { graphRunner } from '../graph-session.ts'
 import { publishedComponents } from '../published.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 
-async function load(folder: string) {
+const runGraph = graphRunner()
+
+const load = memoize(async (folder: string) => {
   const config = t5Config.parse(JSON.parse(await readFile(`${folder}/config.json`, 'utf8')))
   const ledger = new WeightLedger(await openWeights(folder, 'model'))
   const graph = t5Encoder(config, ledger.graph('encoder'), 'f32')
   ledger.assertAllUsed()
   return { config, graph }
-}
+})
 
 async function encode(
   { config, graph }: { config: ReturnType<typeof t5Config.parse>; graph: Graph },

@@ -8,9 +8,10 @@ import { openWeights } from '../../src/weights/checkpoint.ts'
 import { WeightLedger } from '../../src/weights/scope.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
-import { runGraph } from '../graph-session.ts'
+import { graphRunner } from '../graph-session.ts'
 import { readFixtureTensors } from '../safetensors-fixture.ts'
 
+const runGraph = graphRunner()
 const atHand = hasFixture('modules/text-umt5/reference.safetensors')
 
 test.skipIf(!atHand).each([24, 256])(

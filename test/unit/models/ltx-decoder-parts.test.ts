@@ -22,12 +22,14 @@ import { writeSafetensors } from '../../../src/weights/write-safetensors.ts'
 import { largestDifference } from '../../compare.ts'
 import { ltxConfigs } from '../../contract/ltx-configs.ts'
 import { ltx2Configs } from '../../contract/ltx2-configs.ts'
+import { graphRunner } from '../../graph-session.ts'
 import { decodeInParts } from '../../ltx-decoding.ts'
 import { publishedDecoding } from '../../published-decoding.ts'
 import { scratchFolder } from '../../scratch.ts'
 import { randomTensors } from '../../synthetic-checkpoint.ts'
 
 const scratch = scratchFolder()
+const runGraph = graphRunner()
 const normal = (shape: readonly number[], seed: number) =>
   tensor('f32', shape, createGenerator(seed).randn(elementCount(shape)))
 
@@ -94,7 +96,7 @@ describe('a decoder whose frames come in parts', () => {
     const vae = await synthetic(name.slice(0, 12).replaceAll(/\W/g, ''), config)
     for (const count of [1, 2, 12]) {
       const shape = [config.latent_channels, count, 2, 3] as const
-      const given = { latents: normal(shape, count), feeds: feedsFor(config, shape) }
+      const given = { latents: normal(shape, count), feeds: feedsFor(config, shape), runGraph }
       const whole = await decodeInParts(vae, { ...given, chunk: count })
       expect(whole.decoded.data.every(Number.isFinite)).toBe(true)
       for (const chunk of [1, 3]) {
@@ -115,6 +117,7 @@ describe('a decoder whose frames come in parts', () => {
       latents,
       feeds: {},
       chunk: 1,
+      runGraph,
     })
     const size = decoded.data.length / decoded.shape[0]!
     const frame = (index: number) => decoded.data.subarray(index * size, (index + 1) * size)
