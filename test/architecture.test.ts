@@ -19,6 +19,7 @@ const layers = [
     'src/errors.ts',
     'src/notices.ts',
     'src/unfinished-files.ts',
+    'src/end-with-parent.ts',
     'src/system-errors.ts',
     'src/schema-issue.ts',
     'src/memoize.ts',

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs'
+import { endWithParent } from '../end-with-parent.ts'
 import { type UnfinishedFile, unfinishedFiles } from '../unfinished-files.ts'
 import type { FileStamp } from '../weights/file-stamp.ts'
 import { mappedFiles } from '../weights/mapped-files.ts'
@@ -62,13 +63,9 @@ export function joinSupervisor(): void {
   mappedFiles.subscribe(file => tell({ type: 'mapped', file: file as FileStamp }))
   for (const signal of interruptNames) process.on(signal, () => tell({ type: 'signal', signal }))
   process.on('message', ({ signal }: InterruptMessage) => listener?.(signal))
-  const endAlone = () => {
+  endWithParent(() => {
     for (const path of unfinished) rmSync(path, { recursive: true, force: true })
-    process.kill(process.pid, 'SIGKILL')
-  }
-  process.on('disconnect', endAlone)
-  // The supervisor may have ended while this process was loading its code.
-  if (!process.connected) endAlone()
+  })
   process.channel?.unref()
 }
 

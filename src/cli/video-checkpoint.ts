@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto'
 import { rm, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { loadDenoiseState, saveDenoiseState } from '../engine/denoise-file.ts'
 import { builtInModel } from '../engine/model-name.ts'
 import { RequestError } from '../errors.ts'
 import type { DenoiseState } from '../pipeline/denoise-state.ts'
+import { unfinishedPath } from '../unfinished-files.ts'
 import { readSafetensorsHeader } from '../weights/read-header.ts'
 import type { CheckpointInterval } from './arguments.ts'
 import { type GenerateFlags, modelFilesOf, requestOf } from './generate-flags.ts'
@@ -106,7 +108,12 @@ export async function withSavedSeeds(jobs: readonly VideoJob[], flags: GenerateF
 
 function checkpointPath(output: string): string {
   const path = resolve(output)
-  return join(dirname(path), `.${basename(path)}.checkpoint`)
+  const ending = '.checkpoint'
+  const place = unfinishedPath(path, ending)
+  if (basename(place) === `.${basename(path)}${ending}`) return place
+  // A name that is cut may be the beginning of others' names, too.
+  const digest = createHash('sha256').update(basename(path)).digest('hex')
+  return unfinishedPath(path, `.${digest.slice(0, 12)}${ending}`)
 }
 
 async function savedRequest(path: string): Promise<{ text: string; request: Request } | undefined> {

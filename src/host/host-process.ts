@@ -5,6 +5,7 @@
 import { constants, setPriority } from 'node:os'
 import { openDevices } from '../api/devices.ts'
 import { createEngine } from '../api/engine.ts'
+import { endWithParent } from '../end-with-parent.ts'
 import type { Engine, EngineOptions } from '../engine/engine.ts'
 import { resolveModel } from '../engine/model-name.ts'
 import { CancelledError, FramewrightError } from '../errors.ts'
@@ -37,10 +38,7 @@ if (!options.device?.startsWith('cuda')) setPriority(constants.priority.PRIORITY
 // Whoever stops the server says so over the channel; signals for the whole process group are not for us.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})
-// Without a supervisor there is nobody to work for. A native run cannot be ended in any other way.
-process.on('disconnect', endAlone)
-// It may have ended while this process was loading its code.
-if (!process.connected) endAlone()
+endWithParent()
 process.on('message', (message: HostCommand) => take(message))
 mappedFiles.subscribe(file => reply({ type: 'mapped', file: file as FileStamp }))
 try {
@@ -145,10 +143,6 @@ async function close(): Promise<void> {
 async function once(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return
   await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
-}
-
-function endAlone(): void {
-  process.kill(process.pid, 'SIGKILL')
 }
 
 function reply(message: HostReply): void {

@@ -28,6 +28,8 @@ export interface PlanContext {
   readonly randomSeed: () => bigint
   /** Told where the plan is not what the request says, and what the model was not trained for. */
   readonly notify?: Notify
+  /** What the caller said of the request: notices compare the plan with it. @default all of it */
+  readonly asked?: GenerateRequest
 }
 
 /**
@@ -60,11 +62,7 @@ export async function resolveRequest(
     throw error
   }
   const answers = answersOf(request, facts, await probe(source), notify)
-  const plan = planRequest({ ...request, ...answers }, facts, context)
-  if (request.seconds !== undefined && 'frames' in answers) {
-    context.fields.seconds.notice?.(request, plan, notify)
-  }
-  return plan
+  return planRequest({ ...request, ...answers }, facts, { ...context, asked: request })
 }
 
 /** The file whose shape the video takes: what it goes on or starts from, else its earliest picture. */
@@ -89,7 +87,7 @@ export function shapingInput({
 export function planRequest(
   request: GenerateRequest,
   facts: RequestFacts,
-  { fields, randomSeed, notify = dropNotices }: PlanContext,
+  { fields, randomSeed, notify = dropNotices, asked = request }: PlanContext,
 ): GeneratePlan {
   const entries = fieldEntries(fields)
   const schema = schemaOf(entries, request)
@@ -112,7 +110,7 @@ export function planRequest(
   // What is added to a clip may be of any length: it is made in windows.
   toLatent(facts.geometry, { ...plan, frames: plan.extend?.window ?? plan.frames })
   if (facts.trained) noticeUntrained(plan, facts.trained, notify)
-  noticeFields(request, plan, facts, fields, notify)
+  noticeFields(asked, plan, facts, fields, notify)
   return plan
 }
 
