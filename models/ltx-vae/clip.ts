@@ -1,5 +1,5 @@
 /** Pictures and clips of a request as latents. */
-import { RequestError } from '../../src/errors.ts'
+import { invalidRequest } from '../../src/errors.ts'
 import { pixelFramesOf, wholeLatents } from '../../src/geometry/video-geometry.ts'
 import type { Picture } from '../../src/media/read-picture.ts'
 import type { ModelFacts, VisualContext } from '../../src/pipeline/family.ts'
@@ -15,7 +15,7 @@ export function wholeClip(
 ): readonly Picture[] {
   if (frame >= frames) {
     const expected = `a frame from 0 to ${frames - 1}`
-    throw new RequestError('request/invalid', { subject: 'keyframe', expected, got: String(frame) })
+    throw invalidRequest('keyframe', expected, frame)
   }
   const whole = pixelFramesOf(geometry, wholeLatents(geometry, Math.min(pictures.length, frames - frame)))
   if (whole < pictures.length) {

@@ -1,6 +1,6 @@
 /** How LTX-Video sees pictures and clips (diffusers `LTXConditionPipeline.prepare_latents`). */
 
-import { RequestError } from '../../src/errors.ts'
+import { invalidRequest, type RequestError } from '../../src/errors.ts'
 import { rotaryFeeds } from '../../src/geometry/rotary.ts'
 import { latentShape } from '../../src/geometry/video-geometry.ts'
 import { toUnitRange } from '../../src/media/fit.ts'
@@ -214,9 +214,9 @@ function clipRotary(
 }
 
 function tooShort(frame: number, { geometry }: ModelFacts): RequestError {
-  return new RequestError('request/invalid', {
-    subject: `keyframe ${frame}`,
-    expected: `one picture, or a clip of at least ${geometry.temporalStride + 1} frames`,
-    got: 'a shorter clip',
-  })
+  return invalidRequest(
+    `keyframe ${frame}`,
+    `one picture, or a clip of at least ${geometry.temporalStride + 1} frames`,
+    'a shorter clip',
+  )
 }

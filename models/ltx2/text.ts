@@ -1,5 +1,5 @@
 /** How LTX-2 sees a prompt (diffusers `LTX2Pipeline.encode_prompt` and its connectors). */
-import { RequestError } from '../../src/errors.ts'
+import { invalidRequest } from '../../src/errors.ts'
 import type { Model } from '../../src/pipeline/family.ts'
 import { inTurn } from '../../src/text/in-turn.ts'
 import { tokenizerOnDemand } from '../../src/text/tokenizer.ts'
@@ -64,12 +64,12 @@ function checkLength(length: number, registers: number): void {
   if (length % registers === 0) return
   const below = Math.floor(length / registers) * registers
   const nearest = [below, below + registers].filter(each => each >= registers)
-  throw new RequestError('request/invalid', {
-    subject: 'maxTextTokens',
-    expected: `a multiple of ${registers}, the registers that stand for padding, for this model`,
-    got: String(length),
-    advice: `Use ${nearest.join(' or ')}.`,
-  })
+  throw invalidRequest(
+    'maxTextTokens',
+    `a multiple of ${registers}, the registers that stand for padding, for this model`,
+    length,
+    `Use ${nearest.join(' or ')}.`,
+  )
 }
 
 /** Python's `str.strip()`. */

@@ -1,6 +1,6 @@
 /** How VACE sees a control video, its mask and reference pictures (diffusers `WanVACEPipeline`). */
 
-import { RequestError } from '../../src/errors.ts'
+import { invalidRequest } from '../../src/errors.ts'
 import { latentShape } from '../../src/geometry/video-geometry.ts'
 import { letterbox, nearestExactFrames, toMask } from '../../src/media/fit.ts'
 import type { Picture } from '../../src/media/read-picture.ts'
@@ -136,11 +136,11 @@ function pickPixels(
 function layerScales({ plan: { controlScale } }: VisualContext, config: WanTransformerConfig): Tensor {
   const layers = config.vace_layers?.length ?? 0
   if (controlScale.length !== 1 && controlScale.length !== layers) {
-    throw new RequestError('request/invalid', {
-      subject: 'controlScale',
-      expected: `one number, or ${layers} for the layers of this checkpoint`,
-      got: String(controlScale.length),
-    })
+    throw invalidRequest(
+      'controlScale',
+      `one number, or ${layers} for the layers of this checkpoint`,
+      controlScale.length,
+    )
   }
   const scales = Array.from({ length: layers }, (_, layer) => controlScale[layer] ?? controlScale[0]!)
   return tensor('f32', [layers], Float32Array.from(scales))

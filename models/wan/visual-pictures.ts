@@ -1,6 +1,6 @@
 /** How Wan sees first and last frames, keyframes and clips to start from. */
 
-import { RequestError } from '../../src/errors.ts'
+import { invalidRequest, RequestError } from '../../src/errors.ts'
 import { latentShape, pixelFramesOf, wholeLatents } from '../../src/geometry/video-geometry.ts'
 import { toUnitRange } from '../../src/media/fit.ts'
 import type { Picture } from '../../src/media/read-picture.ts'
@@ -156,21 +156,17 @@ function held(
 /** @throws RequestError for a second picture of one latent frame: the first would be lost */
 function checkFree(frame: number, taken: Float32Array): void {
   if (taken.every(each => each === 0)) return
-  throw new RequestError('request/invalid', {
-    subject: `keyframe ${frame}`,
-    expected: 'a latent frame of its own',
-    got: 'one that another picture is given for',
-    advice: 'Leave one of them out, or move it by a few frames.',
-  })
+  throw invalidRequest(
+    `keyframe ${frame}`,
+    'a latent frame of its own',
+    'one that another picture is given for',
+    'Leave one of them out, or move it by a few frames.',
+  )
 }
 
 function checkFrame(frame: number, frames: number): void {
   if (frame < frames) return
-  throw new RequestError('request/invalid', {
-    subject: 'keyframe',
-    expected: `a frame from 0 to ${frames - 1}`,
-    got: String(frame),
-  })
+  throw invalidRequest('keyframe', `a frame from 0 to ${frames - 1}`, frame)
 }
 
 /** Pictures at the size of the clip. */

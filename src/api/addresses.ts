@@ -1,5 +1,5 @@
 /** Addresses that a server or worker is started with: what is one, and what is said of another. */
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 
 export const databaseAddressForm = 'an address such as postgres://user:password@host/database'
 export const publicUrlForm = 'an address such as https://video.example.com, with neither query nor password'
@@ -24,21 +24,21 @@ export function isPublicUrl(text: string): boolean {
 /** @throws RequestError for a text that names no PostgreSQL server */
 export function checkDatabaseAddress(text: string): void {
   if (isDatabaseAddress(text)) return
-  throw new RequestError('request/invalid', {
-    subject: 'database',
-    expected: databaseAddressForm,
-    got: JSON.stringify(withoutPassword(text)),
-    advice: 'Tasks are kept in the folder when it is left out.',
-  })
+  throw invalidRequest(
+    'database',
+    databaseAddressForm,
+    JSON.stringify(withoutPassword(text)),
+    'Tasks are kept in the folder when it is left out.',
+  )
 }
 
 /** @throws RequestError for a text that is no address of the web */
 export function checkPublicUrl(text: string): void {
   if (isPublicUrl(text)) return
-  throw new RequestError('request/invalid', {
-    subject: 'publicUrl',
-    expected: publicUrlForm,
-    got: JSON.stringify(text),
-    advice: 'Addresses of outputs and uploads begin with it.',
-  })
+  throw invalidRequest(
+    'publicUrl',
+    publicUrlForm,
+    JSON.stringify(text),
+    'Addresses of outputs and uploads begin with it.',
+  )
 }

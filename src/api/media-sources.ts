@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { MediaError, RequestError } from '../errors.ts'
+import { invalidRequest, MediaError } from '../errors.ts'
 import { systemMessage } from '../system-errors.ts'
 
 /** A `Blob`, `File` or `Response`. */
@@ -97,11 +97,11 @@ async function bytesOf(field: string, source: Exclude<MediaSource, string | URL>
   if (source instanceof Uint8Array) return source
   if (isObject(source) && 'arrayBuffer' in source) return new Uint8Array(await source.arrayBuffer())
   if (isObject(source) && 'png' in source) return await source.clone().png().toBuffer()
-  throw new RequestError('request/invalid', {
-    subject: field,
-    expected: 'a path, URL, Uint8Array, Blob or sharp pipeline',
-    got: source === null ? 'null' : typeof source,
-  })
+  throw invalidRequest(
+    field,
+    'a path, URL, Uint8Array, Blob or sharp pipeline',
+    source === null ? 'null' : typeof source,
+  )
 }
 
 function isObject(value: unknown): value is object {

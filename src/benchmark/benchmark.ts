@@ -4,7 +4,7 @@ import path from 'node:path'
 import type { EngineParts } from '../engine/engine.ts'
 import { nvidiaGpus } from '../engine/nvidia-gpus.ts'
 import { packageVersion } from '../engine/package-info.ts'
-import { CancelledError, RequestError } from '../errors.ts'
+import { CancelledError, invalidRequest } from '../errors.ts'
 import type { GraphRecipe, Model } from '../pipeline/family.ts'
 import { type Device, deviceText } from '../runtime/device.ts'
 import type { FloatDType } from '../tensor/dtype.ts'
@@ -111,7 +111,7 @@ function checkOptions({
   ...rest
 }: BenchmarkOptions) {
   const wrong = (subject: string, expected: string, got: string) => {
-    return new RequestError('request/invalid', { subject, expected, got })
+    return invalidRequest(subject, expected, got)
   }
   if (!questions.includes(what)) throw wrong('what', `one of ${questions.join(', ')}`, what)
   if (model === undefined && synthetic === undefined) {

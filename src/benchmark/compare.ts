@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import { wrongField } from '../schema-issue.ts'
 
 /** Two reports side by side. */
@@ -42,11 +42,7 @@ export function compareReports(first: unknown, second: unknown): Comparison {
   const a = parseReport('first report', first)
   const b = parseReport('second report', second)
   if (a.what !== b.what) {
-    throw new RequestError('request/invalid', {
-      subject: 'second report',
-      expected: `one of ${a.what}, as the first`,
-      got: b.what,
-    })
+    throw invalidRequest('second report', `one of ${a.what}, as the first`, b.what)
   }
   const rows = Object.entries(a.measurements).flatMap(([name, { unit, better, p50 }]) => {
     const other = b.measurements[name]
@@ -68,11 +64,11 @@ function parseReport(subject: string, value: unknown): z.infer<typeof comparable
   const parsed = comparable.safeParse(value)
   if (parsed.success) return parsed.data
   const { field, expected, got } = wrongField(parsed.error, value, comparable)
-  throw new RequestError('request/invalid', {
+  throw invalidRequest(
     subject,
-    expected: 'what "framewright bench … --json FILE" wrote, or a script of bench/peers',
-    got: `${field || 'its content'}: ${got}, not ${expected}`,
-  })
+    'what "framewright bench … --json FILE" wrote, or a script of bench/peers',
+    `${field || 'its content'}: ${got}, not ${expected}`,
+  )
 }
 
 /** Of what both say. */

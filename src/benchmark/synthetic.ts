@@ -1,7 +1,7 @@
 import { cp, mkdir, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { builtInModel, resolveModel } from '../engine/model-name.ts'
-import { CheckpointError, RequestError } from '../errors.ts'
+import { CheckpointError, invalidRequest } from '../errors.ts'
 import { wantedTensors } from '../graph/wanted-tensors.ts'
 import type { Family, GraphRecipe, Model, PublishedModel } from '../pipeline/family.ts'
 import { bytesPerElement, elementCount, type FloatDType } from '../tensor/dtype.ts'
@@ -76,11 +76,7 @@ function findPublished(name: string, families: readonly Family[]) {
     const published = family.published.find(each => each.name === name)
     if (published) return { family, published }
   }
-  throw new RequestError('request/invalid', {
-    subject: 'synthetic',
-    expected: `one of ${syntheticNames(families).join(', ')}`,
-    got: name,
-  })
+  throw invalidRequest('synthetic', `one of ${syntheticNames(families).join(', ')}`, name)
 }
 
 /** model_index.json has a [library, class] pair for every component. */

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { DescribedModel } from '../api/models.ts'
 import type { LocalPart } from '../engine/local-models.ts'
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import type { PullEvent } from '../hub/events.ts'
 import type { FoundModel } from '../hub/search.ts'
 import { modeNames } from '../pipeline/model-facts.ts'
@@ -215,12 +215,12 @@ interface PullFlags {
 async function pull(id: string, { revision, json, quiet }: PullFlags): Promise<void> {
   const { builtInModel } = await import('../engine/model-name.ts')
   if (id === builtInModel) {
-    throw new RequestError('request/invalid', {
-      subject: 'model',
-      expected: 'owner/name of a model on the hub',
-      got: id,
-      advice: `${id} is built in: use it without a pull, with --model ${id}.`,
-    })
+    throw invalidRequest(
+      'model',
+      'owner/name of a model on the hub',
+      id,
+      `${id} is built in: use it without a pull, with --model ${id}.`,
+    )
   }
   const { pullModel } = await import('../hub/pull.ts')
   const signal = interruptSignal(() => process.stderr.write('\nstopping\n'), { resumable: true })

@@ -3,7 +3,7 @@ import { rm, stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { loadDenoiseState, saveDenoiseState } from '../engine/denoise-file.ts'
 import { builtInModel } from '../engine/model-name.ts'
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import type { DenoiseState } from '../pipeline/denoise-state.ts'
 import { unfinishedPath } from '../unfinished-files.ts'
 import { readSafetensorsHeader } from '../weights/read-header.ts'
@@ -41,14 +41,14 @@ export class VideoCheckpoint {
     const names = [...new Set([...Object.keys(saved.request), ...Object.keys(request)])]
     const different = names.filter(name => text(saved.request[name]) !== text(request[name]))
     if (different.length === 0) return await loadDenoiseState(this.path, saved.text)
-    throw new RequestError('request/invalid', {
-      subject: '--resume',
-      expected: `the request that ${this.path} was saved for`,
-      got: different
+    throw invalidRequest(
+      '--resume',
+      `the request that ${this.path} was saved for`,
+      different
         .map(name => `${name} ${text(request[name])} where it has ${text(saved.request[name])}`)
         .join(', '),
-      advice: 'Give the same command again, or leave --resume out to start anew.',
-    })
+      'Give the same command again, or leave --resume out to start anew.',
+    )
   }
 
   /** Saves the state after a step, where it is time to. */

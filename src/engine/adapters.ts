@@ -1,4 +1,4 @@
-import { CheckpointError, invalidRequest, RequestError } from '../errors.ts'
+import { CheckpointError, invalidRequest, type RequestError } from '../errors.ts'
 import { listed, type Notify } from '../notices.ts'
 import type { Model } from '../pipeline/family.ts'
 import {
@@ -156,12 +156,12 @@ function checkComponents(file: AdapterFile, components: readonly string[]): void
 
 function wrongExpert(path: string, expert: number, count: number): RequestError {
   const one = count === 1
-  return new RequestError('request/invalid', {
-    subject: `expert of ${path}`,
-    expected: one ? '0, as the model has one expert' : `0 to ${count - 1}`,
-    got: String(expert),
-    advice: one
+  return invalidRequest(
+    `expert of ${path}`,
+    one ? '0, as the model has one expert' : `0 to ${count - 1}`,
+    expert,
+    one
       ? 'Give the file with --lora instead of --lora-2, or leave "expert" out.'
       : 'The first expert, 0, is that of --lora, the second, 1, that of --lora-2.',
-  })
+  )
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { CheckpointError, messageOf, RequestError } from '../errors.ts'
+import { CheckpointError, invalidRequest, messageOf } from '../errors.ts'
 import type { DenoiseState } from '../pipeline/denoise-state.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { readSafetensorsHeader } from '../weights/read-header.ts'
@@ -48,12 +48,12 @@ export async function loadDenoiseState(path: string, request: string): Promise<D
     throw corrupt(path, `the state of a run in format ${format}`, got)
   }
   if (metadata.get('request') !== request) {
-    throw new RequestError('request/invalid', {
-      subject: path,
-      expected: 'the state of this request',
-      got: 'that of another',
-      advice: 'Remove the file to start anew.',
-    })
+    throw invalidRequest(
+      path,
+      'the state of this request',
+      'that of another',
+      'Remove the file to start anew.',
+    )
   }
   const arrays = new Map<string, Float32Array>()
   for (const [name, location] of tensors) {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { CheckpointError, RequestError } from '../errors.ts'
+import { CheckpointError, invalidRequest } from '../errors.ts'
 import { probeMedia } from '../media/probe.ts'
 import { Notices, type Notify } from '../notices.ts'
 import type { RunSettings } from '../pipeline/denoise-stage.ts'
@@ -166,9 +166,5 @@ function sharedCores(
 
 function checkedCount(subject: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 1 && value <= 1024) return value
-  throw new RequestError('request/invalid', {
-    subject,
-    expected: 'a whole number from 1 to 1024',
-    got: String(value),
-  })
+  throw invalidRequest(subject, 'a whole number from 1 to 1024', value)
 }

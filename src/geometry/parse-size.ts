@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 
 /**
  * Reads a size such as `832x480`: width, then height, in pixels. Whether the model can make it is for `toLatent` to say.
@@ -9,10 +9,5 @@ export function parseSize(text: string): { readonly width: number; readonly heig
   if (width !== undefined && height !== undefined) return { width: Number(width), height: Number(height) }
   const got = JSON.stringify(text.length > 40 ? `${text.slice(0, 37)}...` : text)
   const expected = 'WIDTHxHEIGHT in pixels'
-  throw new RequestError('request/invalid', {
-    subject: 'size',
-    expected,
-    got,
-    advice: 'For example 832x480.',
-  })
+  throw invalidRequest('size', expected, got, 'For example 832x480.')
 }

@@ -2,7 +2,7 @@
  * Pixels, latents and tokens of a video: the only place that divides by a stride. Sizes that do not fit are errors
  * that name the nearest ones that do; nothing is rounded.
  */
-import { RequestError } from '../errors.ts'
+import { invalidRequest, RequestError } from '../errors.ts'
 import { checkStep, isStep, type Steps } from './steps.ts'
 
 /** A video in pixels. */
@@ -165,7 +165,7 @@ export function framesForSeconds(geometry: VideoGeometry, seconds: number, fps: 
 
 function checkPositive(subject: string, value: number): void {
   if (value > 0 && Number.isFinite(value)) return
-  throw new RequestError('request/invalid', { subject, expected: 'a positive number', got: String(value) })
+  throw invalidRequest(subject, 'a positive number', value)
 }
 
 /** The widths and heights that the model can make. */

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { requestFields } from '../api/request-fields.ts'
 import { devicesFor } from '../engine/graph-source.ts'
-import { FramewrightError, MediaError, RequestError } from '../errors.ts'
+import { FramewrightError, invalidRequest, MediaError } from '../errors.ts'
 import type { Storage } from '../jobs/storage.ts'
 import type { TaskOutput, TaskRequest } from '../jobs/task.ts'
 import type { RunOutcome, TaskRun, TaskRunner } from '../jobs/task-runner.ts'
@@ -159,12 +159,12 @@ export class HostRunner implements TaskRunner {
   #adapter(name: string): NamedAdapter {
     const known = this.#options.adapters[name]
     if (known) return known
-    throw new RequestError('request/invalid', {
-      subject: `adapter ${name}`,
-      expected: `one of ${this.adapters.join(', ') || 'none'}`,
-      got: 'another',
-      advice: 'Start the program with --lora NAME=FILE.',
-    })
+    throw invalidRequest(
+      `adapter ${name}`,
+      `one of ${this.adapters.join(', ') || 'none'}`,
+      'another',
+      'Start the program with --lora NAME=FILE.',
+    )
   }
 
   #outputs(id: string, attempt: number): Outputs {

@@ -2,7 +2,7 @@ import { checkModelAdapters } from '../api/models.ts'
 import type { AdapterOptions } from '../engine/adapters.ts'
 import type { ModelFiles } from '../engine/model-files.ts'
 import { resolveModel } from '../engine/model-name.ts'
-import { CheckpointError, RequestError } from '../errors.ts'
+import { CheckpointError, invalidRequest, RequestError } from '../errors.ts'
 
 /** A LoRA that is offered under a name: how strongly it counts, a request says. */
 export type NamedAdapter = Omit<AdapterOptions, 'scale'>
@@ -23,11 +23,11 @@ export async function checkNamedAdapters(
   const fitting = new Map(models.map(model => [model, [] as string[]]))
   for (const [name, adapter] of Object.entries(adapters)) {
     if (!nameForm.test(name)) {
-      throw new RequestError('request/invalid', {
-        subject: 'name of an adapter',
-        expected: 'up to 64 letters, digits, dots, dashes and underscores',
-        got: JSON.stringify(name),
-      })
+      throw invalidRequest(
+        'name of an adapter',
+        'up to 64 letters, digits, dots, dashes and underscores',
+        JSON.stringify(name),
+      )
     }
     const refusals: Error[] = []
     for (const model of fitting.keys()) {

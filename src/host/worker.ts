@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { pino } from 'pino'
 import { databaseAddressForm, isDatabaseAddress, withoutPassword } from '../api/addresses.ts'
 import { builtInModel } from '../engine/model-name.ts'
-import { JobsError, RequestError } from '../errors.ts'
+import { invalidRequest, JobsError } from '../errors.ts'
 import { FolderStorage } from '../jobs/folder-storage.ts'
 import type { OpenJobs } from '../jobs/jobs-options.ts'
 import type { TaskRunner } from '../jobs/task-runner.ts'
@@ -44,12 +44,12 @@ export interface RunningWorker extends AsyncDisposable {
  */
 export async function startWorker(options: WorkerOptions, openJobs: OpenJobs): Promise<RunningWorker> {
   if (!isDatabaseAddress(options.database)) {
-    throw new RequestError('request/invalid', {
-      subject: 'database',
-      expected: databaseAddressForm,
-      got: JSON.stringify(withoutPassword(options.database)),
-      advice: 'Tasks in a folder are for one process: framewright serve makes their videos itself.',
-    })
+    throw invalidRequest(
+      'database',
+      databaseAddressForm,
+      JSON.stringify(withoutPassword(options.database)),
+      'Tasks in a folder are for one process: framewright serve makes their videos itself.',
+    )
   }
   const log = pino({ level: options.logLevel ?? 'info', base: { worker: `${hostname()}:${process.pid}` } })
   const storage = new FolderStorage(options.storage)

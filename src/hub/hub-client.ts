@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts'
+import { invalidRequest, type RequestError } from '../errors.ts'
 
 /** How the hub is reached: requests carry the token to the hub's own address only, and end when the signal aborts. */
 export interface HubClient {
@@ -36,10 +36,10 @@ export function fileUrl(client: HubClient, id: string, commit: string, path: str
 }
 
 function noAddress(from: 'hub' | 'registry', endpoint: string): RequestError {
-  return new RequestError('request/invalid', {
-    subject: from === 'hub' ? 'endpoint' : from,
-    expected: `the http(s) address of a ${from}`,
-    got: JSON.stringify(endpoint),
-    advice: `Check ${from === 'hub' ? 'HF_ENDPOINT' : 'npm_config_registry'}.`,
-  })
+  return invalidRequest(
+    from === 'hub' ? 'endpoint' : from,
+    `the http(s) address of a ${from}`,
+    JSON.stringify(endpoint),
+    `Check ${from === 'hub' ? 'HF_ENDPOINT' : 'npm_config_registry'}.`,
+  )
 }

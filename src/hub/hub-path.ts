@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 
 /** A repository of the hub, or a file or folder in it. */
 export interface HubPath {
@@ -24,11 +24,7 @@ export function parseHubPath(name: string): HubPath {
     .map(word => (address === undefined ? word : decodeURIComponent(word)))
   const part = rest.join('/').replace(/\/+$/, '')
   if (part !== '' && part.split('/').some(word => word === '..' || word === '.' || word === '')) {
-    throw new RequestError('request/invalid', {
-      subject: 'model',
-      expected: 'owner/name, or a path in it',
-      got: JSON.stringify(name),
-    })
+    throw invalidRequest('model', 'owner/name, or a path in it', JSON.stringify(name))
   }
   return { id: words.slice(0, 2).join('/'), part, ...(isPage && { revision }) }
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 
 /** The revision that is pulled when none is asked for. */
 export const defaultRevision = 'main'
@@ -26,17 +26,9 @@ export function modelFolder(modelsFolder: string, { id, revision }: ModelName): 
 export function checkModelName({ id, revision }: ModelName): void {
   const words = id.split('/')
   if (words.length > 2 || !words.every(word => /^\w[\w.-]*$/.test(word) && !word.includes('..'))) {
-    throw new RequestError('request/invalid', {
-      subject: 'model',
-      expected: 'the name of a model on the hub, owner/name',
-      got: JSON.stringify(id),
-    })
+    throw invalidRequest('model', 'the name of a model on the hub, owner/name', JSON.stringify(id))
   }
   if (!/^\w[\w./-]*$/.test(revision) || revision.includes('..')) {
-    throw new RequestError('request/invalid', {
-      subject: 'revision',
-      expected: 'a branch, tag or commit',
-      got: JSON.stringify(revision),
-    })
+    throw invalidRequest('revision', 'a branch, tag or commit', JSON.stringify(revision))
   }
 }

@@ -1,6 +1,6 @@
 import { mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CheckpointError, RequestError } from '../errors.ts'
+import { CheckpointError, invalidRequest, type RequestError } from '../errors.ts'
 import { matchesChecksum } from './checksum.ts'
 import { checkFreeSpace } from './disk-space.ts'
 import { downloadFile } from './download-file.ts'
@@ -67,12 +67,12 @@ export async function* pullModel(name: string, options: PullOptions = {}): Async
 }
 
 function withoutOwner(name: string): RequestError {
-  return new RequestError('request/invalid', {
-    subject: 'model',
-    expected: 'owner/name of a model on the hub',
-    got: JSON.stringify(name),
-    advice: `Find it with: framewright models search ${name}`,
-  })
+  return invalidRequest(
+    'model',
+    'owner/name of a model on the hub',
+    JSON.stringify(name),
+    `Find it with: framewright models search ${name}`,
+  )
 }
 
 async function* pullFiles(pull: Pull): AsyncGenerator<PullEvent> {

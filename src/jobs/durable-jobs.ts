@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import type { Database } from './database.ts'
 import { Housekeeping } from './housekeeping.ts'
 import type { CreatedTask, Jobs, ListTasks, QueueStats, TaskChange } from './jobs.ts'
@@ -56,11 +56,7 @@ export class DurableJobs implements Jobs {
       onUnable = () => {},
     } = options
     if (!(runSeconds > 0 && runSeconds <= 20 * 3600)) {
-      throw new RequestError('request/invalid', {
-        subject: 'runSeconds',
-        expected: 'more than 0, and at most 72000 (20 hours)',
-        got: String(runSeconds),
-      })
+      throw invalidRequest('runSeconds', 'more than 0, and at most 72000 (20 hours)', runSeconds)
     }
     const checkStorage = await bindStorage(database, storage, storageKnown)
     const changes = await TaskChanges.listen(database)

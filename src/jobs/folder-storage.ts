@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { copyFile, link, mkdir, open, readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import type { Storage } from './storage.ts'
 
 const key = /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)*$/
@@ -16,11 +16,11 @@ export class FolderStorage implements Storage {
 
   pathOf(name: string): string {
     if (name.length <= 512 && key.test(name)) return join(this.#folder, name)
-    throw new RequestError('request/invalid', {
-      subject: 'storage key',
-      expected: 'lower-case letters, digits, dots, dashes and slashes',
-      got: JSON.stringify(name.slice(0, 80)),
-    })
+    throw invalidRequest(
+      'storage key',
+      'lower-case letters, digits, dots, dashes and slashes',
+      JSON.stringify(name.slice(0, 80)),
+    )
   }
 
   async write(name: string, bytes: Uint8Array): Promise<void> {

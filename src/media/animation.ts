@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { MediaError, RequestError } from '../errors.ts'
+import { invalidRequest, MediaError } from '../errors.ts'
 import type { ClipFormat, FrameSink } from './frame-sink.ts'
 import { withGifComment } from './gif-comment.ts'
 import { loadSharp } from './load-sharp.ts'
@@ -57,12 +57,12 @@ const fastest = { '.gif': 50, '.webp': 90 } as const
 
 function checkRate(format: keyof typeof fastest, fps: number): void {
   if (fps <= fastest[format]) return
-  throw new RequestError('request/invalid', {
-    subject: 'fps',
-    expected: `at most ${fastest[format]} for a ${format} file`,
-    got: String(fps),
-    advice: 'Write .mp4, .webm or a folder of PNG files.',
-  })
+  throw invalidRequest(
+    'fps',
+    `at most ${fastest[format]} for a ${format} file`,
+    fps,
+    'Write .mp4, .webm or a folder of PNG files.',
+  )
 }
 
 async function encode(strip: Uint8Array, format: '.gif' | '.webp', clip: ClipFormat): Promise<Uint8Array> {

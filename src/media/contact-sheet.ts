@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import { loadSharp } from './load-sharp.ts'
 import { repeatPixels } from './upscale.ts'
 
@@ -29,7 +29,7 @@ export async function contactSheet(options: ContactSheetOptions): Promise<Uint8A
   const total = frames.length / frameBytes
   if (!Number.isInteger(total) || total === 0) {
     const expected = `one or more frames of ${width}x${height}, a multiple of ${frameBytes} bytes`
-    throw new RequestError('request/invalid', { subject: 'frames', expected, got: String(frames.length) })
+    throw invalidRequest('frames', expected, frames.length)
   }
   const shown = spread(total, Math.min(options.count ?? total, total))
   const columns = options.columns ?? columnsOf(shown.length, width, height)

@@ -1,5 +1,5 @@
 /** Pictures as the networks take them: planes of numbers, fitted to the size of the clip. */
-import { RequestError } from '../errors.ts'
+import { invalidRequest, type RequestError } from '../errors.ts'
 import type { Picture } from './decode-picture.ts'
 import { toPlanes } from './planes.ts'
 import { resample, type Size } from './resample.ts'
@@ -146,5 +146,5 @@ function neighbours(from: number, to: number): Neighbours {
 }
 
 function tooSmall({ width, height }: Picture, expected: string): RequestError {
-  return new RequestError('request/invalid', { subject: 'reference', expected, got: `${width}x${height}` })
+  return invalidRequest('reference', expected, `${width}x${height}`)
 }

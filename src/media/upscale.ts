@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import { loadSharp } from './load-sharp.ts'
 
 /** Enlarges every frame by a whole number: `nearest` keeps hard pixel edges, `lanczos` smooths. */
@@ -19,7 +19,7 @@ export function upscaler(upscale: Upscale | undefined, width: number, height: nu
   const factor = upscale?.factor ?? 1
   if (!Number.isInteger(factor) || factor < 1 || factor > 16) {
     const expected = 'a whole number from 1 to 16'
-    throw new RequestError('request/invalid', { subject: 'upscale.factor', expected, got: String(factor) })
+    throw invalidRequest('upscale.factor', expected, factor)
   }
   if (factor === 1) return frame => frame
   if (upscale?.kernel === 'nearest') return frame => repeatPixels(frame, width, height, factor)

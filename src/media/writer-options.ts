@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import type { WrittenCodec } from './bitstream/colour-tags.ts'
 import type { ClipFormat } from './frame-sink.ts'
 import type { OutputFormat } from './output-path.ts'
@@ -76,12 +76,12 @@ export function codecOf(format: OutputFormat, { codec, width, height }: WriterOp
   const known = codecsOf[format]
   if (codec !== undefined && !known.includes(codec)) {
     const expected = known.length > 0 ? `${known.join(' or ')} for ${format}` : `none for ${format}`
-    throw new RequestError('request/invalid', { subject: 'codec', expected, got: codec })
+    throw invalidRequest('codec', expected, codec)
   }
   // The AV1 encoder never returns from a picture that is smaller than half of its 64-pixel blocks.
   if (codec === 'av1' && Math.min(width, height) < 32) {
     const got = `${width}x${height}`
-    throw new RequestError('request/invalid', { subject: 'size', expected: 'at least 32x32 for av1', got })
+    throw invalidRequest('size', 'at least 32x32 for av1', got)
   }
   if (codec === 'av1' || codec === 'vp9') return codec
   return format === '.webm' ? 'vp9' : 'avc'
@@ -106,7 +106,7 @@ export function checkOptions({ width, height, fps, quality = 90, sound }: Writer
   const wrong = checks.find(([, , right]) => !right)
   if (wrong === undefined) return
   const [subject, got, , expected] = wrong
-  throw new RequestError('request/invalid', { subject, expected, got: String(got) })
+  throw invalidRequest(subject, expected, got)
 }
 
 function isCount(value: number, most: number): boolean {

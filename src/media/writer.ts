@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { CancelledError, RequestError } from '../errors.ts'
+import { CancelledError, invalidRequest } from '../errors.ts'
 import type { WrittenCodec } from './bitstream/colour-tags.ts'
 import type { ClipFormat, FrameSink } from './frame-sink.ts'
 import { checkOutput, type OutputFormat, outputError, UnfinishedOutput } from './output-path.ts'
@@ -85,7 +85,7 @@ class ClipWriter implements VideoWriter {
       const frameBytes = width * height * 3
       if (frames.length % frameBytes !== 0) {
         const expected = `a multiple of ${frameBytes} bytes for frames of ${width}x${height}`
-        throw new RequestError('request/invalid', { subject: 'frames', expected, got: String(frames.length) })
+        throw invalidRequest('frames', expected, frames.length)
       }
       for (let at = 0; at < frames.length; at += frameBytes) {
         await setImmediate() // Converting a frame takes milliseconds; let others run in between.
@@ -100,11 +100,11 @@ class ClipWriter implements VideoWriter {
     return this.#next(async () => {
       const { rate, channels } = this.#options.sound ?? { rate: 0, channels: 0 }
       if (rate !== sound.rate || channels !== sound.channels) {
-        throw new RequestError('request/invalid', {
-          subject: 'sound',
-          expected: rate === 0 ? 'none: the clip was opened without' : `${channels} channels of ${rate} Hz`,
-          got: `${sound.channels} channels of ${sound.rate} Hz`,
-        })
+        throw invalidRequest(
+          'sound',
+          rate === 0 ? 'none: the clip was opened without' : `${channels} channels of ${rate} Hz`,
+          `${sound.channels} channels of ${sound.rate} Hz`,
+        )
       }
       await this.#sink.writeSound?.(sound)
     })
@@ -113,11 +113,7 @@ class ClipWriter implements VideoWriter {
   finish(): Promise<WrittenVideo> {
     return this.#next(async () => {
       if (this.#frames === 0) {
-        throw new RequestError('request/invalid', {
-          subject: 'frames',
-          expected: 'at least one',
-          got: 'none',
-        })
+        throw invalidRequest('frames', 'at least one', 'none')
       }
       const bytes = await this.#sink.finish()
       this.#check()

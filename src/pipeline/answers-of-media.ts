@@ -1,5 +1,5 @@
 /** What a request leaves open, answered by the pictures and clips that it names. */
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import { nearestShape, sizeLike } from '../geometry/nearest-size.ts'
 import { framesForSeconds, framesWithin } from '../geometry/video-geometry.ts'
 import { framesAtRate } from '../media/at-rate.ts'
@@ -28,12 +28,12 @@ export async function refusePicture(
   if (media?.kind !== 'picture') return
   const picturesOf = ['image', 'last-image', 'keyframes', 'references'] as const
   const uses = picturesOf.filter(mode => modes.includes(mode)).map(mode => modeNames[mode])
-  throw new RequestError('request/invalid', {
-    subject: `video ${video}`,
-    expected: 'a video, or a folder of pictures',
-    got: 'a picture',
-    advice: `Of a picture this checkpoint can make ${uses.join(', ') || 'nothing'}.`,
-  })
+  throw invalidRequest(
+    `video ${video}`,
+    'a video, or a folder of pictures',
+    'a picture',
+    `Of a picture this checkpoint can make ${uses.join(', ') || 'nothing'}.`,
+  )
 }
 
 /** The answers of a file: the shape of the video, and of a clip to work from its length, at the model's frame rate. */

@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { DenoiseState } from './denoise-state.ts'
 
@@ -17,10 +17,10 @@ export function checkResumed(
   const wrong = initial.findIndex(({ data }, index) => streams[index]?.latents.length !== data.length)
   if (wrong < 0 && step >= firstStep && step <= steps) return
   const index = Math.max(wrong, 0)
-  throw new RequestError('request/invalid', {
-    subject: 'state to resume from',
-    expected: `latents of ${initial[index]!.shape.join('x')} and a step from ${firstStep} to ${steps}`,
-    got: `${streams[index]?.latents.length ?? 0} values and step ${step}`,
-    advice: 'Resume with the request that the state was saved for, or start anew.',
-  })
+  throw invalidRequest(
+    'state to resume from',
+    `latents of ${initial[index]!.shape.join('x')} and a step from ${firstStep} to ${steps}`,
+    `${streams[index]?.latents.length ?? 0} values and step ${step}`,
+    'Resume with the request that the state was saved for, or start anew.',
+  )
 }

@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts'
+import { invalidRequest, RequestError } from '../errors.ts'
 import { framesFor, wholeLatents } from '../geometry/video-geometry.ts'
 import type { RequestFacts } from './model-facts.ts'
 
@@ -46,17 +46,12 @@ export function planExtension(fields: Fields, facts: RequestFacts): ExtendPlan |
   if (path === undefined) {
     const alone = (['window', 'overlap'] as const).find(name => fields[name] !== undefined)
     if (alone === undefined) return undefined
-    throw new RequestError('request/invalid', { subject: alone, expected: 'extend beside it', got: 'none' })
+    throw invalidRequest(alone, 'extend beside it', 'none')
   }
   const other = others.find(name => fields[name] !== undefined)
   if (other !== undefined) {
     const advice = 'Make the continuation as a clip of its own to direct it further.'
-    throw new RequestError('request/invalid', {
-      subject: other,
-      expected: 'no extend beside it',
-      got: path,
-      advice,
-    })
+    throw invalidRequest(other, 'no extend beside it', path, advice)
   }
   const opening = openingOf(facts) ?? 'picture' // what cannot do it is refused as a mode
   const twoLatents = 1 + facts.geometry.temporalStride
@@ -69,11 +64,7 @@ export function planExtension(fields: Fields, facts: RequestFacts): ExtendPlan |
     throw new RequestError('request/unsupported', { subject: 'overlap', expected, got: String(overlap) })
   }
   if (overlap < window) return { path, window, overlap, opening }
-  throw new RequestError('request/invalid', {
-    subject: 'overlap',
-    expected: `less than the window of ${window} frames`,
-    got: String(overlap),
-  })
+  throw invalidRequest('overlap', `less than the window of ${window} frames`, overlap)
 }
 
 /** Frames that are added to the clip. */

@@ -1,5 +1,5 @@
 /** Where the pictures of a request stand. */
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import { latentStart } from '../geometry/video-geometry.ts'
 import type { GeneratePlan } from './fields/request-fields.ts'
 import type { RequestFacts } from './model-facts.ts'
@@ -28,12 +28,7 @@ export function checkPlaces(plan: GeneratePlan, facts: RequestFacts): void {
   for (const [index, { name, frame }] of places.entries()) {
     const before = places.slice(0, index).find(each => each.frame === frame)
     if (before === undefined) continue
-    throw new RequestError('request/invalid', {
-      subject: name,
-      expected: `no other picture for frame ${frame}`,
-      got: before.name,
-      advice: 'Leave one of them out.',
-    })
+    throw invalidRequest(name, `no other picture for frame ${frame}`, before.name, 'Leave one of them out.')
   }
 }
 
@@ -46,7 +41,7 @@ function placeOf(
   const place = frames + frame
   if (place < 0) {
     const expected = `a frame from ${-frames} to ${frames - 1}`
-    throw new RequestError('request/invalid', { subject: 'keyframe', expected, got: String(frame) })
+    throw invalidRequest('keyframe', expected, frame)
   }
   return countedFromEnd === 'latents' ? latentStart(geometry, place) : place
 }

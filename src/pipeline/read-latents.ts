@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts'
+import { invalidRequest, type RequestError } from '../errors.ts'
 import { readSafetensorsHeader } from '../weights/read-header.ts'
 import { readTensor } from '../weights/read-tensor.ts'
 import { toFloat32 } from '../weights/to-float32.ts'
@@ -36,10 +36,10 @@ async function readLatents(path: string, shape: readonly number[]): Promise<Floa
 }
 
 function otherLatents(path: string, expected: string, got: string): RequestError {
-  return new RequestError('request/invalid', {
-    subject: `latents ${path}`,
+  return invalidRequest(
+    `latents ${path}`,
     expected,
     got,
-    advice: 'Latents are given as the network sees them, [channels, frames, height, width].',
-  })
+    'Latents are given as the network sees them, [channels, frames, height, width].',
+  )
 }

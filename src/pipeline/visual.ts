@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import { cropToShape } from '../media/crop.ts'
 import { fileKind } from '../media/file-kind.ts'
 import { type Picture, readPicture } from '../media/read-picture.ts'
@@ -67,12 +67,12 @@ async function readClip(path: string, still: Still, reading: Reading): Promise<P
   const pictures = await readPictures(path, frames, reading)
   if (pictures.length === frames) return pictures
   if (pictures.length === 1 && still === 'held') return new Array<Picture>(frames).fill(pictures[0]!)
-  throw new RequestError('request/invalid', {
-    subject: path,
-    expected: `${frames} frames, as many as are to be made`,
-    got: (await isStill(path)) ? 'a picture' : String(pictures.length),
-    advice: `Use --frames with the nearest count that the model can make, at most ${pictures.length}.`,
-  })
+  throw invalidRequest(
+    path,
+    `${frames} frames, as many as are to be made`,
+    (await isStill(path)) ? 'a picture' : String(pictures.length),
+    `Use --frames with the nearest count that the model can make, at most ${pictures.length}.`,
+  )
 }
 
 /** The frames of a video at the rate of the clip, or of a folder, up to `most`, or a picture as the only one. */

@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 
 /**
  * Options of ONNX Runtime's CUDA provider that the native backend sets. The arena takes what is asked for, where the
@@ -29,11 +29,7 @@ export function optionsOf(
     entries.map(entry => {
       const [, name, value] = /^\s*(\w+)\s*=\s*(\S+)\s*$/.exec(entry) ?? []
       if (name !== undefined && value !== undefined) return [name, value]
-      throw new RequestError('request/invalid', {
-        subject: variable,
-        expected: `options as name=value with commas between, such as ${example}`,
-        got: entry,
-      })
+      throw invalidRequest(variable, `options as name=value with commas between, such as ${example}`, entry)
     }),
   )
 }

@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import { checkCuda, checkTensorRt, cudaAtHand } from './gpu-at-hand.ts'
 
 export type Device =
@@ -52,11 +52,7 @@ export function parseDevices(text: string): readonly [Device, Device?] {
   if (second === undefined) return [parseDevice(first)]
   const pair = [parseDevice(first), parseDevice(second)] as const
   if (more.length === 0 && pair[0].type === pair[1].type) return pair
-  throw new RequestError('request/invalid', {
-    subject: 'device',
-    expected: 'one, or two of a kind such as cuda:0,cuda:1',
-    got: text,
-  })
+  throw invalidRequest('device', 'one, or two of a kind such as cuda:0,cuda:1', text)
 }
 
 /**
@@ -71,10 +67,10 @@ export function parseDeviceName(text: string): Device {
   if (tensorRt) {
     return { type: 'cuda', index: Number(tensorRt[1] ?? 0), tensorRt: tensorRt[2] ? 'all' : 'decoder' }
   }
-  throw new RequestError('request/invalid', {
-    subject: 'device',
-    expected: 'auto, cpu, cuda, cuda:N, tensorrt or tensorrt:N',
-    got: text,
-    advice: 'Use cuda for a GPU of NVIDIA; "framewright doctor" tells what this machine has.',
-  })
+  throw invalidRequest(
+    'device',
+    'auto, cpu, cuda, cuda:N, tensorrt or tensorrt:N',
+    text,
+    'Use cuda for a GPU of NVIDIA; "framewright doctor" tells what this machine has.',
+  )
 }

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 
 /** A library of custom operators, and the folders of kernels/ that it was made of. */
 export interface KernelLibrary {
@@ -38,11 +38,11 @@ export function withoutKernels(
   if (!library || names.length === 0) return library
   const unknown = names.filter(name => !library.kernels.has(name))
   if (unknown.length > 0) {
-    throw new RequestError('request/invalid', {
-      subject: leftOutVariable,
-      expected: `names of ${[...library.kernels].join(', ')}, with commas between`,
-      got: unknown.join(', '),
-    })
+    throw invalidRequest(
+      leftOutVariable,
+      `names of ${[...library.kernels].join(', ')}, with commas between`,
+      unknown.join(', '),
+    )
   }
   return { ...library, kernels: new Set([...library.kernels].filter(name => !names.includes(name))) }
 }

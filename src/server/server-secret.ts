@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 
 const secretBytes = 32
 
@@ -28,10 +28,10 @@ export async function serverSecret(path: string): Promise<Buffer> {
 
 function checked(path: string, secret: Buffer): Buffer {
   if (secret.length === secretBytes) return secret
-  throw new RequestError('request/invalid', {
-    subject: path,
-    expected: `a secret of ${secretBytes} bytes`,
-    got: `${secret.length} bytes`,
-    advice: 'Remove the file: a new one is made, and addresses that were given out become invalid.',
-  })
+  throw invalidRequest(
+    path,
+    `a secret of ${secretBytes} bytes`,
+    `${secret.length} bytes`,
+    'Remove the file: a new one is made, and addresses that were given out become invalid.',
+  )
 }

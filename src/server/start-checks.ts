@@ -1,7 +1,7 @@
 /** What is told of a server's options at once: before anything listens, and before a device is used. */
 import { stat } from 'node:fs/promises'
 import { resolveModel } from '../engine/model-name.ts'
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import type { VideoOptions } from '../host/video-options.ts'
 import type { Keys } from '../jobs/keys.ts'
 import { readAdapter } from '../weights/adapters/adapter-file.ts'
@@ -41,24 +41,24 @@ export function isOpenToOthers(host: string = defaultHost): boolean {
 export async function needsKeys(host: string, keys: Pick<Keys, 'any'>): Promise<boolean> {
   const any = await keys.any()
   if (any || !isOpenToOthers(host)) return any
-  throw new RequestError('request/invalid', {
-    subject: `host ${host}`,
-    expected: 'an API key, as others can reach this address',
-    got: 'none',
-    advice: 'Make one with: framewright keys create NAME',
-  })
+  throw invalidRequest(
+    `host ${host}`,
+    'an API key, as others can reach this address',
+    'none',
+    'Make one with: framewright keys create NAME',
+  )
 }
 
 async function checkFolder(name: string, path: string): Promise<void> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => error)
   const got = 'isDirectory' in found ? !found.isDirectory() && 'a file' : inFile(found)
   if (got === false) return
-  throw new RequestError('request/invalid', {
-    subject: `${name} ${path}`,
-    expected: 'a folder, or a name for a new one',
+  throw invalidRequest(
+    `${name} ${path}`,
+    'a folder, or a name for a new one',
     got,
-    advice: `Give another folder with --${name}.`,
-  })
+    `Give another folder with --${name}.`,
+  )
 }
 
 const inFile = ({ code }: NodeJS.ErrnoException) => code === 'ENOTDIR' && 'a path below a file'

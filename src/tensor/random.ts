@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 import { bitsOfEach, toBfloat16Bits } from './float16.ts'
 
 /**
@@ -94,12 +94,12 @@ function checkedSeed(seed: bigint | number): number {
   const valid =
     typeof seed === 'bigint' ? seed >= 0n && seed <= maxSeed : Number.isSafeInteger(seed) && seed >= 0
   if (!valid) {
-    throw new RequestError('request/invalid', {
-      subject: 'seed',
-      expected: 'an integer from 0 to 2^64 − 1',
-      got: String(seed),
-      advice: 'Above 2^53 − 1, pass it as a bigint.',
-    })
+    throw invalidRequest(
+      'seed',
+      'an integer from 0 to 2^64 − 1',
+      seed,
+      'Above 2^53 − 1, pass it as a bigint.',
+    )
   }
   return Number(BigInt.asUintN(32, BigInt(seed)))
 }

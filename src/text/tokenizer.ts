@@ -1,4 +1,4 @@
-import { CheckpointError, FramewrightError, messageOf, RequestError } from '../errors.ts'
+import { CheckpointError, FramewrightError, invalidRequest, messageOf, type RequestError } from '../errors.ts'
 import type { TokenizerConfig } from './tokenizer-config.ts'
 import type { TokenizerJson } from './tokenizer-json.ts'
 import { buildTokenizer, type LibraryTokenizer } from './tokenizer-parts.ts'
@@ -147,9 +147,5 @@ function padIdOf(tokenizer: LibraryTokenizer, json: TokenizerJson, config: Token
 }
 
 function tooShort(length: number, specialTokens: number): RequestError {
-  return new RequestError('request/invalid', {
-    subject: 'text length',
-    expected: `a whole number of tokens, at least ${specialTokens}`,
-    got: String(length),
-  })
+  return invalidRequest('text length', `a whole number of tokens, at least ${specialTokens}`, length)
 }

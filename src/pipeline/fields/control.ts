@@ -1,4 +1,4 @@
-import { RequestError } from '../../errors.ts'
+import { invalidRequest, RequestError } from '../../errors.ts'
 import { decimal, text, texts } from './argument-types.ts'
 import { type FieldGroup, havingMode } from './field.ts'
 import type { StepPlan } from './sampling.ts'
@@ -63,7 +63,7 @@ export const controlFields: FieldGroup<ControlFields, ControlPlan> = {
       const other = notBesideLatents.find(name => (fields as Record<string, unknown>)[name] !== undefined)
       if (other === undefined) return
       const expected = `no ${other} beside them`
-      throw new RequestError('request/invalid', { subject: 'latents', expected, got: 'both' })
+      throw invalidRequest('latents', expected, 'both')
     },
     flag: { name: '--latents', argument: '<file>', group: 'pictures', type: text },
     files: true,
@@ -109,5 +109,5 @@ const notBesideLatents = ['video', 'image', 'lastImage', 'keyframes', 'mask', 'r
 
 /** The error for a field that says something of another one, which is not there. */
 export function alone(subject: string, needed: string): RequestError {
-  return new RequestError('request/invalid', { subject, expected: `${needed} beside it`, got: 'none' })
+  return invalidRequest(subject, `${needed} beside it`, 'none')
 }

@@ -1,4 +1,4 @@
-import { RequestError } from '../../errors.ts'
+import { invalidRequest } from '../../errors.ts'
 import { text, wholeNumber } from './argument-types.ts'
 import type { FieldGroup } from './field.ts'
 
@@ -35,12 +35,7 @@ export const decodingFields: FieldGroup<DecodingFields, DecodingPlan> = {
     check(fields) {
       if ((fields as { readonly extend?: string }).extend === undefined) return
       const advice = 'Give one of them.'
-      throw new RequestError('request/invalid', {
-        subject: 'upsampler',
-        expected: 'no extend beside it',
-        got: 'both',
-        advice,
-      })
+      throw invalidRequest('upsampler', 'no extend beside it', 'both', advice)
     },
     flag: { name: '--upsampler', argument: '<folder|file>', group: 'finer', type: text },
     files: true,

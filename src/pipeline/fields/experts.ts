@@ -1,5 +1,5 @@
 /** What is said of models whose steps several networks share. */
-import { RequestError } from '../../errors.ts'
+import { invalidRequest, RequestError } from '../../errors.ts'
 import { decimal } from './argument-types.ts'
 import type { FieldGroup, Zod } from './field.ts'
 
@@ -68,12 +68,12 @@ export function checkCount(count: number, experts: number): void {
 
 function checkShort(guidance: GuidedFields['guidance'], experts: number): void {
   if (typeof guidance === 'object') {
-    throw new RequestError('request/invalid', {
-      subject: 'guidance2',
-      expected: 'guidance of one number beside it',
-      got: `a list of ${guidance.length}`,
-      advice: 'Put its number into the list.',
-    })
+    throw invalidRequest(
+      'guidance2',
+      'guidance of one number beside it',
+      `a list of ${guidance.length}`,
+      'Put its number into the list.',
+    )
   }
   if (experts === 1) throw oneExpert('guidance2', 'Use guidance alone.')
 }

@@ -1,5 +1,5 @@
 /** Noise levels that a request names itself. */
-import { RequestError } from '../../errors.ts'
+import { invalidRequest, type RequestError } from '../../errors.ts'
 import { checkSpacing } from '../../sampling/schedules/noise-levels.ts'
 import { numbers } from './argument-types.ts'
 import type { FieldGroup } from './field.ts'
@@ -54,19 +54,14 @@ function checkCount({
 }: LevelFields & { readonly steps?: number | undefined }): void {
   const given = timesteps ?? sigmas ?? []
   if (steps === undefined || steps === given.length) return
-  throw new RequestError('request/invalid', {
-    subject: 'steps',
-    expected: `${given.length}, the number of ${timesteps ? 'timesteps' : 'sigmas'}`,
-    got: String(steps),
-    advice: 'Leave it out.',
-  })
+  throw invalidRequest(
+    'steps',
+    `${given.length}, the number of ${timesteps ? 'timesteps' : 'sigmas'}`,
+    steps,
+    'Leave it out.',
+  )
 }
 
 function bothGiven(): RequestError {
-  return new RequestError('request/invalid', {
-    subject: 'timesteps',
-    expected: 'no sigmas beside them',
-    got: 'both',
-    advice: 'Give one of them.',
-  })
+  return invalidRequest('timesteps', 'no sigmas beside them', 'both', 'Give one of them.')
 }
