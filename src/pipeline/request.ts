@@ -1,12 +1,15 @@
 import { z } from 'zod'
 import { RequestError } from '../errors.ts'
 import { toLatent } from '../geometry/video-geometry.ts'
+import { memoize } from '../memoize.ts'
 import { dropNotices, type Notify } from '../notices.ts'
 import { isGuided } from '../sampling/guidance.ts'
 import { wrongField } from '../schema-issue.ts'
 import { answersOf, type Probe, refusePicture } from './answers-of-media.ts'
 import { withPreset } from './fields/preset.ts'
 import {
+  type AnyField,
+  type FieldName,
   fieldEntries,
   type GeneratePlan,
   type GenerateRequest,
@@ -91,7 +94,8 @@ export function planRequest(
 ): GeneratePlan {
   const entries = fieldEntries(fields)
   const schema = schemaOf(entries, request)
-  const parsed = schema.safeParse(request)
+  // The schema is of this request alone: to compile it takes longer than to check one value with it.
+  const parsed = schema.safeParse(request, { jitless: true })
   if (!parsed.success) {
     const { field, ...what } = wrongField(parsed.error, request, schema)
     throw new RequestError('request/invalid', { subject: field || 'request', ...what })
@@ -117,12 +121,14 @@ export function planRequest(
 /** What the fields of a request may hold, whatever the model. */
 function schemaOf(entries: ReturnType<typeof fieldEntries>, request: GenerateRequest) {
   const said = entries.filter(([name]) => name === 'prompt' || name in Object(request))
-  return z.strictObject(
-    Object.fromEntries(
-      said.map(([name, { schema }]) => [name, name === 'prompt' ? schema(z) : schema(z).optional()]),
-    ),
-  )
+  return z.strictObject(Object.fromEntries(said.map(([name, field]) => [name, fieldSchema({ name, field })])))
 }
+
+const fieldSchema = memoize(
+  ({ name, field: { schema } }: { readonly name: FieldName; readonly field: AnyField }) =>
+    name === 'prompt' ? schema(z) : schema(z).optional(),
+  ({ field }) => field,
+)
 
 function notTaken(name: string, { takes }: RequestFacts): RequestError {
   return new RequestError('request/unsupported', {

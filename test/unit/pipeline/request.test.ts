@@ -33,6 +33,21 @@ describe('a plan', () => {
     })
   })
 
+  test('is made with one schema of a field for all requests', () => {
+    let made = 0
+    const schema: typeof requestFields.steps.schema = z => {
+      made++
+      return requestFields.steps.schema(z)
+    }
+    const fields = { ...requestFields, steps: { ...requestFields.steps, schema } }
+    for (const steps of [3, 4]) {
+      expect(planRequest({ prompt: 'a cat', steps }, facts, { fields, randomSeed: () => 7n }).steps).toBe(
+        steps,
+      )
+    }
+    expect(made).toBe(1)
+  })
+
   test('has what the request says', () => {
     const request = {
       prompt: 'a cat',
