@@ -41,6 +41,8 @@ export class KeptBackend implements Backend {
     const key = JSON.stringify(options)
     this.#idle = idleLanes.get(key) ?? []
     idleLanes.set(key, this.#idle)
+    // The one with the most in it: a lane is made where two engines run side by side.
+    this.#idle.sort((a, b) => a.sessions.size - b.sessions.size)
     this.#lane = this.#idle.pop() ?? { backend: new OnnxRuntimeBackend(options), sessions: new Map() }
     const { name, device, kernels, residentsInPlace, keyMultiple, keepsState } = this.#lane.backend
     this.name = name
