@@ -70,10 +70,20 @@ export function readConfig<T>(
 export function checkConfig<T>(schema: z.ZodType<T>, config: unknown, file: string): T {
   const parsed = schema.safeParse(config)
   if (parsed.success) return parsed.data
-  const { field, ...what } = wrongField(parsed.error, config, schema)
+  const { field, expected, got } = wrongField(parsed.error, config, schema)
   throw new CheckpointError('checkpoint/config', {
     subject: field === '' ? file : `${file} ${field}`,
-    ...what,
+    ...(ownWords(parsed.error.issues[0]!.message, got) ?? { expected, got }),
     advice: 'Download the file again, or use a checkpoint of a model that is known here.',
   })
+}
+
+/** How the messages of zod itself begin. */
+const zodMessage = /^(?:Invalid|Too (?:big|small)|Unrecognized)\b/
+
+/** The words that a schema has for a rule of its own: they say what is expected, or what is there instead. */
+function ownWords(message: string, got: string) {
+  if (zodMessage.test(message)) return undefined
+  const [, expected] = /^expected (.*?)(?:, got .*)?$/.exec(message) ?? []
+  return expected === undefined ? { expected: 'a valid one', got: message } : { expected, got }
 }

@@ -133,9 +133,14 @@ describe('what cannot be used is refused before anything runs', () => {
       'temporal upsampling',
       'temporal',
       { temporal_upsample: true },
-      /temporal_upsample, got expected false: only height and width/,
+      /temporal_upsample: expected false: only height and width are upsampled, got true\./,
     ],
-    ['groups that do not divide', 'odd', { mid_channels: 48 }, /mid_channels, got expected a multiple of 32/],
+    [
+      'groups that do not divide',
+      'odd',
+      { mid_channels: 48 },
+      /mid_channels: expected a multiple of 32, the groups of its norms, got 48\./,
+    ],
     ['other weights than its config says', 'short', { num_blocks_per_stage: 1 }, /res_blocks\.1\./],
     ['weights that are missing', 'long', { num_blocks_per_stage: 3 }, /res_blocks\.2\./],
   ])('%s', async (_, name, change, message) => {

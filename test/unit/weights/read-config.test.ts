@@ -40,3 +40,29 @@ test.each([
     `${vae} width`,
   )
 })
+
+test.each([
+  [{ heads: 6 }, 'heads: expected a multiple of 4, the groups of its norms, got 6. '],
+  [{ axes: [1, 2] }, 'axes: expected at least 3 entries, one a block, got [1,2]. '],
+  [{ layers: [8] }, 'layers: expected a valid one, got has to be empty: attention is not built. '],
+  [{ layers: 8 }, 'layers: expected a list, got 8. '],
+])('the words of a schema say what is wrong with a config: %j', (config, message) => {
+  const worded = z.object({
+    heads: z.number().multipleOf(4, 'expected a multiple of 4, the groups of its norms').optional(),
+    axes: z
+      .array(z.number())
+      .superRefine((axes, context) => {
+        if (axes.length < 3)
+          context.addIssue({
+            code: 'custom',
+            message: `expected at least 3 entries, one a block, got ${axes.length}`,
+          })
+      })
+      .optional(),
+    layers: z.array(z.number()).max(0, 'has to be empty: attention is not built').optional(),
+  })
+  const checkpoint = { folder: '/models/a', index: {}, components: { vae: config } }
+  expect(() => readConfig(worded, checkpoint, 'vae')).toThrow(
+    expect.objectContaining({ message: expect.stringContaining(`/models/a/vae/config.json ${message}`) }),
+  )
+})
