@@ -1,25 +1,32 @@
-import { beforeAll } from 'vitest'
+import { afterAll, beforeAll } from 'vitest'
+import { DurableJobs } from '../../src/jobs/durable-jobs.ts'
 import { FolderStorage } from '../../src/jobs/folder-storage.ts'
-import { openJobs } from '../../src/jobs/open-jobs.ts'
-import { postgresOfRun, sql } from '../postgres-server.ts'
+import { PostgresDatabase } from '../../src/jobs/postgres-database.ts'
+import { migrate } from '../../src/jobs/schema.ts'
+import { postgresOfRun } from '../postgres-server.ts'
 import { scratchFolder } from '../scratch.ts'
 import { testJobs } from './jobs-suite.ts'
+import { KeptDatabase } from './kept-database.ts'
 
 const storage = new FolderStorage(scratchFolder())
-let database: string
-let opened = false
+let database: PostgresDatabase
+let kept: KeptDatabase
 
-// Making a database takes longer than most of what is done to it here: it is made once, and emptied.
 beforeAll(async () => {
-  database = await (await postgresOfRun()).createDatabase()
+  const address = await (await postgresOfRun()).createDatabase()
+  database = await PostgresDatabase.open(address, error => {
+    throw error
+  })
+  await database.transaction(migrate)
+  kept = new KeptDatabase(database)
 }, 120_000)
+afterAll(async () => await database.close())
 
 testJobs({
   name: 'tasks on a PostgreSQL server',
   storage,
   async open(options) {
-    if (opened) await sql(database, 'TRUNCATE framewright.tasks, framewright.idempotency')
-    opened = true
-    return (await openJobs({ database, storage, ...options })).jobs
+    await database.query('TRUNCATE framewright.tasks, framewright.idempotency')
+    return await DurableJobs.open(kept.open(), { storage, ...options })
   },
 })
