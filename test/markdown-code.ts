@@ -9,10 +9,15 @@ export interface CodeBlock {
   readonly text: string
 }
 
-const documents = [
+/** All but those of tests. */
+export const documents = [
   'README.md',
   'CONTRIBUTING.md',
-  ...['docs', 'models', 'kernels', 'bench'].flatMap(pathsBelow).filter(file => file.endsWith('.md')),
+  'CHANGELOG.md',
+  'SECURITY.md',
+  ...['docs', 'examples', 'models', 'kernels', 'bench']
+    .flatMap(pathsBelow)
+    .filter(file => file.endsWith('.md')),
 ]
 
 export const codeBlocks: readonly CodeBlock[] = documents.flatMap(file =>
