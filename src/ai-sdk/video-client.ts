@@ -153,8 +153,8 @@ async function pause(ms: number, { abortSignal }: CallSettings): Promise<void> {
 
 function messageIn(text: string): string | undefined {
   try {
-    const body = JSON.parse(text) as { error?: { message?: string } }
-    return body.error?.message
+    const { error } = JSON.parse(text) as { error?: { message?: string } | string }
+    return typeof error === 'string' ? error : error?.message
   } catch {
     return undefined
   }

@@ -56,10 +56,13 @@ export function createApp(services: Services, routes: readonly Route[]): Hono<En
   app.all('*', async context => {
     const { path, method } = context.req
     const there = routes.filter(route => isPathOf(route.path, path))
-    const api = there[0]?.api ?? apiOfPath(path, context.env.incoming.headers)
+    // Some clients put /v1 before their paths, and others take it with the address of the server.
+    const meant = path.startsWith('/v1/v1/') ? path.slice('/v1'.length) : `/v1${path}`
+    const known = routes.find(route => isPathOf(route.path, meant))
+    const api = (there[0] ?? known)?.api ?? apiOfPath(path, context.env.incoming.headers)
     return await answer(services, context, there.length > 0 ? 'another method' : 'unknown', api, async () => {
       if (there.length > 0) throw wrongMethod(method, there)
-      throw noSuchEndpoint(method, path)
+      throw noSuchEndpoint(method, path, known && meant)
     })
   })
   return app

@@ -27,9 +27,14 @@ export class HttpError extends Error {
   }
 }
 
-/** For a path that no endpoint has. @param path without a query, which may hold a signature */
-export function noSuchEndpoint(method: string | undefined, path: string): HttpError {
-  const message = `No such endpoint on this server, or no such id: ${method} ${path.slice(0, 200)}`
+/**
+ * For a path that no endpoint has.
+ * @param path without a query, which may hold a signature
+ * @param meant one that an endpoint has
+ */
+export function noSuchEndpoint(method: string | undefined, path: string, meant?: string): HttpError {
+  const advice = meant === undefined ? '' : `. Did you mean ${meant.slice(0, 200)}?`
+  const message = `No such endpoint on this server, or no such id: ${method} ${path.slice(0, 200)}${advice}`
   return new HttpError(404, message, { code: 'not_found' })
 }
 

@@ -1,10 +1,12 @@
 /** What clients get wrong, or write in another way, through their own SDKs. No task is started. */
 import { readdir } from 'node:fs/promises'
 import RunwayML, { BadRequestError as RunwayBadRequestError } from '@runwayml/sdk'
+import { experimental_generateVideo as generateVideo } from 'ai'
 import OpenAI, { BadRequestError, NotFoundError } from 'openai'
 import RunwayML3 from 'runwayml-sdk-3'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createFramewright } from '../../../src/ai-sdk/index.ts'
 import { scratchFolder } from '../../scratch.ts'
 import { type KeyedServer, startKeyedServer } from './keyed-server.ts'
 
@@ -256,6 +258,42 @@ describe('a list of videos', () => {
       expect(error, after).toBeInstanceOf(BadRequestError)
       expect((error as BadRequestError).param).toBe('after')
     }
+  })
+})
+
+describe('an address with a /v1 too few or too many is told to', () => {
+  test("OpenAI's client", async () => {
+    const client = new OpenAI({ baseURL: server.url, apiKey: 'alice', maxRetries: 0 })
+    await expect(client.videos.create({ prompt: 'a ball' })).rejects.toThrow(
+      '404 No such endpoint on this server, or no such id: POST /videos. Did you mean /v1/videos?',
+    )
+  })
+
+  test("Runway's client", async () => {
+    const client = new RunwayML({ baseURL: `${server.url}/v1`, apiKey: 'alice', maxRetries: 0 })
+    const asked = client.textToVideo.create({
+      model: 'gen4.5',
+      promptText: 'a ball',
+      ratio: '1280:720',
+      duration: 2,
+    })
+    await expect(asked).rejects.toThrow('POST /v1/v1/text_to_video. Did you mean /v1/text_to_video?')
+  })
+
+  test('the AI SDK', async () => {
+    const provider = createFramewright({ baseURL: server.url, apiKey: 'alice' })
+    const asked = generateVideo({ model: provider('doodle'), prompt: 'a ball', maxRetries: 0 })
+    await expect(asked).rejects.toThrow('POST /videos. Did you mean /v1/videos?')
+  })
+
+  test('but an answer of another server is told as it is', async () => {
+    const answer = (body: string) => async () => new Response(body, { status: 404 })
+    const failure = (body: string) => {
+      const provider = createFramewright({ fetch: answer(body) as never })
+      return generateVideo({ model: provider('doodle'), prompt: 'a ball', maxRetries: 0 })
+    }
+    await expect(failure('{"error":"no such route"}')).rejects.toThrow('no such route')
+    await expect(failure('<html>')).rejects.toThrow('The server answered 404.')
   })
 })
 
