@@ -8,8 +8,9 @@ import type {
   ModelFacts,
 } from '../../src/pipeline/family.ts'
 import { linearQuadraticSigmas, linearSigmas } from '../../src/sampling/schedules/spacings.ts'
+import { elementCount } from '../../src/tensor/dtype.ts'
 import { createGenerator } from '../../src/tensor/random.ts'
-import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { lazyTensor, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { checkFit } from '../../src/weights/check-fit.ts'
 import { readConfig } from '../../src/weights/read-config.ts'
 import { compression, type LtxVaeConfig, ltxVaeConfig } from '../ltx-vae/config.ts'
@@ -165,7 +166,7 @@ function decoderFeeds(config: LtxVaeConfig, { latents, noise, plan }: DecodeCont
   return {
     timestep: tensor('f32', [1], Float32Array.of(timestep)),
     ...Object.fromEntries(pictures.map((picture, index) => [`injected.${index}`, picture])),
-    noise: tensor('f32', latents.shape, noise.randn(latents.data.length)),
+    noise: lazyTensor('f32', latents.shape, () => noise.randn(elementCount(latents.shape))),
     'noise.scale': tensor('f32', [1], Float32Array.of(plan.decodeNoiseScale ?? timestep)),
   }
 }

@@ -14,7 +14,7 @@ import type {
   VisualInputs,
 } from '../../src/pipeline/family.ts'
 import { concatenate } from '../../src/tensor/axis.ts'
-import { float32Data, type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { lazyTensor, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import type { WanTransformerConfig } from './config.ts'
 import { fittedClip } from './visual-pictures.ts'
 
@@ -39,18 +39,18 @@ export async function controlConditioning(
   })
   const inactive = await context.encode(shown(false))
   const reactive = video ? await context.encode(shown(true)) : inactive
-  const clip = concatenate([inactive, reactive], 0) // [32, frames, h, w]
   // Each reference goes before what is there, so the last one comes first.
   const references = await Promise.all(inputs.references.map(picture => referenceLatents(picture, context)))
-  const latents = concatenate([...references.toReversed(), clip], 1)
   const count = references.length
-  const control = concatenate([latents, maskChannels(mask, context, facts, count)], 0) // [96, frames, h, w]
-  const patches = patchedShape(control.shape, config.patch_size)
-  const feeds = {
-    control: tensor('f32', patches, float32Data(control)),
-    'control.scale': layerScales(context, config),
-  }
-  const { latentFrames } = context.size
+  const { latentFrames, latentHeight, latentWidth } = context.size
+  const channels = 2 * facts.latentChannels + facts.geometry.spatialStride ** 2
+  const whole = [channels, count + latentFrames, latentHeight, latentWidth] // [96, frames, h, w]
+  const control = lazyTensor('f32', patchedShape(whole, config.patch_size), () => {
+    const clip = concatenate([inactive, reactive], 0) // [32, frames, h, w]
+    const latents = concatenate([...references.toReversed(), clip], 1)
+    return concatenate([latents, maskChannels(mask, context, facts, count)], 0).data // [96, frames, h, w]
+  })
+  const feeds = { control, 'control.scale': layerScales(context, config) }
   const size = { ...context.size, latentFrames: count + latentFrames }
   const stream = {
     shape: latentShape(facts.latentChannels, size),

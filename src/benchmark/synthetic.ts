@@ -88,7 +88,7 @@ function listed({ components }: PublishedModel): Record<string, readonly [string
 }
 
 /** The first layers of every transformer. */
-function withLayers(model: PublishedModel, layers: number): PublishedModel {
+export function withLayers(model: PublishedModel, layers: number): PublishedModel {
   const cut = (config: object) => {
     const hinted = 'vace_layers' in config ? (config.vace_layers as number[]) : undefined
     return {

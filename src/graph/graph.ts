@@ -44,7 +44,8 @@ export class Graph {
   readonly values = new Map<string, Value>()
 
   #path = ''
-  #names = new Map<string, number>()
+  /** Names that were asked for again, or that several results are called after: how often they were given. */
+  #repeated = new Map<string, number>()
   #constants = new Map<string, Value>()
   #weights = new Map<string, Value>()
 
@@ -72,7 +73,7 @@ export class Graph {
 
   /** @throws GraphError when the name is taken */
   input(name: string, dtype: DType, shape: Shape): Value {
-    if (this.#names.has(name)) throw this.#taken('input', name)
+    if (this.#isTaken(name)) throw this.#taken('input', name)
     const value = this.#value(this.#unique(name), dtype, shape)
     this.inputs.push(value)
     return value
@@ -83,7 +84,7 @@ export class Graph {
    * @throws GraphError when the name is taken
    */
   output(name: string, value: Value): Value {
-    if (this.#names.has(name)) throw this.#taken('output', name)
+    if (this.#isTaken(name)) throw this.#taken('output', name)
     const output = this.add({ op: 'Identity', inputs: [value] }, value.dtype, value.shape, name)
     this.outputs.push(output)
     return output
@@ -101,28 +102,33 @@ export class Graph {
 
   /** Adds a node with one result. */
   add(spec: NodeSpec, dtype: DType, shape: Shape, name?: string): Value {
-    return this.addMany(spec, [{ dtype, shape }], name)[0]!
+    const node = this.#nodeName(spec, name)
+    this.#addNode(node, spec, [node])
+    return this.#value(node, dtype, shape)
   }
 
   /** Adds a node with several results. */
   addMany(spec: NodeSpec, results: readonly { dtype: DType; shape: Shape }[], name?: string): Value[] {
+    const [only] = results
+    if (results.length === 1) return [this.add(spec, only!.dtype, only!.shape, name)]
+    const node = this.#nodeName(spec, name)
+    if (!this.#repeated.has(node)) this.#repeated.set(node, 1)
+    const outputs = results.map((_, index) => `${node}:${index}`)
+    this.#addNode(node, spec, outputs)
+    return results.map(({ dtype, shape }, index) => this.#value(outputs[index]!, dtype, shape))
+  }
+
+  #nodeName({ op }: NodeSpec, name = this.#path ? `${this.#path}/${op}` : op): string {
+    return this.#unique(name)
+  }
+
+  #addNode(name: string, spec: NodeSpec, outputs: readonly string[]): void {
+    const { op, domain = '', attributes = noAttributes } = spec
     if (spec.inputs.some(input => input !== undefined && input.graph !== this)) {
-      throw this.invalid(spec.op, 'operands of this graph', 'one of another graph')
+      throw this.invalid(op, 'operands of this graph', 'one of another graph')
     }
-    const node = this.#unique(name ?? (this.#path ? `${this.#path}/${spec.op}` : spec.op))
-    const values = results.map(({ dtype, shape }, index) => {
-      const output = results.length === 1 ? node : `${node}:${index}`
-      return this.#value(output, dtype, shape)
-    })
-    this.nodes.push({
-      name: node,
-      op: spec.op,
-      domain: spec.domain ?? '',
-      inputs: spec.inputs.map(input => input?.name ?? ''),
-      outputs: values.map(value => value.name),
-      attributes: spec.attributes ?? {},
-    })
-    return values
+    const inputs = spec.inputs.map(input => input?.name ?? '')
+    this.nodes.push({ name, op, domain, inputs, outputs, attributes })
   }
 
   /** A constant; equal small constants are one initializer. */
@@ -184,9 +190,16 @@ export class Graph {
     return this.invalid(role, 'a name of its own', `${name}, which is taken`)
   }
 
+  #isTaken(name: string): boolean {
+    return this.values.has(name) || this.#repeated.has(name)
+  }
+
   #unique(name: string): string {
-    const count = this.#names.get(name) ?? 0
-    this.#names.set(name, count + 1)
-    return count === 0 ? name : `${name}#${count}`
+    const count = this.#repeated.get(name) ?? (this.values.has(name) ? 1 : 0)
+    if (count === 0) return name
+    this.#repeated.set(name, count + 1)
+    return `${name}#${count}`
   }
 }
+
+const noAttributes: Node['attributes'] = Object.freeze({})

@@ -7,30 +7,17 @@ import type { Graph, Value } from './graph.ts'
 import type { Node } from './node.ts'
 import { opClassOf } from './op-class.ts'
 
-/**
- * Bytes of the results that are alive at once at the worst node, walking the graph in its order: a result lives from
- * its node to its last use, outputs to the end. A view is its operand; an elementwise op writes over an operand of
- * its size that nothing reads later.
- * @param workspace bytes that a node needs while it runs, beside operands and results
- * @param folded results that are computed when the graph is loaded
- * @throws RangeError for a dimension with a symbol that has no size
- */
+/** Bytes that a node needs while it runs, beside operands and results. */
+export type Workspace = (node: Node, sizes: SizesOf) => number
+
+/** As `LiveMemory.peakBytes`, for one size of a graph. */
 export function peakBytes(
   graph: Graph,
   symbols: Symbols,
-  workspace: (node: Node, sizes: SizesOf) => number = () => 0,
-  folded: ReadonlySet<string> = new Set(),
+  workspace?: Workspace,
+  folded?: ReadonlySet<string>,
 ): number {
-  const sizes = sizesOf(graph, symbols)
-  const buffers = new Buffers(graph)
-  let peak = 0
-  for (const [index, node] of graph.nodes.entries()) {
-    if (node.outputs.some(output => folded.has(output))) continue
-    for (const output of node.outputs) buffers.assign(node, output, index, sizes)
-    peak = Math.max(peak, buffers.bytes + workspace(node, sizes))
-    buffers.freeAfter(index)
-  }
-  return peak
+  return new LiveMemory(graph, folded).peakBytes(symbols, workspace)
 }
 
 /**
@@ -38,15 +25,10 @@ export function peakBytes(
  * @throws RangeError for a dimension with a symbol that has no size
  */
 export function largestElements(graph: Graph, symbols: Symbols): number {
-  const sizes = sizesOf(graph, symbols)
-  return [...graph.values.keys()].reduce(
-    (largest, name) =>
-      Math.max(
-        largest,
-        sizes.shape(name).reduce((product, size) => product * size, 1),
-      ),
-    0,
-  )
+  const elementsOf = elementCounter(symbols)
+  let largest = 0
+  for (const value of graph.values.values()) largest = Math.max(largest, elementsOf(value))
+  return largest
 }
 
 /** Sizes of the values of a graph, by name. */
@@ -56,77 +38,188 @@ export interface SizesOf {
 }
 
 export function sizesOf(graph: Graph, symbols: Symbols): SizesOf {
-  const dims = new Map<Dim, number>()
-  const size = (dim: Dim) => {
-    const found = dims.get(dim) ?? evaluateDim(dim, symbols)
-    dims.set(dim, found)
-    return found
+  const size = dimEvaluator(symbols)
+  const elementsOf = elementCounter(symbols)
+  return {
+    shape: name => graph.values.get(name)!.shape.map(size),
+    bytes(name) {
+      const value = graph.values.get(name)!
+      return elementsOf(value) * bytesPerElement(value.dtype)
+    },
   }
-  const shape = (name: string) => valueNamed(graph, name).shape.map(size)
+}
+
+function dimEvaluator(symbols: Symbols): (dim: Dim) => number {
   const known = new Map<string, number>()
-  const bytes = (name: string) => {
-    const found = known.get(name)
-    if (found !== undefined) return found
-    const counted =
-      shape(name).reduce((product, size) => product * size, 1) *
-      bytesPerElement(valueNamed(graph, name).dtype)
-    known.set(name, counted)
-    return counted
+  return dim => {
+    if (typeof dim === 'number') return dim
+    const size = known.get(dim) ?? evaluateDim(dim, symbols)
+    known.set(dim, size)
+    return size
   }
-  return { shape, bytes }
 }
 
-function valueNamed(graph: Graph, name: string): Value {
-  return graph.values.get(name)!
+function elementCounter(symbols: Symbols): (value: Value) => number {
+  const size = dimEvaluator(symbols)
+  return ({ shape }) => {
+    let count = 1
+    for (const dim of shape) count *= size(dim)
+    return count
+  }
 }
 
-interface Buffer {
-  readonly bytes: number
-  /** The node that reads it last. */
-  lastUse: number
-}
+/** In the place of a result's number: an input, a weight, or what is computed when the graph is loaded. */
+const outside = -1
 
-/** The memory of results. Inputs and weights have none here: they are there before the run. */
-class Buffers {
-  bytes = 0
-  readonly #lastUse = new Map<string, number>()
-  readonly #ofValue = new Map<string, Buffer>()
-  readonly #live = new Set<Buffer>()
+/** The results of a graph and where they are read, numbered once to be measured at any number of sizes. */
+export class LiveMemory {
+  readonly #graph: Graph
+  readonly #nodes: readonly Node[]
+  /** In the order of the nodes. */
+  readonly #results: readonly Value[]
+  readonly #reads: Reads
 
-  constructor(graph: Graph) {
-    graph.nodes.forEach((node, index) => {
-      for (const input of node.inputs) this.#lastUse.set(input, index)
+  /** @param folded results that are computed when the graph is loaded */
+  constructor(graph: Graph, folded: ReadonlySet<string> = new Set()) {
+    this.#graph = graph
+    this.#nodes = graph.nodes.filter(({ outputs }) => !outputs.some(output => folded.has(output)))
+    const numbers = new Map<string, number>()
+    const results: Value[] = []
+    const operands: number[] = []
+    const lastUse: number[] = []
+    const resultsTo = new Int32Array(this.#nodes.length)
+    const operandsTo = new Int32Array(this.#nodes.length)
+    this.#nodes.forEach(({ inputs, outputs }, index) => {
+      for (const input of inputs) {
+        const number = numbers.get(input) ?? outside
+        operands.push(number)
+        if (number !== outside) lastUse[number] = index
+      }
+      for (const output of outputs) {
+        numbers.set(output, results.length)
+        results.push(graph.values.get(output)!)
+        lastUse.push(index)
+      }
+      resultsTo[index] = results.length
+      operandsTo[index] = operands.length
     })
-    for (const { name } of graph.outputs) this.#lastUse.set(name, Number.POSITIVE_INFINITY)
-  }
-
-  assign(node: Node, output: string, index: number, sizes: SizesOf): void {
-    const lastUse = this.#lastUse.get(output) ?? index
-    const taken = this.#taken(node, index, sizes.bytes(output))
-    if (taken === 'outside') return
-    const buffer = taken ?? { bytes: sizes.bytes(output), lastUse }
-    buffer.lastUse = Math.max(buffer.lastUse, lastUse)
-    this.#ofValue.set(output, buffer)
-    if (this.#live.has(buffer)) return
-    this.#live.add(buffer)
-    this.bytes += buffer.bytes
-  }
-
-  freeAfter(index: number): void {
-    for (const buffer of this.#live) {
-      if (buffer.lastUse > index) continue
-      this.#live.delete(buffer)
-      this.bytes -= buffer.bytes
+    for (const { name } of graph.outputs) {
+      const number = numbers.get(name)
+      if (number !== undefined) lastUse[number] = this.#nodes.length
+    }
+    this.#results = results
+    this.#reads = {
+      resultsTo,
+      operands: Int32Array.from(operands),
+      operandsTo,
+      lastUse: Int32Array.from(lastUse),
     }
   }
 
-  /** The operand's buffer that a result is put into; `outside` for a view of an input or a weight. */
-  #taken(node: Node, index: number, bytes: number): Buffer | 'outside' | undefined {
+  /**
+   * Bytes of the results that are alive at once at the worst node, walking the graph in its order: a result lives from its
+   * node to its last use, outputs to the end. A view is its operand; an elementwise op writes over an operand of its size
+   * that nothing reads later.
+   * @throws RangeError for a dimension with a symbol that has no size
+   */
+  peakBytes(symbols: Symbols, workspace: Workspace = () => 0): number {
+    const sizes = sizesOf(this.#graph, symbols)
+    const elementsOf = elementCounter(symbols)
+    const bytes = new Float64Array(this.#results.length)
+    this.#results.forEach((value, result) => {
+      bytes[result] = elementsOf(value) * bytesPerElement(value.dtype)
+    })
+    const buffers = new Buffers(this.#reads, bytes)
+    let peak = 0
+    this.#nodes.forEach((node, index) => {
+      buffers.assign(node, index)
+      peak = Math.max(peak, buffers.liveBytes + workspace(node, sizes))
+      buffers.freeAfter(index)
+    })
+    return peak
+  }
+}
+
+interface Reads {
+  /** The results of a node end before this one; they begin where those of the node before end. */
+  readonly resultsTo: Int32Array
+  /** Numbers of the results that nodes read, or `outside`. */
+  readonly operands: Int32Array
+  /** As `resultsTo`, in `operands`. */
+  readonly operandsTo: Int32Array
+  /** The node that reads a result last. */
+  readonly lastUse: Int32Array
+}
+
+/**
+ * The memory of results, each buffer by the number of the result that it was made for. Inputs and weights have none here:
+ * they are there before the run.
+ */
+class Buffers {
+  liveBytes = 0
+  readonly #reads: Reads
+  /** 0 once it is free. */
+  readonly #bytes: Float64Array
+  readonly #lastUse: Int32Array
+  readonly #ofResult: Int32Array
+
+  /** @param bytes of every result */
+  constructor(reads: Reads, bytes: Float64Array) {
+    this.#reads = reads
+    this.#bytes = bytes
+    this.#lastUse = reads.lastUse.slice()
+    this.#ofResult = new Int32Array(bytes.length)
+  }
+
+  /** Puts the results of a node into buffers: of their own, or those of operands. */
+  assign(node: Node, index: number): void {
+    const { resultsTo, lastUse } = this.#reads
+    const end = resultsTo[index]!
+    for (let result = resultsTo[index - 1] ?? 0; result < end; result++) {
+      const buffer = this.#bufferFor(result, node, index)
+      this.#ofResult[result] = buffer
+      if (buffer === result) this.liveBytes += this.#bytes[result]!
+      else if (buffer !== outside) {
+        this.#lastUse[buffer] = Math.max(this.#lastUse[buffer]!, lastUse[result]!)
+      }
+    }
+  }
+
+  /** Frees what nothing reads after a node: of that, the node reads or makes all. */
+  freeAfter(index: number): void {
+    const { resultsTo, operands, operandsTo } = this.#reads
+    const end = operandsTo[index]!
+    for (let at = operandsTo[index - 1] ?? 0; at < end; at++) this.#freeUnread(operands[at]!, index)
+    for (let result = resultsTo[index - 1] ?? 0; result < resultsTo[index]!; result++) {
+      this.#freeUnread(result, index)
+    }
+  }
+
+  /** @returns `outside` for a view of an input or a weight */
+  #bufferFor(result: number, node: Node, index: number): number {
     const opClass = opClassOf(node.op)
-    if (opClass === 'view') return this.#ofValue.get(node.inputs[0]!) ?? 'outside'
+    const { operands, operandsTo } = this.#reads
+    const first = operandsTo[index - 1] ?? 0
+    if (opClass === 'view') return this.#bufferOf(operands[first]!)
     // Operators of our own kernels write to results of their own.
-    if (opClass !== 'elementwise' || node.domain === 'framewright') return undefined
-    const operands = node.inputs.flatMap(input => this.#ofValue.get(input) ?? [])
-    return operands.find(buffer => buffer.lastUse <= index && buffer.bytes === bytes)
+    if (opClass !== 'elementwise' || node.domain === 'framewright') return result
+    for (let at = first; at < operandsTo[index]!; at++) {
+      const buffer = this.#bufferOf(operands[at]!)
+      if (buffer === outside || this.#lastUse[buffer]! > index) continue
+      if (this.#bytes[buffer] === this.#bytes[result]) return buffer
+    }
+    return result
+  }
+
+  #freeUnread(result: number, index: number): void {
+    const buffer = this.#bufferOf(result)
+    if (buffer === outside || this.#lastUse[buffer]! > index) return
+    this.liveBytes -= this.#bytes[buffer]!
+    this.#bytes[buffer] = 0
+  }
+
+  /** @param result of the graph, or `outside` */
+  #bufferOf(result: number): number {
+    return result === outside ? outside : this.#ofResult[result]!
   }
 }

@@ -3,7 +3,7 @@ import { castOnce } from './cast-once.ts'
 import type { Symbols } from './cost.ts'
 import { constantBytes, foldedValues } from './folded-values.ts'
 import type { Graph } from './graph.ts'
-import { largestElements, peakBytes, type SizesOf } from './live-memory.ts'
+import { LiveMemory, largestElements, type SizesOf } from './live-memory.ts'
 import type { Node } from './node.ts'
 
 /** What becomes of a graph's weights when a session of it is opened. */
@@ -56,10 +56,11 @@ export function sessionMemory(whole: Graph, loading: WeightLoading): SessionMemo
   const held = casts.flatMap(({ outputs }) => outputs.map(({ name }) => constantBytes(graph, name)))
   const cast = held.reduce((sum, bytes) => sum + bytes, 0)
   const weights = cast + weightsInUse(graph, folded)
+  const live = new LiveMemory(graph, folded)
   return {
     weights,
     opening: copied ? 2 * weights : Math.max(weights, cast + Math.max(0, ...casts.map(weightBytesOf))),
-    arena: symbols => arenaFactor * peakBytes(graph, symbols, workspaceBytes, folded),
+    arena: symbols => arenaFactor * live.peakBytes(symbols, workspaceBytes),
     elements: symbols => largestElements(graph, symbols),
   }
 }

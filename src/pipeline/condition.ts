@@ -36,11 +36,17 @@ export const noInputs: VisualInputs = {
 /** Where conditions are made, and what of. */
 export interface ConditionContext {
   readonly noise: NoiseGenerator
-  readonly runner: Pick<GraphRunner, 'keyMultiple' | 'run' | 'runForPrompt' | 'drop' | 'memory' | 'shrink'>
+  readonly runner: ConditionRunner
   readonly signal: AbortSignal
   readonly notify: Notify
   /** Latents that a later stage goes on from. */
   readonly from?: readonly Tensor[] | undefined
+}
+
+interface ConditionRunner
+  extends Pick<GraphRunner, 'keyMultiple' | 'run' | 'runForPrompt' | 'drop' | 'memory' | 'shrink'> {
+  /** As `run`, for graphs that encode clips. @default run */
+  readonly runForClips?: RunGraph
 }
 
 /** Reads the request's files and makes the conditions of both guidance branches. */
@@ -93,7 +99,7 @@ export async function visualConditions(
   { noise, runner, signal, notify, from }: ConditionContext,
 ): Promise<VisualConditioning> {
   checkAborted(signal)
-  const { run } = runner
+  const { run, runForClips = run } = runner
   const { encoder, geometry } = model.facts
   const drop = (residents: Iterable<ResidentTensor>) => runner.drop(residents)
   const encode: VisualContext['encode'] = (pictures, feeds) => {
@@ -101,7 +107,8 @@ export async function visualConditions(
       throw new TypeError(`${model.facts.family}: expected an encoder that works in chunks, got none.`)
     const { temporalStride } = geometry
     return withinMemory(runner, ({ chunk }) => {
-      return encodeClip({ encoder, temporalStride, chunk, run, drop, signal, pictures, feeds })
+      const settings = { encoder, temporalStride, chunk, run: runForClips, drop, signal }
+      return encodeClip({ ...settings, pictures, feeds })
     })
   }
   const { width, height, frames, fps } = plan

@@ -60,7 +60,7 @@ async function dryRunStage(
   const shown = modesOf(plan).length > 0
   const inputs = shown ? greyInputs(plan) : noInputs
   const context = { noise, runner: stage, signal: never, notify: dropNotices, from }
-  const conditions = await conditionOn(shown ? withHollowPictures(model) : model, plan, inputs, context)
+  const conditions = await conditionOn(withHollowPictures(model), plan, inputs, context)
   const { streams } = conditions.visual
   const shapes = streams.map(({ shape }) => shape)
   const denoiser = model.denoiser(shapes, plan)
@@ -82,19 +82,17 @@ export async function dryRunDecoding(
   graphs: DryRunGraphs,
   memory: MemoryPlan,
 ): Promise<DryRun[]> {
-  const stage = new Stage(graphs, memory)
+  const stage = new Stage(graphs, memory, hollow)
   const { sound } = model.facts
   if (sound && plan.audio === true) {
-    await decodeSound(sound, zeros('f32', sound.latentShape(plan)), stage)
+    await decodeSound(sound, hollow('f32', sound.latentShape(plan)), stage)
   }
   const size = toLatent(model.facts.geometry, plan)
   const shape = latentShape(model, { ...size, latentFrames: framesToRun(model, size, memory) })
-  const finished = zeros('f32', shape)
-  const latents = plan.upsampler === undefined ? finished : await upsample(plan, finished, stage)
+  const latents = await upsample(plan, hollow('f32', shape), stage)
   const context = { latents, plan: { ...plan, tensors: false }, noise: createGenerator(plan.seed) }
-  const decoding = new Stage(graphs, memory, hollow)
-  for await (const _ of decodeClip(model, context, decoding, never));
-  return [...stage.runs, ...decoding.runs]
+  for await (const _ of decodeClip(model, context, stage, never));
+  return stage.runs
 }
 
 /** Latent frames whose runs are of all the sizes that those of the clip are. */
@@ -121,6 +119,8 @@ class Stage {
   readonly run: RunGraph
   /** Nobody reads the numbers of a prompt's embeddings: they are cut and go into the next graph. */
   readonly runForPrompt = this.#runWith(hollow)
+  /** Latents of a clip are joined before anybody may read them. */
+  readonly runForClips = this.#runWith(hollow)
   readonly #graphs: DryRunGraphs
   readonly #kept = new Set<ResidentTensor>()
 

@@ -1,18 +1,21 @@
 /** What stands for the pictures and clips of a request where nothing is computed. */
 import type { Picture } from '../media/read-picture.ts'
-import { hollow, type Tensor } from '../tensor/tensor.ts'
+import { elementCount } from '../tensor/dtype.ts'
+import { hollow, lazyTensor, type Tensor } from '../tensor/tensor.ts'
 import type { Model, VisualInputs } from './family.ts'
 import type { GeneratePlan } from './request.ts'
 
-/** The model with clips that are encoded without their pixels. */
+/** The model with clips that are encoded without their pixels, to latents of zeros. */
 export function withHollowPictures(model: Model): Model {
   const emptied = (feeds: Readonly<Record<string, Tensor>> = {}) =>
     Object.fromEntries(Object.entries(feeds).map(([name, { dtype, shape }]) => [name, hollow(dtype, shape)]))
   return {
     ...model,
     conditionVisual: (inputs, context) => {
-      const encode: typeof context.encode = ({ shape }, feeds) =>
-        context.encode(hollow('f32', shape), emptied(feeds))
+      const encode: typeof context.encode = async (pictures, feeds) => {
+        const { shape } = await context.encode(hollow('f32', pictures.shape), emptied(feeds))
+        return lazyTensor('f32', shape, () => new Float32Array(elementCount(shape)))
+      }
       return model.conditionVisual(inputs, { ...context, encode })
     },
   }

@@ -3,7 +3,7 @@
  * bytes become whole numbers in f16, which has all up to 2048, and bits are what division by a power of two leaves.
  */
 import { fromFloat16Bits, toFloat16Bits } from '../../tensor/float16.ts'
-import { tensor } from '../../tensor/tensor.ts'
+import { type Tensor, tensor } from '../../tensor/tensor.ts'
 import { shapeText } from '../dims.ts'
 import type { Graph, Value } from '../graph.ts'
 import { dimAt, requireDTypeOf } from '../operand.ts'
@@ -58,19 +58,19 @@ export function shiftRight(bytes: Value, counts: number | readonly number[]): Va
 
 const tables = new WeakMap<Graph, Value>()
 
+/** Of every 16-bit float: the graphs of a model have them in common. */
+let halves: Tensor<'f32'> | undefined
+
+function tableOfHalves(): Tensor<'f32'> {
+  halves ??= tensor('f32', [65_536], Float32Array.from(new Array(65_536).keys(), fromFloat16Bits))
+  return halves
+}
+
 /** The 16-bit float of two bytes, lower one first: u8 [..., 2] → f32 [..., 1]. Looked up in a table of all. */
 export function halfOf(bytes: Value): Value {
   const { graph } = bytes
   if (dimAt(bytes, -1) !== 2) throw graph.invalid('Gather', 'two bytes', shapeText(bytes.shape))
-  const table =
-    tables.get(graph) ??
-    graph.constant(
-      tensor(
-        'f32',
-        [65_536],
-        Float32Array.from({ length: 65_536 }, (_, bits) => fromFloat16Bits(bits)),
-      ),
-    )
+  const table = tables.get(graph) ?? graph.constant(tableOfHalves())
   tables.set(graph, table)
   const whole = cast(bytes, 'i32')
   const high = multiply(slice(whole, -1, 1, 2), graph.constant(tensor('i32', [], Int32Array.of(256))))

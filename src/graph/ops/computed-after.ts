@@ -67,11 +67,14 @@ function rankedShapeAfter(after: Value, shape: readonly number[]): Value {
 }
 
 /** What is computed once for a graph, or for a value of one. */
-const known = new WeakMap<Graph | Value, Map<string, Value>>()
+const known = new WeakMap<Graph, Map<Graph | Value, Map<string, Value>>>()
 
 function once(owner: Graph | Value, key: string, make: () => Value): Value {
-  const values = known.get(owner) ?? new Map<string, Value>()
-  known.set(owner, values)
+  const graph = 'graph' in owner ? owner.graph : owner
+  const ofGraph = known.get(graph) ?? new Map<Graph | Value, Map<string, Value>>()
+  known.set(graph, ofGraph)
+  const values = ofGraph.get(owner) ?? new Map<string, Value>()
+  ofGraph.set(owner, values)
   const value = values.get(key) ?? make()
   values.set(key, value)
   return value

@@ -30,12 +30,15 @@ const mostReports = 100
 /** The thread, and the graphs that are read in it, take memory: it ends after so long without a plan. */
 const idleMs = 60_000
 
-/** A plan that nobody waits for any more holds up the next one for so long at most. */
-const abandonedMs = 1_000
+export interface MemoryPlannerOptions {
+  /** A plan that nobody waits for any more holds up the next one for so long at most. @default 1000 */
+  readonly abandonedMs?: number
+}
 
 /** What requests need of the memory of a server's device, before they are made. Plans are computed in a thread. */
 export class MemoryPlanner implements AsyncDisposable {
   readonly #device: PlannedDevice
+  readonly #abandonedMs: number
   readonly #reports = new Map<string, { readonly report: MemoryReport | undefined; readonly at: number }>()
   readonly #gate = new FairGate({ all: 1, ofOwner: 1 })
   #thread: Worker | undefined
@@ -44,8 +47,9 @@ export class MemoryPlanner implements AsyncDisposable {
   #idle: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(device: PlannedDevice) {
+  constructor(device: PlannedDevice, { abandonedMs = 1_000 }: MemoryPlannerOptions = {}) {
     this.#device = device
+    this.#abandonedMs = abandonedMs
   }
 
   /** @returns undefined where the device cannot be asked, or nobody waits for the plan when its turn comes */
@@ -89,7 +93,7 @@ export class MemoryPlanner implements AsyncDisposable {
     const thread = this.#thread ?? this.#start()
     let abandoned: NodeJS.Timeout | undefined
     const abandon = () => {
-      abandoned = setTimeout(() => void this.#end(), abandonedMs)
+      abandoned = setTimeout(() => void this.#end(), this.#abandonedMs)
     }
     signal.addEventListener('abort', abandon, { once: true })
     try {
