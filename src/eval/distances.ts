@@ -24,10 +24,12 @@ export const distances: Readonly<Record<Shape, Distance>> = {
   },
 }
 
-/** Farther than this many radii from its centre, no shape has a point. */
+/** Farther than this many radii from its centre, no shape has a point, nor the pixels at its edge. */
 const reach = 1.5
+/** The corners of the square are farthest from the centre, at 1.245 radii. */
+export const farthest = 1.25
 
-interface Box {
+export interface Box {
   readonly top: number
   readonly bottom: number
   readonly left: number

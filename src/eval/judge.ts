@@ -135,10 +135,13 @@ function colouredOf(clip: Clip, masks: readonly Mask[]): number[] {
   return clip.frames.map(frame => countNear(frame, colours[colour]))
 }
 
-function countNear(frame: Uint8Array, colour: Rgb): number {
+function countNear(frame: Uint8Array, [red, green, blue]: Rgb): number {
   let count = 0
   for (let pixel = 0; pixel < frame.length; pixel += 3) {
-    const away = colour.reduce((sum, value, c) => sum + (frame[pixel + c]! / 255 - value) ** 2, 0)
+    const r = frame[pixel]! / 255 - red
+    const g = frame[pixel + 1]! / 255 - green
+    const b = frame[pixel + 2]! / 255 - blue
+    const away = r * r + g * g + b * b
     if (away < 0.25 ** 2) count++
   }
   return count
@@ -168,7 +171,10 @@ function flickerOf({ frames, size }: Clip, masks: readonly Mask[]): number {
     const [nearBefore, nearAfter] = [near[index - 1]!, near[index]!]
     for (let pixel = 0; pixel < size * size; pixel++) {
       if (nearBefore[pixel] || nearAfter[pixel]) continue
-      for (const c of [0, 1, 2]) sum += Math.abs(after[3 * pixel + c]! - before[3 * pixel + c]!)
+      const at = 3 * pixel
+      sum += Math.abs(after[at]! - before[at]!)
+      sum += Math.abs(after[at + 1]! - before[at + 1]!)
+      sum += Math.abs(after[at + 2]! - before[at + 2]!)
       count += 3
     }
   }
@@ -210,7 +216,10 @@ function shiftError(before: Uint8Array, after: Uint8Array, mask: Mask, size: num
     for (let column = 6; column < size - 6; column++) {
       const pixel = row * size + column
       if (mask.data[pixel]) continue
-      for (const c of [0, 1, 2]) sum += Math.abs(after[3 * pixel + c]! - before[3 * (pixel - shift) + c]!)
+      const [at, from] = [3 * pixel, 3 * (pixel - shift)]
+      sum += Math.abs(after[at]! - before[from]!)
+      sum += Math.abs(after[at + 1]! - before[from + 1]!)
+      sum += Math.abs(after[at + 2]! - before[from + 2]!)
       count++
     }
   }

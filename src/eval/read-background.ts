@@ -1,7 +1,7 @@
 import type { Clip } from './draw-scene.ts'
 import { drawScene } from './draw-scene.ts'
 import { backgrounds } from './palette.ts'
-import { median } from './read-object.ts'
+import { medianLevel } from './read-object.ts'
 import { at, type Scene } from './scenes.ts'
 
 /**
@@ -44,10 +44,12 @@ function stillFrame({ camera }: Scene, frames: number): number {
   return indices.reduce((best, frame) => (movement(frame) < movement(best) ? frame : best))
 }
 
-/** The median of every row, of each channel. */
+/** The median of every row, of each channel, in [0, 1]. */
 function rowsOf(frame: Uint8Array, size: number): number[] {
   return Array.from({ length: size * 3 }, (_, index) => {
     const [row, channel] = [Math.floor(index / 3), index % 3]
-    return median(Array.from({ length: size }, (_, column) => frame[(row * size + column) * 3 + channel]!))
+    const levels = new Uint8Array(size)
+    for (let column = 0; column < size; column++) levels[column] = frame[(row * size + column) * 3 + channel]!
+    return medianLevel(levels)
   })
 }

@@ -56,8 +56,9 @@ function largestRegion(mask: Uint8Array, size: number): Mask {
   }
   const area = Math.max(...areas)
   const largest = areas.indexOf(area)
-  const data = labels.map(label => (area > 0 && label === largest ? 1 : 0))
-  return { size, data: Uint8Array.from(data), area }
+  const data = new Uint8Array(mask.length)
+  if (area > 0) for (let i = 0; i < data.length; i++) data[i] = labels[i] === largest ? 1 : 0
+  return { size, data, area }
 }
 
 /** Where an object is and how big, of the frame's width; undefined where there is none. */
@@ -86,13 +87,14 @@ export function placeOf({ size, data, area }: Mask): Place | undefined {
 }
 
 /** The colour of the palette that is nearest to the median of an object's pixels. */
-export function colourOf(frame: Uint8Array, { data }: Mask): Colour | undefined {
-  const channels: [number[], number[], number[]] = [[], [], []]
-  for (let i = 0; i < data.length; i++) {
-    if (data[i]) for (const c of [0, 1, 2] as const) channels[c].push(frame[3 * i + c]! / 255)
+export function colourOf(frame: Uint8Array, { data, area }: Mask): Colour | undefined {
+  if (area < smallest) return undefined
+  const channel = (c: 0 | 1 | 2) => {
+    const levels = new Uint8Array(area)
+    for (let i = 0, at = 0; i < data.length; i++) if (data[i]) levels[at++] = frame[3 * i + c]!
+    return medianLevel(levels)
   }
-  if (channels[0].length < smallest) return undefined
-  return nearestColour(median(channels[0]), median(channels[1]), median(channels[2]))
+  return nearestColour(channel(0), channel(1), channel(2))
 }
 
 /** The palette's colour that is nearest to one in [0, 1]. */
@@ -112,6 +114,14 @@ export function median(values: readonly number[]): number {
   const sorted = Float64Array.from(values).sort()
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+/** The median of levels of 255, in [0, 1]. Sorts them in place. */
+export function medianLevel(levels: Uint8Array): number {
+  levels.sort()
+  const middle = levels.length >> 1
+  const upper = levels[middle]! / 255
+  return levels.length % 2 === 1 ? upper : (levels[middle - 1]! / 255 + upper) / 2
 }
 
 /** What most of the votes say; undefined when there are none. */

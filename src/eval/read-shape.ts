@@ -1,4 +1,4 @@
-import { boxAround, distances } from './distances.ts'
+import { boxAround, distances, farthest } from './distances.ts'
 import { type Shape, shapes } from './palette.ts'
 import type { Mask, Place } from './read-object.ts'
 
@@ -56,6 +56,7 @@ export function shapeOf(mask: Mask, place: Place | undefined): Shape | undefined
 
 function overlap(template: Template, { size, data, area }: Mask, place: Place): number {
   const { shape, cos, sin } = template
+  const distance = distances[shape]
   const scale = place.radius / template.radius
   const [middleX, middleY] = [place.x - template.x * scale, place.y - template.y * scale]
   const { top, bottom, left, right } = boxAround(middleX, middleY, scale, size)
@@ -64,7 +65,7 @@ function overlap(template: Template, { size, data, area }: Mask, place: Place): 
     const y = ((row + 0.5) / size - middleY) / scale
     for (let column = left; column <= right; column++) {
       const x = ((column + 0.5) / size - middleX) / scale
-      if (distances[shape](x * cos + y * sin, y * cos - x * sin) >= 0) continue
+      if (x * x + y * y > farthest ** 2 || distance(x * cos + y * sin, y * cos - x * sin) >= 0) continue
       inside++
       both += data[row * size + column]!
     }
