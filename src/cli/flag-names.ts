@@ -22,17 +22,26 @@ const flags: ReadonlyMap<string, string> = new Map([
 /** Names that no sentence has, such as `decodeTimestep` and `guidance2`; what is quoted is a person's own. */
 const compoundName = /(?<![\w."'/\\{-])[a-z]+(?:[A-Z\d][a-z]*)+(?!\.\w|[\w"'/\\(=])/g
 
+/** One or two names that stand in parentheses behind what they ask for: `a first frame (image)`. */
+const namesInParentheses = /\((\w+)((?:, | with )(\w+))?\)/g
+
 /** What a message is about: a field, with the place in it of what is in a list, and further words, such as a path. */
 const subjectPattern = /^(\w+(?:\.factor|\.kernel)?)((?:\.\d+)?(?:(?<=\d)\.\w+)?)((?: [^:]*)?)(: .*)$/s
 
 /**
- * A message with flags in place of the library's names: compound ones wherever they stand, others where they are what
- * the message is about, its first word or words.
+ * A message with flags in place of the library's names: compound ones wherever they stand, others in parentheses of their
+ * own, and where they are what the message is about, its first word or words.
  */
 export function inFlags(message: string): string {
   const [, field = '', place = '', words = '', rest = ''] = subjectPattern.exec(message) ?? []
   const named = flagged(field, place, words)
-  return `${named}${named === '' ? message : rest}`.replace(compoundName, name => flags.get(name) ?? name)
+  return `${named}${named === '' ? message : rest}`
+    .replace(namesInParentheses, inside =>
+      inside.match(/\w+/g)!.every(word => word === 'with' || flags.has(word))
+        ? inside.replace(/\w+/g, word => flags.get(word) ?? word)
+        : inside,
+    )
+    .replace(compoundName, name => flags.get(name) ?? name)
 }
 
 /** `guidance interval` is the flag of guidanceInterval, `keyframes.0.strength` a value of that of keyframes. */

@@ -8,6 +8,7 @@ import type { MemoryReport } from '../engine/plan-memory.ts'
 import { type RecognizedPath, recognizePath } from '../engine/recognize-path.ts'
 import { modeNames } from '../pipeline/model-facts.ts'
 import { decimal, wholeNumber } from './arguments.ts'
+import { inFlags } from './flag-names.ts'
 import { addFileFlags, type ModelFileFlags, modelFilesOf } from './generate-flags.ts'
 import { bytesText, counted, durationText, parametersText } from './quantities.ts'
 import { alignColumns } from './table.ts'
@@ -60,7 +61,7 @@ async function inspect(name: string | undefined, flags: InspectFlags): Promise<v
     return
   }
   const report = await inspectModel({ model, files: modelFilesOf(flags) })
-  const text = json ? JSON.stringify(report) : reportText(report, mode => modeNames[mode])
+  const text = json ? JSON.stringify(report) : reportText(report, mode => inFlags(modeNames[mode]))
   process.stdout.write(`${text}\n`)
 }
 

@@ -6,6 +6,7 @@ import type { PullEvent } from '../hub/events.ts'
 import type { FoundModel } from '../hub/search.ts'
 import { modeNames } from '../pipeline/model-facts.ts'
 import { decimal, wholeNumber } from './arguments.ts'
+import { inFlags } from './flag-names.ts'
 import { interruptSignal } from './interrupt.ts'
 import { jsonLine } from './json-reporter.ts'
 import { pullReporter } from './pull-reporter.ts'
@@ -130,7 +131,10 @@ function abilityOf({ kind, modes, extends: extended, obstacle }: LocalPart): str
     const reason = obstacle.length > 100 ? `${obstacle.slice(0, 100)}…` : obstacle
     return [what, `cannot be run: ${reason}`].filter(Boolean).join(': ')
   }
-  const abilities = [...(modes?.map(mode => modeNames[mode]) ?? []), ...(extended ? ['longer clips'] : [])]
+  const abilities = [
+    ...(modes?.map(mode => inFlags(modeNames[mode])) ?? []),
+    ...(extended ? ['longer clips'] : []),
+  ]
   return [what, abilities.join(', ')].filter(Boolean).join(': ')
 }
 

@@ -6,15 +6,15 @@ import type { Trained } from './trained.ts'
 /** Ways to direct a video, beside the prompt: a first frame, a last one, frames in between, a video to start from, … */
 export type Mode = 'text' | 'image' | 'last-image' | 'keyframes' | 'video' | 'control' | 'references'
 
-/** How messages and tables name the modes, with the flag that asks for each. */
+/** How messages and tables name the modes, with the fields that ask for each. */
 export const modeNames: Readonly<Record<Mode, string>> = {
   text: 'text to video',
-  image: 'a first frame (--image)',
-  'last-image': 'a last frame (--last-image)',
-  keyframes: 'keyframes (--keyframe)',
-  video: 'video to video (--video with --strength)',
-  control: 'a control video (--video, --mask)',
-  references: 'reference pictures (--reference)',
+  image: 'a first frame (image)',
+  'last-image': 'a last frame (lastImage)',
+  keyframes: 'keyframes (keyframes)',
+  video: 'video to video (video with strength)',
+  control: 'a control video (video, mask)',
+  references: 'reference pictures (references)',
 }
 
 /** What a request has where it does not say otherwise. */

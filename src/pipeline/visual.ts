@@ -71,7 +71,7 @@ async function readClip(path: string, still: Still, reading: Reading): Promise<P
     path,
     `${frames} frames, as many as are to be made`,
     (await isStill(path)) ? 'a picture' : String(pictures.length),
-    `Use --frames with the nearest count that the model can make, at most ${pictures.length}.`,
+    `Ask for the nearest count of frames that the model can make, at most ${pictures.length}.`,
   )
 }
 

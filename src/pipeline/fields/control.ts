@@ -49,7 +49,7 @@ export const controlFields: FieldGroup<ControlFields, ControlPlan> = {
         subject: 'video',
         expected: 'a strength beside it: to this checkpoint a video is what to start from',
         got: 'none',
-        advice: 'Add --strength with how much of it is made anew, for example 0.6.',
+        advice: 'Add a strength, how much of it is made anew, for example 0.6.',
       })
     },
     flag: { name: '--video', argument: '<file>', group: 'pictures', type: text },

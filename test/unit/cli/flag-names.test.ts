@@ -23,6 +23,10 @@ describe('messages about a request on the command line', () => {
     ],
     ['keyframes.0.strength: expected 0 to 1, got 2.', '--keyframe (0.strength): expected 0 to 1, got 2.'],
     ['upscale.factor: expected 1 to 16, got 0.', '--upscale: expected 1 to 16, got 0.'],
+    [
+      'request: expected a mode of this checkpoint, got a last frame (lastImage). It can do: a first frame (image), video to video (video with strength), a control video (video, mask).',
+      'request: expected a mode of this checkpoint, got a last frame (--last-image). It can do: a first frame (--image), video to video (--video with --strength), a control video (--video, --mask).',
+    ],
     ['guidance interval: expected two fractions.', '--guidance-interval: expected two fractions.'],
     [
       'size: expected WIDTHxHEIGHT in pixels, got "0x0".',
@@ -36,7 +40,7 @@ describe('messages about a request on the command line', () => {
   it.each([
     'width: expected a multiple of 16 for this model, got 50. Use 48 or 64.',
     'prompt: only its first 512 tokens count for this model; the rest is cut off ("lastImage").',
-    'request: expected a mode of this checkpoint, got a last frame (--last-image).',
+    'request: expected fewer (16 frames) than of these (video and sound).',
     'video.mp4: expected 5 frames, as many as are to be made, got 1.',
     'image of the model/lastImage.png and guidance2.png',
   ])('%s stays: it names no flag, or a person’s own words', message => {

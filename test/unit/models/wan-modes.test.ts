@@ -21,7 +21,7 @@ function planOf(config: object, request: Partial<GenerateRequest>) {
 test('a checkpoint with learned positions of two pictures needs both', () => {
   const positions = { image_dim: 1280, pos_embed_seq_len: 514 }
   expect(() => planOf(positions, { image: 'a.png' })).toThrow(
-    'request: expected a last frame (--last-image), which this checkpoint needs, got none.',
+    'request: expected a last frame (lastImage), which this checkpoint needs, got none.',
   )
   expect(planOf(positions, { image: 'a.png', lastImage: 'b.png' })).toMatchObject({ lastImage: 'b.png' })
 })

@@ -187,18 +187,18 @@ describe('a video that a model has no use for as it is given', () => {
 
   test('is asked for its strength where the model can start from it', async () => {
     await expect(resolved({ video: 'clip.mp4' }, doodle)).rejects.toThrow(
-      'video: expected a strength beside it: to this checkpoint a video is what to start from, got none. Add --strength',
+      'video: expected a strength beside it: to this checkpoint a video is what to start from, got none. Add a strength, ',
     )
   })
 
   test('and is a picture is called one, with what the model can make of it', async () => {
     await expect(resolved({ video: 'wide.png' }, doodle)).rejects.toThrow(
       'video wide.png: expected a video, or a folder of pictures, got a picture. Of a picture this checkpoint ' +
-        'can make a first frame (--image), a last frame (--last-image), keyframes (--keyframe).',
+        'can make a first frame (image), a last frame (lastImage), keyframes (keyframes).',
     )
     await expect(
       resolved({ video: 'wide.png', strength: 0.5 }, { ...facts, modes: ['text', 'image'] }),
-    ).rejects.toThrow('got a picture. Of a picture this checkpoint can make a first frame (--image).')
+    ).rejects.toThrow('got a picture. Of a picture this checkpoint can make a first frame (image).')
   })
 
   test('stays one for a model that takes controls', async () => {
