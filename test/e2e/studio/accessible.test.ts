@@ -1,7 +1,7 @@
 /** The Studio for everybody: by keyboard alone, for screen readers, in both themes, on a phone. */
 import sharp from 'sharp'
 import { expect, test } from 'vitest'
-import { describeStudio, describeVideo, findings, meanColour, tabTo } from './browser.ts'
+import { chooseFiles, describeStudio, describeVideo, findings, meanColour, tabTo } from './browser.ts'
 
 describeStudio('the Studio', studio => {
   test.each(['light', 'dark'] as const)(
@@ -111,10 +111,22 @@ describeStudio('the Studio', studio => {
     expect(await studio.frames(await studio.makeByKeys(page))).toEqual(await studio.frames(task))
   })
 
-  test('fits a phone, with nothing to scroll sideways', async () => {
-    const page = await studio.open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true })
+  test.each([360, 320])('fits a phone of %i pixels, with nothing to scroll sideways', async width => {
+    const page = await studio.open({ viewport: { width, height: 740 }, hasTouch: true, isMobile: true })
     await page.locator('.memory').waitFor()
     const sideways = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
+    expect(await page.evaluate(sideways)).toBe(0)
+    const hidden = '(nav => nav.scrollWidth - nav.clientWidth)(document.querySelector(".top-bar nav"))'
+    expect(await page.evaluate(hidden)).toBe(0)
+    // What is longer than the page is wide: words, names of files, and what is said of them.
+    await describeVideo(page, { prompt: 'long'.repeat(30) })
+    const create = { width: 32, height: 32, channels: 3, background: '#f00000' } as const
+    const buffer = await sharp({ create }).png().toBuffer()
+    await chooseFiles(page, 'Add pictures', [
+      { name: `${'name'.repeat(20)}.png`, mimeType: 'image/png', buffer },
+    ])
+    await page.locator('.notice', { hasText: 'longlong' }).waitFor()
+    await page.locator('.placed-fields').waitFor()
     expect(await page.evaluate(sideways)).toBe(0)
     for (const [view, content] of [
       ['gallery', '.gallery-bar'],
