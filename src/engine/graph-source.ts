@@ -198,7 +198,8 @@ function takesTensorRt(device: Device, role: GraphRecipe['role']): boolean {
 
 function plainModel(graph: Graph, name: string): GraphModel {
   // Locations are real paths, relative to the root: the runtime refuses absolute ones and follows no links.
-  const bytes = serialize(graph, { locate: file => path.relative('/', file) })
+  const locate = memoize((file: string) => path.relative('/', file))
+  const bytes = serialize(graph, { locate })
   return { name, bytes, weightsFolder: '/', weightBytes: weightBytesOf(graph) }
 }
 

@@ -1,6 +1,6 @@
 /** A protocol buffers message, written field by field. https://protobuf.dev/programming-guides/encoding/ */
 export class ProtobufMessage {
-  #bytes = Buffer.allocUnsafe(64)
+  #bytes = Buffer.allocUnsafe(1024)
   #length = 0
 
   /** A whole number of up to 64 bits, negative ones in two's complement. */
@@ -13,9 +13,9 @@ export class ProtobufMessage {
   /** Whole numbers, packed; nothing for none. */
   ints(field: number, values: readonly number[]): this {
     if (values.length === 0) return this
-    const packed = new ProtobufMessage()
-    for (const value of values) packed.#varint(value)
-    return this.bytes(field, packed.finish())
+    const start = this.#begin(field)
+    for (const value of values) this.#varint(value)
+    return this.#end(start)
   }
 
   /** A number in 32 bits. */
@@ -27,12 +27,13 @@ export class ProtobufMessage {
   }
 
   text(field: number, value: string): this {
-    const length = Buffer.byteLength(value)
-    this.#tag(field, wireTypes.lengthDelimited)
-    this.#varint(length)
-    const at = this.#grow(length)
-    this.#bytes.write(value, at)
-    return this
+    const start = this.#begin(field)
+    const at = this.#grow(value.length)
+    if (!this.#writeAscii(value, at)) {
+      this.#grow(Buffer.byteLength(value) - value.length)
+      this.#bytes.write(value, at)
+    }
+    return this.#end(start)
   }
 
   bytes(field: number, value: Uint8Array): this {
@@ -43,15 +44,46 @@ export class ProtobufMessage {
     return this
   }
 
-  /** The same field once for each message. */
-  messages(field: number, values: readonly ProtobufMessage[]): this {
-    for (const value of values) this.bytes(field, value.finish())
-    return this
+  /** A message in this one. @param write writes its fields to this one */
+  message(field: number, write: (message: this) => void): this {
+    const start = this.#begin(field)
+    write(this)
+    return this.#end(start)
   }
 
   /** Its bytes, which are no copy. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** Leaves a byte for the length of what follows. @returns where that begins */
+  #begin(field: number): number {
+    this.#tag(field, wireTypes.lengthDelimited)
+    return this.#grow(1) + 1
+  }
+
+  /** Writes the length of what is there since `start`, which is moved on where that takes more than a byte. */
+  #end(start: number): this {
+    const length = this.#length - start
+    let more = 0
+    for (let rest = length; rest > 0x7f; rest = Math.floor(rest / 0x80)) more++
+    this.#grow(more)
+    if (more > 0) this.#bytes.copyWithin(start + more, start, start + length)
+    const end = this.#length
+    this.#length = start - 1
+    this.#varint(length)
+    this.#length = end
+    return this
+  }
+
+  /** @returns whether all characters are one byte each; the others are not written */
+  #writeAscii(value: string, at: number): boolean {
+    for (let index = 0; index < value.length; index++) {
+      const code = value.charCodeAt(index)
+      if (code > 0x7f) return false
+      this.#bytes[at + index] = code
+    }
+    return true
   }
 
   #tag(field: number, wireType: number): void {

@@ -1,6 +1,6 @@
 import type { Shape } from './dims.ts'
 import type { Graph, Initializer, Value } from './graph.ts'
-import type { Attribute, ExternalTensor, Node } from './node.ts'
+import type { Attribute, Node } from './node.ts'
 import { onnxDType } from './onnx-dtype.ts'
 import { ProtobufMessage } from './protobuf.ts'
 
@@ -28,25 +28,19 @@ export function serialize(graph: Graph, options: SerializeOptions): Uint8Array {
     ...captured.map(({ name, value }) => ({ name, dtype: value.dtype, shape: value.shape })),
   ]
   // The numbers are those of the fields of onnx.proto3.
-  const graphProto = new ProtobufMessage()
-    .messages(1, nodes.map(nodeProto))
-    .text(2, graph.name)
-    .messages(
-      5,
-      graph.initializers.map(initializer => initializerProto(initializer, options)),
-    )
-    .messages(11, graph.inputs.map(valueInfo))
-    .messages(12, outputs.map(valueInfo))
-  return new ProtobufMessage()
-    .int(1, irVersion)
-    .text(2, 'framewright')
-    .messages(7, [graphProto])
-    .messages(8, [opsetImport('', opset), ...domains.map(domain => opsetImport(domain, 1))])
-    .finish()
-}
-
-function opsetImport(domain: string, version: number): ProtobufMessage {
-  return new ProtobufMessage().text(1, domain).int(2, version)
+  const writeGraph = (proto: ProtobufMessage) => {
+    for (const node of nodes) proto.message(1, message => writeNode(message, node))
+    proto.text(2, graph.name)
+    for (const each of graph.initializers)
+      proto.message(5, message => writeInitializer(message, each, options))
+    for (const input of graph.inputs) proto.message(11, message => writeValueInfo(message, input))
+    for (const output of outputs) proto.message(12, message => writeValueInfo(message, output))
+  }
+  const model = new ProtobufMessage().int(1, irVersion).text(2, 'framewright').message(7, writeGraph)
+  for (const [domain, version] of [['', opset] as const, ...domains.map(domain => [domain, 1] as const)]) {
+    model.message(8, message => message.text(1, domain).int(2, version))
+  }
+  return model.finish()
 }
 
 function captureOf(graph: Graph, name: string): { name: string; value: Value; node: Node } {
@@ -66,71 +60,60 @@ function captureOf(graph: Graph, name: string): { name: string; value: Value; no
   return { name, value, node }
 }
 
-function nodeProto({ name, op, domain, inputs, outputs, attributes }: Node): ProtobufMessage {
-  const proto = new ProtobufMessage()
+function writeNode(proto: ProtobufMessage, { name, op, domain, inputs, outputs, attributes }: Node): void {
   for (const input of inputs) proto.text(1, input)
   for (const output of outputs) proto.text(2, output)
-  return proto
-    .text(3, name)
-    .text(4, op)
-    .messages(
-      5,
-      Object.entries(attributes).map(([each, attribute]) => attributeProto(each, attribute)),
-    )
-    .text(7, domain)
+  proto.text(3, name).text(4, op)
+  for (const [each, attribute] of Object.entries(attributes)) {
+    proto.message(5, message => writeAttribute(message, each, attribute))
+  }
+  proto.text(7, domain)
 }
 
 /** AttributeProto.AttributeType */
 const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const
 
-function attributeProto(name: string, attribute: Attribute): ProtobufMessage {
-  const proto = new ProtobufMessage().text(1, name)
-  if ('int' in attribute) return proto.int(3, attribute.int).int(20, attributeTypes.int)
-  if ('float' in attribute) return proto.float(2, attribute.float).int(20, attributeTypes.float)
-  if ('ints' in attribute) return proto.ints(8, attribute.ints).int(20, attributeTypes.ints)
-  return proto.text(4, attribute.string).int(20, attributeTypes.string)
+function writeAttribute(proto: ProtobufMessage, name: string, attribute: Attribute): void {
+  proto.text(1, name)
+  if ('int' in attribute) proto.int(3, attribute.int).int(20, attributeTypes.int)
+  else if ('float' in attribute) proto.float(2, attribute.float).int(20, attributeTypes.float)
+  else if ('ints' in attribute) proto.ints(8, attribute.ints).int(20, attributeTypes.ints)
+  else proto.text(4, attribute.string).int(20, attributeTypes.string)
 }
 
 /** TensorProto.DataLocation */
 const external = 1
 
-function initializerProto(initializer: Initializer, options: SerializeOptions): ProtobufMessage {
+function writeInitializer(
+  proto: ProtobufMessage,
+  initializer: Initializer,
+  { locate }: SerializeOptions,
+): void {
   const { name } = initializer
   if ('tensor' in initializer) {
     const { dtype, shape, data } = initializer.tensor
     const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    return new ProtobufMessage().ints(1, shape).int(2, onnxDType(dtype)).text(8, name).bytes(9, raw)
+    proto.ints(1, shape).int(2, onnxDType(dtype)).text(8, name).bytes(9, raw)
+    return
   }
-  return new ProtobufMessage()
-    .ints(1, initializer.shape)
-    .int(2, onnxDType(initializer.external.dtype))
-    .text(8, name)
-    .messages(13, externalData(initializer.external, options))
-    .int(14, external)
-}
-
-function externalData(
-  { file, offset, bytes }: ExternalTensor,
-  { locate }: SerializeOptions,
-): ProtobufMessage[] {
+  const { dtype, file, offset, bytes } = initializer.external
+  proto.ints(1, initializer.shape).int(2, onnxDType(dtype)).text(8, name)
   const entries = { location: locate(file), offset: String(offset), length: String(bytes) }
-  return Object.entries(entries).map(([key, value]) => new ProtobufMessage().text(1, key).text(2, value))
+  for (const [key, value] of Object.entries(entries)) {
+    proto.message(13, message => message.text(1, key).text(2, value))
+  }
+  proto.int(14, external)
 }
 
-function valueInfo({
-  name,
-  dtype,
-  shape,
-}: {
-  name: string
-  dtype: Value['dtype']
-  shape: Shape
-}): ProtobufMessage {
-  const dims = shape.map(each => {
-    return typeof each === 'number' ? new ProtobufMessage().int(1, each) : new ProtobufMessage().text(2, each)
-  })
-  const tensorType = new ProtobufMessage()
-    .int(1, onnxDType(dtype))
-    .messages(2, [new ProtobufMessage().messages(1, dims)])
-  return new ProtobufMessage().text(1, name).messages(2, [new ProtobufMessage().messages(1, [tensorType])])
+function writeValueInfo(
+  proto: ProtobufMessage,
+  { name, dtype, shape }: { readonly name: string; readonly dtype: Value['dtype']; readonly shape: Shape },
+): void {
+  const writeShape = (message: ProtobufMessage) => {
+    for (const dim of shape) {
+      message.message(1, each => (typeof dim === 'number' ? each.int(1, dim) : each.text(2, dim)))
+    }
+  }
+  const writeTensor = (message: ProtobufMessage) => message.int(1, onnxDType(dtype)).message(2, writeShape)
+  proto.text(1, name).message(2, type => type.message(1, writeTensor))
 }
