@@ -15,6 +15,8 @@ export class SoundTrack {
   readonly #converter: SoundConverter
   readonly #format: SoundFormat
   #waiting: Sound
+  /** Samples of what waits that are encoded already. */
+  #taken = 0
   #encoded = 0
 
   private constructor(encoder: SoundEncoder, from: SoundFormat, to: SoundFormat) {
@@ -36,26 +38,33 @@ export class SoundTrack {
   }
 
   push(sound: Sound): void {
-    this.#waiting = joinSounds(this.#format, [this.#waiting, this.#converter.push(sound)])
+    this.#add(this.#converter.push(sound))
   }
 
   /** Encodes what lies before a time of the clip. */
   async advanceTo(seconds: number): Promise<void> {
     const count = Math.max(0, Math.round(seconds * this.#format.rate) - this.#encoded)
-    const next = sliceSound(this.#waiting, 0, count)
-    this.#waiting = sliceSound(this.#waiting, soundLength(next), soundLength(this.#waiting))
+    const next = sliceSound(this.#waiting, this.#taken, this.#taken + count)
+    this.#taken += soundLength(next)
     this.#encoded += soundLength(next)
     await this.#encoder.encode(next)
   }
 
   /** Encodes what is left. */
   async finish(): Promise<void> {
-    this.#waiting = joinSounds(this.#format, [this.#waiting, this.#converter.flush()])
+    this.#add(this.#converter.flush())
     await this.advanceTo(Number.POSITIVE_INFINITY)
     await this.#encoder.finish()
   }
 
   abort(): Promise<void> {
     return this.#encoder.abort()
+  }
+
+  /** Copies what waits, which is not done with every frame: a sound may be there as a whole before the first one. */
+  #add(sound: Sound): void {
+    const waiting = sliceSound(this.#waiting, this.#taken, soundLength(this.#waiting))
+    this.#waiting = joinSounds(this.#format, [waiting, sound])
+    this.#taken = 0
   }
 }

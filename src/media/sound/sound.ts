@@ -56,10 +56,15 @@ export function withLength(sound: Sound, length: number): Sound {
 }
 
 /** The channels of one sample after those of the other: [samples, channels]. */
-export function interleaved({ channels, samples }: Sound): Float32Array {
-  const count = soundLength({ channels, samples })
-  return Float32Array.from(
-    samples,
-    (_, index) => samples[(index % channels) * count + Math.floor(index / channels)]!,
-  )
+export function interleaved(sound: Sound): Float32Array {
+  const { channels, samples } = sound
+  const result = new Float32Array(samples.length)
+  for (let channel = 0; channel < channels; channel++) {
+    let at = channel
+    for (const value of channelOf(sound, channel)) {
+      result[at] = value
+      at += channels
+    }
+  }
+  return result
 }
