@@ -6,7 +6,7 @@ import { createAccess } from './http/access.ts'
 import { type ApiName, errorBody } from './http/error-body.ts'
 import { HttpError, noSuchEndpoint } from './http/http-error.ts'
 import { json, type Route } from './http/route.ts'
-import { apiOfPath, isPathOf, routerPath } from './http/route-paths.ts'
+import { apiOfPath, isPathOf, pathsNear, routerPath } from './http/route-paths.ts'
 import { reachedAt } from './http/server-address.ts'
 import type { Services } from './services.ts'
 import type { Delivery } from './tasks/retry-deduplicator.ts'
@@ -56,13 +56,15 @@ export function createApp(services: Services, routes: readonly Route[]): Hono<En
   app.all('*', async context => {
     const { path, method } = context.req
     const there = routes.filter(route => isPathOf(route.path, path))
-    // Some clients put /v1 before their paths, and others take it with the address of the server.
-    const meant = path.startsWith('/v1/v1/') ? path.slice('/v1'.length) : `/v1${path}`
-    const known = routes.find(route => isPathOf(route.path, meant))
-    const api = (there[0] ?? known)?.api ?? apiOfPath(path, context.env.incoming.headers)
+    const nearby = pathsNear(path).map(near => ({
+      near,
+      route: routes.find(each => isPathOf(each.path, near)),
+    }))
+    const meant = nearby.find(({ route }) => route !== undefined)
+    const api = (there[0] ?? meant?.route)?.api ?? apiOfPath(path, context.env.incoming.headers)
     return await answer(services, context, there.length > 0 ? 'another method' : 'unknown', api, async () => {
       if (there.length > 0) throw wrongMethod(method, there)
-      throw noSuchEndpoint(method, path, known && meant)
+      throw noSuchEndpoint(method, path, meant?.near)
     })
   })
   return app

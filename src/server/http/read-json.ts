@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { type BodyTimes, watchBody } from './body-clock.ts'
 import { HttpError } from './http-error.ts'
 import { parseJson } from './parse-json.ts'
@@ -18,15 +18,22 @@ export interface BodyRequest {
   readonly takeInline: (json: Buffer) => Promise<Buffer>
 }
 
+/** How bodies are told what they have to be. */
+const jsonType = 'application/json'
+export const formType = 'multipart/form-data'
+
 /**
  * The JSON of a request's body. Other types are refused: a web page can send those to a local server unasked.
+ * @param formsToo whether the endpoint takes forms, which are read elsewhere
  * @throws HttpError 415, 413, 408, 503 or 400
  */
-export async function readJson(request: BodyRequest, limit = jsonLimit): Promise<unknown> {
+export async function readJson(
+  request: BodyRequest,
+  { limit = jsonLimit, formsToo = false }: { readonly limit?: number; readonly formsToo?: boolean } = {},
+): Promise<unknown> {
   const { headers } = request.incoming
-  const [type = ''] = (headers['content-type'] ?? '').split(';')
-  if (!/^application\/([\w.-]+\+)?json$/i.test(type.trim())) {
-    throw new HttpError(415, 'Expected a body of the type application/json.')
+  if (!/^application\/([\w.-]+\+)?json$/i.test(typeOf(headers))) {
+    throw wrongType(headers, formsToo ? [jsonType, formType] : [jsonType])
   }
   // One that does not say its length may have any.
   const length = Number(headers['content-length'] ?? limit)
@@ -66,6 +73,17 @@ async function readBytes({ incoming, bodyTimes, buffer }: BodyRequest, limit: nu
     })
   })
   return whole.subarray(0, bytes)
+}
+
+/** The type of a body that a request says, without its parameters. */
+function typeOf(headers: IncomingHttpHeaders): string {
+  return (headers['content-type'] ?? '').split(';')[0]!.trim()
+}
+
+export function wrongType(headers: IncomingHttpHeaders, expected: readonly string[]): HttpError {
+  const got = typeOf(headers).slice(0, 100) || 'none'
+  const message = `Expected a body of the type ${expected.join(' or ')}, got ${got}.`
+  return new HttpError(415, message, { code: 'unsupported_type' })
 }
 
 export function tooLarge(limit: number): HttpError {

@@ -9,7 +9,7 @@ import { Busboy } from '@fastify/busboy'
 import { watchBody } from './body-clock.ts'
 import { HttpError } from './http-error.ts'
 import { checkText } from './parse-json.ts'
-import { type BodyRequest, tooLarge } from './read-json.ts'
+import { type BodyRequest, formType, tooLarge, wrongType } from './read-json.ts'
 
 export interface MultipartFile {
   readonly field: string
@@ -119,7 +119,7 @@ async function passThrough(incoming: IncomingMessage, form: Writable, stopped: A
 function openForm({ headers }: IncomingMessage, { fileBytes, files, fieldBytes }: MultipartLimits) {
   const type = headers['content-type'] ?? ''
   if (!/^multipart\/form-data\s*;/i.test(type)) {
-    throw new HttpError(415, 'Expected a body of the type multipart/form-data.')
+    throw wrongType(headers, [`${formType} with a boundary`])
   }
   try {
     return new Busboy({

@@ -16,6 +16,15 @@ export function isPathOf(pattern: string, path: string): boolean {
   return wanted.length === given.length && wanted.every((part, i) => fits(part, given[i]!))
 }
 
+/**
+ * What may be meant by a path that there is not: the same without slashes too many, and with `/v1` or once less. Some clients
+ * put it before their paths, and others take it with the address of the server.
+ */
+export function pathsNear(path: string): readonly string[] {
+  const plain = path.replace(/\/{2,}/g, '/').replace(/(.)\/$/, '$1')
+  return [plain, plain.startsWith('/v1/v1/') ? plain.slice('/v1'.length) : `/v1${plain}`]
+}
+
 function fits(part: string, given: string): boolean {
   if (part === '{id}') return wholeId.test(given)
   return part.startsWith('{') ? given !== '' : part === given

@@ -32,7 +32,7 @@ function remix(services: Services): Route {
     note: 'Video to video where the checkpoint can do it, else the same seed.',
     body: { type: ['application/json'], schema: remixBody },
     async handle(request) {
-      const sent = await readJson(request, 2 ** 20)
+      const sent = await readJson(request, { limit: 2 ** 20 })
       const asked = parseBody(remixBody, sent)
       const { prompt } = asked
       const source = await findTask(services, request.owner, taskId(request.params.id!))

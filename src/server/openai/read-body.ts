@@ -32,7 +32,7 @@ export async function withBody<T>(
   use: (received: ReceivedBody) => Promise<T>,
 ): Promise<T> {
   if (!/^multipart\//i.test(request.incoming.headers['content-type'] ?? '')) {
-    const body = flatBody(await readJson(request))
+    const body = flatBody(await readJson(request, { formsToo: true }))
     return await use({ body, files: [], identity: body })
   }
   await request.reserve(Math.min(Number(request.incoming.headers['content-length'] ?? 0), formBytes))

@@ -36,7 +36,7 @@ export function organizationRoutes({ catalogue, settings }: Services): Route[] {
       access: 'key',
       body: { type: ['application/json'], schema: usageBody },
       async handle(request) {
-        parseBody(usageBody, await readJson(request, 64 * 2 ** 10))
+        parseBody(usageBody, await readJson(request, { limit: 64 * 2 ** 10 }))
         return json({ results: [], models: [] })
       },
     },

@@ -28,7 +28,7 @@ export function uploadRoutes(services: Services): Route[] {
       body: { type: ['application/json'], schema: uploadBody },
       async handle(request) {
         const { owner } = request
-        parseBody(uploadBody, await readJson(request, smallBody))
+        parseBody(uploadBody, await readJson(request, { limit: smallBody }))
         const id = randomUUID()
         const expires = Math.floor(Date.now() / 1000) + uploadHours * 3600
         const token = `${owner.id}.${expires}`

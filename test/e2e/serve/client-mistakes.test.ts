@@ -297,6 +297,47 @@ describe('an address with a /v1 too few or too many is told to', () => {
   })
 })
 
+describe('a body of another type is refused with those that are taken', () => {
+  const body = 'prompt=a+ball'
+  test.each([
+    ['/v1/videos', {}, 'application/json or multipart/form-data, got text/plain'],
+    [
+      '/v1/videos',
+      { 'content-type': 'application/x-www-form-urlencoded' },
+      'application/json or multipart/form-data, got application/x-www-form-urlencoded',
+    ],
+    [
+      '/v1/videos',
+      { 'content-type': 'multipart/form-data' },
+      'multipart/form-data with a boundary, got multipart/form-data',
+    ],
+    ['/v1/text_to_video', { 'content-type': 'text/html; charset=utf-8' }, 'application/json, got text/html'],
+  ])('%s with %j', async (path, headers, types) => {
+    const answer = await server.call(path, {
+      method: 'POST',
+      body,
+      headers: headers as Record<string, string>,
+    })
+    expect(answer.status).toBe(415)
+    const message = `Expected a body of the type ${types}.`
+    const error = { message, type: 'invalid_request_error', param: null, code: 'unsupported_type' }
+    expect(answer.body).toEqual(
+      path === '/v1/videos' ? { error } : { error: message, code: 'unsupported_type' },
+    )
+  })
+})
+
+test.each([
+  ['/v1/videos/', '/v1/videos'],
+  ['//v1//videos', '/v1/videos'],
+  ['/v1/v1/text_to_video/', '/v1/text_to_video'],
+  ['/tasks/00000000-0000-4000-8000-000000000000', '/v1/tasks/00000000-0000-4000-8000-000000000000'],
+])('%s is told to mean %s', async (path, meant) => {
+  const { status, body } = await server.call(path)
+  expect(status).toBe(404)
+  expect(JSON.stringify(body)).toContain(`GET ${path}. Did you mean ${meant}?`)
+})
+
 describe('an unknown path', () => {
   const id = 'video_00000000-0000-4000-8000-000000000000'
   test.each([
