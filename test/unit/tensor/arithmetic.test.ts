@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { hostArithmetic, type Term } from '../../../src/tensor/arithmetic.ts'
+import { areFinite, hostArithmetic, type Term } from '../../../src/tensor/arithmetic.ts'
 
 const { combination } = hostArithmetic
 
@@ -45,4 +45,13 @@ test('sums are in double precision', async () => {
   expect(await hostArithmetic.innerProduct(large, small)).toBe(1e8 - 1)
   expect(await hostArithmetic.distance(large, small)).toBe(1e8 - 1 + 2)
   expect(await hostArithmetic.distance(small)).toBe(2)
+})
+
+test.each([1, 2, 3, 4])('one of %i values that is not finite is found wherever it is', count => {
+  expect(areFinite(new Float32Array(count).fill(-3.4e38))).toBe(true)
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+    for (let at = 0; at < count; at++) {
+      expect(areFinite(new Float32Array(count).fill(value, at, at + 1))).toBe(false)
+    }
+  }
 })
