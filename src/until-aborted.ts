@@ -11,42 +11,38 @@ export async function* untilAborted<T>(
   signal: AbortSignal,
   outlive: (work: Promise<unknown>) => void,
 ): AsyncGenerator<T, void, undefined> {
+  let work: Promise<unknown> | undefined
+  let giveUp = () => {}
+  let timer: NodeJS.Timeout | undefined
+  const startGrace = () => {
+    if (work === undefined) return // it starts with the next event
+    outlive(work)
+    timer = setTimeout(() => giveUp(), graceMs)
+  }
   let late = false
+  signal.addEventListener('abort', startGrace, { once: true })
   try {
     for (;;) {
-      const next = await withinGrace(events.next(), signal, outlive)
+      // One promise for an event: a race takes several, and every step of a run comes through here.
+      const next = await new Promise<IteratorResult<T, void> | undefined>((resolve, reject) => {
+        giveUp = () => resolve(undefined)
+        const asked = events.next()
+        work = asked
+        asked.then(resolve, reject)
+        if (signal.aborted) startGrace()
+      })
+      work = undefined
+      clearTimeout(timer)
       late = next === undefined
       if (next === undefined) throw signal.reason
       if (next.done) return
       yield next.value
     }
   } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', startGrace)
     const end = events.return()
     if (late) outlive(end)
     else await end
-  }
-}
-
-/** @returns undefined when the work takes longer than the grace after an abort */
-async function withinGrace<T>(
-  work: Promise<T>,
-  signal: AbortSignal,
-  outlive: (work: Promise<unknown>) => void,
-): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  let begin = () => {}
-  const late = new Promise<undefined>(resolve => {
-    begin = () => {
-      outlive(work)
-      timer = setTimeout(resolve, graceMs, undefined)
-    }
-  })
-  if (signal.aborted) begin()
-  else signal.addEventListener('abort', begin, { once: true })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', begin)
   }
 }

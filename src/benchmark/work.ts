@@ -89,7 +89,7 @@ async function prepareStep({ model, plan, runner, signal }: WorkContext): Promis
       for (const [stream, { arrays }] of streams.entries()) arrays.adopt(velocities[stream]!)
       forward.push(secondsSince(started))
     }
-    for (const { arrays, latents } of streams) await arrays.keepOnly([latents])
+    for (const { arrays, latents } of streams) await arrays.keepOnly?.([latents])
     return { forward }
   }
 }

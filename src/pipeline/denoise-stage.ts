@@ -159,7 +159,7 @@ export async function* denoiseStage(
     await runner.assertFinite?.(facts.experts[0].graph, { latents: whole })
     latents.push(withoutExtra(whole, stream))
   }
-  for (const each of arrays) await each.keepOnly([])
+  for (const each of arrays) await each.keepOnly?.([])
   return { latents, noise: context.noise.position(), skippedSteps: state.skippedSteps }
 }
 

@@ -152,9 +152,10 @@ async function keepOnly<V>(
   state: DenoiseState<V>,
   more: readonly (readonly V[])[],
 ): Promise<void> {
+  if (!streams.some(({ arrays }) => arrays.keepOnly)) return
   const kept = [...arraysOf(state)]
   for (const [index, { arrays, rule }] of streams.entries()) {
     const own = kept.flatMap(([array, stream]) => (stream === index ? [array] : []))
-    await arrays.keepOnly([...own, ...(rule?.arrays ?? []), ...more.map(list => list[index]!)])
+    await arrays.keepOnly?.([...own, ...(rule?.arrays ?? []), ...more.map(list => list[index]!)])
   }
 }

@@ -16,8 +16,8 @@ export interface StateArrays<V> extends Arithmetic<V> {
   adopt(output: Feed): V
   /** (1 − share) · a + share · b, element by element: exactly a where the share is 0, exactly b where it is 1. */
   mix(a: V, b: V, share: V): V
-  /** Waits until everything is computed, then frees all arrays but these. */
-  keepOnly(arrays: Iterable<V>): Promise<void>
+  /** Waits until everything is computed, then frees all arrays but these. @default arrays free themselves */
+  keepOnly?(arrays: Iterable<V>): Promise<void>
 }
 
 /**
@@ -46,7 +46,6 @@ export function hostArrays(
       }
       return result
     },
-    keepOnly: async () => {},
   }
 }
 
