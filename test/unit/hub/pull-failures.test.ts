@@ -4,10 +4,11 @@ import { describe, expect, it } from 'vitest'
 import { CancelledError } from '../../../src/errors.ts'
 import { pullModel } from '../../../src/hub/pull.ts'
 import type { Fault } from './hub-server.ts'
-import { collect, digests, id, needed, place, useTinyHub } from './tiny-hub.ts'
-import { weightsPath } from './tiny-repository.ts'
+import { collect, digests, id, place, useTinyHub } from './tiny-hub.ts'
+import { fewFiles, weightsPath } from './tiny-repository.ts'
 
-const hub = useTinyHub()
+const needed = fewFiles()
+const hub = useTinyHub(needed)
 
 describe('pullModel', () => {
   it('takes up a transfer that breaks off where it stopped', async () => {
@@ -54,7 +55,7 @@ describe('pullModel', () => {
 
   it('starts a file over when the server refuses the rest, or sends more than the file has', async () => {
     hub.inject(weightsPath, { dropAfter: 150_000 }, { status: 416 })
-    hub.inject('tokenizer/spiece.model', { extraBytes: 1 })
+    hub.inject('transformer/config.json', { extraBytes: 1 })
     await hub.pull()
     expect(await hub.pulled()).toEqual(digests(needed))
   })

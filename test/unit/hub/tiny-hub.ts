@@ -30,13 +30,16 @@ export interface TinyHub {
   readonly inject: (path: string, ...faults: Fault[]) => void
 }
 
-/** Sets the hub up for every test of a file; its fields are those of the running test. */
-export function useTinyHub(): TinyHub {
+/**
+ * Sets the hub up for every test of a file; its fields are those of the running test.
+ * @param files that are to be pulled
+ */
+export function useTinyHub(files: RepositoryFiles = needed): TinyHub {
   let server: HubServer
   let folder: string
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'framewright-pull-'))
-    server = await HubServer.start(id, tinyRepository(needed))
+    server = await HubServer.start(id, tinyRepository(files))
   })
   afterEach(async () => {
     await server[Symbol.asyncDispose]()

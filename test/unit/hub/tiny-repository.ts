@@ -31,6 +31,17 @@ export function neededFiles(): RepositoryFiles {
   }
 }
 
+/** Those of a model with one component, where it does not matter how many are pulled. */
+export function fewFiles(): RepositoryFiles {
+  const all = neededFiles()
+  const index = { _class_name: 'WanPipeline', transformer: ['diffusers', 'WanTransformer3DModel'] }
+  return {
+    'model_index.json': text(index),
+    'transformer/config.json': all['transformer/config.json']!,
+    [weightsPath]: all[weightsPath]!,
+  }
+}
+
 /** A model in the diffusers layout, with everything around it that nobody needs. */
 export function tinyRepository(needed: RepositoryFiles): RepositoryFiles {
   return {

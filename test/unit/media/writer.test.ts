@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmod, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { openAnimation } from '../../../src/media/animation.ts'
 import { readRecord } from '../../../src/media/read-record.ts'
 import { readVideo } from '../../../src/media/read-video.ts'
@@ -23,6 +24,18 @@ const formats = [
   { name: 'clip.webp', codec: undefined },
   { name: 'clip/', codec: undefined },
 ] as const
+
+/** A shell that sets limits of this process: to start a program from it takes longer than a shell does. */
+let shell: ChildProcessWithoutNullStreams | undefined
+afterAll(() => shell?.stdin.end())
+
+/** Sets the size that a file of this process may have, in bytes. */
+async function limitFiles(bytes: string): Promise<void> {
+  shell ??= spawn('sh')
+  const answered = once(shell.stdout, 'data')
+  shell.stdin.write(`prlimit --pid ${process.pid} --fsize=${bytes}: && echo set || echo failed\n`)
+  expect(String(await answered)).toBe('set\n')
+}
 
 describe.each(formats)('writing $name', ({ name, codec }) => {
   it('keeps the number, order and colours of frames, the rate, the size and the record', async () => {
@@ -84,10 +97,8 @@ describe.each(formats)('writing $name', ({ name, codec }) => {
     async () => {
       const path = `${folder.path}full-${name}`
       const before = await readdir(folder.path)
-      const limit = (bytes: string) =>
-        execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`])
       const noise = new Uint8Array(30 * frameBytes).map((_, at) => (at * 2654435761) >>> 24)
-      limit('2000')
+      await limitFiles('2000')
       try {
         await expect(writeClip(noise, { path, ...size, codec })).rejects.toMatchObject({
           code: 'media/output',
@@ -96,7 +107,7 @@ describe.each(formats)('writing $name', ({ name, codec }) => {
           ),
         })
       } finally {
-        limit('unlimited')
+        await limitFiles('unlimited')
       }
       expect(await readdir(folder.path)).toEqual(before)
     },

@@ -94,8 +94,8 @@ const decoders: Record<string, LtxVaeConfig> = {
 describe('a decoder whose frames come in parts', () => {
   test.each(Object.entries(decoders))('gives the frames of one run: %s', async (name, config) => {
     const vae = await synthetic(name.slice(0, 12).replaceAll(/\W/g, ''), config)
-    for (const count of [1, 2, 12]) {
-      const shape = [config.latent_channels, count, 2, 3] as const
+    for (const count of [1, 2, 9]) {
+      const shape = [config.latent_channels, count, 2, 2] as const
       const given = { latents: normal(shape, count), feeds: feedsFor(config, shape), runGraph }
       const whole = await decodeInParts(vae, { ...given, chunk: count })
       expect(whole.decoded.data.every(Number.isFinite)).toBe(true)
@@ -104,7 +104,7 @@ describe('a decoder whose frames come in parts', () => {
         expect(parts.decoded.shape).toEqual(whole.decoded.shape)
         expect(largestDifference(parts.decoded.data, whole.decoded.data)).toBeLessThan(2e-5)
         expect(largestDifference(parts.frames, whole.frames)).toBeLessThanOrEqual(1)
-        if (count === 12) expect(parts.sizes.length).toBeGreaterThan(2)
+        if (count === 9) expect(parts.sizes.length).toBeGreaterThan(2)
         expect(parts.held).toBe(0)
       }
     }
