@@ -39,7 +39,8 @@ function readCharsmap(table: Buffer): (key: Uint8Array) => string | undefined {
       advice: 'Download the tokenizer again.',
     })
   }
-  const units = Uint32Array.from({ length: trieBytes / 4 }, (_, index) => table.readUInt32LE(4 + 4 * index))
+  // A copy, whose bytes are aligned. This machine has the lower byte first, as the table does.
+  const units = new Uint32Array(Uint8Array.from(table.subarray(4, 4 + trieBytes)).buffer)
   const replacements = table.subarray(4 + trieBytes)
   return key => {
     const offset = firstLeaf(units, key)

@@ -7,24 +7,41 @@ import { choosePlan } from '../../../src/engine/device-memory.ts'
 import { graphSource } from '../../../src/engine/graph-source.ts'
 import { memoryEstimator } from '../../../src/engine/memory-estimate.ts'
 import { parseSize } from '../../../src/geometry/parse-size.ts'
+import { memoize } from '../../../src/memoize.ts'
 import { planRequest } from '../../../src/pipeline/request.ts'
-import { parseDeviceName } from '../../../src/runtime/device.ts'
+import { type Device, parseDeviceName } from '../../../src/runtime/device.ts'
 import type { FloatDType } from '../../../src/tensor/dtype.ts'
 import { scratchFolder } from '../../scratch.ts'
 
 const scratch = scratchFolder()
 
-/** A published checkpoint of zeros, in files that take no space. */
-async function published(name: string, stored?: FloatDType): Promise<string> {
-  const folder = path.join(scratch, `${name}-${stored}`)
-  await writeSynthetic({ name, folder, isMeasured: () => false, ...(stored && { stored }) }, families)
-  return folder
+interface Published {
+  readonly name: string
+  readonly stored?: FloatDType
 }
 
-async function planOf(folder: string, deviceName: string, memory: number, size: string, castsOnce = false) {
+/** A published checkpoint of zeros, in files that take no space. */
+const opened = memoize(
+  async ({ name, stored }: Published) => {
+    const folder = path.join(scratch, `${name}-${stored}`)
+    await writeSynthetic({ name, folder, isMeasured: () => false, ...(stored && { stored }) }, families)
+    return await openCheckpoint(folder, families)
+  },
+  model => JSON.stringify(model),
+)
+
+/** The checkpoint with its graphs for a device, which are built once. */
+const graphsOn = memoize(
+  async ({ model, device }: { readonly model: Published; readonly device: Device }) => {
+    const checkpoint = await opened(model)
+    return { checkpoint, source: graphSource(checkpoint, { device, requested: undefined }) }
+  },
+  each => JSON.stringify(each),
+)
+
+async function planOf(model: Published, deviceName: string, memory: number, size: string, castsOnce = false) {
   const device = parseDeviceName(deviceName)
-  const checkpoint = await openCheckpoint(folder, families)
-  const source = graphSource(checkpoint, { device, requested: undefined })
+  const { checkpoint, source } = await graphsOn({ model, device })
   const request = { prompt: 'a cat', ...parseSize(size), frames: 81 }
   const plan = planRequest(request, checkpoint.model.facts, {
     fields: checkpoint.fields,
@@ -43,8 +60,7 @@ describe('the plan for a GPU of 80 GB', () => {
   test.each(['bf16', 'f32'] as const)(
     'decodes whole pictures of a 14B model whose weights are stored in %s',
     async stored => {
-      const model = await published('wan-t2v-14b', stored)
-      const { plan, bytes } = await planOf(model, 'cuda', 80e9, '832x480')
+      const { plan, bytes } = await planOf({ name: 'wan-t2v-14b', stored }, 'cuda', 80e9, '832x480')
       expect(plan.tile).toBeUndefined()
       expect(bytes).toBeLessThan(80e9)
     },
@@ -52,8 +68,11 @@ describe('the plan for a GPU of 80 GB', () => {
 })
 
 test('weights in f32 take the room of 16 bits where they are cast once', async () => {
-  const [half, wide] = [await published('wan-t2v-14b', 'bf16'), await published('wan-t2v-14b', 'f32')]
-  const denoising = async (model: string, castsOnce: boolean) =>
+  const [half, wide] = (['bf16', 'f32'] as const).map(stored => ({ name: 'wan-t2v-14b', stored })) as [
+    Published,
+    Published,
+  ]
+  const denoising = async (model: Published, castsOnce: boolean) =>
     (await planOf(model, 'cuda', 1e13, '832x480', castsOnce)).denoising
   const inHalf = await denoising(half, true)
   // 2.1 GB of the prompt encoder's table, of which only rows are cast, and 0.3 GB of layers that compute in f32.
@@ -65,7 +84,7 @@ test('weights in f32 take the room of 16 bits where they are cast once', async (
 
 describe.each(['cpu', 'cuda'])('the largest tensor on %s', device => {
   test('is not past what kernels count: fewer frames are decoded at a time', async () => {
-    const model = await published('wan-t2v-1.3b')
+    const model = { name: 'wan-t2v-1.3b' }
     const small = await planOf(model, device, 1e13, '832x480')
     expect(small.plan).toMatchObject({ chunk: 4, tile: undefined })
     const large = await planOf(model, device, 1e13, '1280x720')
