@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { wantedTensors } from '../src/graph/wanted-tensors.ts'
 import type { Family } from '../src/pipeline/family.ts'
 import { elementCount } from '../src/tensor/dtype.ts'
-import { createGenerator } from '../src/tensor/random.ts'
 import { type Tensor, tensor } from '../src/tensor/tensor.ts'
+import { unitValues } from '../src/weights/random-weights.ts'
 import { writeSafetensors } from '../src/weights/write-safetensors.ts'
 
 export interface SyntheticCheckpoint {
@@ -51,20 +51,18 @@ export async function writeSyntheticCheckpoint(folder: string, parts: SyntheticC
 
 /** Matrices and kernels keep the size of what goes through them; vectors are near one, as norms are. */
 export function randomTensors(wanted: ReadonlyMap<string, readonly number[]>): Map<string, Tensor> {
-  const random = createGenerator(1n)
+  const units = unitValues()
+  let at = 0
   return new Map(
     [...wanted].map(([key, shape]) => {
-      const count = elementCount(shape)
-      const scale = shape.length > 1 ? Math.sqrt(shape[0]! / count) : 0.1
+      const values = new Float32Array(elementCount(shape))
+      const scale = shape.length > 1 ? Math.sqrt(shape[0]! / values.length) : 0.1
       const offset = key.endsWith('norm.weight') || /(_std|std-of-means)$/.test(key) ? 1 : 0
-      return [
-        key,
-        tensor(
-          'f32',
-          shape,
-          random.randn(count).map(value => offset + scale * value),
-        ),
-      ]
+      for (let index = 0; index < values.length; index++) {
+        values[index] = offset + scale * units[at]!
+        at = (at + 1) % units.length
+      }
+      return [key, tensor('f32', shape, values)]
     }),
   )
 }

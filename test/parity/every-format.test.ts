@@ -4,8 +4,9 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { ggufHeader } from '../../bench/quantized-files.ts'
+import { memoize } from '../../src/memoize.ts'
 import { bytesPerElement } from '../../src/tensor/dtype.ts'
-import { toBfloat16Bits, toFloat16Bits } from '../../src/tensor/float16.ts'
+import { bitsOfEach, toBfloat16Bits, toFloat16Bits } from '../../src/tensor/float16.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { writeSafetensors } from '../../src/weights/write-safetensors.ts'
 import { relativeError } from '../compare.ts'
@@ -60,15 +61,22 @@ async function writeBlocks(
   await writeFile(file, Buffer.concat([ggufHeader(tensors), ...pieces]))
 }
 
-function rounded(key: string, dtype: 'f16' | 'bf16'): Tensor {
-  const { shape, data } = network.get(key)!
-  const bits = dtype === 'f16' ? toFloat16Bits : toBfloat16Bits
-  return tensor(dtype, shape, Uint16Array.from(data as Float32Array, bits))
-}
+/** A matrix of the network in 16 bits. */
+const rounded = memoize(
+  ({ key, dtype }: { readonly key: string; readonly dtype: 'f16' | 'bf16' }) => {
+    const { shape, data } = network.get(key)!
+    return tensor(
+      dtype,
+      shape,
+      bitsOfEach(data as Float32Array, dtype === 'f16' ? toFloat16Bits : toBfloat16Bits),
+    )
+  },
+  ({ key, dtype }) => `${dtype} ${key}`,
+)
 
 async function writeDense(file: string, dtype: 'f32' | 'f16' | 'bf16'): Promise<void> {
   const stored = [...network].map(([key, value]) => {
-    return [key, dtype !== 'f32' && isMatrix(key, value) ? rounded(key, dtype) : value] as const
+    return [key, dtype !== 'f32' && isMatrix(key, value) ? rounded({ key, dtype }) : value] as const
   })
   await writeSafetensors(file, new Map(stored))
 }
@@ -84,7 +92,7 @@ const cases: readonly (readonly [name: string, file: string, write: (file: strin
       `${dtype}.gguf`,
       (file: string) =>
         writeBlocks(file, key => {
-          const { data } = dtype === 'f32' ? network.get(key)! : rounded(key, dtype)
+          const { data } = dtype === 'f32' ? network.get(key)! : rounded({ key, dtype })
           const bytes = data.length * bytesPerElement(dtype)
           return { type: ggmlTypes[dtype], data: new Uint8Array(data.buffer, data.byteOffset, bytes) }
         }),

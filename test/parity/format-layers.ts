@@ -23,7 +23,9 @@ const table = (() => {
 function noise(key: string, count: number, change: (byte: number) => number = byte => byte): Uint8Array {
   let hash = 0x811c9dc5
   for (const byte of Buffer.from(key)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
-  return Uint8Array.from({ length: count }, (_, index) => change(table[(hash + index) % period]!))
+  const bytes = new Uint8Array(count)
+  for (let index = 0; index < count; index++) bytes[index] = change(table[(hash + index) % period]!)
+  return bytes
 }
 
 /** base · (1 + (i mod 8) / 8) in f32. */

@@ -6,7 +6,7 @@ import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
 import { engineOfCase } from './engine-of-case.ts'
 import { type RecordedCall, requestOfCall } from './recorded-call.ts'
-import { casesOf, expectLevels, framesFirst, pictureFolder, tokensFirst } from './references.ts'
+import { casesOf, expectLevels, framesFirst, joined, pictureFolder, tokensFirst } from './references.ts'
 
 interface Case {
   readonly pipeline: string
@@ -41,12 +41,7 @@ describe.each(folders)('$folder', ({ folder, cases }) => {
         }
       }
       const expected = framesFirst(reference.get('decoded_video')!)
-      expect(
-        relativeError(
-          decoded.flatMap(part => [...part]),
-          expected,
-        ),
-      ).toBeLessThan(5e-4)
+      expect(relativeError(joined(decoded), expected)).toBeLessThan(5e-4)
       expectLevels(Buffer.concat(frames), reference.get('frames_uint8')!.data as Uint8Array)
     },
   )

@@ -10,7 +10,7 @@ import { readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
 import { engineOfCase } from './engine-of-case.ts'
 import { type RecordedCall, requestOfCall } from './recorded-call.ts'
-import { casesOf, expectLevels, framesFirst, pictureFolder, tokensFirst } from './references.ts'
+import { casesOf, expectLevels, framesFirst, joined, pictureFolder, tokensFirst } from './references.ts'
 
 interface Case {
   readonly pipeline: string
@@ -144,7 +144,7 @@ async function run(events: AsyncIterable<GenerateEvent>, reference: ReadonlyMap<
     frames.push(event.frames)
     decoded.push(event.tensors!.decoded.data as Float32Array)
   }
-  return { frames: Buffer.concat(frames), decoded: decoded.flatMap(part => [...part]), steps, sound }
+  return { frames: Buffer.concat(frames), decoded: joined(decoded), steps, sound }
 }
 
 function requestOf({ call, seed, inputs }: Case, folder: string): GenerateRequest {

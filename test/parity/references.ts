@@ -40,12 +40,27 @@ export function expectLevels(ours: Uint8Array, levels: Uint8Array): void {
 }
 
 /** [channels, frames, h, w] → tokens by channels, as LTX's pipelines have them. */
-export function tokensFirst({ shape, data }: Pick<Tensor, 'shape' | 'data'>): number[] {
+export function tokensFirst({ shape, data }: Pick<Tensor, 'shape' | 'data'>): Float32Array {
   const channels = shape[0]!
   const tokens = data.length / channels
-  return Array.from({ length: data.length }, (_, index) => {
-    return Number(data[(index % channels) * tokens + Math.floor(index / channels)])
-  })
+  const moved = new Float32Array(data.length)
+  for (let channel = 0; channel < channels; channel++) {
+    for (let token = 0; token < tokens; token++) {
+      moved[token * channels + channel] = Number(data[channel * tokens + token])
+    }
+  }
+  return moved
+}
+
+/** Arrays one after the other. */
+export function joined(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((length, part) => length + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
 }
 
 /** [1, channels, frames, h, w] → [frames, channels, h, w]. */
