@@ -10,8 +10,8 @@ import type { TensorLocation } from '../weights/tensor-location.ts'
 const freshMs = 50
 
 /**
- * The files of a model's components. Sessions map them, so what is in them has to stay: it is compared with what their
- * headers were read from before it is mapped, and with every run.
+ * The files of a model's components. Sessions map them, so what is in them has to stay: they are compared with what their
+ * headers were read from before they are mapped, while graphs run, and before what the runs made is given out.
  */
 export class ComponentFiles {
   readonly #weights: () => ReadonlyMap<string, Weights>
@@ -21,6 +21,8 @@ export class ComponentFiles {
   })
   /** When the files of a component were compared last. */
   readonly #seen = new Map<string, number>()
+  /** Components that graphs have run of since. */
+  readonly #ran = new Set<string>()
   readonly #notFinite = memoize((component: string) => firstNotFinite(this.#tensorsOf(component)))
 
   /** @param weights by component; may grow */
@@ -49,8 +51,8 @@ export class ComponentFiles {
   }
 
   /**
-   * Before a run of an open session: reading pages beyond a new end ends the process. Files that were compared a moment ago,
-   * after the run before, are not looked at again. Those that were replaced or removed are still mapped as they were.
+   * Before a run of an open session: reading pages beyond a new end ends the process. Files that were compared a moment ago
+   * are not looked at again. Those that were replaced or removed are still mapped as they were.
    * @throws CheckpointError `checkpoint/changed` for a file that was written to
    */
   beforeRun(component: string): void {
@@ -58,12 +60,18 @@ export class ComponentFiles {
     if (performance.now() - seen > freshMs) this.#compare(component, ['rewritten'])
   }
 
+  /** After a run, whatever it gave. */
+  afterRun(component: string): void {
+    this.#ran.add(component)
+  }
+
   /**
-   * After a run: one of weights that were written to meanwhile gave something else than the model does, or failed for that.
+   * Before what runs have made is given out or kept, or why one failed is told: a run of weights that were written to
+   * meanwhile gave something else than the model does.
    * @throws as `beforeRun`
    */
-  afterRun(component: string): void {
-    this.#compare(component, ['rewritten'])
+  assertUnchangedInRuns(): void {
+    for (const component of this.#ran) this.#compare(component, ['rewritten'])
   }
 
   /** As `assertFinite`, of what a graph made with the weights of a component. */
@@ -71,11 +79,15 @@ export class ComponentFiles {
     tensors: Readonly<Record<string, Tensor>>,
     { name, component }: { readonly name: string; readonly component: string },
   ): Promise<void> {
-    await assertFinite(tensors, name, () => this.#notFinite(component))
+    await assertFinite(tensors, name, () => {
+      this.assertUnchangedInRuns()
+      return this.#notFinite(component)
+    })
   }
 
   #compare(component: string, changes?: readonly FileChange[]): void {
     assertUnchanged(this.#stampsOf(component), changes)
+    this.#ran.delete(component)
     this.#seen.set(component, performance.now())
   }
 

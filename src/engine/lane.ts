@@ -76,10 +76,16 @@ export class Lane implements GraphRunner {
    */
   readonly run: RunGraph = async (graph, feeds, options) => {
     const { files, recipe } = this.#source
-    const running = this.#inTurn(() => this.#session(graph), feeds, options)
-    const result = await running.finally(() => files.afterRun(recipe(graph).component))
-    await this.assertFinite(graph, result.tensors)
-    return result
+    try {
+      const result = await this.#inTurn(() => this.#session(graph), feeds, options)
+      files.afterRun(recipe(graph).component)
+      await this.assertFinite(graph, result.tensors)
+      return result
+    } catch (error) {
+      files.afterRun(recipe(graph).component)
+      files.assertUnchangedInRuns()
+      throw error
+    }
   }
 
   async assertFinite(graph: string, tensors: Readonly<Record<string, Tensor>>): Promise<void> {

@@ -78,9 +78,9 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
     signal: AbortSignal,
   ): AsyncGenerator<GenerateEvent, void, undefined> {
     const notices = new Notices(opened)
-    const context = { fields: checkpoint.fields, randomSeed, notify: notices.add }
+    const planning = { fields: checkpoint.fields, randomSeed, notify: notices.add }
     source.files.beforeRequest()
-    const plan = await resolveRequest(request, model.facts, probeMedia, context)
+    const plan = await resolveRequest(request, model.facts, probeMedia, planning)
     if (plan.upsampler !== undefined) {
       const { recipe, weights } = await openUpsampler(plan.upsampler, checkpoint)
       source.add(recipe, weights)
@@ -93,11 +93,11 @@ export async function openEngine(options: EngineOptions, parts: EngineParts): Pr
     try {
       await memory.admit(lane, plan)
       const make = plan.extend ? extend : generate
-      yield* make(model, plan, lane, signal, {
-        ...settings,
-        notices,
-        adaptedExperts: adapted,
-      })
+      const context = { ...settings, notices, adaptedExperts: adapted }
+      for await (const event of make(model, plan, lane, signal, context)) {
+        source.files.assertUnchangedInRuns()
+        yield event
+      }
     } finally {
       await lane.dropAll().finally(() => {
         memory.settle(lane)

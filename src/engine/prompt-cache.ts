@@ -90,6 +90,7 @@ export class PromptCache {
       const known = await readEntry(entry)
       if (known) return known
       const result = await run(graph, feeds, options)
+      source.files.assertUnchangedInRuns()
       await this.#keep(entry, result, notify)
       return result
     }

@@ -1,5 +1,14 @@
 /** Weights files that are written to, replaced or removed while a model is open. */
-import { copyFileSync, cpSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
@@ -20,7 +29,9 @@ function copyOfModel() {
   cpSync(fixture('wan21-t2v/model'), folder, { recursive: true, dereference: true })
   const weights = (part: string) =>
     join(folder, part, part === 'text_encoder' ? 'model.safetensors' : 'diffusion_pytorch_model.safetensors')
-  return { folder, transformer: weights('transformer'), vae: weights('vae') }
+  const [transformer, vae] = [weights('transformer'), weights('vae')]
+  const files = { 'text-encoder': weights('text_encoder'), transformer, 'vae-decoder-first': vae }
+  return { folder, transformer, vae, files }
 }
 
 const later = new Date(Date.now() + 60_000)
@@ -88,7 +99,7 @@ describe('a weights file that is changed before it is mapped', () => {
 })
 
 describe('a weights file that is changed while it is mapped', () => {
-  test('and written to ends the run before the next step reads it', async () => {
+  test('and written to ends the run before the next step is told of', async () => {
     const { folder, transformer } = copyOfModel()
     await using tiny = await openTinyEngine({ model: folder })
     const events = tiny.engine.generate(tinyRequest)
@@ -100,6 +111,43 @@ describe('a weights file that is changed while it is mapped', () => {
     expect(error.code).toBe('checkpoint/changed')
     expect(error.message).toContain(transformer)
     expect(tiny.backends[0]!.runs('transformer')).toBeLessThan(2 * tinyRequest.steps)
+  })
+
+  test.each([
+    ['text-encoder', 'conditioning-ready'],
+    ['transformer', 'step-end'],
+    ['vae-decoder-first', 'frames-decoded'],
+  ] as const)('and written to during a run of %s gives nothing of what was made', async (graph, made) => {
+    const { folder, files } = copyOfModel()
+    const promptCache = join(folder, 'prompts')
+    await using tiny = await openTinyEngine({ model: folder, promptCache }, backend => {
+      backend.onRun = running => {
+        if (running === graph) utimesSync(files[graph], later, later)
+      }
+    })
+    const types: string[] = []
+    const error = await failure(
+      (async () => {
+        for await (const event of tiny.engine.generate(tinyRequest)) types.push(event.type)
+      })(),
+    )
+    expect(error).toMatchObject({ code: 'checkpoint/changed' })
+    expect(error.message).toContain(files[graph])
+    expect(types).not.toContain(made)
+    expect(readdirSync(promptCache)).toHaveLength(graph === 'text-encoder' ? 0 : 2)
+  })
+
+  test('and written to during a run that fails is told of in place of the failure', async () => {
+    const { folder, transformer } = copyOfModel()
+    await using tiny = await openTinyEngine({ model: folder }, backend => {
+      backend.onRun = running => {
+        if (running !== 'transformer') return
+        utimesSync(transformer, later, later)
+        throw new Error('the run failed')
+      }
+    })
+    const error = await failure(collect(tiny.engine.generate(tinyRequest)))
+    expect(error).toMatchObject({ code: 'checkpoint/changed' })
   })
 
   test('and written to in a pause is told of before anything reads it', async () => {

@@ -10,6 +10,7 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { ComponentFiles } from '../../../src/engine/component-files.ts'
 import { openPromptCache } from '../../../src/engine/prompt-cache.ts'
 import { dropNotices } from '../../../src/notices.ts'
 import type { RunGraph } from '../../../src/pipeline/family.ts'
@@ -114,7 +115,9 @@ test('entries that were not used for longest go when all are beyond the limit', 
   const { Graph } = await import('../../../src/graph/graph.ts')
   const graph = new Graph('encoder', { precision: 'f32' })
   graph.output('states', graph.input('ids', 'f32', [1]))
+  const weights = new Map([['text_encoder', await openWeights(weightsFolder)]])
   const source = {
+    files: new ComponentFiles(() => weights, []),
     recipe: () => ({ name: 'encoder', component: 'text_encoder', role: 'text-encoder' as const }),
     graph: async () => graph,
   }
@@ -125,7 +128,6 @@ test('entries that were not used for longest go when all are beyond the limit', 
   }
   // Room for two of three entries of about 1.1 kB.
   const cache = await openPromptCache(folder, { limit: 2500 })
-  const weights = new Map([['text_encoder', await openWeights(weightsFolder)]])
   const remembering = cache.remembering(run, source as never, weights, dropNotices)
   const ask = (prompt: number) => remembering('encoder', { ids: tensor('f32', [1], Float32Array.of(prompt)) })
   await ask(1)
