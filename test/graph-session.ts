@@ -39,7 +39,7 @@ export async function openGraph(graph: Graph, capture: readonly string[] = []): 
 export type GraphRunner = (
   graph: Graph,
   feeds: Readonly<Record<string, Tensor>>,
-) => Promise<Record<string, Tensor>>
+) => Promise<Readonly<Record<string, Tensor>>>
 
 /**
  * Runs graphs whose sessions stay open until the tests of a file are over: to open one takes longer than to run it.

@@ -3,11 +3,17 @@ import { createHash } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { afterAll } from 'vitest'
+import type { Graph } from '../src/graph/graph.ts'
+import { serialize } from '../src/graph/serialize.ts'
+import { weightBytesOf } from '../src/graph/session-memory.ts'
+import { memoize } from '../src/memoize.ts'
 import type { Backend, GraphModel, Session } from '../src/runtime/backend.ts'
 import { OnnxRuntimeBackend, type OnnxRuntimeOptions } from '../src/runtime/onnxruntime-backend.ts'
 import type { ResidentTensor } from '../src/tensor/resident.ts'
 import { contentDigest } from './content-digest.ts'
 import { referenceFolders } from './fixtures.ts'
+import type { GraphRunner } from './graph-session.ts'
 
 /** A real backend, with the sessions in it that outlive the tests. */
 interface Lane {
@@ -109,6 +115,18 @@ export class KeptBackend implements Backend {
   #checkOpen(subject: string): void {
     if (this.#closing) throw new Error(`${subject}: expected an open backend, got a disposed one.`)
   }
+}
+
+/** Runs graphs in sessions that engines take over, and those of engines before. */
+export function keptGraphRunner(): GraphRunner {
+  const backend = new KeptBackend({ device: { type: 'cpu' }, threads: 1 })
+  afterAll(() => backend[Symbol.asyncDispose]())
+  const sessions = memoize(async (graph: Graph) => {
+    const bytes = serialize(graph, { locate: file => path.relative('/', file) })
+    const weightBytes = weightBytesOf(graph)
+    return await backend.open({ name: graph.name, bytes, weightsFolder: '/', weightBytes })
+  })
+  return async (graph, feeds) => (await (await sessions(graph)).run(feeds)).tensors
 }
 
 /** The folders of the reference cases and of the built-in model. */

@@ -18,6 +18,7 @@ async function latentsOf(model: string, precision: 'f32' | EightBits, steps: num
   const latents: number[][] = []
   const request = {
     prompt: 'a red ball moves to the right on a white background',
+    frames: 9,
     steps,
     seed: 3,
     tensors: true,

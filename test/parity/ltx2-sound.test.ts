@@ -19,14 +19,14 @@ import { WeightLedger } from '../../src/weights/scope.ts'
 import { synthesizeWeights } from '../../src/weights/sparse.ts'
 import { relativeError } from '../compare.ts'
 import { fixture, hasFixture } from '../fixtures.ts'
-import { graphRunner } from '../graph-session.ts'
+import { keptGraphRunner } from '../kept-backend.ts'
 import { publishedComponents } from '../published.ts'
 import { quietSeconds } from '../quiet-seconds.ts'
 import { float32Of, readFixtureTensors } from '../safetensors-fixture.ts'
 import { scratchFolder } from '../scratch.ts'
 
 const scratch = scratchFolder()
-const runGraph = graphRunner()
+const runGraph = keptGraphRunner()
 const results = readFixtureTensors(fixture('sound/results.safetensors'))
 
 const readJson = async (file: string) => JSON.parse(await readFile(file, 'utf8'))
