@@ -21,12 +21,17 @@ import { dirname, join, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
 import { inject } from 'vitest'
+import { PostgresDatabase } from '../src/jobs/postgres-database.ts'
+import { migrate } from '../src/jobs/schema.ts'
 import { memoize } from '../src/memoize.ts'
 import { madeOnce } from './made-once.ts'
 
 export interface PostgresServer {
-  /** Makes an empty database. @returns its address */
-  createDatabase(): Promise<string>
+  /**
+   * Makes a database, on the server of all files with the tables of this version: to make those takes longer than a copy.
+   * @returns its address
+   */
+  createDatabase(options?: { readonly empty?: boolean }): Promise<string>
 }
 
 declare module 'vitest' {
@@ -60,9 +65,19 @@ export async function postgresOfRun(): Promise<PostgresServer> {
   const { port } = await madeOnce('postgres', async () => {
     const { port, server } = await launch(inject('postgresFolder'))
     server.unref()
+    await makeTemplate(port)
     return { port }
   })
-  return databasesOf(port)
+  return databasesOf(port, template)
+}
+
+const template = 'with_tables'
+
+async function makeTemplate(port: number): Promise<void> {
+  await sql(addressOf(port, 'postgres'), `CREATE DATABASE ${template} TEMPLATE template0 STRATEGY FILE_COPY`)
+  const database = await PostgresDatabase.open(addressOf(port, template), () => {})
+  await database.transaction(migrate)
+  await database.close()
 }
 
 /** A new folder that the user who runs PostgreSQL may enter. */
@@ -171,7 +186,7 @@ function giveToUser(data: string): void {
 
 const addressOf = (port: number, name: string) => `postgres://postgres@127.0.0.1:${port}/${name}`
 
-function databasesOf(port: number): PostgresServer {
+function databasesOf(port: number, usual = 'template0'): PostgresServer {
   // One after the other: they are copies of one template, which nobody may have open meanwhile. A connection takes the
   // server as much CPU time as half of a copy.
   const connection = new pg.Pool({
@@ -182,9 +197,10 @@ function databasesOf(port: number): PostgresServer {
   })
   connection.on('error', () => {}) // the server ends before the process
   return {
-    async createDatabase() {
+    async createDatabase({ empty = false } = {}) {
       const name = `test_${randomUUID().replaceAll('-', '')}`
-      await connection.query(`CREATE DATABASE ${name} TEMPLATE template0 STRATEGY FILE_COPY`)
+      const from = empty ? 'template0' : usual
+      await connection.query(`CREATE DATABASE ${name} TEMPLATE ${from} STRATEGY FILE_COPY`)
       return addressOf(port, name)
     },
   }

@@ -13,7 +13,7 @@ let database: PostgresDatabase
 let kept: KeptDatabase
 
 beforeAll(async () => {
-  const address = await (await postgresOfRun()).createDatabase()
+  const address = await (await postgresOfRun()).createDatabase({ empty: true })
   database = await PostgresDatabase.open(address, error => {
     throw error
   })

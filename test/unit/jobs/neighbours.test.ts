@@ -81,7 +81,7 @@ describe.concurrent('a poisoned task', () => {
   })
 
   test('that an older version stored does not stop the queue after the upgrade', async () => {
-    const address = await server.createDatabase()
+    const address = await server.createDatabase({ empty: true })
     const old = await PostgresDatabase.open(address, () => {})
     await old.transaction(session => migrate(session, 2))
     const insert = async (model: string, request: string, state: string, webhook: string | null = null) => {
