@@ -7,6 +7,12 @@ const flags: ReadonlyMap<string, string> = new Map([
     const [field] = fields
     return field !== undefined && fields.length === 1 ? [[field, name]] : []
   }),
+  ['audioVae', '--audio-vae'],
+  ['imageEncoder', '--image-encoder'],
+  ['textEncoder', '--text-encoder'],
+  ['textEncoder2', '--text-encoder-2'],
+  ['transformer2', '--transformer-2'],
+  ['keyframe', '--keyframe'],
   ['device', '--device'],
   ['lanes', '--lanes'],
   ['memory', '--memory'],

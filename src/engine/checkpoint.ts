@@ -13,7 +13,7 @@ import { isCutDownload } from '../weights/weights-file.ts'
 import { withoutGraphs } from './absent-graphs.ts'
 import { type ExportManifest, exportManifest, exportManifestName, trainedSchema } from './export-manifest.ts'
 import { fetchAdvice } from './fetch-advice.ts'
-import type { ModelFiles } from './model-files.ts'
+import { type ModelFiles, refuseFiles } from './model-files.ts'
 import { modelAt } from './model-folder.ts'
 import { readSingleFile, weightsInFiles, weightsOfParts } from './read-single-file.ts'
 
@@ -65,7 +65,7 @@ export interface OpenCheckpointOptions {
 /**
  * Opens a folder in the diffusers layout, one that was exported, or a transformer's single file.
  * @throws CheckpointError when it is not there, not a model, of a pipeline that no family reads, lacks a part that it
- *   lists, or holds weights of a kind that cannot be run
+ *   lists, or holds weights of a kind that cannot be run; RequestError for `files` beside a folder
  */
 export async function openCheckpoint(
   folder: string,
@@ -91,9 +91,9 @@ export async function readCheckpoint(
   const found = (await isModelFolder(location))
     ? ({ kind: 'folder', path: location } as const)
     : await modelAt(location)
-  return found.kind === 'file'
-    ? await readFile(found.path, families, options)
-    : await readFolder(found.path, families, options.pipeline)
+  if (found.kind === 'file') return await readFile(found.path, families, options)
+  refuseFiles(found.path, options.files ?? {})
+  return await readFolder(found.path, families, options.pipeline)
 }
 
 async function readFile(

@@ -1,5 +1,6 @@
+import { statSync } from 'node:fs'
 import path from 'node:path'
-import { CheckpointError } from '../errors.ts'
+import { CheckpointError, invalidRequest } from '../errors.ts'
 import type { Family } from '../pipeline/family.ts'
 import { type FilePart, type NeededPart, partName } from '../pipeline/single-files.ts'
 import { withoutLayerMap } from '../weights/formats/comfy-markers.ts'
@@ -39,6 +40,27 @@ export const fileOptions = {
   vocoder: { option: 'audioVae', flag: '--audio-vae' },
   image_encoder: { option: 'imageEncoder', flag: '--image-encoder' },
 } as const
+
+/** The files that a model takes: a folder holds its parts. @param model its path */
+export function filesFor(model: string, files: ModelFiles = {}): ModelFiles {
+  return isFile(model) ? files : {}
+}
+
+/** Refuses parts that none of several models takes. @throws RequestError */
+export function checkFilesTaken(models: readonly string[], files: ModelFiles = {}): void {
+  if (!models.some(isFile)) refuseFiles(models[0]!, files)
+}
+
+const isFile = (location: string) => statSync(location, { throwIfNoEntry: false })?.isFile() ?? false
+
+/** @throws RequestError for a part that is given to a folder, which holds its own */
+export function refuseFiles(folder: string, { modelsFolder: _, ...parts }: ModelFiles): void {
+  const [given] = Object.entries(parts).filter(([, path]) => path !== undefined)
+  if (!given) return
+  const [option, path] = given
+  const advice = 'Leave it out, or put the file into a copy of the folder.'
+  throw invalidRequest(option, `none beside ${folder}, a folder that holds its parts`, path, advice)
+}
 
 /** A part of a model, and the file that holds it. */
 export interface LocatedPart extends FilePart {

@@ -7,6 +7,7 @@ import { openDevices } from '../api/devices.ts'
 import { createEngine } from '../api/engine.ts'
 import { endWithParent } from '../end-with-parent.ts'
 import type { Engine, EngineOptions } from '../engine/engine.ts'
+import { filesFor } from '../engine/model-files.ts'
 import { resolveModel } from '../engine/model-name.ts'
 import { CancelledError, FramewrightError } from '../errors.ts'
 import type { FileStamp } from '../weights/file-stamp.ts'
@@ -118,7 +119,9 @@ async function engineFor({ model, adapters: named }: RunSpec): Promise<{ engine:
   const of = JSON.stringify([model, adapters])
   if (loaded?.of === of) return { engine: loaded.engine, reused: true }
   await unload()
-  const engine = await createEngine({ ...options, model: await resolveModel(model), adapters })
+  const location = await resolveModel(model)
+  const files = filesFor(location, options.files)
+  const engine = await createEngine({ ...options, model: location, files, adapters })
   loaded = { of, engine }
   return { engine, reused: false }
 }

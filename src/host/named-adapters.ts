@@ -1,6 +1,6 @@
 import { checkModelAdapters } from '../api/models.ts'
 import type { AdapterOptions } from '../engine/adapters.ts'
-import type { ModelFiles } from '../engine/model-files.ts'
+import { filesFor, type ModelFiles } from '../engine/model-files.ts'
 import { resolveModel } from '../engine/model-name.ts'
 import { CheckpointError, invalidRequest, RequestError } from '../errors.ts'
 
@@ -46,7 +46,8 @@ async function refusalOf(
   { model, files }: { readonly model: string; readonly files: ModelFiles | undefined },
 ): Promise<Error | undefined> {
   try {
-    await checkModelAdapters({ model: await resolveModel(model), files, adapters: [adapter] })
+    const location = await resolveModel(model)
+    await checkModelAdapters({ model: location, files: filesFor(location, files), adapters: [adapter] })
     return undefined
   } catch (error) {
     if (error instanceof CheckpointError || error instanceof RequestError) return error

@@ -1,7 +1,8 @@
 import { hostname } from 'node:os'
 import { pino } from 'pino'
 import { databaseAddressForm, isDatabaseAddress, withoutPassword } from '../api/addresses.ts'
-import { builtInModel } from '../engine/model-name.ts'
+import { checkFilesTaken } from '../engine/model-files.ts'
+import { builtInModel, resolveModel } from '../engine/model-name.ts'
 import { invalidRequest, JobsError } from '../errors.ts'
 import { FolderStorage } from '../jobs/folder-storage.ts'
 import type { OpenJobs } from '../jobs/jobs-options.ts'
@@ -54,6 +55,7 @@ export async function startWorker(options: WorkerOptions, openJobs: OpenJobs): P
   const log = pino({ level: options.logLevel ?? 'info', base: { worker: `${hostname()}:${process.pid}` } })
   const storage = new FolderStorage(options.storage)
   const models = options.models?.length ? options.models : [builtInModel]
+  checkFilesTaken(await Promise.all(models.map(resolveModel)), options.files)
   await checkNamedAdapters(options.adapters ?? {}, { models, files: options.files })
   const runner = new HostRunner({
     ...runnerOptionsOf(options, log),

@@ -1,6 +1,6 @@
 import path from 'node:path'
-import type { ModelFiles } from '../../engine/model-files.ts'
-import { builtInModel } from '../../engine/model-name.ts'
+import { checkFilesTaken, type ModelFiles } from '../../engine/model-files.ts'
+import { builtInModel, resolveModel } from '../../engine/model-name.ts'
 import { checkNamedAdapters, type NamedAdapters } from '../../host/named-adapters.ts'
 import { inspectServed, type ServedModel } from './served-model.ts'
 
@@ -38,6 +38,7 @@ export class Catalogue {
     maxPixels,
   }: CatalogueOptions): Promise<Catalogue> {
     const named = [...(models.length > 0 ? models : [builtInModel]), ...Object.values(aliases)]
+    checkFilesTaken(await Promise.all(named.map(resolveModel)), files)
     const fitting = await checkNamedAdapters(adapters, { models: named, files })
     const served = new Map<string, ServedModel>()
     for (const [checkpoint, names] of fitting) {

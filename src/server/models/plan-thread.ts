@@ -1,6 +1,7 @@
 /** The thread that memory is planned in: the graphs of a model are built for it, which holds up a server for seconds. */
 import { parentPort } from 'node:worker_threads'
 import { planModelMemory } from '../../api/models.ts'
+import { filesFor } from '../../engine/model-files.ts'
 import { resolveModel } from '../../engine/model-name.ts'
 import type { MemoryReport, PlanMemoryOptions } from '../../engine/plan-memory.ts'
 
@@ -17,5 +18,6 @@ port.on('message', async (options: PlanMemoryOptions) => {
 })
 
 async function reportOf(options: PlanMemoryOptions): Promise<MemoryReport> {
-  return await planModelMemory({ ...options, model: await resolveModel(options.model) })
+  const model = await resolveModel(options.model)
+  return await planModelMemory({ ...options, model, files: filesFor(model, options.files) })
 }

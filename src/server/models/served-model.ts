@@ -1,6 +1,6 @@
 import { inspectModel, requestFacts } from '../../api/models.ts'
 import type { ModelReport, SizeSteps } from '../../engine/inspect.ts'
-import type { ModelFiles } from '../../engine/model-files.ts'
+import { filesFor, type ModelFiles } from '../../engine/model-files.ts'
 import { resolveModel } from '../../engine/model-name.ts'
 import type { RequestFacts } from '../../pipeline/model-facts.ts'
 
@@ -38,12 +38,13 @@ export async function inspectServed(
   } = {},
 ): Promise<ServedModel> {
   const model = await resolveModel(checkpoint)
-  const { modes, extends: goesOn, defaults, sizes } = await inspectModel({ model, files })
+  const location = { model, files: filesFor(model, files) }
+  const { modes, extends: goesOn, defaults, sizes } = await inspectModel(location)
   return {
     checkpoint,
     modes,
     extends: goesOn,
-    facts: await requestFacts({ model, files }),
+    facts: await requestFacts(location),
     defaults,
     sizes,
     adapters,

@@ -125,6 +125,19 @@ describe('a model folder', () => {
   })
 })
 
+test('files beside a folder, which holds its parts, are refused', async () => {
+  const folder = fixture('wan21-t2v/model')
+  const given = await rejection(
+    openCheckpoint(folder, families, { files: { textEncoder: 'umt5.safetensors' } }),
+  )
+  expect(given).toMatchObject({
+    code: 'request/invalid',
+    message: `textEncoder: expected none beside ${folder}, a folder that holds its parts, got umt5.safetensors. Leave it out, or put the file into a copy of the folder.`,
+  })
+  const { family } = await openCheckpoint(folder, families, { files: { modelsFolder: '/models' } })
+  expect(family.name).toBe('wan')
+})
+
 describe('a component', () => {
   test('whose config has a value of the wrong type names the field', async () => {
     const folder = brokenModel(rewrite('transformer/config.json', { num_layers: 'two' }))

@@ -24,6 +24,14 @@ test('its other files are those that are named, or in the folder of models', asy
   expect((await failure(wrong)).message).toMatch(/expected a Wan VAE/)
 })
 
+test('beside a model in a folder, which holds its own parts', async () => {
+  const models = ['doodle', moved(transformer, scratch)]
+  const catalogue = await Catalogue.open({ models, files: { textEncoder: encoder, vae } })
+  expect(catalogue.checkpoints).toEqual(models)
+  const unused = await failure(Catalogue.open({ models: ['doodle'], files: { vae } }))
+  expect(unused.message).toMatch(/^vae: expected none beside .+doodle.+, a folder that holds its parts, got /)
+})
+
 test('two files of one name have no short name', async () => {
   const models = [moved(transformer, scratch), moved(transformer, scratch)]
   const catalogue = await Catalogue.open({ models, files: { modelsFolder: comfy } })
