@@ -8,7 +8,8 @@ export function totalHostMemory(): number {
 
 /** Bytes that the machine has free, what it can drop of its caches among them, or what a container's limit leaves of it. */
 export function freeHostMemory(): number {
-  return Math.min(machineBytes(), containerLimit() - process.memoryUsage.rss())
+  const [free, limit] = [machineBytes(), containerLimit()]
+  return limit < totalmem() ? Math.min(free, limit - process.memoryUsage.rss()) : free
 }
 
 function containerLimit(): number {
