@@ -72,14 +72,14 @@ export async function velocityOf<V>(
 ): Promise<StepVelocity<V>> {
   const { streams, guidances, cache, plan } = context
   const { latents, sigmas, step, expert } = input
-  const joint = jointArithmetic(streams.map(({ arrays }) => arrays))
+  const joint = () => jointArithmetic(streams.map(({ arrays }) => arrays))
   if (startsAtZero(guidances[expert]![0]!, step)) {
-    const velocity = joint.combination([[0, latents]])
+    const velocity = joint().combination([[0, latents]])
     return { velocity, passes: { conditional: velocity }, skipped: true, state: before }
   }
   const names = guidancePasses(guidances[0]!, step, plan.steps)
   const cached = expert === before.expert ? before.cache : emptyStepCache
-  const reuse = cache && (await reuseStep(joint, cache, cached, { latents, step, passes: names }))
+  const reuse = cache && (await reuseStep(joint(), cache, cached, { latents, step, passes: names }))
   const passes = reuse?.velocities ?? (await runPasses(context, input, names))
   const skipped = passes === reuse?.velocities
   const velocity: V[] = []
@@ -92,7 +92,7 @@ export async function velocityOf<V>(
     velocity.push(found.velocity)
     guidance.push(found.state)
   }
-  const known = reuse && !skipped ? await computedStep(joint, reuse.state, latents, passes) : reuse?.state
+  const known = reuse && !skipped ? await computedStep(joint(), reuse.state, latents, passes) : reuse?.state
   return { velocity, passes, skipped, state: { guidance, cache: known ?? cached, expert } }
 }
 
