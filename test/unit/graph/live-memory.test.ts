@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Graph } from '../../../src/graph/graph.ts'
-import { peakBytes } from '../../../src/graph/live-memory.ts'
+import { LiveMemory, peakBytes } from '../../../src/graph/live-memory.ts'
 import { silu } from '../../../src/graph/ops/activation.ts'
 import { cast } from '../../../src/graph/ops/cast.ts'
 import { add } from '../../../src/graph/ops/elementwise.ts'
@@ -54,4 +54,15 @@ test('what a node needs for itself counts while it runs, and what is made on loa
   })
   const folded = new Set(weights.nodes.filter(({ op }) => op === 'Cast').flatMap(({ outputs }) => outputs))
   expect(peakBytes(weights, { n }) - peakBytes(weights, { n }, undefined, folded)).toBe(4)
+})
+
+test('a graph is measured at one size after the other, each as if it were the first', () => {
+  const graph = graphOf(each => {
+    const x = each.input('x', 'f32', ['n', 1])
+    const joined = concat([x, x], 1)
+    each.output('y', concat([silu(joined), silu(joined)], 0))
+  })
+  const live = new LiveMemory(graph)
+  // Both operands of two rows each, and the result of four.
+  expect([n, 2 * n, n].map(size => live.peakBytes({ n: size }))).toEqual([8 * row, 16 * row, 8 * row])
 })
