@@ -15,9 +15,12 @@ const roots = standsAlone ? [committed] : [full, committed]
 /** Where the reference cases are: no test writes there. */
 export const referenceFolders: readonly string[] = roots
 
-/** Absolute path of a reference file or folder. */
+/** Where a reference file or folder may be: large ones of results are committed compressed. */
+const placesOf = (path: string) => roots.flatMap(root => [root + path, `${root}${path}.gz`])
+
+/** Absolute path of a reference file, which ends in .gz where it is compressed, or of a folder. */
 export function fixture(path: string): string {
-  const found = roots.map(root => root + path).find(existsSync)
+  const found = placesOf(path).find(existsSync)
   if (found === undefined)
     throw new Error(`fixture ${path}: expected it under ${roots.join(' or ')}, got nothing.`)
   return found
@@ -28,7 +31,7 @@ export const committedModel = `${committed}wan21-t2v/model`
 
 /** Whether one of a row of reference files that ends somewhere is at hand. */
 export function isFixture(path: string): boolean {
-  return roots.some(root => existsSync(root + path))
+  return placesOf(path).some(existsSync)
 }
 
 /**
