@@ -35,6 +35,30 @@ test('a video of 81 frames needs at most a tenth more memory at its peak than on
   }
 })
 
+test('writing a long video takes no more memory with every frame', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'long-'))
+  try {
+    const grownMb = await runInChild<number>(`
+      import { readFileSync } from 'node:fs'
+      import { openVideoWriter } from './dist/src/media/writer.js'
+      const peakMb = () => /VmHWM:\\s+(\\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))[1] / 1024
+      const path = ${JSON.stringify(path.join(folder, 'long.mp4'))}
+      const writer = await openVideoWriter({ path, width: 320, height: 240, fps: 24 })
+      const frames = Uint8Array.from({ length: 4 * 320 * 240 * 3 }, (_, at) => at >> 12)
+      const write = async chunks => { for (let chunk = 0; chunk < chunks; chunk++) await writer.write(frames) }
+      await write(100) // The heap and the encoder's pools have their size by then.
+      const before = peakMb()
+      await write(100)
+      console.log(peakMb() - before)
+      await writer.finish()
+    `)
+    // The 400 frames since would be 92 MB as RGB, or 46 MB as the encoder takes them.
+    expect(grownMb).toBeLessThan(30)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
+
 describe('the estimate of a video', () => {
   /** Megabytes at the fullest moment: as estimated, and as the system counted them for a process. */
   const measure = (folder: string, request: object, residency: string) =>

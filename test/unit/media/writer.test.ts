@@ -8,7 +8,6 @@ import { readVideo } from '../../../src/media/read-video.ts'
 import { rgbToYuv } from '../../../src/media/rgb-to-yuv.ts'
 import { openVideoWriter } from '../../../src/media/writer.ts'
 import { lumaWeights, yuvToRgb } from '../../../src/media/yuv-to-rgb.ts'
-import { runInChild } from '../../child.ts'
 import { largestDifference } from '../../compare.ts'
 import { collect, discFrames, flatFrames, psnr, record, temporaryFolder, writeClip } from './clip-samples.ts'
 
@@ -207,26 +206,6 @@ describe('an MP4', () => {
 })
 
 describe('a video writer', () => {
-  it.skipIf(process.platform !== 'linux')('keeps memory flat over a long clip', async () => {
-    // The peak of a process of its own, which only grows: no test beside it and no other process can disturb it.
-    const grownMb = await runInChild<number>(`
-      import { readFileSync } from 'node:fs'
-      import { openVideoWriter } from './dist/src/media/writer.js'
-      const peakMb = () => /VmHWM:\\s+(\\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))[1] / 1024
-      const path = ${JSON.stringify(`${folder.path}long.mp4`)}
-      const writer = await openVideoWriter({ path, width: 320, height: 240, fps: 24 })
-      const frames = Uint8Array.from({ length: 4 * 320 * 240 * 3 }, (_, at) => at >> 12)
-      const write = async chunks => { for (let chunk = 0; chunk < chunks; chunk++) await writer.write(frames) }
-      await write(100) // The heap and the encoder's pools have their size by then.
-      const before = peakMb()
-      await write(100)
-      console.log(peakMb() - before)
-      await writer.finish()
-    `)
-    // The 400 frames since would be 92 MB as RGB, or 46 MB as the encoder takes them.
-    expect(grownMb).toBeLessThan(30)
-  })
-
   it('replaces a file of that name, but only when the new one is whole', async () => {
     const path = `${folder.path}replaced.mp4`
     await writeFile(path, 'old')

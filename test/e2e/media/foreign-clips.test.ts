@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { probeMedia } from '../../../src/media/probe.ts'
 import { readVideo } from '../../../src/media/read-video.ts'
 import { largestDifference } from '../../compare.ts'
-import { collect, temporaryFolder } from './clip-samples.ts'
+import { collect, temporaryFolder } from '../../unit/media/clip-samples.ts'
 
 const folder = temporaryFolder()
 const fixture = (name: string) => `test/fixtures/media/${name}`

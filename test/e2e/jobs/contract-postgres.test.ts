@@ -1,12 +1,12 @@
 import { afterAll, beforeAll } from 'vitest'
-import { DurableJobs } from '../../src/jobs/durable-jobs.ts'
-import { FolderStorage } from '../../src/jobs/folder-storage.ts'
-import { PostgresDatabase } from '../../src/jobs/postgres-database.ts'
-import { migrate } from '../../src/jobs/schema.ts'
-import { postgresOfRun } from '../postgres-server.ts'
-import { scratchFolder } from '../scratch.ts'
-import { testJobs } from './jobs-suite.ts'
-import { KeptDatabase } from './kept-database.ts'
+import { DurableJobs } from '../../../src/jobs/durable-jobs.ts'
+import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
+import { PostgresDatabase } from '../../../src/jobs/postgres-database.ts'
+import { migrate } from '../../../src/jobs/schema.ts'
+import { testJobs } from '../../contract/jobs-suite.ts'
+import { KeptDatabase } from '../../contract/kept-database.ts'
+import { postgresOfRun } from '../../postgres-server.ts'
+import { scratchFolder } from '../../scratch.ts'
 
 const storage = new FolderStorage(scratchFolder())
 let database: PostgresDatabase

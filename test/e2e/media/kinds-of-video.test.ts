@@ -10,7 +10,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { readVideo } from '../../../src/media/read-video.ts'
 import { largestDifference } from '../../compare.ts'
 import { scratchFolder } from '../../scratch.ts'
-import { collect } from './clip-samples.ts'
+import { collect } from '../../unit/media/clip-samples.ts'
 
 const run = promisify(execFile)
 const folder = scratchFolder()
