@@ -46,7 +46,7 @@ describe(`in ${times} runs of each kind, none ends by a signal`, { timeout: 60_0
       const { code, stderr } = await framewright(folder, words)
       expect({ code, stderr }).toEqual({
         code: 2,
-        stderr: 'error: keyframe: expected a frame from 0 to 16, got 99.\n',
+        stderr: 'error: --keyframe: expected a frame from 0 to 16, got 99.\n',
       })
     }
   })
