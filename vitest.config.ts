@@ -23,7 +23,7 @@ export default defineConfig(({ mode }) => {
       isolate: false,
       sequence: { sequencer: LongestFirst },
       globalSetup: ['test/run-folder.ts', 'test/reference-model.ts', 'test/postgres-run.ts'],
-      setupFiles: ['test/leave-as-found.ts', 'test/typed-array-equality.ts'],
+      setupFiles: ['test/brief-code.ts', 'test/leave-as-found.ts', 'test/typed-array-equality.ts'],
       // Tests that run at the same time wait for leases and clocks most of their time.
       maxConcurrency: 20,
       // What a file compiles to is kept for later runs: compiling takes half of the CPU time before the first test.

@@ -2,12 +2,7 @@ import path from 'node:path'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** What takes longest, in this order. */
-const longest = [
-  /^test\/parity\/seeded\b/,
-  /^test\/parity\//,
-  /^test\/unit\/(?:engine|jobs)\//,
-  /^test\/contract\//,
-]
+const longest = [/^test\/parity\/seeded\b/, /^test\/parity\//, /^test\/unit\/engine\//, /^test\/contract\//]
 
 /**
  * Begins with the files that take longest, so that no worker is left with one of them at the end. Vitest orders by the times

@@ -4,9 +4,9 @@ import { FolderStorage } from '../../../src/jobs/folder-storage.ts'
 import { PostgresDatabase } from '../../../src/jobs/postgres-database.ts'
 import { migrate } from '../../../src/jobs/schema.ts'
 import { testJobs } from '../../contract/jobs-suite.ts'
-import { KeptDatabase } from '../../contract/kept-database.ts'
 import { postgresOfRun } from '../../postgres-server.ts'
 import { scratchFolder } from '../../scratch.ts'
+import { KeptDatabase } from './kept-database.ts'
 
 const storage = new FolderStorage(scratchFolder())
 let database: PostgresDatabase

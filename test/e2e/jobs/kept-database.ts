@@ -1,4 +1,4 @@
-import type { Database } from '../../src/jobs/database.ts'
+import type { Database } from '../../../src/jobs/database.ts'
 
 /**
  * One open database under the stores of all tests, of which each closes its own: opening one takes longer than most of
