@@ -92,7 +92,7 @@ export async function readCheckpoint(
     ? ({ kind: 'folder', path: location } as const)
     : await modelAt(location)
   if (found.kind === 'file') return await readFile(found.path, families, options)
-  refuseFiles(found.path, options.files ?? {})
+  if (options.files) refuseFiles(found.path, options.files)
   return await readFolder(found.path, families, options.pipeline)
 }
 

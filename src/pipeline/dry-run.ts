@@ -60,7 +60,7 @@ async function dryRunStage(
   const shown = modesOf(plan).length > 0
   const inputs = shown ? greyInputs(plan) : noInputs
   const context = { noise, runner: stage, signal: never, notify: dropNotices, from }
-  const conditions = await conditionOn(withHollowPictures(model), plan, inputs, context)
+  const conditions = await conditionOn(shown ? withHollowPictures(model) : model, plan, inputs, context)
   const { streams } = conditions.visual
   const shapes = streams.map(({ shape }) => shape)
   const denoiser = model.denoiser(shapes, plan)
@@ -89,7 +89,8 @@ export async function dryRunDecoding(
   }
   const size = toLatent(model.facts.geometry, plan)
   const shape = latentShape(model, { ...size, latentFrames: framesToRun(model, size, memory) })
-  const latents = await upsample(plan, hollow('f32', shape), stage)
+  const finished = hollow('f32', shape)
+  const latents = plan.upsampler === undefined ? finished : await upsample(plan, finished, stage)
   const context = { latents, plan: { ...plan, tensors: false }, noise: createGenerator(plan.seed) }
   for await (const _ of decodeClip(model, context, stage, never));
   return stage.runs
