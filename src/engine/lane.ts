@@ -77,12 +77,11 @@ export class Lane implements GraphRunner {
   readonly run: RunGraph = async (graph, feeds, options) => {
     const { files, recipe } = this.#source
     try {
-      const result = await this.#inTurn(() => this.#session(graph), feeds, options)
-      files.afterRun(recipe(graph).component)
+      const running = this.#inTurn(() => this.#session(graph), feeds, options)
+      const result = await running.finally(() => files.afterRun(recipe(graph).component))
       await this.assertFinite(graph, result.tensors)
       return result
     } catch (error) {
-      files.afterRun(recipe(graph).component)
       files.assertUnchangedInRuns()
       throw error
     }

@@ -73,7 +73,7 @@ async function recognizeFolder(folder: string): Promise<RecognizedPath> {
     : { kind: 'folder' }
 }
 
-/** Whether a folder is of a model that lists a component by its name. */
+/** Whether the index of a model lists a component of this name. */
 async function isListed(model: string, name: string): Promise<boolean> {
   const index = await readFile(path.join(model, 'model_index.json'), 'utf8').catch(() => '')
   // The name of a component is a key of it, also where the rest of the file is broken.

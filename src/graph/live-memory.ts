@@ -10,16 +10,6 @@ import { opClassOf } from './op-class.ts'
 /** Bytes that a node needs while it runs, beside operands and results. */
 export type Workspace = (node: Node, sizes: SizesOf) => number
 
-/** As `LiveMemory.peakBytes`, for one size of a graph. */
-export function peakBytes(
-  graph: Graph,
-  symbols: Symbols,
-  workspace?: Workspace,
-  folded?: ReadonlySet<string>,
-): number {
-  return new LiveMemory(graph, folded).peakBytes(symbols, workspace)
-}
-
 /**
  * Elements of the largest tensor of a run, inputs and weights included.
  * @throws RangeError for a dimension with a symbol that has no size

@@ -92,7 +92,7 @@ export function corrupt(
   )
 }
 
-/** What a link is that leads to nothing; undefined for what is no link. */
+/** How a dangling link is described; undefined for what is no link. */
 export async function brokenLink(path: string): Promise<string | undefined> {
   const target = await readlink(path).catch(() => undefined)
   return target && `a link to ${target}, where nothing is`

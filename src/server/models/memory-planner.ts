@@ -31,7 +31,7 @@ const mostReports = 100
 const idleMs = 60_000
 
 export interface MemoryPlannerOptions {
-  /** A plan that nobody waits for any more holds up the next one for so long at most. @default 1000 */
+  /** How long a plan that nobody waits for any more may delay the next one, in milliseconds. @default 1000 */
   readonly abandonedMs?: number
 }
 

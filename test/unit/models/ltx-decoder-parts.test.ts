@@ -10,7 +10,7 @@ import { ltx2 } from '../../../models/ltx2/family.ts'
 import type { Symbols } from '../../../src/graph/cost.ts'
 import { foldedValues } from '../../../src/graph/folded-values.ts'
 import type { Graph } from '../../../src/graph/graph.ts'
-import { peakBytes, sizesOf } from '../../../src/graph/live-memory.ts'
+import { LiveMemory, sizesOf } from '../../../src/graph/live-memory.ts'
 import { wantedTensors } from '../../../src/graph/wanted-tensors.ts'
 import type { Family } from '../../../src/pipeline/family.ts'
 import { elementCount } from '../../../src/tensor/dtype.ts'
@@ -134,7 +134,7 @@ async function memoryOf(family: Family, name: string) {
     const key = JSON.stringify([name, symbols])
     const found = known.get(key) ?? {
       elements: largestActivation(graph, symbols),
-      peak: peakBytes(graph, symbols, undefined, foldedValues(graph)),
+      peak: new LiveMemory(graph, foldedValues(graph)).peakBytes(symbols),
     }
     known.set(key, found)
     return found

@@ -5,7 +5,7 @@ import { ltx2 } from '../../../models/ltx2/family.ts'
 import { ltx2Sound } from '../../../models/ltx2/sound.ts'
 import { tensorsOf } from '../../../src/benchmark/synthetic.ts'
 import { foldedValues } from '../../../src/graph/folded-values.ts'
-import { peakBytes } from '../../../src/graph/live-memory.ts'
+import { LiveMemory } from '../../../src/graph/live-memory.ts'
 import { decodeSound } from '../../../src/pipeline/decode-sound.ts'
 import type { RunGraph, SoundFacts } from '../../../src/pipeline/family.ts'
 import { elementCount } from '../../../src/tensor/dtype.ts'
@@ -80,7 +80,7 @@ async function memoryOf({ model, runsOf }: Awaited<ReturnType<typeof publishedDe
   const bytes = (await runsOf({ frames, width: 64, height: 64 }))
     .filter(run => names.includes(run.graph))
     .map(({ built, symbols, inputBytes, outputBytes }) => {
-      return peakBytes(built, symbols, undefined, foldedValues(built)) + inputBytes + outputBytes
+      return new LiveMemory(built, foldedValues(built)).peakBytes(symbols) + inputBytes + outputBytes
     })
   return Math.max(...bytes)
 }
